@@ -1,0 +1,96 @@
+// What vision knows about one face in one picture, in pixels of the upright picture it was detected on.
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** An axis-parallel rectangle; x1 and y1 are the far edges, so width = x1 - x0. */
+export interface Box {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/** The landmark types in the order of the contract and of the detector; left and right are the picture's. */
+export const LANDMARK_TYPES = ['leftEye', 'rightEye', 'nose', 'leftLip', 'rightLip'] as const;
+
+export type Landmarks = readonly [Point, Point, Point, Point, Point];
+
+/** Head pose in degrees. Yaw > 0: the face turns to the picture's right. Pitch > 0: it tilts up. Roll > 0: clockwise as seen. */
+export interface Pose {
+  yaw: number;
+  pitch: number;
+  roll: number;
+}
+
+/** Measures of how fit a face is for recognition, each 0..1 (1 is best), and their product-like summary `overall`. */
+export interface Quality {
+  size: number;
+  sharpness: number;
+  pose: number;
+  exposure: number;
+  detection: number;
+  overall: number;
+}
+
+/** One face as the vision pipeline returns it. */
+export interface Face {
+  /** Clamped to the picture. */
+  boxPx: Box;
+  landmarksPx: Landmarks;
+  /** 0..1, the detector's. */
+  detectionScore: number;
+  pose: Pose;
+  quality: Quality;
+  /** Present where asked for: true is a masked face. */
+  masked?: boolean;
+  /** Present where asked for: logit(live) - logit(spoof), greater is more alive. */
+  livenessScore?: number;
+  /** Present where asked for: L2-normalised, `dimensions` floats. */
+  embedding?: Float32Array;
+  /** Present where asked for: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
+  crop?: Uint8Array;
+}
+
+/** All faces of one picture, largest box first. */
+export interface AnalysedImage {
+  widthPx: number;
+  heightPx: number;
+  faces: Face[];
+}
+
+export function boxWidth(box: Box): number {
+  return box.x1 - box.x0;
+}
+
+export function boxHeight(box: Box): number {
+  return box.y1 - box.y0;
+}
+
+export function boxArea(box: Box): number {
+  return Math.max(0, box.x1 - box.x0) * Math.max(0, box.y1 - box.y0);
+}
+
+/** Intersection over union, 0..1. */
+export function boxIou(a: Box, b: Box): number {
+  const width = Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0);
+  const height = Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0);
+  if (width <= 0 || height <= 0) return 0;
+  const intersection = width * height;
+  return intersection / (boxArea(a) + boxArea(b) - intersection);
+}
+
+/** The contract's input guide: a face is eligible for recognition from 60 x 60 px, with |yaw| and |pitch| at most 45 degrees. */
+export const MIN_FACE_PX = 60;
+export const MAX_YAW_PITCH_DEGREES = 45;
+
+export function isEligible(face: Pick<Face, 'boxPx' | 'pose'>): boolean {
+  return (
+    boxWidth(face.boxPx) >= MIN_FACE_PX &&
+    boxHeight(face.boxPx) >= MIN_FACE_PX &&
+    Math.abs(face.pose.yaw) <= MAX_YAW_PITCH_DEGREES &&
+    Math.abs(face.pose.pitch) <= MAX_YAW_PITCH_DEGREES
+  );
+}

@@ -1,0 +1,130 @@
+// The typed door of the C++ addon: what must be native, and nothing else.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { AppError } from '../errors.js';
+
+/** A picture the addon can work on: a cv::Mat, shared and never copied between threads. Freed with its JavaScript object. */
+export interface NativeImage {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Drops the pixels now, instead of at garbage collection. Using the image afterwards throws TypeError. */
+  release(): void;
+}
+
+/** A captured frame: BGR inside; the order that a tensor or crop wants is asked for where it is made. */
+export interface CapturedFrame extends NativeImage {
+  /** Counts from 1 for every frame that was read, the dropped ones included. */
+  readonly frameNumber: number;
+  /** Wall clock, milliseconds since the epoch, when the frame was read. */
+  readonly capturedAtMs: number;
+}
+
+export type ChannelOrder = 'rgb' | 'bgr';
+
+/** How bytes become floats: (v - mean[c]) / std[c], v in 0..255, c in the order of the tensor's channels. */
+export interface TensorFormat {
+  order: ChannelOrder;
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+export interface LetterboxOptions extends TensorFormat {
+  /** Of the tensor [1, 3, heightPx, widthPx], planar. */
+  widthPx: number;
+  heightPx: number;
+  /** Tensor pixels per image pixel; the scaled image must fit. */
+  scale: number;
+  /** Where the scaled image's corner lies in the tensor, in whole pixels. Around it the tensor holds (0 - mean) / std. */
+  offsetX: number;
+  offsetY: number;
+}
+
+export interface WarpOptions {
+  /** Of the output. */
+  widthPx: number;
+  heightPx: number;
+  /**
+   * Image to output: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5]. Where it shrinks by more than 2 the image is
+   * area-averaged first.
+   */
+  matrix: readonly [number, number, number, number, number, number];
+  /** Outside the image: black, or its mirror image. */
+  border: 'constant' | 'reflect';
+}
+
+export interface CaptureOptions {
+  source:
+    | { type: 'device'; path: string }
+    | { type: 'gstreamer'; pipeline: string }
+    | { type: 'url'; url: string }
+    | { type: 'file'; path: string; loop: boolean; realTime: boolean };
+  /** Asked of a device; 0 leaves the source's own. */
+  widthPx: number;
+  heightPx: number;
+  fps: number;
+  openTimeoutMs: number;
+  readTimeoutMs: number;
+}
+
+/** `opening` until the first frame; `ended` is the end of a file; `failed` is a source that could not be opened or was lost. */
+export type CaptureStatus = 'opening' | 'running' | 'ended' | 'failed' | 'closed';
+
+export interface CaptureState {
+  status: CaptureStatus;
+  /** Why it failed, in words; empty otherwise. */
+  error: string;
+  /** Frames read so far. */
+  frameNumber: number;
+  /** Frames that were overwritten before anyone took them. */
+  dropped: number;
+  widthPx: number;
+  heightPx: number;
+  /** As the source declares it; 0 where it does not. */
+  fps: number;
+}
+
+/** The addon's functions. Every C++ exception arrives as an Error; wrong arguments as TypeError or RangeError. */
+export interface Addon {
+  /** `opencv` is its version, `backends` the video back-ends it was built with (FFMPEG, GSTREAMER, V4L2, …). */
+  info(): { opencv: string; backends: string[] };
+
+  /** Wraps interleaved 8-bit RGB, widthPx * heightPx * 3 bytes, without copying; the buffer is kept alive by the image. */
+  wrapRgb(data: Uint8Array, widthPx: number, heightPx: number): NativeImage;
+  /** Fills `out` (3 * heightPx * widthPx floats). */
+  letterbox(image: NativeImage, out: Float32Array, options: LetterboxOptions): void;
+  /** Warps into `out`: heightPx * widthPx * 3 bytes, interleaved RGB. */
+  warp(image: NativeImage, out: Uint8Array, options: WarpOptions): void;
+  /** Warps into the tensor `out`: 3 * heightPx * widthPx floats, planar. */
+  warpToTensor(image: NativeImage, out: Float32Array, options: WarpOptions & TensorFormat): void;
+  /** @param quality 1..100 */
+  encodeJpeg(image: NativeImage, quality: number): Buffer;
+
+  /**
+   * Opens a source on a thread of its own and returns at once with a handle that is valid in every thread of the process. The
+   * thread keeps the newest frame only, except for a file that is not in real time: there it waits until a frame was taken.
+   * @param onChange called in this thread after a new frame or a new status, coalesced; look at captureState and captureFrame.
+   */
+  openCapture(options: CaptureOptions, onChange: () => void): number;
+  captureState(handle: number): CaptureState;
+  /** The newest frame if its number is greater than `after`, else undefined. */
+  captureFrame(handle: number, after: number): CapturedFrame | undefined;
+  /** Stops the thread and joins it, off the JavaScript thread. A second close is harmless. */
+  closeCapture(handle: number): Promise<void>;
+
+  /** Sends one datagram to systemd's notify socket (a path, or '@' for the abstract namespace). */
+  sdNotify(socketPath: string, message: string): void;
+}
+
+/** Where `scripts/build-native` puts the addon: build/lintel.node under the project's root, two rooms up from here and from dist/native. */
+export const ADDON_PATH = fileURLToPath(new URL('../../build/lintel.node', import.meta.url));
+
+/** Loads the addon; loading it again, also in another worker thread, gives the same captures. @throws AppError ADDON_MISSING */
+export function loadAddon(path: string = ADDON_PATH): Addon {
+  try {
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw new AppError('ADDON_MISSING', `the native addon could not be loaded: build it with scripts/build-native`, {
+      cause,
+    });
+  }
+}

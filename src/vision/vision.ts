@@ -1,0 +1,45 @@
+// What the vision room offers the others: pictures and frames in, faces out, in worker threads behind one bounded queue.
+import type { AnalysedImage } from '../domain/face.js';
+
+export interface AnalyseOptions {
+  /** Which eligible faces get an embedding, at most this many, largest first. 0: none. */
+  embed: number;
+  mask: boolean;
+  liveness: boolean;
+}
+
+export interface AnalysedFrame extends AnalysedImage {
+  frameNumber: number;
+  capturedAtMs: number;
+}
+
+export interface FrameOptions {
+  /** Only a frame newer than this one. */
+  after: number;
+  mask: boolean;
+  liveness: boolean;
+  /** Faces whose shorter side is less are left out. */
+  minFacePx: number;
+}
+
+export interface Vision {
+  /** Of the loaded set; embeddings of different versions never meet. */
+  readonly modelVersion: string;
+  readonly hasLiveness: boolean;
+
+  /**
+   * Decodes an uploaded picture (JPEG or PNG, EXIF orientation applied, at most 2048 px) and analyses its faces: at most 20 of at
+   * least 60 x 60 px, largest first.
+   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE; SERVER_BUSY when the queue is full; STOPPED
+   */
+  analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage>;
+
+  /**
+   * Analyses a capture's newest frame where it lies; faces carry their aligned `crop`, no embedding.
+   * @returns undefined when there is no newer frame
+   */
+  analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined>;
+
+  /** @param crops aligned crops as `Face.crop` @returns one embedding each, in order */
+  embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
+}
