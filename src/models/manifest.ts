@@ -1,0 +1,165 @@
+// The manifest of the model sets: models are data, not code. One schema for models/manifest.json.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { AppError } from '../errors.js';
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const pixelFormat = { name: z.string(), order: z.enum(['rgb', 'bgr']), mean: triple, std: triple };
+const fixedInput = z.strictObject({
+  ...pixelFormat,
+  widthPx: z.int().min(8).max(4096),
+  heightPx: z.int().min(8).max(4096),
+});
+const point = z.tuple([z.number(), z.number()]);
+
+const file = {
+  file: z.string().regex(/^[\w.-]+$/),
+  bytes: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  licence: z.string(),
+  origin: z.strictObject({
+    repository: z.string(),
+    commit: z.string().regex(/^[0-9a-f]{40}$/),
+    path: z.string(),
+    url: z.url({ protocol: /^https$/ }),
+  }),
+};
+
+/** Input [1,3,H,W], H and W multiples of `multiplePx`; outputs cls_s, obj_s, bbox_s, kps_s per stride s. */
+const detectorSchema = z.strictObject({
+  task: z.literal('detector'),
+  ...file,
+  input: z.strictObject({ ...pixelFormat, multiplePx: z.int().min(1) }),
+  strides: z.array(z.int().min(1)).min(1),
+  scoreThreshold: z.number().min(0).max(1),
+  nmsIou: z.number().min(0).max(1),
+});
+
+/** Input [1,3,heightPx,widthPx] of a face whose landmarks lie on `template` (px); output [1,dimensions], not normalised. */
+const embedderSchema = z.strictObject({
+  task: z.literal('embedder'),
+  ...file,
+  input: fixedInput,
+  output: z.strictObject({ name: z.string(), dimensions: z.int().min(8).max(4096) }),
+  template: z.tuple([point, point, point, point, point]),
+  calibration: z.strictObject({
+    source: z.string(),
+    points: z.array(
+      z.strictObject({
+        cosine: z.number().min(-1).max(1),
+        similarity: z.number().min(0).max(100),
+        far: z.number().min(0).max(1),
+        tar: z.number().min(0).max(1),
+      }),
+    ),
+  }),
+});
+
+/** Input: the square around the box, `boxFactor` times its longer side; output [1,2] logits; alive where live - spoof > threshold. */
+const livenessSchema = z.strictObject({
+  task: z.literal('liveness'),
+  ...file,
+  input: fixedInput,
+  boxFactor: z.number().min(1).max(4),
+  border: z.enum(['constant', 'reflect']),
+  output: z.strictObject({ name: z.string(), liveIndex: z.int().min(0), spoofIndex: z.int().min(0) }),
+  thresholds: z.strictObject({ weak: z.number(), balanced: z.number(), strict: z.number() }),
+});
+
+/** Input: the square around the box, `boxFactor` times its longer side, fitted in the middle; output [1,n,classes] scores. */
+const maskSchema = z.strictObject({
+  task: z.literal('mask'),
+  ...file,
+  input: fixedInput,
+  boxFactor: z.number().min(1).max(4),
+  border: z.enum(['constant', 'reflect']),
+  output: z.strictObject({
+    name: z.string(),
+    classes: z.tuple([z.string(), z.literal('face'), z.literal('maskedFace')]),
+  }),
+});
+
+const manifestSchema = z.strictObject({
+  version: z.literal(1),
+  sets: z.record(
+    z.string(),
+    z.strictObject({
+      modelVersion: z.string().regex(/^[a-z0-9.-]{1,64}$/),
+      description: z.string(),
+      detector: z.string(),
+      embedder: z.string(),
+      mask: z.string().optional(),
+      liveness: z.string().optional(),
+    }),
+  ),
+  models: z.record(
+    z.string(),
+    z.discriminatedUnion('task', [detectorSchema, embedderSchema, livenessSchema, maskSchema]),
+  ),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type DetectorModel = z.infer<typeof detectorSchema>;
+export type EmbedderModel = z.infer<typeof embedderSchema>;
+export type LivenessModel = z.infer<typeof livenessSchema>;
+export type MaskModel = z.infer<typeof maskSchema>;
+export type Model = Manifest['models'][string];
+export type ModelTask = Model['task'];
+
+/** A set with its models in place of their names. */
+export interface ModelSet {
+  name: string;
+  modelVersion: string;
+  detector: DetectorModel;
+  embedder: EmbedderModel;
+  mask?: MaskModel;
+  liveness?: LivenessModel;
+}
+
+/** models/manifest.json of this installation, and where `lintel models fetch` puts the files. */
+export const MANIFEST_PATH = fileURLToPath(new URL('../../models/manifest.json', import.meta.url));
+export const DEFAULT_MODELS_DIR = fileURLToPath(new URL('../../models/files', import.meta.url));
+
+/** @throws AppError MODEL_INVALID */
+export function loadManifest(path: string = MANIFEST_PATH): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new AppError('MODEL_INVALID', `the model manifest ${path} cannot be read as JSON`, { cause });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    throw new AppError('MODEL_INVALID', `the model manifest ${path} is not valid: ${z.prettifyError(parsed.error)}`);
+  }
+  return parsed.data;
+}
+
+/** @throws AppError MODEL_INVALID when the set is not in the manifest, or names a model of another task */
+export function modelSet(manifest: Manifest, name: string): ModelSet {
+  const set = manifest.sets[name];
+  if (!set) {
+    const known = Object.keys(manifest.sets).join(', ');
+    throw new AppError('MODEL_INVALID', `there is no model set "${name}"; the manifest has: ${known}`);
+  }
+  const pick = <T extends ModelTask>(task: T, key: string): Extract<Model, { task: T }> => {
+    const model = manifest.models[key];
+    if (model?.task !== task)
+      throw new AppError('MODEL_INVALID', `set "${name}": "${key}" is no ${task} of the manifest`);
+    return model as Extract<Model, { task: T }>;
+  };
+  return {
+    name,
+    modelVersion: set.modelVersion,
+    detector: pick('detector', set.detector),
+    embedder: pick('embedder', set.embedder),
+    ...(set.mask === undefined ? {} : { mask: pick('mask', set.mask) }),
+    ...(set.liveness === undefined ? {} : { liveness: pick('liveness', set.liveness) }),
+  };
+}
+
+/** The models of a set, in the order detector, embedder, mask, liveness. */
+export function modelsOf(set: ModelSet): Model[] {
+  return [set.detector, set.embedder, set.mask, set.liveness].filter((model) => model !== undefined);
+}

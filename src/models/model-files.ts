@@ -1,0 +1,140 @@
+// Model files on the disk: where they are, whether they are what the manifest says, and how they get there.
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { AppError, messageOf } from '../errors.js';
+import type { Model } from './manifest.js';
+
+export interface FetchProgress {
+  file: string;
+  receivedBytes: number;
+  totalBytes: number;
+}
+
+export type FileState = 'present' | 'missing' | 'wrong';
+
+/** Whether the file is there with the right hash. */
+export async function fileState(dir: string, model: Model): Promise<FileState> {
+  try {
+    return (await sha256Of(await readFile(join(dir, model.file)))) === model.sha256 ? 'present' : 'wrong';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing';
+    throw error;
+  }
+}
+
+/**
+ * Reads a model and checks it.
+ * @throws AppError MODEL_MISSING with how to put the file there, MODEL_HASH_MISMATCH with both hashes
+ */
+export async function readModel(dir: string, model: Model): Promise<Uint8Array> {
+  const path = join(dir, model.file);
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new AppError('MODEL_MISSING', missingSentence(dir, model), { cause });
+  }
+  checkHash(path, model, await sha256Of(bytes));
+  return bytes;
+}
+
+/**
+ * Fetches a model into `dir` unless it is there: to a temporary name, verified, synced, then renamed.
+ * @param from a folder, or a URL that ends in the folder of the files; the model's origin where it is not given
+ * @returns whether anything was fetched
+ * @throws AppError DOWNLOAD_FAILED, MODEL_HASH_MISMATCH; nothing is left behind
+ */
+export async function fetchModel(
+  dir: string,
+  model: Model,
+  options: { from?: string; onProgress?: (progress: FetchProgress) => void; signal?: AbortSignal } = {},
+): Promise<boolean> {
+  if ((await fileState(dir, model)) === 'present') return false;
+  await mkdir(dir, { recursive: true });
+  const temporary = join(dir, `.${model.file}.${randomBytes(4).toString('hex')}.part`);
+  try {
+    const hash = createHash('sha256');
+    const handle = await open(temporary, 'wx');
+    try {
+      let receivedBytes = 0;
+      for await (const chunk of await openSource(dir, model, options.from, options.signal)) {
+        receivedBytes += chunk.length;
+        if (receivedBytes > model.bytes) {
+          throw new AppError(
+            'DOWNLOAD_FAILED',
+            `${model.file}: more than the ${model.bytes} bytes that the manifest names`,
+          );
+        }
+        hash.update(chunk);
+        await handle.write(chunk);
+        options.onProgress?.({ file: model.file, receivedBytes, totalBytes: model.bytes });
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    checkHash(options.from ?? model.origin.url, model, hash.digest('hex'));
+    await rename(temporary, join(dir, model.file));
+    return true;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (error instanceof AppError) throw error;
+    const source = options.from ?? model.origin.url;
+    throw new AppError(
+      'DOWNLOAD_FAILED',
+      `${model.file} could not be fetched from ${source} (${reason(error)}); ${byHand(dir, model)}`,
+      { cause: error },
+    );
+  }
+}
+
+async function openSource(
+  dir: string,
+  model: Model,
+  from: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (from !== undefined && !/^https?:\/\//.test(from)) {
+    const path = join(from, model.file);
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile()) {
+      throw new AppError('DOWNLOAD_FAILED', `${model.file} is not in ${from}; ${byHand(dir, model)}`);
+    }
+    return createReadStream(path);
+  }
+  const url = from === undefined ? model.origin.url : `${from.replace(/\/$/, '')}/${model.file}`;
+  // A stalled download is given up: 60 s for the whole file unless the caller has its own limit.
+  const response = await fetch(url, { signal: signal ?? AbortSignal.timeout(60_000) });
+  if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
+  return Readable.fromWeb(response.body);
+}
+
+function checkHash(source: string, model: Model, actual: string): void {
+  if (actual !== model.sha256) {
+    throw new AppError(
+      'MODEL_HASH_MISMATCH',
+      `${model.file} from ${source} was refused: its sha256 is ${actual}, the manifest says ${model.sha256}`,
+    );
+  }
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function missingSentence(dir: string, model: Model): string {
+  return `the model ${model.file} is missing; it was looked for in ${dir}. Run "lintel models fetch", or, offline, ${byHand(dir, model)}`;
+}
+
+function byHand(dir: string, model: Model): string {
+  return `download ${model.origin.url} on another machine and copy it to ${join(dir, model.file)}, or put it in a folder and run "lintel models fetch --from FOLDER"`;
+}
+
+/** fetch() hides the reason (no route, no name) in the cause. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageOf(cause)}`;
+}

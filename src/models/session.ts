@@ -1,0 +1,164 @@
+// The one door to onnxruntime: long-lived sessions on the first execution provider that really runs the model.
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession, Tensor, listSupportedBackends } from 'onnxruntime-node';
+import { AppError, messageOf } from '../errors.js';
+
+/** A float32 tensor: its data in row-major order, and its shape. */
+export interface FloatTensor {
+  data: Float32Array;
+  dims: readonly number[];
+}
+
+export interface ProviderFailure {
+  provider: string;
+  reason: string;
+}
+
+export interface SessionOptions {
+  /** Names as onnxruntime knows them, in order of preference. */
+  providers: readonly string[];
+  /** A real input, run once with each provider that is tried. */
+  warmUp: Readonly<Record<string, FloatTensor>>;
+}
+
+/** A loaded model. `run` blocks the thread that calls it: only worker threads own sessions. */
+export class ModelSession {
+  readonly provider: string;
+  /** Providers that were preferred and did not work. */
+  readonly failures: readonly ProviderFailure[];
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession, provider: string, failures: readonly ProviderFailure[]) {
+    this.#session = session;
+    this.provider = provider;
+    this.failures = failures;
+  }
+
+  /**
+   * Tries the providers in order, each with a real run.
+   * @throws AppError PROVIDER_UNAVAILABLE, with what was tried and why each failed
+   */
+  static async create(name: string, model: Uint8Array, options: SessionOptions): Promise<ModelSession> {
+    const failures: ProviderFailure[] = [];
+    for (const provider of options.providers) {
+      try {
+        const session = await openOn(provider, model, options.warmUp);
+        return new ModelSession(session, provider, failures);
+      } catch (error) {
+        failures.push({ provider, reason: firstLine(messageOf(error)) });
+      }
+    }
+    const tried = failures.map((failure) => `${failure.provider} (${failure.reason})`).join('; ');
+    throw new AppError('PROVIDER_UNAVAILABLE', `no execution provider runs ${name}. Tried: ${tried}`);
+  }
+
+  /** @returns the outputs by name; their data is the caller's */
+  async run(feeds: Readonly<Record<string, FloatTensor>>): Promise<Record<string, Float32Array>> {
+    return runSession(this.#session, feeds);
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** The providers that this build of onnxruntime knows; whether one works shows only when it is tried. */
+export function knownProviders(): string[] {
+  return listSupportedBackends().map((backend) => backend.name);
+}
+
+async function runSession(
+  session: InferenceSession,
+  feeds: Readonly<Record<string, FloatTensor>>,
+): Promise<Record<string, Float32Array>> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { data, dims }] of Object.entries(feeds)) tensors[name] = new Tensor('float32', data, dims);
+  const outputs = await session.run(tensors);
+  const result: Record<string, Float32Array> = {};
+  for (const name of session.outputNames) result[name] = outputs[name].data as Float32Array;
+  return result;
+}
+
+async function openOn(
+  provider: string,
+  model: Uint8Array,
+  warmUp: Readonly<Record<string, FloatTensor>>,
+): Promise<InferenceSession> {
+  // The binding drops a name it does not know and carries on without it.
+  if (!knownProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
+  if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp);
+  const session = await InferenceSession.create(model, sessionOptions(provider));
+  try {
+    assertFinite(await runSession(session, warmUp));
+    return session;
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
+function sessionOptions(provider: string): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider],
+    // Workers are the parallelism; a second thread inside a session spins (see bench/slice).
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // The detector's shape changes with the picture; a pattern kept per shape would only grow.
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  };
+}
+
+/** A provider that cannot take the model leaves every node to the CPU without a word; a profile of one run tells. */
+async function proveRunsOn(
+  provider: string,
+  model: Uint8Array,
+  warmUp: Readonly<Record<string, FloatTensor>>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'lintel-profile-'));
+  try {
+    const session = await InferenceSession.create(model, {
+      ...sessionOptions(provider),
+      enableProfiling: true,
+      profileFilePrefix: join(folder, 'profile'),
+    });
+    try {
+      await runSession(session, warmUp);
+      session.endProfiling();
+    } finally {
+      await session.release();
+    }
+    const [file] = await readdir(folder);
+    const providers = providersInProfile(await readFile(join(folder, file), 'utf8'));
+    if (![...providers.keys()].some((name) => name.toLowerCase().startsWith(provider))) {
+      throw new Error('it loaded, but left every node of the model to the CPU');
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Counts the nodes of an onnxruntime profile by the provider that ran them, such as `CPUExecutionProvider`. */
+export function providersInProfile(json: string): Map<string, number> {
+  const events = JSON.parse(json) as { cat?: string; args?: { provider?: string } }[];
+  const counts = new Map<string, number>();
+  for (const event of events) {
+    const provider = event.cat === 'Node' ? event.args?.provider : undefined;
+    if (provider) counts.set(provider, (counts.get(provider) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function assertFinite(outputs: Record<string, Float32Array>): void {
+  for (const [name, data] of Object.entries(outputs)) {
+    if (!data.every(Number.isFinite)) throw new Error(`its output ${name} is not finite`);
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0].slice(0, 300);
+}

@@ -1,0 +1,58 @@
+// Embedding: an aligned crop of a face becomes an L2-normalised vector.
+import type { Landmarks } from '../domain/face.js';
+import { normalise } from '../domain/embedding.js';
+import type { EmbedderModel } from '../models/manifest.js';
+import type { ModelSession } from '../models/session.js';
+import type { Addon, NativeImage } from '../native/addon.js';
+import { alignment } from './align.js';
+
+export class Embedder {
+  readonly #addon: Addon;
+  readonly #session: ModelSession;
+  readonly #model: EmbedderModel;
+  readonly #tensor: Float32Array;
+
+  constructor(parts: { addon: Addon; session: ModelSession; model: EmbedderModel }) {
+    this.#addon = parts.addon;
+    this.#session = parts.session;
+    this.#model = parts.model;
+    this.#tensor = new Float32Array(3 * parts.model.input.widthPx * parts.model.input.heightPx);
+  }
+
+  /** Of the aligned crop. */
+  get widthPx(): number {
+    return this.#model.input.widthPx;
+  }
+
+  /** @returns the face on the template: widthPx x heightPx of the model's input, RGB interleaved, 8 bit */
+  align(image: NativeImage, landmarks: Landmarks): Uint8Array {
+    const { widthPx, heightPx } = this.#model.input;
+    const crop = new Uint8Array(widthPx * heightPx * 3);
+    this.#addon.warp(image, crop, {
+      widthPx,
+      heightPx,
+      matrix: alignment(landmarks, this.#model.template),
+      border: 'constant',
+    });
+    return crop;
+  }
+
+  /** @param crop as `align` makes it @returns `dimensions` floats of length 1, the caller's */
+  async embed(crop: Uint8Array): Promise<Float32Array> {
+    const { input, output } = this.#model;
+    const { widthPx, heightPx } = input;
+    const image = this.#addon.wrapRgb(crop, widthPx, heightPx);
+    this.#addon.letterbox(image, this.#tensor, {
+      widthPx,
+      heightPx,
+      scale: 1,
+      offsetX: 0,
+      offsetY: 0,
+      order: input.order,
+      mean: input.mean,
+      std: input.std,
+    });
+    const outputs = await this.#session.run({ [input.name]: { data: this.#tensor, dims: [1, 3, heightPx, widthPx] } });
+    return normalise(outputs[output.name].slice(0, output.dimensions));
+  }
+}

@@ -1,0 +1,258 @@
+// The pool of vision workers behind one bounded queue; the only way into the models for the rest of the service.
+import { Worker } from 'node:worker_threads';
+import type { AnalysedImage } from '../domain/face.js';
+import type { Health } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import { AppError, messageOf } from '../errors.js';
+import type { ProviderReport } from './pipeline.js';
+import type { AnalyseOptions, AnalysedFrame, FrameOptions, Vision } from './vision.js';
+import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
+
+export interface WorkerPoolOptions extends WorkerSetup {
+  workers: number;
+  /** Jobs that may wait for a worker; one more is SERVER_BUSY. */
+  queueLength: number;
+  log: Log;
+  /** dist/vision/worker.js; tests, which run the sources, name it. */
+  workerFile?: URL;
+}
+
+export interface WorkerPoolStats {
+  workers: number;
+  busy: number;
+  queued: number;
+  completed: number;
+  rejected: number;
+  restarts: number;
+}
+
+interface PendingJob {
+  job: Job;
+  resolve(result: JobResults[keyof JobResults]): void;
+  reject(error: unknown): void;
+}
+
+interface Slot {
+  worker: Worker | undefined;
+  ready: boolean;
+  running: PendingJob | undefined;
+}
+
+/** A worker that died is replaced after so long, so that one that dies at once does not spin. */
+const RESTART_DELAY_MS = 1_000;
+/** At stop, jobs that run have so long to end. */
+const CLOSE_TIMEOUT_MS = 3_000;
+
+export class WorkerPool implements Vision, Part {
+  readonly name = 'vision';
+  readonly #options: WorkerPoolOptions;
+  readonly #slots: Slot[] = [];
+  readonly #queue: PendingJob[] = [];
+  readonly #restartTimers = new Set<NodeJS.Timeout>();
+  #providers: readonly ProviderReport[] = [];
+  #running = false;
+  #completed = 0;
+  #rejected = 0;
+  #restarts = 0;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  get modelVersion(): string {
+    return this.#options.set.modelVersion;
+  }
+
+  get hasLiveness(): boolean {
+    return this.#options.set.liveness !== undefined;
+  }
+
+  /** Per model, the execution provider in use; known after start. */
+  get providers(): readonly ProviderReport[] {
+    return this.#providers;
+  }
+
+  /**
+   * Resolves when every worker has loaded and run every model.
+   * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH, PROVIDER_UNAVAILABLE, ADDON_MISSING, WORKER_FAILED
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#running = true;
+    while (this.#slots.length < this.#options.workers) {
+      this.#slots.push({ worker: undefined, ready: false, running: undefined });
+    }
+    await Promise.all(this.#slots.map((slot) => this.#launch(slot)));
+    signal.throwIfAborted();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    for (const timer of this.#restartTimers) clearTimeout(timer);
+    this.#restartTimers.clear();
+    for (const pending of this.#queue.splice(0)) pending.reject(stopped());
+    await Promise.all(this.#slots.splice(0).map((slot) => closeSlot(slot)));
+  }
+
+  analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
+    return this.#submit<'image'>({ kind: 'image', bytes: compact(bytes), options });
+  }
+
+  analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
+    return this.#submit<'frame'>({ kind: 'frame', captureHandle, options });
+  }
+
+  embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+    return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact) });
+  }
+
+  stats(): WorkerPoolStats {
+    return {
+      workers: this.#slots.filter((slot) => slot.ready).length,
+      busy: this.#slots.filter((slot) => slot.running).length,
+      queued: this.#queue.length,
+      completed: this.#completed,
+      rejected: this.#rejected,
+      restarts: this.#restarts,
+    };
+  }
+
+  health(): Health {
+    const { workers, restarts } = this.stats();
+    const facts = {
+      modelSet: this.#options.set.name,
+      modelVersion: this.modelVersion,
+      workers,
+      restarts,
+      providers: this.#providers.map(({ task, provider }) => `${task}: ${provider}`),
+    };
+    if (workers === 0) return { status: 'failed', detail: 'no vision worker runs', facts };
+    const missing = this.#options.workers - workers;
+    if (missing > 0) return { status: 'degraded', detail: `${missing} vision workers are being restarted`, facts };
+    const fallback = this.#providers.flatMap((report) => report.failures.map((failure) => ({ ...failure, ...report })));
+    if (fallback.length > 0) {
+      const [first] = fallback;
+      return {
+        status: 'degraded',
+        detail: `runs on ${first.provider}: a preferred provider failed: ${first.reason}`,
+        facts,
+      };
+    }
+    return { status: 'ok', facts };
+  }
+
+  #submit<K extends keyof JobResults>(job: Extract<Job, { kind: K }>): Promise<JobResults[K]> {
+    if (!this.#running) return Promise.reject(stopped());
+    if (this.#queue.length >= this.#options.queueLength) {
+      this.#rejected++;
+      return Promise.reject(
+        new AppError('SERVER_BUSY', 'the vision queue is full', { detail: 'the work queue is full' }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, resolve: resolve as PendingJob['resolve'], reject });
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    for (const slot of this.#slots) {
+      if (this.#queue.length === 0) return;
+      if (!slot.ready || slot.running || !slot.worker) continue;
+      slot.running = this.#queue.shift();
+      if (slot.running) slot.worker.postMessage({ type: 'job', job: slot.running.job } satisfies ToWorker);
+    }
+  }
+
+  /** Starts a slot's worker; rejects when it fails before it is ready. Later deaths are answered by a restart. */
+  #launch(slot: Slot): Promise<void> {
+    const { set, modelsDir, providers, workerFile } = this.#options;
+    const setup: WorkerSetup = { set, modelsDir, providers };
+    const worker = new Worker(workerFile ?? new URL('./worker.js', import.meta.url), { workerData: setup });
+    slot.worker = worker;
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromWorker) => {
+        switch (message.type) {
+          case 'ready':
+            slot.ready = true;
+            this.#providers = message.providers;
+            resolve();
+            this.#dispatch();
+            break;
+          case 'failed':
+            reject(fromWire(message.error));
+            break;
+          case 'result':
+            this.#finish(slot, (job) => job.resolve(message.result));
+            break;
+          case 'error':
+            this.#finish(slot, (job) => job.reject(fromWire(message.error)));
+            break;
+        }
+      });
+      worker.on('error', (cause) => {
+        this.#options.log.error({ reason: messageOf(cause) }, 'a vision worker failed');
+      });
+      worker.on('exit', (exitCode) => {
+        const error = new AppError('WORKER_FAILED', `a vision worker ended with exit code ${exitCode}`);
+        const wasReady = slot.ready;
+        slot.ready = false;
+        slot.worker = undefined;
+        slot.running?.reject(error);
+        slot.running = undefined;
+        reject(error);
+        if (wasReady && this.#running) this.#restartLater(slot);
+      });
+    });
+  }
+
+  #finish(slot: Slot, settle: (job: PendingJob) => void): void {
+    const job = slot.running;
+    slot.running = undefined;
+    this.#completed++;
+    if (job) settle(job);
+    this.#dispatch();
+  }
+
+  #restartLater(slot: Slot): void {
+    const timer = setTimeout(() => {
+      this.#restartTimers.delete(timer);
+      this.#restarts++;
+      this.#launch(slot).catch((error: unknown) => {
+        this.#options.log.error({ reason: messageOf(error) }, 'a vision worker could not be restarted');
+        // With no worker left, what waits would wait for ever.
+        if (!this.#slots.some((other) => other.ready)) for (const job of this.#queue.splice(0)) job.reject(error);
+        if (this.#running) this.#restartLater(slot);
+      });
+    }, RESTART_DELAY_MS);
+    this.#restartTimers.add(timer);
+  }
+}
+
+async function closeSlot(slot: Slot): Promise<void> {
+  const { worker } = slot;
+  if (!worker) return;
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.postMessage({ type: 'close' } satisfies ToWorker);
+  const timer = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** A view of a larger buffer would be sent with the whole of it. */
+function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
+function fromWire(error: WireError): Error {
+  if (error.code) {
+    return new AppError(error.code, error.message, error.detail === undefined ? {} : { detail: error.detail });
+  }
+  const unforeseen = new Error(error.message);
+  if (error.stack !== undefined) unforeseen.stack = error.stack;
+  return unforeseen;
+}
+
+function stopped(): AppError {
+  return new AppError('STOPPED', 'the vision workers are stopped', { detail: 'the service is stopping' });
+}

@@ -1,0 +1,40 @@
+// The messages between the worker pool and its workers.
+import type { AnalysedImage } from '../domain/face.js';
+import type { ErrorCode } from '../errors.js';
+import type { ModelSet } from '../models/manifest.js';
+import type { ProviderReport } from './pipeline.js';
+import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  set: ModelSet;
+  modelsDir: string;
+  providers: readonly string[];
+}
+
+export type Job =
+  | { kind: 'image'; bytes: Uint8Array; options: AnalyseOptions }
+  | { kind: 'frame'; captureHandle: number; options: FrameOptions }
+  | { kind: 'crops'; crops: readonly Uint8Array[] };
+
+export interface JobResults {
+  image: AnalysedImage;
+  frame: AnalysedFrame | undefined;
+  crops: Float32Array[];
+}
+
+/** `close` lets the worker release its sessions and end. */
+export type ToWorker = { type: 'job'; job: Job } | { type: 'close' };
+
+export interface WireError {
+  code: ErrorCode | undefined;
+  message: string;
+  detail: string | undefined;
+  stack: string | undefined;
+}
+
+export type FromWorker =
+  | { type: 'ready'; providers: readonly ProviderReport[] }
+  | { type: 'failed'; error: WireError }
+  | { type: 'result'; result: JobResults[keyof JobResults] }
+  | { type: 'error'; error: WireError };

@@ -1,0 +1,63 @@
+// A vision worker thread: one pipeline, one job at a time.
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Face } from '../domain/face.js';
+import { AppError, messageOf } from '../errors.js';
+import { loadAddon } from '../native/addon.js';
+import { Pipeline } from './pipeline.js';
+import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
+
+if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
+const port = parentPort;
+
+try {
+  const setup = workerData as WorkerSetup;
+  const pipeline = await Pipeline.open({ addon: loadAddon(), ...setup });
+  let running: Promise<void> = Promise.resolve();
+  port.on('message', (message: ToWorker) => {
+    if (message.type === 'close') {
+      void running.then(() => pipeline.close()).finally(() => port.close());
+      return;
+    }
+    running = perform(pipeline, message.job).then(
+      (result) => post({ type: 'result', result }, buffersOf(result)),
+      (error: unknown) => post({ type: 'error', error: wireError(error) }),
+    );
+  });
+  post({ type: 'ready', providers: pipeline.providers });
+} catch (error) {
+  post({ type: 'failed', error: wireError(error) });
+  port.close();
+}
+
+function perform(pipeline: Pipeline, job: Job): Promise<JobResults[keyof JobResults]> {
+  switch (job.kind) {
+    case 'image':
+      return pipeline.analyseImage(job.bytes, job.options);
+    case 'frame':
+      return pipeline.analyseFrame(job.captureHandle, job.options);
+    case 'crops':
+      return pipeline.embedCrops(job.crops);
+  }
+}
+
+function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+/** Crops and embeddings are handed over, not copied. */
+function buffersOf(result: JobResults[keyof JobResults]): ArrayBuffer[] {
+  if (result === undefined) return [];
+  if (Array.isArray(result)) return result.map((embedding) => embedding.buffer as ArrayBuffer);
+  return result.faces.flatMap((face: Face) =>
+    [face.crop, face.embedding].filter((array) => array !== undefined).map((array) => array.buffer as ArrayBuffer),
+  );
+}
+
+function wireError(error: unknown): WireError {
+  return {
+    code: error instanceof AppError ? error.code : undefined,
+    message: messageOf(error),
+    detail: error instanceof AppError ? error.detail : undefined,
+    stack: error instanceof Error ? error.stack : undefined,
+  };
+}

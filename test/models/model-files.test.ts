@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { loadManifest, modelSet, modelsOf, type Model } from '../../src/models/manifest.js';
+import { fetchModel, fileState, readModel, type FetchProgress } from '../../src/models/model-files.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const content = Buffer.from('the bytes of a model');
+const sha256 = createHash('sha256').update(content).digest('hex');
+const template = modelSet(loadManifest(), 'standard').detector;
+const model: Model = { ...template, file: 'tiny.onnx', bytes: content.length, sha256 };
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/models`;
+}
+
+describe('fetchModel', () => {
+  it('copies from a folder, verified, and does nothing the second time', async () => {
+    const from = tempDir();
+    const dir = join(tempDir(), 'files');
+    writeFileSync(join(from, model.file), content);
+    expect(await fetchModel(dir, model, { from })).toBe(true);
+    expect(readFileSync(join(dir, model.file))).toEqual(content);
+    expect(await fetchModel(dir, model, { from })).toBe(false);
+    expect(await fileState(dir, model)).toBe('present');
+  });
+
+  it('downloads from a URL with progress', async () => {
+    const dir = tempDir();
+    const from = await serve((request, response) => {
+      expect(request.url).toBe('/models/tiny.onnx');
+      response.end(content);
+    });
+    const seen: FetchProgress[] = [];
+    await fetchModel(dir, model, { from, onProgress: (progress) => seen.push(progress) });
+    expect(seen.at(-1)).toEqual({ file: 'tiny.onnx', receivedBytes: content.length, totalBytes: content.length });
+    expect(readdirSync(dir)).toEqual(['tiny.onnx']);
+  });
+
+  it('replaces a file whose hash is wrong', async () => {
+    const from = tempDir();
+    const dir = tempDir();
+    writeFileSync(join(from, model.file), content);
+    writeFileSync(join(dir, model.file), 'truncated');
+    expect(await fileState(dir, model)).toBe('wrong');
+    await fetchModel(dir, model, { from });
+    expect(await fileState(dir, model)).toBe('present');
+  });
+
+  it('refuses a wrong hash, names both, and leaves nothing behind', async () => {
+    const dir = tempDir();
+    const wrong = Buffer.from('THE BYTES OF A MODEL');
+    const from = await serve((_request, response) => response.end(wrong));
+    const actual = createHash('sha256').update(wrong).digest('hex');
+    await expect(fetchModel(dir, model, { from })).rejects.toMatchObject({
+      code: 'MODEL_HASH_MISMATCH',
+      message: expect.stringMatching(new RegExp(`${actual}.*${sha256}`)) as string,
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it.each<[string, RequestListener, RegExp]>([
+    ['an error status', (_request, response) => response.writeHead(503).end(), /HTTP 503/],
+    [
+      'a body that breaks off',
+      (_request, response) => void response.write('the', () => response.destroy()),
+      /tiny\.onnx/,
+    ],
+    ['a body that is too long', (_request, response) => response.end(Buffer.alloc(1000)), /more than the 20 bytes/],
+  ])('fails clearly on %s, and leaves nothing behind', async (_name, listener, message) => {
+    const dir = tempDir();
+    const from = await serve(listener);
+    await expect(fetchModel(dir, model, { from })).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('says offline which file is missing, where it belongs and how to put it there by hand', async () => {
+    const dir = tempDir();
+    const error = await fetchModel(dir, model, { from: 'http://127.0.0.1:1/' }).catch(
+      (thrown: unknown) => thrown as Error,
+    );
+    expect(error).toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    for (const part of ['tiny.onnx', '127.0.0.1:1', join(dir, 'tiny.onnx'), model.origin.url, '--from']) {
+      expect((error as Error).message).toContain(part);
+    }
+  });
+
+  it('says which folder lacks the file', async () => {
+    const from = tempDir();
+    await expect(fetchModel(tempDir(), model, { from })).rejects.toThrow(`tiny.onnx is not in ${from}`);
+  });
+});
+
+describe('readModel', () => {
+  it('gives the bytes of a good file', async () => {
+    const dir = tempDir();
+    writeFileSync(join(dir, model.file), content);
+    expect(Buffer.from(await readModel(dir, model))).toEqual(content);
+  });
+
+  it('refuses a missing and a truncated file', async () => {
+    const dir = tempDir();
+    await expect(readModel(dir, model)).rejects.toMatchObject({ code: 'MODEL_MISSING' });
+    writeFileSync(join(dir, model.file), content.subarray(0, 5));
+    await expect(readModel(dir, model)).rejects.toMatchObject({ code: 'MODEL_HASH_MISMATCH' });
+  });
+});
+
+describe('the manifest', () => {
+  it('has the standard set with all four tasks', () => {
+    expect(modelsOf(modelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
+      'detector',
+      'embedder',
+      'mask',
+      'liveness',
+    ]);
+  });
+
+  it('names each origin by its commit', () => {
+    for (const { origin } of Object.values(loadManifest().models)) {
+      expect(origin.url).toContain(origin.commit);
+      expect(origin.url.endsWith(origin.path)).toBe(true);
+    }
+  });
+
+  it('refuses a set that it does not have, and names those it has', () => {
+    expect(() => modelSet(loadManifest(), 'nonesuch')).toThrow(/nonesuch.*standard/);
+  });
+
+  it.each([
+    ['no JSON', '{', /cannot be read as JSON/],
+    ['an unknown key', JSON.stringify({ ...loadManifest(), extra: 1 }), /extra/],
+    ['a short hash', JSON.stringify(loadManifest()).replace(/"sha256":"[0-9a-f]{4}/, '"sha256":"'), /sha256/],
+  ])('refuses %s', (_name, text, message) => {
+    const path = join(tempDir(), 'manifest.json');
+    writeFileSync(path, text);
+    expect(() => loadManifest(path)).toThrow(message);
+  });
+
+  it('refuses a set whose embedder is a detector', () => {
+    const manifest = structuredClone(loadManifest());
+    manifest.sets.standard.embedder = 'yunet-n';
+    expect(() => modelSet(manifest, 'standard')).toThrow(/no embedder/);
+  });
+});

@@ -1,0 +1,30 @@
+// Third-party models and photos that tests use where they are at hand: ../shared beside the checkout, never part of it.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../../', import.meta.url);
+
+/** The folder, or undefined with the reason printed once. */
+function folder(...candidates: string[]): string | undefined {
+  for (const candidate of candidates) {
+    const path = fileURLToPath(new URL(candidate, root));
+    if (existsSync(path)) return path;
+  }
+  return undefined;
+}
+
+export const sharedModelsDir = ((): string | undefined => {
+  const fetched = folder('models/files/');
+  if (fetched && existsSync(`${fetched}/MobileFaceNet.onnx`)) return fetched;
+  return folder('../shared/models/');
+})();
+export const facesDir = folder('../shared/faces/');
+export const masksDir = folder('../shared/masks/');
+export const lfwDir = folder('../shared/lfw/');
+
+/** For describe.skipIf: prints why, so that a skipped test says its reason. */
+export function missing(what: string, ...needed: (string | undefined)[]): boolean {
+  if (needed.every((path) => path !== undefined)) return false;
+  console.warn(`skipped: ${what}: the models or photos it needs are not here (../shared or models/files)`);
+  return true;
+}
