@@ -3,16 +3,16 @@ import type { Landmarks, Pose } from '../domain/face.js';
 
 /**
  * The mean face, in units of half the eye distance: x to the picture's right, y down, z towards the camera; mirror-symmetric, so
- * that a mirrored picture has mirrored yaw and roll. Proportions after anthropometric means (Farkas, Anthropometry of the Head and
- * Face, 1994: eye to mouth 0.98 to 1.05, mouth width 0.78 to 0.83 of the pupil distance, nose tip 0.6 before the eyes), the pitch of
- * a frontal face then lies near 0.
+ * that a mirrored picture has mirrored yaw and roll. Widths and heights are the medians of the standard detector's landmarks over
+ * 386 LFW faces (every 20th, November 2026), so that an ordinary portrait has yaw and pitch near 0. Depths are anthropometric: the nose tip
+ * lies about 30 mm before the pupils at a pupil distance of 63 mm.
  */
 const MODEL: readonly (readonly [number, number, number])[] = [
   [-1, 0, 0],
   [1, 0, 0],
-  [0, 1.12, 0.95],
-  [-0.8, 2.05, 0.15],
-  [0.8, 2.05, 0.15],
+  [0, 1.195, 0.95],
+  [-0.87, 1.99, 0.12],
+  [0.87, 1.99, 0.12],
 ];
 const CENTRE_Y = MODEL.reduce((sum, point) => sum + point[1], 0) / MODEL.length;
 const CENTRE_Z = MODEL.reduce((sum, point) => sum + point[2], 0) / MODEL.length;

@@ -1,0 +1,275 @@
+// The first slice: what Lintel adds to the bare models, as ratios measured in one run.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type ModelSet } from '../src/models/manifest.js';
+import { readModel } from '../src/models/model-files.js';
+import { ModelSession, type FloatTensor } from '../src/models/session.js';
+import { loadAddon } from '../src/native/addon.js';
+import { decodePicture } from '../src/vision/decode.js';
+import { Embedder } from '../src/vision/embed.js';
+import { Pipeline } from '../src/vision/pipeline.js';
+import { facesDir, lfwDir, sharedModelsDir } from '../test/support/shared.js';
+import { imageOf, startService, type Service } from '../test/support/service.js';
+import { fillGallery } from './support/fill-gallery.js';
+import { readPairs, readTar, tenFoldAccuracy } from './support/lfw.js';
+import { interleave, median, result, type Result } from './support/report.js';
+
+const DETECT = { embed: 0, mask: false, liveness: false };
+const RECOGNISE = { embed: 1, mask: false, liveness: false };
+
+export async function run({ short }: { short: boolean }): Promise<Result[]> {
+  const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
+  const set = modelSet(loadManifest(), 'standard');
+  const addon = loadAddon();
+  const pipeline = await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
+  try {
+    const jpeg = await testPicture();
+    const results = await stages(set, modelsDir, pipeline, jpeg, short ? 40 : 300);
+    results.push(await restRatio(folder, modelsDir, pipeline, jpeg, short ? 60 : 400));
+    results.push(await workersScaling(folder, modelsDir, jpeg, short ? 3 : 10));
+    results.push(...(await memory(folder, modelsDir, jpeg)));
+    results.push(await lfwAccuracy(set, modelsDir));
+    results.push(...(await secondStart(folder)));
+    return results.filter((r) => r !== undefined);
+  } finally {
+    await pipeline.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** 640 x 480 with one face of about a third of the height: a person before a door. */
+async function testPicture(): Promise<Buffer> {
+  if (facesDir === undefined) throw new Error('the bench needs ../shared/faces');
+  const [person] = readdirSync(join(facesDir, 'people'));
+  const [photo] = readdirSync(join(facesDir, 'people', person));
+  const face = await sharp(join(facesDir, 'people', person, photo))
+    .resize(240, 240)
+    .toBuffer();
+  return sharp({
+    create: {
+      width: 640,
+      height: 480,
+      channels: 3,
+      background: '#000',
+      noise: { type: 'gaussian', mean: 120, sigma: 60 },
+    },
+  })
+    .blur(6)
+    .composite([{ input: face, left: 200, top: 120 }])
+    .jpeg({ quality: 85 })
+    .toBuffer();
+}
+
+async function stages(
+  set: ModelSet,
+  modelsDir: string,
+  pipeline: Pipeline,
+  jpeg: Buffer,
+  rounds: number,
+): Promise<Result[]> {
+  const bare = async (
+    task: 'detector' | 'embedder',
+    widthPx: number,
+    heightPx: number,
+  ): Promise<() => Promise<unknown>> => {
+    const model = set[task];
+    const data = Float32Array.from({ length: 3 * widthPx * heightPx }, (_, i) => (i * 7) % 255);
+    const feeds: Record<string, FloatTensor> = { [model.input.name]: { data, dims: [1, 3, heightPx, widthPx] } };
+    const session = await ModelSession.create(model.file, await readModel(modelsDir, model), {
+      providers: ['cpu'],
+      warmUp: feeds,
+    });
+    return () => session.run(feeds);
+  };
+  const { faces } = await pipeline.analyseImage(jpeg, RECOGNISE);
+  if (faces.length !== 1 || !faces[0].embedding) throw new Error(`the test picture has ${faces.length} faces`);
+  const times = await interleave(rounds, {
+    detector: await bare('detector', 640, 480),
+    embedder: await bare('embedder', 112, 112),
+    decode: () => decodePicture(jpeg),
+    detect: () => pipeline.analyseImage(jpeg, DETECT),
+    recognise: () => pipeline.analyseImage(jpeg, RECOGNISE),
+  });
+  const ms = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
+  const bareMs = ms.detector + ms.embedder;
+  // Each round has its own ratio, so that a machine that slows down for a while does not count.
+  const ratios = times.recognise.map((value, i) => value / (times.detector[i] + times.embedder[i]));
+  return [
+    result('vision.bare.detector', ms.detector, 'ms'),
+    result('vision.bare.embedder', ms.embedder, 'ms'),
+    result('vision.decode.share', ms.decode / bareMs, 'of bare'),
+    result('vision.detect.ratio', ms.detect / ms.detector, 'ratio'),
+    result('vision.ratio', median(ratios), 'ratio', ['<=', 1.35]),
+  ];
+}
+
+async function restRatio(
+  folder: string,
+  modelsDir: string,
+  pipeline: Pipeline,
+  jpeg: Buffer,
+  rounds: number,
+): Promise<Result> {
+  const service = await startService({ folder: join(folder, 'rest'), modelsDir, config: { vision: { workers: 1 } } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const body = detectBody(jpeg);
+    const times = await interleave(rounds, {
+      rest: () => post(service, agent, '/detect', body),
+      inProcess: () => pipeline.analyseImage(jpeg, DETECT),
+    });
+    const ratios = times.rest.map((value, i) => value / times.inProcess[i]);
+    return result('rest.detect.ratio', median(ratios), 'ratio', ['<=', 1.25]);
+  } finally {
+    agent.destroy();
+    await service.stop();
+  }
+}
+
+/** Requests per second of two workers over those of one, alternating, with as many clients as keep both busy. */
+async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, seconds: number): Promise<Result> {
+  const start = (workers: number): Promise<Service> =>
+    startService({ folder: join(folder, `scaling-${workers}`), modelsDir, config: { vision: { workers } } });
+  const one = await start(1);
+  const two = await start(2);
+  try {
+    const body = detectBody(jpeg);
+    const ratios: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const single = await throughput(one, body, seconds);
+      ratios.push((await throughput(two, body, seconds)) / single);
+    }
+    return result('workers.scaling', median(ratios), 'ratio', ['>=', 1.8]);
+  } finally {
+    await one.stop();
+    await two.stop();
+  }
+}
+
+async function throughput(service: Service, body: Buffer, seconds: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true });
+  let count = 0;
+  const until = performance.now() + seconds * 1000;
+  const client = async (): Promise<void> => {
+    while (performance.now() < until) {
+      await post(service, agent, '/detect', body);
+      count++;
+    }
+  };
+  const start = performance.now();
+  await Promise.all(Array.from({ length: 4 }, client));
+  agent.destroy();
+  return count / ((performance.now() - start) / 1000);
+}
+
+function detectBody(jpeg: Buffer): Buffer {
+  return Buffer.from(JSON.stringify({ image: imageOf(jpeg), orientation: false, mask: false }));
+}
+
+function post(service: Service, agent: Agent, path: string, body: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      service.base + path,
+      { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': body.length } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const answer = Buffer.concat(chunks).toString();
+          if (answer.includes('"isSuccessful":true')) resolve();
+          else reject(new Error(answer.slice(0, 300)));
+        });
+        response.on('error', reject);
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<Result[]> {
+  const home = join(folder, 'memory');
+  const config = { vision: { workers: 2 } };
+  // A first start makes the keys and the appKey that the gallery is filled under.
+  await (await startService({ folder: home, modelsDir, config })).stop();
+  await fillGallery(home, 'ten-thousand', 10_000);
+  const service = await startService({ folder: home, modelsDir, config });
+  try {
+    const picture = { image: imageOf(jpeg) };
+    // Mask and liveness models have run too, on both workers, before memory is read.
+    for (let i = 0; i < 50; i++) {
+      await Promise.all([
+        service.call('POST', '/groups/ten-thousand/search', picture),
+        service.call('POST', '/detect', { ...picture }),
+      ]);
+    }
+    const details = await service.call('GET', '/groups/ten-thousand');
+    const faces = (details.data as { groups: { faceCount: number }[] }).groups[0].faceCount;
+    if (faces !== 10_000) throw new Error(`the gallery has ${faces} faces`);
+    const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
+    const megabytes = (field: string): number =>
+      (Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
+    return [
+      result('memory.rss', megabytes('VmRSS'), 'MB', ['<', 450]),
+      result('memory.peak', megabytes('VmHWM'), 'MB'),
+      result('start.10k', service.startMs, 'ms to ready with 10,000 faces'),
+    ];
+  } finally {
+    await service.stop();
+  }
+}
+
+/** 10-fold accuracy over the aligned LFW crops, through the project's own decode, tensor and session code. */
+async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
+  if (lfwDir === undefined) throw new Error('the bench needs ../shared/lfw');
+  const model = set.embedder;
+  const { widthPx, heightPx, name } = model.input;
+  const session = await ModelSession.create(model.file, await readModel(modelsDir, model), {
+    providers: ['cpu'],
+    warmUp: { [name]: { data: new Float32Array(3 * widthPx * heightPx), dims: [1, 3, heightPx, widthPx] } },
+  });
+  const embedder = new Embedder({ addon: loadAddon(), session, model });
+  const embeddings = new Map<string, Float32Array>();
+  for (const [path, bytes] of readTar(join(lfwDir, 'lfw_pairs_112.tar'))) {
+    const { data } = await decodePicture(bytes);
+    embeddings.set(basename(path).replace(/\.\w+$/, ''), await embedder.embed(data));
+  }
+  await session.release();
+  const accuracy = tenFoldAccuracy(readPairs(join(lfwDir, 'pairs.txt')), embeddings);
+  return result('lfw.accuracy', accuracy * 100, '%', ['>=', 99.3]);
+}
+
+/** ./scripts/start on a checkout that has been started before: from the command to /readyz. */
+async function secondStart(folder: string): Promise<Result[]> {
+  const root = fileURLToPath(new URL('../', import.meta.url));
+  const home = join(folder, 'start');
+  await (await startService({ folder: home, modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR })).stop();
+  // The set-up itself (packages, build, models) is done before: a second start finds it done.
+  execFileSync(join(root, 'scripts/setup'), { stdio: 'inherit' });
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    const child = spawn(join(root, 'scripts/start'), ['--config', join(home, 'lintel.yaml')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      let seen = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        seen += chunk.toString();
+        if (seen.includes('"msg":"ready"')) resolve();
+      });
+      child.once('exit', () => reject(new Error(`scripts/start ended before it was ready:\n${seen}`)));
+    });
+    times.push((performance.now() - start) / 1000);
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await exited;
+  }
+  return [result('start.second', median(times), 's', ['<', 2])];
+}

@@ -1,0 +1,107 @@
+// lintel models: fetches the model files of a set, and lists what the manifest has.
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Environment } from '../config/environment.js';
+import type { Config } from '../config/schema.js';
+import { messageOf } from '../errors.js';
+import { loadAddon } from '../native/addon.js';
+import { tryModels } from '../vision/pipeline.js';
+import { loadManifest, modelSet, modelsOf } from '../models/manifest.js';
+import { fetchModel } from '../models/model-files.js';
+import { inspectSet } from '../models/inspect.js';
+import { modelsDirOf } from '../main.js';
+import { commandConfig, type CliContext } from './context.js';
+import { Progress } from './progress.js';
+
+export function registerModels(program: Command, context: CliContext): void {
+  const models = program.command('models').description('fetch and list the model files');
+
+  models
+    .command('fetch')
+    .description('fetch what is missing of the configured model set, and verify it')
+    .option(
+      '--from <folder|url>',
+      'a folder or a URL that holds the files; without it LINTEL_MODELS_FROM, then their origin',
+    )
+    .addHelpText(
+      'after',
+      `
+Every file is written under a temporary name, checked against the sha256 of models/manifest.json, and only then put in its place.`,
+    )
+    .action(async (options: { from?: string }, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const modelsDir = modelsDirOf(config, context.environment);
+      const named = options.from ?? context.environment.modelsFrom;
+      const from = named === undefined || /^https?:\/\//.test(named) ? named : resolve(context.cwd, named);
+      let fetched = 0;
+      for (const model of modelsOf(modelSet(loadManifest(), config.models.set))) {
+        const progress = new Progress({
+          output: context.stderr,
+          clock: context.clock,
+          label: model.file,
+          total: model.bytes,
+          unit: 'bytes',
+        });
+        try {
+          const isNew = await fetchModel(modelsDir, model, {
+            ...(from === undefined ? {} : { from }),
+            onProgress: ({ receivedBytes }) => progress.update(receivedBytes),
+          });
+          if (isNew) {
+            progress.finish();
+            fetched++;
+          }
+        } catch (error) {
+          progress.fail();
+          throw error;
+        }
+      }
+      const what = fetched === 0 ? 'all files were there' : `${fetched} files fetched and verified`;
+      context.stdout.write(`model set ${config.models.set}: ${what}, in ${modelsDir}\n`);
+    });
+
+  models
+    .command('list')
+    .description('list the model sets of the manifest, and the state of each file')
+    .action(async (_options: unknown, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const modelsDir = modelsDirOf(config, context.environment);
+      const manifest = loadManifest();
+      for (const name of Object.keys(manifest.sets)) {
+        const set = modelSet(manifest, name);
+        const inUse = name === config.models.set ? ', configured' : '';
+        context.stdout.write(`${name} (version ${set.modelVersion}${inUse}): ${manifest.sets[name].description}\n`);
+        for (const model of await inspectSet(modelsDir, set)) {
+          const megabytes = (model.bytes / 1e6).toFixed(2);
+          context.stdout.write(
+            `  ${model.task.padEnd(9)} ${model.state.padEnd(8)} ${megabytes.padStart(6)} MB  ${model.file}\n` +
+              `            ${model.licence}, ${model.origin}\n`,
+          );
+        }
+      }
+      context.stdout.write(`files are looked for in ${modelsDir}\n`);
+    });
+}
+
+/** For the doctor: the state of each file and, where all are there, the provider that each model really runs on. */
+export async function inspectModels(
+  config: Config,
+  environment: Environment,
+): Promise<{ lines: string[]; level: 'ok' | 'warn' | 'fail' }> {
+  const modelsDir = modelsDirOf(config, environment);
+  const set = modelSet(loadManifest(), config.models.set);
+  const files = await inspectSet(modelsDir, set);
+  const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`];
+  lines.push(...files.map(({ task, file, state }) => `${task}: ${file} is ${state}`));
+  if (files.some(({ state }) => state !== 'present')) return { lines, level: 'fail' };
+  const { providers } = config.models;
+  try {
+    const reports = await tryModels({ addon: loadAddon(), set, modelsDir, providers });
+    for (const { task, provider, failures } of reports) {
+      lines.push(`${task}: runs on ${provider}${failures.map((f) => `; ${f.provider} failed: ${f.reason}`).join('')}`);
+    }
+    return { lines, level: reports.some(({ failures }) => failures.length > 0) ? 'warn' : 'ok' };
+  } catch (error) {
+    return { lines: [...lines, messageOf(error)], level: 'fail' };
+  }
+}

@@ -1,0 +1,57 @@
+// lintel serve: the service, until it is told to stop.
+import type { Command } from 'commander';
+import { createService, type Service } from '../main.js';
+import { messageOf } from '../errors.js';
+import { createLog } from '../ops/log.js';
+import { commandConfig, type CliContext } from './context.js';
+import { SilentFailure } from './program.js';
+
+export function registerServe(program: Command, context: CliContext): void {
+  program
+    .command('serve')
+    .description('run the service until SIGTERM or Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+The log goes to standard output, a line of JSON for each entry. On a terminal the service also says where it listens, where the first
+appKey lies, and what to try.`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const log = createLog(config.log.level);
+      const service = await createService({ config, environment: context.environment, log });
+      // Heard from here on: a signal during the start stops what has been started.
+      const stopped = new Promise<string>((resolve) => {
+        for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+      });
+      await Promise.race([service.start(), stopped]);
+      log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
+      if (context.stderr.isTTY) context.stderr.write(welcome(service));
+      log.info({ signal: await stopped }, 'stopping');
+      try {
+        await service.stop();
+      } catch (error) {
+        log.error({ reason: messageOf(error) }, 'the service did not stop cleanly');
+        throw new SilentFailure();
+      }
+    });
+}
+
+/** For a person at a terminal. */
+export function welcome({
+  url,
+  brokerUrl,
+  firstAppKeyFile,
+}: Pick<Service, 'url' | 'brokerUrl' | 'firstAppKeyFile'>): string {
+  return `
+Lintel is ready.
+  base URL   ${url}/nhn-face-reco/v1.0/appkeys/{appKey}
+  appKey     in ${firstAppKeyFile}
+  events     ${brokerUrl ?? 'no broker'}, topics lintel/#
+  health     ${url}/healthz
+
+Try: curl "${url}/nhn-face-reco/v1.0/appkeys/$(cat ${firstAppKeyFile})/groups"
+Stop it with Ctrl-C.
+
+`;
+}

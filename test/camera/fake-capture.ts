@@ -1,0 +1,80 @@
+// Stands in for camera hardware: captures whose frames and faults a test hands out.
+import type { CaptureAddon } from '../../src/camera/camera.js';
+import type { CapturedFrame, CaptureOptions, CaptureState } from '../../src/native/addon.js';
+
+export class FakeCapture {
+  readonly options: CaptureOptions;
+  readonly state: CaptureState = {
+    status: 'opening',
+    error: '',
+    frameNumber: 0,
+    dropped: 0,
+    widthPx: 640,
+    heightPx: 480,
+    fps: 30,
+  };
+  readonly onChange: () => void;
+  isClosed = false;
+  #capturedAtMs = 0;
+
+  constructor(options: CaptureOptions, onChange: () => void) {
+    this.options = options;
+    this.onChange = onChange;
+  }
+
+  frame(capturedAtMs: number): void {
+    this.state.status = 'running';
+    this.state.frameNumber++;
+    this.#capturedAtMs = capturedAtMs;
+    this.onChange();
+  }
+
+  fail(error: string): void {
+    this.state.status = 'failed';
+    this.state.error = error;
+    this.onChange();
+  }
+
+  end(): void {
+    this.state.status = 'ended';
+    this.onChange();
+  }
+
+  newest(after: number): CapturedFrame | undefined {
+    const { frameNumber, widthPx, heightPx } = this.state;
+    if (frameNumber <= after) return undefined;
+    return { frameNumber, capturedAtMs: this.#capturedAtMs, widthPx, heightPx, release: () => undefined };
+  }
+}
+
+/** Opens whatever it is asked to; handles are the places in `captures`. */
+export class FakeCaptures implements CaptureAddon {
+  readonly captures: FakeCapture[] = [];
+  /** Thrown by the next opening. */
+  refusal: Error | undefined;
+
+  get last(): FakeCapture {
+    return this.captures[this.captures.length - 1];
+  }
+
+  get openCount(): number {
+    return this.captures.filter((capture) => !capture.isClosed).length;
+  }
+
+  openCapture(options: CaptureOptions, onChange: () => void): number {
+    if (this.refusal) throw this.refusal;
+    return this.captures.push(new FakeCapture(options, onChange)) - 1;
+  }
+
+  captureState(handle: number): CaptureState {
+    return { ...this.captures[handle].state };
+  }
+
+  captureFrame(handle: number, after: number): CapturedFrame | undefined {
+    return this.captures[handle].newest(after);
+  }
+
+  async closeCapture(handle: number): Promise<void> {
+    this.captures[handle].isClosed = true;
+  }
+}

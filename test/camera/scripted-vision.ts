@@ -1,0 +1,33 @@
+// Stands in for the models: takes real frames from a capture and answers as a test scripts it.
+import type { CaptureAddon } from '../../src/camera/camera.js';
+import type { Face } from '../../src/domain/face.js';
+import type { AnalysedFrame, FrameOptions, Vision } from '../../src/vision/vision.js';
+
+export class ScriptedVision implements Pick<Vision, 'analyseFrame'> {
+  readonly #addon: CaptureAddon;
+  /** Called with the number of the analysis, from 1, before its frame is taken; may throw, or wait. */
+  script: (analysis: number) => void | Promise<void> = () => undefined;
+  facesOf: (frameNumber: number) => Face[] = () => [];
+  readonly asked: (FrameOptions & { handle: number })[] = [];
+  underWay = 0;
+  mostUnderWay = 0;
+
+  constructor(addon: CaptureAddon) {
+    this.#addon = addon;
+  }
+
+  async analyseFrame(handle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
+    const analysis = this.asked.push({ handle, ...options });
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    try {
+      await this.script(analysis);
+      const frame = this.#addon.captureFrame(handle, options.after);
+      if (!frame) return undefined;
+      const { frameNumber, capturedAtMs, widthPx, heightPx } = frame;
+      frame.release();
+      return { frameNumber, capturedAtMs, widthPx, heightPx, faces: this.facesOf(frameNumber) };
+    } finally {
+      this.underWay--;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// Cameras for tests, with the configuration's own defaults.
+import { configSchema, type CameraConfig } from '../../src/config/schema.js';
+import type { Log } from '../../src/domain/log.js';
+
+/** @param keys of one camera as in the configuration file; `id` and `group` may be left out */
+export function cameraConfig(keys: object): CameraConfig {
+  const camera = { id: 'front', group: 'staff', source: { type: 'device', path: '/dev/video0' }, ...keys };
+  return configSchema.parse({ cameras: [camera] }).cameras[0];
+}
+
+export interface LogLine {
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  fields: object;
+}
+
+export class RecordedLog implements Log {
+  readonly lines: LogLine[] = [];
+
+  debug = (fields: object, message: string) => void this.lines.push({ level: 'debug', message, fields });
+  info = (fields: object, message: string) => void this.lines.push({ level: 'info', message, fields });
+  warn = (fields: object, message: string) => void this.lines.push({ level: 'warn', message, fields });
+  error = (fields: object, message: string) => void this.lines.push({ level: 'error', message, fields });
+
+  get messages(): string[] {
+    return this.lines.map(({ message }) => message);
+  }
+}

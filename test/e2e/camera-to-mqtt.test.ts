@@ -1,0 +1,101 @@
+// The whole of Lintel: a face enrolled over REST is recognised in a video and announced through a broker to another process.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { recognitionEventSchema } from '../../src/events/event.js';
+import { hasMosquitto, startMosquitto, subscribe } from '../support/mosquitto.js';
+import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { imageOf, startService } from '../support/service.js';
+import { tempDir } from '../support/temp-dir.js';
+
+interface Clip {
+  path: string;
+  /** A picture of the person to enrol that is not a frame of the clip. */
+  portrait: Uint8Array;
+}
+
+/** The enrolled person before the camera, then nobody, then a stranger, then nobody. */
+async function photoClip(folder: string): Promise<Clip> {
+  const people = join(facesDir ?? '', 'people');
+  const [guest, stranger] = ['penny', 'howard'].map((name) =>
+    readdirSync(join(people, name))
+      .sort()
+      .map((file) => readFileSync(join(people, name, file))),
+  );
+  const background = await sharp({ create: { width: 640, height: 480, channels: 3, background: '#6f7f8f' } })
+    .png()
+    .toBuffer();
+  const empty = await sharp(background).jpeg().toBuffer();
+  const frame = async (photo: Buffer, left: number): Promise<Buffer> =>
+    sharp(background)
+      .composite([{ input: await sharp(photo).resize(260, 260).toBuffer(), left, top: 100 }])
+      .jpeg({ quality: 90 })
+      .toBuffer();
+  const frames: Buffer[] = [];
+  for (let i = 0; i < 24; i++) frames.push(await frame(guest[1 + (Math.floor(i / 6) % 4)], 100 + 2 * i));
+  for (let i = 0; i < 40; i++) frames.push(empty);
+  for (let i = 0; i < 24; i++) frames.push(await frame(stranger[1 + (Math.floor(i / 6) % 4)], 300 - 2 * i));
+  for (let i = 0; i < 40; i++) frames.push(empty);
+  const path = join(folder, 'clip.mjpeg');
+  writeFileSync(path, Buffer.concat(frames));
+  return { path, portrait: guest[0] };
+}
+
+const sources = [{ name: 'photographs', needs: facesDir, make: photoClip }];
+
+describe.each(sources)('a clip of $name', ({ name, needs, make }) => {
+  const skip = missing(`the clip of ${name}`, needs, sharedModelsDir, hasMosquitto ? '' : undefined);
+
+  it.skipIf(skip)('yields exactly one match for the enrolled person, and none for the stranger', async () => {
+    const folder = tempDir();
+    const clip = await make(folder);
+    const port = await startMosquitto(folder);
+    const messages = await subscribe(port, 'lintel/#');
+    const ofType = (type: string): typeof messages => messages.filter((m) => m.topic === `lintel/gate/front/${type}`);
+
+    // Enrolled before the camera is there: the service is started once without and once with it.
+    const mqtt = { url: `mqtt://127.0.0.1:${port}` };
+    const common = { folder: join(folder, 'home'), modelsDir: sharedModelsDir ?? '' };
+    const first = await startService({ ...common, config: { deviceId: 'gate', mqtt } });
+    await first.call('POST', '/groups', { groupId: 'door' });
+    const registered = await first.call('POST', '/groups/door', {
+      image: imageOf(clip.portrait),
+      externalImageId: 'guest',
+    });
+    const { faceId, imageId } = registered.data.addedFaces[0] as { faceId: string; imageId: string };
+    await first.stop();
+
+    const second = await startService({
+      ...common,
+      config: {
+        deviceId: 'gate',
+        mqtt,
+        cameras: [
+          { id: 'front', group: 'door', threshold: 80, source: { type: 'file', path: clip.path, realTime: true } },
+        ],
+      },
+    });
+    try {
+      // The stranger comes after the guest: once he is announced as unknown, every match has been.
+      await expect.poll(() => ofType('unknown').length, { timeout: 20_000 }).toBe(1);
+      await expect
+        .poll(async () => (await fetch(`${second.url}/healthz`)).text(), { timeout: 20_000 })
+        .toMatch(/"ended"/);
+    } finally {
+      await second.stop();
+    }
+    expect(ofType('match')).toHaveLength(1);
+    expect(ofType('unknown')).toHaveLength(1);
+    const event = recognitionEventSchema.parse(JSON.parse(ofType('match')[0].payload));
+    expect(event).toMatchObject({ faceId, imageId, externalImageId: 'guest', groupId: 'door', deviceId: 'gate' });
+    expect(event.similarity).toBeGreaterThanOrEqual(event.threshold);
+    expect(Date.parse(event.expiresAt)).toBeGreaterThan(Date.parse(event.decidedAt));
+    expect(ofType('match')[0].retained).toBe(false);
+    const stranger = recognitionEventSchema.parse(JSON.parse(ofType('unknown')[0].payload));
+    expect(stranger).not.toHaveProperty('faceId');
+    expect(messages.filter((m) => m.topic === 'lintel/gate/status').map((m) => m.payload)).toEqual(
+      expect.arrayContaining([expect.stringContaining('online'), expect.stringContaining('offline')]),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+// The contract over a running service with the real models and real photographs.
+import { readFileSync, readdirSync, rmSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { imageOf, startService, type Service } from '../support/service.js';
+
+interface FaceDetail {
+  bbox: { x0: number; y0: number; x1: number; y1: number };
+  landmarks: { type: string; x: number; y: number }[];
+  orientation?: { x: number; y: number; z: number };
+  mask?: boolean;
+  confidence: number;
+}
+
+describe.skipIf(missing('the service with photographs', facesDir, sharedModelsDir))('with real photographs', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-e2e-'));
+  const people = join(facesDir ?? '', 'people');
+  const names = facesDir === undefined ? [] : readdirSync(people);
+  const photosOf = (name: string): Buffer[] =>
+    readdirSync(join(people, name))
+      .sort()
+      .map((file) => readFileSync(join(people, name, file)));
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService({ folder, modelsDir: sharedModelsDir ?? '' });
+    await service.call('POST', '/groups', { groupId: 'people' });
+    for (const name of names) {
+      const answer = await service.call('POST', '/groups/people', {
+        image: imageOf(photosOf(name)[0]),
+        externalImageId: name,
+      });
+      expect(answer.header).toMatchObject({ resultCode: 0 });
+      expect(answer.data.addedFaceCount).toBe(1);
+    }
+  });
+
+  afterAll(async () => {
+    expect(await service.stop()).toBe(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('finds the right person first for each of the other 32 photographs', async () => {
+    const wrong: string[] = [];
+    let searched = 0;
+    for (const name of names) {
+      for (const [index, photo] of photosOf(name).entries()) {
+        if (index === 0) continue;
+        searched++;
+        const { data } = await service.call('POST', '/groups/people/search?threshold=1&limit=8', {
+          image: imageOf(photo),
+        });
+        const best = data.matchFaces[0]?.face.externalImageId as string | undefined;
+        if (best !== name) wrong.push(`${name} ${index} was taken for ${best}`);
+      }
+    }
+    expect(searched).toBe(32);
+    expect(wrong).toEqual([]);
+  });
+
+  it('finds the faces of a scene, largest first', async () => {
+    const image = imageOf(readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg')));
+    const { data } = await service.call('POST', '/detect', { image });
+    const faces = data.faceDetails as FaceDetail[];
+    expect(faces.length).toBeGreaterThanOrEqual(3);
+    expect(data.faceDetailCount).toBe(faces.length);
+    const areas = faces.map(({ bbox }) => (bbox.x1 - bbox.x0) * (bbox.y1 - bbox.y0));
+    expect(areas).toEqual(areas.toSorted((a, b) => b - a));
+    for (const { bbox, landmarks, orientation, mask, confidence } of faces) {
+      expect(landmarks.map(({ type }) => type)).toEqual(['leftEye', 'rightEye', 'nose', 'leftLip', 'rightLip']);
+      for (const { x, y } of landmarks.slice(0, 3)) {
+        expect(x).toBeGreaterThan(bbox.x0);
+        expect(x).toBeLessThan(bbox.x1);
+        expect(y).toBeGreaterThan(bbox.y0);
+        expect(y).toBeLessThan(bbox.y1);
+      }
+      expect(orientation).toBeDefined();
+      expect(mask).toBe(false);
+      expect(confidence).toBeGreaterThan(60);
+      expect(confidence).toBeLessThanOrEqual(100);
+    }
+  });
+
+  it('agrees with itself: compare and verify give the similarity that search gives', async () => {
+    const [source, other] = photosOf(names[3]);
+    const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: imageOf(other) });
+    const match = (
+      search.data.matchFaces as { face: { faceId: string; externalImageId: string }; similarity: number }[]
+    ).find(({ face }) => face.externalImageId === names[3]);
+    expect(match).toBeDefined();
+    const compared = await service.call('POST', '/compare?threshold=1', {
+      sourceImage: imageOf(source),
+      targetImage: imageOf(other),
+    });
+    const verified = await service.call('POST', `/verify/groups/people/faces/${match?.face.faceId}`, {
+      compareImage: imageOf(other),
+    });
+    expect(compared.data.matchedFaceDetails[0].similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
+    expect(verified.data.similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
+    expect(verified.data.face.externalImageId).toBe(names[3]);
+  });
+
+  it('leaves orientation and mask out where they are not wanted', async () => {
+    const image = imageOf(photosOf(names[0])[0]);
+    const { data } = await service.call('POST', '/detect', { image, orientation: false, mask: false });
+    expect(data.faceDetails[0]).not.toHaveProperty('orientation');
+    expect(data.faceDetails[0]).not.toHaveProperty('mask');
+  });
+});

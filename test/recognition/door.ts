@@ -1,0 +1,166 @@
+// A door for tests: a recogniser with a real gallery, whose camera and models are scripted, and whose time moves by hand.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { normalise } from '../../src/domain/embedding.js';
+import type { Box, Face } from '../../src/domain/face.js';
+import { silentLog } from '../../src/domain/log.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
+import {
+  recognitionEventSchema,
+  type EventDraft,
+  type EventSink,
+  type RecognitionEvent,
+} from '../../src/events/event.js';
+import type { GroupRef } from '../../src/gallery/gallery.types.js';
+import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { Recogniser } from '../../src/recognition/recogniser.js';
+import { SealedStore } from '../../src/store/sealed-store.js';
+import type { Vision } from '../../src/vision/vision.js';
+import { ManualTimers } from '../camera/manual-timers.js';
+import { cameraConfig, RecordedLog } from '../camera/test-camera.js';
+import { tempDir } from '../support/temp-dir.js';
+
+export const scale = new SimilarityScale([
+  { cosine: 0.333, similarity: 70 },
+  { cosine: 0.403, similarity: 80 },
+  { cosine: 0.464, similarity: 90 },
+]);
+export const staff: GroupRef = { owner: 'owner-1', groupId: 'staff' };
+const DIMENSIONS = 128;
+const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+
+/** Persons are axes, so that two of them have cosine 0. @param likeness cosine with the person's own axis */
+function embeddingOf(person: number, likeness: number): Float32Array {
+  const vector = new Float32Array(DIMENSIONS);
+  vector[person] = likeness;
+  vector[person + DIMENSIONS / 2] = Math.sqrt(1 - likeness ** 2);
+  return normalise(vector);
+}
+
+/** What a crop holds here is who is to be seen in it. */
+function cropOf(person: number, likeness: number): Uint8Array {
+  return Uint8Array.from(Buffer.from(JSON.stringify({ person, likeness })));
+}
+
+export interface Sight {
+  person: number;
+  /** Cosine with what the person was enrolled by; 0.9 where it is not given. */
+  likeness?: number;
+  x: number;
+  y?: number;
+  sizePx?: number;
+  yaw?: number;
+  quality?: number;
+}
+
+export function face({ person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8 }: Sight): Face {
+  const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
+  const centre = { x, y };
+  return {
+    boxPx,
+    landmarksPx: [centre, centre, centre, centre, centre],
+    detectionScore: 0.9,
+    pose: { yaw, pitch: 0, roll: 0 },
+    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
+    masked: false,
+    crop: cropOf(person, likeness),
+  };
+}
+
+/** Completes events as the outbox does, checks them against their schema and keeps them. */
+export class RecordedEvents implements EventSink {
+  readonly all: RecognitionEvent[] = [];
+  refusal: Error | undefined;
+
+  async emit(draft: EventDraft): Promise<RecognitionEvent> {
+    if (this.refusal) throw this.refusal;
+    const sequence = this.all.length + 1;
+    const eventId = `00000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
+    const event = recognitionEventSchema.parse({ version: 1, eventId, sequence, deviceId: 'lintel', ...draft });
+    this.all.push(event);
+    return event;
+  }
+
+  /** `match anna` or `unknown`, in order. */
+  get told(): string[] {
+    return this.all.map(({ type, externalImageId, faceId }) => `${type} ${externalImageId ?? faceId ?? ''}`.trim());
+  }
+}
+
+/** Embeds what the crops say. */
+export class CropReader implements Pick<Vision, 'modelVersion' | 'embedCrops'> {
+  modelVersion = 'model-1';
+  readonly batches: number[] = [];
+  script: () => void = () => undefined;
+
+  async embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+    this.script();
+    this.batches.push(crops.length);
+    return crops.map((crop) => {
+      const { person, likeness } = JSON.parse(Buffer.from(crop).toString()) as { person: number; likeness: number };
+      return embeddingOf(person, likeness);
+    });
+  }
+
+  get embedded(): number {
+    return this.batches.reduce((sum, size) => sum + size, 0);
+  }
+}
+
+export async function openGallery(): Promise<LevelGallery> {
+  const store = new SealedStore({ directory: join(tempDir(), 'data'), masterKey: randomBytes(32), log: silentLog });
+  const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
+  const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+  const signal = new AbortController().signal;
+  await store.start(signal);
+  onTestFinished(() => store.stop());
+  await gallery.start(signal);
+  onTestFinished(() => gallery.stop());
+  return gallery;
+}
+
+/** @param keys of the camera's configuration; agree 3 of 5, absence 2 s and threshold 90 are its defaults */
+export async function openDoor({ keys = {}, modelVersion = 'model-1', withGroup = true } = {}) {
+  const gallery = await openGallery();
+  if (withGroup) await gallery.createGroup(staff, 'model-1');
+  const timers = new ManualTimers();
+  const events = new RecordedEvents();
+  const vision = new CropReader();
+  vision.modelVersion = modelVersion;
+  const log = new RecordedLog();
+  const owners = new Map([['default', staff.owner]]);
+  const recogniser = new Recogniser({
+    config: cameraConfig(keys),
+    vision,
+    gallery,
+    ownerOf: (name) => owners.get(name),
+    events,
+    scale,
+    clock: timers.clock,
+    timers,
+    log,
+  });
+  onTestFinished(() => recogniser.stop());
+  let frameNumber = 0;
+  const startMs = timers.nowMs;
+
+  const enrol = async (person: number, externalImageId?: string, likeness = 1) => {
+    const embedding = embeddingOf(person, likeness);
+    const enrolment = await gallery.enrol(staff, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
+    return enrolment.enrolled[0].faceId;
+  };
+  const show = (sights: readonly Sight[], capturedAtMs = timers.nowMs) => {
+    const faces = sights.map(face);
+    return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, widthPx: 640, heightPx: 480, faces });
+  };
+  /** Frames every 100 ms; the first one now. @param scene what is seen, by the number of the frame and by the time since now */
+  const play = async (durationMs: number, scene: (n: number, atMs: number) => readonly Sight[]) => {
+    for (let n = 0; n * 100 < durationMs; n++) {
+      await show(scene(n, n * 100));
+      await timers.advance(100);
+    }
+  };
+  const sinceStart = (iso: string) => Date.parse(iso) - startMs;
+  return { gallery, timers, events, vision, log, owners, recogniser, enrol, show, play, sinceStart };
+}

@@ -1,0 +1,94 @@
+// What events say: checked against their schema, and that all of it is about one recent shot.
+import { describe, expect, test } from 'vitest';
+import { recognitionEventSchema } from '../../src/events/event.js';
+import { draftEvent, shotToShow, type SeenShot } from '../../src/recognition/draft-event.js';
+import { cameraConfig } from '../camera/test-camera.js';
+
+const config = cameraConfig({ eventTtlMs: 5_000, threshold: 85 });
+const capturedAtMs = Date.UTC(2026, 0, 1, 8, 0, 0, 123);
+const shown: SeenShot = {
+  capturedAtMs,
+  bbox: { x0: 0.1, y0: 0.2, x1: 0.3, y1: 0.4 },
+  quality: 0.7,
+  embedding: new Float32Array(2),
+  candidates: [],
+};
+const face = {
+  faceId: '0e1b2c3d-1111-4222-8333-444455556666',
+  imageId: '0e1b2c3d-1111-4222-8333-444455557777',
+  bbox: shown.bbox,
+  detectionScore: 0.9,
+};
+const nearest = { person: 'p', face: { ...face, externalImageId: 'anna' }, similarity: 93.5 };
+const facts = { trackId: 4, shown, modelVersion: 'm1', decidedAtMs: capturedAtMs + 400 };
+
+/** As the outbox completes it. */
+function check(draft: object) {
+  const whole = {
+    version: 1,
+    eventId: '0e1b2c3d-1111-4222-8333-444455558888',
+    sequence: 1,
+    deviceId: 'lintel',
+    ...draft,
+  };
+  return recognitionEventSchema.parse(whole);
+}
+
+describe('an event', () => {
+  test('of a match names the face, and the time until which it may open something', () => {
+    const draft = draftEvent(config, { ...facts, type: 'match', nearest, shown: { ...shown, masked: false } });
+    check(draft);
+    expect(draft).toEqual({
+      type: 'match',
+      cameraId: 'front',
+      trackId: 4,
+      capturedAt: '2026-01-01T08:00:00.123Z',
+      decidedAt: '2026-01-01T08:00:00.523Z',
+      expiresAt: '2026-01-01T08:00:05.123Z',
+      groupId: 'staff',
+      faceId: face.faceId,
+      imageId: face.imageId,
+      externalImageId: 'anna',
+      similarity: 93.5,
+      threshold: 85,
+      masked: false,
+      bbox: shown.bbox,
+      quality: 0.7,
+      modelVersion: 'm1',
+    });
+  });
+
+  test('of a match with a face that has no externalImageId leaves it out', () => {
+    const draft = draftEvent(config, { ...facts, type: 'match', nearest: { ...nearest, face } });
+    check(draft);
+    expect(draft).not.toHaveProperty('externalImageId');
+    expect(draft).not.toHaveProperty('masked');
+  });
+
+  test('of a stranger tells how similar the nearest face is, and not whose it is', () => {
+    const draft = draftEvent(config, { ...facts, type: 'unknown', nearest });
+    check(draft);
+    expect(draft.similarity).toBe(93.5);
+    expect(draft).not.toHaveProperty('faceId');
+    expect(JSON.stringify(draft)).not.toMatch(/anna|0e1b2c3d/);
+  });
+
+  test('of a stranger at an empty group has no similarity', () => {
+    const draft = draftEvent(config, { ...facts, type: 'unknown', nearest: undefined });
+    check(draft);
+    expect(draft).not.toHaveProperty('similarity');
+  });
+});
+
+describe('the shot that an event shows', () => {
+  test.each([
+    { name: 'the only one', shots: [[0, 0.5]], shownIndex: 0 },
+    { name: 'the best one', shots: [[0, 0.5], [100, 0.9], [200, 0.6]], shownIndex: 1 }, // prettier-ignore
+    { name: 'the newest of equals', shots: [[0, 0.5], [100, 0.5], [200, 0.5]], shownIndex: 2 }, // prettier-ignore
+    { name: 'the best one of half a life', shots: [[0, 0.9], [2_500, 0.6], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
+    { name: 'the newest where the others are old', shots: [[0, 0.9], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
+  ])('is $name', ({ shots, shownIndex }) => {
+    const seen = shots.map(([capturedAtMs, quality]) => ({ capturedAtMs, quality }));
+    expect(shotToShow(seen, 5_000)).toBe(seen[shownIndex]);
+  });
+});

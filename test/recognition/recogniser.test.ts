@@ -1,0 +1,439 @@
+// What a door announces: scripted appearances, and exactly the events that follow from them.
+import { describe, expect, test } from 'vitest';
+import { AppError } from '../../src/errors.js';
+import { openDoor, staff, type Sight } from './door.js';
+
+const anna = 0;
+const bert = 1;
+const zoe = 9;
+const nobody = () => [];
+/** Somebody who stands there. */
+const standing = (sight: Sight) => () => [sight];
+
+describe('an appearance', () => {
+  test('of an enrolled person is one match, as soon as three frames agree', async () => {
+    const door = await openDoor();
+    const faceId = await door.enrol(anna, 'anna');
+    await door.enrol(bert, 'bert');
+    await door.play(5_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+    const [event] = door.events.all;
+    expect(event).toMatchObject({
+      faceId,
+      groupId: 'staff',
+      cameraId: 'front',
+      trackId: 1,
+      threshold: 90,
+      masked: false,
+    });
+    expect(event).toMatchObject({ quality: 0.8, modelVersion: 'model-1' });
+    expect(event.similarity).toBeCloseTo(90 + ((0.9 - 0.464) / (1 - 0.464)) * 10, 3);
+    expect(door.sinceStart(event.capturedAt)).toBe(200);
+    expect(door.sinceStart(event.decidedAt)).toBe(200);
+    expect(door.sinceStart(event.expiresAt)).toBe(5_200);
+    expect(door.vision.batches).toEqual([1, 1, 1]);
+    expect(door.recogniser.stats()).toMatchObject({ tracks: 1, embedded: 3, matches: 1, unknowns: 0, openTracks: 1 });
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+  });
+
+  test('of a stranger is one unknown, after five embedded frames', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(5_000, standing({ person: zoe, x: 320 }));
+    expect(door.events.told).toEqual(['unknown']);
+    expect(door.events.all[0].similarity).toBe(0);
+    expect(door.events.all[0]).not.toHaveProperty('faceId');
+    expect(door.vision.embedded).toBe(5);
+  });
+
+  test('at an empty group is unknown, without a similarity', async () => {
+    const door = await openDoor();
+    await door.play(2_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown']);
+    expect(door.events.all[0]).not.toHaveProperty('similarity');
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+  });
+
+  test('of two persons side by side is one event each, and one batch for each frame', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(3_000, () => [
+      { person: zoe, x: 150 },
+      { person: anna, x: 450 },
+    ]);
+    expect(door.events.told).toEqual(['match anna', 'unknown']);
+    expect(door.events.all.map(({ trackId }) => trackId)).toEqual([2, 1]);
+    expect(door.vision.batches.slice(0, 3)).toEqual([2, 2, 2]);
+    expect(door.vision.embedded).toBe(8);
+  });
+
+  test('of somebody who walks by and is seen well is told by their track, wherever they are', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(800, (n) => [{ person: anna, x: 60 + 70 * n }]);
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.recogniser.stats().tracks).toBe(1);
+  });
+});
+
+describe('leaving and returning', () => {
+  test.each([
+    { name: 'before the absence time', awayMs: 900, told: 1, tracks: 1 },
+    { name: 'before the absence time, but longer than a track waits', awayMs: 1_800, told: 1, tracks: 2 },
+    { name: 'after the absence time', awayMs: 2_000, told: 2, tracks: 2 },
+  ])('$name', async ({ awayMs, told, tracks }) => {
+    const door = await openDoor({ keys: { absenceMs: 2_000 } });
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    // The last frame was 100 ms ago.
+    await door.play(awayMs - 100, nobody);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(new Array(told).fill('match anna'));
+    expect(door.recogniser.stats().tracks).toBe(tracks);
+  });
+
+  test.each([
+    { person: anna, told: 'match anna' },
+    { person: zoe, told: 'unknown' },
+  ])('a track that breaks is no second appearance: $told', async ({ person, told }) => {
+    const door = await openDoor({ keys: { absenceMs: 2_000 } });
+    await door.enrol(anna, 'anna');
+    await door.play(1_500, standing({ person, x: 100 }));
+    await door.play(1_500, nobody);
+    await door.play(3_000, standing({ person, x: 550 }));
+    await door.play(1_800, nobody);
+    await door.play(3_000, standing({ person, x: 100 }));
+    expect(door.events.told).toEqual([told]);
+    expect(door.recogniser.stats()).toMatchObject({ tracks: 3, repeats: 2 });
+    await door.play(2_100, nobody);
+    await door.play(1_500, standing({ person, x: 100 }));
+    expect(door.events.told).toEqual([told, told]);
+  });
+
+  test('somebody who takes the place of an announced person a second later is told of', async () => {
+    const door = await openDoor({ keys: { absenceMs: 10_000 } });
+    await door.enrol(anna, 'anna');
+    await door.play(1_500, standing({ person: zoe, x: 320 }));
+    await door.play(1_000, nobody);
+    await door.play(1_500, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown', 'match anna']);
+  });
+
+  test('a person whose track broke and who is seen worse now is not announced as unknown', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, standing({ person: anna, x: 100 }));
+    await door.play(2_000, standing({ person: anna, x: 500, likeness: 0.4 }));
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.recogniser.stats()).toMatchObject({ repeats: 1, unknowns: 0 });
+  });
+
+  test('another person at the same time or right after is announced', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.enrol(bert, 'bert');
+    await door.play(1_000, standing({ person: anna, x: 100 }));
+    await door.play(1_000, () => [
+      { person: anna, x: 100 },
+      { person: bert, x: 500 },
+    ]);
+    expect(door.events.told).toEqual(['match anna', 'match bert']);
+  });
+
+  test('a longer absence time than a track lasts holds for the person', async () => {
+    const door = await openDoor({ keys: { absenceMs: 10_000 } });
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    await door.play(9_000, nobody);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.recogniser.stats()).toMatchObject({ tracks: 2, repeats: 1 });
+    await door.play(10_000, nobody);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna', 'match anna']);
+  });
+
+  test('the same person in two tracks at once is announced once', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, () => [
+      { person: anna, x: 100 },
+      { person: anna, x: 500 },
+    ]);
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.recogniser.stats()).toMatchObject({ matches: 1, repeats: 1 });
+  });
+});
+
+describe('k of n', () => {
+  const sure = 0.9;
+  const doubtful = 0.3;
+  test.each([
+    { name: 'three of five agree', likenesses: [sure, doubtful, sure, doubtful, sure], told: ['match anna'] },
+    { name: 'two of five agree', likenesses: [sure, doubtful, doubtful, sure, doubtful], told: ['unknown'] },
+    {
+      name: 'one agreed long ago',
+      likenesses: [sure, doubtful, doubtful, doubtful, doubtful, sure, sure],
+      told: ['unknown'],
+    },
+  ])('$name', async ({ likenesses, told }) => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(likenesses.length * 100, (n) => [{ person: anna, likeness: likenesses[n], x: 320 }]);
+    await door.play(2_500, nobody);
+    expect(door.events.told).toEqual(told);
+  });
+
+  test('a face between two persons is neither', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.enrol(bert, 'bert');
+    await door.play(2_000, (n) => [{ person: n === 2 ? zoe : n % 2, x: 320 }]);
+    expect(door.events.told).toEqual(['unknown']);
+  });
+
+  test('frames that choose different faces of one person agree', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.enrol(bert, 'anna');
+    await door.play(500, (n) => [{ person: n % 2, x: 320 }]);
+    expect(door.events.told).toEqual(['match anna']);
+  });
+
+  test('a match by similarity alone needs the threshold of its camera', async () => {
+    for (const { threshold, told } of [
+      { threshold: 80, told: ['match anna'] },
+      { threshold: 81, told: ['unknown'] },
+    ]) {
+      const door = await openDoor({ keys: { threshold } });
+      await door.enrol(anna, 'anna');
+      await door.play(2_000, standing({ person: anna, likeness: 0.4035, x: 320 }));
+      expect(door.events.told).toEqual(told);
+    }
+  });
+});
+
+describe('shots', () => {
+  test.each([
+    { name: 'too small', sight: { person: anna, x: 320, sizePx: 50 } },
+    { name: 'turned away', sight: { person: anna, x: 320, yaw: 60 } },
+    { name: 'of little quality', sight: { person: anna, x: 320, quality: 0.2 } },
+  ])('$name are not embedded, and tell nothing', async ({ sight }) => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, standing(sight));
+    await door.play(2_500, nobody);
+    expect(door.events.told).toEqual([]);
+    expect(door.vision.embedded).toBe(0);
+    expect(door.recogniser.stats()).toMatchObject({ undecided: 1, openTracks: 0 });
+  });
+
+  test('the event shows the best of them', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, (n) => [{ person: anna, x: 300 + 10 * n, quality: [0.8, 0.9, 0.85][n] ?? 0.5 }]);
+    const [event] = door.events.all;
+    expect(event.quality).toBe(0.9);
+    expect(door.sinceStart(event.capturedAt)).toBe(100);
+    expect(event.bbox.x0).toBeCloseTo(260 / 640, 9);
+  });
+
+  test('much worse ones do not use up the track', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    const sights = [0.9, 0.5, 0.5, 0.9, 0.5, 0.9];
+    await door.play(600, (n) => [{ person: anna, likeness: sights[n], x: 320, quality: sights[n] }]);
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.vision.embedded).toBe(3);
+  });
+});
+
+describe('a track that ends undecided', () => {
+  test.each([
+    { name: 'three embedded frames without a match are unknown', frames: 3, told: ['unknown'], undecided: 0 },
+    { name: 'two embedded frames tell nothing', frames: 2, told: [], undecided: 1 },
+  ])('$name, while frames go on', async ({ frames, told, undecided }) => {
+    const door = await openDoor();
+    await door.play(frames * 100, standing({ person: zoe, x: 320 }));
+    await door.play(900, nobody);
+    expect(door.events.told).toEqual([]);
+    await door.play(200, nobody);
+    expect(door.events.told).toEqual(told);
+    expect(door.recogniser.stats()).toMatchObject({ undecided, openTracks: 0 });
+  });
+
+  test.each([
+    { name: 'three embedded frames without a match are unknown', frames: 3, told: ['unknown'], undecided: 0 },
+    { name: 'two embedded frames tell nothing', frames: 2, told: [], undecided: 1 },
+  ])('$name, when the camera sends nothing any more', async ({ frames, told, undecided }) => {
+    const door = await openDoor();
+    await door.play(frames * 100, standing({ person: zoe, x: 320 }));
+    await door.timers.advance(800);
+    expect(door.events.told).toEqual([]);
+    await door.timers.advance(200);
+    expect(door.events.told).toEqual(told);
+    expect(door.recogniser.stats()).toMatchObject({ undecided, openTracks: 0 });
+  });
+
+  test('a camera that comes back soon goes on with its tracks', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(200, standing({ person: anna, x: 320 }));
+    await door.timers.advance(700);
+    await door.play(200, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.recogniser.stats().tracks).toBe(1);
+  });
+});
+
+describe('a group that cannot be searched', () => {
+  test('because it does not exist counts as empty, is declared, and is used once it is there', async () => {
+    const door = await openDoor({ withGroup: false });
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail: 'group staff does not exist' });
+    await door.play(2_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown']);
+    await door.gallery.createGroup(staff, 'model-1');
+    await door.enrol(anna, 'anna');
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+    await door.play(2_100, nobody);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown', 'match anna']);
+  });
+
+  test('because its appKey does not exist is the same', async () => {
+    const door = await openDoor();
+    door.owners.clear();
+    await door.enrol(anna, 'anna');
+    await door.play(2_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown']);
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail: 'appKey default does not exist' });
+  });
+
+  test('because it was enrolled under another model never matches', async () => {
+    const door = await openDoor({ modelVersion: 'model-2' });
+    await door.enrol(anna, 'anna');
+    await door.play(2_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown']);
+    const detail = 'group staff was enrolled under model-1, not under model-2';
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail });
+  });
+
+  test('because the gallery is stopped tells nothing, is counted and declared', async () => {
+    const door = await openDoor();
+    await door.gallery.stop();
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual([]);
+    expect(door.recogniser.stats()).toMatchObject({ embedded: 0, errors: 10 });
+    expect(door.recogniser.health().detail).toMatch(/^group staff cannot be read/);
+    expect(door.log.messages).toEqual(['a face could not be embedded or searched']);
+  });
+});
+
+describe('a gallery that changes', () => {
+  test('after the decision does not announce anybody again', async () => {
+    const door = await openDoor();
+    const faceId = await door.enrol(bert, 'bert');
+    await door.play(1_500, () => [
+      { person: anna, x: 100 },
+      { person: bert, x: 500 },
+    ]);
+    expect(door.events.told).toEqual(['match bert', 'unknown']);
+    await door.enrol(anna, 'anna');
+    await door.gallery.deleteFace(staff, faceId);
+    await door.play(3_000, () => [
+      { person: anna, x: 100 },
+      { person: bert, x: 500 },
+    ]);
+    expect(door.events.told).toHaveLength(2);
+  });
+
+  test('before the decision counts', async () => {
+    const door = await openDoor();
+    await door.play(200, standing({ person: anna, x: 320 }));
+    await door.enrol(anna, 'anna');
+    await door.play(1_500, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+  });
+});
+
+describe('faults', () => {
+  test('a full queue delays the decision, and the shot is tried again', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    let refusals = 4;
+    door.vision.script = () => {
+      if (refusals-- > 0) throw new AppError('SERVER_BUSY', 'the queue is full');
+    };
+    await door.play(1_000, (n) => [{ person: anna, x: 320, quality: n === 0 ? 0.95 : 0.8 }]);
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.events.all[0].quality).toBe(0.95);
+    expect(door.recogniser.stats()).toMatchObject({ refused: 4, errors: 0, embedded: 3 });
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+    expect(door.log.lines).toEqual([]);
+  });
+
+  test('a crop that breaks its worker is not tried again, and the track goes on', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    let failures = 2;
+    door.vision.script = () => {
+      if (failures-- > 0) throw new AppError('WORKER_FAILED', 'the worker ended');
+    };
+    await door.play(150, (n) => [{ person: anna, x: 320, quality: n === 0 ? 0.95 : 0.8 }]);
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail: 'faces cannot be embedded or searched' });
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.events.all[0].quality).toBe(0.8);
+    expect(door.recogniser.stats()).toMatchObject({ refused: 0, errors: 2, embedded: 3 });
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+    expect(door.log.lines).toEqual([
+      {
+        level: 'warn',
+        message: 'a face could not be embedded or searched',
+        fields: { cameraId: 'front', code: 'WORKER_FAILED', reason: 'the worker ended' },
+      },
+    ]);
+  });
+
+  test('an event that cannot be stored is counted, declared and logged once, and recognition goes on', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    door.events.refusal = new AppError('STORE_UNAVAILABLE', 'the disk is full');
+    await door.play(2_000, () => [
+      { person: anna, x: 100 },
+      { person: zoe, x: 500 },
+    ]);
+    expect(door.recogniser.stats()).toMatchObject({ lostEvents: 2, matches: 1, unknowns: 1 });
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail: 'events cannot be stored' });
+    expect(door.log.messages).toEqual(['an event could not be stored']);
+    door.events.refusal = undefined;
+    await door.play(2_100, nobody);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+    expect(door.recogniser.health()).toEqual({ status: 'ok' });
+  });
+
+  test('a clock that is set back neither announces anybody again nor keeps tracks for ever', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    door.timers.nowMs -= 3_600_000;
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+    await door.play(2_200, nobody);
+    expect(door.recogniser.stats().openTracks).toBe(0);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna', 'match anna']);
+  });
+
+  test('after stop nothing is decided, and no timer is left', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(200, standing({ person: anna, x: 320 }));
+    await door.recogniser.stop();
+    expect(door.timers.waitingMs).toEqual([]);
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    await door.recogniser.stop();
+    expect(door.events.told).toEqual([]);
+    expect(door.vision.embedded).toBe(2);
+  });
+});

@@ -1,0 +1,113 @@
+// A whole Lintel in a process of its own, as an operator runs it: dist/cli/main.js serve, on a free port, with its own folders.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+
+export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** The worker's compiled file, for tests that run the pool from the sources. */
+export const WORKER_FILE = new URL('../../dist/vision/worker.js', import.meta.url);
+
+export interface Answer {
+  header: { isSuccessful: boolean; resultCode: number; resultMessage: string; detail?: string };
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests look into it freely
+  data?: any;
+}
+
+export interface Service {
+  url: string;
+  /** The base path of the API with the appKey in it. */
+  base: string;
+  appKey: string;
+  pid: number;
+  /** Milliseconds from spawn to ready. */
+  startMs: number;
+  /** Log lines so far, parsed. */
+  log: Record<string, unknown>[];
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  /** Holds data, keys and the configuration; may be used again for a second start. */
+  folder: string;
+  modelsDir: string;
+  /** Merged over the defaults of the tests, top level by top level. */
+  config?: Record<string, unknown>;
+}
+
+/** Resolves when the service says that it is ready; rejects with its output when it ends before. */
+export async function startService({ folder, modelsDir, config }: ServiceOptions): Promise<Service> {
+  mkdirSync(folder, { recursive: true });
+  const configFile = join(folder, 'lintel.yaml');
+  writeFileSync(
+    configFile,
+    stringify({
+      dataDir: 'data',
+      keysDir: 'keys',
+      http: { port: 0 },
+      models: { dir: modelsDir },
+      mqtt: { embedded: { port: 0 } },
+      ...config,
+    }),
+  );
+  const started = performance.now();
+  const child = spawn(process.execPath, [CLI, 'serve', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const log: Record<string, unknown>[] = [];
+  const url = await ready(child, log);
+  const startMs = performance.now() - started;
+  const appKey = readFileSync(join(folder, 'keys', 'app-key'), 'utf8').trim();
+  const base = `${url}/nhn-face-reco/v1.0/appkeys/${appKey}`;
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  return {
+    url,
+    base,
+    appKey,
+    pid: child.pid ?? 0,
+    startMs,
+    log,
+    async call(method, path, body) {
+      const init = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+      const response = await fetch(base + path, { method, headers: { 'content-type': 'application/json' }, ...init });
+      if (response.status !== 200) throw new Error(`${method} ${path} was answered with HTTP ${response.status}`);
+      return (await response.json()) as Answer;
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      return exited;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+function ready(child: ChildProcess, log: Record<string, unknown>[]): Promise<string> {
+  if (!child.stdout || !child.stderr) throw new TypeError('the service was spawned without pipes');
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const lines = createInterface({ input: child.stdout });
+  return new Promise((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      log.push(entry);
+      if (entry.msg === 'ready' && typeof entry.url === 'string') resolve(entry.url);
+    });
+    child.once('exit', (code, signal) => {
+      const tail = log.map((entry) => JSON.stringify(entry)).join('\n');
+      reject(new Error(`the service ended (${code ?? signal}) before it was ready:\n${errors}${tail}`));
+    });
+  });
+}
+
+/** A picture as the API takes it. */
+export function imageOf(bytes: Uint8Array): { bytes: string } {
+  return { bytes: Buffer.from(bytes).toString('base64') };
+}
