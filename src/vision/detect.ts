@@ -30,6 +30,8 @@ const CLOSE_UP_TENSOR_PX = 320;
 const CLOSE_UP_SIDE_PX = 160;
 /** A face that was found with this score makes the second look unnecessary. */
 const SURE_SCORE = 0.8;
+/** A face of which more lies inside a surer one is a part of that one. */
+const MOST_COVERED = 0.8;
 
 export interface DetectOptions {
   /** Faces whose shorter side is less are left out. */
@@ -50,12 +52,15 @@ export class Detector {
 
   /**
    * @returns faces with the largest box first
-   * A face that fills the picture is missed at the picture's own size (the detector has anchors up to about 300 px and wants some
-   * surroundings), so where nothing sure was found a second look follows, at a smaller scale with a margin.
+   * A face that fills the picture is missed at the picture's own size (the detector knows faces up to about 300 px and wants some
+   * surroundings), so where nothing sure was found, and in a large picture always, a second look follows at a smaller scale with a
+   * margin. On 40 portraits cut off at the face and scaled to 120 to 2,000 px both looks together found every face.
    */
   async detect(image: NativeImage, options: DetectOptions): Promise<DetectedFace[]> {
-    let faces = await this.#look(image, this.#wholePicture(image, options.minFacePx));
-    if (!faces.some((face) => face.detectionScore >= SURE_SCORE)) {
+    const placement = this.#wholePicture(image, options.minFacePx);
+    let faces = await this.#look(image, placement);
+    const isLarge = Math.max(placement.widthPx, placement.heightPx) > NATIVE_SIDE_PX;
+    if (isLarge || !faces.some((face) => face.detectionScore >= SURE_SCORE)) {
       faces = suppress([...faces, ...(await this.#look(image, closeUp(image)))], this.#model.nmsIou);
     }
     const smallest = options.minFacePx;
@@ -133,13 +138,23 @@ export function decodeDetections(
   return faces;
 }
 
-/** Non-maximum suppression, greedy by score. */
-export function suppress(faces: DetectedFace[], iou: number): DetectedFace[] {
+/** Non-maximum suppression, greedy by score. What lies inside a face (a nostril, an eye of a very large one) is none. */
+export function suppress(faces: readonly DetectedFace[], iou: number): DetectedFace[] {
   const kept: DetectedFace[] = [];
   for (const face of faces.toSorted((a, b) => b.detectionScore - a.detectionScore)) {
-    if (kept.every((other) => boxIou(face.boxPx, other.boxPx) <= iou)) kept.push(face);
+    const isAnother = kept.every(
+      ({ boxPx }) => boxIou(face.boxPx, boxPx) <= iou && coveredShare(face.boxPx, boxPx) <= MOST_COVERED,
+    );
+    if (isAnother) kept.push(face);
   }
   return kept;
+}
+
+/** Of the box's own area. */
+function coveredShare(box: Box, by: Box): number {
+  const width = Math.min(box.x1, by.x1) - Math.max(box.x0, by.x0);
+  const height = Math.min(box.y1, by.y1) - Math.max(box.y0, by.y0);
+  return width <= 0 || height <= 0 ? 0 : (width * height) / area(box);
 }
 
 function clampBox(box: Box, image: NativeImage): Box {

@@ -18,7 +18,9 @@ const CENTRE_Y = MODEL.reduce((sum, point) => sum + point[1], 0) / MODEL.length;
 const CENTRE_Z = MODEL.reduce((sum, point) => sum + point[2], 0) / MODEL.length;
 const CENTRED = MODEL.map(([x, y, z]) => [x, y - CENTRE_Y, z - CENTRE_Z] as const);
 
-const ITERATIONS = 12;
+const MAX_ITERATIONS = 12;
+/** Steps below this change the angles by less than a hundredth of a degree. */
+const SETTLED_RADIANS = 1e-4;
 const LIMIT = (85 / 180) * Math.PI;
 
 /** @param landmarks in pixels (not fractions: the two axes must have one unit) @returns degrees, each within -180..180 */
@@ -33,7 +35,12 @@ export function estimatePose(landmarks: Landmarks): Pose {
   const modelSpread = Math.sqrt(CENTRED.reduce((sum, [x, y]) => sum + x * x + y * y, 0));
   let state = [0, 0, roll, Math.max(1e-6, spread / modelSpread)];
   const observed = landmarks.flatMap((point) => [point.x - meanX, point.y - meanY]);
-  for (let i = 0; i < ITERATIONS; i++) state = step(state, observed);
+  for (let i = 0; i < MAX_ITERATIONS; i++) {
+    const next = step(state, observed);
+    const isSettled = next.every((value, j) => j === 3 || Math.abs(value - state[j]) < SETTLED_RADIANS);
+    state = next;
+    if (isSettled) break;
+  }
   return { yaw: degrees(state[0]), pitch: degrees(state[1]), roll: degrees(wrap(state[2])) };
 }
 

@@ -1,0 +1,99 @@
+// What a route declares of its wire, and how a request passes through it in the contract's order of checks.
+import type { RouterMiddleware } from '@koa/router';
+import type { z } from 'zod';
+import { clientError } from '../errors.js';
+import type { AppKeyAuthority } from './app-keys.js';
+import { parseJsonObject, readBody } from './body.js';
+import type { Reply, RequestState } from './envelope.js';
+import { oversizeImages } from './image-input.js';
+import { checked } from './parameters.js';
+import type { Services } from './services.js';
+
+/** A request whose parameters hold. */
+export interface RouteRequest<Query, Body> {
+  /** The id of the appKey. */
+  owner: string;
+  /** Of the path, percent-decoded, otherwise as they came. */
+  params: Readonly<Record<string, string>>;
+  query: Query;
+  body: Body;
+}
+
+export interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** Below the base of the dialect, such as `/groups/:groupId`. */
+  path: string;
+  /** Of an object of texts; a parameter that it does not know is ignored. */
+  query?: Query;
+  /** Of a JSON object; a field that it does not know is ignored. */
+  body?: Body;
+  /** The fields of the body that hold pictures. */
+  imageFields?: readonly string[];
+  handle(services: Services, request: RouteRequest<z.output<Query>, z.output<Body>>): Promise<Reply>;
+}
+
+/** A route whose types have been checked against its schemas. */
+export type Route = RouteSpec<z.ZodType, z.ZodType>;
+
+/** A set of routes under one base path: one way to write the operations on the wire. */
+export interface Dialect {
+  /** Has `:appKey` in it. */
+  base: string;
+  routes: readonly Route[];
+}
+
+export interface RouteContext {
+  appKeys: AppKeyAuthority;
+  services: Services;
+  maxImageBytes: number;
+}
+
+/** Declares a route; its handler sees what its schemas yield. */
+export function route<Query extends z.ZodType, Body extends z.ZodType>(spec: RouteSpec<Query, Body>): Route {
+  return spec;
+}
+
+/** Room for everything of a body that is no picture. */
+const BODY_SLACK_BYTES = 65_536;
+/** Base64 needs 4/3; some JSON writers escape each of its slashes. */
+const BASE64_FACTOR = 1.4;
+/** Stands for a picture in a body that was too long to be read, so that the other parameters take their defaults. */
+const UNREAD_IMAGE = { bytes: '' };
+
+/** appKey, body and parameters; the rest of the order is the operation's. */
+export function handleRoute(route: Route, base: string, context: RouteContext): RouterMiddleware<RequestState> {
+  const { appKeys, services, maxImageBytes } = context;
+  const pattern = base + route.path;
+  const imageFields = route.imageFields ?? [];
+  const maxBodyBytes = BODY_SLACK_BYTES + Math.ceil(imageFields.length * BASE64_FACTOR * maxImageBytes);
+
+  return async (ctx) => {
+    ctx.state.route = pattern;
+    const { appKey, ...params } = ctx.params;
+    const caller = appKeys.authenticate(appKey);
+    if (!caller) throw clientError('UNAUTHORIZED_APP_KEY', 'The appKey is unknown or revoked.');
+
+    const query: unknown = route.query ? checked(route.query, textsOf(ctx.querystring)) : undefined;
+    let body: unknown;
+    let usable = services;
+    if (route.body) {
+      const bytes = await readBody(ctx.req, maxBodyBytes);
+      if (bytes) {
+        body = checked(route.body, parseJsonObject(bytes));
+      } else if (imageFields.length > 0) {
+        body = checked(route.body, Object.fromEntries(imageFields.map((field) => [field, UNREAD_IMAGE])));
+        usable = { ...services, images: oversizeImages };
+      } else {
+        throw clientError('INVALID_PARAM', `The body is longer than ${maxBodyBytes} bytes.`);
+      }
+    }
+    ctx.state.reply = await route.handle(usable, { owner: caller.id, params, query, body });
+  };
+}
+
+/** A parameter that is given twice becomes an array, which no schema takes. */
+function textsOf(querystring: string): Record<string, unknown> {
+  const texts = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of new URLSearchParams(querystring)) texts[name] = name in texts ? [] : value;
+  return texts;
+}

@@ -1,0 +1,68 @@
+// Groups: create, list, show, delete.
+import { z } from 'zod';
+import { GROUP_ID_PATTERN } from '../../domain/ids.js';
+import { contractTime } from '../../domain/time.js';
+import { clientError } from '../../errors.js';
+import type { GroupInfo, GroupRef, Page, PageRequest } from '../../gallery/gallery.types.js';
+import { pageQuery } from '../parameters.js';
+import { route, type Route } from '../route.js';
+import { requireGroup, type Services } from '../services.js';
+
+/** The group is bound to the model version in use. @throws AppError INVALID_GROUP_ID, DUPLICATED_GROUP, QUOTA_EXCEEDED */
+export async function createGroup(services: Services, ref: GroupRef): Promise<void> {
+  if (!GROUP_ID_PATTERN.test(ref.groupId)) {
+    throw clientError('INVALID_GROUP_ID', 'groupId must have 1 to 255 of: a to z, 0 to 9, -.');
+  }
+  await services.gallery.createGroup(ref, services.vision.modelVersion);
+}
+
+/** @throws AppError INVALID_TOKEN */
+export async function listGroups(services: Services, owner: string, page: PageRequest): Promise<Page<GroupInfo>> {
+  return services.gallery.listGroups(owner, page);
+}
+
+/** @throws AppError GROUP_NOT_FOUND */
+export async function deleteGroup(services: Services, ref: GroupRef): Promise<void> {
+  requireGroup(services, ref);
+  await services.gallery.deleteGroup(ref);
+}
+
+export const groupRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/groups',
+    body: z.object({ groupId: z.string() }),
+    handle: async (services, { owner, body }) => {
+      await createGroup(services, { owner, groupId: body.groupId });
+      return {};
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/groups',
+    query: pageQuery,
+    handle: async (services, { owner, query }) => {
+      const { items, nextToken } = await listGroups(services, owner, query);
+      const groups = items.map(({ groupId, modelVersion }) => ({ groupId, modelVersion }));
+      return { data: { groupCount: groups.length, groups, nextToken } };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/groups/:groupId',
+    handle: async (services, { owner, params }) => {
+      const group = requireGroup(services, { owner, groupId: params.groupId });
+      const { groupId, modelVersion, createdAtMs, faceCount } = group;
+      const groups = [{ groupId, modelVersion, createTime: contractTime(createdAtMs), faceCount }];
+      return { data: { groupCount: 1, groups } };
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/groups/:groupId',
+    handle: async (services, { owner, params }) => {
+      await deleteGroup(services, { owner, groupId: params.groupId });
+      return {};
+    },
+  }),
+];

@@ -1,0 +1,22 @@
+// The dialect v1.0: its base path and all of its routes.
+import type { Dialect } from '../route.js';
+import { compareRoutes } from './compare.js';
+import { detectRoutes } from './detect.js';
+import { faceRoutes } from './faces.js';
+import { groupRoutes } from './groups.js';
+import { registerRoutes } from './register.js';
+import { searchRoutes } from './search.js';
+import { verifyRoutes } from './verify.js';
+
+export const v1: Dialect = {
+  base: '/nhn-face-reco/v1.0/appkeys/:appKey',
+  routes: [
+    ...groupRoutes,
+    ...detectRoutes,
+    ...registerRoutes,
+    ...faceRoutes,
+    ...searchRoutes,
+    ...compareRoutes,
+    ...verifyRoutes,
+  ],
+};

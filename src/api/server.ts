@@ -1,0 +1,170 @@
+// The HTTP server: listens, serves the dialects and the service's own pages, and stops without dropping what runs.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Config } from '../config/schema.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import type { SimilarityScale } from '../domain/similarity.js';
+import { AppError, messageOf } from '../errors.js';
+import type { Gallery } from '../gallery/gallery.types.js';
+import type { Vision } from '../vision/vision.js';
+import type { AppKeyAuthority } from './app-keys.js';
+import { envelope, type RequestObserver, type RequestState } from './envelope.js';
+import { ImageFetcher, type Resolver } from './fetch-image.js';
+import { ImageLoader } from './image-input.js';
+import { handleRoute, type Dialect } from './route.js';
+import { v1 } from './routes/v1.js';
+import type { LivenessThresholds, Services } from './services.js';
+
+const DIALECTS: readonly Dialect[] = [v1];
+const HEADERS_TIMEOUT_MS = 10_000;
+
+/** A page outside the contract, such as /healthz: GET, without appKey and envelope. */
+export interface ExtraRoute {
+  path: string;
+  handler: () => Promise<{ status: number; contentType: string; body: string | Buffer }>;
+}
+
+export interface ApiServerOptions {
+  config: Pick<Config, 'http' | 'images'>;
+  vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseImage'>;
+  gallery: Gallery;
+  appKeys: AppKeyAuthority;
+  scale: SimilarityScale;
+  log: Log;
+  /** Absent where no liveness model is loaded. */
+  livenessThresholds?: LivenessThresholds;
+  extraRoutes?: readonly ExtraRoute[];
+  observer?: RequestObserver;
+  /** Name resolution for image.url; the system's where it is not given. */
+  resolve?: Resolver;
+  /** Milliseconds from any origin, never going back. */
+  monotonicMs?: () => number;
+  /** Requests that run when the server stops have so long to finish. */
+  stopTimeoutMs?: number;
+}
+
+export class ApiServer implements Part {
+  readonly name = 'api';
+  readonly #options: ApiServerOptions;
+  #server: Server | undefined;
+  #address: AddressInfo | undefined;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+  }
+
+  /** Where it listens. @throws TypeError when it does not */
+  get address(): AddressInfo {
+    if (!this.#address) throw new TypeError('the API server does not listen');
+    return this.#address;
+  }
+
+  /** @throws AppError CONFIG_INVALID: the address cannot be listened on */
+  async start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { http } = this.#options.config;
+    const callback = this.#app().callback();
+    const server = createServer(
+      {
+        requestTimeout: http.requestTimeoutMs,
+        headersTimeout: Math.min(HEADERS_TIMEOUT_MS, http.requestTimeoutMs),
+        keepAliveTimeout: http.keepAliveTimeoutMs,
+        // Node looks for overdue requests only so often; every 30 s by default.
+        connectionsCheckingInterval: Math.min(1_000, http.requestTimeoutMs / 4),
+      },
+      (request, response) => void callback(request, response),
+    );
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (cause: Error) => {
+        const message = `cannot listen on ${http.host} port ${http.port}: ${messageOf(cause)}`;
+        reject(new AppError('CONFIG_INVALID', message, { cause }));
+      };
+      server.once('error', onError);
+      server.listen({ host: http.host, port: http.port }, () => {
+        server.off('error', onError);
+        resolve();
+      });
+    });
+    // A connection that could not be accepted (too many open files) must not end the process.
+    server.on('error', (error) => this.#options.log.error({ err: error }, 'the API server reports an error'));
+    this.#address = server.address() as AddressInfo;
+    const { address, port } = this.#address;
+    this.#options.log.info({ address, port }, 'the API listens');
+  }
+
+  /** Accepts nothing more, lets what runs finish within a bound, then closes every connection. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    this.#address = undefined;
+    if (!server?.listening) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), this.#options.stopTimeoutMs ?? 5_000);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #app(): Koa<RequestState> {
+    const { log, observer, monotonicMs, config } = this.#options;
+    const app = new Koa<RequestState>();
+    // Koa reports here what goes wrong while an answer is being written: a client that left.
+    app.on('error', (error: unknown) => log.debug({ cause: messageOf(error) }, 'an answer could not be delivered'));
+    app.use(async (ctx, next) => {
+      await next();
+      if (!this.#server) ctx.set('connection', 'close');
+    });
+    app.use(this.#extraRouter().routes());
+    app.use(envelope({ log, observer, monotonicMs }));
+
+    const context = {
+      appKeys: this.#options.appKeys,
+      services: this.#services(),
+      maxImageBytes: config.http.maxImageBytes,
+    };
+    const router = new Router<RequestState>({ sensitive: true });
+    for (const { base, routes } of DIALECTS) {
+      for (const route of routes) {
+        router.register(base + route.path, [route.method], handleRoute(route, base, context));
+      }
+    }
+    app.use(router.routes());
+    return app;
+  }
+
+  #extraRouter(): Router<RequestState> {
+    const { extraRoutes = [], log } = this.#options;
+    const router = new Router<RequestState>({ sensitive: true });
+    for (const { path, handler } of extraRoutes) {
+      router.get(path, async (ctx) => {
+        try {
+          const { status, contentType, body } = await handler();
+          ctx.status = status;
+          ctx.set('cache-control', 'no-store');
+          ctx.body = body;
+          ctx.set('content-type', contentType);
+        } catch (error) {
+          log.error({ path, err: error }, 'a page could not be made');
+          ctx.status = 500;
+        }
+      });
+    }
+    return router;
+  }
+
+  #services(): Services {
+    const { config, vision, gallery, scale, livenessThresholds, resolve } = this.#options;
+    const { maxImageBytes } = config.http;
+    const fetcher = new ImageFetcher({
+      maxBytes: maxImageBytes,
+      timeoutMs: config.images.timeoutMs,
+      allowNetworks: config.images.allowNetworks,
+      resolve,
+    });
+    return { vision, gallery, scale, livenessThresholds, images: new ImageLoader({ maxImageBytes, fetcher }) };
+  }
+}

@@ -1,0 +1,193 @@
+// What the API tests share: a vision that reads its answer from the picture, and a server on a free port of 127.0.0.1.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AppKeys } from '../../src/api/app-keys.js';
+import { ApiServer, type ApiServerOptions } from '../../src/api/server.js';
+import { configSchema, type Config } from '../../src/config/schema.js';
+import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
+import { silentLog, type Log } from '../../src/domain/log.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
+import { AppError, type ErrorCode } from '../../src/errors.js';
+import type { Gallery } from '../../src/gallery/gallery.types.js';
+import type { AnalyseOptions } from '../../src/vision/vision.js';
+import { openGallery } from './gallery.js';
+
+export const MODEL = 'test-1';
+export const DIMENSIONS = 8;
+
+/** A straight scale: cosine c is similarity 100 c, so that tests can say what they expect. */
+export const scale = new SimilarityScale([{ cosine: 0.5, similarity: 50 }]);
+
+/** One face of a scripted picture. */
+export interface ScriptedFace {
+  /** Pixels: x0, y0, x1, y1. */
+  box: [number, number, number, number];
+  /** The embedding is (cos, sin, 0 …) of it: two faces have the cosine of the difference. */
+  degrees?: number;
+  yaw?: number;
+  pitch?: number;
+  masked?: boolean;
+  liveness?: number;
+}
+
+/** A picture of 1000 x 500 px, as the scripted vision reads it. */
+export type Script = { faces: ScriptedFace[] } | { error: ErrorCode } | { crash: string };
+
+export function picture(...faces: ScriptedFace[]): { bytes: string } {
+  return scripted({ faces });
+}
+
+export function scripted(script: Script): { bytes: string } {
+  return { bytes: Buffer.from(JSON.stringify(script)).toString('base64') };
+}
+
+export function face(degrees: number, rest: Partial<ScriptedFace> = {}): ScriptedFace {
+  return { box: [100, 100, 300, 350], degrees, ...rest };
+}
+
+/** Answers what the picture says, as the contract of Vision wants it: largest first, embeddings for eligible faces only. */
+export class ScriptedVision {
+  modelVersion = MODEL;
+  hasLiveness = false;
+  readonly calls: AnalyseOptions[] = [];
+  /** Awaited before every answer. */
+  gate: Promise<void> = Promise.resolve();
+
+  async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
+    this.calls.push(options);
+    await this.gate;
+    let script: Script;
+    try {
+      script = JSON.parse(Buffer.from(bytes).toString()) as Script;
+    } catch {
+      throw new AppError('INVALID_IMAGE_FORMAT', 'neither', { detail: 'The picture is neither JPEG nor PNG.' });
+    }
+    if ('error' in script) throw new AppError(script.error, `scripted ${script.error}`);
+    if ('crash' in script) throw new TypeError(script.crash);
+    const faces = script.faces.map((entry) => scriptedFace(entry, options));
+    faces.sort((a, b) => area(b) - area(a));
+    let left = options.embed;
+    for (const one of faces) {
+      if (left === 0 || !isEligible(one)) delete one.embedding;
+      else left--;
+    }
+    return { widthPx: 1000, heightPx: 500, faces };
+  }
+}
+
+function area({ boxPx }: Face): number {
+  return (boxPx.x1 - boxPx.x0) * (boxPx.y1 - boxPx.y0);
+}
+
+function scriptedFace(entry: ScriptedFace, options: AnalyseOptions): Face {
+  const [x0, y0, x1, y1] = entry.box;
+  const radians = ((entry.degrees ?? 0) * Math.PI) / 180;
+  const embedding = new Float32Array(DIMENSIONS);
+  embedding.set([Math.cos(radians), Math.sin(radians)]);
+  const point = { x: (x0 + x1) / 2, y: (y0 + y1) / 2 };
+  return {
+    boxPx: { x0, y0, x1, y1 },
+    landmarksPx: [point, point, point, point, point],
+    detectionScore: 0.98765,
+    pose: { yaw: entry.yaw ?? 1.5, pitch: entry.pitch ?? -2.25, roll: 3 },
+    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 1 },
+    embedding,
+    ...(options.mask ? { masked: entry.masked ?? false } : {}),
+    ...(options.liveness ? { livenessScore: entry.liveness } : {}),
+  };
+}
+
+export interface LogLine {
+  level: string;
+  message: string;
+  fields: Record<string, unknown>;
+}
+
+export function recordingLog(): Log & { lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const at = (level: string) => (fields: object, message: string) => {
+    lines.push({ level, message, fields: { ...fields } });
+  };
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export interface Answer {
+  header: { isSuccessful: boolean; resultCode: number; resultMessage: string; detail?: string };
+  data?: Record<string, unknown>;
+}
+
+export interface Harness {
+  vision: ScriptedVision;
+  gallery: Gallery;
+  appKeys: AppKeys;
+  server: ApiServer;
+  /** `http://127.0.0.1:port` */
+  origin: string;
+  /** The base path with a valid appKey in it. */
+  base: string;
+  appKey: string;
+  /** The id of that appKey. */
+  owner: string;
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface HarnessOptions extends Partial<Omit<ApiServerOptions, 'config'>> {
+  http?: Partial<Config['http']>;
+  images?: Partial<Config['images']>;
+  limits?: { maxGroups?: number; maxFacesPerGroup?: number };
+}
+
+export function testConfig(options: Pick<HarnessOptions, 'http' | 'images'> = {}): Pick<Config, 'http' | 'images'> {
+  const config = configSchema.parse({});
+  return { http: { ...config.http, port: 0, ...options.http }, images: { ...config.images, ...options.images } };
+}
+
+/** Starts a server of its own on real parts, except for the vision. */
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const { http, images, limits, ...rest } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'lintel-api-'));
+  const vision = new ScriptedVision();
+  const opened = await openGallery(folder, limits);
+  const appKeys = new AppKeys({ path: join(folder, 'app-keys.json'), clock: Date.now, log: silentLog });
+  const { key, appKey } = await appKeys.create('default');
+  const server = new ApiServer({
+    config: testConfig({ http, images }),
+    vision,
+    gallery: opened.gallery,
+    appKeys,
+    scale,
+    log: silentLog,
+    ...rest,
+  });
+  await server.start(new AbortController().signal);
+  const origin = `http://127.0.0.1:${server.address.port}`;
+  const base = `/nhn-face-reco/v1.0/appkeys/${key}`;
+  return {
+    vision,
+    gallery: opened.gallery,
+    appKeys,
+    server,
+    origin,
+    base,
+    appKey: key,
+    owner: appKey.id,
+    call: (method, path, body) => callJson(method, `${origin}${base}${path}`, body),
+    close: async () => {
+      await server.stop();
+      await opened.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param body sent as it is when a string, as JSON otherwise @throws when the answer is not 200 and JSON */
+export async function callJson(method: string, url: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  if (response.status !== 200) throw new Error(`${method} answered ${response.status}`);
+  return (await response.json()) as Answer;
+}
