@@ -1,7 +1,11 @@
 // npm run bench -- NAME [--short]: runs one bench of this folder.
 import { report, type Result } from './support/report.js';
 
-const benches: Record<string, () => Promise<{ run(options: { short: boolean }): Promise<Result[]> }>> = {
+interface Bench {
+  run: (options: { short: boolean }) => Promise<Result[]>;
+}
+
+const benches: Record<string, () => Promise<Bench>> = {
   slice: () => import('./slice.js'),
 };
 

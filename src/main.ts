@@ -13,7 +13,7 @@ import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
 import { Events } from './events/events.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
-import { DEFAULT_MODELS_DIR, loadManifest, modelSet } from './models/manifest.js';
+import { loadManifest, modelSet, modelsDirOf } from './models/manifest.js';
 import { loadAddon } from './native/addon.js';
 import { HealthRegistry, type HealthAnswer } from './ops/health.js';
 import { Lifecycle } from './ops/lifecycle.js';
@@ -30,11 +30,6 @@ export interface ServiceInputs {
   config: Config;
   environment: Environment;
   log: Log;
-}
-
-/** Where the model files are: the configuration says, or LINTEL_MODELS_DIR, or they lie in the installation. */
-export function modelsDirOf(config: Config, environment: Environment): string {
-  return config.models.dir ?? environment.modelsDir ?? DEFAULT_MODELS_DIR;
 }
 
 /** The running whole. */
@@ -60,7 +55,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
   const addon = loadAddon();
 
   const { dataDir, keysDir } = config;
-  const master = await openMasterKey({ environment, keysDir, dataDir });
+  const master = await openMasterKey({ environment, keysDir, dataDir: paths.databaseDir });
   if (master.created) log.info({ keysDir }, 'first start: a master key was made; keep a copy of it in a safe place');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });

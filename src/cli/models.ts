@@ -5,11 +5,9 @@ import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
 import { messageOf } from '../errors.js';
 import { loadAddon } from '../native/addon.js';
-import { tryModels } from '../vision/pipeline.js';
-import { loadManifest, modelSet, modelsOf } from '../models/manifest.js';
+import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../models/manifest.js';
 import { fetchModel } from '../models/model-files.js';
 import { inspectSet } from '../models/inspect.js';
-import { modelsDirOf } from '../main.js';
 import { commandConfig, type CliContext } from './context.js';
 import { Progress } from './progress.js';
 
@@ -96,6 +94,8 @@ export async function inspectModels(
   if (files.some(({ state }) => state !== 'present')) return { lines, level: 'fail' };
   const { providers } = config.models;
   try {
+    // Loaded here only, so that a broken library cannot stop the doctor from saying so.
+    const { tryModels } = await import('../vision/pipeline.js');
     const reports = await tryModels({ addon: loadAddon(), set, modelsDir, providers });
     for (const { task, provider, failures } of reports) {
       lines.push(`${task}: runs on ${provider}${failures.map((f) => `; ${f.provider} failed: ${f.reason}`).join('')}`);

@@ -1,6 +1,6 @@
 // lintel serve: the service, until it is told to stop.
 import type { Command } from 'commander';
-import { createService, type Service } from '../main.js';
+import type { Service } from '../main.js';
 import { messageOf } from '../errors.js';
 import { createLog } from '../ops/log.js';
 import { commandConfig, type CliContext } from './context.js';
@@ -18,6 +18,8 @@ appKey lies, and what to try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
+      // Loaded here only: the other commands, and the doctor above all, must work where a library does not.
+      const { createService } = await import('../main.js');
       const log = createLog(config.log.level);
       const service = await createService({ config, environment: context.environment, log });
       // Heard from here on: a signal during the start stops what has been started.

@@ -85,17 +85,11 @@ export function boxIou(a: Box, b: Box): number {
 /** The contract's input guide: a face is eligible for recognition from 60 x 60 px, with |yaw| and |pitch| at most 45 degrees. */
 export const MIN_FACE_PX = 60;
 export const MAX_YAW_PITCH_DEGREES = 45;
-/**
- * Five landmarks tell a head's angles only so well: the depths of the nose that 1,541 LFW faces support (0.74 to 1.05 half eye
- * distances, by how eye distance, mouth and nose move together; November 2026) spread the yaw of a three-quarter face over 45 to 55
- * degrees. A face is refused where it is surely turned too far, not where it may be.
- */
-export const POSE_TOLERANCE_DEGREES = 10;
 
 export function isEligible(face: Pick<Face, 'boxPx' | 'pose'>): boolean {
   return (
     boxWidth(face.boxPx) >= MIN_FACE_PX &&
     boxHeight(face.boxPx) >= MIN_FACE_PX &&
-    Math.max(Math.abs(face.pose.yaw), Math.abs(face.pose.pitch)) <= MAX_YAW_PITCH_DEGREES + POSE_TOLERANCE_DEGREES
+    Math.max(Math.abs(face.pose.yaw), Math.abs(face.pose.pitch)) <= MAX_YAW_PITCH_DEGREES
   );
 }

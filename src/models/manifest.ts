@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Environment } from '../config/environment.js';
+import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -120,6 +122,11 @@ export interface ModelSet {
 /** models/manifest.json of this installation, and where `lintel models fetch` puts the files. */
 export const MANIFEST_PATH = fileURLToPath(new URL('../../models/manifest.json', import.meta.url));
 export const DEFAULT_MODELS_DIR = fileURLToPath(new URL('../../models/files', import.meta.url));
+
+/** Where the model files are: the configuration says, or LINTEL_MODELS_DIR, or they lie in the installation. */
+export function modelsDirOf(config: Pick<Config, 'models'>, environment: Pick<Environment, 'modelsDir'>): string {
+  return config.models.dir ?? environment.modelsDir ?? DEFAULT_MODELS_DIR;
+}
 
 /** @throws AppError MODEL_INVALID */
 export function loadManifest(path: string = MANIFEST_PATH): Manifest {

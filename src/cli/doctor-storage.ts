@@ -1,0 +1,78 @@
+// The doctor's look at the data directory and the keys.
+import { constants } from 'node:fs';
+import { access, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AppKeys } from '../api/app-keys.js';
+import type { Environment } from '../config/environment.js';
+import { dataPaths } from '../config/paths.js';
+import type { Config } from '../config/schema.js';
+import { hasEntries, readMasterKey } from '../config/secrets.js';
+import { silentLog } from '../domain/log.js';
+import type { Clock } from '../domain/time.js';
+import { messageOf } from '../errors.js';
+import type { Finding } from './doctor.js';
+import { bytesText } from './progress.js';
+
+/** 100,000 faces with their outbox are some 100 MB, and LevelDB needs as much again to compact. */
+const LITTLE_SPACE = 500_000_000;
+const NO_SPACE = 50_000_000;
+
+export async function checkDataDir(dataDir: string): Promise<Finding[]> {
+  const there = await nearest(dataDir);
+  if (!(await stat(there)).isDirectory()) return [{ level: 'fail', text: `${there} is not a folder` }];
+  const findings: Finding[] = [];
+  try {
+    await access(there, constants.R_OK | constants.W_OK | constants.X_OK);
+    findings.push({ level: 'ok', text: there === dataDir ? dataDir : `${dataDir}, to be made at the first start` });
+  } catch {
+    findings.push({ level: 'fail', text: `${there} is not writable for this user` });
+  }
+  const mode = (await stat(there)).mode & 0o777;
+  if (there === dataDir && (mode & 0o077) !== 0) {
+    findings.push({ level: 'warn', text: `${dataDir} is open to other users (mode ${mode.toString(8)}): chmod 700` });
+  }
+  const { bavail, bsize } = await statfs(there);
+  findings.push(spaceFinding(bavail * bsize));
+  return findings;
+}
+
+/** @param free bytes that an ordinary user may still write */
+export function spaceFinding(free: number): Finding {
+  const level = free < NO_SPACE ? 'fail' : free < LITTLE_SPACE ? 'warn' : 'ok';
+  return { level, text: `${bytesText(free)} free` };
+}
+
+export async function checkMasterKey(
+  config: Pick<Config, 'dataDir' | 'keysDir'>,
+  environment: Pick<Environment, 'credentialsDir' | 'masterKey'>,
+): Promise<Finding> {
+  const origins = {
+    credential: 'from a systemd credential',
+    environment: 'from LINTEL_MASTER_KEY',
+    file: `in ${config.keysDir}`,
+  };
+  const found = await readMasterKey({ environment, keysDir: config.keysDir });
+  if (found) return { level: 'ok', text: `a master key ${origins[found.origin]}` };
+  if (await hasEntries(dataPaths(config).databaseDir)) {
+    return { level: 'fail', text: `there is data in ${config.dataDir}, but no master key` };
+  }
+  return { level: 'ok', text: 'no master key yet, to be made at the first start' };
+}
+
+export function checkAppKeys(config: Pick<Config, 'dataDir' | 'keysDir'>, clock: Clock): Finding {
+  try {
+    const appKeys = new AppKeys({ path: dataPaths(config).appKeysFile, clock, log: silentLog });
+    appKeys.load();
+    const valid = appKeys.list().filter(({ revokedAt }) => revokedAt === undefined);
+    if (valid.length === 0) return { level: 'ok', text: 'no appKey yet, to be made at the first start' };
+    return { level: 'ok', text: `${valid.length} valid ${valid.length === 1 ? 'appKey' : 'appKeys'}` };
+  } catch (error) {
+    return { level: 'fail', text: messageOf(error) };
+  }
+}
+
+/** The path itself or the first above it that exists. */
+async function nearest(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found || dirname(path) === path ? path : nearest(dirname(path));
+}

@@ -1,0 +1,67 @@
+// `lintel keys`: the appKeys of the REST API.
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { AppKeys } from '../api/app-keys.js';
+import { dataPaths } from '../config/paths.js';
+import { silentLog } from '../domain/log.js';
+import { commandConfig, type CliContext } from './context.js';
+
+export function registerKeys(program: Command, context: CliContext): void {
+  const keys = program
+    .command('keys')
+    .description('The appKeys of the REST API. A key sees the groups that were made with it, and no others.');
+
+  keys
+    .command('add')
+    .description('Make a key and print it. It is kept as a digest only and cannot be shown again.')
+    .argument('<name>', 'what to call it: letters, digits, - _ and .; cameras name their key so')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const appKeys = await open(command, context, { makeFolder: true });
+      const { key } = await appKeys.create(name);
+      context.stdout.write(`${key}\n`);
+      context.stderr.write(`This is the appKey "${name}". A running service accepts it from now on.\n`);
+    });
+
+  keys
+    .command('list')
+    .description('List the keys, without the keys themselves.')
+    .action(async (_options: unknown, command: Command) => {
+      const all = (await open(command, context)).list();
+      if (all.length === 0) {
+        context.stderr.write('There are no appKeys. Make one with: lintel keys add NAME\n');
+        return;
+      }
+      const rows = all.map(({ name, id, createdAt, revokedAt }) => [name, id, minute(createdAt), minute(revokedAt)]);
+      context.stdout.write(table([['NAME', 'ID', 'MADE', 'REVOKED'], ...rows]));
+    });
+
+  keys
+    .command('revoke')
+    .description('Refuse a key from now on. Its groups stay, and no other key sees them.')
+    .argument('<name>', 'its name or its id, see "lintel keys list"')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const { id } = await (await open(command, context)).revoke(name);
+      context.stderr.write(`The appKey "${name}" (${id}) is revoked.\n`);
+    });
+}
+
+async function open(command: Command, context: CliContext, { makeFolder = false } = {}): Promise<AppKeys> {
+  const { config } = await commandConfig(command, context);
+  const path = dataPaths(config).appKeysFile;
+  if (makeFolder) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const appKeys = new AppKeys({ path, clock: context.clock, log: silentLog });
+  appKeys.load();
+  return appKeys;
+}
+
+/** `2026-01-31 12:00`, UTC. */
+function minute(time: string | undefined): string {
+  return time === undefined ? '' : time.slice(0, 16).replace('T', ' ');
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const line = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i])).join('  ');
+  return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
+}

@@ -1,0 +1,46 @@
+// The environment variables of Lintel, read here and nowhere else.
+
+/** What the environment says; a variable that is not set or empty is absent. */
+export interface Environment {
+  /** LINTEL_CONFIG: the configuration file. */
+  readonly configFile?: string;
+  /** LINTEL_MASTER_KEY: 32 bytes as base64. */
+  readonly masterKey?: string;
+  /** LINTEL_MQTT_PASSWORD. */
+  readonly mqttPassword?: string;
+  /** LINTEL_MODELS_FROM: the folder or URL that `lintel models fetch` takes the files from. */
+  readonly modelsFrom?: string;
+  /** LINTEL_MODELS_DIR: where the model files are, where the configuration does not say. */
+  readonly modelsDir?: string;
+  /** CREDENTIALS_DIRECTORY: the credentials that systemd hands to the service. */
+  readonly credentialsDir?: string;
+  /** NOTIFY_SOCKET: systemd's socket for READY and STATUS. */
+  readonly notifySocket?: string;
+  /** WATCHDOG_USEC: the longest pause systemd allows between two signs of life, in microseconds; absent where it is meant for another process. */
+  readonly watchdogUsec?: number;
+}
+
+/** @param variables the process's own where they are not given */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, pid: number = process.pid): Environment {
+  const names = {
+    configFile: 'LINTEL_CONFIG',
+    masterKey: 'LINTEL_MASTER_KEY',
+    mqttPassword: 'LINTEL_MQTT_PASSWORD',
+    modelsFrom: 'LINTEL_MODELS_FROM',
+    modelsDir: 'LINTEL_MODELS_DIR',
+    credentialsDir: 'CREDENTIALS_DIRECTORY',
+    notifySocket: 'NOTIFY_SOCKET',
+  };
+  const set = Object.entries(names).filter(([, name]) => variables[name]);
+  const watchdogUsec = watchdogOf(variables, pid);
+  return {
+    ...Object.fromEntries(set.map(([key, name]) => [key, variables[name]])),
+    ...(watchdogUsec === undefined ? {} : { watchdogUsec }),
+  };
+}
+
+function watchdogOf(variables: NodeJS.ProcessEnv, pid: number): number | undefined {
+  if (variables.WATCHDOG_PID && variables.WATCHDOG_PID !== String(pid)) return undefined;
+  const usec = Number(variables.WATCHDOG_USEC);
+  return Number.isSafeInteger(usec) && usec > 0 ? usec : undefined;
+}

@@ -1,0 +1,34 @@
+// Where the files of the service lie within the configured folders, and what version it is.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './schema.js';
+
+/** The folder that holds package.json, models/ and build/; two rooms up from here and from dist/config. */
+const INSTALLATION = new URL('../../', import.meta.url);
+
+export interface DataPaths {
+  /** LevelDB. */
+  databaseDir: string;
+  /** The registry of appKeys: names and digests. */
+  appKeysFile: string;
+  /** The appKey made at first start, in clear, for the operator. */
+  firstAppKeyFile: string;
+}
+
+export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDir'>): DataPaths {
+  return {
+    databaseDir: join(dataDir, 'db'),
+    appKeysFile: join(dataDir, 'app-keys.json'),
+    firstAppKeyFile: join(keysDir, 'app-key'),
+  };
+}
+
+/** The version of this installation, from its package.json. */
+export function readVersion(): string {
+  return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;
+}
+
+/** The package.json of this installation. */
+export function packageFile(): URL {
+  return new URL('package.json', INSTALLATION);
+}

@@ -1,0 +1,164 @@
+// The only door to aedes: a broker inside the service, on which Lintel publishes and everyone else listens.
+import { timingSafeEqual } from 'node:crypto';
+import { once, type EventEmitter } from 'node:events';
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Duplex, pipeline } from 'node:stream';
+import { Aedes, type AedesOptions, type Client } from 'aedes';
+import type { Health } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import { AppError, messageOf } from '../errors.js';
+import { PacketGuard } from './packet-guard.js';
+
+export interface EmbeddedBrokerOptions {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  /** The one client that may publish; no other may use its client id. */
+  owner: { clientId: string; username: string; password: string };
+  log: Log;
+}
+
+/** A subscriber sends little more than its subscriptions. */
+const MAX_PACKET_BYTES = 64 * 1024;
+const MAX_CONNECTIONS = 100;
+/** A subscriber that does not read holds up the publisher for so long, once its buffers are full, and is then cut off. */
+const DRAIN_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * MQTT 3.1.1. Without authentication anyone who reaches the port may listen, but only Lintel may publish: a match that someone else
+ * writes would open the door. No session outlives its connection, whatever the client asks for: nothing is queued for
+ * those who are away, and nothing old is delivered when they come back.
+ */
+export class EmbeddedBroker implements Part {
+  readonly name = 'embedded-broker';
+  readonly #options: EmbeddedBrokerOptions;
+  readonly #owners = new WeakSet<Client>();
+  readonly #sockets = new Set<Socket>();
+  #broker: Aedes | undefined;
+  #server: Server | undefined;
+  #failure: string | undefined;
+
+  constructor(options: EmbeddedBrokerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws AppError BROKER_FAILED, when the port is taken for one */
+  async start(): Promise<void> {
+    const { host, port, log } = this.#options;
+    const broker = await Aedes.createBroker(this.#brokerOptions());
+    this.#broker = broker;
+    keepNoAcknowledgements(broker);
+    // Its own type leaves this event out; without a listener it would end the process.
+    (broker as EventEmitter).on('error', (error) => {
+      this.#failure = messageOf(error);
+      log.error({ reason: this.#failure }, 'the embedded MQTT broker failed');
+    });
+    const onClientError = (client: Client, error: Error): void =>
+      log.debug({ client: client.id, reason: error.message }, 'an MQTT client was cut off');
+    broker.on('clientError', onClientError);
+    broker.on('connectionError', onClientError);
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = MAX_CONNECTIONS;
+    this.#server = server;
+    try {
+      server.listen(port, host);
+      await once(server, 'listening');
+    } catch (error) {
+      await this.stop();
+      throw new AppError('BROKER_FAILED', listenFailure(host, port, error), { cause: error });
+    }
+    server.on('error', (error) =>
+      log.warn({ reason: error.message }, 'the embedded MQTT broker could not take a connection'),
+    );
+    log.info({ host, port: this.#address.port }, 'the embedded MQTT broker listens');
+  }
+
+  async stop(): Promise<void> {
+    const broker = this.#broker;
+    const server = this.#server;
+    this.#broker = undefined;
+    this.#server = undefined;
+    const closed = server?.listening ? new Promise((resolve) => server.close(resolve)) : undefined;
+    if (broker) await new Promise<void>((resolve) => broker.close(resolve));
+    // What connected and never introduced itself is no client of the broker.
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Where Lintel itself connects to. @throws TypeError when it is not started */
+  get url(): string {
+    const { address, port } = this.#address;
+    if (address === '0.0.0.0') return `mqtt://127.0.0.1:${port}`;
+    if (address === '::') return `mqtt://[::1]:${port}`;
+    return `mqtt://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+  }
+
+  health(): Health {
+    const facts = { embedded: true, clients: this.#broker?.connectedClients ?? 0 };
+    if (this.#failure) return { status: 'failed', detail: `the embedded MQTT broker: ${this.#failure}`, facts };
+    return { status: 'ok', facts };
+  }
+
+  get #address(): AddressInfo {
+    const address = this.#server?.address();
+    if (!address || typeof address === 'string') throw new TypeError('the embedded broker is not started');
+    return address;
+  }
+
+  #accept(socket: Socket): void {
+    socket.setNoDelay(true);
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    const guard = new PacketGuard(MAX_PACKET_BYTES);
+    pipeline(socket, guard, (error) => {
+      if (error) this.#options.log.debug({ reason: error.message }, 'an MQTT connection was cut off');
+    });
+    this.#broker?.handle(Duplex.from({ readable: guard, writable: socket }));
+  }
+
+  #brokerOptions(): AedesOptions {
+    return {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      preConnect: (_client, packet, callback) => {
+        packet.clean = true;
+        callback(null, true);
+      },
+      authenticate: (client, username, password, callback) => {
+        const { owner } = this.#options;
+        const isOwner = username === owner.username && sameSecret(password, owner.password);
+        if (isOwner) this.#owners.add(client);
+        callback(null, isOwner || client.id !== owner.clientId);
+      },
+      authorizePublish: (client, _packet, callback) => {
+        callback(client && this.#owners.has(client) ? null : new Error('only Lintel publishes here'));
+      },
+    };
+  }
+}
+
+/**
+ * aedes keeps an entry for every client id that ever acknowledged a message. Without sessions there is nothing to look up there, and
+ * a health check that connects under a new id every minute would fill the memory over the years (aedes 1.2).
+ */
+function keepNoAcknowledgements(broker: Aedes): void {
+  const { persistence } = broker as unknown as { persistence: { outgoingClearMessageId: () => Promise<undefined> } };
+  persistence.outgoingClearMessageId = async () => undefined;
+}
+
+function sameSecret(given: Buffer | undefined, secret: string): boolean {
+  const expected = Buffer.from(secret);
+  return given?.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function listenFailure(host: string, port: number, error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  const place = `mqtt.embedded ${host}:${port}`;
+  if (code === 'EADDRINUSE')
+    return `${place} is in use by another program, another broker perhaps: set mqtt.url or another port`;
+  if (code === 'EACCES') return `${place} may not be opened by this user: take a port above 1023`;
+  if (code === 'EADDRNOTAVAIL') return `${place}: this machine has no such address`;
+  return `${place} cannot be opened: ${messageOf(error)}`;
+}

@@ -1,0 +1,292 @@
+// The gallery over the sealed store: LevelDB is the truth, memory answers, and every change is on the disk before it is in memory.
+import { randomUUID } from 'node:crypto';
+import type { Health } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import type { Clock } from '../domain/time.js';
+import { AppError, clientError } from '../errors.js';
+import type { SealedStore } from '../store/sealed-store.js';
+import { GROUP_KEY, encodeFace, encodeGroup, faceKey, type GroupRecord } from './face-record.js';
+import type {
+  EnrolledFace,
+  Enrolment,
+  FaceMatch,
+  Gallery,
+  GroupInfo,
+  GroupRef,
+  NewFace,
+  Page,
+  PageRequest,
+  SearchOptions,
+} from './gallery.types.js';
+import { newGroup, type Group } from './group-directory.js';
+import { GROUP_LABEL, loadGroups, type LoadedGroups, type LoadProgress } from './load.js';
+import { PageTokens } from './page-token.js';
+
+export type { LoadProgress } from './load.js';
+
+export interface GalleryLimits {
+  /** Of one owner. */
+  maxGroups: number;
+  maxFacesPerGroup: number;
+}
+
+export interface LevelGalleryOptions {
+  /** Started before the gallery, stopped after it. */
+  store: SealedStore;
+  limits: GalleryLimits;
+  clock: Clock;
+  log: Log;
+  /** UUIDs; for faces and pictures. */
+  newId?: () => string;
+  /** Called now and then while the gallery is rebuilt at start. */
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface GalleryStats {
+  groups: number;
+  faces: number;
+  /** Records that do not open: kept, and not served. */
+  damagedGroups: number;
+  damagedFaces: number;
+}
+
+interface Running extends LoadedGroups {
+  tokens: PageTokens;
+}
+
+/** Outside of start and stop every method throws AppError STOPPED. */
+export class LevelGallery implements Gallery, Part {
+  readonly name = 'gallery';
+  readonly #options: LevelGalleryOptions;
+  #running: Running | undefined;
+
+  constructor(options: LevelGalleryOptions) {
+    this.#options = options;
+  }
+
+  /** Reads every group and face into memory. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#running) throw new TypeError('the gallery is started already');
+    const { store, clock, log, onProgress = () => undefined } = this.#options;
+    const loaded = await loadGroups({ store, log, signal, onProgress });
+    await store.releaseMemory();
+    this.#running = { ...loaded, tokens: new PageTokens({ key: store.deriveKey('page-token'), clock }) };
+  }
+
+  async stop(): Promise<void> {
+    this.#running = undefined;
+  }
+
+  async createGroup(ref: GroupRef, modelVersion: string): Promise<void> {
+    const { directory } = this.#run();
+    for (;;) {
+      const group = directory.find(ref);
+      if (group && !group.deletion) throw clientError('DUPLICATED_GROUP', 'there is a group of this id already');
+      // Whichever way it ends, look again: another creation may fail, and so may a deletion.
+      const underWay = group?.deletion ?? directory.creation(ref);
+      if (!underWay) break;
+      await underWay.catch(() => undefined);
+    }
+    const { maxGroups } = this.#options.limits;
+    if (directory.count(ref.owner) >= maxGroups) {
+      throw clientError('QUOTA_EXCEEDED', `there are ${maxGroups} groups already, the most there may be`);
+    }
+    const { owner, groupId } = ref;
+    const record = { owner, groupId, modelVersion, createdAtMs: this.#options.clock() };
+    await directory.addLater(ref, this.#create(record));
+  }
+
+  group(ref: GroupRef): GroupInfo {
+    return infoOf(this.#group(ref));
+  }
+
+  async listGroups(owner: string, page: PageRequest): Promise<Page<GroupInfo>> {
+    const { directory, tokens } = this.#run();
+    const scope = ['groups', owner];
+    const position = page.token === undefined ? undefined : tokens.read(scope, page.token);
+    const limit = position?.limit ?? page.limit;
+    const items: GroupInfo[] = [];
+    for (const group of directory.after(owner, position?.cursor ?? '')) {
+      if (items.length === limit) {
+        return { items, nextToken: tokens.issue(scope, { cursor: items[limit - 1].groupId, limit }) };
+      }
+      items.push(infoOf(group));
+    }
+    return { items };
+  }
+
+  async deleteGroup(ref: GroupRef): Promise<void> {
+    const { directory } = this.#run();
+    const group = directory.find(ref);
+    // A second deletion of the same group ends as the first does.
+    if (group?.deletion) await group.deletion;
+    if (!group || group.deletion) throw groupNotFound();
+    // Enrolments already under way are written before the key goes, later ones do not find the group.
+    group.deletion = this.#options.store.destroySpace(group.space);
+    try {
+      await group.deletion;
+      directory.remove(group);
+    } catch (error) {
+      delete group.deletion;
+      throw error;
+    }
+  }
+
+  freePlaces(ref: GroupRef): number {
+    return this.#freePlaces(this.#group(ref));
+  }
+
+  async enrol(ref: GroupRef, faces: readonly NewFace[]): Promise<Enrolment> {
+    const group = this.#group(ref);
+    for (const { embedding } of faces) mustBeEmbedding(embedding, group.faces.dimensions ?? faces[0].embedding.length);
+    const taken = faces.slice(0, this.#freePlaces(group));
+    if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'the group has no place left');
+
+    const newId = this.#options.newId ?? randomUUID;
+    const imageId = newId();
+    const entries = taken.map((face) => {
+      const enrolled: EnrolledFace = {
+        faceId: newId(),
+        imageId,
+        ...(face.externalImageId === undefined ? {} : { externalImageId: face.externalImageId }),
+        bbox: { ...face.bbox },
+        detectionScore: face.detectionScore,
+      };
+      // A copy: the caller may go on using the vector while the disk works.
+      return { enrolled, sequence: group.nextSequence++, embedding: face.embedding.slice() };
+    });
+    group.reserved += entries.length;
+    try {
+      await this.#options.store.write(
+        entries.map((e) => group.space.put(faceKey(e.sequence), encodeFace(e.enrolled, e.embedding))),
+      );
+      for (const { enrolled, sequence, embedding } of entries) group.faces.add(enrolled, sequence, embedding);
+    } finally {
+      group.reserved -= entries.length;
+    }
+    return { imageId, enrolled: entries.map(({ enrolled }) => enrolled) };
+  }
+
+  async deleteFace(ref: GroupRef, faceId: string): Promise<void> {
+    const group = this.#group(ref);
+    const leaving = group.leaving.get(faceId);
+    // A second deletion of the same face ends as the first does.
+    if (leaving) await leaving;
+    const sequence = group.faces.sequenceOf(faceId);
+    if (leaving || sequence === undefined) throw faceNotFound();
+    const deletion = this.#options.store.write([group.space.delete(faceKey(sequence))]);
+    group.leaving.set(faceId, deletion);
+    try {
+      await deletion;
+      group.faces.remove(faceId);
+    } finally {
+      group.leaving.delete(faceId);
+    }
+  }
+
+  face(ref: GroupRef, faceId: string): EnrolledFace {
+    return found(this.#group(ref).faces.face(faceId));
+  }
+
+  async listFaces(ref: GroupRef, page: PageRequest): Promise<Page<EnrolledFace>> {
+    const group = this.#group(ref);
+    const { tokens } = this.#run();
+    // The space's id: a group that was made anew under the same name is another listing.
+    const scope = ['faces', ref.owner, group.space.id];
+    const position = page.token === undefined ? undefined : tokens.read(scope, page.token);
+    const limit = position?.limit ?? page.limit;
+    const { faces, next } = group.faces.newestBefore(position ? Number(position.cursor) : Infinity, limit);
+    return next === undefined
+      ? { items: faces }
+      : { items: faces, nextToken: tokens.issue(scope, { cursor: String(next), limit }) };
+  }
+
+  searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[] {
+    const { faces } = this.#group(ref);
+    mustBeEmbedding(probe, faces.dimensions ?? probe.length);
+    return faces.search(probe, options);
+  }
+
+  searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[] {
+    const { faces } = this.#group(ref);
+    return faces.search(found(faces.embeddingOf(faceId)), { ...options, except: faceId });
+  }
+
+  compareWithFace(ref: GroupRef, faceId: string, probe: Float32Array): number {
+    const { faces } = this.#group(ref);
+    mustBeEmbedding(probe, faces.dimensions ?? probe.length);
+    return found(faces.cosine(faceId, probe));
+  }
+
+  stats(): GalleryStats {
+    let groups = 0;
+    let faces = 0;
+    for (const group of this.#running?.directory.all() ?? []) {
+      groups++;
+      faces += group.faces.size;
+    }
+    const { damagedGroups = 0, damagedFaces = 0 } = this.#running ?? {};
+    return { groups, faces, damagedGroups, damagedFaces };
+  }
+
+  health(): Health {
+    if (!this.#running) return { status: 'failed', detail: 'the gallery is not loaded' };
+    const { groups, faces, damagedGroups, damagedFaces } = this.stats();
+    const facts = { groups, faces };
+    const store = this.#options.store.health();
+    if (store.status === 'failed') return { ...store, facts };
+    if (damagedGroups + damagedFaces > 0) {
+      const detail = `${damagedGroups} groups and ${damagedFaces} faces cannot be read`;
+      return { status: 'degraded', detail, facts: { ...facts, damagedGroups, damagedFaces } };
+    }
+    return { ...store, facts };
+  }
+
+  async #create(record: GroupRecord): Promise<Group> {
+    const space = await this.#options.store.createSpace(GROUP_LABEL, (s) => [s.put(GROUP_KEY, encodeGroup(record))]);
+    return newGroup(record, space, 0);
+  }
+
+  #freePlaces(group: Group): number {
+    return Math.max(0, this.#options.limits.maxFacesPerGroup - group.faces.size - group.reserved);
+  }
+
+  #group(ref: GroupRef): Group {
+    const group = this.#run().directory.find(ref);
+    if (!group || group.deletion) throw groupNotFound();
+    return group;
+  }
+
+  #run(): Running {
+    if (!this.#running) throw new AppError('STOPPED', 'the gallery is not loaded');
+    return this.#running;
+  }
+}
+
+function infoOf({ record, faces }: Group): GroupInfo {
+  const { groupId, modelVersion, createdAtMs } = record;
+  return { groupId, modelVersion, createdAtMs, faceCount: faces.size };
+}
+
+/** A vector of another length, of another scale or with a NaN would be compared without complaint, and wrongly. */
+function mustBeEmbedding(vector: Float32Array, dimensions: number): void {
+  if (vector.length !== dimensions)
+    throw new TypeError(`an embedding of ${vector.length} dimensions among ${dimensions}`);
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('an embedding that is not normalised');
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw faceNotFound();
+  return value;
+}
+
+function groupNotFound(): AppError {
+  return clientError('GROUP_NOT_FOUND', 'there is no such group');
+}
+
+function faceNotFound(): AppError {
+  return clientError('FACE_NOT_FOUND', 'there is no such face in the group');
+}

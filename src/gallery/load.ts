@@ -1,0 +1,97 @@
+// Rebuilds the groups in memory from the sealed store. What does not open is counted, reported and left where it is.
+import type { Log } from '../domain/log.js';
+import { AppError } from '../errors.js';
+import type { SealedStore, Space } from '../store/sealed-store.js';
+import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, sequenceOf } from './face-record.js';
+import { GroupDirectory, newGroup, type Group } from './group-directory.js';
+
+/** Of the store's spaces that hold a group. */
+export const GROUP_LABEL = 'group';
+
+const FACES_PER_REPORT = 5_000;
+
+export interface LoadProgress {
+  /** Done so far. */
+  groups: number;
+  totalGroups: number;
+  faces: number;
+}
+
+export interface LoadOptions {
+  store: SealedStore;
+  log: Log;
+  signal: AbortSignal;
+  onProgress: (progress: LoadProgress) => void;
+}
+
+export interface LoadedGroups {
+  directory: GroupDirectory;
+  damagedGroups: number;
+  damagedFaces: number;
+}
+
+/** @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT; the signal's reason */
+export async function loadGroups({ store, log, signal, onProgress }: LoadOptions): Promise<LoadedGroups> {
+  const loaded: LoadedGroups = { directory: new GroupDirectory(), damagedGroups: 0, damagedFaces: 0 };
+  const spaces = store.spaces(GROUP_LABEL);
+  const progress: LoadProgress = { groups: 0, totalGroups: spaces.length, faces: 0 };
+  for (const space of spaces) {
+    const group = await openGroup(space);
+    if (group instanceof AppError) {
+      loaded.damagedGroups++;
+      log.error({ space: space.id, error: group.message }, 'a group cannot be read; it was kept');
+    } else {
+      const onFace = (): void => {
+        signal.throwIfAborted();
+        if (++progress.faces % FACES_PER_REPORT === 0) onProgress({ ...progress });
+      };
+      const damaged = await loadFaces(group, onFace);
+      if (damaged > 0) log.error({ space: space.id, faces: damaged }, 'faces cannot be read; they were kept');
+      loaded.damagedFaces += damaged;
+      loaded.directory.add(group);
+    }
+    signal.throwIfAborted();
+    progress.groups++;
+  }
+  onProgress({ ...progress });
+  log.info({ groups: progress.groups - loaded.damagedGroups, faces: progress.faces }, 'the gallery is loaded');
+  return loaded;
+}
+
+async function openGroup(space: Space): Promise<Group | AppError> {
+  try {
+    const record = await space.get(GROUP_KEY);
+    if (!record) return new AppError('STORE_CORRUPT', 'a group has lost its record');
+    // Counted first: memory that grew on the way would be half as large again, and once more while it is copied.
+    return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS));
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;
+    throw error;
+  }
+}
+
+/** @returns how many faces do not open */
+async function loadFaces(group: Group, onFace: () => void): Promise<number> {
+  let damaged = 0;
+  let scratch: Float32Array | undefined;
+  const onDamaged = (key: Buffer): void => {
+    // Its place is taken: the next face must not be written over it.
+    group.nextSequence = sequenceOf(key) + 1;
+    damaged++;
+  };
+  for await (const [key, value] of group.space.entries(FACE_KEYS, onDamaged)) {
+    const sequence = sequenceOf(key);
+    group.nextSequence = sequence + 1;
+    try {
+      const { face, embedding } = decodeFace(value, scratch);
+      group.faces.add(face, sequence, embedding);
+      scratch = embedding;
+    } catch (error) {
+      // Sealed by us, and yet of no known form: a newer version of the service wrote it.
+      if (!(error instanceof AppError) && !(error instanceof TypeError)) throw error;
+      damaged++;
+    }
+    onFace();
+  }
+  return damaged;
+}

@@ -1,0 +1,61 @@
+// Where records lie in the database, and the records of the keys themselves.
+import { AppError } from '../errors.js';
+import { KEY_BYTES, KEY_ID_BYTES, seal, unseal, type RandomBytes, type SealingKey } from './sealing.js';
+
+const UID_BYTES = 8;
+const CHECK_TEXT = 'lintel store 1';
+
+/** Sealed by the master key at the first start: opens under that key alone. */
+export const CHECK_PLACE = Buffer.from('c');
+export const DATA_PREFIX = Buffer.from('d');
+export const KEY_PREFIX = Buffer.from('k');
+
+/** What a space is, sealed by the master key. Without this record nothing of the space can be read again. */
+export interface KeyRecord {
+  label: string;
+  dataKey: SealingKey;
+}
+
+export function newUid(randomBytes: RandomBytes): Buffer {
+  return randomBytes(UID_BYTES);
+}
+
+export function keyPlace(uid: Buffer): Buffer {
+  return Buffer.concat([KEY_PREFIX, uid]);
+}
+
+export function dataPrefix(uid: Buffer): Buffer {
+  return Buffer.concat([DATA_PREFIX, uid]);
+}
+
+/** Of a key record's or a data record's place. */
+export function uidOf(place: Buffer): Buffer {
+  return place.subarray(1, 1 + UID_BYTES);
+}
+
+export function sealKeyRecord(master: SealingKey, uid: Buffer, record: KeyRecord, randomBytes: RandomBytes): Buffer {
+  const plain = Buffer.concat([record.dataKey.id, record.dataKey.secret, Buffer.from(record.label)]);
+  return seal(master, keyPlace(uid), plain, randomBytes);
+}
+
+/** @throws AppError STORE_CORRUPT */
+export function unsealKeyRecord(master: SealingKey, uid: Buffer, sealed: Buffer): KeyRecord {
+  const plain = unseal(master, keyPlace(uid), sealed);
+  const labelAt = KEY_ID_BYTES + KEY_BYTES;
+  if (plain.length < labelAt) throw new AppError('STORE_CORRUPT', 'a key record is too short');
+  return {
+    dataKey: { id: plain.subarray(0, KEY_ID_BYTES), secret: plain.subarray(KEY_ID_BYTES, labelAt) },
+    label: plain.toString('utf8', labelAt),
+  };
+}
+
+export function sealCheck(master: SealingKey, randomBytes: RandomBytes): Buffer {
+  return seal(master, CHECK_PLACE, Buffer.from(CHECK_TEXT), randomBytes);
+}
+
+/** @throws AppError STORE_CORRUPT */
+export function unsealCheck(master: SealingKey, sealed: Buffer): void {
+  if (unseal(master, CHECK_PLACE, sealed).toString() !== CHECK_TEXT) {
+    throw new AppError('STORE_CORRUPT', 'the data directory has an unknown form');
+  }
+}

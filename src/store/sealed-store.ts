@@ -1,0 +1,329 @@
+// The only door to LevelDB: one directory, one process, sealed values, synced atomic batches, and a way back after a full disk.
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import type { Health } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import { AppError, messageOf } from '../errors.js';
+import type { Operation, Records } from './records.js';
+import { deriveKey, masterSealingKey, type RandomBytes } from './sealing.js';
+import type { Space } from './space.js';
+import { Spaces } from './spaces.js';
+import { storeError } from './store-error.js';
+import { WriteQueue } from './write-queue.js';
+
+export type { KeyRange, Operation } from './records.js';
+export type { OnDamaged, Space } from './space.js';
+
+const CHUNK = 256;
+const MAX_WAITING_WRITES = 10_000;
+const RETRY_MS = 5_000;
+
+export interface SealedStoreOptions {
+  /** Of the database; made (0700) where it is not there. The master key must not lie in it. */
+  directory: string;
+  /** 32 bytes. */
+  masterKey: Uint8Array;
+  log: Log;
+  randomBytes?: RandomBytes;
+  timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
+}
+
+export interface StoreStats {
+  /** Batches that reached the disk; several writes may share one. */
+  batches: number;
+  failedBatches: number;
+  /** Writes that were refused because too many waited. */
+  refusedWrites: number;
+  spaces: number;
+  /** Spaces whose key record does not open. */
+  damagedSpaces: number;
+}
+
+/** `broken`: the disk refused a write, and the database could not be opened again since. */
+type State = 'closed' | 'open' | 'broken' | 'stopping';
+
+/**
+ * Records in key spaces, each with a data key of its own that lies in the database sealed by the master key (envelope encryption):
+ * to destroy a space is to destroy its key, and with it every copy of its records.
+ * Reads and writes throw AppError STORE_UNAVAILABLE when the disk refuses, STORE_CORRUPT, and STOPPED outside of start and stop.
+ */
+export class SealedStore implements Part {
+  readonly name = 'store';
+  readonly #options: SealedStoreOptions;
+  readonly #queue: WriteQueue;
+  readonly #timers: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
+  #level: ClassicLevel<Buffer, Buffer> | undefined;
+  #spaces: Spaces | undefined;
+  #state: State = 'closed';
+  /** Takes back a batch whose outcome is unknown; written first when the database opens again. */
+  #undo: Operation[] = [];
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #batches = 0;
+  #failedBatches = 0;
+
+  constructor(options: SealedStoreOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? globalThis;
+    this.#queue = new WriteQueue({ commit: (operations) => this.#commit(operations), maxWaiting: MAX_WAITING_WRITES });
+  }
+
+  /** @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#state !== 'closed') throw new TypeError('the store is started already');
+    signal.throwIfAborted();
+    const spaces = this.#newSpaces();
+    await prepareDirectory(this.#options.directory);
+    await this.#open();
+    this.#state = 'open';
+    try {
+      await spaces.load(signal);
+      this.#spaces = spaces;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'closed') return;
+    await this.#spaces?.pause();
+    this.#state = 'stopping';
+    this.#timers.clearTimeout(this.#retry);
+    await this.#queue.idle();
+    await this.#level?.close();
+    this.#level = undefined;
+    this.#undo = [];
+    this.#spaces = undefined;
+    this.#state = 'closed';
+  }
+
+  /**
+   * One synced atomic batch: when it resolves, all of it is on the disk; when it rejects, none of it is, also after a restart of the
+   * database. Batches take effect in the order of the calls.
+   */
+  async write(operations: readonly Operation[]): Promise<void> {
+    this.#mustRun();
+    if (operations.length > 0) await this.#queue.push(operations);
+  }
+
+  /** The one space with this label, made where there is none yet. */
+  async openSpace(label: string): Promise<Space> {
+    return this.#running().open(label);
+  }
+
+  /** All spaces with this label, in no particular order. */
+  spaces(label: string): Space[] {
+    return this.#running().list(label);
+  }
+
+  /** A further space with this label, and its first records, in one atomic batch. */
+  async createSpace(label: string, contents: (space: Space) => Operation[]): Promise<Space> {
+    return this.#running().create(label, contents);
+  }
+
+  /**
+   * Resolves when the space's key is gone from the disk for good; its records are removed behind it, after a kill at the next start.
+   * From the call on nothing can be written to the space.
+   */
+  async destroySpace(space: Space): Promise<void> {
+    await this.#running().destroy(space);
+  }
+
+  /** Resolves when no removal of destroyed spaces is under way. */
+  async idle(): Promise<void> {
+    await this.#spaces?.idle();
+  }
+
+  /**
+   * For a reader that has walked through everything: LevelDB keeps each file it has read mapped into memory (84 MB of resident memory
+   * with 100,000 faces), and lets go when it is closed. So it is opened anew, between two writes; walks that are under way fail.
+   */
+  async releaseMemory(): Promise<void> {
+    const spaces = this.#running();
+    await spaces.pause();
+    try {
+      await this.#queue.run(() => this.#reopen());
+    } catch (error) {
+      if (this.#state === 'open') this.#state = 'broken';
+      this.#retryLater();
+      throw error;
+    } finally {
+      spaces.resume();
+    }
+  }
+
+  /** A sub-key of the master key, 32 bytes, the same at every start; for purposes outside of the store. */
+  deriveKey(purpose: string): Buffer {
+    return deriveKey(this.#options.masterKey, `purpose/${purpose}`);
+  }
+
+  stats(): StoreStats {
+    return {
+      batches: this.#batches,
+      failedBatches: this.#failedBatches,
+      refusedWrites: this.#queue.refused,
+      spaces: this.#spaces?.size ?? 0,
+      damagedSpaces: this.#spaces?.damaged ?? 0,
+    };
+  }
+
+  health(): Health {
+    const { damagedSpaces } = this.stats();
+    if (this.#state === 'broken') return { status: 'failed', detail: 'the disk refuses writes' };
+    if (this.#state !== 'open') return { status: 'failed', detail: 'the store is not open' };
+    return damagedSpaces > 0
+      ? { status: 'degraded', detail: `${damagedSpaces} key records do not open` }
+      : { status: 'ok' };
+  }
+
+  #newSpaces(): Spaces {
+    const { masterKey, log, randomBytes = systemRandomBytes } = this.#options;
+    const records: Records = {
+      get: (key) => this.#read((level) => level.get(key, { fillCache: false })),
+      entries: (range) => this.#walk((level) => level.iterator<Buffer, Buffer>({ ...range, fillCache: false })),
+      keys: (range) => this.#walk((level) => level.keys<Buffer>({ ...range, fillCache: false })),
+    };
+    return new Spaces({
+      records,
+      write: (operations) => this.write(operations),
+      compact: ({ gte, lt }) => this.#read((level) => level.compactRange(gte, lt)),
+      master: masterSealingKey(masterKey),
+      randomBytes,
+      log,
+    });
+  }
+
+  #running(): Spaces {
+    this.#mustRun();
+    if (!this.#spaces) throw new AppError('STOPPED', 'the store is not open');
+    return this.#spaces;
+  }
+
+  #mustRun(): void {
+    if (this.#state !== 'open' && this.#state !== 'broken') throw new AppError('STOPPED', 'the store is not open');
+  }
+
+  async #read<T>(work: (level: ClassicLevel<Buffer, Buffer>) => Promise<T>): Promise<T> {
+    this.#mustRun();
+    if (!this.#level) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
+    try {
+      return await work(this.#level);
+    } catch (cause) {
+      throw storeError(cause);
+    }
+  }
+
+  async *#walk<T>(
+    open: (level: ClassicLevel<Buffer, Buffer>) => { nextv(size: number): Promise<T[]>; close(): Promise<void> },
+  ): AsyncGenerator<T[]> {
+    const iterator = await this.#read(async (level) => open(level));
+    try {
+      for (;;) {
+        const chunk = await this.#read(() => iterator.nextv(CHUNK));
+        if (chunk.length === 0) return;
+        yield chunk;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async #open(): Promise<void> {
+    // Sealed bytes do not compress, and the rooms above hold in memory what they read often.
+    const level = new ClassicLevel<Buffer, Buffer>(this.#options.directory, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      compression: false,
+      cacheSize: 1 << 20,
+    });
+    try {
+      await level.open();
+    } catch (cause) {
+      throw storeError(cause);
+    }
+    this.#level = level;
+  }
+
+  async #commit(operations: Operation[]): Promise<void> {
+    if (this.#state === 'broken') await this.#reopen();
+    if (operations.length === 0) return;
+    try {
+      await this.#writeBatch(operations);
+      this.#batches++;
+    } catch (cause) {
+      this.#failedBatches++;
+      this.#options.log.error({ error: messageOf(cause) }, 'the disk refused a write');
+      await this.#breakOff(operations);
+      throw storeError(cause);
+    }
+  }
+
+  /**
+   * After a failed write LevelDB's log may hold half of the batch, and what it appended behind that would be lost at the next start;
+   * or it holds all of it, unsynced. So: look up what was there before, open the database anew, and restore that.
+   */
+  async #breakOff(operations: Operation[]): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'broken';
+    try {
+      const keys = [...new Map(operations.map(({ key }) => [key.toString('hex'), key])).values()];
+      const values = await this.#read((level) => level.getMany(keys));
+      this.#undo = keys.map((key, i) => (values[i] === undefined ? { key } : { key, value: values[i] }));
+      await this.#reopen();
+    } catch (error) {
+      this.#options.log.error({ error: messageOf(error) }, 'the store is out of service until the disk takes writes');
+      this.#retryLater();
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#level?.close();
+    this.#level = undefined;
+    await this.#open();
+    try {
+      await this.#writeBatch(this.#undo);
+    } catch (cause) {
+      throw storeError(cause);
+    }
+    this.#undo = [];
+    if (this.#state !== 'broken') return;
+    this.#state = 'open';
+    this.#timers.clearTimeout(this.#retry);
+    this.#options.log.info({}, 'the store is in service again');
+  }
+
+  /** Without a write that asks for it: health must come back by itself. */
+  #retryLater(): void {
+    if (this.#state !== 'broken') return;
+    this.#timers.clearTimeout(this.#retry);
+    this.#retry = this.#timers.setTimeout(() => {
+      this.#queue.push([]).catch(() => this.#retryLater());
+    }, RETRY_MS);
+    this.#retry.unref();
+  }
+
+  async #writeBatch(operations: readonly Operation[]): Promise<void> {
+    if (!this.#level) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
+    await this.#level.batch(
+      operations.map(({ key, value }) => (value ? { type: 'put', key, value } : { type: 'del', key })),
+      { sync: true },
+    );
+  }
+}
+
+/** Refuses a directory whose database has lost its root: LevelDB would make a new one there and delete the old files. */
+async function prepareDirectory(directory: string): Promise<void> {
+  let names: string[];
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
+    names = await readdir(directory);
+  } catch (cause) {
+    throw new AppError('STORE_UNAVAILABLE', 'the data directory cannot be used', { cause });
+  }
+  if (!names.includes('CURRENT') && names.some((name) => /\.(ldb|log|sst)$/.test(name))) {
+    throw new AppError('STORE_CORRUPT', 'the data directory has lost its file CURRENT');
+  }
+}

@@ -1,0 +1,80 @@
+// The sealing of records: AES-256-GCM under a key that has an id, and the keys that are derived from the master key.
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { AppError } from '../errors.js';
+
+/** Of the master key, of data keys and of derived keys. */
+export const KEY_BYTES = 32;
+export const KEY_ID_BYTES = 8;
+
+const VERSION = 1;
+const HEADER_BYTES = 1 + KEY_ID_BYTES;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const ALGORITHM = 'aes-256-gcm';
+
+/** Cryptographically strong bytes, as node:crypto's randomBytes. */
+export type RandomBytes = (size: number) => Buffer;
+
+export interface SealingKey {
+  /** KEY_ID_BYTES, no secret: stands in every record that the key seals. */
+  readonly id: Buffer;
+  /** KEY_BYTES. */
+  readonly secret: Buffer;
+}
+
+/**
+ * A key for one purpose, by HKDF-SHA256.
+ * @param masterKey KEY_BYTES
+ * @throws TypeError on a master key of another length
+ */
+export function deriveKey(masterKey: Uint8Array, purpose: string, bytes = KEY_BYTES): Buffer {
+  if (masterKey.length !== KEY_BYTES) throw new TypeError(`a master key of ${masterKey.length} bytes`);
+  return Buffer.from(hkdfSync('sha256', masterKey, new Uint8Array(0), `lintel/1/${purpose}`, bytes));
+}
+
+/** The key that seals data keys. Its id is derived too, so that a wrong master key is told from a damaged record. */
+export function masterSealingKey(masterKey: Uint8Array): SealingKey {
+  return { id: deriveKey(masterKey, 'key-id', KEY_ID_BYTES), secret: deriveKey(masterKey, 'seal') };
+}
+
+export function newDataKey(randomBytes: RandomBytes): SealingKey {
+  return { id: randomBytes(KEY_ID_BYTES), secret: randomBytes(KEY_BYTES) };
+}
+
+/**
+ * @param place where the record lies: it opens nowhere else
+ * @returns version (1 byte), key id (8), nonce (12), ciphertext, tag (16)
+ */
+export function seal(key: SealingKey, place: Uint8Array, plain: Uint8Array, randomBytes: RandomBytes): Buffer {
+  const header = Buffer.concat([Buffer.of(VERSION), key.id]);
+  // 96 random bits: far below 2^32 records under one key, NIST SP 800-38D 8.3.
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key.secret, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.concat([header, place]));
+  return Buffer.concat([header, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** @throws AppError STORE_CORRUPT: not sealed by this key at this place, or altered since */
+export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buffer {
+  if (sealed.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || sealed[0] !== VERSION) {
+    throw new AppError('STORE_CORRUPT', 'a record has no known form');
+  }
+  if (!isSealedBy(key, sealed)) throw new AppError('STORE_CORRUPT', 'a record is sealed under another key');
+  const tagAt = sealed.length - TAG_BYTES;
+  const nonce = sealed.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+  const decipher = createDecipheriv(ALGORITHM, key.secret, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.concat([sealed.subarray(0, HEADER_BYTES), place]));
+  decipher.setAuthTag(sealed.subarray(tagAt));
+  const plain = decipher.update(sealed.subarray(HEADER_BYTES + NONCE_BYTES, tagAt));
+  try {
+    decipher.final();
+  } catch (cause) {
+    throw new AppError('STORE_CORRUPT', 'a record does not open: it was altered or moved', { cause });
+  }
+  return plain;
+}
+
+/** Whether the record names this key; says nothing of its integrity. */
+export function isSealedBy(key: SealingKey, sealed: Buffer): boolean {
+  return sealed.subarray(1, HEADER_BYTES).equals(key.id);
+}

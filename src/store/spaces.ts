@@ -1,0 +1,165 @@
+// The spaces of one store: their key records, their creation, and their destruction by destroying the key.
+import type { Log } from '../domain/log.js';
+import { AppError, messageOf } from '../errors.js';
+import {
+  CHECK_PLACE,
+  KEY_PREFIX,
+  dataPrefix,
+  keyPlace,
+  newUid,
+  sealCheck,
+  sealKeyRecord,
+  uidOf,
+  unsealCheck,
+  unsealKeyRecord,
+  type KeyRecord,
+} from './key-records.js';
+import { Leftovers } from './leftovers.js';
+import { rangeOf, type Operation, type Records } from './records.js';
+import { isSealedBy, newDataKey, type RandomBytes, type SealingKey } from './sealing.js';
+import { Space } from './space.js';
+
+export interface SpacesOptions {
+  records: Records;
+  write: (operations: readonly Operation[]) => Promise<void>;
+  compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
+  master: SealingKey;
+  randomBytes: RandomBytes;
+  log: Log;
+}
+
+interface Entry extends KeyRecord {
+  uid: Buffer;
+  space: Space;
+}
+
+/** Made anew for every start of the store. */
+export class Spaces {
+  readonly #options: SpacesOptions;
+  readonly #leftovers: Leftovers;
+  /** By the space's id. */
+  readonly #entries = new Map<string, Entry>();
+  /** By label: two callers at once get one space. */
+  readonly #opening = new Map<string, Promise<Space>>();
+  readonly #damaged = new Set<string>();
+
+  constructor(options: SpacesOptions) {
+    this.#options = options;
+    this.#leftovers = new Leftovers(options);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Key records that do not open. They and their spaces' records are kept. */
+  get damaged(): number {
+    return this.#damaged.size;
+  }
+
+  /**
+   * Proves the master key and reads the key records.
+   * @throws AppError STORE_KEY_WRONG, STORE_CORRUPT; nothing is written then
+   */
+  async load(signal: AbortSignal): Promise<void> {
+    await this.#check();
+    for await (const chunk of this.#options.records.entries(rangeOf(KEY_PREFIX))) {
+      signal.throwIfAborted();
+      for (const [place, sealed] of chunk) this.#loadKeyRecord(uidOf(place), sealed);
+    }
+    await this.#leftovers.find((id) => this.#entries.has(id) || this.#damaged.has(id), signal);
+    this.#leftovers.run();
+  }
+
+  list(label: string): Space[] {
+    return [...this.#entries.values()].filter((entry) => entry.label === label).map((entry) => entry.space);
+  }
+
+  open(label: string): Promise<Space> {
+    const existing = this.#opening.get(label) ?? this.list(label)[0];
+    if (existing) return Promise.resolve(existing);
+    const created = this.create(label, () => []).finally(() => this.#opening.delete(label));
+    this.#opening.set(label, created);
+    return created;
+  }
+
+  async create(label: string, contents: (space: Space) => Operation[]): Promise<Space> {
+    const uid = this.#freeUid();
+    const entry = this.#entry(uid, { label, dataKey: newDataKey(this.#options.randomBytes) });
+    const sealed = sealKeyRecord(this.#options.master, uid, entry, this.#options.randomBytes);
+    await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)]);
+    this.#entries.set(entry.space.id, entry);
+    return entry.space;
+  }
+
+  async destroy(space: Space): Promise<void> {
+    const entry = this.#entries.get(space.id);
+    if (!entry || entry.space !== space || space.destroyed) throw new TypeError('no space of this store');
+    space.markDestroyed(true);
+    try {
+      await this.#options.write([{ key: keyPlace(entry.uid) }]);
+    } catch (error) {
+      space.markDestroyed(false);
+      throw error;
+    }
+    this.#entries.delete(space.id);
+    entry.dataKey.secret.fill(0);
+    this.#leftovers.add(entry.uid);
+  }
+
+  idle(): Promise<void> {
+    return this.#leftovers.idle();
+  }
+
+  /** Stops the removal of destroyed spaces. */
+  pause(): Promise<void> {
+    return this.#leftovers.pause();
+  }
+
+  resume(): void {
+    this.#leftovers.resume();
+  }
+
+  async #check(): Promise<void> {
+    const { records, master, randomBytes, write } = this.#options;
+    const sealed = await records.get(CHECK_PLACE);
+    if (sealed) {
+      if (!isSealedBy(master, sealed)) {
+        throw new AppError('STORE_KEY_WRONG', 'the data directory is sealed under another master key');
+      }
+      return unsealCheck(master, sealed);
+    }
+    for await (const chunk of records.keys({ limit: 1 })) {
+      // Writing a new check record here would bury data under a second key.
+      if (chunk.length > 0) throw new AppError('STORE_CORRUPT', 'the data directory has lost its check record');
+    }
+    await write([{ key: CHECK_PLACE, value: sealCheck(master, randomBytes) }]);
+  }
+
+  #loadKeyRecord(uid: Buffer, sealed: Buffer): void {
+    const id = uid.toString('hex');
+    try {
+      this.#entries.set(id, this.#entry(uid, unsealKeyRecord(this.#options.master, uid, sealed)));
+    } catch (error) {
+      this.#damaged.add(id);
+      this.#options.log.error({ space: id, error: messageOf(error) }, 'a key record does not open; it was kept');
+    }
+  }
+
+  #entry(uid: Buffer, record: KeyRecord): Entry {
+    const { records, randomBytes } = this.#options;
+    return {
+      ...record,
+      uid,
+      space: new Space({ prefix: dataPrefix(uid), dataKey: record.dataKey, records, randomBytes }),
+    };
+  }
+
+  #freeUid(): Buffer {
+    for (;;) {
+      const uid = newUid(this.#options.randomBytes);
+      const id = uid.toString('hex');
+      if (!this.#entries.has(id) && !this.#damaged.has(id)) return uid;
+    }
+  }
+}

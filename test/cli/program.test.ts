@@ -1,0 +1,135 @@
+// The program: help, usage, exit codes and the words of an error.
+import { describe, expect, it } from 'vitest';
+import type { RegisterCommand } from '../../src/cli/context.js';
+import { registerDoctor } from '../../src/cli/doctor.js';
+import { registerKeys } from '../../src/cli/keys.js';
+import { SilentFailure } from '../../src/cli/program.js';
+import { AppError } from '../../src/errors.js';
+import { lintel } from './terminal.js';
+
+const all: readonly RegisterCommand[] = [registerKeys, registerDoctor];
+
+/** A command `fail` that ends with this. */
+const failing =
+  (error: unknown): RegisterCommand =>
+  (program) => {
+    program.command('fail').action(() => {
+      throw error;
+    });
+  };
+
+describe('help', () => {
+  it.each([['--help'], ['-h'], ['help']])('of the whole program is printed for %s', async (arg) => {
+    const { code, stdout, stderr } = await lintel([arg], all);
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('Usage: lintel [options] [command]');
+    expect(stdout).toMatch(/^ {2}keys +The appKeys of the REST API/m);
+    expect(stdout).toMatch(/^ {2}doctor +Check the machine/m);
+    expect(stdout).toContain('--config <file>');
+  });
+
+  it.each([
+    [
+      ['keys', '--help'],
+      ['add <name>', 'list', 'revoke <name>'],
+    ],
+    [['help', 'keys'], ['add <name>']],
+    [
+      ['keys', 'add', '--help'],
+      ['letters, digits', '--config <file>'],
+    ],
+    [
+      ['doctor', '--help'],
+      ['Exit code 1', '--config <file>'],
+    ],
+  ])('of %j says what it does and takes', async (args, words) => {
+    const { code, stdout } = await lintel(args, all);
+    expect(code).toBe(0);
+    for (const word of words) expect(stdout).toContain(word);
+  });
+
+  it('keeps to 100 columns where there is no terminal', async () => {
+    const { stdout } = await lintel(['--help'], all);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  it('is what a call without a command gets, as a mistake', async () => {
+    const { code, stderr } = await lintel([], all);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Usage: lintel');
+  });
+});
+
+it('the version is printed', async () => {
+  expect(await lintel(['--version'], all)).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
+});
+
+describe('a mistake in the command line ends with 2 and a sentence', () => {
+  it.each([
+    [['kez'], "lintel: unknown command 'kez'"],
+    [['doctor', '--fast'], "lintel: unknown option '--fast'"],
+    [['keys', 'add'], "lintel: missing required argument 'name'"],
+    [['keys', 'add', 'a', 'b'], 'lintel: too many arguments'],
+    [['keys', 'remove'], "lintel: unknown command 'remove'"],
+    [['doctor', '--config'], "lintel: option '-c, --config <file>' argument missing"],
+  ])('%j', async (args, sentence) => {
+    const { code, stdout, stderr } = await lintel(args, all);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(sentence);
+    expect(stderr).toContain('Run with --help');
+  });
+});
+
+describe('a command that fails ends with 1', () => {
+  it('and the sentence of an error that was foreseen, its causes, and no stack', async () => {
+    const cause = new Error('outer cause', { cause: new Error('inner cause') });
+    const { code, stderr } = await lintel(['fail'], [failing(new AppError('ADDON_MISSING', 'no addon', { cause }))]);
+    expect(code).toBe(1);
+    expect(stderr).toBe('lintel: no addon\n  because: outer cause\n  because: inner cause\n');
+  });
+
+  it('and no cause that the sentence names already', async () => {
+    const cause = new Error('fetch failed', { cause: new Error('ENOTFOUND') });
+    const error = new AppError('DOWNLOAD_FAILED', 'no file (fetch failed: ENOTFOUND)', { cause });
+    expect((await lintel(['fail'], [failing(error)])).stderr).toBe('lintel: no file (fetch failed: ENOTFOUND)\n');
+  });
+
+  it('and the sentence of the system, without a stack', async () => {
+    const error = Object.assign(new Error('listen EADDRINUSE 127.0.0.1:8080'), { syscall: 'listen' });
+    expect((await lintel(['fail'], [failing(error)])).stderr).toBe('lintel: listen EADDRINUSE 127.0.0.1:8080\n');
+  });
+
+  it('and each of several errors', async () => {
+    const errors = [new AppError('STORE_LOCKED', 'one'), new AppError('BROKER_FAILED', 'two')];
+    const { code, stderr } = await lintel(['fail'], [failing(new AggregateError(errors, 'both'))]);
+    expect(code).toBe(1);
+    expect(stderr).toBe('lintel: one\nlintel: two\n');
+  });
+
+  it('and the stack of what nobody foresaw', async () => {
+    const { code, stderr } = await lintel(['fail'], [failing(new TypeError('x is not a function'))]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^lintel: x is not a function\n +at .*program\.test/);
+  });
+
+  it('and the text of what is no error at all', async () => {
+    expect(await lintel(['fail'], [failing('a text')])).toMatchObject({ code: 1, stderr: 'lintel: a text\n' });
+  });
+
+  it('and nothing where the command has said it already', async () => {
+    expect(await lintel(['fail'], [failing(new SilentFailure())])).toMatchObject({ code: 1, stderr: '' });
+  });
+});
+
+it('the configuration is named before or after the command, and its problems are listed', async () => {
+  for (const args of [
+    ['--config', 'none.yaml', 'keys', 'list'],
+    ['keys', 'list', '-c', 'none.yaml'],
+  ]) {
+    const { code, stderr } = await lintel(args, all, { cwd: '/nowhere' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^lintel: the configuration file \/nowhere\/none\.yaml cannot be read \(ENOENT\)/);
+  }
+});

@@ -1,0 +1,149 @@
+// Progress as it is seen on a terminal and in a log.
+import { describe, expect, it } from 'vitest';
+import { bytesText, Progress, type ProgressOptions } from '../../src/cli/progress.js';
+import { Written } from './terminal.js';
+
+function progress(options: Partial<ProgressOptions> & { tty?: boolean; columns?: number }): {
+  progress: Progress;
+  output: Written;
+  wait: (ms: number) => void;
+} {
+  let nowMs = 1000;
+  const output = new Written();
+  output.isTTY = options.tty;
+  output.columns = options.columns;
+  const made = new Progress({ output, clock: () => nowMs, label: 'a.onnx', total: 1000, unit: 'count', ...options });
+  return { progress: made, output, wait: (ms) => (nowMs += ms) };
+}
+
+describe('on a terminal', () => {
+  it('a bar is drawn over itself, and a line stays behind', () => {
+    const { progress: p, output, wait } = progress({ tty: true, unit: 'bytes', total: 4_000_000 });
+    p.update(0);
+    wait(2000);
+    p.update(2_000_000);
+    wait(2000);
+    p.update(4_000_000);
+    p.finish();
+    expect(output.text.split('\r\u001b[K')).toEqual([
+      '',
+      'a.onnx [..............................]   0 % 0 B of 4.0 MB',
+      'a.onnx [###############...............]  50 % 2.0 MB of 4.0 MB, 1.0 MB/s',
+      'a.onnx [##############################] 100 % 4.0 MB of 4.0 MB, 1.0 MB/s',
+      'a.onnx: 4.0 MB, 1.0 MB/s, done\n',
+    ]);
+  });
+
+  it('it is drawn ten times a second at most', () => {
+    const { progress: p, output, wait } = progress({ tty: true });
+    for (let done = 0; done < 1000; done += 10) {
+      p.update(done);
+      wait(1);
+    }
+    expect(output.text.split('\r')).toHaveLength(2);
+  });
+
+  it.each([20, 40, 60, 200])('it keeps to one line of %i columns', (columns) => {
+    const { progress: p, output, wait } = progress({ tty: true, columns, label: 'RFB-640-masked_face-v2.onnx' });
+    wait(5000);
+    p.update(500);
+    const drawn = output.text.replace('\r\u001b[K', '');
+    expect(drawn.length).toBeLessThan(columns);
+    expect(drawn.startsWith('RFB-640-masked_face')).toBe(true);
+    expect(drawn.includes('[')).toBe(columns > 60);
+  });
+
+  it('without a total there is a number and no bar', () => {
+    const { progress: p, output } = progress({ tty: true, total: undefined });
+    p.update(1234);
+    expect(output.text).toBe('\r\u001b[Ka.onnx 1,234');
+  });
+});
+
+describe('in a log', () => {
+  it('a line tells every tenth, and one the end', () => {
+    const { progress: p, output, wait } = progress({});
+    for (let done = 0; done <= 1000; done += 50) {
+      wait(1000);
+      p.update(done);
+    }
+    p.finish();
+    const tenths = [10, 20, 30, 40, 50, 60, 70, 80, 90].map((tenth) => `a.onnx: ${tenth} % of 1,000`);
+    expect(output.text).toBe(`${[...tenths, 'a.onnx: 1,000, 48/s, done'].join('\n')}\n`);
+  });
+
+  it('what takes no time is one line', () => {
+    const { progress: p, output } = progress({});
+    for (let done = 0; done <= 1000; done += 50) p.update(done);
+    p.finish();
+    expect(output.text).toBe('a.onnx: 1,000, done\n');
+  });
+
+  it('a leap over several tenths is one line', () => {
+    const { progress: p, output, wait } = progress({});
+    for (const done of [5, 720, 721]) {
+      wait(1000);
+      p.update(done);
+    }
+    expect(output.text).toBe('a.onnx: 70 % of 1,000\n');
+  });
+
+  it('without a total a line tells now and then', () => {
+    const { progress: p, output, wait } = progress({ total: undefined });
+    for (let done = 1; done <= 30; done++) {
+      p.update(done);
+      wait(1000);
+    }
+    expect(output.text).toBe('a.onnx: 11\na.onnx: 21\n');
+  });
+});
+
+describe('the end', () => {
+  it('is told once', () => {
+    const { progress: p, output } = progress({});
+    p.update(1000);
+    p.finish();
+    p.finish();
+    p.fail();
+    p.update(10);
+    expect(output.text).toBe('a.onnx: 1,000, done\n');
+  });
+
+  it('of a task that was given up says how far it got', () => {
+    const { progress: p, output } = progress({});
+    p.update(50);
+    p.fail();
+    expect(output.text).toBe('a.onnx: stopped at 50 of 1,000\n');
+  });
+
+  it('of a task that never began leaves nothing behind', () => {
+    for (const tty of [false, true]) {
+      const { progress: p, output } = progress({ tty });
+      p.fail();
+      expect(output.text).toBe('');
+    }
+    const { progress: p, output } = progress({ tty: true });
+    p.update(0);
+    p.fail();
+    expect(output.text.endsWith('\r\u001b[K')).toBe(true);
+  });
+
+  it('of nothing to do is no division by zero', () => {
+    const { progress: p, output } = progress({ total: 0 });
+    p.update(0);
+    p.finish();
+    expect(output.text).toBe('a.onnx: 0, done\n');
+  });
+});
+
+it.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [999_949, '999.9 kB'],
+  [999_950, '1.0 MB'],
+  [3_998_070, '4.0 MB'],
+  [2_500_000_000_000_000, '2500.0 TB'],
+])('%i bytes are written %s', (bytes, text) => {
+  expect(bytesText(bytes)).toBe(text);
+});

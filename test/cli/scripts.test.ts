@@ -1,0 +1,118 @@
+// The scripts of the checkout, up to the point where they would install something.
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { tempDir } from '../support/temp-dir.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** @param env added to a bare environment */
+function run(script: string, args: string[] = [], env: Record<string, string> = {}, cwd = root): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { cwd, env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env } };
+    execFile(join(root, script), args, options, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+/** A folder of commands that go before the system's. */
+async function commands(bodies: Record<string, string>): Promise<string> {
+  const dir = join(tempDir(), 'bin');
+  await mkdir(dir);
+  for (const [name, body] of Object.entries(bodies)) {
+    await writeFile(join(dir, name), `#!/bin/bash\n${body}\n`);
+    await chmod(join(dir, name), 0o755);
+  }
+  return dir;
+}
+
+describe('the scripts', () => {
+  it.each(['scripts/setup', 'scripts/start', 'scripts/test'])('%s explains itself', async (script) => {
+    const { code, stdout } = await run(script, ['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Usage: ${script}`));
+  });
+
+  it.each([
+    ['scripts/setup', ['--fast'], 2, 'setup: unknown option --fast'],
+    ['scripts/setup', ['--config'], 2, 'setup: --config needs a file'],
+    ['scripts/start', ['--config'], 2, 'start: --config needs a file'],
+    ['scripts/start', ['--config', '/no/such.yaml'], 1, 'start: there is no configuration file /no/such.yaml'],
+    ['scripts/start', ['--config=none.yaml'], 1, 'start: there is no configuration file none.yaml'],
+  ])('%s %j ends with %i and a sentence', async (script, args, code, sentence) => {
+    const ran = await run(script, args);
+    expect(ran).toMatchObject({ code, stdout: '' });
+    expect(ran.stderr).toContain(sentence);
+  });
+});
+
+describe('setup', () => {
+  it.each([
+    ['v18.20.4', 'Node.js v18.20.4 is too old; version 20.19 or newer is needed.'],
+    ['v20.18.9', 'Node.js v20.18.9 is too old; version 20.19 or newer is needed.'],
+  ])('refuses node %s in one sentence', async (version, sentence) => {
+    const bin = await commands({ node: `echo ${version}` });
+    const { code, stdout, stderr } = await run('scripts/setup', [], { PATH: `${bin}:${process.env.PATH}` });
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`setup: ${sentence}`);
+  });
+
+  it('refuses a machine of 32 bits', async () => {
+    const bin = await commands({ uname: '[[ $1 == -m ]] && echo armv7l || echo Linux' });
+    const { code, stderr } = await run('scripts/setup', [], { PATH: `${bin}:${process.env.PATH}` });
+    expect(code).toBe(1);
+    expect(stderr).toBe('setup: Lintel runs on 64-bit Linux (x86_64, aarch64), and this is Linux armv7l.\n');
+  });
+
+  it('says what is missing and why before it installs, and in one sentence what to do when that fails', async () => {
+    const calls = join(tempDir(), 'calls');
+    const fake = `echo "$0 $*" >> ${calls}; echo "E: Unable to fetch some archives" >&2; exit 100`;
+    const bin = await commands({ 'pkg-config': 'exit 1', 'apt-get': fake, sudo: '"$@"' });
+    const { code, stdout, stderr } = await run('scripts/setup', [], { PATH: `${bin}:${process.env.PATH}` });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^Missing packages of the system:\n(.*\n)* {2}libopencv-dev +OpenCV 4: cameras and pictures\n/,
+    );
+    expect(stdout).toMatch(/\nInstalling them with apt-get(, through sudo)?; that can take some minutes\.\n$/);
+    expect(stderr).toContain('E: Unable to fetch some archives\n');
+    expect(stderr).toMatch(/setup: apt-get could not install .*libopencv-dev.*\. Is this machine online\? Otherwise/);
+    const [update, install, ...more] = (await readFile(calls, 'utf8')).trim().split('\n');
+    expect(more).toEqual([]);
+    expect(update).toMatch(/ update$/);
+    expect(install).toMatch(/ install -y --no-install-recommends .*libopencv-dev/);
+  });
+});
+
+describe('the count of the tests', () => {
+  const file = (status: string, ...tests: string[]) => ({
+    status,
+    assertionResults: tests.map((state) => ({ status: state })),
+  });
+  it.each([
+    [0, [file('passed', 'passed', 'passed')], [2, 0, 0], '2 passed, 0 failed'],
+    [0, [file('passed', 'passed', 'skipped')], [1, 0, 1], '1 passed, 0 failed, 1 skipped'],
+    [1, [file('failed', 'passed', 'failed')], [1, 1, 0], '1 passed, 1 failed'],
+    [1, [file('failed'), file('passed', 'passed')], [1, 0, 0], '1 passed, 1 failed'],
+    [1, [file('passed', 'passed')], [1, 0, 0], '1 passed, 1 failed'],
+  ])('of a run that ended with %i', async (status, testResults, [passed, failed, pending], line) => {
+    const report = join(tempDir(), 'report.json');
+    const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: pending, numTodoTests: 0 };
+    await writeFile(report, JSON.stringify({ ...counts, testResults }));
+    const ran = await new Promise<string>((resolve, reject) =>
+      execFile(process.execPath, [join(root, 'scripts/count-tests.mjs'), report, String(status)], (error, stdout) =>
+        error ? reject(new Error(error.message)) : resolve(stdout),
+      ),
+    );
+    expect(ran).toBe(`${line}\n`);
+  });
+});

@@ -1,0 +1,216 @@
+// The configuration file: what is accepted, what is refused and in which words, and where relative paths lead.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig, parseConfig } from '../../src/config/load.js';
+import { configSchema } from '../../src/config/schema.js';
+import { AppError } from '../../src/errors.js';
+
+/** Stands in every wrong value below: it must never come back in a message. */
+const SECRET = 'hunter2';
+
+function problemOf(text: string): string {
+  try {
+    parseConfig(text, '/etc/lintel/lintel.yaml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(AppError);
+    expect((error as AppError).code).toBe('CONFIG_INVALID');
+    expect((error as AppError).detail).toBeUndefined();
+    return (error as AppError).message;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+const camera = (extra: string): string => `cameras:\n  - id: door\n    group: staff\n${extra}`;
+const source = '    source: { type: device, path: /dev/video0 }\n';
+
+describe('a wrong key or value is refused with the key, the rule and the line, and never the value', () => {
+  const cases: [text: string, problem: string][] = [
+    ['deviceId: a\nhtpp:\n  port: 1\n', 'htpp: there is no such key (line 2)'],
+    ['http:\n  host: 127.0.0.1\n  prot: hunter2\n', 'http.prot: there is no such key (line 3)'],
+    ['http:\n  port: hunter2\n', 'http.port: must be a number (line 2)'],
+    ['http:\n  port: "8080"\n', 'http.port: must be a number (line 2)'],
+    ['http: { port: 65536 }\n', 'http.port: must be at most 65535 (line 1)'],
+    ['http: { port: -1 }\n', 'http.port: must be at least 0 (line 1)'],
+    ['http: { port: 1.5 }\n', 'http.port: must be a whole number (line 1)'],
+    ['vision: { workers: .inf }\n', 'vision.workers: must be a number (line 1)'],
+    ['http:\n', 'http: is empty: give it a value or remove the key (line 1)'],
+    ['deviceId:\n', 'deviceId: is empty: give it a value or remove the key (line 1)'],
+    ['deviceId: hunter2/x\n', 'deviceId: must match [a-zA-Z0-9_-]{1,64} (line 1)'],
+    ['deviceId: 17\n', 'deviceId: must be a text (in quotes where it looks like something else) (line 1)'],
+    ['dataDir: ""\n', 'dataDir: must not be empty (line 1)'],
+    ['models: { providers: [] }\n', 'models.providers: must have at least 1 entry (line 1)'],
+    ['models:\n  providers:\n    - cpu\n    - Hunter2\n', 'models.providers[1]: must match [a-z]+ (line 4)'],
+    ['models: { providers: cpu }\n', 'models.providers: must be a list (line 1)'],
+    [
+      'images: { allowNetworks: [hunter2] }\n',
+      'images.allowNetworks[0]: must be a network in CIDR notation, such as 192.168.1.20/32 (line 1)',
+    ],
+    ['log: { level: hunter2 }\n', 'log.level: must be one of trace, debug, info, warn, error, silent (line 1)'],
+    ['mqtt: { url: "http://hunter2" }\n', 'mqtt.url: must be a URL that starts with mqtt:// or mqtts:// (line 1)'],
+    ['mqtt: { url: "mqtt://" }\n', 'mqtt.url: must be a URL that starts with mqtt:// or mqtts:// (line 1)'],
+    ['mqtt: { url: hunter2 }\n', 'mqtt.url: must be a URL that starts with mqtt:// or mqtts:// (line 1)'],
+    [
+      'mqtt:\n  url: mqtt://lintel:hunter2@broker\n',
+      'mqtt.url: must not contain a user or a password; use username and passwordFile (line 2)',
+    ],
+    ['cameras: { id: door }\n', 'cameras: must be a list (line 1)'],
+    ['cameras: [~]\n', 'cameras[0]: is empty: give it a value or remove the key (line 1)'],
+    [camera(''), 'cameras[0].source: is required (line 2)'],
+    [camera('    source: hunter2\n'), 'cameras[0].source: must be a group of keys (line 4)'],
+    [
+      camera('    source:\n      type: hunter2\n'),
+      'cameras[0].source.type: must be one of device, gstreamer, url, file (line 5)',
+    ],
+    [
+      camera('    source: { path: /dev/video0 }\n'),
+      'cameras[0].source.type: must be one of device, gstreamer, url, file (line 4)',
+    ],
+    [
+      camera('    source: { type: file, path: a.mp4, password: hunter2 }\n'),
+      'cameras[0].source.password: there is no such key (line 4)',
+    ],
+    [
+      camera('    source: { type: file, path: a.mp4, loop: "yes" }\n'),
+      'cameras[0].source.loop: must be true or false (line 4)',
+    ],
+    [
+      camera('    source: { type: url, url: "rtsp://lintel:hunter2@camera/1" }\n'),
+      'cameras[0].source.url: must not contain a user or a password; use username and passwordFile (line 4)',
+    ],
+    [camera(`${source}    agree: 6\n`), 'cameras[0].agree: must not be greater than outOf (line 5)'],
+    [
+      camera(`${source}  - id: door\n    group: other\n${source}`),
+      'cameras[1].id: must be unique among the cameras (line 5)',
+    ],
+    ['keysDir: var/data/keys\n', 'keysDir: the keys must not lie inside dataDir'],
+    ['dataDir: var/keys\n', 'dataDir: the keys must not lie inside dataDir'],
+    ['- hunter2\n', 'the file: must be a group of keys'],
+    ['hunter2\n', 'the file: must be a group of keys'],
+    ['__proto__: { port: 1 }\n', '__proto__: there is no such key (line 1)'],
+    [`"a: ${'k'.repeat(80)}": 1\n`, `"a: ${'k'.repeat(61)}…": there is no such key (line 1)`],
+  ];
+  it.each(cases)('%j', (text, problem) => {
+    const message = problemOf(text);
+    expect(message).toContain(`the configuration /etc/lintel/lintel.yaml is not valid:\n  ${problem}`);
+    expect(message.toLowerCase()).not.toContain(SECRET);
+  });
+
+  it('names every problem at once', () => {
+    const message = problemOf('deviceId: "a b"\nhttp: { port: no, extra: 1 }\nlog: { level: loud }\n');
+    expect(message.split('\n')).toHaveLength(5);
+  });
+});
+
+describe('what is not plain YAML is refused, without quoting it', () => {
+  const cases: [text: string, problem: string][] = [
+    ['deviceId: a\nlog: {}\ndeviceId: hunter2\n', 'a key stands there twice (line 3)'],
+    ['http:\n  port: 1\n  port: 2\n', 'a key stands there twice (line 3)'],
+    ['deviceId: !secret hunter2\n', 'tags (!name) are not allowed (line 1)'],
+    ['deviceId: !!binary aHVudGVyMg==\n', 'tags (!name) are not allowed (line 1)'],
+    ['deviceId: a\n---\ndeviceId: hunter2\n', 'there must be one document in the file (line 2)'],
+    ['http:\n\tport: 1\n', 'tabs must not indent a line; use spaces (line 2)'],
+    ['? [hunter2]\n: 1\n', 'a key must be a text (line 1)'],
+    ['deviceId: "hunter2\\q"\n', 'this is not valid YAML: bad dq escape (line 1)'],
+    ['deviceId: hunter2: b\n', 'this is not valid YAML: block as implicit key (line 1)'],
+    ['deviceId: *hunter2\n', 'an alias (*name) has no anchor (&name) before it, or stands for too much'],
+    ['#'.repeat(1_000_001), 'the file is longer than 1,000,000 characters'],
+  ];
+  it.each(cases)('%.60j', (text, problem) => {
+    const message = problemOf(text);
+    expect(message).toContain(problem);
+    expect(message).not.toContain(SECRET);
+  });
+
+  it('refuses aliases that multiply', () => {
+    const bomb = Array.from({ length: 12 }, (_, i) => `k${i}: &a${i} [${`*a${i - 1}, `.repeat(i ? 9 : 0)}1]`).join(
+      '\n',
+    );
+    expect(problemOf(bomb)).toContain('stands for too much');
+  });
+});
+
+describe('a file', () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'lintel-config-'));
+  });
+  afterAll(() => rm(dir, { recursive: true }));
+
+  const write = async (name: string, text: string | Buffer): Promise<string> => {
+    await writeFile(join(dir, name), text);
+    return join(dir, name);
+  };
+
+  it('is not needed: the defaults are relative to the working directory', async () => {
+    const { config, file } = await loadConfig({ cwd: '/srv/lintel', environment: {} });
+    expect(file).toBeUndefined();
+    expect(config).toEqual({
+      ...configSchema.parse({}),
+      dataDir: '/srv/lintel/var/data',
+      keysDir: '/srv/lintel/var/keys',
+    });
+  });
+
+  it.each(['', '# nothing but a comment\n', '{}\n'])('without a key, %j, is the defaults', async (text) => {
+    const { config } = await loadConfig({ file: await write('empty.yaml', text), cwd: '/', environment: {} });
+    expect(config.http.port).toBe(8080);
+    expect(config.dataDir).toBe(join(dir, 'var/data'));
+  });
+
+  it('makes its relative paths relative to its own folder, and leaves absolute ones, devices and pipelines alone', async () => {
+    const text = `
+dataDir: data
+keysDir: /keys
+models: { dir: ../models }
+mqtt: { url: mqtts://broker, passwordFile: secrets/mqtt, caFile: ca.pem }
+cameras:
+  - { id: a, group: g, source: { type: file, path: clip.mp4 } }
+  - { id: b, group: g, source: { type: url, url: rtsp://camera/1, username: u, passwordFile: secrets/b } }
+  - { id: c, group: g, source: { type: device, path: /dev/video0 } }
+  - { id: d, group: g, source: { type: gstreamer, pipeline: filesrc location=a ! appsink } }
+`;
+    const { config, file } = await loadConfig({ file: await write('a.yaml', text), cwd: '/', environment: {} });
+    expect(file).toBe(join(dir, 'a.yaml'));
+    expect(config.dataDir).toBe(join(dir, 'data'));
+    expect(config.keysDir).toBe('/keys');
+    expect(config.models.dir).toBe(join(dir, '../models'));
+    expect(config.mqtt).toMatchObject({ passwordFile: join(dir, 'secrets/mqtt'), caFile: join(dir, 'ca.pem') });
+    expect(config.cameras.map(({ source }) => source)).toEqual([
+      { type: 'file', path: join(dir, 'clip.mp4'), loop: false, realTime: true },
+      { type: 'url', url: 'rtsp://camera/1', username: 'u', passwordFile: join(dir, 'secrets/b') },
+      { type: 'device', path: '/dev/video0', widthPx: 640, heightPx: 480, fps: 15 },
+      { type: 'gstreamer', pipeline: 'filesrc location=a ! appsink' },
+    ]);
+  });
+
+  it('may use anchors and aliases', async () => {
+    const text = 'http: { keepAliveTimeoutMs: &long 60000, requestTimeoutMs: *long }\n';
+    const { config } = await loadConfig({ file: await write('alias.yaml', text), cwd: '/', environment: {} });
+    expect(config.http.requestTimeoutMs).toBe(60_000);
+  });
+
+  it('is named by LINTEL_CONFIG, and by the command line before that, relative to the working directory', async () => {
+    await write('one.yaml', 'deviceId: one\n');
+    await write('two.yaml', 'deviceId: two\n');
+    const environment = { configFile: 'one.yaml' };
+    expect((await loadConfig({ cwd: dir, environment })).config.deviceId).toBe('one');
+    expect((await loadConfig({ file: 'two.yaml', cwd: dir, environment })).config.deviceId).toBe('two');
+  });
+
+  it.each([
+    ['missing.yaml', 'ENOENT'],
+    ['.', 'EISDIR'],
+  ])('that cannot be read, %s, is named with the reason', async (name, reason) => {
+    await expect(loadConfig({ file: name, cwd: dir, environment: {} })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: `the configuration file ${join(dir, name, '.').replace(/\/$/, '')} cannot be read (${reason})`,
+    });
+  });
+
+  it('that is no text is refused', async () => {
+    const file = await write('latin1.yaml', Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
+    await expect(loadConfig({ file, cwd: '/', environment: {} })).rejects.toThrow(/cannot be read \(.*ENCODING.*\)/);
+  });
+});

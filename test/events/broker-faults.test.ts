@@ -1,0 +1,375 @@
+// Brokers that die, freeze, refuse or lie, and what the publisher makes of it: declared, retried, nothing lost, nothing late.
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog } from '../../src/domain/log.js';
+import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
+import type { Events } from '../../src/events/events.js';
+import { tempDir } from '../support/temp-dir.js';
+import {
+  aDraft,
+  eventually,
+  IMPATIENT,
+  lacks,
+  Mosquitto,
+  recordingLog,
+  Relay,
+  started,
+  startEvents,
+  Subscriber,
+} from './support.js';
+
+const skip = lacks('the faults of brokers', 'mosquitto', 'mosquitto_sub');
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+async function declared(events: Events, detail: RegExp): Promise<void> {
+  await expect.poll(() => events.health().detail, { timeout: 10_000, interval: 10 }).toMatch(detail);
+  expect(events.health().status).toBe('degraded');
+  expect(events.stats().connected).toBe(false);
+}
+
+describe.skipIf(skip)('a broker that is killed', () => {
+  it('and started again, again and again: every event arrives, in order of first arrival', async () => {
+    const broker = await Mosquitto.start();
+    // The relay lets Lintel back in only when the subscriber is back: what mosquitto takes while nobody listens is not our loss.
+    const relay = await Relay.start(broker.port);
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '0']);
+    const events = await startEvents({ url: relay.url });
+    await eventually(() => events.stats().connected);
+    const emissions: Promise<unknown>[] = [];
+    for (let round = 1; round <= 4; round++) {
+      emissions.push(...range(1, 40).map(() => events.emit(aDraft())));
+      // In the middle: some have arrived and some have not.
+      await eventually(() => subscriber.firstArrivals.length > (round - 1) * 50 + 5);
+      await broker.kill();
+      relay.shut();
+      emissions.push(...range(1, 10).map(() => events.emit(aDraft())));
+      await broker.restart();
+      await eventually(() => subscriber.subscriptions === round + 1);
+      relay.open();
+      await eventually(() => subscriber.firstArrivals.length === round * 50);
+    }
+    await Promise.all(emissions);
+    expect(subscriber.firstArrivals).toEqual(range(1, 200));
+    await eventually(() => events.stats().pending === 0);
+    expect(events.stats()).toMatchObject({ reconnects: 4, published: 200, dropped: 0, expired: 0 });
+  });
+
+  it('keeps the status honest: the will says offline when Lintel is cut off, and online follows when it is back', async () => {
+    const broker = await Mosquitto.start();
+    const relay = await Relay.start(broker.port);
+    const subscriber = await Subscriber.start(broker.port, 'lintel/gate/status');
+    const events = await startEvents({ url: relay.url });
+    await eventually(() => subscriber.statuses.length === 1);
+    relay.shut();
+    await eventually(() => subscriber.statuses.length === 2);
+    relay.open();
+    await eventually(() => subscriber.statuses.length === 3);
+    expect(subscriber.statuses.map(({ status, reason }) => [status, reason])).toEqual([
+      ['online', undefined],
+      ['offline', 'connection-lost'],
+      ['online', undefined],
+    ]);
+    expect(events.stats().reconnects).toBe(1);
+    const late = await Subscriber.start(broker.port, 'lintel/gate/status');
+    await eventually(() => late.statuses.length > 0);
+    expect(late.statuses[0]).toMatchObject({ status: 'online', retained: true });
+  });
+
+  it('an event that expired meanwhile is not published when it is back', async () => {
+    const broker = await Mosquitto.start();
+    const relay = await Relay.start(broker.port);
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#');
+    const events = await startEvents({ url: relay.url });
+    await eventually(() => events.stats().connected);
+    relay.shut();
+    await declared(events, /connection/);
+    const { expiresAt } = await events.emit(aDraft(50));
+    const fresh = await events.emit(aDraft());
+    await eventually(() => Date.now() > Date.parse(expiresAt));
+    relay.open();
+    await eventually(() => events.stats().pending === 0);
+    await eventually(() => subscriber.events.length > 0);
+    expect(subscriber.events).toEqual([fresh]);
+    expect(events.stats()).toMatchObject({ published: 1, expired: 1 });
+  });
+});
+
+describe.skipIf(skip)('a broker that is frozen', () => {
+  it('is given up and declared; when it goes on, every event arrives, in order of first arrival', async () => {
+    const broker = await Mosquitto.start();
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
+    const events = await startEvents({ url: broker.url }, { timing: IMPATIENT });
+    for (let i = 0; i < 20; i++) await events.emit(aDraft());
+    await eventually(() => subscriber.events.length === 20);
+    broker.freeze();
+    for (let i = 0; i < 50; i++) await events.emit(aDraft());
+    await declared(events, /no PUBACK within 400 ms|no answer to the attempt/);
+    expect(events.stats().pending).toBe(50);
+    broker.thaw();
+    await eventually(() => events.stats().pending === 0);
+    await eventually(() => subscriber.firstArrivals.length === 70);
+    expect(subscriber.firstArrivals).toEqual(range(1, 70));
+    expect(events.health().status).toBe('ok');
+  });
+
+  it('is noticed when there is nothing to publish, too', async () => {
+    const broker = await Mosquitto.start();
+    const events = await startEvents({ url: broker.url }, { timing: { ...IMPATIENT, keepaliveS: 1 } });
+    await eventually(() => events.stats().connected);
+    broker.freeze();
+    await declared(events, /no answer/);
+    broker.thaw();
+    await eventually(() => events.stats().connected);
+  });
+
+  it('does not hold up a stop', async () => {
+    const broker = await Mosquitto.start();
+    const timing = { ackTimeoutMs: 20_000, flushTimeoutMs: 200, endTimeoutMs: 100 };
+    const events = await startEvents({ url: broker.url }, { timing });
+    await eventually(() => events.stats().connected);
+    broker.freeze();
+    await events.emit(aDraft());
+    const started = performance.now();
+    await events.stop();
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(events.stats()).toMatchObject({ pending: 1, published: 0 });
+  });
+});
+
+describe('a broker that is not there', () => {
+  it('is declared, retried with growing pauses, logged once, and its events wait', async () => {
+    const log = recordingLog();
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { log });
+    await declared(events, /^MQTT broker: connection refused/);
+    await events.emit(aDraft());
+    expect(events.stats()).toMatchObject({ pending: 1, published: 0 });
+    expect(events.health().facts).toMatchObject({ broker: '127.0.0.1:1', pending: 1 });
+    await events.stop();
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([
+      {
+        level: 'warn',
+        fields: { broker: '127.0.0.1:1', reason: 'connection refused: nothing listens there' },
+        message: 'no MQTT broker; events wait in the outbox',
+      },
+    ]);
+  });
+
+  it('does not hold up a stop', async () => {
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { timing: { backoffFirstMs: 60_000 } });
+    await declared(events, /refused/);
+    const started = performance.now();
+    await events.stop();
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it.skipIf(skip)('is found when it comes', async () => {
+    const broker = await Mosquitto.start();
+    await broker.kill();
+    const events = await startEvents({ url: broker.url });
+    await declared(events, /refused/);
+    await events.emit(aDraft());
+    await broker.restart();
+    await eventually(() => events.stats().published === 1);
+    expect(events.health().status).toBe('ok');
+    expect(events.stats().reconnects).toBe(0);
+  });
+
+  it.each([
+    ['closes every connection', (): Buffer | undefined => undefined, /connection was (closed|reset)/],
+    ['speaks HTTP', (): Buffer => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), /not as MQTT has it/],
+    ['answers with zeroes', (): Buffer => Buffer.alloc(100), /not as MQTT has it/],
+    // CONNACK, and DISCONNECT with reason code 142 or 139, of MQTT 5.
+    ['knows another of this id', (): Buffer => Buffer.from('2003000000e0028e00', 'hex'), /deviceId of its own/],
+    ['shuts down', (): Buffer => Buffer.from('2003000000e0028b00', 'hex'), /ended the connection \(reason code 139\)/],
+  ])('%s: declared, and never a crash', async (_, answer, detail) => {
+    let attempts = 0;
+    const server = createServer((socket) => {
+      attempts++;
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        const bytes = answer();
+        if (bytes) socket.write(bytes);
+        else socket.destroy();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const events = await startEvents({ url }, { timing: IMPATIENT });
+    await declared(events, detail);
+    await eventually(() => attempts >= 3);
+    await events.stop();
+    server.close();
+    await once(server, 'close');
+  });
+
+  it('says nothing at all: given up after the time-out, and tried again', async () => {
+    let attempts = 0;
+    const server = createServer((socket) => {
+      attempts++;
+      socket.on('error', () => undefined);
+      onTestFinished(() => void socket.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const events = await startEvents({ url }, { timing: IMPATIENT });
+    await declared(events, /no answer to the attempt to connect/);
+    await eventually(() => attempts >= 2);
+  });
+});
+
+describe.skipIf(skip || lacks('brokers with passwords', 'mosquitto_passwd'))('a broker with passwords', () => {
+  async function guarded(acl: string[] = []): Promise<Mosquitto> {
+    const folder = tempDir();
+    const passwords = join(folder, 'passwords');
+    writeFileSync(passwords, '');
+    for (const user of ['lintel', 'door']) {
+      expect(spawnSync('mosquitto_passwd', ['-b', passwords, user, `${user}-secret`]).status).toBe(0);
+    }
+    const lines = ['allow_anonymous false', `password_file ${passwords}`];
+    if (acl.length > 0) {
+      const file = join(folder, 'acl');
+      writeFileSync(file, `${acl.join('\n')}\n`);
+      lines.push(`acl_file ${file}`);
+    }
+    return Mosquitto.start(lines);
+  }
+
+  it('takes the right one', async () => {
+    const broker = await guarded();
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-u', 'door', '-P', 'door-secret']);
+    const events = await startEvents({ url: broker.url, username: 'lintel' }, { password: 'lintel-secret' });
+    const event = await events.emit(aDraft());
+    await eventually(() => subscriber.events.length === 1);
+    expect(subscriber.events).toEqual([event]);
+  });
+
+  it.each([
+    ['a wrong one', 'lintel', 'lintel-wrong-secret'],
+    ['none', undefined, undefined],
+  ])('refuses %s: declared, retried, and the secret is in no log', async (_, username, password) => {
+    const broker = await guarded();
+    const log = recordingLog();
+    const events = await startEvents({ url: broker.url, username }, { password, log });
+    await declared(events, /refuses the user, the password/);
+    await events.emit(aDraft());
+    expect(events.stats()).toMatchObject({ pending: 1, published: 0 });
+    expect(JSON.stringify([log.lines, events.health()])).not.toContain('secret');
+  });
+
+  it('that forbids the topic of events: declared, and the event is kept', async () => {
+    const broker = await guarded(['user lintel', 'topic write lintel/gate/status']);
+    const events = await startEvents({ url: broker.url, username: 'lintel' }, { password: 'lintel-secret' });
+    await eventually(() => events.stats().connected);
+    await events.emit(aDraft());
+    await expect.poll(() => events.health().detail, { timeout: 10_000 }).toMatch(/right to publish \(135\)/);
+    expect(events.stats()).toMatchObject({ pending: 1, published: 0 });
+  });
+});
+
+describe.skipIf(skip || lacks('brokers with TLS', 'openssl'))('a broker with TLS', () => {
+  /** An authority and a certificate of it for 127.0.0.1, made for this test. */
+  function certificates(): { ca: string; cert: string; key: string } {
+    const folder = tempDir();
+    const file = (name: string): string => join(folder, name);
+    const openssl = (...args: string[]): void => {
+      const made = spawnSync('openssl', args, { encoding: 'utf8' });
+      if (made.status !== 0) throw new Error(`openssl ${args[0]}: ${made.stderr}`);
+    };
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const ca = [...curve, '-keyout', file('ca.key'), '-out', file('ca.pem'), '-subj', '/CN=Test authority'];
+    openssl('req', '-x509', '-days', '2', ...ca);
+    openssl('req', ...curve, '-keyout', file('key'), '-out', file('request'), '-subj', '/CN=broker');
+    writeFileSync(file('extensions'), 'subjectAltName=IP:127.0.0.1\n');
+    const signing = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '2'];
+    openssl('x509', '-req', '-in', file('request'), ...signing, '-extfile', file('extensions'), '-out', file('cert'));
+    return { ca: file('ca.pem'), cert: file('cert'), key: file('key') };
+  }
+
+  async function tlsBroker(): Promise<{ broker: Mosquitto; url: string; ca: string }> {
+    const { ca, cert, key } = certificates();
+    const broker = await Mosquitto.start(['allow_anonymous true', `certfile ${cert}`, `keyfile ${key}`]);
+    return { broker, url: broker.url.replace('mqtt:', 'mqtts:'), ca };
+  }
+
+  it('whose authority is configured is used', async () => {
+    const { broker, url, ca } = await tlsBroker();
+    const args = ['--cafile', ca];
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#', args);
+    const events = await startEvents({ url, caFile: ca });
+    const event = await events.emit(aDraft());
+    await eventually(() => subscriber.events.length === 1);
+    expect(subscriber.events).toEqual([event]);
+  });
+
+  it('of an unknown authority is refused and declared', async () => {
+    const { url } = await tlsBroker();
+    await declared(await startEvents({ url }), /^MQTT broker: TLS: .*(UNABLE_TO|SELF_SIGNED)/);
+  });
+
+  it('of another authority than the configured one is refused and declared', async () => {
+    const { url } = await tlsBroker();
+    await declared(await startEvents({ url, caFile: certificates().ca }), /TLS: .*/);
+  });
+
+  it('whose certificate is for another name is refused and declared', async () => {
+    const { url, ca } = await tlsBroker();
+    const events = await startEvents({ url: url.replace('127.0.0.1', 'localhost'), caFile: ca });
+    await declared(events, /TLS: .*ERR_TLS_CERT_ALTNAME_INVALID/);
+  });
+
+  it('where there is none is declared', async () => {
+    const plain = await Mosquitto.start();
+    const events = await startEvents({ url: plain.url.replace('mqtt:', 'mqtts:') });
+    await declared(events, /TLS|connection was (closed|reset)|disconnected/i);
+  });
+
+  it.each([
+    ['is not there', undefined, 'mqtt.caFile cannot be read'],
+    ['is no certificate', 'not a certificate', 'mqtt.caFile holds no PEM certificate'],
+  ])('is not even tried when the file of its authority %s', async (_, text, message) => {
+    const caFile = join(tempDir(), 'ca.pem');
+    if (text !== undefined) writeFileSync(caFile, text);
+    const start = startEvents({ url: 'mqtts://127.0.0.1:1', caFile });
+    await expect(start).rejects.toMatchObject({ code: 'CONFIG_INVALID', message });
+  });
+});
+
+describe.skipIf(skip)('versions of MQTT', () => {
+  it('a broker that speaks 3.1.1 only is spoken to in that', async () => {
+    const owner = { clientId: 'lintel-gate', username: 'door', password: 'known-to-both' };
+    const old = await started(new EmbeddedBroker({ host: '127.0.0.1', port: 0, owner, log: silentLog }));
+    const { username, password } = owner;
+    const events = await startEvents({ url: old.url, username }, { password });
+    await events.emit(aDraft());
+    await eventually(() => events.stats().published === 1);
+    expect(events.health()).toMatchObject({ status: 'ok', facts: { protocol: 'MQTT 3.1.1' } });
+  });
+
+  it('a broker that speaks 5 is told when an event expires', async () => {
+    const broker = await Mosquitto.start();
+    const subscriber = await Subscriber.start(broker.port, 'lintel/+/+/match', [
+      '-V',
+      '5',
+      '-F',
+      'MESSAGE %q %r %t %E',
+    ]);
+    const events = await startEvents({ url: broker.url });
+    await events.emit(aDraft(30_000));
+    await events.emit(aDraft(900));
+    await eventually(() => subscriber.messages.length === 2);
+    const [long, short] = subscriber.messages.map(({ payload }) => Number(payload));
+    expect(long).toBeGreaterThan(20);
+    expect(long).toBeLessThan(30);
+    expect(short).toBe(1);
+  });
+});

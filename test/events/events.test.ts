@@ -1,0 +1,121 @@
+// The events room as main constructs it: what is started when, and what it says of itself.
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog } from '../../src/domain/log.js';
+import { AppError } from '../../src/errors.js';
+import { Events } from '../../src/events/events.js';
+import type { OutboxStore } from '../../src/events/outbox.js';
+import type { Space } from '../../src/store/sealed-store.js';
+import { aDraft, eventually, lacks, mqttConfig, openStore, startEvents, Subscriber } from './support.js';
+
+describe('the events room', () => {
+  it('runs a broker of its own where none is configured', async () => {
+    const events = await startEvents();
+    expect(events.brokerUrl).toMatch(/^mqtt:\/\/127\.0\.0\.1:\d+$/);
+    await eventually(() => events.stats().connected);
+    expect(events.health()).toMatchObject({ status: 'ok', facts: { embedded: true, clients: 1, pending: 0 } });
+  });
+
+  it('runs none where one is configured', async () => {
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1' });
+    expect(events.brokerUrl).toBe('mqtt://127.0.0.1:1');
+    expect(events.health().facts).not.toHaveProperty('embedded');
+  });
+
+  it('says that it is not started before it is, and takes no event', async () => {
+    const store = await openStore();
+    const options = { config: mqttConfig(), deviceId: 'gate', store, clock: Date.now, log: silentLog };
+    const events = new Events(options);
+    expect(events.health()).toMatchObject({ status: 'failed', detail: 'not started' });
+    expect(events.brokerUrl).toBeUndefined();
+    expect(events.stats()).toMatchObject({ connected: false, pending: 0 });
+    await expect(events.emit(aDraft())).rejects.toMatchObject({ code: 'STOPPED' });
+    await events.stop();
+  });
+
+  it('fails to start, and can be stopped, where the port of its broker is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const start = startEvents({ embedded: { host: '127.0.0.1', port } });
+    await expect(start).rejects.toMatchObject({ code: 'BROKER_FAILED' });
+  });
+
+  it('says that it is degraded after its stop, and stops twice', async () => {
+    const events = await startEvents();
+    await eventually(() => events.stats().connected);
+    await events.stop();
+    await events.stop();
+    expect(events.health()).toMatchObject({ status: 'degraded', detail: 'MQTT broker: stopped' });
+  });
+
+  it('declares a disk that refuses, and that it takes writes again', async () => {
+    const real = await openStore();
+    let refuse = false;
+    const store: OutboxStore = {
+      openSpace: (label) => real.openSpace(label),
+      write: async (operations) => {
+        if (refuse) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
+        await real.write(operations);
+      },
+    };
+    const events = await startEvents({}, { store });
+    await eventually(() => events.stats().connected);
+    refuse = true;
+    await expect(events.emit(aDraft())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(events.health()).toMatchObject({
+      status: 'failed',
+      detail: 'events cannot be stored: the disk refuses the database',
+    });
+    refuse = false;
+    const event = await events.emit(aDraft());
+    expect(event.sequence).toBe(1);
+    await eventually(() => events.stats().published === 1);
+    expect(events.health().status).toBe('ok');
+  });
+
+  it.skipIf(lacks('a disk that cannot be read', 'mosquitto_sub'))(
+    'is offline, and says why, while its disk cannot be read',
+    async () => {
+      const real = await openStore();
+      let refuse = false;
+      const store: OutboxStore = {
+        openSpace: async (label) => {
+          const space = await real.openSpace(label);
+          const get = async (key: Uint8Array): Promise<Buffer | undefined> => {
+            if (refuse) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
+            return space.get(key);
+          };
+          const half: Pick<Space, 'get' | 'put' | 'delete'> = {
+            get,
+            put: (key, value) => space.put(key, value),
+            delete: (key) => space.delete(key),
+          };
+          return half as Space;
+        },
+        write: (operations) => real.write(operations),
+      };
+      const events = await startEvents({}, { store });
+      const port = Number(new URL(events.brokerUrl ?? '').port);
+      await eventually(() => events.stats().connected);
+      const subscriber = await Subscriber.start(port, 'lintel/#');
+      refuse = true;
+      await events.emit(aDraft());
+      await eventually(() => subscriber.statuses.some(({ reason }) => reason === 'connection-lost'));
+      await expect.poll(() => events.health().detail).toBe('MQTT broker: the disk refuses the database');
+      refuse = false;
+      await eventually(() => subscriber.events.length === 1 && events.stats().pending === 0);
+      expect(subscriber.statuses.map(({ reason }) => reason)).not.toContain('stopped');
+      expect(subscriber.statuses.at(-1)?.status).toBe('online');
+    },
+  );
+
+  it('keeps to the bound of its configuration while there is no broker', async () => {
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1', outboxMaxEvents: 10 });
+    await Promise.all(Array.from({ length: 25 }, () => events.emit(aDraft())));
+    expect(events.stats()).toMatchObject({ pending: 10, dropped: 15 });
+    expect(events.health().facts).toMatchObject({ pending: 10, dropped: 15 });
+  });
+});

@@ -1,0 +1,123 @@
+// What is published where: topics, deliveries, the status, and the words for what goes wrong.
+import { describe, expect, it } from 'vitest';
+import { Backoff } from '../../src/events/backoff.js';
+import { BrokerFailure, brokerFailureOf } from '../../src/events/broker-failure.js';
+import { deliveriesOf } from '../../src/events/delivery.js';
+import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';
+import { recognitionEventSchema } from '../../src/events/event.js';
+import { eventTopic, statusTopic } from '../../src/events/topics.js';
+import { anEvent } from './support.js';
+
+describe('topics', () => {
+  it('name the device, the camera and the kind of event', () => {
+    expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'match' })).toBe('lintel/gate/front/match');
+    expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'unknown' })).toBe('lintel/gate/front/unknown');
+    expect(statusTopic('gate')).toBe('lintel/gate/status');
+  });
+});
+
+describe('the deliveries of an event', () => {
+  const expiresAt = '2026-03-01T12:00:05.000Z';
+  const at = (offsetMs: number): number => Date.parse(expiresAt) + offsetMs;
+
+  it.each(['match', 'unknown'] as const)('are one message for a %s in time, not retained', (type) => {
+    const event = anEvent({ type, expiresAt });
+    const deliveries = deliveriesOf(event, at(-1));
+    expect(deliveries).toEqual([
+      { topic: `lintel/gate/front/${type}`, payload: JSON.stringify(event), retain: false, expiresAtMs: at(0) },
+    ]);
+    expect(recognitionEventSchema.parse(JSON.parse(deliveries[0].payload))).toEqual(event);
+  });
+
+  it.each([
+    ['at the moment of its expiry', expiresAt, 0],
+    ['after its expiry', expiresAt, 1],
+    ['with an expiry that cannot be read', 'soon', -1_000],
+  ])('are none for an event %s', (_, expiry, offsetMs) => {
+    expect(deliveriesOf(anEvent({ type: 'match', expiresAt: expiry }), at(offsetMs))).toEqual([]);
+    expect(deliveriesOf(anEvent({ type: 'unknown', expiresAt: expiry }), at(offsetMs))).toEqual([]);
+  });
+});
+
+describe('the status', () => {
+  it('says since when the device is online, and why it is offline', () => {
+    expect(JSON.parse(onlineStatus('gate', 0))).toEqual({
+      version: 1,
+      deviceId: 'gate',
+      status: 'online',
+      since: '1970-01-01T00:00:00.000Z',
+    });
+    expect(JSON.parse(offlineStatus('gate', 'connection-lost'))).toEqual({
+      version: 1,
+      deviceId: 'gate',
+      status: 'offline',
+      reason: 'connection-lost',
+    });
+  });
+});
+
+describe('the back-off', () => {
+  const delays = (random: () => number, count: number): number[] => {
+    const backoff = new Backoff({ firstMs: 100, maxMs: 1_000, random });
+    return Array.from({ length: count }, () => backoff.next());
+  };
+
+  it('doubles up to its bound', () => {
+    expect(delays(() => 0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+  });
+
+  it('is spread by chance over the lower half', () => {
+    expect(delays(() => 0.5, 2)).toEqual([75, 150]);
+    expect(delays(() => 0.999_999, 6).every((delay, i) => delay >= [50, 100, 200, 400, 500, 500][i])).toBe(true);
+  });
+
+  it('stays at its bound however often it is asked', () => {
+    expect(delays(() => 0, 2_000).at(-1)).toBe(1_000);
+  });
+
+  it('begins anew after a reset', () => {
+    const backoff = new Backoff({ firstMs: 100, maxMs: 1_000, random: () => 0 });
+    backoff.next();
+    backoff.next();
+    backoff.reset();
+    expect(backoff.next()).toBe(100);
+  });
+});
+
+describe('the words for a broker that cannot be used', () => {
+  const coded = (code: unknown, message = 'as the library says'): Error => Object.assign(new Error(message), { code });
+  it.each([
+    [coded('ECONNREFUSED'), /connection refused/],
+    [coded('ENOTFOUND'), /host name is not known/],
+    [coded('EAI_AGAIN'), /cannot be resolved/],
+    [coded('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed'), /^TLS: self-signed \(SELF_SIGNED_CERT_IN_CHAIN\)$/],
+    [coded('ERR_TLS_CERT_ALTNAME_INVALID', 'no such name'), /^TLS: no such name/],
+    [coded('EPIPE', 'write EPIPE'), /^write EPIPE$/],
+    [coded(5), /refuses the user, the password or the right to publish/],
+    [coded(134), /refuses the user, the password/],
+    [coded(142), /deviceId of its own/],
+    [coded(1), /does not speak this version/],
+    [coded(151, 'Publish error: Quota exceeded'), /^Publish error: Quota exceeded$/],
+    [new Error('connack timeout'), /^no answer to the attempt to connect$/],
+    [new Error('Keepalive timeout'), /^no answer any more$/],
+    [new Error('Not supported'), /^not as MQTT has it: Not supported$/],
+    ['a text', /a text$/],
+    [undefined, /undefined/],
+  ])('%s', (error, words) => {
+    expect(brokerFailureOf(error).message).toMatch(words);
+  });
+
+  it.each([
+    [1, true],
+    [132, true],
+    [5, false],
+    [undefined, false],
+  ])('reason code %s: another version may do: %s', (reasonCode, versionRefused) => {
+    expect(new BrokerFailure('x', { reasonCode }).versionRefused).toBe(versionRefused);
+  });
+
+  it('leave a failure as it is', () => {
+    const failure = new BrokerFailure('gone');
+    expect(brokerFailureOf(failure)).toBe(failure);
+  });
+});

@@ -1,0 +1,104 @@
+// The text of GET /metrics.
+import { describe, expect, it } from 'vitest';
+import { createMetrics, type MetricsSources } from '../../src/ops/metrics.js';
+
+function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
+  return {
+    build: { version: '0.1.0', node: 'v20.19.0', opencv: '4.6.0' },
+    models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', provider: 'cpu' }] }),
+    vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3 }),
+    cameras: () => [
+      { id: 'front', status: 'running', frames: 100, dropped: 40, analysedFps: 9.5 },
+      { id: 'yard', status: 'lost', frames: 7, dropped: 0, analysedFps: 0 },
+    ],
+    events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, connected: true }),
+    gallery: () => ({ groups: 3, faces: 1000 }),
+    ...changes,
+  };
+}
+
+/** The samples of Lintel's own metrics, without the histogram's. */
+async function samples(text: string): Promise<string[]> {
+  return text.split('\n').filter((line) => line.startsWith('lintel_') && !line.startsWith('lintel_http_'));
+}
+
+describe('the metrics', () => {
+  it('are what the parts say', async () => {
+    expect((await samples(await createMetrics(sources()).text())).toSorted()).toEqual(
+      [
+        'lintel_build_info{version="0.1.0",node="v20.19.0",opencv="4.6.0"} 1',
+        'lintel_model_info{model_version="standard-1",task="detector",provider="cpu"} 1',
+        'lintel_vision_workers 2',
+        'lintel_vision_workers_busy 1',
+        'lintel_vision_queue_length 5',
+        'lintel_vision_completed_total 70',
+        'lintel_vision_rejected_total 3',
+        'lintel_camera_status{camera="front",status="running"} 1',
+        'lintel_camera_status{camera="yard",status="lost"} 1',
+        'lintel_camera_analysed_fps{camera="front"} 9.5',
+        'lintel_camera_analysed_fps{camera="yard"} 0',
+        'lintel_camera_frames_total{camera="front"} 100',
+        'lintel_camera_frames_total{camera="yard"} 7',
+        'lintel_camera_dropped_frames_total{camera="front"} 40',
+        'lintel_camera_dropped_frames_total{camera="yard"} 0',
+        'lintel_events_published_total 11',
+        'lintel_events_pending 2',
+        'lintel_events_dropped_total 1',
+        'lintel_events_expired_total 4',
+        'lintel_broker_connected 1',
+        'lintel_gallery_groups 3',
+        'lintel_gallery_faces 1000',
+      ].toSorted(),
+    );
+  });
+
+  it('are read anew for each text, and what is gone is not shown any more', async () => {
+    let status = 'opening';
+    let completed = 1;
+    const metrics = createMetrics(
+      sources({
+        vision: () => ({ workers: 1, busy: 0, queued: 0, completed, rejected: 0 }),
+        cameras: () => [{ id: 'front', status, frames: 1, dropped: 0, analysedFps: 0 }],
+        events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, connected: false }),
+      }),
+    );
+    await metrics.text();
+    status = 'running';
+    completed = 5;
+    const text = await metrics.text();
+    expect(text).toContain('lintel_camera_status{camera="front",status="running"} 1');
+    expect(text).not.toContain('opening');
+    expect(text).toContain('lintel_vision_completed_total 5\n');
+    expect(text).toContain('lintel_broker_connected 0\n');
+  });
+
+  it('time the requests by route and result code', async () => {
+    const metrics = createMetrics(sources());
+    metrics.observeRequest('POST /detect', 0, 0.02);
+    metrics.observeRequest('POST /detect', 0, 3);
+    metrics.observeRequest('POST /detect', -45040, 0.001);
+    const text = await metrics.text();
+    const name = 'lintel_http_request_duration_seconds';
+    expect(text).toContain(`${name}_count{route="POST /detect",result_code="0"} 2\n`);
+    expect(text).toContain(`${name}_bucket{le="0.025",route="POST /detect",result_code="0"} 1\n`);
+    expect(text).toContain(`${name}_count{route="POST /detect",result_code="-45040"} 1\n`);
+  });
+
+  it('are in the format of Prometheus, with help and type, and those of the process', async () => {
+    const metrics = createMetrics(sources());
+    const text = await metrics.text();
+    expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(text).toContain('# TYPE lintel_vision_completed_total counter\n');
+    expect(text).toContain('# TYPE lintel_gallery_faces gauge\n');
+    expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds [\d.e-]+$/m);
+  });
+
+  it('of two services in one process do not meet', async () => {
+    const one = createMetrics(sources());
+    const two = createMetrics(sources());
+    one.observeRequest('GET /groups', 0, 0.01);
+    expect(await one.text()).toContain('route="GET /groups"');
+    expect(await two.text()).not.toContain('route="GET /groups"');
+  });
+});

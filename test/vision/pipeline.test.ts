@@ -1,0 +1,156 @@
+// The pipeline with the real models and real photographs.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cosine } from '../../src/domain/embedding.js';
+import { boxIou, boxHeight, boxWidth, type Face } from '../../src/domain/face.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
+import { facesDir, masksDir, missing, sharedModelsDir } from '../support/shared.js';
+
+const DETECT = { embed: 0, mask: false, liveness: false };
+
+describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the pipeline', () => {
+  const people = join(facesDir ?? '', 'people');
+  const photos =
+    facesDir === undefined
+      ? []
+      : readdirSync(people).map((name) => join(people, name, readdirSync(join(people, name))[0]));
+  let pipeline: Pipeline;
+
+  beforeAll(async () => {
+    const set = modelSet(loadManifest(), 'standard');
+    pipeline = await Pipeline.open({ addon: loadAddon(), set, modelsDir: sharedModelsDir ?? '', providers: ['cpu'] });
+  });
+  afterAll(() => pipeline.close());
+
+  const only = async (bytes: Uint8Array): Promise<Face> => {
+    const { faces } = await pipeline.analyseImage(bytes, DETECT);
+    expect(faces).toHaveLength(1);
+    return faces[0];
+  };
+
+  it('mirrors the yaw and roll of a mirrored picture, and keeps its pitch', async () => {
+    // The detector itself is not quite mirror-symmetric: each sign must turn, and the difference be small on average.
+    const differences: { yaw: number; pitch: number; roll: number }[] = [];
+    for (const name of readdirSync(people)) {
+      for (const file of readdirSync(join(people, name))) {
+        const bytes = readFileSync(join(people, name, file));
+        const { pose } = await only(bytes);
+        const { pose: mirrored } = await only(await sharp(bytes).flop().png().toBuffer());
+        if (Math.abs(pose.yaw) > 15) expect(Math.sign(mirrored.yaw)).toBe(-Math.sign(pose.yaw));
+        if (Math.abs(pose.roll) > 15) expect(Math.sign(mirrored.roll)).toBe(-Math.sign(pose.roll));
+        differences.push({
+          yaw: Math.abs(mirrored.yaw + pose.yaw),
+          pitch: Math.abs(mirrored.pitch - pose.pitch),
+          roll: Math.abs(mirrored.roll + pose.roll),
+        });
+      }
+    }
+    expect(differences).toHaveLength(40);
+    for (const angle of ['yaw', 'pitch', 'roll'] as const) {
+      expect(differences.reduce((sum, difference) => sum + difference[angle], 0) / 40).toBeLessThan(3.5);
+    }
+  });
+
+  it('adds the turn of a turned picture to the roll, clockwise positive', async () => {
+    const bytes = readFileSync(photos[5]);
+    const upright = await only(bytes);
+    for (const angle of [-30, 20]) {
+      const turned = await only(await sharp(bytes).rotate(angle, { background: '#777' }).png().toBuffer());
+      expect(Math.abs(turned.pose.roll - upright.pose.roll - angle)).toBeLessThan(6);
+    }
+  });
+
+  it.each([120, 480, 1000, 2000])(
+    'finds a face that fills the whole picture, %d px high, and nothing inside it',
+    async (height) => {
+      for (const photo of photos) {
+        const { boxPx } = await only(readFileSync(photo));
+        const left = Math.round(boxPx.x0);
+        const top = Math.round(boxPx.y0);
+        const close = await sharp(photo)
+          .extract({ left, top, width: Math.floor(boxPx.x1) - left, height: Math.floor(boxPx.y1) - top })
+          .resize({ height })
+          .jpeg({ quality: 92 })
+          .toBuffer();
+        const { faces, widthPx, heightPx } = await pipeline.analyseImage(close, DETECT);
+        expect(faces).toHaveLength(1);
+        expect(boxWidth(faces[0].boxPx) / widthPx).toBeGreaterThan(0.6);
+        expect(boxHeight(faces[0].boxPx) / heightPx).toBeGreaterThan(0.6);
+      }
+    },
+  );
+
+  it('finds small faces in a large picture as it finds them in a small one', async () => {
+    const scene = readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg'));
+    const { faces, widthPx } = await pipeline.analyseImage(scene, DETECT);
+    const large = await sharp({ create: { width: 2000, height: 1500, channels: 3, background: '#556' } })
+      .composite([{ input: scene, left: 600, top: 500 }])
+      .jpeg({ quality: 95 })
+      .toBuffer();
+    const found = (await pipeline.analyseImage(large, DETECT)).faces;
+    expect(widthPx).toBe(710);
+    expect(found).toHaveLength(faces.length);
+    for (const { boxPx } of faces) {
+      const there = { x0: boxPx.x0 + 600, y0: boxPx.y0 + 500, x1: boxPx.x1 + 600, y1: boxPx.y1 + 500 };
+      expect(Math.max(...found.map((face) => boxIou(face.boxPx, there)))).toBeGreaterThan(0.7);
+    }
+  });
+
+  it('embeds only as many faces as asked, the largest, and hands out no crop', async () => {
+    const scene = readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg'));
+    const { faces } = await pipeline.analyseImage(scene, { ...DETECT, embed: 2 });
+    expect(faces.map((face) => face.embedding !== undefined)).toEqual(faces.map((_, i) => i < 2));
+    for (const face of faces) expect(face).not.toHaveProperty('crop');
+    expect(faces[0]).not.toHaveProperty('masked');
+    expect(faces[0]).not.toHaveProperty('livenessScore');
+  });
+
+  it('gives the same embedding for a picture twice as large', async () => {
+    const bytes = readFileSync(photos[0]);
+    const large = await sharp(bytes).resize({ width: 300, kernel: 'cubic' }).png().toBuffer();
+    const [a, b] = await Promise.all([bytes, large].map((p) => pipeline.analyseImage(p, { ...DETECT, embed: 1 })));
+    expect(cosine(a.faces[0].embedding as Float32Array, b.faces[0].embedding as Float32Array)).toBeGreaterThan(0.9);
+  });
+
+  it('finds at most 20 faces, largest first', async () => {
+    const face = await sharp(photos[5]).resize(100, 100).toBuffer();
+    const composite = Array.from({ length: 30 }, (_, i) => ({
+      input: face,
+      left: 20 + (i % 6) * 130,
+      top: 20 + Math.floor(i / 6) * 130,
+    }));
+    const crowd = await sharp({ create: { width: 820, height: 700, channels: 3, background: '#667' } })
+      .composite(composite)
+      .png()
+      .toBuffer();
+    const { faces } = await pipeline.analyseImage(crowd, DETECT);
+    expect(faces).toHaveLength(20);
+    const areas = faces.map(({ boxPx }) => boxWidth(boxPx) * boxHeight(boxPx));
+    expect(areas).toEqual(areas.toSorted((a, b) => b - a));
+  });
+
+  it.skipIf(missing('masked faces', masksDir))('tells masked faces from bare ones, at least 95 in 100', async () => {
+    let right = 0;
+    let found = 0;
+    for (const [folder, masked] of [
+      ['with_mask', true],
+      ['without_mask', false],
+    ] as const) {
+      for (const file of readdirSync(join(masksDir ?? '', folder)).slice(0, 30)) {
+        const { faces } = await pipeline.analyseImage(readFileSync(join(masksDir ?? '', folder, file)), {
+          ...DETECT,
+          mask: true,
+        });
+        if (faces.length === 0) continue;
+        found++;
+        if (faces[0].masked === masked) right++;
+      }
+    }
+    expect(found).toBeGreaterThanOrEqual(55);
+    expect(right / found).toBeGreaterThanOrEqual(0.95);
+  });
+});

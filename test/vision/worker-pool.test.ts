@@ -1,0 +1,152 @@
+// The pool of real worker threads with the real models.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog } from '../../src/domain/log.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
+import { WORKER_FILE } from '../support/service.js';
+import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const DETECT = { embed: 0, mask: false, liveness: false };
+const signal = new AbortController().signal;
+
+function newPool(options: Partial<WorkerPoolOptions> = {}): WorkerPool {
+  const pool = new WorkerPool({
+    set: modelSet(loadManifest(), 'standard'),
+    modelsDir: sharedModelsDir ?? '',
+    providers: ['cpu'],
+    workers: 1,
+    queueLength: 4,
+    log: silentLog,
+    workerFile: WORKER_FILE,
+    ...options,
+  });
+  onTestFinished(() => pool.stop());
+  return pool;
+}
+
+async function startedPool(options: Partial<WorkerPoolOptions> = {}): Promise<WorkerPool> {
+  const pool = newPool(options);
+  await pool.start(signal);
+  return pool;
+}
+
+const blank = (): Promise<Buffer> =>
+  sharp({ create: { width: 640, height: 480, channels: 3, background: '#789' } })
+    .jpeg()
+    .toBuffer();
+
+describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', () => {
+  it('refuses work before its start and after its stop', async () => {
+    const pool = newPool();
+    await expect(pool.analyseImage(await blank(), DETECT)).rejects.toMatchObject({ code: 'STOPPED' });
+    await pool.start(signal);
+    await expect(pool.analyseImage(await blank(), DETECT)).resolves.toEqual({ widthPx: 640, heightPx: 480, faces: [] });
+    await pool.stop();
+    await expect(pool.analyseImage(await blank(), DETECT)).rejects.toMatchObject({ code: 'STOPPED' });
+  });
+
+  it('is full at its bound, says so at once, and finishes what it took', async () => {
+    const pool = await startedPool();
+    const picture = await blank();
+    // One runs, four wait.
+    const accepted = Array.from({ length: 5 }, () => pool.analyseImage(picture, DETECT));
+    await expect(pool.analyseImage(picture, DETECT)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    expect(pool.stats()).toMatchObject({ busy: 1, queued: 4, rejected: 1 });
+    expect(await Promise.all(accepted)).toHaveLength(5);
+    expect(pool.stats()).toMatchObject({ busy: 0, queued: 0, completed: 5 });
+  });
+
+  it('rejects what still waits when it stops', async () => {
+    const pool = await startedPool();
+    const picture = await blank();
+    const waiting = Array.from({ length: 4 }, () => pool.analyseImage(picture, DETECT));
+    const outcomes = Promise.allSettled(waiting);
+    await pool.stop();
+    const codes = (await outcomes).map((o) => (o.status === 'rejected' ? (o.reason as { code: string }).code : 'done'));
+    expect(codes).toEqual(['done', 'STOPPED', 'STOPPED', 'STOPPED']);
+  });
+
+  it('carries the error of a bad picture over, and goes on', async () => {
+    const pool = await startedPool();
+    await expect(pool.analyseImage(Buffer.from('no picture'), DETECT)).rejects.toMatchObject({
+      name: 'AppError',
+      code: 'INVALID_IMAGE_FORMAT',
+      detail: 'the image is neither PNG nor JPEG',
+    });
+    await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
+  });
+
+  it('leaves the buffer of the caller alone', async () => {
+    const pool = await startedPool();
+    const bytes = await blank();
+    const before = Buffer.from(bytes);
+    await pool.analyseImage(bytes, DETECT);
+    expect(bytes.equals(before)).toBe(true);
+  });
+
+  it.skipIf(missing('embeddings of photographs', facesDir))('embeds the same in every worker', async () => {
+    const pool = await startedPool({ workers: 2, queueLength: 20 });
+    const people = join(facesDir ?? '', 'people', 'amy');
+    const photo = readFileSync(join(people, readdirSync(people)[0]));
+    const results = await Promise.all(
+      Array.from({ length: 8 }, () => pool.analyseImage(photo, { ...DETECT, embed: 1 })),
+    );
+    const [first] = results.map(({ faces }) => faces[0].embedding);
+    for (const { faces } of results) expect(faces[0].embedding).toEqual(first);
+    expect(pool.stats().completed).toBe(8);
+  });
+
+  it('embeds many crops in one job, in order', async () => {
+    const pool = await startedPool();
+    const crops = [10, 100, 200].map((value) => new Uint8Array(112 * 112 * 3).map((_, i) => (i * value) & 255));
+    const together = await pool.embedCrops(crops);
+    for (const [i, crop] of crops.entries()) expect((await pool.embedCrops([crop]))[0]).toEqual(together[i]);
+    expect(together[0]).not.toEqual(together[1]);
+  });
+
+  it('has no frame for a capture that does not exist', async () => {
+    const pool = await startedPool();
+    await expect(pool.analyseFrame(123_456, { after: 0, mask: false, liveness: false, minFacePx: 60 })).rejects.toThrow(
+      /./,
+    );
+    await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
+  });
+
+  it('says which provider each model runs on', async () => {
+    const pool = await startedPool();
+    expect(pool.providers.map(({ task, provider }) => `${task} ${provider}`)).toEqual([
+      'detector cpu',
+      'embedder cpu',
+      'mask cpu',
+      'liveness cpu',
+    ]);
+    expect(pool.health().status).toBe('ok');
+  });
+
+  it('falls back to the next provider, and declares it', async () => {
+    const pool = await startedPool({ providers: ['nonesuch', 'cuda', 'cpu'] });
+    const { status, detail } = pool.health();
+    expect(status).toBe('degraded');
+    expect(detail).toMatch(/runs on cpu: a preferred provider failed/);
+    expect(pool.providers[0].failures.map(({ provider }) => provider)).toEqual(['nonesuch', 'cuda']);
+  });
+
+  it('does not start when no provider works, and says what was tried and why each failed', async () => {
+    await expect(startedPool({ providers: ['nonesuch', 'coreml'] })).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      message: expect.stringMatching(/nonesuch \(unknown.*coreml \(unknown/) as string,
+    });
+  });
+
+  it('does not start without its models, and says which file is missing and where it was looked for', async () => {
+    const modelsDir = tempDir();
+    await expect(startedPool({ modelsDir })).rejects.toMatchObject({
+      code: 'MODEL_MISSING',
+      message: expect.stringContaining(modelsDir) as string,
+    });
+  });
+});
