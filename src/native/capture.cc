@@ -1,0 +1,253 @@
+// One source of frames: a thread that reads it, a thread that watches the reading, and the slot with the newest frame.
+#include "capture.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace lintel {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// For a file that does not declare its rate.
+constexpr double kUsualFps = 25;
+/// A damaged picture in a stream makes one grab fail; at a true end every grab does, at once.
+constexpr int kMaxMisses = 8;
+/// A reader that is overdue gets so much more until a close goes on without it.
+constexpr milliseconds kGrace(500);
+
+int64_t wallClockMs() {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Capture::Capture(SourceOptions options, std::function<void()> onChange)
+    : options_(std::move(options)), onChange_(std::move(onChange)), pool_(std::make_shared<FramePool>()) {}
+
+void Capture::start() {
+  std::thread([self = shared_from_this()] { self->watch(); }).detach();
+}
+
+CaptureState Capture::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
+}
+
+bool Capture::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+std::shared_ptr<const Frame> Capture::take(int64_t after) {
+  std::lock_guard lock(mutex_);
+  if (!newest_ || newest_->number <= after) return nullptr;
+  taken_ = true;
+  readerWakes_.notify_all();
+  return newest_;
+}
+
+void Capture::close(std::function<void()> done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (state_.status != CaptureStatus::closed) {
+      state_.status = CaptureStatus::closed;
+      state_.error.clear();
+      newest_.reset();
+      stopping_ = true;
+      abandonAt_ = std::max(Clock::now(), overdueAt_.value_or(Clock::time_point::min())) + kGrace;
+    }
+    if (!watcherDone_) {
+      closers_.push_back(std::move(done));
+      readerWakes_.notify_all();
+      watcherWakes_.notify_all();
+      done = nullptr;
+    }
+  }
+  onChange_();
+  if (done) done();
+}
+
+bool Capture::endedBy(Clock::time_point time) {
+  Lock lock(mutex_);
+  return watcherWakes_.wait_until(lock, time, [this] { return watcherDone_; });
+}
+
+void Capture::refuse(const std::string& error) {
+  {
+    std::lock_guard lock(mutex_);
+    watcherDone_ = true;
+  }
+  finish(CaptureStatus::failed, error);
+}
+
+bool Capture::blocks(const SourceOptions& options) const {
+  std::lock_guard lock(mutex_);
+  return abandoned_ && !watcherDone_ && options.type == options_.type && options.target == options_.target;
+}
+
+void Capture::finish(CaptureStatus status, const std::string& error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (state_.status != CaptureStatus::opening && state_.status != CaptureStatus::running) return;
+    state_.status = status;
+    state_.error = error;
+  }
+  onChange_();
+}
+
+void Capture::expect(int timeoutMs, const char* words) {
+  std::lock_guard lock(mutex_);
+  if (overdueAt_) return;
+  overdueAt_ = Clock::now() + milliseconds(timeoutMs);
+  overdueWords_ = words + std::to_string(timeoutMs) + " ms";
+  if (*overdueAt_ < alarm_) watcherWakes_.notify_all();
+}
+
+void Capture::expectNothing() {
+  std::lock_guard lock(mutex_);
+  overdueAt_.reset();
+}
+
+void Capture::read() {
+  try {
+    readSource();
+  } catch (const cv::Exception& error) {
+    finish(CaptureStatus::failed, "OpenCV: " + error.err);
+  } catch (const std::exception& error) {
+    finish(CaptureStatus::failed, error.what());
+  } catch (...) {
+    finish(CaptureStatus::failed, "an unknown C++ exception");
+  }
+  std::lock_guard lock(mutex_);
+  readerDone_ = true;
+  watcherWakes_.notify_all();
+}
+
+void Capture::readSource() {
+  due_ = Clock::now();
+  do {
+    cv::VideoCapture video;
+    expectNothing();
+    expect(options_.openTimeoutMs, "it could not be opened within ");
+    if (const std::string error = openSource(video, options_); !error.empty()) {
+      return finish(CaptureStatus::failed, error);
+    }
+    expectNothing();
+    const bool any = readFrames(video);
+    if (stopping()) return;
+    if (options_.type != SourceOptions::Type::file || !any) {
+      return finish(CaptureStatus::failed, lossOf(options_.type));
+    }
+  } while (options_.loop);
+  finish(CaptureStatus::ended, "");
+}
+
+bool Capture::readFrames(cv::VideoCapture& video) {
+  const double declared = declaredFps(video);
+  const std::chrono::duration<double> seconds(1 / (declared > 0 ? declared : kUsualFps));
+  const auto period = std::chrono::duration_cast<Clock::duration>(seconds);
+  {
+    std::lock_guard lock(mutex_);
+    state_.fps = declared;
+  }
+  bool any = false;
+  int misses = 0;
+  while (waitForTurn()) {
+    expect(options_.readTimeoutMs, "no frame for ");
+    if (!video.grab()) {
+      if (++misses > kMaxMisses) break;
+      continue;
+    }
+    misses = 0;
+    const int64_t capturedAtMs = wallClockMs();
+    std::shared_ptr<Frame> frame = pool_->take();
+    // A picture that cannot be decoded is passed over; when nothing else comes, it is overdue in the end.
+    if (!video.retrieve(frame->bgr) || !toBgr(frame->bgr)) continue;
+    frame->capturedAtMs = capturedAtMs;
+    any = true;
+    // After a pause of the whole machine the file goes on from where it was, rather than racing to make up for it.
+    due_ = std::max(due_ + period, Clock::now() - std::chrono::seconds(1));
+    publish(std::move(frame));
+  }
+  return any;
+}
+
+bool Capture::waitForTurn() {
+  Lock lock(mutex_);
+  if (options_.lockstep()) {
+    readerWakes_.wait(lock, [this] { return stopping_ || !newest_ || taken_; });
+  } else if (options_.paced()) {
+    readerWakes_.wait_until(lock, due_, [this] { return stopping_; });
+  }
+  return !stopping_;
+}
+
+void Capture::publish(std::shared_ptr<Frame> frame) {
+  std::shared_ptr<const Frame> previous;
+  {
+    std::lock_guard lock(mutex_);
+    overdueAt_.reset();
+    // Failed or closed while this frame was being read: it comes too late.
+    if (stopping_) return;
+    if (newest_ && !taken_) state_.dropped++;
+    frame->number = ++state_.frameNumber;
+    state_.status = CaptureStatus::running;
+    state_.widthPx = frame->bgr.cols;
+    state_.heightPx = frame->bgr.rows;
+    // Kept until after the lock: the last holder of a large frame frees it.
+    previous = std::exchange(newest_, std::move(frame));
+    taken_ = false;
+  }
+  onChange_();
+}
+
+void Capture::watch() {
+  std::thread reader;
+  try {
+    reader = std::thread([self = shared_from_this()] { self->read(); });
+  } catch (const std::system_error&) {
+    finish(CaptureStatus::failed, "no thread could be started");
+  }
+  Lock lock(mutex_);
+  while (reader.joinable() && !readerDone_) {
+    if (!stopping_ && overdueAt_ && Clock::now() >= *overdueAt_) {
+      stopping_ = true;
+      readerWakes_.notify_all();
+      const std::string words = overdueWords_;
+      lock.unlock();
+      finish(CaptureStatus::failed, words);
+      lock.lock();
+      continue;
+    }
+    if (!closers_.empty() && Clock::now() >= abandonAt_) {
+      abandoned_ = true;
+      callClosers(lock);
+      continue;
+    }
+    alarm_ = Clock::time_point::max();
+    if (!stopping_ && overdueAt_) alarm_ = *overdueAt_;
+    if (!closers_.empty()) alarm_ = std::min(alarm_, abandonAt_);
+    if (alarm_ == Clock::time_point::max()) {
+      watcherWakes_.wait(lock);
+    } else {
+      watcherWakes_.wait_until(lock, alarm_);
+    }
+  }
+  lock.unlock();
+  if (reader.joinable()) reader.join();
+  lock.lock();
+  watcherDone_ = true;
+  watcherWakes_.notify_all();
+  callClosers(lock);
+}
+
+void Capture::callClosers(Lock& lock) {
+  const std::vector<std::function<void()>> closers = std::exchange(closers_, {});
+  lock.unlock();
+  for (const auto& closer : closers) closer();
+  lock.lock();
+}
+
+}  // namespace lintel

@@ -1,0 +1,53 @@
+// A captured frame, and the pool that decodes into pictures which nobody holds any more.
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace lintel {
+
+struct Frame {
+  /// 8 bit, BGR interleaved.
+  cv::Mat bgr;
+  int64_t number = 0;
+  /// Wall clock, milliseconds since the epoch.
+  int64_t capturedAtMs = 0;
+};
+
+/// Hands out frames; one that its last holder drops, in whichever thread, comes back with its memory.
+class FramePool : public std::enable_shared_from_this<FramePool> {
+ public:
+  std::shared_ptr<Frame> take() {
+    Frame* frame = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      if (!spare_.empty()) {
+        frame = spare_.back().release();
+        spare_.pop_back();
+      }
+    }
+    if (frame == nullptr) frame = new Frame();
+    return std::shared_ptr<Frame>(frame, [pool = weak_from_this()](Frame* done) {
+      std::unique_ptr<Frame> owned(done);
+      if (const auto alive = pool.lock()) alive->giveBack(std::move(owned));
+    });
+  }
+
+ private:
+  /// One frame is being decoded and one is the newest; what a slow reader adds is kept up to this many.
+  static constexpr size_t kMaxSpare = 3;
+
+  void giveBack(std::unique_ptr<Frame> frame) {
+    std::lock_guard lock(mutex_);
+    if (spare_.size() < kMaxSpare) spare_.push_back(std::move(frame));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Frame>> spare_;
+};
+
+}  // namespace lintel

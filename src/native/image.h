@@ -1,0 +1,57 @@
+// The picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
+#pragma once
+
+#include <napi.h>
+
+#include <opencv2/core.hpp>
+
+#include <memory>
+
+#include "frame.h"
+#include "tensor.h"
+
+namespace lintel {
+
+class Image : public Napi::ObjectWrap<Image> {
+ public:
+  /// The class, to be kept in the environment's instance data.
+  static Napi::Function define(Napi::Env env);
+
+  static Napi::Object wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx);
+  static Napi::Object ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame);
+
+  /// @throws TypeError when the argument is no image of this addon
+  static Image& argument(const Napi::CallbackInfo& info, size_t index);
+
+  /// What an image is made of: either a JavaScript buffer or a frame.
+  struct Contents {
+    int widthPx = 0;
+    int heightPx = 0;
+    Napi::Reference<Napi::Uint8Array> data;
+    std::shared_ptr<const Frame> frame;
+  };
+
+  explicit Image(const Napi::CallbackInfo& info);
+  ~Image() override;
+
+  /// Valid until JavaScript runs again.
+  /// @throws TypeError after release(), or when the wrapped buffer was transferred away
+  Picture picture();
+
+ private:
+  static Napi::Object make(Napi::Env env, Contents contents);
+
+  Napi::Value widthPx(const Napi::CallbackInfo& info);
+  Napi::Value heightPx(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
+  void drop(Napi::Env env);
+
+  Contents contents_;
+  /// What was reported to V8, so that unreleased frames bring garbage collection about.
+  int64_t externalBytes_ = 0;
+};
+
+Napi::Value wrapRgb(const Napi::CallbackInfo& info);
+Napi::Value encodeJpeg(const Napi::CallbackInfo& info);
+
+}  // namespace lintel

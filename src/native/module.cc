@@ -1,0 +1,73 @@
+// The addon's entrance: what each environment that loads it gets.
+#include <napi.h>
+
+#include <opencv2/core.hpp>
+#include <opencv2/videoio/registry.hpp>
+
+#include <mutex>
+
+#include "arguments.h"
+#include "capture-functions.h"
+#include "image.h"
+#include "instance.h"
+#include "notify.h"
+#include "registry.h"
+#include "source.h"
+#include "tensor-functions.h"
+
+namespace lintel {
+namespace {
+
+/// What concerns the whole process, whichever thread loads the addon first.
+void prepareProcess() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // The worker threads are the parallelism: more threads inside OpenCV only take their cores away.
+    cv::setNumThreads(1);
+    // Errors arrive as exceptions; without this OpenCV prints them as well.
+    cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
+    prepareBackends();
+  });
+}
+
+Napi::Value info(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  Napi::Array backends = Napi::Array::New(env);
+  for (const cv::VideoCaptureAPIs backend : cv::videoio_registry::getBackends()) {
+    if (!cv::videoio_registry::hasBackend(backend)) continue;
+    backends.Set(backends.Length(), cv::videoio_registry::getBackendName(backend));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("opencv", cv::getVersionString());
+  object.Set("backends", backends);
+  return object;
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  prepareProcess();
+  env.SetInstanceData(new Instance(env));
+  exportFunction<info>(exports, "info");
+  exportFunction<wrapRgb>(exports, "wrapRgb");
+  exportFunction<letterboxFunction>(exports, "letterbox");
+  exportFunction<warpFunction>(exports, "warp");
+  exportFunction<warpToTensorFunction>(exports, "warpToTensor");
+  exportFunction<encodeJpeg>(exports, "encodeJpeg");
+  exportFunction<openCapture>(exports, "openCapture");
+  exportFunction<captureState>(exports, "captureState");
+  exportFunction<captureFrame>(exports, "captureFrame");
+  exportFunction<closeCapture>(exports, "closeCapture");
+  exportFunction<sdNotify>(exports, "sdNotify");
+  return exports;
+}
+
+}  // namespace
+
+Instance::Instance(Napi::Env env) : imageClass(Napi::Persistent(Image::define(env))) { Registry::instance().enter(); }
+
+Instance::~Instance() { Registry::instance().leave(); }
+
+}  // namespace lintel
+
+static Napi::Object initialiseModule(Napi::Env env, Napi::Object exports) { return lintel::initialise(env, exports); }
+
+NODE_API_MODULE(lintel, initialiseModule)

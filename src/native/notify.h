@@ -1,0 +1,10 @@
+// sd_notify's datagram: Node has no unix datagram sockets.
+#pragma once
+
+#include <napi.h>
+
+namespace lintel {
+
+Napi::Value sdNotify(const Napi::CallbackInfo& info);
+
+}  // namespace lintel

@@ -1,0 +1,48 @@
+// scripts/build-native where something is missing, and where nothing is to be done.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { ADDON_PATH } from '../../src/native/addon.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/build-native', import.meta.url));
+
+/** Runs the script with nothing but these tools on the path. */
+function build(tools: Record<string, string>) {
+  const folder = tempDir();
+  symlinkSync('/usr/bin/dirname', join(folder, 'dirname'));
+  for (const [name, script] of Object.entries(tools)) {
+    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+  return spawnSync('/bin/bash', [SCRIPT], { env: { PATH: folder }, encoding: 'utf8' });
+}
+
+describe('build-native', () => {
+  test('names what is missing, and how to get it', () => {
+    const { status, stderr } = build({ make: 'exit 0' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('missing: g++ pkg-config');
+    expect(stderr).toContain('sudo apt-get install g++ pkg-config libopencv-dev');
+  });
+
+  test('says that OpenCV is missing', () => {
+    const { status, stderr } = build({ 'g++': '', make: '', 'pkg-config': 'exit 1' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('sudo apt-get install libopencv-dev');
+  });
+
+  test('says that OpenCV is too old', () => {
+    const { status, stderr } = build({ 'g++': '', make: '', 'pkg-config': '[ "$1" = --modversion ] && echo 4.2.0' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('OpenCV 4.2.0 is too old, 4.5.4 or newer');
+  });
+
+  test('leaves an addon alone that is up to date', () => {
+    const before = statSync(ADDON_PATH).mtimeMs;
+    expect(spawnSync(SCRIPT, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(statSync(ADDON_PATH).mtimeMs).toBe(before);
+  });
+});
