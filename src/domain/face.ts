@@ -43,14 +43,15 @@ export interface Face {
   /** 0..1, the detector's. */
   detectionScore: number;
   pose: Pose;
-  quality: Quality;
+  /** Present in a camera's frames. */
+  quality?: Quality;
   /** Present where asked for: true is a masked face. */
   masked?: boolean;
   /** Present where asked for: logit(live) - logit(spoof), greater is more alive. */
   livenessScore?: number;
   /** Present where asked for: L2-normalised, `dimensions` floats. */
   embedding?: Float32Array;
-  /** Present where asked for: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
+  /** Present in a camera's frames: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
   crop?: Uint8Array;
 }
 

@@ -81,7 +81,7 @@ export function fitShot(
   frame: Pick<AnalysedFrame, 'widthPx' | 'heightPx' | 'capturedAtMs'>,
 ): Shot | undefined {
   const { crop, quality, masked, boxPx } = face;
-  if (!crop || !isEligible(face) || !(quality.overall >= MIN_SHOT_QUALITY)) return undefined;
+  if (!crop || !quality || !isEligible(face) || !(quality.overall >= MIN_SHOT_QUALITY)) return undefined;
   const x = (px: number) => Math.max(0, Math.min(1, px / frame.widthPx));
   const y = (px: number) => Math.max(0, Math.min(1, px / frame.heightPx));
   const bbox = { x0: x(boxPx.x0), y0: y(boxPx.y0), x1: x(boxPx.x1), y1: y(boxPx.y1) };

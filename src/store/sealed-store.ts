@@ -262,7 +262,8 @@ export class SealedStore implements Part {
 
   /**
    * After a failed write LevelDB's log may hold half of the batch, and what it appended behind that would be lost at the next start;
-   * or it holds all of it, unsynced. So: look up what was there before, open the database anew, and restore that.
+   * or it holds all of it, unsynced. So: look up what was there before, open the database anew, and restore that. (Where the disk does
+   * not even read any more, there is nothing to restore, and whether the batch took effect shows when it is opened.)
    */
   async #breakOff(operations: Operation[]): Promise<void> {
     if (this.#state !== 'open') return;

@@ -86,11 +86,9 @@ export class Pipeline {
       for (const found of detected.slice(0, MAX_FACES)) {
         const face = await this.#describe(image, found, options);
         if (toEmbed > 0 && isEligible(face)) {
-          face.embedding = await this.#embedder.embed(this.#cropOf(face));
+          face.embedding = await this.#embedder.embed(this.#embedder.align(image, face.landmarksPx));
           toEmbed--;
         }
-        // An upload's crop has served: only the camera side embeds later.
-        delete face.crop;
         faces.push(face);
       }
       return { widthPx, heightPx, faces };
@@ -106,7 +104,11 @@ export class Pipeline {
     try {
       const faces: Face[] = [];
       for (const found of (await this.#detector.detect(frame, options)).slice(0, MAX_FACES)) {
-        faces.push(await this.#describe(frame, found, options));
+        const face = await this.#describe(frame, found, options);
+        // The track's best shots are embedded when the frame is gone.
+        face.crop = this.#embedder.align(frame, face.landmarksPx);
+        face.quality = measureQuality(face, face.crop, this.#embedder.widthPx);
+        faces.push(face);
       }
       const { widthPx, heightPx, frameNumber, capturedAtMs } = frame;
       return { widthPx, heightPx, frameNumber, capturedAtMs, faces };
@@ -131,18 +133,10 @@ export class Pipeline {
     found: DetectedFace,
     options: { mask: boolean; liveness: boolean },
   ): Promise<Face> {
-    const pose = estimatePose(found.landmarksPx);
-    const crop = this.#embedder.align(image, found.landmarksPx);
-    const quality = measureQuality({ ...found, pose }, crop, this.#embedder.widthPx);
-    const face: Face = { ...found, pose, quality, crop };
+    const face: Face = { ...found, pose: estimatePose(found.landmarksPx) };
     if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, found.boxPx);
     if (options.liveness && this.#liveness) face.livenessScore = await this.#liveness.score(image, found.boxPx);
     return face;
-  }
-
-  #cropOf(face: Face): Uint8Array {
-    if (!face.crop) throw new TypeError('a face without its crop');
-    return face.crop;
   }
 }
 

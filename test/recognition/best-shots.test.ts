@@ -67,12 +67,13 @@ test('a shot that waited for a second gives way to a worse one that is new', () 
 describe('a face is fit for recognition', () => {
   const frame = { widthPx: 640, heightPx: 480, capturedAtMs: 7 };
   const crop = new Uint8Array(3);
+  const quality = { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 0.8 };
   const fit: Face = {
     boxPx: { x0: 160, y0: 120, x1: 320, y1: 240 },
     landmarksPx: [0, 1, 2, 3, 4].map((n) => ({ x: n, y: n })) as unknown as Face['landmarksPx'],
     detectionScore: 0.9,
     pose: { yaw: 0, pitch: 0, roll: 80 },
-    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 0.8 },
+    quality,
     masked: true,
     crop,
   };
@@ -90,10 +91,11 @@ describe('a face is fit for recognition', () => {
     { name: 'turned by 45 degrees in both ways', face: { pose: { yaw: -45, pitch: 45, roll: 0 } }, isFit: true },
     { name: 'turned far more', face: { pose: { yaw: -70, pitch: 0, roll: 0 } }, isFit: false },
     { name: 'tilted far more', face: { pose: { yaw: 0, pitch: 70, roll: 0 } }, isFit: false },
-    { name: 'of the least quality', face: { quality: { ...fit.quality, overall: 0.4 } }, isFit: true },
-    { name: 'of too little quality', face: { quality: { ...fit.quality, overall: 0.39 } }, isFit: false },
-    { name: 'of a quality that is no number', face: { quality: { ...fit.quality, overall: NaN } }, isFit: false },
+    { name: 'of the least quality', face: { quality: { ...quality, overall: 0.4 } }, isFit: true },
+    { name: 'of too little quality', face: { quality: { ...quality, overall: 0.39 } }, isFit: false },
+    { name: 'of a quality that is no number', face: { quality: { ...quality, overall: NaN } }, isFit: false },
     { name: 'without a crop', face: { crop: undefined }, isFit: false },
+    { name: 'without a quality', face: { quality: undefined }, isFit: false },
   ])('$name: $isFit', ({ face, isFit }) => {
     expect(fitShot({ ...fit, ...face }, frame) !== undefined).toBe(isFit);
   });

@@ -1,0 +1,174 @@
+// The gallery against what goes wrong: kills, a full disk, bit rot, and eyes on the data directory.
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { Log } from '../../src/domain/log.js';
+import { silentLog } from '../../src/domain/log.js';
+import { canLimitFiles } from '../store/disk-limit.js';
+import { contentsOf, startChild, temporaryDirectory, withRaw, type Child } from '../store/support.js';
+import { randomNumbers } from '../store/values.js';
+import { newFace, staff } from './faces.js';
+import { openGallery } from './support.js';
+
+const childPath = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+describe('killed at any moment', () => {
+  const KILLS = 5;
+  test('it keeps what it acknowledged, and no half of a picture', async () => {
+    const directory = await temporaryDirectory();
+    const random = randomNumbers(22);
+    const enrolled = new Map<string, string>();
+    const deleted = new Set<string>();
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const child: Child = startChild(childPath('enrol-child.ts'), directory, String(kill));
+      const enough = 20 + Math.floor(random() * 60);
+      await child.line(() => child.lines.length >= enough);
+      child.kill();
+      await child.ended;
+      const unsure = new Set<string>();
+      for (const line of child.lines) {
+        const [what, imageId, faceId] = line.split(' ');
+        if (what === 'enrolled') enrolled.set(faceId, imageId);
+        if (what === 'deleting') unsure.add(faceId);
+        if (what === 'deleted') deleted.add(faceId);
+      }
+
+      const { gallery, stop } = await openGallery(directory, { limits: { maxGroups: 10, maxFacesPerGroup: 100_000 } });
+      const { items } = await gallery.listFaces(staff, { limit: 100_000 });
+      const present = new Map(items.map((face) => [face.faceId, face]));
+      for (const faceId of deleted) expect(present.has(faceId), `deleted ${faceId}`).toBe(false);
+      for (const [faceId, imageId] of enrolled) {
+        if (unsure.has(faceId) || deleted.has(faceId)) continue;
+        expect(present.get(faceId)?.imageId, `enrolled ${faceId}`).toBe(imageId);
+        const matches = gallery.searchByFace(staff, faceId, { limit: 1, minCosine: -1 });
+        expect(matches).toHaveLength(1);
+      }
+      // What nobody acknowledged may be there or not, but a picture is there with all three faces that the child enrols of it.
+      const known = new Set(enrolled.values());
+      const pictures = new Map<string, number>();
+      for (const { imageId } of items) pictures.set(imageId, (pictures.get(imageId) ?? 0) + 1);
+      for (const [imageId, faces] of pictures) if (!known.has(imageId)) expect(faces).toBe(3);
+      expect(gallery.group(staff).faceCount).toBe(items.length);
+      expect(gallery.stats()).toMatchObject({ damagedGroups: 0, damagedFaces: 0 });
+      for (const { faceId, imageId } of items) enrolled.set(faceId, imageId);
+      for (const faceId of enrolled.keys()) if (!present.has(faceId)) enrolled.delete(faceId);
+      await stop();
+    }
+    expect(enrolled.size).toBeGreaterThan(100);
+    expect(deleted.size).toBeGreaterThan(5);
+  });
+});
+
+test.skipIf(!canLimitFiles)('on a full disk nothing changes, searches go on, and it recovers by itself', async () => {
+  const child = startChild(childPath('full-disk-child.ts'), await temporaryDirectory());
+  expect(await child.ended).toBe(0);
+  expect(JSON.parse(child.lines.at(-1) as string)).toEqual({
+    enrol: 'STORE_UNAVAILABLE',
+    deleteFace: 'STORE_UNAVAILABLE',
+    deleteGroup: 'STORE_UNAVAILABLE',
+    createGroup: 'STORE_UNAVAILABLE',
+    health: 'failed',
+    matchesWhileFull: 2,
+    groupsWhileFull: ['guests', 'staff'],
+    freeWhileFull: 998,
+    facesAfterwards: 3,
+    groupsAfterwards: ['new', 'staff'],
+    unchangedByRestart: true,
+  });
+});
+
+describe('records that do not open', () => {
+  test('are reported, counted and kept, and everything else is served', async () => {
+    const directory = await temporaryDirectory();
+    const first = await openGallery(directory);
+    const random = randomNumbers(23);
+    const ids: string[] = [];
+    await first.gallery.createGroup(staff, 'm1');
+    await first.gallery.createGroup({ ...staff, groupId: 'guests' }, 'm1');
+    await first.gallery.createGroup({ ...staff, groupId: 'visitors' }, 'm1');
+    for (let i = 0; i < 5; i++) ids.push((await first.gallery.enrol(staff, [newFace(random)])).enrolled[0].faceId);
+    await first.gallery.enrol({ ...staff, groupId: 'guests' }, [newFace(random)]);
+    await first.stop();
+
+    // In the group of five faces one is altered, of the group of one the record is; the third has nothing but its record, and loses it.
+    await withRaw(directory, async (level) => {
+      const bySpace = new Map<string, [Buffer, Buffer][]>();
+      for (const entry of await level.iterator({ gte: Buffer.from('d'), lt: Buffer.from('e') }).all()) {
+        const id = entry[0].subarray(1, 9).toString('hex');
+        bySpace.set(id, [...(bySpace.get(id) ?? []), entry]);
+      }
+      for (const records of bySpace.values()) {
+        const [key, value] = records.length === 6 ? records[2] : records[0];
+        value[value.length - 1] ^= 1;
+        if (records.length === 1) await level.del(key);
+        else await level.put(key, value);
+      }
+    });
+
+    const errors: object[] = [];
+    const log: Log = { ...silentLog, error: (fields) => void errors.push(fields) };
+    const second = await openGallery(directory, { log });
+    const { items } = await second.gallery.listFaces(staff, { limit: 10 });
+    expect(items.map((face) => face.faceId)).toEqual([4, 3, 2, 0].map((i) => ids[i]));
+    expect(second.gallery.stats()).toEqual({ groups: 1, faces: 4, damagedGroups: 2, damagedFaces: 1 });
+    expect(second.gallery.health()).toMatchObject({ status: 'degraded', facts: { damagedGroups: 2, damagedFaces: 1 } });
+    expect(errors).toHaveLength(3);
+    // The damaged face keeps its place in the order: a new one does not overwrite it.
+    await second.gallery.enrol(staff, [newFace(random)]);
+    await second.stop();
+    const third = await openGallery(directory);
+    expect(third.gallery.stats()).toEqual({ groups: 1, faces: 5, damagedGroups: 2, damagedFaces: 1 });
+  });
+
+  test('also at the end of the order, where the next face would go', async () => {
+    const directory = await temporaryDirectory();
+    const first = await openGallery(directory);
+    const random = randomNumbers(24);
+    await first.gallery.createGroup(staff, 'm1');
+    await first.gallery.enrol(staff, [newFace(random), newFace(random)]);
+    await first.stop();
+    const last = await withRaw(directory, async (level) => {
+      const [[key, value]] = await level.iterator({ lt: Buffer.from('e'), reverse: true, limit: 1 }).all();
+      value[20] ^= 1;
+      await level.put(key, value);
+      return [key, value];
+    });
+    const second = await openGallery(directory);
+    await second.gallery.enrol(staff, [newFace(random)]);
+    await second.stop();
+    expect(await withRaw(directory, (level) => level.get(last[0]))).toEqual(last[1]);
+  });
+});
+
+test('no name, no id and no embedding can be read in the data directory', async () => {
+  const directory = await temporaryDirectory();
+  const { gallery, stop } = await openGallery(directory);
+  const ref = { owner: 'the-owner-of-the-door', groupId: 'night-shift-of-the-lab' };
+  await gallery.createGroup(ref, 'standard-model-7');
+  const faces = Array.from({ length: 20 }, (_, i) =>
+    newFace(randomNumbers(30 + i), { externalImageId: `ada.lovelace-${i}` }),
+  );
+  const { imageId, enrolled } = await gallery.enrol(ref, faces);
+  await gallery.deleteFace(ref, enrolled[3].faceId);
+  const secrets: Buffer[] = [
+    ...[ref.owner, ref.groupId, 'standard-model-7', imageId, 'ada.lovelace'].map((text) => Buffer.from(text)),
+    ...enrolled.map((face) => Buffer.from(face.faceId)),
+    ...enrolled.map((face) => Buffer.from(face.faceId.replaceAll('-', ''), 'hex')),
+    ...faces.map(({ embedding }) => Buffer.from(embedding.buffer, 40, 12)),
+    ...faces.map(({ embedding }) => Buffer.from(Float64Array.from(embedding).buffer, 40, 16)),
+    Buffer.from(new Float64Array([faces[0].bbox.x1]).buffer),
+  ];
+  const search = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const [name, content] of await contentsOf(directory)) {
+      for (const secret of secrets) if (content.includes(secret)) found.push(`${secret.toString('hex')} in ${name}`);
+    }
+    return found;
+  };
+  expect(await search()).toEqual([]);
+  await stop();
+  expect(await search()).toEqual([]);
+  // Opening moves the log into a table: another form of the same records.
+  const again = await openGallery(directory);
+  expect(await search()).toEqual([]);
+  expect(again.gallery.group(ref).faceCount).toBe(19);
+});

@@ -1,0 +1,88 @@
+// The stored forms of faces and groups.
+import { expect, test } from 'vitest';
+import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
+import {
+  FACE_KEYS,
+  GROUP_KEY,
+  decodeFace,
+  decodeGroup,
+  encodeFace,
+  encodeGroup,
+  faceKey,
+  sequenceOf,
+} from '../../src/gallery/face-record.js';
+import { withCode } from '../store/support.js';
+import { randomNumbers } from '../store/values.js';
+import { randomEmbedding } from './faces.js';
+
+const random = randomNumbers(1);
+const face: EnrolledFace = {
+  faceId: '0b1f7d5e-6b1c-4a5e-8f6a-2f1f0c9b7a11',
+  imageId: '5c8e0a9d-30a5-4f0e-9a4b-7d3c2b1a0f22',
+  externalImageId: 'image_01.jpg',
+  bbox: { x0: 0.1, y0: 1 / 3, x1: 0.7000000001, y1: 1 },
+  detectionScore: 0.98765432101,
+};
+const unnamed: EnrolledFace = { ...face };
+delete unnamed.externalImageId;
+
+test.each([
+  ['with an external id', face],
+  ['without one', unnamed],
+  ['with the longest one', { ...face, externalImageId: 'x'.repeat(255) }],
+])('a face %s comes back to the last bit', (_name, original) => {
+  const embedding = randomEmbedding(random);
+  expect(decodeFace(encodeFace(original, embedding))).toEqual({ face: original, embedding });
+});
+
+test('embeddings of any length, from anywhere in a buffer, into a scratch array', () => {
+  for (const dimensions of [1, 128, 512]) {
+    const embedding = randomEmbedding(random, dimensions);
+    const shifted = new Float32Array([...embedding, ...embedding]).subarray(dimensions);
+    const record = Buffer.concat([Buffer.alloc(1), encodeFace(face, shifted)]).subarray(1);
+    expect(decodeFace(record).embedding).toEqual(embedding);
+    const scratch = new Float32Array(dimensions);
+    expect(decodeFace(record, scratch).embedding).toBe(scratch);
+    expect(scratch).toEqual(embedding);
+    expect(decodeFace(record, new Float32Array(dimensions + 1)).embedding).toEqual(embedding);
+  }
+});
+
+test('a face record cut off anywhere, or of another version, is STORE_CORRUPT', () => {
+  const record = encodeFace(face, randomEmbedding(random));
+  for (let length = 0; length < record.length; length++) {
+    expect(() => decodeFace(record.subarray(0, length)), `length ${length}`).toThrow(withCode('STORE_CORRUPT'));
+  }
+  expect(() => decodeFace(Buffer.concat([record, Buffer.alloc(1)]))).toThrow(withCode('STORE_CORRUPT'));
+  record[0] = 2;
+  expect(() => decodeFace(record)).toThrow(withCode('STORE_CORRUPT'));
+});
+
+test.each(['x'.repeat(256), 'snow ☃'])('an id that has no place in a record is a TypeError', (externalImageId) => {
+  expect(() => encodeFace({ ...face, externalImageId }, randomEmbedding(random))).toThrow(TypeError);
+});
+
+test('a group comes back as it was', () => {
+  const group = { owner: 'default', groupId: 'staff', modelVersion: 'standard-1', createdAtMs: 1_790_000_000_123 };
+  expect(decodeGroup(encodeGroup(group))).toEqual(group);
+});
+
+test.each([
+  ['nothing', Buffer.alloc(0)],
+  ['another version', Buffer.concat([Buffer.of(2), Buffer.from('{}')])],
+  ['no JSON', Buffer.concat([Buffer.of(1), Buffer.from('{"owner":')])],
+])('a group record of %s is STORE_CORRUPT', (_name, record) => {
+  expect(() => decodeGroup(record)).toThrow(withCode('STORE_CORRUPT'));
+});
+
+test('face keys are in the order of their sequence numbers, apart from the group', () => {
+  const sequences = [1, 2, 255, 256, 65_536, 2 ** 32, 2 ** 40 + 1];
+  const keys = sequences.map(faceKey);
+  expect([...keys].sort((a, b) => Buffer.compare(a, b))).toEqual(keys);
+  expect(keys.map(sequenceOf)).toEqual(sequences);
+  for (const key of keys) {
+    expect(Buffer.compare(key, FACE_KEYS.gte)).toBe(1);
+    expect(Buffer.compare(key, FACE_KEYS.lt)).toBe(-1);
+  }
+  expect(Buffer.compare(GROUP_KEY, FACE_KEYS.gte)).toBe(-1);
+});
