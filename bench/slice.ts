@@ -36,7 +36,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
     results.push(...(await memory(folder, modelsDir, jpeg)));
     results.push(await lfwAccuracy(set, modelsDir));
     results.push(...(await secondStart(folder)));
-    return results.filter((r) => r !== undefined);
+    return results;
   } finally {
     await pipeline.close();
     rmSync(folder, { recursive: true, force: true });
@@ -73,6 +73,7 @@ async function stages(
   jpeg: Buffer,
   rounds: number,
 ): Promise<Result[]> {
+  const addon = loadAddon();
   const bare = async (
     task: 'detector' | 'embedder',
     widthPx: number,
@@ -92,7 +93,7 @@ async function stages(
   const times = await interleave(rounds, {
     detector: await bare('detector', 640, 480),
     embedder: await bare('embedder', 112, 112),
-    decode: () => decodePicture(jpeg),
+    decode: () => decodePicture(jpeg, addon),
     detect: () => pipeline.analyseImage(jpeg, DETECT),
     recognise: () => pipeline.analyseImage(jpeg, RECOGNISE),
   });
@@ -234,10 +235,11 @@ async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
     providers: ['cpu'],
     warmUp: { [name]: { data: new Float32Array(3 * widthPx * heightPx), dims: [1, 3, heightPx, widthPx] } },
   });
-  const embedder = new Embedder({ addon: loadAddon(), session, model });
+  const addon = loadAddon();
+  const embedder = new Embedder({ addon, session, model });
   const embeddings = new Map<string, Float32Array>();
   for (const [path, bytes] of readTar(join(lfwDir, 'lfw_pairs_112.tar'))) {
-    const { data } = await decodePicture(bytes);
+    const { data } = await decodePicture(bytes, addon);
     embeddings.set(basename(path).replace(/\.\w+$/, ''), await embedder.embed(data));
   }
   await session.release();
@@ -251,7 +253,11 @@ async function secondStart(folder: string): Promise<Result[]> {
   const home = join(folder, 'start');
   await (await startService({ folder: home, modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR })).stop();
   // The set-up itself (packages, build, models) is done before: a second start finds it done.
-  execFileSync(join(root, 'scripts/setup'), { stdio: 'inherit' });
+  const modelsFrom = sharedModelsDir ?? '';
+  execFileSync(join(root, 'scripts/setup'), {
+    stdio: 'inherit',
+    env: { LINTEL_MODELS_FROM: modelsFrom, ...process.env },
+  });
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
     const start = performance.now();

@@ -3,6 +3,7 @@
 import { readEnvironment } from '../config/environment.js';
 import { readVersion } from '../config/paths.js';
 import type { CliContext, RegisterCommand } from './context.js';
+import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
 import { registerKeys } from './keys.js';
 import { inspectModels, registerModels } from './models.js';
@@ -11,6 +12,7 @@ import { registerServe } from './serve.js';
 
 const commands: readonly RegisterCommand[] = [
   registerServe,
+  registerDemo,
   registerModels,
   registerKeys,
   (program, context) =>

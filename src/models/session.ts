@@ -2,8 +2,11 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession, Tensor, listSupportedBackends } from 'onnxruntime-node';
+import { InferenceSession, Tensor, env, listSupportedBackends } from 'onnxruntime-node';
 import { AppError, messageOf } from '../errors.js';
+
+// What fails is thrown, and said by whoever catches it; onnxruntime would print it as well.
+env.logLevel = 'fatal';
 
 /** A float32 tensor: its data in row-major order, and its shape. */
 export interface FloatTensor {

@@ -96,6 +96,12 @@ export interface Addon {
   warp(image: NativeImage, out: Uint8Array, options: WarpOptions): void;
   /** Warps into the tensor `out`: 3 * heightPx * widthPx floats, planar. */
   warpToTensor(image: NativeImage, out: Float32Array, options: WarpOptions & TensorFormat): void;
+  /**
+   * Decodes a plain JPEG on this thread to interleaved 8-bit RGB, widthPx * heightPx * 3 bytes: sequential, one scan, grey or YCbCr,
+   * 80 to 2048 px a side, without Exif and colour profile, and clean to its last byte.
+   * @returns undefined for everything else, be it another kind of JPEG, a broken one or none
+   */
+  decodeJpeg(bytes: Uint8Array): { data: Uint8Array; widthPx: number; heightPx: number } | undefined;
   /** @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number): Buffer;
 

@@ -10,6 +10,7 @@
 #include "capture-functions.h"
 #include "image.h"
 #include "instance.h"
+#include "jpeg.h"
 #include "notify.h"
 #include "registry.h"
 #include "source.h"
@@ -51,6 +52,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<letterboxFunction>(exports, "letterbox");
   exportFunction<warpFunction>(exports, "warp");
   exportFunction<warpToTensorFunction>(exports, "warpToTensor");
+  exportFunction<decodeJpeg>(exports, "decodeJpeg");
   exportFunction<encodeJpeg>(exports, "encodeJpeg");
   exportFunction<openCapture>(exports, "openCapture");
   exportFunction<captureState>(exports, "captureState");

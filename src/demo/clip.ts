@@ -1,0 +1,147 @@
+// Composes clips: people and pictures that come, move and go before a still background, frame by frame.
+import type { Pose } from '../domain/face.js';
+import { renderBackground } from './background.js';
+import type { Expression } from './face-paint.js';
+import { buildHead, type FaceTruth, type Head, type Picture } from './head.js';
+import { mix } from './random.js';
+import { applyCamera, drawHeads, requirePictureSize, type Light } from './render-face.js';
+import { drawSprite } from './sprite.js';
+
+/** Where an actor is at a moment; between two moments it eases from one to the other. */
+export interface Keyframe {
+  atMs: number;
+  /** Middle of the face's box (looking straight ahead) or of the pasted picture, fractions of the frame; outside 0..1 is out of sight. */
+  x: number;
+  y: number;
+  /** Width of the face's box or of the pasted picture. */
+  sizePx: number;
+  /** Degrees; of a pasted picture only the roll counts. */
+  pose?: Partial<Pose>;
+}
+
+export interface ClipActor {
+  /** A rendered person, or a picture that is pasted in. */
+  who: { seed: number } | { picture: Picture; edge: 'plain' | 'soft' };
+  /** At least two, of rising time: the actor is there from the first to the last. */
+  keyframes: readonly Keyframe[];
+  /** A slow swaying on top of the keyframes' pose: degrees, and the milliseconds of one sway (default 3000). */
+  sway?: Partial<Pose> & { periodMs?: number };
+  /** Rendered people blink now and then; false keeps their eyes open. */
+  blinks?: boolean;
+}
+
+export interface ClipScript {
+  widthPx: number;
+  heightPx: number;
+  /** 1..60 */
+  fps: number;
+  durationMs: number;
+  /** Seed. */
+  background: number;
+  /** Drawn in this order: the last is in front. */
+  actors: readonly ClipActor[];
+  light?: Partial<Light>;
+  /** Of the camera: standard deviation, grey levels; another pattern in each frame. Default 2. */
+  noise?: number;
+}
+
+export interface ClipFrame {
+  index: number;
+  atMs: number;
+  /** The frame's own; not used again. */
+  picture: Picture;
+  /** Of the rendered people, in the order of the actors; their boxes may lie outside the picture. */
+  faces: FaceTruth[];
+}
+
+const BLINK_EVERY_MS = 2_700;
+const BLINK_MS = 140;
+
+export function frameCountOf(script: ClipScript): number {
+  return Math.round((script.durationMs * script.fps) / 1_000);
+}
+
+/**
+ * The frames of a clip, made one at a time as they are asked for. The same script gives the same frames.
+ * @throws RangeError on a script that cannot be played
+ */
+export function* clipFrames(script: ClipScript): Generator<ClipFrame, void, undefined> {
+  checkScript(script);
+  const { widthPx, heightPx, actors } = script;
+  const background = renderBackground(script.background, widthPx, heightPx);
+  const heads = new Map<number, Head>();
+  for (const { who } of actors) {
+    if ('seed' in who && !heads.has(who.seed)) heads.set(who.seed, buildHead(who.seed));
+  }
+  const count = frameCountOf(script);
+  for (let index = 0; index < count; index++) {
+    const atMs = (index * 1_000) / script.fps;
+    const picture: Picture = { widthPx, heightPx, rgb: background.slice() };
+    const faces: FaceTruth[] = [];
+    actors.forEach((actor, order) => {
+      const place = placeAt(actor, atMs, order);
+      if (!place) return;
+      const { sizePx, pose } = place;
+      const centre = { centreX: place.x * widthPx, centreY: place.y * heightPx };
+      const { who } = actor;
+      if ('seed' in who) {
+        const head = heads.get(who.seed) ?? who.seed;
+        const expression = expressionAt(actor, atMs, pose, order);
+        faces.push(...drawHeads(picture, [{ head, ...centre, facePx: sizePx, pose, expression }], script.light));
+      } else {
+        drawSprite(picture, who.picture, { ...centre, widthPx: sizePx, roll: pose.roll, edge: who.edge });
+      }
+    });
+    applyCamera(picture, { noise: script.noise ?? 2, noiseSeed: index });
+    yield { index, atMs, picture, faces };
+  }
+}
+
+/** @returns undefined while the actor is not there */
+function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { pose: Pose }) | undefined {
+  const { keyframes, sway } = actor;
+  const next = keyframes.findIndex((keyframe) => keyframe.atMs > atMs);
+  if (next < 1) return undefined;
+  const a = keyframes[next - 1];
+  const b = keyframes[next];
+  const linear = (atMs - a.atMs) / (b.atMs - a.atMs);
+  const t = linear * linear * (3 - 2 * linear);
+  const phase = (2 * Math.PI * atMs) / (sway?.periodMs ?? 3_000) + order;
+  // Three rates without a common measure, so that the head does not go round in an ellipse.
+  const angle = (name: keyof Pose, rate: number): number =>
+    mix(a.pose?.[name] ?? 0, b.pose?.[name] ?? 0, t) + (sway?.[name] ?? 0) * Math.sin(phase * rate);
+  return {
+    atMs,
+    x: mix(a.x, b.x, t),
+    y: mix(a.y, b.y, t),
+    sizePx: mix(a.sizePx, b.sizePx, t),
+    pose: { yaw: angle('yaw', 1), pitch: angle('pitch', 1.37), roll: angle('roll', 0.71) },
+  };
+}
+
+function expressionAt(actor: ClipActor, atMs: number, pose: Pose, order: number): Partial<Expression> {
+  const sinceBlink = (atMs + 900 + order * 700) % BLINK_EVERY_MS;
+  const blink = actor.blinks !== false && sinceBlink < BLINK_MS ? Math.sin((Math.PI * sinceBlink) / BLINK_MS) : 0;
+  // The eyes lead the head a little; in steps, since a new look must be painted.
+  return { blink: Math.round(blink * 4) / 4, gazeX: Math.round(pose.yaw / 12) * 0.25 };
+}
+
+function checkScript(script: ClipScript): void {
+  requirePictureSize(script.widthPx, script.heightPx);
+  if (!(script.fps >= 1 && script.fps <= 60)) throw new RangeError('fps must be 1..60');
+  if (!(frameCountOf(script) >= 1)) throw new RangeError('a clip must last for a frame at least');
+  for (const { who, keyframes } of script.actors) {
+    if (keyframes.length < 2) throw new RangeError('an actor needs two keyframes at least');
+    keyframes.forEach((keyframe, i) => {
+      if (i > 0 && !(keyframe.atMs > keyframes[i - 1].atMs)) throw new RangeError('keyframes must rise in time');
+      if (!(keyframe.sizePx >= 8)) throw new RangeError('sizePx must be 8 or more');
+      if (!Number.isFinite(keyframe.x) || !Number.isFinite(keyframe.y)) throw new RangeError('x and y must be numbers');
+    });
+    if ('picture' in who) {
+      const { widthPx, heightPx, rgb } = who.picture;
+      if (!(widthPx >= 1 && heightPx >= 1) || rgb.length !== widthPx * heightPx * 3) {
+        throw new RangeError('a picture must have widthPx * heightPx * 3 bytes');
+      }
+    }
+  }
+}

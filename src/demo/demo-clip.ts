@@ -1,0 +1,65 @@
+// The clip of the demonstration: a guest, whom one enrols, comes to the door and leaves; then a stranger does; then nobody is there.
+import type { ClipScript } from './clip.js';
+import { renderClip, type ClipFile, type ClipFileOptions } from './clip-file.js';
+import { DISTINCT_SEEDS } from './distinct-seeds.js';
+import { renderFace, type FaceOptions, type RenderedFace } from './render-face.js';
+
+export const GUEST_SEED = DISTINCT_SEEDS[7];
+export const STRANGER_SEED = DISTINCT_SEEDS[6];
+/** At this time of the clip the guest looks into the camera with open eyes. */
+export const ENROLMENT_MS = 3_300;
+
+/** Ten seconds: the guest from 0.3 to 4.4 s, the stranger from 5.2 to 8 s, then an empty room. */
+export function demoScript(): ClipScript {
+  return {
+    widthPx: 640,
+    heightPx: 480,
+    fps: 15,
+    durationMs: 10_000,
+    background: 12,
+    light: { azimuth: -30, elevation: 40 },
+    actors: [
+      {
+        who: { seed: GUEST_SEED },
+        sway: { yaw: 3, pitch: 3, roll: 2 },
+        keyframes: [
+          { atMs: 300, x: -0.32, y: 0.47, sizePx: 96, pose: { yaw: 25 } },
+          { atMs: 1_400, x: 0.42, y: 0.44, sizePx: 118, pose: { yaw: 6 } },
+          { atMs: 2_000, x: 0.45, y: 0.44, sizePx: 124, pose: { yaw: -16 } },
+          { atMs: 2_700, x: 0.48, y: 0.44, sizePx: 126, pose: { yaw: 12, pitch: 6 } },
+          { atMs: 3_300, x: 0.5, y: 0.44, sizePx: 126 },
+          { atMs: 4_400, x: 1.34, y: 0.47, sizePx: 100, pose: { yaw: 25 } },
+        ],
+      },
+      {
+        who: { seed: STRANGER_SEED },
+        sway: { yaw: 4, pitch: 2, roll: 3, periodMs: 2_600 },
+        keyframes: [
+          { atMs: 5_200, x: -0.34, y: 0.5, sizePx: 92, pose: { yaw: 22 } },
+          { atMs: 6_200, x: 0.5, y: 0.47, sizePx: 112 },
+          { atMs: 6_900, x: 0.54, y: 0.46, sizePx: 118, pose: { pitch: -5 } },
+          { atMs: 8_000, x: -0.34, y: 0.5, sizePx: 96, pose: { yaw: -24 } },
+        ],
+      },
+    ],
+  };
+}
+
+/** Writes the demonstration's clip; see renderClip for the two kinds of file. */
+export async function renderDemoClip(path: string, options: ClipFileOptions): Promise<ClipFile> {
+  return renderClip(demoScript(), path, options);
+}
+
+/** A picture for enrolment: the person straight ahead in good light before another background. */
+export function renderPortrait(seed: number, options: FaceOptions = {}): RenderedFace {
+  return renderFace(seed, {
+    widthPx: 480,
+    heightPx: 600,
+    facePx: 190,
+    centreY: 280,
+    background: seed + 1_000,
+    light: { azimuth: 15, elevation: 45 },
+    camera: { noise: 1.5, noiseSeed: seed },
+    ...options,
+  });
+}

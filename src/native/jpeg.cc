@@ -1,0 +1,114 @@
+// A strict decoder for plain JPEGs over libjpeg: whatever is not plain, or not clean to the last byte, is left to the caller.
+#include "jpeg.h"
+
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include <jpeglib.h>
+
+#include "arguments.h"
+
+namespace lintel {
+namespace {
+
+/// The sides that the contract takes as they are: what is smaller is refused, what is larger scaled down.
+constexpr JDIMENSION kSmallestSidePx = 80;
+constexpr JDIMENSION kLargestSidePx = 2048;
+
+struct Decoder {
+  jpeg_decompress_struct jpeg;
+  jpeg_error_mgr errors;
+  jmp_buf giveUp;
+};
+
+/// Errors, and warnings too (a broken or missing piece that libjpeg would paint over), end the decoding.
+[[noreturn]] void leave(j_common_ptr jpeg) { longjmp(static_cast<Decoder*>(jpeg->client_data)->giveUp, 1); }
+
+void leaveOnWarning(j_common_ptr jpeg, int level) {
+  if (level < 0) leave(jpeg);
+}
+
+void sayNothing(j_common_ptr) {}
+
+bool startsWith(jpeg_saved_marker_ptr marker, const char* name, size_t length) {
+  return marker->data_length >= length && std::memcmp(marker->data, name, length) == 0;
+}
+
+/// Reads the header. False for what needs more than a plain decoding: a turn (Exif), another colour space, several scans.
+bool isPlain(jpeg_decompress_struct& jpeg) {
+  for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
+    if (marker->marker == JPEG_APP0 + 1 && startsWith(marker, "Exif", 4)) return false;
+    if (marker->marker == JPEG_APP0 + 2 && startsWith(marker, "ICC_PROFILE", 11)) return false;
+  }
+  const bool hasKnownColours = (jpeg.num_components == 1 && jpeg.jpeg_color_space == JCS_GRAYSCALE) ||
+                               (jpeg.num_components == 3 && jpeg.jpeg_color_space == JCS_YCbCr);
+  const bool hasFittingSides = jpeg.image_width >= kSmallestSidePx && jpeg.image_height >= kSmallestSidePx &&
+                               jpeg.image_width <= kLargestSidePx && jpeg.image_height <= kLargestSidePx;
+  return hasKnownColours && hasFittingSides && jpeg.data_precision == 8 && !jpeg.progressive_mode &&
+         !jpeg_has_multiple_scans(&jpeg);
+}
+
+/// Also fails where the header that this was compiled with and the library disagree.
+bool create(Decoder& decoder) {
+  decoder.jpeg.err = jpeg_std_error(&decoder.errors);
+  decoder.jpeg.client_data = &decoder;
+  decoder.errors.error_exit = leave;
+  decoder.errors.emit_message = leaveOnWarning;
+  decoder.errors.output_message = sayNothing;
+  if (setjmp(decoder.giveUp) != 0) return false;
+  jpeg_create_decompress(&decoder.jpeg);
+  return true;
+}
+
+/// Nothing here owns anything, and nothing here calls JavaScript: longjmp passes over it.
+bool readHeader(Decoder& decoder, const unsigned char* bytes, size_t length) {
+  if (setjmp(decoder.giveUp) != 0) return false;
+  jpeg_mem_src(&decoder.jpeg, bytes, static_cast<unsigned long>(length));
+  jpeg_save_markers(&decoder.jpeg, JPEG_APP0 + 1, 16);
+  jpeg_save_markers(&decoder.jpeg, JPEG_APP0 + 2, 16);
+  return jpeg_read_header(&decoder.jpeg, TRUE) == JPEG_HEADER_OK && isPlain(decoder.jpeg);
+}
+
+bool readPixels(Decoder& decoder, unsigned char* rgb) {
+  if (setjmp(decoder.giveUp) != 0) return false;
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  jpeg.out_color_space = JCS_RGB;
+  jpeg_start_decompress(&jpeg);
+  const size_t rowBytes = static_cast<size_t>(jpeg.output_width) * 3;
+  while (jpeg.output_scanline < jpeg.output_height) {
+    JSAMPROW row = rgb + jpeg.output_scanline * rowBytes;
+    jpeg_read_scanlines(&jpeg, &row, 1);
+  }
+  return jpeg_finish_decompress(&jpeg) == TRUE;
+}
+
+}  // namespace
+
+Napi::Value decodeJpeg(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throw Napi::TypeError::New(env, "bytes must be a Uint8Array");
+  }
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  Decoder decoder{};
+  if (!create(decoder)) return env.Undefined();
+  struct Destroyer {
+    jpeg_decompress_struct& jpeg;
+    ~Destroyer() { jpeg_destroy_decompress(&jpeg); }
+  } destroyer{decoder.jpeg};
+
+  if (!readHeader(decoder, bytes.Data(), bytes.ByteLength())) return env.Undefined();
+  const unsigned widthPx = decoder.jpeg.image_width;
+  const unsigned heightPx = decoder.jpeg.image_height;
+  Napi::Uint8Array rgb = Napi::Uint8Array::New(env, static_cast<size_t>(widthPx) * heightPx * 3);
+  if (!readPixels(decoder, rgb.Data())) return env.Undefined();
+  Napi::Object picture = Napi::Object::New(env);
+  picture.Set("data", rgb);
+  picture.Set("widthPx", widthPx);
+  picture.Set("heightPx", heightPx);
+  return picture;
+}
+
+}  // namespace lintel

@@ -1,0 +1,67 @@
+// The project's own detector and embedder on rendered pictures, for tests where the standard models are at hand.
+import { loadAddon } from '../../src/native/addon.js';
+import type { Picture } from '../../src/demo/head.js';
+import { loadManifest, modelSet, type Model } from '../../src/models/manifest.js';
+import { readModel } from '../../src/models/model-files.js';
+import { ModelSession } from '../../src/models/session.js';
+import { Detector, type DetectedFace } from '../../src/vision/detect.js';
+import { Embedder } from '../../src/vision/embed.js';
+
+export class Recogniser {
+  readonly #addon = loadAddon();
+  readonly #detector: Detector;
+  readonly #embedder: Embedder;
+  readonly #sessions: readonly ModelSession[];
+
+  private constructor(parts: { detector: Detector; embedder: Embedder; sessions: readonly ModelSession[] }) {
+    this.#detector = parts.detector;
+    this.#embedder = parts.embedder;
+    this.#sessions = parts.sessions;
+  }
+
+  static async open(modelsDir: string): Promise<Recogniser> {
+    const addon = loadAddon();
+    const { detector, embedder } = modelSet(loadManifest(), 'standard');
+    const load = async (model: Model, dims: [number, number, number, number]): Promise<ModelSession> => {
+      const warmUp = { [model.input.name]: { data: new Float32Array(dims.reduce((a, b) => a * b)), dims } };
+      return ModelSession.create(model.file, await readModel(modelsDir, model), { providers: ['cpu'], warmUp });
+    };
+    const detecting = await load(detector, [1, 3, 320, 320]);
+    const embedding = await load(embedder, [1, 3, embedder.input.heightPx, embedder.input.widthPx]);
+    return new Recogniser({
+      detector: new Detector({ addon, session: detecting, model: detector }),
+      embedder: new Embedder({ addon, session: embedding, model: embedder }),
+      sessions: [detecting, embedding],
+    });
+  }
+
+  /** Largest first; small ones, too. */
+  async detect(picture: Picture): Promise<DetectedFace[]> {
+    const image = this.#addon.wrapRgb(picture.rgb, picture.widthPx, picture.heightPx);
+    try {
+      return await this.#detector.detect(image, { minFacePx: 40 });
+    } finally {
+      image.release();
+    }
+  }
+
+  async embed(picture: Picture, face: DetectedFace): Promise<Float32Array> {
+    const image = this.#addon.wrapRgb(picture.rgb, picture.widthPx, picture.heightPx);
+    try {
+      return await this.#embedder.embed(this.#embedder.align(image, face.landmarksPx));
+    } finally {
+      image.release();
+    }
+  }
+
+  /** Of the one face in the picture. */
+  async embeddingOf(picture: Picture): Promise<Float32Array> {
+    const faces = await this.detect(picture);
+    if (faces.length !== 1) throw new Error(`${faces.length} faces in a picture of one`);
+    return this.embed(picture, faces[0]);
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions) await session.release();
+  }
+}

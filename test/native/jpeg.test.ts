@@ -1,0 +1,73 @@
+// The strict decoder for plain JPEGs: either what sharp makes of the file, or nothing.
+import sharp, { type Sharp } from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { addon, noise, waves, type Pixels } from './pictures.js';
+
+const encoder = ({ data, widthPx, heightPx }: Pixels): Sharp =>
+  sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } });
+const plain = (): Promise<Buffer> => encoder(waves(160, 120)).jpeg({ quality: 90 }).toBuffer();
+
+describe('decodeJpeg', () => {
+  it.each<[string, () => Sharp]>([
+    ['a smooth picture', () => encoder(waves(640, 480)).jpeg({ quality: 90 })],
+    ['noise', () => encoder(noise(200, 100)).jpeg({ quality: 50 })],
+    ['full colour resolution', () => encoder(noise(100, 101)).jpeg({ chromaSubsampling: '4:4:4' })],
+    ['odd sides', () => encoder(waves(81, 97)).jpeg()],
+    ['grey', () => encoder(waves(120, 90)).greyscale().jpeg()],
+    ['the largest', () => encoder(waves(2048, 100)).jpeg()],
+    ['optimised tables', () => encoder(waves(160, 120)).jpeg({ optimiseCoding: true })],
+  ])('gives the pixels that sharp gives: %s', async (_name, make) => {
+    const jpeg = await make().toBuffer();
+    const expected = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    const decoded = addon.decodeJpeg(jpeg);
+    expect([decoded?.widthPx, decoded?.heightPx]).toEqual([expected.info.width, expected.info.height]);
+    expect(decoded?.data).toHaveLength(expected.data.length);
+    let largest = 0;
+    decoded?.data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]))));
+    expect(largest).toBeLessThanOrEqual(3);
+  });
+
+  it.each<[string, () => Promise<Uint8Array>]>([
+    ['nothing', async () => new Uint8Array(0)],
+    ['a text', async () => Buffer.from('face'.repeat(40))],
+    ['PNG', () => encoder(waves(160, 120)).png().toBuffer()],
+    ['progressive', () => encoder(waves(160, 120)).jpeg({ progressive: true }).toBuffer()],
+    ['CMYK', () => encoder(waves(160, 120)).toColourspace('cmyk').jpeg().toBuffer()],
+    ['with an orientation', () => encoder(waves(160, 120)).withMetadata({ orientation: 6 }).jpeg().toBuffer()],
+    ['with a colour profile', () => encoder(waves(160, 120)).withIccProfile('p3').jpeg().toBuffer()],
+    ['too small', () => encoder(waves(79, 120)).jpeg().toBuffer()],
+    ['too large', () => encoder(waves(2049, 100)).jpeg().toBuffer()],
+    ['without its end', async () => (await plain()).subarray(0, -2)],
+    ['half', async () => (await plain()).subarray(0, (await plain()).length / 2)],
+  ])('leaves to sharp what is not plain and whole: %s', async (_name, make) => {
+    expect(addon.decodeJpeg(await make())).toBeUndefined();
+  });
+
+  it('accepts no truncation at all, wherever it is', async () => {
+    const jpeg = await plain();
+    for (let length = 0; length < jpeg.length; length++)
+      expect(addon.decodeJpeg(jpeg.subarray(0, length))).toBeUndefined();
+    expect(addon.decodeJpeg(jpeg)).toBeDefined();
+  });
+
+  it('survives flipped bytes: a picture of the right size, or nothing', async () => {
+    const jpeg = await plain();
+    let state = 7;
+    const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
+    let refused = 0;
+    for (let round = 0; round < 3_000; round++) {
+      const broken = Buffer.from(jpeg);
+      for (let flips = 0; flips <= round % 4; flips++) broken[next() % broken.length] ^= 1 << ((next() >>> 8) % 8);
+      const decoded = addon.decodeJpeg(broken);
+      if (decoded) expect(decoded.data).toHaveLength(decoded.widthPx * decoded.heightPx * 3);
+      else refused++;
+    }
+    expect(refused).toBeGreaterThan(300);
+  });
+
+  it('refuses other arguments', () => {
+    for (const wrong of [undefined, null, 'ff d8', 1, [0xff, 0xd8], new Uint16Array(4)]) {
+      expect(() => addon.decodeJpeg(wrong as unknown as Uint8Array)).toThrow(TypeError);
+    }
+  });
+});
