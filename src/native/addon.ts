@@ -97,11 +97,11 @@ export interface Addon {
   /** Warps into the tensor `out`: 3 * heightPx * widthPx floats, planar. */
   warpToTensor(image: NativeImage, out: Float32Array, options: WarpOptions & TensorFormat): void;
   /**
-   * Decodes a plain JPEG on this thread to interleaved 8-bit RGB, widthPx * heightPx * 3 bytes: sequential, one scan, grey or YCbCr,
-   * 80 to 2048 px a side, without Exif and colour profile, and clean to its last byte.
+   * Decodes a plain JPEG on this thread: sequential, one scan, grey or YCbCr, 80 to 2048 px a side, without Exif and colour profile,
+   * and clean to its last byte. The pixels lie in memory that is used again once the image is released.
    * @returns undefined for everything else, be it another kind of JPEG, a broken one or none
    */
-  decodeJpeg(bytes: Uint8Array): { data: Uint8Array; widthPx: number; heightPx: number } | undefined;
+  decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
   /** @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number): Buffer;
 

@@ -35,12 +35,16 @@ Napi::Object Image::wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int wid
   return make(env, std::move(contents));
 }
 
-Napi::Object Image::ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame) {
+Napi::Object Image::ofPicture(Napi::Env env, std::shared_ptr<const Frame> frame) {
   Contents contents;
   contents.widthPx = frame->bgr.cols;
   contents.heightPx = frame->bgr.rows;
-  contents.frame = frame;
-  Napi::Object image = make(env, std::move(contents));
+  contents.frame = std::move(frame);
+  return make(env, std::move(contents));
+}
+
+Napi::Object Image::ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame) {
+  Napi::Object image = ofPicture(env, frame);
   const auto constant = [&](const char* name, int64_t value) {
     return Napi::PropertyDescriptor::Value(name, Napi::Number::New(env, static_cast<double>(value)), napi_enumerable);
   };
@@ -51,14 +55,14 @@ Napi::Object Image::ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame) {
 Image& Image::argument(const Napi::CallbackInfo& info, size_t index) {
   const Napi::Value value = info[index];
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kImageTag)) {
-    throw Napi::TypeError::New(info.Env(), "image must come from wrapRgb or captureFrame");
+    throw Napi::TypeError::New(info.Env(), "image must come from wrapRgb, decodeJpeg or captureFrame");
   }
   return *Unwrap(value.As<Napi::Object>());
 }
 
 Image::Image(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Image>(info) {
   if (info.Length() != 1 || !info[0].IsExternal()) {
-    throw Napi::TypeError::New(info.Env(), "images are made by wrapRgb and captureFrame");
+    throw Napi::TypeError::New(info.Env(), "images are made by wrapRgb, decodeJpeg and captureFrame");
   }
   info.This().As<Napi::Object>().TypeTag(&kImageTag);
   contents_ = std::move(*info[0].As<Napi::External<Contents>>().Data());

@@ -18,6 +18,8 @@ class Image : public Napi::ObjectWrap<Image> {
   static Napi::Function define(Napi::Env env);
 
   static Napi::Object wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx);
+  static Napi::Object ofPicture(Napi::Env env, std::shared_ptr<const Frame> frame);
+  /// With frameNumber and capturedAtMs.
   static Napi::Object ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame);
 
   /// @throws TypeError when the argument is no image of this addon

@@ -5,6 +5,10 @@
 
 #include <opencv2/core.hpp>
 
+#include <memory>
+
+#include "frame.h"
+
 namespace lintel {
 
 class Instance {
@@ -17,6 +21,8 @@ class Instance {
   Napi::FunctionReference imageClass;
   /// Of letterbox, so that a steady stream of pictures allocates nothing.
   cv::Mat scratch;
+  /// Of decodeJpeg, likewise.
+  std::shared_ptr<FramePool> pictures = std::make_shared<FramePool>();
 };
 
 }  // namespace lintel

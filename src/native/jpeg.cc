@@ -5,10 +5,15 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include <jpeglib.h>
 
 #include "arguments.h"
+#include "frame.h"
+#include "image.h"
+#include "instance.h"
 
 namespace lintel {
 namespace {
@@ -71,14 +76,14 @@ bool readHeader(Decoder& decoder, const unsigned char* bytes, size_t length) {
   return jpeg_read_header(&decoder.jpeg, TRUE) == JPEG_HEADER_OK && isPlain(decoder.jpeg);
 }
 
-bool readPixels(Decoder& decoder, unsigned char* rgb) {
+bool readPixels(Decoder& decoder, cv::Mat& bgr) {
   if (setjmp(decoder.giveUp) != 0) return false;
   jpeg_decompress_struct& jpeg = decoder.jpeg;
-  jpeg.out_color_space = JCS_RGB;
+  // An extension of libjpeg-turbo, which every Debian and Ubuntu has as its libjpeg.
+  jpeg.out_color_space = JCS_EXT_BGR;
   jpeg_start_decompress(&jpeg);
-  const size_t rowBytes = static_cast<size_t>(jpeg.output_width) * 3;
   while (jpeg.output_scanline < jpeg.output_height) {
-    JSAMPROW row = rgb + jpeg.output_scanline * rowBytes;
+    JSAMPROW row = bgr.ptr(static_cast<int>(jpeg.output_scanline));
     jpeg_read_scanlines(&jpeg, &row, 1);
   }
   return jpeg_finish_decompress(&jpeg) == TRUE;
@@ -100,15 +105,10 @@ Napi::Value decodeJpeg(const Napi::CallbackInfo& info) {
   } destroyer{decoder.jpeg};
 
   if (!readHeader(decoder, bytes.Data(), bytes.ByteLength())) return env.Undefined();
-  const unsigned widthPx = decoder.jpeg.image_width;
-  const unsigned heightPx = decoder.jpeg.image_height;
-  Napi::Uint8Array rgb = Napi::Uint8Array::New(env, static_cast<size_t>(widthPx) * heightPx * 3);
-  if (!readPixels(decoder, rgb.Data())) return env.Undefined();
-  Napi::Object picture = Napi::Object::New(env);
-  picture.Set("data", rgb);
-  picture.Set("widthPx", widthPx);
-  picture.Set("heightPx", heightPx);
-  return picture;
+  std::shared_ptr<Frame> frame = Instance::of(env).pictures->take();
+  frame->bgr.create(static_cast<int>(decoder.jpeg.image_height), static_cast<int>(decoder.jpeg.image_width), CV_8UC3);
+  if (!readPixels(decoder, frame->bgr)) return env.Undefined();
+  return Image::ofPicture(env, std::move(frame));
 }
 
 }  // namespace lintel

@@ -77,8 +77,7 @@ export class Pipeline {
 
   /** As Vision.analyseImage. */
   async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
-    const { data, widthPx, heightPx } = await decodePicture(bytes, this.#addon);
-    const image = this.#addon.wrapRgb(data, widthPx, heightPx);
+    const image = await decodePicture(bytes, this.#addon);
     try {
       const detected = await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });
       const faces: Face[] = [];
@@ -91,7 +90,7 @@ export class Pipeline {
         }
         faces.push(face);
       }
-      return { widthPx, heightPx, faces };
+      return { widthPx: image.widthPx, heightPx: image.heightPx, faces };
     } finally {
       image.release();
     }

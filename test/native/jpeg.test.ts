@@ -1,11 +1,21 @@
 // The strict decoder for plain JPEGs: either what sharp makes of the file, or nothing.
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
+import type { NativeImage } from '../../src/native/addon.js';
 import { addon, noise, waves, type Pixels } from './pictures.js';
 
 const encoder = ({ data, widthPx, heightPx }: Pixels): Sharp =>
   sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } });
 const plain = (): Promise<Buffer> => encoder(waves(160, 120)).jpeg({ quality: 90 }).toBuffer();
+
+/** The pixels of what was decoded, interleaved RGB. */
+function pixelsOf(image: NativeImage): Uint8Array {
+  const { widthPx, heightPx } = image;
+  const data = new Uint8Array(widthPx * heightPx * 3);
+  addon.warp(image, data, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
+  image.release();
+  return data;
+}
 
 describe('decodeJpeg', () => {
   it.each<[string, () => Sharp]>([
@@ -21,9 +31,10 @@ describe('decodeJpeg', () => {
     const expected = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
     const decoded = addon.decodeJpeg(jpeg);
     expect([decoded?.widthPx, decoded?.heightPx]).toEqual([expected.info.width, expected.info.height]);
-    expect(decoded?.data).toHaveLength(expected.data.length);
+    const data = pixelsOf(decoded as NativeImage);
+    expect(data).toHaveLength(expected.data.length);
     let largest = 0;
-    decoded?.data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]))));
+    data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]))));
     expect(largest).toBeLessThanOrEqual(3);
   });
 
@@ -50,7 +61,7 @@ describe('decodeJpeg', () => {
     expect(addon.decodeJpeg(jpeg)).toBeDefined();
   });
 
-  it('survives flipped bytes: a picture of the right size, or nothing', async () => {
+  it('survives flipped bytes: a picture, or nothing', async () => {
     const jpeg = await plain();
     let state = 7;
     const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
@@ -59,10 +70,19 @@ describe('decodeJpeg', () => {
       const broken = Buffer.from(jpeg);
       for (let flips = 0; flips <= round % 4; flips++) broken[next() % broken.length] ^= 1 << ((next() >>> 8) % 8);
       const decoded = addon.decodeJpeg(broken);
-      if (decoded) expect(decoded.data).toHaveLength(decoded.widthPx * decoded.heightPx * 3);
+      if (decoded) decoded.release();
       else refused++;
     }
     expect(refused).toBeGreaterThan(300);
+  });
+
+  it('uses the memory of a released picture again, and never that of one that is held', async () => {
+    const [one, two] = await Promise.all([waves(100, 100), noise(100, 100)].map((p) => encoder(p).jpeg().toBuffer()));
+    const held = addon.decodeJpeg(one) as NativeImage;
+    const other = addon.decodeJpeg(two) as NativeImage;
+    const before = pixelsOf(addon.decodeJpeg(one) as NativeImage);
+    expect(pixelsOf(other)).not.toEqual(before);
+    expect(pixelsOf(held)).toEqual(before);
   });
 
   it('refuses other arguments', () => {

@@ -37,12 +37,14 @@ export interface ServiceOptions {
   /** Holds data, keys and the configuration; may be used again for a second start. */
   folder: string;
   modelsDir: string;
+  /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
+  cpus?: string;
   /** Merged over the defaults of the tests, top level by top level. */
   config?: Record<string, unknown>;
 }
 
 /** Resolves when the service says that it is ready; rejects with its output when it ends before. */
-export async function startService({ folder, modelsDir, config }: ServiceOptions): Promise<Service> {
+export async function startService({ folder, modelsDir, cpus, config }: ServiceOptions): Promise<Service> {
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, 'lintel.yaml');
   writeFileSync(
@@ -57,7 +59,8 @@ export async function startService({ folder, modelsDir, config }: ServiceOptions
     }),
   );
   const started = performance.now();
-  const child = spawn(process.execPath, [CLI, 'serve', '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = [...(cpus === undefined ? [] : ['taskset', '-c', cpus]), process.execPath, CLI, 'serve', '--config'];
+  const child = spawn(command[0], [...command.slice(1), configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
   const log: Record<string, unknown>[] = [];
   const url = await ready(child, log);
   const startMs = performance.now() - started;
