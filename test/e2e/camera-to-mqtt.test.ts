@@ -3,7 +3,10 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { encodePicture } from '../../src/demo/clip-file.js';
+import { GUEST_SEED, renderDemoClip, renderPortrait } from '../../src/demo/demo-clip.js';
 import { recognitionEventSchema } from '../../src/events/event.js';
+import { loadAddon } from '../../src/native/addon.js';
 import { hasMosquitto, startMosquitto, subscribe } from '../support/mosquitto.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { imageOf, startService } from '../support/service.js';
@@ -42,9 +45,20 @@ async function photoClip(folder: string): Promise<Clip> {
   return { path, portrait: guest[0] };
 }
 
-const sources = [{ name: 'photographs', needs: facesDir, make: photoClip }];
+/** The clip of the demonstration: the guest, then a stranger, as rendered heads. */
+async function renderedClip(folder: string): Promise<Clip> {
+  const addon = loadAddon();
+  const path = join(folder, 'clip.avi');
+  await renderDemoClip(path, { addon });
+  return { path, portrait: encodePicture(renderPortrait(GUEST_SEED), addon) };
+}
 
-describe.each(sources)('a clip of $name', ({ name, needs, make }) => {
+const sources = [
+  { name: 'photographs', needs: facesDir, threshold: 80, make: photoClip },
+  { name: 'rendered faces', needs: '', threshold: 90, make: renderedClip },
+];
+
+describe.each(sources)('a clip of $name', ({ name, needs, threshold, make }) => {
   const skip = missing(`the clip of ${name}`, needs, sharedModelsDir, hasMosquitto ? '' : undefined);
 
   it.skipIf(skip)('yields exactly one match for the enrolled person, and none for the stranger', async () => {
@@ -71,16 +85,14 @@ describe.each(sources)('a clip of $name', ({ name, needs, make }) => {
       config: {
         deviceId: 'gate',
         mqtt,
-        cameras: [
-          { id: 'front', group: 'door', threshold: 80, source: { type: 'file', path: clip.path, realTime: true } },
-        ],
+        cameras: [{ id: 'front', group: 'door', threshold, source: { type: 'file', path: clip.path, realTime: true } }],
       },
     });
     try {
       // The stranger comes after the guest: once he is announced as unknown, every match has been.
-      await expect.poll(() => ofType('unknown').length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => ofType('unknown').length, { timeout: 30_000 }).toBe(1);
       await expect
-        .poll(async () => (await fetch(`${second.url}/healthz`)).text(), { timeout: 20_000 })
+        .poll(async () => (await fetch(`${second.url}/healthz`)).text(), { timeout: 30_000 })
         .toMatch(/"ended"/);
     } finally {
       await second.stop();
