@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { silentLog } from '../src/domain/log.js';
 import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type ModelSet } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
@@ -12,8 +13,9 @@ import { loadAddon } from '../src/native/addon.js';
 import { decodePicture } from '../src/vision/decode.js';
 import { Embedder } from '../src/vision/embed.js';
 import { Pipeline } from '../src/vision/pipeline.js';
+import { WorkerPool } from '../src/vision/worker-pool.js';
 import { facesDir, lfwDir, sharedModelsDir } from '../test/support/shared.js';
-import { imageOf, startService, type Service } from '../test/support/service.js';
+import { WORKER_FILE, imageOf, startService, type Service } from '../test/support/service.js';
 import { BareClient, postRequest } from './support/http-client.js';
 import { fillGallery } from './support/fill-gallery.js';
 import { readPairs, readTar, tenFoldAccuracy } from './support/lfw.js';
@@ -31,7 +33,8 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
   try {
     const jpeg = await testPicture();
     const results = await stages(set, modelsDir, pipeline, jpeg, short ? 40 : 300);
-    results.push(await restRatio(folder, modelsDir, pipeline, jpeg, short ? 60 : 400));
+    results.push(await batchRatio(set, modelsDir, pipeline, short ? 5 : 30));
+    results.push(await restRatio(folder, modelsDir, set, jpeg, short ? 60 : 400));
     results.push(...(await workersScaling(folder, modelsDir, jpeg, short ? 5 : 15)));
     results.push(...(await memory(folder, modelsDir, jpeg)));
     results.push(await lfwAccuracy(set, modelsDir));
@@ -110,33 +113,72 @@ async function stages(
   ];
 }
 
-/** Latency of one client at a time; the compilers of both processes have settled before it is measured. */
+/** Twenty faces embedded in one job, over twenty bare runs of the embedder. */
+async function batchRatio(set: ModelSet, modelsDir: string, pipeline: Pipeline, rounds: number): Promise<Result> {
+  const model = set.embedder;
+  const { name, widthPx, heightPx } = model.input;
+  const data = Float32Array.from({ length: 3 * widthPx * heightPx }, (_, i) => (i * 7) % 255);
+  const feeds = { [name]: { data, dims: [1, 3, heightPx, widthPx] } };
+  const session = await ModelSession.create(model.file, await readModel(modelsDir, model), {
+    providers: ['cpu'],
+    warmUp: feeds,
+  });
+  const crops = Array.from({ length: 20 }, (_, face) =>
+    Uint8Array.from({ length: 3 * widthPx * heightPx }, (__, i) => (i * (face + 3)) % 251),
+  );
+  const times = await interleave(rounds, {
+    bare: async () => {
+      for (let i = 0; i < crops.length; i++) await session.run(feeds);
+    },
+    batch: () => pipeline.embedCrops(crops),
+  });
+  await session.release();
+  const ratios = times.batch.map((value, i) => value / times.bare[i]);
+  return result('vision.batch20.ratio', median(ratios), 'ratio', ['<=', 1.1]);
+}
+
+/**
+ * Latency of one client at a time, over the same work asked of the worker pool in process. The compilers of both processes have settled
+ * before it is measured.
+ */
 async function restRatio(
   folder: string,
   modelsDir: string,
-  pipeline: Pipeline,
+  set: ModelSet,
   jpeg: Buffer,
   rounds: number,
 ): Promise<Result> {
+  const pool = new WorkerPool({
+    set,
+    modelsDir,
+    providers: ['cpu'],
+    workers: 1,
+    queueLength: 1,
+    log: silentLog,
+    workerFile: WORKER_FILE,
+  });
+  await pool.start(new AbortController().signal);
   const service = await startService({ folder: join(folder, 'rest'), modelsDir, config: { vision: { workers: 1 } } });
   const detect = await detectClient(service, jpeg);
   try {
     for (let i = 0; i < 300; i++) await detect.run();
     const times = await interleave(rounds, {
       rest: detect.run,
-      inProcess: () => pipeline.analyseImage(jpeg, DETECT),
+      inProcess: () => pool.analyseImage(jpeg, DETECT),
     });
     const ratios = times.rest.map((value, i) => value / times.inProcess[i]);
     return result('rest.detect.ratio', median(ratios), 'ratio', ['<=', 1.25]);
   } finally {
     detect.close();
     await service.stop();
+    await pool.stop();
   }
 }
 
 /**
- * Requests per second of two workers on two cores over those of one worker on one core, in short turns, with as many clients as keep all
- * busy. `workers.scaling.free` is the same with the one worker free to leave the main thread and the clients to the other core.
+ * Requests per second of two workers on two cores over those of one worker on one core, the clients on the same cores, in short turns.
+ * `workers.scaling.free` has the one worker on two cores as well, where the main thread and the clients have the second one to
+ * themselves: what is left to gain is then only what the first core did besides.
  */
 async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, turns: number): Promise<Result[]> {
   const start = (name: string, workers: number, cpus?: string): Promise<Service> =>
@@ -155,7 +197,7 @@ async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, t
     const ratios: { one: number; free: number }[] = [];
     for (let turn = 0; turn < turns; turn++) {
       const [one, free, two] = [
-        await throughput(clients[0], 1_000),
+        await onOneCore(() => throughput(clients[0], 1_000)),
         await throughput(clients[1], 1_000),
         await throughput(clients[2], 1_000),
       ];
@@ -168,6 +210,19 @@ async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, t
   } finally {
     for (const client of clients.flat()) client.close();
     for (const service of services) await service.stop();
+  }
+}
+
+/** With this process, which is the clients, on the core of the service. */
+async function onOneCore<T>(measure: () => Promise<T>): Promise<T> {
+  const pin = (cpus: string): void => {
+    execFileSync('taskset', ['-a', '-p', '-c', cpus, String(process.pid)], { stdio: 'ignore' });
+  };
+  pin('0');
+  try {
+    return await measure();
+  } finally {
+    pin('0,1');
   }
 }
 
