@@ -12,7 +12,7 @@ export interface HealthSource {
 export interface HealthReport {
   /** `failed`: a required part failed. `degraded`: any part is not ok. */
   status: HealthStatus;
-  /** Every part was started and every required one is ok. */
+  /** Every part was started and no required one failed; a part that is degraded does its work. */
   ready: boolean;
   parts: Record<string, Health & { required: boolean }>;
 }
@@ -44,7 +44,7 @@ export class HealthRegistry {
     const allOk = asked.every(({ health }) => health.status === 'ok');
     return {
       status: failed ? 'failed' : allOk ? 'ok' : 'degraded',
-      ready: this.#isStarted() && asked.every(({ source, health }) => !source.required || health.status === 'ok'),
+      ready: this.#isStarted() && asked.every(({ source, health }) => !source.required || health.status !== 'failed'),
       parts: Object.fromEntries(
         asked.map(({ source, health }) => [source.name, { ...health, required: source.required }]),
       ),
@@ -57,7 +57,7 @@ export class HealthRegistry {
     return { status: body.status === 'failed' ? 503 : 200, body };
   }
 
-  /** GET /readyz: 503 until every part was started, and while a required one is not ok; clients wait or go elsewhere. */
+  /** GET /readyz: 503 until every part was started, and while a required one failed; clients wait or go elsewhere. */
   readiness(): HealthAnswer {
     const body = this.report();
     return { status: body.ready ? 200 : 503, body };

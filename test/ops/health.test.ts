@@ -46,7 +46,7 @@ describe('the status of the whole, the answer of /healthz and the answer of /rea
       ],
       'degraded',
       200,
-      503,
+      200,
     ],
     [
       [
