@@ -13,8 +13,8 @@ export function registerServe(program: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-The log goes to standard output, a line of JSON for each entry. On a terminal the service also says where it listens, where the first
-appKey lies, and what to try.`,
+The log goes to standard output, a line of JSON for each entry. Where systemd did not start it, the service says on standard error where it
+listens, where the first appKey lies, and what to try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
@@ -28,7 +28,9 @@ appKey lies, and what to try.`,
       });
       await Promise.race([service.start(), stopped]);
       log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
-      if (context.stderr.isTTY) context.stderr.write(welcome(service));
+      // Behind the log, which is gathered; systemd's journal has no use for it.
+      await new Promise<void>((resolve) => log.flush(() => resolve()));
+      if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
       log.info({ signal: await stopped }, 'stopping');
       try {
         await service.stop();
