@@ -7,7 +7,7 @@ import { encodePicture } from '../../src/demo/clip-file.js';
 import { GUEST_SEED, renderDemoClip, renderPortrait } from '../../src/demo/demo-clip.js';
 import { recognitionEventSchema } from '../../src/events/event.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { hasMosquitto, startMosquitto, subscribe } from '../support/mosquitto.js';
+import { Mosquitto, Subscriber, lacks } from '../events/support.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { imageOf, startService } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -59,17 +59,18 @@ const sources = [
 ];
 
 describe.each(sources)('a clip of $name', ({ name, needs, threshold, make }) => {
-  const skip = missing(`the clip of ${name}`, needs, sharedModelsDir, hasMosquitto ? '' : undefined);
+  const what = `the clip of ${name}`;
+  const skip = missing(what, needs, sharedModelsDir) || lacks(what, 'mosquitto', 'mosquitto_sub', 'stdbuf');
 
   it.skipIf(skip)('yields exactly one match for the enrolled person, and none for the stranger', async () => {
     const folder = tempDir();
     const clip = await make(folder);
-    const port = await startMosquitto(folder);
-    const messages = await subscribe(port, 'lintel/#');
+    const broker = await Mosquitto.start();
+    const { messages } = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const ofType = (type: string): typeof messages => messages.filter((m) => m.topic === `lintel/gate/front/${type}`);
 
     // Enrolled before the camera is there: the service is started once without and once with it.
-    const mqtt = { url: `mqtt://127.0.0.1:${port}` };
+    const mqtt = { url: broker.url };
     const common = { folder: join(folder, 'home'), modelsDir: sharedModelsDir ?? '' };
     const first = await startService({ ...common, config: { deviceId: 'gate', mqtt } });
     await first.call('POST', '/groups', { groupId: 'door' });
