@@ -133,7 +133,7 @@ export class WorkerPool implements Vision, Part {
     };
     if (workers === 0) return { status: 'failed', detail: 'no vision worker runs', facts };
     const missing = this.#options.workers - workers;
-    if (missing > 0) return { status: 'degraded', detail: `${missing} vision workers are being restarted`, facts };
+    if (missing > 0) return { status: 'degraded', detail: `vision workers being restarted: ${missing}`, facts };
     const fallback = this.#providers.flatMap((report) => report.failures.map((failure) => ({ ...failure, ...report })));
     if (fallback.length > 0) {
       const [first] = fallback;
