@@ -1,20 +1,24 @@
-// npm run bench -- NAME [--short]: runs one bench of this folder.
+// npm run bench -- NAME [--short] [--soak]: runs one bench of this folder.
 import { report, type Result } from './support/report.js';
 
 interface Bench {
-  run: (options: { short: boolean }) => Promise<Result[]>;
+  run: (options: { short: boolean; soak: boolean }) => Promise<Result[]>;
 }
 
 const benches: Record<string, () => Promise<Bench>> = {
   slice: () => import('./slice.js'),
+  gallery: () => import('./gallery.js'),
+  load: () => import('./load.js'),
 };
+/** --short: less time, the same figures. --soak: what takes minutes, where a bench has such a part. */
+const FLAGS = ['--short', '--soak'];
 
 const [name, ...flags] = process.argv.slice(2);
-const unknown = flags.filter((flag) => flag !== '--short');
+const unknown = flags.filter((flag) => !FLAGS.includes(flag));
 if (name === undefined || !(name in benches) || unknown.length > 0) {
-  console.error(`usage: npm run bench -- NAME [--short]\nbenches: ${Object.keys(benches).join(', ')}`);
+  console.error(`usage: npm run bench -- NAME [${FLAGS.join('] [')}]\nbenches: ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
 } else {
   const { run } = await benches[name]();
-  report(name, await run({ short: flags.includes('--short') }));
+  report(name, await run({ short: flags.includes('--short'), soak: flags.includes('--soak') }));
 }

@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { AppKeys } from './api/app-keys.js';
 import { ApiServer, type ExtraRoute } from './api/server.js';
 import type { Environment } from './config/environment.js';
-import { dataPaths, readVersion } from './config/paths.js';
+import { dataPaths, readVersion, type DataPaths } from './config/paths.js';
+import { readNextMasterKey } from './config/master-key-rotation.js';
 import type { Config } from './config/schema.js';
 import { openMasterKey, readMqttPassword, readPasswordFile } from './config/secrets.js';
 import type { Log } from './domain/log.js';
@@ -12,11 +13,14 @@ import type { Part } from './domain/part.js';
 import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
 import { Events } from './events/events.js';
+import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
 import { loadManifest, modelSet, modelsDirOf } from './models/manifest.js';
 import { loadAddon } from './native/addon.js';
+import { AdminSocket } from './ops/admin-socket.js';
 import { HealthRegistry, type HealthAnswer } from './ops/health.js';
 import { Lifecycle } from './ops/lifecycle.js';
+import { MasterKeyKeeper } from './ops/master-key.js';
 import { createMetrics } from './ops/metrics.js';
 import { SdNotifier } from './ops/sd-notify.js';
 import { Cameras } from './recognition/cameras.js';
@@ -59,11 +63,18 @@ export async function createService({ config, environment, log }: ServiceInputs)
   if (master.created) log.info({ keysDir }, 'first start: a master key was made; keep a copy of it in a safe place');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
-  await ensureAppKey(appKeys, paths.firstAppKeyFile, log);
+  await ensureAppKey(appKeys, paths, log);
   const mqttPassword = await readMqttPassword(config.mqtt, environment);
   const cameraPasswords = await readCameraPasswords(config);
 
-  const store = new SealedStore({ directory: paths.databaseDir, masterKey: master.key, log });
+  const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
+  const store = new SealedStore({
+    directory: paths.databaseDir,
+    masterKey: master.key,
+    ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
+    log,
+  });
+  const masterKey = new MasterKeyKeeper({ store, keysDir, origin: master.origin, log });
   const gallery = new LevelGallery({ store, limits: config.gallery, clock, log });
   const vision = new WorkerPool({ set, modelsDir, ...config.vision, providers: config.models.providers, log });
   const events = new Events({
@@ -124,7 +135,15 @@ export async function createService({ config, environment, log }: ServiceInputs)
   });
 
   const notifier = new SdNotifier({ socketPath: environment.notifySocket, addon, log });
-  const parts: Part[] = [store, gallery, vision, events, cameras, api];
+  const admin = new AdminSocket({
+    path: paths.adminSocket,
+    routes: {
+      'GET /gallery': () => exportGallery(store, clock),
+      'POST /master-key': () => answerAfter(masterKey.rotate()),
+    },
+    log,
+  });
+  const parts: Part[] = [store, masterKey, gallery, vision, events, cameras, api, admin];
   const lifecycle: Lifecycle = new Lifecycle({
     parts,
     stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -137,6 +156,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
   health.add({ name: 'gallery', required: true, health: () => gallery.health() });
   health.add({ name: 'vision', required: true, health: () => vision.health() });
   health.add({ name: 'events', required: false, health: () => events.health() });
+  health.add({ name: 'api', required: false, health: () => api.health() });
   config.cameras.forEach(({ id }, index) => {
     health.add({ name: `camera:${id}`, required: false, health: () => cameras.reports()[index].health });
   });
@@ -152,7 +172,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     },
     get url() {
       const { address, family, port } = api.address;
-      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+      return `${api.scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
     },
     get brokerUrl() {
       return events.brokerUrl;
@@ -161,14 +181,31 @@ export async function createService({ config, environment, log }: ServiceInputs)
   };
 }
 
-/** A service without any appKey could not be used: the first start makes one and leaves it, readable by its owner, beside the keys. */
-async function ensureAppKey(appKeys: AppKeys, file: string, log: Log): Promise<void> {
+/**
+ * A service without any appKey could not be used: the first start makes one and leaves it and its secretKey, readable by their
+ * owner, beside the keys.
+ */
+async function ensureAppKey(
+  appKeys: AppKeys,
+  { firstAppKeyFile, firstSecretKeyFile }: DataPaths,
+  log: Log,
+): Promise<void> {
   appKeys.load();
   if (appKeys.list().length > 0) return;
-  const { key } = await appKeys.create(DEFAULT_KEY_NAME);
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(file, `${key}\n`, { mode: 0o600 });
-  log.info({ file, name: DEFAULT_KEY_NAME }, 'first start: an appKey was made');
+  const { key, secretKey } = await appKeys.create(DEFAULT_KEY_NAME);
+  await mkdir(dirname(firstAppKeyFile), { recursive: true, mode: 0o700 });
+  await writeFile(firstAppKeyFile, `${key}\n`, { mode: 0o600 });
+  await writeFile(firstSecretKeyFile, `${secretKey}\n`, { mode: 0o600 });
+  log.info(
+    { file: firstAppKeyFile, secretKeyFile: firstSecretKeyFile, name: DEFAULT_KEY_NAME },
+    'first start: an appKey and its secretKey were made',
+  );
+}
+
+/** An answer without content, when it is done. */
+async function* answerAfter(work: Promise<void>): AsyncGenerator<Uint8Array> {
+  await work;
+  yield new Uint8Array(0);
 }
 
 async function readCameraPasswords(config: Config): Promise<Map<string, string>> {

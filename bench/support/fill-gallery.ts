@@ -1,17 +1,26 @@
-// Fills the gallery of a stopped service with made-up faces, through the gallery's own code.
+// The gallery of a stopped service, opened through the gallery's own code, and made-up faces to fill it with.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { normalise } from '../../src/domain/embedding.js';
 import { silentLog } from '../../src/domain/log.js';
+import type { GroupRef, NewFace } from '../../src/gallery/gallery.types.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
+export interface OpenGallery {
+  gallery: LevelGallery;
+  /** The id of the appKey that the service made. */
+  owner: string;
+  modelVersion: string;
+  dimensions: number;
+  close: () => Promise<void>;
+}
+
 /** @param home as test/support/service.ts lays it out, started once, so that it has its keys and its appKey */
-export async function fillGallery(home: string, groupId: string, faces: number): Promise<void> {
+export async function openGallery(home: string): Promise<OpenGallery> {
   const masterKey = Buffer.from(readFileSync(join(home, 'keys/master.key'), 'utf8').trim(), 'base64');
   const { keys } = JSON.parse(readFileSync(join(home, 'data/app-keys.json'), 'utf8')) as { keys: { id: string }[] };
-  const ref = { owner: keys[0].id, groupId };
   const { modelVersion, embedder } = modelSet(loadManifest(), 'standard');
   const store = new SealedStore({ directory: join(home, 'data/db'), masterKey, log: silentLog });
   const limits = { maxGroups: 1000, maxFacesPerGroup: 1_000_000 };
@@ -19,27 +28,54 @@ export async function fillGallery(home: string, groupId: string, faces: number):
   const { signal } = new AbortController();
   await store.start(signal);
   await gallery.start(signal);
+  return {
+    gallery,
+    owner: keys[0].id,
+    modelVersion,
+    dimensions: embedder.output.dimensions,
+    async close() {
+      await gallery.stop();
+      await store.stop();
+    },
+  };
+}
+
+/** @param home as openGallery takes it */
+export async function fillGallery(home: string, groupId: string, faces: number): Promise<void> {
+  const { gallery, owner, modelVersion, dimensions, close } = await openGallery(home);
   try {
+    const ref: GroupRef = { owner, groupId };
     await gallery.createGroup(ref, modelVersion);
-    const next = randomNumbers(1);
+    const next = madeUpEmbeddings(1, dimensions);
     for (let done = 0; done < faces; done += 20) {
+      const count = Math.min(20, faces - done);
       await gallery.enrol(
         ref,
-        Array.from({ length: Math.min(20, faces - done) }, (_, i) => ({
-          externalImageId: `person-${done + i}`,
-          bbox: { x0: 0.25, y0: 0.25, x1: 0.75, y1: 0.75 },
-          detectionScore: 0.9,
-          embedding: normalise(Float32Array.from({ length: embedder.output.dimensions }, () => next() - 0.5)),
-        })),
+        Array.from({ length: count }, (_, i) => madeUpFace(done + i, next())),
       );
     }
   } finally {
-    await gallery.stop();
-    await store.stop();
+    await close();
   }
 }
 
-/** A linear congruential generator: the same faces in every run. */
+/** `person-NUMBER` */
+export function madeUpFace(number: number, embedding: Float32Array): NewFace {
+  return {
+    externalImageId: `person-${number}`,
+    bbox: { x0: 0.25, y0: 0.25, x1: 0.75, y1: 0.75 },
+    detectionScore: 0.9,
+    embedding,
+  };
+}
+
+/** L2-normalised, evenly spread; the same in every run. `fillGallery` uses seed 1. */
+export function madeUpEmbeddings(seed: number, dimensions: number): () => Float32Array {
+  const next = randomNumbers(seed);
+  return () => normalise(Float32Array.from({ length: dimensions }, () => next() - 0.5));
+}
+
+/** A linear congruential generator. @returns a function to 0..1 */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;

@@ -10,18 +10,23 @@ import { AppError, messageOf } from '../errors.js';
 
 const APP_KEY_NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,64}$/;
 const KEY_BYTES = 32;
+/** Of no secretKey that can be found: stands in where there is none to compare with. */
+const NO_DIGEST = '0'.repeat(64);
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const appKeySchema = z.strictObject({
   id: z.uuid(),
   name: z.string().regex(APP_KEY_NAME_PATTERN),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: digest,
+  /** Of the secretKey, which v2.0 asks for; a key made before there were any has none. */
+  secretSha256: digest.optional(),
   createdAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
 });
 const registrySchema = z.strictObject({ keys: z.array(appKeySchema) });
 
 /** One appKey, without the key. Its `id` owns the groups that were created with it. */
-export type AppKey = Readonly<Omit<z.infer<typeof appKeySchema>, 'sha256'>>;
+export type AppKey = Readonly<Omit<z.infer<typeof appKeySchema>, 'sha256' | 'secretSha256'>>;
 
 type StoredKey = z.infer<typeof appKeySchema>;
 
@@ -29,6 +34,8 @@ type StoredKey = z.infer<typeof appKeySchema>;
 export interface AppKeyAuthority {
   /** @returns undefined for a key that is unknown or revoked */
   authenticate(key: string): AppKey | undefined;
+  /** @returns undefined for a key that is unknown or revoked, has no secretKey, or has another */
+  authenticateWithSecret(key: string, secretKey: string): AppKey | undefined;
 }
 
 export interface AppKeysOptions {
@@ -56,13 +63,16 @@ export class AppKeys implements AppKeyAuthority {
 
   /** Compares with every key in constant time, and sees a change of the file at once: a stat costs some 5 µs. */
   authenticate(key: string): AppKey | undefined {
-    this.#follow();
-    const digest = createHash('sha256').update(key).digest();
-    let found: StoredKey | undefined;
-    for (const candidate of this.#keys) {
-      if (timingSafeEqual(digest, Buffer.from(candidate.sha256, 'hex'))) found = candidate;
-    }
-    return found === undefined || found.revokedAt !== undefined ? undefined : withoutDigest(found);
+    const found = this.#find(key);
+    return found === undefined || found.revokedAt !== undefined ? undefined : withoutDigests(found);
+  }
+
+  authenticateWithSecret(key: string, secretKey: string): AppKey | undefined {
+    const found = this.#find(key);
+    // Compared even where there is no such key: a wrong appKey takes as long as a wrong secretKey.
+    const secretHolds = timingSafeEqual(sha256(secretKey), Buffer.from(found?.secretSha256 ?? NO_DIGEST, 'hex'));
+    if (!secretHolds || found?.secretSha256 === undefined || found.revokedAt !== undefined) return undefined;
+    return withoutDigests(found);
   }
 
   /** The id of the valid appKey of this name, which is the owner of its groups. */
@@ -74,14 +84,14 @@ export class AppKeys implements AppKeyAuthority {
   /** All keys, the revoked ones included, in the order of their creation. */
   list(): AppKey[] {
     this.#follow();
-    return this.#keys.map(withoutDigest);
+    return this.#keys.map(withoutDigests);
   }
 
   /**
-   * @returns the new key itself, 43 characters, which is nowhere else and cannot be shown again
+   * @returns the new key and its secretKey, 43 characters each, which are nowhere else and cannot be shown again
    * @throws AppError CONFIG_INVALID: a malformed name, or one that a valid key has
    */
-  async create(name: string): Promise<{ key: string; appKey: AppKey }> {
+  async create(name: string): Promise<{ key: string; secretKey: string; appKey: AppKey }> {
     if (!APP_KEY_NAME_PATTERN.test(name)) {
       throw new AppError('CONFIG_INVALID', 'the name of an appKey has 1 to 64 of: letters, digits, - _ .');
     }
@@ -90,14 +100,16 @@ export class AppKeys implements AppKeyAuthority {
       throw new AppError('CONFIG_INVALID', `there is a valid appKey named ${name} already`);
     }
     const key = randomBytes(KEY_BYTES).toString('base64url');
+    const secretKey = randomBytes(KEY_BYTES).toString('base64url');
     const stored: StoredKey = {
       id: randomUUID(),
       name,
-      sha256: createHash('sha256').update(key).digest('hex'),
+      sha256: sha256(key).toString('hex'),
+      secretSha256: sha256(secretKey).toString('hex'),
       createdAt: this.#now(),
     };
     await this.#write([...this.#keys, stored]);
-    return { key, appKey: withoutDigest(stored) };
+    return { key, secretKey, appKey: withoutDigests(stored) };
   }
 
   /** @param nameOrId of a valid key @throws AppError CONFIG_INVALID: there is none */
@@ -108,7 +120,18 @@ export class AppKeys implements AppKeyAuthority {
     if (!found) throw new AppError('CONFIG_INVALID', `there is no valid appKey named ${nameOrId}`);
     const revoked: StoredKey = { ...found, revokedAt: this.#now() };
     await this.#write(this.#keys.map((key) => (key.id === found.id ? revoked : key)));
-    return withoutDigest(revoked);
+    return withoutDigests(revoked);
+  }
+
+  /** Be it revoked or not. */
+  #find(key: string): StoredKey | undefined {
+    this.#follow();
+    const digestOfKey = sha256(key);
+    let found: StoredKey | undefined;
+    for (const candidate of this.#keys) {
+      if (timingSafeEqual(digestOfKey, Buffer.from(candidate.sha256, 'hex'))) found = candidate;
+    }
+    return found;
   }
 
   #now(): string {
@@ -180,7 +203,11 @@ export class AppKeys implements AppKeyAuthority {
   }
 }
 
-function withoutDigest(key: StoredKey): AppKey {
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function withoutDigests(key: StoredKey): AppKey {
   const { id, name, createdAt, revokedAt } = key;
   return revokedAt === undefined ? { id, name, createdAt } : { id, name, createdAt, revokedAt };
 }

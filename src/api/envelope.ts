@@ -22,6 +22,7 @@ export const RESULTS: Readonly<Partial<Record<ErrorCode, Result>>> = {
   QUOTA_EXCEEDED: { code: -40070, name: 'ServiceQuotaExceededException' },
   MODEL_VERSION_MISMATCH: { code: -40080, name: 'ModelVersionMismatch' },
   UNAUTHORIZED_APP_KEY: { code: -41000, name: 'UnauthorizedAppKey' },
+  UNAUTHORIZED_APP_KEY_OR_SECRET_KEY: { code: -41005, name: 'UnauthorizedAppKeyOrSecretKey' },
   IMAGE_TOO_LARGE: { code: -45020, name: 'ImageTooLargeException' },
   INVALID_IMAGE_BYTES: { code: -45030, name: 'InvalidImageBytesException' },
   INVALID_IMAGE_FORMAT: { code: -45040, name: 'InvalidImageFormatException' },
@@ -34,6 +35,10 @@ const SUCCESS: Result = { code: 0, name: 'Success' };
 const PARTIAL_SUCCESS: Result = { code: 40070, name: 'ServiceQuotaExceededPartialSuccessException' };
 const INTERNAL: Result = { code: -50000, name: 'InternalServerError' };
 
+/** Every result there is, for the document. */
+export const SUCCESS_RESULTS: readonly Result[] = [SUCCESS, PARTIAL_SUCCESS];
+export const ERROR_RESULTS: readonly Result[] = [...Object.values(RESULTS), INTERNAL];
+
 const RETRY_AFTER_SECONDS = '1';
 
 export interface EnvelopeHeader {
@@ -45,8 +50,8 @@ export interface EnvelopeHeader {
 }
 
 /** What a route answers when it succeeds. */
-export interface Reply {
-  data?: object;
+export interface Reply<Data extends object = object> {
+  data?: Data;
   /** Some faces were registered, the rest is beyond the group's quota. */
   partial?: boolean;
 }

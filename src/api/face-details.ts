@@ -1,6 +1,7 @@
 // Faces as the contract writes them: fractions of the picture, degrees, percent.
 import { LANDMARK_TYPES, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import type { EnrolledFace } from '../gallery/gallery.types.js';
+import type { EnrolledFaceDetail, FaceDetail } from './answers.js';
 
 type Dimensions = Pick<AnalysedImage, 'widthPx' | 'heightPx'>;
 
@@ -10,27 +11,6 @@ export interface FaceFields {
   mask: boolean;
   /** A face whose liveness score is below it is an attack; undefined: the field is left out. */
   livenessThreshold?: number;
-}
-
-export interface FaceDetail {
-  bbox: Box;
-  landmarks: { type: (typeof LANDMARK_TYPES)[number]; x: number; y: number }[];
-  /** Degrees: yaw, pitch, roll. */
-  orientation?: { x: number; y: number; z: number };
-  mask?: boolean;
-  /** True: an attack. */
-  spoofing?: boolean;
-  /** 0..100 */
-  confidence: number;
-}
-
-export interface EnrolledFaceDetail {
-  bbox: Box;
-  faceId: string;
-  imageId: string;
-  externalImageId?: string;
-  /** 0..100 */
-  confidence: number;
 }
 
 export function faceDetail(face: Face, image: Dimensions, fields: FaceFields): FaceDetail {

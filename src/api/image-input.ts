@@ -1,8 +1,8 @@
-// Where a request's picture comes from: base64 in the body, decoded strictly, or a URL, fetched.
+// Where a request's picture comes from: base64 in the body, decoded strictly, a URL, fetched, or a file of a form.
 import { clientError, type AppError } from '../errors.js';
 
-/** A picture as a request names it, in any dialect. */
-export type ImageInput = { url: string } | { bytes: string };
+/** A picture as a request names it, in any dialect; a file is the request's alone, with all of its ArrayBuffer. */
+export type ImageInput = { url: string } | { bytes: string } | { file: Uint8Array };
 
 export interface ImageSource {
   /**
@@ -27,8 +27,10 @@ export class ImageLoader implements ImageSource {
 
   async load(input: ImageInput): Promise<Uint8Array> {
     if ('bytes' in input) return decodeBase64(input.bytes, this.#options.maxImageBytes);
-    const bytes = await this.#options.fetcher.fetch(input.url);
-    if (bytes.length === 0) throw clientError('INVALID_IMAGE_FORMAT', 'The url gave an empty file.');
+    const { maxImageBytes, fetcher } = this.#options;
+    const bytes = 'file' in input ? input.file : await fetcher.fetch(input.url);
+    if (bytes.length > maxImageBytes) throw tooLarge(maxImageBytes);
+    if (bytes.length === 0) throw clientError('INVALID_IMAGE_FORMAT', 'The picture is an empty file.');
     return bytes;
   }
 }

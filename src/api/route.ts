@@ -2,10 +2,11 @@
 import type { RouterMiddleware } from '@koa/router';
 import type { z } from 'zod';
 import { clientError } from '../errors.js';
-import type { AppKeyAuthority } from './app-keys.js';
+import type { AppKey, AppKeyAuthority } from './app-keys.js';
 import { parseJsonObject, readBody } from './body.js';
 import type { Reply, RequestState } from './envelope.js';
 import { oversizeImages } from './image-input.js';
+import { isMultipart, parseMultipart } from './multipart.js';
 import { checked } from './parameters.js';
 import type { Services } from './services.js';
 
@@ -19,7 +20,11 @@ export interface RouteRequest<Query, Body> {
   body: Body;
 }
 
-export interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
+export interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType, Data extends z.ZodType<object>> {
+  /** Of the operation, unique in its dialect, such as `createGroup`. */
+  name: string;
+  /** One line for the document. */
+  summary: string;
   method: 'GET' | 'POST' | 'DELETE';
   /** Below the base of the dialect, such as `/groups/:groupId`. */
   path: string;
@@ -27,18 +32,28 @@ export interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
   query?: Query;
   /** Of a JSON object; a field that it does not know is ignored. */
   body?: Body;
+  /** Of the fields of a multipart form, which may then come in place of the JSON object and yields what that yields. */
+  form?: z.ZodType<z.output<Body>>;
+  /** What it answers; absent: a header alone. */
+  data?: Data;
   /** The fields of the body that hold pictures. */
   imageFields?: readonly string[];
-  handle(services: Services, request: RouteRequest<z.output<Query>, z.output<Body>>): Promise<Reply>;
+  handle(services: Services, request: RouteRequest<z.output<Query>, z.output<Body>>): Promise<Reply<z.output<Data>>>;
 }
 
 /** A route whose types have been checked against its schemas. */
-export type Route = RouteSpec<z.ZodType, z.ZodType>;
+export type Route = RouteSpec<z.ZodType, z.ZodType, z.ZodType<object>>;
 
 /** A set of routes under one base path: one way to write the operations on the wire. */
 export interface Dialect {
+  /** Short, such as `v1`. */
+  name: string;
+  /** As clients know it, such as `v1.0`. */
+  version: string;
   /** Has `:appKey` in it. */
   base: string;
+  /** Whether the header Authorization must hold the secretKey of the appKey. */
+  asksForSecretKey: boolean;
   routes: readonly Route[];
 }
 
@@ -49,7 +64,9 @@ export interface RouteContext {
 }
 
 /** Declares a route; its handler sees what its schemas yield. */
-export function route<Query extends z.ZodType, Body extends z.ZodType>(spec: RouteSpec<Query, Body>): Route {
+export function route<Query extends z.ZodType, Body extends z.ZodType, Data extends z.ZodType<object>>(
+  spec: RouteSpec<Query, Body, Data>,
+): Route {
   return spec;
 }
 
@@ -61,17 +78,16 @@ const BASE64_FACTOR = 1.4;
 const UNREAD_IMAGE = { bytes: '' };
 
 /** appKey, body and parameters; the rest of the order is the operation's. */
-export function handleRoute(route: Route, base: string, context: RouteContext): RouterMiddleware<RequestState> {
+export function handleRoute(route: Route, dialect: Dialect, context: RouteContext): RouterMiddleware<RequestState> {
   const { appKeys, services, maxImageBytes } = context;
-  const pattern = base + route.path;
+  const pattern = dialect.base + route.path;
   const imageFields = route.imageFields ?? [];
   const maxBodyBytes = BODY_SLACK_BYTES + Math.ceil(imageFields.length * BASE64_FACTOR * maxImageBytes);
 
   return async (ctx) => {
     ctx.state.route = pattern;
     const { appKey, ...params } = ctx.params;
-    const caller = appKeys.authenticate(appKey);
-    if (!caller) throw clientError('UNAUTHORIZED_APP_KEY', 'The appKey is unknown or revoked.');
+    const caller = authenticated(appKeys, dialect, appKey, ctx.get('authorization'));
 
     const query: unknown = route.query ? checked(route.query, textsOf(ctx.querystring)) : undefined;
     let body: unknown;
@@ -79,7 +95,11 @@ export function handleRoute(route: Route, base: string, context: RouteContext): 
     if (route.body) {
       const bytes = await readBody(ctx.req, maxBodyBytes);
       if (bytes) {
-        body = checked(route.body, parseJsonObject(bytes));
+        const contentType = ctx.get('content-type');
+        body =
+          route.form && isMultipart(contentType)
+            ? checked(route.form, parseMultipart(bytes, contentType))
+            : checked(route.body, parseJsonObject(bytes));
       } else if (imageFields.length > 0) {
         body = checked(route.body, Object.fromEntries(imageFields.map((field) => [field, UNREAD_IMAGE])));
         usable = { ...services, images: oversizeImages };
@@ -89,6 +109,19 @@ export function handleRoute(route: Route, base: string, context: RouteContext): 
     }
     ctx.state.reply = await route.handle(usable, { owner: caller.id, params, query, body });
   };
+}
+
+/** @throws AppError UNAUTHORIZED_APP_KEY, UNAUTHORIZED_APP_KEY_OR_SECRET_KEY */
+function authenticated(appKeys: AppKeyAuthority, dialect: Dialect, appKey: string, authorization: string): AppKey {
+  if (dialect.asksForSecretKey) {
+    const caller = appKeys.authenticateWithSecret(appKey, authorization);
+    if (caller) return caller;
+    const detail = 'The appKey is unknown or revoked, or the Authorization header does not hold its secretKey.';
+    throw clientError('UNAUTHORIZED_APP_KEY_OR_SECRET_KEY', detail);
+  }
+  const caller = appKeys.authenticate(appKey);
+  if (!caller) throw clientError('UNAUTHORIZED_APP_KEY', 'The appKey is unknown or revoked.');
+  return caller;
 }
 
 /** A parameter that is given twice becomes an array, which no schema takes. */

@@ -1,9 +1,12 @@
 // The HTTP server: listens, serves the dialects and the service's own pages, and stops without dropping what runs.
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Router from '@koa/router';
 import Koa from 'koa';
+import { readVersion } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
+import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { SimilarityScale } from '../domain/similarity.js';
@@ -11,14 +14,15 @@ import { AppError, messageOf } from '../errors.js';
 import type { Gallery } from '../gallery/gallery.types.js';
 import type { Vision } from '../vision/vision.js';
 import type { AppKeyAuthority } from './app-keys.js';
+import { DIALECTS } from './dialects.js';
 import { envelope, type RequestObserver, type RequestState } from './envelope.js';
 import { ImageFetcher, type Resolver } from './fetch-image.js';
 import { ImageLoader } from './image-input.js';
-import { handleRoute, type Dialect } from './route.js';
-import { v1 } from './routes/v1.js';
+import { openApiDocument } from './openapi.js';
+import { handleRoute } from './route.js';
 import type { LivenessThresholds, Services } from './services.js';
+import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from './tls.js';
 
-const DIALECTS: readonly Dialect[] = [v1];
 const HEADERS_TIMEOUT_MS = 10_000;
 
 /** A page outside the contract, such as /healthz: GET, without appKey and envelope. */
@@ -42,6 +46,8 @@ export interface ApiServerOptions {
   resolve?: Resolver;
   /** Milliseconds from any origin, never going back. */
   monotonicMs?: () => number;
+  /** The files of http.tls are looked at so often. */
+  tlsCheckIntervalMs?: number;
   /** Requests that run when the server stops have so long to finish. */
   stopTimeoutMs?: number;
 }
@@ -51,6 +57,7 @@ export class ApiServer implements Part {
   readonly #options: ApiServerOptions;
   #server: Server | undefined;
   #address: AddressInfo | undefined;
+  #tls: TlsIdentity | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -62,21 +69,22 @@ export class ApiServer implements Part {
     return this.#address;
   }
 
-  /** @throws AppError CONFIG_INVALID: the address cannot be listened on */
+  get scheme(): 'http' | 'https' {
+    return this.#options.config.http.tls ? 'https' : 'http';
+  }
+
+  health(): Health {
+    if (!this.#address) return { status: 'failed', detail: 'the API does not listen' };
+    return this.#tls?.health() ?? { status: 'ok' };
+  }
+
+  /** @throws AppError CONFIG_INVALID: the address cannot be listened on, or the files of http.tls cannot be used */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { http } = this.#options.config;
     const callback = this.#app().callback();
-    const server = createServer(
-      {
-        requestTimeout: http.requestTimeoutMs,
-        headersTimeout: Math.min(HEADERS_TIMEOUT_MS, http.requestTimeoutMs),
-        keepAliveTimeout: http.keepAliveTimeoutMs,
-        // Node looks for overdue requests only so often; every 30 s by default.
-        connectionsCheckingInterval: Math.min(1_000, http.requestTimeoutMs / 4),
-      },
-      (request, response) => void callback(request, response),
-    );
+    const server = await this.#createServer((request, response) => void callback(request, response));
+    signal.throwIfAborted();
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       const onError = (cause: Error) => {
@@ -93,7 +101,30 @@ export class ApiServer implements Part {
     server.on('error', (error) => this.#options.log.error({ err: error }, 'the API server reports an error'));
     this.#address = server.address() as AddressInfo;
     const { address, port } = this.#address;
-    this.#options.log.info({ address, port }, 'the API listens');
+    this.#options.log.info({ scheme: this.scheme, address, port }, 'the API listens');
+  }
+
+  async #createServer(listener: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+    const { log, tlsCheckIntervalMs, config } = this.#options;
+    const { tls, requestTimeoutMs, keepAliveTimeoutMs } = config.http;
+    const options = {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // Node looks for overdue requests only so often; every 30 s by default.
+      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
+    };
+    if (!tls) return createServer(options, listener);
+    const identity = new TlsIdentity({
+      ...tls,
+      log,
+      ...(tlsCheckIntervalMs === undefined ? {} : { checkIntervalMs: tlsCheckIntervalMs }),
+    });
+    const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
+    const server = createSecureServer({ ...options, ...(await identity.load()), handshakeTimeout }, listener);
+    identity.serve(server);
+    this.#tls = identity;
+    return server;
   }
 
   /** Accepts nothing more, lets what runs finish within a bound, then closes every connection. */
@@ -101,6 +132,7 @@ export class ApiServer implements Part {
     const server = this.#server;
     this.#server = undefined;
     this.#address = undefined;
+    this.#tls?.stop();
     if (!server?.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
@@ -127,9 +159,9 @@ export class ApiServer implements Part {
       maxImageBytes: config.http.maxImageBytes,
     };
     const router = new Router<RequestState>({ sensitive: true });
-    for (const { base, routes } of DIALECTS) {
-      for (const route of routes) {
-        router.register(base + route.path, [route.method], handleRoute(route, base, context));
+    for (const dialect of DIALECTS) {
+      for (const route of dialect.routes) {
+        router.register(dialect.base + route.path, [route.method], handleRoute(route, dialect, context));
       }
     }
     app.use(router.routes());
@@ -139,7 +171,7 @@ export class ApiServer implements Part {
   #extraRouter(): Router<RequestState> {
     const { extraRoutes = [], log } = this.#options;
     const router = new Router<RequestState>({ sensitive: true });
-    for (const { path, handler } of extraRoutes) {
+    for (const { path, handler } of [...extraRoutes, openApiPage()]) {
       router.get(path, async (ctx) => {
         try {
           const { status, contentType, body } = await handler();
@@ -167,4 +199,16 @@ export class ApiServer implements Part {
     });
     return { vision, gallery, scale, livenessThresholds, images: new ImageLoader({ maxImageBytes, fetcher }) };
   }
+}
+
+/** Made when it is first asked for: a start need not wait for it. */
+function openApiPage(): ExtraRoute {
+  let body: string | undefined;
+  return {
+    path: '/openapi.json',
+    handler: async () => {
+      body ??= `${JSON.stringify(openApiDocument(DIALECTS, readVersion()), null, 2)}\n`;
+      return { status: 200, contentType: 'application/json', body };
+    },
+  };
 }

@@ -43,14 +43,24 @@ export function fieldsFor(services: Services, questions: FaceQuestions): FaceFie
   return { orientation, mask, livenessThreshold };
 }
 
-/** Loads a picture and finds its faces. @param embed how many eligible faces get an embedding, largest first */
+/**
+ * Loads a picture and finds its faces.
+ * @param embed how many eligible faces get an embedding, largest first
+ * @param aligned the picture is one aligned crop of a face: see AnalyseOptions
+ */
 export async function analyse(
   services: Services,
   input: ImageInput,
   fields: FaceFields,
   embed: number,
+  { aligned = false } = {},
 ): Promise<AnalysedImage> {
-  const options: AnalyseOptions = { embed, mask: fields.mask, liveness: fields.livenessThreshold !== undefined };
+  const options: AnalyseOptions = {
+    embed,
+    mask: fields.mask,
+    liveness: fields.livenessThreshold !== undefined,
+    ...(aligned ? { aligned } : {}),
+  };
   return services.vision.analyseImage(await services.images.load(input), options);
 }
 

@@ -14,13 +14,18 @@ export function registerKeys(program: Command, context: CliContext): void {
 
   keys
     .command('add')
-    .description('Make a key and print it. It is kept as a digest only and cannot be shown again.')
+    .description(
+      'Make a key and its secretKey and print them, a line each. They are kept as digests only and cannot be shown again.',
+    )
     .argument('<name>', 'what to call it: letters, digits, - _ and .; cameras name their key so')
     .action(async (name: string, _options: unknown, command: Command) => {
       const appKeys = await open(command, context, { makeFolder: true });
-      const { key } = await appKeys.create(name);
-      context.stdout.write(`${key}\n`);
-      context.stderr.write(`This is the appKey "${name}". A running service accepts it from now on.\n`);
+      const { key, secretKey } = await appKeys.create(name);
+      context.stdout.write(`${key}\n${secretKey}\n`);
+      context.stderr.write(
+        `These are the appKey "${name}" and its secretKey, which v2.0 of the API asks for. ` +
+          'A running service accepts them from now on.\n',
+      );
     });
 
   keys

@@ -5,9 +5,13 @@ import { readVersion } from '../config/paths.js';
 import type { CliContext, RegisterCommand } from './context.js';
 import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
+import { registerEnrol } from './enrol.js';
+import { galleryCommand } from './gallery-command.js';
+import { registerGallery } from './gallery.js';
 import { registerKeys } from './keys.js';
 import { inspectModels, registerModels } from './models.js';
 import { runProgram } from './program.js';
+import { registerRotate } from './rotate.js';
 import { registerServe } from './serve.js';
 
 const commands: readonly RegisterCommand[] = [
@@ -15,6 +19,9 @@ const commands: readonly RegisterCommand[] = [
   registerDemo,
   registerModels,
   registerKeys,
+  registerRotate,
+  (program, context) => registerEnrol(galleryCommand(program), context),
+  (program, context) => registerGallery(galleryCommand(program), context),
   (program, context) =>
     registerDoctor(program, context, { inspectModels: (config) => inspectModels(config, context.environment) }),
 ];

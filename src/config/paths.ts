@@ -9,17 +9,23 @@ const INSTALLATION = new URL('../../', import.meta.url);
 export interface DataPaths {
   /** LevelDB. */
   databaseDir: string;
+  /** Of a running service: the way in for the command line. */
+  adminSocket: string;
   /** The registry of appKeys: names and digests. */
   appKeysFile: string;
   /** The appKey made at first start, in clear, for the operator. */
   firstAppKeyFile: string;
+  /** Its secretKey, for v2.0 of the API. */
+  firstSecretKeyFile: string;
 }
 
 export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDir'>): DataPaths {
   return {
     databaseDir: join(dataDir, 'db'),
+    adminSocket: join(dataDir, 'admin.sock'),
     appKeysFile: join(dataDir, 'app-keys.json'),
     firstAppKeyFile: join(keysDir, 'app-key'),
+    firstSecretKeyFile: join(keysDir, 'secret-key'),
   };
 }
 

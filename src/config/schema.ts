@@ -103,6 +103,13 @@ export const configSchema = z.strictObject({
         .default(65_000)
         .describe('an idle connection is kept so long'),
       requestTimeoutMs: z.int().min(1_000).max(600_000).default(30_000).describe('to receive one whole request'),
+      tls: z
+        .strictObject({
+          certFile: filePath.describe('PEM: the certificate and those between it and its authority'),
+          keyFile: filePath.describe('PEM: its key, without a passphrase'),
+        })
+        .optional()
+        .describe('HTTPS instead of HTTP; files that change are taken up while it serves'),
     })
     .prefault({}),
   images: z

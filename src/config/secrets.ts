@@ -1,7 +1,7 @@
 // Secrets: the master key and the passwords, from systemd credentials, the environment and files. Their values go nowhere else.
 import { randomBytes as systemRandomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AppError } from '../errors.js';
 import type { Environment } from './environment.js';
 
@@ -39,9 +39,8 @@ export async function readMasterKey({ environment, keysDir }: MasterKeySources):
   if (environment.masterKey !== undefined) {
     return { key: decodeKey(environment.masterKey, 'LINTEL_MASTER_KEY'), origin: 'environment' };
   }
-  const path = masterKeyPath(keysDir);
-  const text = await readSecretFile(path, 'the master key', 0o077);
-  return text === undefined ? undefined : { key: decodeKey(text, path), origin: 'file' };
+  const key = await readKeyFile(masterKeyPath(keysDir), 'the master key');
+  return key && { key, origin: 'file' };
 }
 
 /**
@@ -54,17 +53,9 @@ export async function createMasterKey(
 ): Promise<MasterKey> {
   const path = masterKeyPath(keysDir);
   const key = randomBytes(MASTER_KEY_LENGTH);
-  const temporary = join(keysDir, `.master.key.${randomUUID()}`);
   try {
     await mkdir(keysDir, { recursive: true, mode: 0o700 });
-    try {
-      await writeSynced(temporary, `${key.toString('base64')}\n`);
-      // link() fails where the name is taken, and the name never stands for half a key.
-      await link(temporary, path);
-    } finally {
-      await rm(temporary, { force: true });
-    }
-    await syncFolder(keysDir);
+    await writeNewKey(path, key);
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException;
     const message =
@@ -74,6 +65,28 @@ export async function createMasterKey(
     throw new AppError('SECRET_INVALID', message, { cause });
   }
   return { key, origin: 'file' };
+}
+
+/** Never in the place of another file, and the name never stands for half a key. Errors are the system's: EEXIST of `link` among them. */
+export async function writeNewKey(path: string, key: Buffer): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}`);
+  try {
+    await writeSynced(temporary, `${key.toString('base64')}\n`);
+    await link(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncFolder(folder);
+}
+
+/**
+ * A key from a file that only its owner may read: 32 bytes as base64.
+ * @returns undefined where there is no such file @throws AppError SECRET_INVALID
+ */
+export async function readKeyFile(path: string, what: string): Promise<Buffer | undefined> {
+  const text = await readSecretFile(path, what, 0o077);
+  return text === undefined ? undefined : decodeKey(text, path);
 }
 
 /**
@@ -197,7 +210,7 @@ async function writeSynced(path: string, text: string): Promise<void> {
   }
 }
 
-async function syncFolder(dir: string): Promise<void> {
+export async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, 'r');
   try {
     await folder.sync();

@@ -54,6 +54,13 @@ export interface PageRequest {
   token?: string;
 }
 
+/** Faces that have all of these. A value that no face can have is found in none. */
+export interface FaceFilter {
+  faceId?: string;
+  imageId?: string;
+  externalImageId?: string;
+}
+
 export interface Enrolment {
   imageId: string;
   /** In the order they were given; shorter than that where the group's quota cut it. */
@@ -84,8 +91,8 @@ export interface Gallery {
   enrol(ref: GroupRef, faces: readonly NewFace[]): Promise<Enrolment>;
   deleteFace(ref: GroupRef, faceId: string): Promise<void>;
   face(ref: GroupRef, faceId: string): EnrolledFace;
-  /** Newest first. @throws AppError INVALID_TOKEN */
-  listFaces(ref: GroupRef, page: PageRequest): Promise<Page<EnrolledFace>>;
+  /** Newest first. A token belongs to the filter it was issued under. @throws AppError INVALID_TOKEN */
+  listFaces(ref: GroupRef, page: PageRequest, filter?: FaceFilter): Promise<Page<EnrolledFace>>;
   /** Most similar first. */
   searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[];
   /** Most similar first; the face itself is not among them. */

@@ -1,5 +1,5 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
-import type { EnrolledFace, FaceMatch } from './gallery.types.js';
+import type { EnrolledFace, FaceFilter, FaceMatch } from './gallery.types.js';
 import { grown } from './growable.js';
 import { VectorIndex } from './vector-index.js';
 
@@ -100,11 +100,11 @@ export class GroupFaces {
   }
 
   /**
-   * The faces with the greatest sequence numbers below `before`, greatest first.
+   * The faces of the filter with the greatest sequence numbers below `before`, greatest first.
    * @returns `next` where there are more: the `before` of the next page
    */
-  newestBefore(before: number, limit: number): { faces: EnrolledFace[]; next?: number } {
-    const rows = this.#newestRows(before, limit + 1);
+  newestBefore(before: number, limit: number, filter: FaceFilter = {}): { faces: EnrolledFace[]; next?: number } {
+    const rows = this.#newestRows(before, limit + 1, filter);
     const faces = rows.slice(0, limit).map((row) => this.#faceAt(row));
     return rows.length > limit ? { faces, next: this.#sequences[rows[limit - 1]] } : { faces };
   }
@@ -122,7 +122,7 @@ export class GroupFaces {
     return rows.map((row, i) => ({ face: this.#faceAt(row), cosine: cosines[i] }));
   }
 
-  #newestRows(before: number, count: number): number[] {
+  #newestRows(before: number, count: number, { faceId, imageId, externalImageId }: FaceFilter): number[] {
     const sequences = this.#sequences;
     const newestFirst = (a: number, b: number): number => sequences[b] - sequences[a];
     const rows: number[] = [];
@@ -130,6 +130,9 @@ export class GroupFaces {
     // Removals shuffle the rows, but most of the newest are still at the end: few others get past the floor.
     for (let row = this.size - 1; row >= 0; row--) {
       if (sequences[row] >= before || sequences[row] <= floor) continue;
+      if (faceId !== undefined && this.#faceIds[row] !== faceId) continue;
+      if (imageId !== undefined && this.#imageIds[row] !== imageId) continue;
+      if (externalImageId !== undefined && this.#externalImageIds[row] !== externalImageId) continue;
       rows.push(row);
       if (rows.length >= 2 * count) {
         rows.sort(newestFirst).length = count;

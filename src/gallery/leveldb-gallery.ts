@@ -10,6 +10,7 @@ import { GROUP_KEY, encodeFace, encodeGroup, faceKey, type GroupRecord } from '.
 import type {
   EnrolledFace,
   Enrolment,
+  FaceFilter,
   FaceMatch,
   Gallery,
   GroupInfo,
@@ -189,14 +190,15 @@ export class LevelGallery implements Gallery, Part {
     return found(this.#group(ref).faces.face(faceId));
   }
 
-  async listFaces(ref: GroupRef, page: PageRequest): Promise<Page<EnrolledFace>> {
+  async listFaces(ref: GroupRef, page: PageRequest, filter: FaceFilter = {}): Promise<Page<EnrolledFace>> {
     const group = this.#group(ref);
     const { tokens } = this.#run();
     // The space's id: a group that was made anew under the same name is another listing.
-    const scope = ['faces', ref.owner, group.space.id];
+    const { faceId = null, imageId = null, externalImageId = null } = filter;
+    const scope = ['faces', ref.owner, group.space.id, JSON.stringify([faceId, imageId, externalImageId])];
     const position = page.token === undefined ? undefined : tokens.read(scope, page.token);
     const limit = position?.limit ?? page.limit;
-    const { faces, next } = group.faces.newestBefore(position ? Number(position.cursor) : Infinity, limit);
+    const { faces, next } = group.faces.newestBefore(position ? Number(position.cursor) : Infinity, limit, filter);
     return next === undefined
       ? { items: faces }
       : { items: faces, nextToken: tokens.issue(scope, { cursor: String(next), limit }) };

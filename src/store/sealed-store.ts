@@ -1,7 +1,7 @@
 // The only door to LevelDB: one directory, one process, sealed values, synced atomic batches, and a way back after a full disk.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
+import { ClassicLevel, type Snapshot } from 'classic-level';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
@@ -16,6 +16,15 @@ import { WriteQueue } from './write-queue.js';
 export type { KeyRange, Operation } from './records.js';
 export type { OnDamaged, Space } from './space.js';
 
+/** Spaces as they were at one moment, to be read alone. */
+export interface StoreSnapshot {
+  spaces: Space[];
+  /** Key records that do not open: their spaces are not among these. */
+  damagedSpaces: number;
+  /** Lets go of the moment; forgets the keys. */
+  close(): Promise<void>;
+}
+
 const CHUNK = 256;
 const MAX_WAITING_WRITES = 10_000;
 const RETRY_MS = 5_000;
@@ -25,6 +34,8 @@ export interface SealedStoreOptions {
   directory: string;
   /** 32 bytes. */
   masterKey: Uint8Array;
+  /** 32 bytes: that of a rotation whose end nobody saw. It is used where the database is sealed under it. */
+  nextMasterKey?: Uint8Array;
   log: Log;
   randomBytes?: RandomBytes;
   timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
@@ -59,6 +70,8 @@ export class SealedStore implements Part {
   #state: State = 'closed';
   /** Takes back a batch whose outcome is unknown; written first when the database opens again. */
   #undo: Operation[] = [];
+  /** The one that the database is sealed under; known once it is started. */
+  #masterKey: Uint8Array;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #batches = 0;
   #failedBatches = 0;
@@ -66,6 +79,7 @@ export class SealedStore implements Part {
   constructor(options: SealedStoreOptions) {
     this.#options = options;
     this.#timers = options.timers ?? globalThis;
+    this.#masterKey = options.masterKey;
     this.#queue = new WriteQueue({ commit: (operations) => this.#commit(operations), maxWaiting: MAX_WAITING_WRITES });
   }
 
@@ -73,11 +87,13 @@ export class SealedStore implements Part {
   async start(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'closed') throw new TypeError('the store is started already');
     signal.throwIfAborted();
-    const spaces = this.#newSpaces();
     await prepareDirectory(this.#options.directory);
     await this.#open();
     this.#state = 'open';
     try {
+      const { nextMasterKey } = this.#options;
+      if (nextMasterKey && (await this.#newSpaces(nextMasterKey).opens())) this.#masterKey = nextMasterKey;
+      const spaces = this.#newSpaces(this.#masterKey);
       await spaces.load(signal);
       this.#spaces = spaces;
     } catch (error) {
@@ -154,9 +170,53 @@ export class SealedStore implements Part {
     }
   }
 
-  /** A sub-key of the master key, 32 bytes, the same at every start; for purposes outside of the store. */
+  /** A sub-key of the master key, 32 bytes, the same at every start until a rotation; for purposes outside of the store. */
   deriveKey(purpose: string): Buffer {
-    return deriveKey(this.#options.masterKey, `purpose/${purpose}`);
+    return deriveKey(this.#masterKey, `purpose/${purpose}`);
+  }
+
+  /** The master key that the database is sealed under; settled by a start, changed by a rotation. */
+  get masterKey(): Uint8Array {
+    return this.#masterKey;
+  }
+
+  /**
+   * Seals the check record and every key record under a new master key, in one atomic batch between two others: the database is under
+   * the one key or under the other, at every moment. A caller keeps both until this has resolved, and after a rejection too. Data keys
+   * stay what they are: whoever has the old master key and an old copy of the database reads that copy.
+   * @param masterKey 32 bytes
+   */
+  async rotateMasterKey(masterKey: Uint8Array): Promise<void> {
+    const spaces = this.#running();
+    if (spaces.keysHeld) throw new AppError('STORE_UNAVAILABLE', 'the master key is being changed already');
+    const master = masterSealingKey(masterKey);
+    await spaces.holdKeys(
+      this.#queue.run(async () => {
+        await this.#commit(await spaces.sealedAnew(master));
+        // In one turn with the commit: the next in the queue reads by the new key.
+        spaces.useMaster(master);
+        this.#masterKey = masterKey;
+      }),
+    );
+    await spaces.compactKeys();
+  }
+
+  /** All spaces with this label as they are now, whatever is written, deleted or destroyed meanwhile. Close it. */
+  async snapshot(label: string): Promise<StoreSnapshot> {
+    const spaces = this.#running();
+    let taken: StoreSnapshot | undefined;
+    // Between two batches: a rotation must not come between the moment and the reading of its keys.
+    await this.#queue.run(async () => {
+      const snapshot = await this.#read(async (level) => level.snapshot());
+      const close = (): Promise<void> => snapshot.close();
+      try {
+        taken = { ...(await spaces.readAll(label, this.#records({ snapshot }))), close };
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    });
+    return taken as unknown as StoreSnapshot;
   }
 
   stats(): StoreStats {
@@ -178,15 +238,19 @@ export class SealedStore implements Part {
       : { status: 'ok' };
   }
 
-  #newSpaces(): Spaces {
-    const { masterKey, log, randomBytes = systemRandomBytes } = this.#options;
-    const records: Records = {
-      get: (key) => this.#read((level) => level.get(key, { fillCache: false })),
-      entries: (range) => this.#walk((level) => level.iterator<Buffer, Buffer>({ ...range, fillCache: false })),
-      keys: (range) => this.#walk((level) => level.keys<Buffer>({ ...range, fillCache: false })),
+  #records(of: { snapshot?: Snapshot } = {}): Records {
+    const options = { ...of, fillCache: false };
+    return {
+      get: (key) => this.#read((level) => level.get(key, options)),
+      entries: (range) => this.#walk((level) => level.iterator<Buffer, Buffer>({ ...range, ...options })),
+      keys: (range) => this.#walk((level) => level.keys<Buffer>({ ...range, ...options })),
     };
+  }
+
+  #newSpaces(masterKey: Uint8Array): Spaces {
+    const { log, randomBytes = systemRandomBytes } = this.#options;
     return new Spaces({
-      records,
+      records: this.#records(),
       write: (operations) => this.write(operations),
       compact: ({ gte, lt }) => this.#read((level) => level.compactRange(gte, lt)),
       master: masterSealingKey(masterKey),

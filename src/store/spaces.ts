@@ -42,9 +42,13 @@ export class Spaces {
   /** By label: two callers at once get one space. */
   readonly #opening = new Map<string, Promise<Space>>();
   readonly #damaged = new Set<string>();
+  #master: SealingKey;
+  /** Nothing is sealed by the master key while this is under way. */
+  #rotation: Promise<void> | undefined;
 
   constructor(options: SpacesOptions) {
     this.#options = options;
+    this.#master = options.master;
     this.#leftovers = new Leftovers(options);
   }
 
@@ -71,6 +75,81 @@ export class Spaces {
     this.#leftovers.run();
   }
 
+  /** Whether the database is sealed under this master key; says nothing of its integrity. */
+  async opens(): Promise<boolean> {
+    const sealed = await this.#options.records.get(CHECK_PLACE);
+    return sealed !== undefined && isSealedBy(this.#master, sealed);
+  }
+
+  /**
+   * Spaces of this label in other records than the current ones, with keys of their own, that cannot be written to.
+   * @throws AppError STORE_UNAVAILABLE
+   */
+  async readAll(label: string, records: Records): Promise<{ spaces: Space[]; damagedSpaces: number }> {
+    const spaces: Space[] = [];
+    let damagedSpaces = 0;
+    for await (const chunk of records.entries(rangeOf(KEY_PREFIX))) {
+      for (const [place, sealed] of chunk) {
+        const uid = uidOf(place);
+        const found = this.#tryUnseal(uid, sealed);
+        if (!found) damagedSpaces++;
+        if (found?.label !== label) continue;
+        const { randomBytes } = this.#options;
+        const space = new Space({ prefix: dataPrefix(uid), dataKey: found.dataKey, records, randomBytes });
+        space.markDestroyed(true);
+        spaces.push(space);
+      }
+    }
+    return { spaces, damagedSpaces };
+  }
+
+  /**
+   * Until the rotation has ended, nothing new is sealed by the master key.
+   * @throws what the rotation throws
+   */
+  async holdKeys(rotation: Promise<void>): Promise<void> {
+    this.#rotation = rotation;
+    try {
+      await rotation;
+    } finally {
+      this.#rotation = undefined;
+    }
+  }
+
+  /** What is sealed under the old key leaves the disk. */
+  async compactKeys(): Promise<void> {
+    try {
+      await this.#options.compact(rangeOf(KEY_PREFIX));
+    } catch (error) {
+      this.#options.log.warn(
+        { error: messageOf(error) },
+        'could not compact the keys; records under the old key are left',
+      );
+    }
+  }
+
+  get keysHeld(): boolean {
+    return this.#rotation !== undefined;
+  }
+
+  useMaster(master: SealingKey): void {
+    this.#master = master;
+  }
+
+  /** What seals everything anew under another master key. A key record that does not open stays as it is: it is lost under either. */
+  async sealedAnew(master: SealingKey): Promise<Operation[]> {
+    const { records, randomBytes } = this.#options;
+    const operations: Operation[] = [{ key: CHECK_PLACE, value: sealCheck(master, randomBytes) }];
+    for await (const chunk of records.entries(rangeOf(KEY_PREFIX))) {
+      for (const [place, sealed] of chunk) {
+        const uid = uidOf(place);
+        const record = this.#tryUnseal(uid, sealed);
+        if (record) operations.push({ key: place, value: sealKeyRecord(master, uid, record, randomBytes) });
+      }
+    }
+    return operations;
+  }
+
   list(label: string): Space[] {
     return [...this.#entries.values()].filter((entry) => entry.label === label).map((entry) => entry.space);
   }
@@ -84,9 +163,10 @@ export class Spaces {
   }
 
   async create(label: string, contents: (space: Space) => Operation[]): Promise<Space> {
+    while (this.#rotation) await this.#rotation.catch(() => undefined);
     const uid = this.#freeUid();
     const entry = this.#entry(uid, { label, dataKey: newDataKey(this.#options.randomBytes) });
-    const sealed = sealKeyRecord(this.#options.master, uid, entry, this.#options.randomBytes);
+    const sealed = sealKeyRecord(this.#master, uid, entry, this.#options.randomBytes);
     await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)]);
     this.#entries.set(entry.space.id, entry);
     return entry.space;
@@ -121,7 +201,8 @@ export class Spaces {
   }
 
   async #check(): Promise<void> {
-    const { records, master, randomBytes, write } = this.#options;
+    const { records, randomBytes, write } = this.#options;
+    const master = this.#master;
     const sealed = await records.get(CHECK_PLACE);
     if (sealed) {
       if (!isSealedBy(master, sealed)) {
@@ -139,10 +220,19 @@ export class Spaces {
   #loadKeyRecord(uid: Buffer, sealed: Buffer): void {
     const id = uid.toString('hex');
     try {
-      this.#entries.set(id, this.#entry(uid, unsealKeyRecord(this.#options.master, uid, sealed)));
+      this.#entries.set(id, this.#entry(uid, unsealKeyRecord(this.#master, uid, sealed)));
     } catch (error) {
       this.#damaged.add(id);
       this.#options.log.error({ space: id, error: messageOf(error) }, 'a key record does not open; it was kept');
+    }
+  }
+
+  #tryUnseal(uid: Buffer, sealed: Buffer): KeyRecord | undefined {
+    try {
+      return unsealKeyRecord(this.#master, uid, sealed);
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
     }
   }
 

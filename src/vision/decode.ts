@@ -2,10 +2,15 @@
 import sharp from 'sharp';
 import { clientError, messageOf } from '../errors.js';
 import type { Addon, NativeImage } from '../native/addon.js';
+import { jpegClaims, pngClaims } from './picture-claims.js';
 
 export const MAX_PIXELS = 50_000_000;
 export const MIN_SIDE_PX = 80;
 export const MAX_SIDE_PX = 2048;
+/** No JPEG has a longer side; a PNG of 600,000 x 80 px took sharp 450 MB to scale down. */
+const MAX_CLAIMED_SIDE_PX = 65_535;
+/** Of what a decoder holds at once: 50 megapixels of 8-bit RGB. Interlaced PNGs and progressive JPEGs can want several times that. */
+const MAX_HELD_BYTES = 3 * MAX_PIXELS;
 
 // One picture at a time in each worker; libvips keeps nothing between pictures.
 sharp.cache(false);
@@ -18,7 +23,7 @@ sharp.concurrency(1);
  *
  * Decodes PNG or JPEG, told by content. EXIF orientation is applied; alpha is laid over grey; a picture wider or higher than 2048 px
  * is scaled down, ratio kept.
- * @throws AppError INVALID_IMAGE_FORMAT, IMAGE_TOO_LARGE (more than 50 megapixels), INVALID_IMAGE_FILE (truncated, corrupt, too small)
+ * @throws AppError INVALID_IMAGE_FORMAT, IMAGE_TOO_LARGE (more than 50 megapixels, or too much memory to decode), INVALID_IMAGE_FILE (truncated, corrupt, too small)
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -27,6 +32,7 @@ export async function decodePicture(
   const plain = addon.decodeJpeg(bytes);
   if (plain) return plain;
   if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'the image is neither PNG nor JPEG');
+  refuseGiants(bytes);
   const picture = await decode(bytes, addon).catch((cause: unknown) => {
     if (/pixel limit/i.test(messageOf(cause))) {
       throw clientError('IMAGE_TOO_LARGE', 'the image has more than 50 megapixels', cause);
@@ -39,9 +45,23 @@ export async function decodePicture(
   return picture;
 }
 
+/** Before anything is decoded. @throws AppError IMAGE_TOO_LARGE */
+function refuseGiants(bytes: Uint8Array): void {
+  const claims = isPng(bytes) ? pngClaims(bytes) : jpegClaims(bytes);
+  if (!claims) return;
+  const { widthPx, heightPx, heldBytes } = claims;
+  if (Math.max(widthPx, heightPx) > MAX_CLAIMED_SIDE_PX) {
+    throw clientError('IMAGE_TOO_LARGE', `the image has a side of more than ${MAX_CLAIMED_SIDE_PX} px`);
+  }
+  if (widthPx * heightPx > MAX_PIXELS) throw clientError('IMAGE_TOO_LARGE', 'the image has more than 50 megapixels');
+  if (heldBytes > MAX_HELD_BYTES) {
+    throw clientError('IMAGE_TOO_LARGE', 'the image is interlaced or progressive, and too large for that');
+  }
+}
+
 /** One pass over the bytes: a look at the header before it would cost a tenth more. */
 async function decode(bytes: Uint8Array, addon: Pick<Addon, 'wrapRgb'>): Promise<NativeImage> {
-  const { data, info } = await sharp(bytes, { failOn: 'truncated', limitInputPixels: MAX_PIXELS, pages: 1 })
+  const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS, pages: 1 })
     .autoOrient()
     .resize({ width: MAX_SIDE_PX, height: MAX_SIDE_PX, fit: 'inside', withoutEnlargement: true })
     .flatten({ background: '#808080' })

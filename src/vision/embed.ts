@@ -5,6 +5,7 @@ import type { EmbedderModel } from '../models/manifest.js';
 import type { ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { alignment } from './align.js';
+import type { DetectedFace } from './detect.js';
 
 export class Embedder {
   readonly #addon: Addon;
@@ -22,6 +23,20 @@ export class Embedder {
   /** Of the aligned crop. */
   get widthPx(): number {
     return this.#model.input.widthPx;
+  }
+
+  /** The face that a picture shows which is an aligned crop already, at any size. */
+  alignedFace({ widthPx, heightPx }: Pick<NativeImage, 'widthPx' | 'heightPx'>): DetectedFace {
+    const { input, template } = this.#model;
+    const [leftEye, rightEye, nose, leftLip, rightLip] = template.map(([x, y]) => ({
+      x: (x * widthPx) / input.widthPx,
+      y: (y * heightPx) / input.heightPx,
+    }));
+    return {
+      boxPx: { x0: 0, y0: 0, x1: widthPx, y1: heightPx },
+      landmarksPx: [leftEye, rightEye, nose, leftLip, rightLip],
+      detectionScore: 1,
+    };
   }
 
   /** @returns the face on the template: widthPx x heightPx of the model's input, RGB interleaved, 8 bit */

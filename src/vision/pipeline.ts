@@ -79,7 +79,9 @@ export class Pipeline {
   async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
     const image = await decodePicture(bytes, this.#addon);
     try {
-      const detected = await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });
+      const detected = options.aligned
+        ? [this.#embedder.alignedFace(image)]
+        : await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });
       const faces: Face[] = [];
       let toEmbed = options.embed;
       for (const found of detected.slice(0, MAX_FACES)) {

@@ -6,6 +6,11 @@ export interface AnalyseOptions {
   embed: number;
   mask: boolean;
   liveness: boolean;
+  /**
+   * The picture is one aligned crop of a face: nothing is detected. Its one face has the whole picture as its box, the landmarks
+   * where an alignment puts them, and the detection score 1.
+   */
+  aligned?: boolean;
 }
 
 export interface AnalysedFrame extends AnalysedImage {

@@ -21,9 +21,9 @@ function registry(log = recordingLog()): AppKeys {
 }
 
 describe('a new key', () => {
-  test('is 32 random bytes, of which only the digest is stored, readable by the owner alone', async () => {
+  test('and its secretKey are 32 random bytes each, of which only the digests are stored, readable by the owner alone', async () => {
     const keys = registry();
-    const { key, appKey } = await keys.create('front-door');
+    const { key, secretKey, appKey } = await keys.create('front-door');
     expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(appKey).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
@@ -31,9 +31,12 @@ describe('a new key', () => {
       createdAt: '2026-01-02T03:04:05.000Z',
     });
     const text = await readFile(path, 'utf8');
+    expect(secretKey).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(secretKey).not.toBe(key);
     expect(text).not.toContain(key);
-    const sha256 = createHash('sha256').update(key).digest('hex');
-    expect(JSON.parse(text)).toEqual({ keys: [{ ...appKey, sha256 }] });
+    expect(text).not.toContain(secretKey);
+    const [sha256, secretSha256] = [key, secretKey].map((one) => createHash('sha256').update(one).digest('hex'));
+    expect(JSON.parse(text)).toEqual({ keys: [{ ...appKey, sha256, secretSha256 }] });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(['app-keys.json']);
     expect((await keys.create('other')).key).not.toBe(key);
@@ -80,6 +83,32 @@ describe('authentication', () => {
     const { key } = made[1];
     for (const wrong of ['', 'a', key.slice(1), `${key}x`, key.toLowerCase(), key.replace(/.$/, '\0')]) {
       expect(keys.authenticate(wrong)).toBeUndefined();
+    }
+  });
+
+  test('with a secretKey takes that of the appKey alone, and never a revoked pair', async () => {
+    const keys = registry();
+    const [a, b] = [await keys.create('a'), await keys.create('b')];
+    expect(keys.authenticateWithSecret(a.key, a.secretKey)).toEqual(a.appKey);
+    for (const secret of ['', a.key, b.secretKey, `${a.secretKey}x`, a.secretKey.slice(1), '0'.repeat(64)]) {
+      expect(keys.authenticateWithSecret(a.key, secret)).toBeUndefined();
+    }
+    expect(keys.authenticateWithSecret(a.secretKey, a.secretKey)).toBeUndefined();
+    expect(keys.authenticate(a.secretKey)).toBeUndefined();
+    await keys.revoke('a');
+    expect(keys.authenticateWithSecret(a.key, a.secretKey)).toBeUndefined();
+    expect(keys.authenticateWithSecret(b.key, b.secretKey)).toEqual(b.appKey);
+  });
+
+  test('with a secretKey refuses a key that was made before there were any, which stays valid without', async () => {
+    const keys = registry();
+    const { key, secretKey, appKey } = await keys.create('old');
+    const stored = JSON.parse(await readFile(path, 'utf8')) as { keys: { secretSha256?: string }[] };
+    delete stored.keys[0].secretSha256;
+    await writeFile(path, JSON.stringify(stored));
+    expect(keys.authenticate(key)).toEqual(appKey);
+    for (const secret of [secretKey, '', 'undefined']) {
+      expect(keys.authenticateWithSecret(key, secret)).toBeUndefined();
     }
   });
 
@@ -150,6 +179,7 @@ describe('a malformed registry', () => {
     ['[]', 'the file'],
     ['{}', 'keys'],
     [JSON.stringify({ keys: [{ ...good, sha256: 'short' }] }), 'keys.0.sha256'],
+    [JSON.stringify({ keys: [{ ...good, secretSha256: 'short' }] }), 'keys.0.secretSha256'],
     [JSON.stringify({ keys: [good, { ...good, id: 7 }] }), 'keys.1.id'],
     [JSON.stringify({ keys: [{ ...good, revokedAt: 'yesterday' }] }), 'keys.0.revokedAt'],
     [JSON.stringify({ keys: [{ ...good, key: 'in clear' }] }), 'keys.0'],

@@ -154,7 +154,7 @@ describe('a body that does not come', () => {
       reached = true;
       return { id: '00000000-0000-4000-8000-000000000000', name: 'any', createdAt: '2026-01-01T00:00:00Z' };
     };
-    await start({ log, appKeys: { authenticate } });
+    await start({ log, appKeys: { authenticate, authenticateWithSecret: authenticate } });
     const half = await open();
     half.socket.write(head('/detect', 'content-length: 100') + '{"image":');
     await expect.poll(() => reached).toBe(true);

@@ -79,7 +79,8 @@ describe('InvalidParam', () => {
     ],
     ['POST', '/detect', { image, spoofing: true }, 'no liveness model'],
     ['POST', '/spoofing', { image }, 'no liveness model'],
-    ['POST', '/spoofing', { image, aligned: true }, 'aligned cannot be true'],
+    ['POST', '/spoofing', { image, aligned: true }, 'no liveness model'],
+    ['POST', '/spoofing', { image, aligned: 'true' }, 'aligned must be a boolean'],
     ['POST', '/groups/full', { image, limit: 0 }, 'limit must be at least 1'],
     ['POST', '/groups/full', { image, limit: 21 }, 'limit must be at most 20'],
     ['POST', '/groups/full', { image, limit: '3' }, 'limit must be a number'],
@@ -204,6 +205,7 @@ describe('documented errors', () => {
       'QUOTA_EXCEEDED -40070 ServiceQuotaExceededException',
       'MODEL_VERSION_MISMATCH -40080 ModelVersionMismatch',
       'UNAUTHORIZED_APP_KEY -41000 UnauthorizedAppKey',
+      'UNAUTHORIZED_APP_KEY_OR_SECRET_KEY -41005 UnauthorizedAppKeyOrSecretKey',
       'IMAGE_TOO_LARGE -45020 ImageTooLargeException',
       'INVALID_IMAGE_BYTES -45030 InvalidImageBytesException',
       'INVALID_IMAGE_FORMAT -45040 InvalidImageFormatException',
@@ -310,7 +312,8 @@ describe('a path that is no route gets a plain 404', () => {
     ['POST', 'BASE/GROUPS'],
     ['POST', 'BASE/groups/full/faces'],
     ['POST', 'BASE/detect/more'],
-    ['GET', '/v2.0/appkeys/x/groups'],
+    ['GET', '/v2.0/appkeys'],
+    ['GET', '/v3.0/appkeys/x/groups'],
   ])('%s %s', async (method, path) => {
     const url = harness.origin + path.replace('BASE', harness.base);
     const response = await fetch(url, { method, body: method === 'GET' ? undefined : '{}' });

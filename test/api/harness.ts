@@ -127,9 +127,12 @@ export interface Harness {
   /** The base path with a valid appKey in it. */
   base: string;
   appKey: string;
+  secretKey: string;
   /** The id of that appKey. */
   owner: string;
   call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** In the dialect v2.0: with its base path and the secretKey. */
+  callV2(method: string, path: string, body?: unknown): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -151,7 +154,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const vision = new ScriptedVision();
   const opened = await openGallery(folder, limits);
   const appKeys = new AppKeys({ path: join(folder, 'app-keys.json'), clock: Date.now, log: silentLog });
-  const { key, appKey } = await appKeys.create('default');
+  const { key, secretKey, appKey } = await appKeys.create('default');
   const server = new ApiServer({
     config: testConfig({ http, images }),
     vision,
@@ -172,8 +175,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     origin,
     base,
     appKey: key,
+    secretKey,
     owner: appKey.id,
     call: (method, path, body) => callJson(method, `${origin}${base}${path}`, body),
+    callV2: (method, path, body) =>
+      callJson(method, `${origin}/v2.0/appkeys/${key}${path}`, body, { authorization: secretKey }),
     close: async () => {
       await server.stop();
       await opened.close();
@@ -182,11 +188,17 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   };
 }
 
-/** @param body sent as it is when a string, as JSON otherwise @throws when the answer is not 200 and JSON */
-export async function callJson(method: string, url: string, body?: unknown): Promise<Answer> {
+/** @param body sent as it is when a string or a form, as JSON otherwise @throws when the answer is not 200 and JSON */
+export async function callJson(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(url, {
     method,
-    body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+    headers,
+    body: body === undefined || typeof body === 'string' || body instanceof FormData ? body : JSON.stringify(body),
   });
   if (response.status !== 200) throw new Error(`${method} answered ${response.status}`);
   return (await response.json()) as Answer;

@@ -426,6 +426,22 @@ describe('spoofing', () => {
     expect(live.vision.calls.at(-1)?.liveness).toBe(true);
   });
 
+  test.each([
+    [{ aligned: true }, { embed: 0, mask: true, liveness: true, aligned: true }],
+    [
+      { aligned: false, mask: false },
+      { embed: 0, mask: false, liveness: true },
+    ],
+    [
+      { aligned: null, spoofing: false },
+      { embed: 0, mask: true, liveness: true },
+    ],
+  ])('is asked of the vision as the client says whether the picture is a crop: %j', async (fields, options) => {
+    const answer = await live.call('POST', '/spoofing', { image: picture(face(0)), ...fields });
+    expect(answer.data).toMatchObject({ faceDetailCount: 1, faceDetails: [{ spoofing: true }] });
+    expect(live.vision.calls.at(-1)).toEqual(options);
+  });
+
   test('is in every face of register, search, compare and verify where it is asked for, and nowhere else', async () => {
     const image = picture(face(0, { liveness: -9 }));
     const other = picture(face(0, { liveness: 9 }));

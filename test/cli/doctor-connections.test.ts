@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -144,6 +145,34 @@ describe('a running service', () => {
       { level: 'warn', text: `running on http://127.0.0.1:${port}, degraded` },
       { level: 'ok', text: 'vision: ok, providers cpu, workers 2' },
       { level: 'fail', text: 'camera:front: failed, lost' },
+    ]);
+  });
+
+  it('is asked over HTTPS where it serves that', async () => {
+    const folder = tempDir();
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const pair = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-subj',
+      '/CN=door',
+    ];
+    execFileSync('openssl', [...pair, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+    const body = JSON.stringify({ status: 'ok', parts: {} });
+    const secure = { cert: await readFile(certFile), key: await readFile(keyFile) };
+    const port = await listen(createHttpsServer(secure, (_, response) => void response.end(body)));
+    const http = { host: '127.0.0.1', tls: { certFile, keyFile } };
+    expect(await checkService({ ...http, port })).toEqual([
+      { level: 'ok', text: `running on https://127.0.0.1:${port}, ok` },
+    ]);
+    const closed = await closedPort();
+    expect(await checkService({ ...http, port: closed })).toEqual([
+      { level: 'ok', text: `not running on https://127.0.0.1:${closed}` },
     ]);
   });
 

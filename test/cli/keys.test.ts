@@ -15,16 +15,17 @@ function authority(cwd: string): AppKeys {
 }
 
 describe('lintel keys', () => {
-  it('adds a key, prints it alone on standard output, and the service accepts it until it is revoked', async () => {
+  it('adds a key, prints it and its secretKey alone on standard output, and the service accepts them until it is revoked', async () => {
     const cwd = tempDir();
     const service = authority(cwd);
     const added = await keys(cwd, 'add', 'front');
     expect(added.code).toBe(0);
-    expect(added.stdout).toMatch(/^[\w-]{43}\n$/);
+    expect(added.stdout).toMatch(/^[\w-]{43}\n[\w-]{43}\n$/);
     expect(added.stderr).toContain('"front"');
     expect((await stat(join(cwd, 'var/data'))).mode & 0o777).toBe(0o700);
-    const key = added.stdout.trim();
+    const [key, secretKey] = added.stdout.split('\n');
     expect(service.authenticate(key)).toMatchObject({ name: 'front' });
+    expect(service.authenticateWithSecret(key, secretKey)).toMatchObject({ name: 'front' });
 
     const revoked = await keys(cwd, 'revoke', 'front');
     expect(revoked).toMatchObject({ code: 0, stdout: '' });
@@ -44,7 +45,7 @@ describe('lintel keys', () => {
       `the-yard  ${yard.id}  2030-01-31 12:00`,
       '',
     ]);
-    expect(listed.stdout).not.toContain(stdout.trim());
+    for (const key of stdout.trim().split('\n')) expect(listed.stdout).not.toContain(key);
   });
 
   it('where there are none says how to make one, and makes no folder', async () => {

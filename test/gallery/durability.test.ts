@@ -1,62 +1,15 @@
-// The gallery against what goes wrong: kills, a full disk, bit rot, and eyes on the data directory.
+// The gallery against what goes wrong: a full disk, bit rot, and eyes on the data directory.
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Log } from '../../src/domain/log.js';
 import { silentLog } from '../../src/domain/log.js';
 import { canLimitFiles } from '../store/disk-limit.js';
-import { contentsOf, startChild, temporaryDirectory, withRaw, type Child } from '../store/support.js';
+import { contentsOf, startChild, temporaryDirectory, withRaw } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
 import { newFace, staff } from './faces.js';
 import { openGallery } from './support.js';
 
 const childPath = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
-describe('killed at any moment', () => {
-  const KILLS = 5;
-  test('it keeps what it acknowledged, and no half of a picture', async () => {
-    const directory = await temporaryDirectory();
-    const random = randomNumbers(22);
-    const enrolled = new Map<string, string>();
-    const deleted = new Set<string>();
-    for (let kill = 1; kill <= KILLS; kill++) {
-      const child: Child = startChild(childPath('enrol-child.ts'), directory, String(kill));
-      const enough = 20 + Math.floor(random() * 60);
-      await child.line(() => child.lines.length >= enough);
-      child.kill();
-      await child.ended;
-      const unsure = new Set<string>();
-      for (const line of child.lines) {
-        const [what, imageId, faceId] = line.split(' ');
-        if (what === 'enrolled') enrolled.set(faceId, imageId);
-        if (what === 'deleting') unsure.add(faceId);
-        if (what === 'deleted') deleted.add(faceId);
-      }
-
-      const { gallery, stop } = await openGallery(directory, { limits: { maxGroups: 10, maxFacesPerGroup: 100_000 } });
-      const { items } = await gallery.listFaces(staff, { limit: 100_000 });
-      const present = new Map(items.map((face) => [face.faceId, face]));
-      for (const faceId of deleted) expect(present.has(faceId), `deleted ${faceId}`).toBe(false);
-      for (const [faceId, imageId] of enrolled) {
-        if (unsure.has(faceId) || deleted.has(faceId)) continue;
-        expect(present.get(faceId)?.imageId, `enrolled ${faceId}`).toBe(imageId);
-        const matches = gallery.searchByFace(staff, faceId, { limit: 1, minCosine: -1 });
-        expect(matches).toHaveLength(1);
-      }
-      // What nobody acknowledged may be there or not, but a picture is there with all three faces that the child enrols of it.
-      const known = new Set(enrolled.values());
-      const pictures = new Map<string, number>();
-      for (const { imageId } of items) pictures.set(imageId, (pictures.get(imageId) ?? 0) + 1);
-      for (const [imageId, faces] of pictures) if (!known.has(imageId)) expect(faces).toBe(3);
-      expect(gallery.group(staff).faceCount).toBe(items.length);
-      expect(gallery.stats()).toMatchObject({ damagedGroups: 0, damagedFaces: 0 });
-      for (const { faceId, imageId } of items) enrolled.set(faceId, imageId);
-      for (const faceId of enrolled.keys()) if (!present.has(faceId)) enrolled.delete(faceId);
-      await stop();
-    }
-    expect(enrolled.size).toBeGreaterThan(100);
-    expect(deleted.size).toBeGreaterThan(5);
-  });
-});
 
 test.skipIf(!canLimitFiles)('on a full disk nothing changes, searches go on, and it recovers by itself', async () => {
   const child = startChild(childPath('full-disk-child.ts'), await temporaryDirectory());

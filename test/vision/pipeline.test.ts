@@ -7,6 +7,8 @@ import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, boxHeight, boxWidth, type Face } from '../../src/domain/face.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
+import { alignment } from '../../src/vision/align.js';
+import { decodePicture } from '../../src/vision/decode.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { facesDir, masksDir, missing, sharedModelsDir } from '../support/shared.js';
 
@@ -114,6 +116,42 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     const large = await sharp(bytes).resize({ width: 300, kernel: 'cubic' }).png().toBuffer();
     const [a, b] = await Promise.all([bytes, large].map((p) => pipeline.analyseImage(p, { ...DETECT, embed: 1 })));
     expect(cosine(a.faces[0].embedding as Float32Array, b.faces[0].embedding as Float32Array)).toBeGreaterThan(0.9);
+  });
+
+  it('takes an aligned crop for the face it is, without detecting one', async () => {
+    const addon = loadAddon();
+    const { embedder } = modelSet(loadManifest(), 'standard');
+    const bytes = readFileSync(photos[0]);
+    const [whole] = (await pipeline.analyseImage(bytes, { ...DETECT, embed: 1 })).faces;
+    const { widthPx, heightPx } = embedder.input;
+    const rgb = new Uint8Array(widthPx * heightPx * 3);
+    const matrix = alignment(whole.landmarksPx, embedder.template);
+    addon.warp(await decodePicture(bytes, addon), rgb, { widthPx, heightPx, matrix, border: 'constant' });
+    const crop = sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } });
+
+    const options = { embed: 1, mask: true, liveness: true, aligned: true };
+    const { faces } = await pipeline.analyseImage(await crop.clone().png().toBuffer(), options);
+    expect(faces).toHaveLength(1);
+    expect(faces[0]).toMatchObject({ boxPx: { x0: 0, y0: 0, x1: 112, y1: 112 }, detectionScore: 1 });
+    expect(cosine(faces[0].embedding as Float32Array, whole.embedding as Float32Array)).toBeGreaterThan(0.99);
+    expect(typeof faces[0].masked).toBe('boolean');
+    expect(Number.isFinite(faces[0].livenessScore)).toBe(true);
+    const { yaw, pitch, roll } = faces[0].pose;
+    for (const angle of [yaw, pitch, roll]) expect(Math.abs(angle)).toBeLessThan(15);
+
+    const large = await crop.resize(224, 448, { fit: 'fill' }).png().toBuffer();
+    const [stretched] = (await pipeline.analyseImage(large, options)).faces;
+    expect(stretched.boxPx).toEqual({ x0: 0, y0: 0, x1: 224, y1: 448 });
+    stretched.landmarksPx.forEach(({ x, y }, i) => {
+      expect(x).toBeCloseTo(2 * embedder.template[i][0]);
+      expect(y).toBeCloseTo(4 * embedder.template[i][1]);
+    });
+
+    const empty = await sharp({ create: { width: 100, height: 100, channels: 3, background: '#667' } })
+      .png()
+      .toBuffer();
+    expect((await pipeline.analyseImage(empty, DETECT)).faces).toHaveLength(0);
+    expect((await pipeline.analyseImage(empty, options)).faces).toHaveLength(1);
   });
 
   it('finds at most 20 faces, largest first', async () => {

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { cosine } from '../../domain/embedding.js';
 import type { AnalysedImage, Face } from '../../domain/face.js';
 import { AppError, clientError } from '../../errors.js';
+import { compareAnswer, compareAnswerV2 } from '../answers.js';
 import { ImageSideError } from '../envelope.js';
 import { faceDetail, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../image-input.js';
-import { bodyThreshold, DEFAULT_THRESHOLD, faceFields, imageField, queryThreshold } from '../parameters.js';
+import { optionalFile, optionalUrl, oneImage, oneImageEach } from '../form-images.js';
+import { bodyThreshold, DEFAULT_THRESHOLD, faceFields, faceTexts, imageField, textThreshold } from '../parameters.js';
 import { reportedSimilarity } from '../reported-similarity.js';
 import { route, type Route } from '../route.js';
 import { analyse, embeddedFace, fieldsFor, type FaceQuestions, type Services } from '../services.js';
@@ -65,31 +67,76 @@ function oneThreshold(ofQuery: number | undefined, ofBody: number | undefined): 
   return ofQuery ?? ofBody ?? DEFAULT_THRESHOLD;
 }
 
+/** The answer without the model version. */
+function comparisonData({ fields, source, targetImage, targets }: Comparison, threshold: number) {
+  const matched: z.output<typeof compareAnswerV2>['matchedFaceDetails'] = [];
+  const unmatched: typeof matched = [];
+  for (const { face, similarity } of targets) {
+    const list = similarity >= threshold ? matched : unmatched;
+    list.push({ faceDetail: faceDetail(face, targetImage, fields), similarity });
+  }
+  return {
+    matchedFaceDetailCount: matched.length,
+    matchedFaceDetails: matched,
+    unmatchedFaceDetailCount: unmatched.length,
+    unmatchedFaceDetails: unmatched,
+    sourceFace: faceDetail(source.face, source.image, fields),
+  };
+}
+
+const compareBody = z.object({
+  sourceImage: imageField,
+  targetImage: imageField,
+  threshold: bodyThreshold,
+  ...faceFields,
+});
+
 export const compareRoutes: readonly Route[] = [
   route({
+    name: 'compare',
+    summary: 'Compare the largest face of one picture with the faces of another',
     method: 'POST',
     path: '/compare',
-    query: z.object({ threshold: queryThreshold }),
-    body: z.object({ sourceImage: imageField, targetImage: imageField, threshold: bodyThreshold, ...faceFields }),
+    query: z.object({ threshold: textThreshold }),
+    body: compareBody,
     imageFields: ['sourceImage', 'targetImage'],
+    data: compareAnswer,
     handle: async (services, { query, body }) => {
       const threshold = oneThreshold(query.threshold, body.threshold);
-      const { modelVersion, fields, source, targetImage, targets } = await compare(services, body);
-      const matched: object[] = [];
-      const unmatched: object[] = [];
-      for (const { face, similarity } of targets) {
-        const list = similarity >= threshold ? matched : unmatched;
-        list.push({ faceDetail: faceDetail(face, targetImage, fields), similarity });
-      }
-      const data = {
-        modelVersion,
-        matchedFaceDetailCount: matched.length,
-        matchedFaceDetails: matched,
-        unmatchedFaceDetailCount: unmatched.length,
-        unmatchedFaceDetails: unmatched,
-        sourceFace: faceDetail(source.face, source.image, fields),
-      };
-      return { data };
+      const comparison = await compare(services, body);
+      return { data: { modelVersion: comparison.modelVersion, ...comparisonData(comparison, threshold) } };
     },
+  }),
+];
+
+export const compareRoutesV2: readonly Route[] = [
+  route({
+    name: 'compare',
+    summary: 'Compare the largest face of one picture with the faces of another',
+    method: 'POST',
+    path: '/faces/compare',
+    body: compareBody,
+    form: z
+      .object({
+        sourceImageFile: optionalFile,
+        sourceImageUrl: optionalUrl,
+        targetImageFile: optionalFile,
+        targetImageUrl: optionalUrl,
+        threshold: textThreshold,
+        ...faceTexts,
+      })
+      .transform((form, context) => ({
+        ...form,
+        // Named, so that it is there, if only as undefined, as it is in the JSON body.
+        threshold: form.threshold,
+        sourceImage: oneImage('sourceImage', { file: form.sourceImageFile, url: form.sourceImageUrl }, context),
+        targetImage: oneImage('targetImage', { file: form.targetImageFile, url: form.targetImageUrl }, context),
+      }))
+      .meta(oneImageEach('sourceImage', 'targetImage')),
+    imageFields: ['sourceImage', 'targetImage'],
+    data: compareAnswerV2,
+    handle: async (services, { body }) => ({
+      data: comparisonData(await compare(services, body), body.threshold ?? DEFAULT_THRESHOLD),
+    }),
   }),
 ];

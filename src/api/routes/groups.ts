@@ -4,6 +4,7 @@ import { GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { contractTime } from '../../domain/time.js';
 import { clientError } from '../../errors.js';
 import type { GroupInfo, GroupRef, Page, PageRequest } from '../../gallery/gallery.types.js';
+import { groupDetailsAnswer, groupDetailsAnswerV2, groupListAnswer, groupListAnswerV2 } from '../answers.js';
 import { pageQuery } from '../parameters.js';
 import { route, type Route } from '../route.js';
 import { requireGroup, type Services } from '../services.js';
@@ -27,20 +28,42 @@ export async function deleteGroup(services: Services, ref: GroupRef): Promise<vo
   await services.gallery.deleteGroup(ref);
 }
 
+const createGroupRoute = route({
+  name: 'createGroup',
+  summary: 'Create a group',
+  method: 'POST',
+  path: '/groups',
+  body: z.object({ groupId: z.string().meta({ description: '1 to 255 of: a to z, 0 to 9, -' }) }),
+  handle: async (services, { owner, body }) => {
+    await createGroup(services, { owner, groupId: body.groupId });
+    return {};
+  },
+});
+
+const deleteGroupRoute = route({
+  name: 'deleteGroup',
+  summary: 'Delete a group and its faces',
+  method: 'DELETE',
+  path: '/groups/:groupId',
+  handle: async (services, { owner, params }) => {
+    await deleteGroup(services, { owner, groupId: params.groupId });
+    return {};
+  },
+});
+
+function detailsOf({ groupId, createdAtMs, faceCount }: GroupInfo): z.output<typeof groupDetailsAnswerV2> {
+  return { groupId, createTime: contractTime(createdAtMs), faceCount };
+}
+
 export const groupRoutes: readonly Route[] = [
+  createGroupRoute,
   route({
-    method: 'POST',
-    path: '/groups',
-    body: z.object({ groupId: z.string() }),
-    handle: async (services, { owner, body }) => {
-      await createGroup(services, { owner, groupId: body.groupId });
-      return {};
-    },
-  }),
-  route({
+    name: 'listGroups',
+    summary: 'List the groups of the appKey',
     method: 'GET',
     path: '/groups',
     query: pageQuery,
+    data: groupListAnswer,
     handle: async (services, { owner, query }) => {
       const { items, nextToken } = await listGroups(services, owner, query);
       const groups = items.map(({ groupId, modelVersion }) => ({ groupId, modelVersion }));
@@ -48,21 +71,44 @@ export const groupRoutes: readonly Route[] = [
     },
   }),
   route({
+    name: 'showGroup',
+    summary: 'Show a group',
     method: 'GET',
     path: '/groups/:groupId',
+    data: groupDetailsAnswer,
     handle: async (services, { owner, params }) => {
       const group = requireGroup(services, { owner, groupId: params.groupId });
-      const { groupId, modelVersion, createdAtMs, faceCount } = group;
-      const groups = [{ groupId, modelVersion, createTime: contractTime(createdAtMs), faceCount }];
-      return { data: { groupCount: 1, groups } };
+      const { groupId, ...rest } = detailsOf(group);
+      return { data: { groupCount: 1 as const, groups: [{ groupId, modelVersion: group.modelVersion, ...rest }] } };
+    },
+  }),
+  deleteGroupRoute,
+];
+
+export const groupRoutesV2: readonly Route[] = [
+  createGroupRoute,
+  route({
+    name: 'listGroups',
+    summary: 'List the groups of the appKey',
+    method: 'GET',
+    path: '/groups',
+    query: pageQuery,
+    data: groupListAnswerV2,
+    handle: async (services, { owner, query }) => {
+      const { items, nextToken } = await listGroups(services, owner, query);
+      const groups = items.map(({ groupId }) => ({ groupId }));
+      return { data: { groupCount: groups.length, groups, nextToken } };
     },
   }),
   route({
-    method: 'DELETE',
+    name: 'showGroup',
+    summary: 'Show a group',
+    method: 'GET',
     path: '/groups/:groupId',
-    handle: async (services, { owner, params }) => {
-      await deleteGroup(services, { owner, groupId: params.groupId });
-      return {};
-    },
+    data: groupDetailsAnswerV2,
+    handle: async (services, { owner, params }) => ({
+      data: detailsOf(requireGroup(services, { owner, groupId: params.groupId })),
+    }),
   }),
+  deleteGroupRoute,
 ];

@@ -1,12 +1,21 @@
 // Register the faces of a picture in a group.
 import { z } from 'zod';
 import { isEligible, type AnalysedImage, type Face } from '../../domain/face.js';
-import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { clientError } from '../../errors.js';
 import type { EnrolledFace, GroupRef, NewFace } from '../../gallery/gallery.types.js';
+import { registerAnswer, registerAnswerV2 } from '../answers.js';
 import { enrolledFaceDetail, faceDetail, fractionBox, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../image-input.js';
-import { bodyLimit, faceFields, imageField } from '../parameters.js';
+import { imageFile } from '../form-images.js';
+import {
+  bodyLimit,
+  externalImageIdField,
+  externalImageIdText,
+  faceFields,
+  faceTexts,
+  imageField,
+  textLimit,
+} from '../parameters.js';
 import { route, type Route } from '../route.js';
 import { analyse, fieldsFor, requireComparableGroup, type FaceQuestions, type Services } from '../services.js';
 
@@ -56,35 +65,56 @@ export async function register(
   return { modelVersion, image, fields, added, notAdded, quotaReached: enrolled.length < wanted };
 }
 
-const externalImageIdField = z
-  .string()
-  .regex(EXTERNAL_IMAGE_ID_PATTERN, 'must have 1 to 255 of: letters, digits, _ . : -')
-  .nullish()
-  .transform((value) => value ?? undefined);
+/** The answer without the model version. */
+function registrationData({ image, fields, added, notAdded }: Registration): z.output<typeof registerAnswerV2> {
+  return {
+    addedFaceCount: added.length,
+    addedFaces: added.map(({ enrolled }) => enrolledFaceDetail(enrolled)),
+    addedFaceDetails: added.map(({ face }) => faceDetail(face, image, fields)),
+    notAddedFaceCount: notAdded.length,
+    notAddedFaces: notAdded.map((face) => faceDetail(face, image, fields)),
+  };
+}
+
+const registerBody = z.object({
+  image: imageField,
+  externalImageId: externalImageIdField,
+  limit: bodyLimit(20, 3),
+  ...faceFields,
+});
 
 export const registerRoutes: readonly Route[] = [
   route({
+    name: 'registerFaces',
+    summary: 'Register the largest faces of a picture in a group',
     method: 'POST',
     path: '/groups/:groupId',
-    body: z.object({
-      image: imageField,
-      externalImageId: externalImageIdField,
-      limit: bodyLimit(20, 3),
-      ...faceFields,
-    }),
+    body: registerBody,
     imageFields: ['image'],
+    data: registerAnswer,
     handle: async (services, { owner, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body);
-      const { modelVersion, image, fields, added, notAdded, quotaReached } = result;
-      const data = {
-        modelVersion,
-        addedFaceCount: added.length,
-        addedFaces: added.map(({ enrolled }) => enrolledFaceDetail(enrolled)),
-        addedFaceDetails: added.map(({ face }) => faceDetail(face, image, fields)),
-        notAddedFaceCount: notAdded.length,
-        notAddedFaces: notAdded.map((face) => faceDetail(face, image, fields)),
-      };
-      return { data, partial: quotaReached };
+      const { modelVersion, quotaReached: partial } = result;
+      return { data: { modelVersion, ...registrationData(result) }, partial };
+    },
+  }),
+];
+
+export const registerRoutesV2: readonly Route[] = [
+  route({
+    name: 'registerFaces',
+    summary: 'Register the largest faces of a picture in a group',
+    method: 'POST',
+    path: '/groups/:groupId/faces',
+    body: registerBody,
+    form: z
+      .object({ imageFile, externalImageId: externalImageIdText, limit: textLimit(20, 3), ...faceTexts })
+      .transform(({ imageFile: image, externalImageId, ...rest }) => ({ ...rest, image, externalImageId })),
+    imageFields: ['image'],
+    data: registerAnswerV2,
+    handle: async (services, { owner, params, body }) => {
+      const result = await register(services, { owner, groupId: params.groupId }, body);
+      return { data: registrationData(result), partial: result.quotaReached };
     },
   }),
 ];

@@ -2,9 +2,21 @@
 import { z } from 'zod';
 import type { AnalysedImage, Face } from '../../domain/face.js';
 import type { EnrolledFace, FaceMatch, GroupRef, SearchOptions } from '../../gallery/gallery.types.js';
+import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';
 import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../image-input.js';
-import { faceFields, imageField, searchQuery } from '../parameters.js';
+import { imageFile } from '../form-images.js';
+import {
+  bodyLimit,
+  bodyThreshold,
+  DEFAULT_THRESHOLD,
+  faceFields,
+  faceTexts,
+  imageField,
+  searchQuery,
+  textLimit,
+  textThreshold,
+} from '../parameters.js';
 import { cosineFloor, reportedSimilarity } from '../reported-similarity.js';
 import { route, type Route } from '../route.js';
 import {
@@ -81,32 +93,89 @@ function similarFaces(
     .filter(({ similarity }) => similarity >= threshold);
 }
 
-function searchData({ modelVersion, matches }: SearchResult): object {
+/** The answer without the model version. */
+function searchData({ matches }: SearchResult): z.output<typeof faceSearchAnswerV2> {
   const matchFaces = matches.map(({ face, similarity }) => ({ face: enrolledFaceDetail(face), similarity }));
-  return { modelVersion, matchFaceCount: matchFaces.length, matchFaces };
+  return { matchFaceCount: matchFaces.length, matchFaces };
 }
+
+/** The answer without the model version. */
+function imageSearchData(result: ImageSearchResult): z.output<typeof imageSearchAnswerV2> {
+  const { source } = result;
+  return {
+    ...searchData(result),
+    sourceFace: source && faceDetail(source.face, source.image, source.fields),
+  };
+}
+
+const MAX_MATCHES = 4096;
+const MAX_MATCHES_V2 = 100;
 
 export const searchRoutes: readonly Route[] = [
   route({
+    name: 'searchByFace',
+    summary: 'Search a group by one of its faces',
     method: 'GET',
     path: '/groups/:groupId/faces/:faceId',
-    query: searchQuery,
+    query: searchQuery(MAX_MATCHES),
+    data: faceSearchAnswer,
     handle: async (services, { owner, params, query }) => {
       const result = await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query);
-      return { data: searchData(result) };
+      return { data: { modelVersion: result.modelVersion, ...searchData(result) } };
     },
   }),
   route({
+    name: 'searchByImage',
+    summary: 'Search a group by the largest face of a picture',
     method: 'POST',
     path: '/groups/:groupId/search',
-    query: searchQuery,
+    query: searchQuery(MAX_MATCHES),
     body: z.object({ image: imageField, ...faceFields }),
     imageFields: ['image'],
+    data: imageSearchAnswer,
     handle: async (services, { owner, params, query, body }) => {
       const result = await searchByImage(services, { owner, groupId: params.groupId }, { ...query, ...body });
-      const { source } = result;
-      const sourceFace = source && faceDetail(source.face, source.image, source.fields);
-      return { data: { ...searchData(result), sourceFace } };
+      return { data: { modelVersion: result.modelVersion, ...imageSearchData(result) } };
+    },
+  }),
+];
+
+export const searchRoutesV2: readonly Route[] = [
+  route({
+    name: 'searchByFace',
+    summary: 'Search a group by one of its faces',
+    method: 'GET',
+    path: '/groups/:groupId/faces/:faceId/search',
+    query: searchQuery(MAX_MATCHES_V2),
+    data: faceSearchAnswerV2,
+    handle: async (services, { owner, params, query }) => ({
+      data: searchData(await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query)),
+    }),
+  }),
+  route({
+    name: 'searchByImage',
+    summary: 'Search a group by the largest face of a picture',
+    method: 'POST',
+    path: '/groups/:groupId/faces/search',
+    body: z.object({
+      image: imageField,
+      limit: bodyLimit(MAX_MATCHES_V2, MAX_MATCHES_V2),
+      threshold: bodyThreshold,
+      ...faceFields,
+    }),
+    form: z
+      .object({
+        imageFile,
+        limit: textLimit(MAX_MATCHES_V2, MAX_MATCHES_V2),
+        threshold: textThreshold,
+        ...faceTexts,
+      })
+      .transform(({ imageFile: image, threshold, ...rest }) => ({ ...rest, image, threshold })),
+    imageFields: ['image'],
+    data: imageSearchAnswerV2,
+    handle: async (services, { owner, params, body }) => {
+      const input = { ...body, threshold: body.threshold ?? DEFAULT_THRESHOLD };
+      return { data: imageSearchData(await searchByImage(services, { owner, groupId: params.groupId }, input)) };
     },
   }),
 ];

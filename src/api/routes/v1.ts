@@ -9,7 +9,10 @@ import { searchRoutes } from './search.js';
 import { verifyRoutes } from './verify.js';
 
 export const v1: Dialect = {
+  name: 'v1',
+  version: 'v1.0',
   base: '/nhn-face-reco/v1.0/appkeys/:appKey',
+  asksForSecretKey: false,
   routes: [
     ...groupRoutes,
     ...detectRoutes,

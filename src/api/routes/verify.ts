@@ -3,11 +3,13 @@ import { z } from 'zod';
 import type { AnalysedImage, Face } from '../../domain/face.js';
 import { clientError } from '../../errors.js';
 import type { EnrolledFace, GroupRef } from '../../gallery/gallery.types.js';
+import { verifyAnswer } from '../answers.js';
 import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../image-input.js';
-import { faceFields, imageField } from '../parameters.js';
+import { imageFile } from '../form-images.js';
+import { faceFields, faceTexts, imageField } from '../parameters.js';
 import { reportedSimilarity } from '../reported-similarity.js';
-import { route, type Route } from '../route.js';
+import { route, type Route, type RouteRequest } from '../route.js';
 import {
   analyse,
   embeddedFace,
@@ -17,6 +19,8 @@ import {
   type FaceQuestions,
   type Services,
 } from '../services.js';
+
+type VerifyInput = FaceQuestions & { image: ImageInput };
 
 export interface Verification {
   /** 0..100 */
@@ -31,7 +35,7 @@ export async function verify(
   services: Services,
   ref: GroupRef,
   faceId: string,
-  input: FaceQuestions & { image: ImageInput },
+  input: VerifyInput,
 ): Promise<Verification> {
   const fields = fieldsFor(services, input);
   requireComparableGroup(services, ref);
@@ -48,18 +52,37 @@ export async function verify(
   };
 }
 
+function verificationData({ similarity, face, source, fields }: Verification): z.output<typeof verifyAnswer> {
+  return {
+    similarity,
+    face: enrolledFaceDetail(face),
+    sourceFace: faceDetail(source.face, source.image, fields),
+  };
+}
+
+const verifyRoute = {
+  name: 'verify',
+  summary: 'Compare the largest face of a picture with an enrolled face',
+  method: 'POST',
+  body: z
+    .object({ compareImage: imageField, ...faceFields })
+    .transform(({ compareImage: image, ...rest }) => ({ ...rest, image })),
+  imageFields: ['compareImage'],
+  data: verifyAnswer,
+  handle: async (services: Services, { owner, params, body }: RouteRequest<unknown, VerifyInput>) => {
+    const ref = { owner, groupId: params.groupId };
+    return { data: verificationData(await verify(services, ref, params.faceId, body)) };
+  },
+} as const;
+
 export const verifyRoutes: readonly Route[] = [
+  route({ ...verifyRoute, path: '/verify/groups/:groupId/faces/:faceId' }),
+];
+
+export const verifyRoutesV2: readonly Route[] = [
   route({
-    method: 'POST',
-    path: '/verify/groups/:groupId/faces/:faceId',
-    body: z.object({ compareImage: imageField, ...faceFields }),
-    imageFields: ['compareImage'],
-    handle: async (services, { owner, params, body }) => {
-      const ref = { owner, groupId: params.groupId };
-      const result = await verify(services, ref, params.faceId, { ...body, image: body.compareImage });
-      const { similarity, face, source, fields } = result;
-      const sourceFace = faceDetail(source.face, source.image, fields);
-      return { data: { similarity, face: enrolledFaceDetail(face), sourceFace } };
-    },
+    ...verifyRoute,
+    path: '/groups/:groupId/faces/:faceId/verify',
+    form: z.object({ imageFile, ...faceTexts }).transform(({ imageFile: image, ...rest }) => ({ ...rest, image })),
   }),
 ];

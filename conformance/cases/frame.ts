@@ -1,0 +1,63 @@
+// Paths that are no route, and bodies that are no JSON object.
+import { askFor, type Dialect } from '../operations.js';
+import type { Case } from '../suite.js';
+
+export const pathCases: Case[] = [
+  ...['/nhn-face-reco', '/nhn-face-reco/v1.0', '/nhn-face-reco/v1.0/appkeys', '/v2.0', '/conformance-no-such-page'].map(
+    (path): Case => ({ name: `${path} is no route`, ask: { method: 'GET', path, fromRoot: true }, code: 404 }),
+  ),
+  ...(
+    [
+      ['GET', ''],
+      ['GET', '/faces'],
+      ['GET', '/unknown'],
+      ['GET', '/detect'],
+      ['GET', '/compare'],
+      ['GET', '/spoofing'],
+      ['PUT', '/groups'],
+      ['DELETE', '/groups'],
+      ['PATCH', '/groups/conformance-x'],
+      ['POST', '/Groups'],
+      ['POST', '/DETECT'],
+      ['POST', '/groups/conformance-x/unknown'],
+      ['GET', '/groups/conformance-x/search'],
+      ['POST', '/groups/conformance-x/faces/y/z'],
+      ['POST', '/verify'],
+      ['POST', '/verify/groups/conformance-x'],
+      ['GET', '/verify/groups/conformance-x/faces/y'],
+    ] as const
+  ).map(([method, path]): Case => ({
+    name: `${method} ${path || 'the base'} is no route`,
+    ask: { method, path },
+    code: 404,
+  })),
+  {
+    name: 'a version that is none is no route',
+    ask: { method: 'GET', path: '/nhn-face-reco/v9.9/appkeys/x/groups', fromRoot: true },
+    code: 404,
+  },
+];
+
+const BODIES: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
+  ['an empty body', ''],
+  ['a body that is no JSON', 'groupId=door'],
+  ['a body that ends early', '{"image":{"bytes":"AAAA"'],
+  ['a body of an array', '[{}]'],
+  ['a body of a text', '"door"'],
+  ['a body of a number', '1'],
+  ['a body of null', 'null'],
+  ['a body that is not UTF-8', Uint8Array.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])],
+];
+
+/** @param bodies how many of them */
+export function bodyCases(dialect: Dialect, bodies = BODIES.length): Case[] {
+  return dialect.operations
+    .filter((one) => one.method === 'POST')
+    .flatMap((one) =>
+      BODIES.slice(0, bodies).map(([what, raw]): Case => ({
+        name: `${one.name}: ${what}`,
+        code: -40000,
+        ask: (world) => askFor(dialect, one, world, { more: { body: undefined, raw } }),
+      })),
+    );
+}

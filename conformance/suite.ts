@@ -1,0 +1,122 @@
+// What a case is, and how the cases run, one after the other.
+import { z } from 'zod';
+import { type Ask, type Client, type Data, type Exchange, type Reply, Unfit } from './client.js';
+import type { World } from './world.js';
+
+/** What a case asks of the target beyond a URL and an appKey. */
+export type Need = 'spawn' | 'otherAppKey' | 'secretKey';
+
+/** One row of a table: one request and its answer. */
+export interface Row {
+  name: string;
+  needs?: Need;
+  ask: Ask | ((world: World) => Ask | Promise<Ask>);
+  /** 0 where it is not given; 404 is HTTP's, of a path that is no route. */
+  code?: number;
+  /** A side after the name, such as `:Source`. */
+  side?: ':Source' | ':Target';
+  shape?: z.ZodType;
+  /** @throws Unfit */
+  check?: (data: Data, world: World, reply: Reply) => void;
+}
+
+/** Several requests. */
+export interface Scenario {
+  name: string;
+  needs?: Need;
+  /** @throws Unfit */
+  run: (world: World) => Promise<void>;
+}
+
+export type Case = Row | Scenario;
+
+export interface Failure {
+  name: string;
+  expected: string;
+  exchange: Exchange | undefined;
+}
+
+export interface Summary {
+  passed: number;
+  failures: Failure[];
+  /** What was not run because the target cannot be asked for it. */
+  leftOut: { name: string; needs: Need }[];
+}
+
+export interface RunOptions {
+  world: World;
+  client: Client;
+  cases: readonly Case[];
+  available: ReadonlySet<Need>;
+  /** Cases that have not begun by then count as failed. */
+  timeLimitMs: number;
+  onResult: (name: string, failure: Failure | undefined) => void;
+  signal: AbortSignal;
+}
+
+export async function runCases(options: RunOptions): Promise<Summary> {
+  const { world, client, cases, available, timeLimitMs, onResult, signal } = options;
+  const endsAtMs = performance.now() + timeLimitMs;
+  const summary: Summary = { passed: 0, failures: [], leftOut: [] };
+  for (const one of cases) {
+    if (signal.aborted) break;
+    if (one.needs !== undefined && !available.has(one.needs)) {
+      summary.leftOut.push({ name: one.name, needs: one.needs });
+      continue;
+    }
+    client.last = undefined;
+    let failure: Failure | undefined;
+    try {
+      if (performance.now() > endsAtMs) throw new Unfit('the suite to be done within its time limit');
+      await ('run' in one ? one.run(world) : runRow(one, world));
+    } catch (error) {
+      const expected = error instanceof Error ? error.message : String(error);
+      failure = { name: one.name, expected, exchange: client.last };
+    }
+    const left = await client.cleanUp();
+    if (left.length > 0 && !failure) {
+      failure = { name: one.name, expected: `its groups to be deletable: ${left.join(', ')}`, exchange: undefined };
+    }
+    if (failure) summary.failures.push(failure);
+    else summary.passed++;
+    onResult(one.name, failure);
+  }
+  return summary;
+}
+
+async function runRow(row: Row, world: World): Promise<void> {
+  const reply = await world.client.ask(typeof row.ask === 'function' ? await row.ask(world) : row.ask);
+  const code = row.code ?? 0;
+  if (code === 404) {
+    must(reply.status === 404, 'HTTP 404');
+    return;
+  }
+  answered(reply, code, row.side);
+  if (row.shape) shaped(reply, row.shape);
+  row.check?.(reply.data as Data, world, reply);
+}
+
+/** @throws Unfit unless the answer has this code */
+export function answered(reply: Reply, code: number, side = ''): void {
+  must(reply.status === 200, `HTTP 200 with resultCode ${code}`);
+  must(reply.code === code, `resultCode ${code}`);
+  if (side !== '') must(reply.message?.endsWith(side) === true, `resultMessage with ${side} after the name`);
+}
+
+/** @throws Unfit */
+export function shaped(reply: Reply, shape: z.ZodType): Data {
+  const parsed = shape.safeParse(reply.data);
+  if (!parsed.success) throw new Unfit(`data of the documented shape: ${z.prettifyError(parsed.error)}`);
+  return reply.data as Data;
+}
+
+/** @param expected in words, as it follows "expected" @throws Unfit */
+export function must(holds: boolean, expected: string): asserts holds {
+  if (!holds) throw new Unfit(expected);
+}
+
+/** @throws Unfit unless both are the same, written as JSON */
+export function same(actual: unknown, expected: unknown, what: string): void {
+  const [is, shouldBe] = [JSON.stringify(actual), JSON.stringify(expected)];
+  must(is === shouldBe, `${what} ${shouldBe}, not ${is}`);
+}

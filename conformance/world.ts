@@ -1,0 +1,128 @@
+// What the cases share: the client, the pictures, and groups on the target that are made for reading only.
+import { randomBytes } from 'node:crypto';
+import type { Ask, Client, Data, Reply } from './client.js';
+import type { Pictures } from './pictures.js';
+import type { PictureServer } from './picture-server.js';
+import { answered, must } from './suite.js';
+
+export interface WorldOptions {
+  client: Client;
+  pictures: Pictures;
+  /** The size limit of the target's pictures. */
+  maxImageBytes: number;
+  secretKey?: string;
+  otherAppKey?: string;
+  otherSecretKey?: string;
+  /** Of a service that was spawned. */
+  spawned?: Spawned;
+}
+
+export interface Spawned {
+  server: PictureServer;
+  revokedAppKey: string;
+  maxGroups: number;
+  maxFacesPerGroup: number;
+}
+
+/** Whose face is enrolled twice as `ann-1` and `ann-2`; the others once. */
+export interface People {
+  groupId: string;
+  ann: string;
+  annAgain: string;
+  bob: string;
+  carol: string;
+}
+
+export class World {
+  readonly client: Client;
+  readonly pictures: Pictures;
+  readonly options: WorldOptions;
+  /** No other group on the target begins like this. */
+  readonly prefix = `conformance-${randomBytes(5).toString('hex')}-`;
+  #people: People | undefined;
+  #emptyGroup: string | undefined;
+  #groups = 0;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.client = options.client;
+    this.pictures = options.pictures;
+  }
+
+  get people(): People {
+    if (!this.#people) throw new TypeError('the groups are not made yet');
+    return this.#people;
+  }
+
+  get emptyGroup(): string {
+    if (this.#emptyGroup === undefined) throw new TypeError('the groups are not made yet');
+    return this.#emptyGroup;
+  }
+
+  /** Known once the service was spawned. */
+  get spawned(): Spawned {
+    if (!this.options.spawned) throw new TypeError('the target was not spawned');
+    return this.options.spawned;
+  }
+
+  /** Where every group- and face-operation has something to work on. */
+  get place(): { groupId: string; faceId: string } {
+    return { groupId: this.people.groupId, faceId: this.people.ann };
+  }
+
+  /** Makes the groups that the cases read. @throws Unfit */
+  async prepare(): Promise<void> {
+    const groupId = await this.newGroup();
+    const { ann, annAgain, bob, carol } = this.pictures;
+    const enrolled: string[] = [];
+    for (const [bytes, name] of [
+      [ann, 'ann-1'],
+      [annAgain, 'ann-2'],
+      [bob, 'bob'],
+      [carol, 'carol'],
+    ] as const) {
+      enrolled.push(await this.enrol(groupId, bytes, name));
+    }
+    this.#people = { groupId, ann: enrolled[0], annAgain: enrolled[1], bob: enrolled[2], carol: enrolled[3] };
+    this.#emptyGroup = await this.newGroup();
+    this.client.keep();
+  }
+
+  newGroupId(): string {
+    return `${this.prefix}${++this.#groups}`;
+  }
+
+  /** @throws Unfit */
+  async newGroup(more: Partial<Ask> = {}): Promise<string> {
+    const groupId = this.newGroupId();
+    await this.succeed({ method: 'POST', path: '/groups', body: { groupId }, ...more });
+    return groupId;
+  }
+
+  /** @returns the faceId of the largest face @throws Unfit */
+  async enrol(groupId: string, picture: Buffer, externalImageId?: string): Promise<string> {
+    const body = { image: bytesOf(picture), limit: 1, externalImageId };
+    const data = await this.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
+    must(data?.addedFaces?.length === 1, 'one face to be added');
+    return data.addedFaces[0].faceId;
+  }
+
+  /** @throws Unfit unless the answer is a success */
+  async succeed(ask: Ask): Promise<Data> {
+    const reply = await this.client.ask(ask);
+    answered(reply, 0);
+    return reply.data as Data;
+  }
+
+  /** @throws Unfit unless the answer has this code */
+  async refused(ask: Ask, code: number): Promise<Reply> {
+    const reply = await this.client.ask(ask);
+    answered(reply, code);
+    return reply;
+  }
+}
+
+/** A picture as a request names it. */
+export function bytesOf(picture: Uint8Array): { bytes: string } {
+  return { bytes: Buffer.from(picture).toString('base64') };
+}

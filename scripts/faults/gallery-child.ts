@@ -1,0 +1,76 @@
+// A process that serves a gallery over its parent's channel, one message for a request and one for its answer, until it is killed.
+import { silentLog } from '../../src/domain/log.js';
+import { messageOf } from '../../src/errors.js';
+import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { SealedStore } from '../../src/store/sealed-store.js';
+import { newFace } from '../../test/gallery/faces.js';
+import { masterKey, randomNumbers } from '../../test/store/values.js';
+import type { Answer, Request } from './gallery-target.js';
+import { FACES_PER_PICTURE } from './gallery-target.js';
+import type { FoundGroup } from './ledger.js';
+
+const OWNER = 'faults';
+const [directory] = process.argv.slice(2);
+const signal = new AbortController().signal;
+const store = new SealedStore({ directory, masterKey, log: silentLog });
+const limits = { maxGroups: 1_000, maxFacesPerGroup: 100_000 };
+const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+
+const refOf = (groupId: string) => ({ owner: OWNER, groupId });
+
+/** The same for a picture in every process. */
+function facesOf(picture: string) {
+  const seed = [...picture].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
+  const random = randomNumbers(seed);
+  // The score tells which of the picture's faces it is.
+  return Array.from({ length: FACES_PER_PICTURE }, (_, i) =>
+    newFace(random, { externalImageId: picture, detectionScore: i / FACES_PER_PICTURE }),
+  );
+}
+
+async function inspect(groupId: string): Promise<FoundGroup> {
+  const ref = refOf(groupId);
+  const { faceCount } = gallery.group(ref);
+  const { items } = await gallery.listFaces(ref, { limit: 100_000 });
+  const unsearchable = items.filter(({ faceId, externalImageId = '', detectionScore }) => {
+    const { embedding } = facesOf(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)];
+    const [match] = gallery.searchByEmbedding(ref, embedding, { limit: 1, minCosine: 0.999 });
+    return match?.face.faceId !== faceId;
+  });
+  return {
+    faceCount,
+    faces: items.map(({ faceId, imageId, externalImageId = '' }) => ({ faceId, imageId, picture: externalImageId })),
+    unsearchable: unsearchable.map(({ faceId }) => faceId),
+  };
+}
+
+async function serve({ operation, groupId, text }: Request): Promise<unknown> {
+  switch (operation) {
+    case 'createGroup':
+      return gallery.createGroup(refOf(groupId), 'm1');
+    case 'deleteGroup':
+      return gallery.deleteGroup(refOf(groupId));
+    case 'register':
+      return (await gallery.enrol(refOf(groupId), facesOf(text))).enrolled.map(({ faceId }) => faceId);
+    case 'deleteFace':
+      return gallery.deleteFace(refOf(groupId), text);
+    case 'groupIds':
+      return (await gallery.listGroups(OWNER, { limit: 1_000 })).items.map((group) => group.groupId);
+    case 'inspect': {
+      const { damagedGroups, damagedFaces } = gallery.stats();
+      if (damagedGroups + damagedFaces > 0) throw new Error(`${damagedGroups} groups, ${damagedFaces} faces damaged`);
+      return inspect(groupId);
+    }
+  }
+}
+
+process.on('message', (request: Request) => {
+  serve(request).then(
+    (value) => process.send?.({ id: request.id, value } satisfies Answer),
+    (error: unknown) => process.send?.({ id: request.id, error: messageOf(error) } satisfies Answer),
+  );
+});
+process.on('disconnect', () => process.exit(1));
+await store.start(signal);
+await gallery.start(signal);
+process.send?.({ id: 0 } satisfies Answer);

@@ -1,0 +1,24 @@
+// `lintel keys rotate`: a new master key, under a running service or without one.
+import type { Command } from 'commander';
+import { dataPaths } from '../config/paths.js';
+import { askService } from './admin-client.js';
+import { commandConfig, type CliContext } from './context.js';
+import { withOwnStore } from './own-store.js';
+
+/** Registered behind `lintel keys`, which it adds to. */
+export function registerRotate(program: Command, context: CliContext): void {
+  program.commands
+    .find((command) => command.name() === 'keys')
+    ?.command('rotate')
+    .description(
+      'Make a new master key and seal the database under it, while the service runs or without it. Copies of the old key open ' +
+        'nothing that is sealed from then on, but copies of the old database.',
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const answer = await askService(dataPaths(config).adminSocket, 'POST', '/master-key');
+      if (answer) for await (const piece of answer) void piece;
+      else await withOwnStore(config, context, (_store, masterKey) => masterKey.rotate());
+      context.stderr.write(`There is a new master key in ${config.keysDir}. Keep a copy of it in a safe place.\n`);
+    });
+}

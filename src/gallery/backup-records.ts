@@ -1,0 +1,250 @@
+// The contents of a backup: the gallery as a stream of records, and the way back into an empty store.
+import type { Clock } from '../domain/time.js';
+import { AppError } from '../errors.js';
+import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
+import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, encodeGroup, type GroupRecord } from './face-record.js';
+import { GROUP_LABEL } from './load.js';
+
+export interface GalleryTotals {
+  groups: number;
+  faces: number;
+}
+
+export interface BackupEnd extends GalleryTotals {
+  /** Groups and faces that could not be read: they are not in it. */
+  damaged: number;
+}
+
+/** In this order: begin, then each group and behind it its faces, the registry of appKeys, end. */
+export type BackupRecord =
+  | { kind: 'begin'; createdAtMs: number; totals: GalleryTotals }
+  | { kind: 'group'; group: GroupRecord }
+  /** A face as it is stored, below its own key: the order of enrolment is kept. */
+  | { kind: 'face'; key: Buffer; value: Buffer }
+  /** The file as it is; absent where there was none. */
+  | { kind: 'appKeys'; content: Buffer }
+  | { kind: 'end'; end: BackupEnd };
+
+const KINDS = { begin: 'b', group: 'g', face: 'f', appKeys: 'k', end: 'e' } as const;
+const FACE_KEY_BYTES = 9;
+const LENGTH_BYTES = 4;
+/** The registry of appKeys is the only record that can be long. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+const BATCH = 1_000;
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * The gallery as it is at this moment, whatever is changed meanwhile; without the registry of appKeys.
+ * @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT
+ */
+export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<BackupRecord> {
+  const snapshot = await store.snapshot(GROUP_LABEL);
+  try {
+    const { spaces } = snapshot;
+    const totals: GalleryTotals = { groups: spaces.length, faces: 0 };
+    for (const space of spaces) totals.faces += await space.count(FACE_KEYS);
+    yield { kind: 'begin', createdAtMs: clock(), totals };
+    const end: BackupEnd = { groups: 0, faces: 0, damaged: snapshot.damagedSpaces };
+    const onDamaged = (): void => void end.damaged++;
+    for (const space of spaces) {
+      const group = await groupOf(space);
+      if (!group) {
+        onDamaged();
+        continue;
+      }
+      end.groups++;
+      yield { kind: 'group', group };
+      for await (const [key, value] of space.entries(FACE_KEYS, onDamaged)) {
+        end.faces++;
+        yield { kind: 'face', key, value };
+      }
+    }
+    yield { kind: 'end', end };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** The same as bytes, in pieces of some size. */
+export async function* exportGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<Buffer> {
+  yield* encodeRecords(readGallery(store, clock));
+}
+
+/**
+ * Makes the groups and faces in a store that has none.
+ * @param onFaces called now and then with the faces written so far
+ * @throws AppError STORE_UNAVAILABLE; what `records` throws. A part of it is there then.
+ */
+export async function writeGallery(
+  store: Pick<SealedStore, 'createSpace' | 'write'>,
+  records: AsyncIterable<BackupRecord>,
+  onFaces: (faces: number) => void = () => undefined,
+): Promise<{ end: BackupEnd; appKeys?: Buffer }> {
+  let space: Space | undefined;
+  let waiting: Operation[] = [];
+  let written = 0;
+  let end: BackupEnd | undefined;
+  let appKeys: Buffer | undefined;
+  const flush = async (): Promise<void> => {
+    await store.write(waiting);
+    written += waiting.length;
+    waiting = [];
+    onFaces(written);
+  };
+  for await (const record of records) {
+    switch (record.kind) {
+      case 'begin':
+        break;
+      case 'group': {
+        const { group } = record;
+        space = await store.createSpace(GROUP_LABEL, (made) => [made.put(GROUP_KEY, encodeGroup(group))]);
+        break;
+      }
+      case 'face':
+        if (space) waiting.push(space.put(record.key, record.value));
+        if (waiting.length >= BATCH) await flush();
+        break;
+      case 'appKeys':
+        appKeys = record.content;
+        break;
+      case 'end':
+        end = record.end;
+        break;
+    }
+  }
+  await flush();
+  if (!end) throw cutOff();
+  return { end, ...(appKeys === undefined ? {} : { appKeys }) };
+}
+
+/** Joins many small records to one piece. */
+export async function* encodeRecords(records: AsyncIterable<BackupRecord>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let length = 0;
+  for await (const record of records) {
+    const encoded = encodeRecord(record);
+    waiting.push(encoded);
+    length += encoded.length;
+    if (length < PIECE_BYTES) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  yield Buffer.concat(waiting);
+}
+
+function encodeRecord(record: BackupRecord): Buffer {
+  const payload = payloadOf(record);
+  const header = Buffer.alloc(LENGTH_BYTES + 1, KINDS[record.kind]);
+  header.writeUInt32BE(payload.length);
+  return Buffer.concat([header, payload]);
+}
+
+/**
+ * Reads records from pieces of any size, and checks each and their order: what comes out of it can be served.
+ * @throws AppError STORE_CORRUPT
+ */
+export async function* decodeRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<BackupRecord> {
+  const counted: GalleryTotals = { groups: 0, faces: 0 };
+  let scratch: Float32Array | undefined;
+  let previous: BackupRecord['kind'] | undefined;
+  for await (const [kind, payload] of frames(bytes)) {
+    const record = recordOf(kind, payload);
+    const first = previous === undefined;
+    const lateFace = record.kind === 'face' && counted.groups === 0;
+    if (first !== (record.kind === 'begin') || previous === 'end' || lateFace) throw unknownForm();
+    if (record.kind === 'group') counted.groups++;
+    if (record.kind === 'face') {
+      counted.faces++;
+      scratch = decodeFace(record.value, scratch).embedding;
+    }
+    if (record.kind === 'end' && (record.end.groups !== counted.groups || record.end.faces !== counted.faces)) {
+      throw new AppError('STORE_CORRUPT', 'the backup does not hold what it says');
+    }
+    previous = record.kind;
+    yield record;
+  }
+  if (previous !== 'end') throw cutOff();
+}
+
+async function groupOf(space: Space): Promise<GroupRecord | undefined> {
+  try {
+    const record = await space.get(GROUP_KEY);
+    return record && decodeGroup(record);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+function payloadOf(record: BackupRecord): Buffer {
+  switch (record.kind) {
+    case 'begin':
+      return json({ createdAtMs: record.createdAtMs, totals: record.totals });
+    case 'group':
+      return encodeGroup(record.group);
+    case 'face':
+      return Buffer.concat([record.key, record.value]);
+    case 'appKeys':
+      return record.content;
+    case 'end':
+      return json(record.end);
+  }
+}
+
+function recordOf(kind: string, payload: Buffer): BackupRecord {
+  switch (kind) {
+    case KINDS.begin: {
+      const { createdAtMs, totals } = parsed(payload) as { createdAtMs: number; totals: GalleryTotals };
+      return { kind: 'begin', createdAtMs, totals };
+    }
+    case KINDS.group:
+      return { kind: 'group', group: decodeGroup(payload) };
+    case KINDS.face:
+      return { kind: 'face', key: payload.subarray(0, FACE_KEY_BYTES), value: payload.subarray(FACE_KEY_BYTES) };
+    case KINDS.appKeys:
+      return { kind: 'appKeys', content: payload };
+    case KINDS.end:
+      return { kind: 'end', end: parsed(payload) as BackupEnd };
+    default:
+      throw unknownForm();
+  }
+}
+
+async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[kind: string, payload: Buffer]> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const piece of bytes) {
+    rest = rest.length === 0 ? Buffer.from(piece.buffer, piece.byteOffset, piece.length) : Buffer.concat([rest, piece]);
+    let at = 0;
+    while (rest.length - at > LENGTH_BYTES) {
+      const length = rest.readUInt32BE(at);
+      if (length > MAX_RECORD_BYTES) throw unknownForm();
+      const payloadAt = at + LENGTH_BYTES + 1;
+      if (rest.length < payloadAt + length) break;
+      yield [rest.toString('latin1', payloadAt - 1, payloadAt), rest.subarray(payloadAt, payloadAt + length)];
+      at = payloadAt + length;
+    }
+    rest = rest.subarray(at);
+  }
+  if (rest.length > 0) throw cutOff();
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function parsed(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString());
+  } catch (cause) {
+    throw unknownForm(cause);
+  }
+}
+
+function cutOff(): AppError {
+  return new AppError('STORE_CORRUPT', 'the backup ends before its end');
+}
+
+function unknownForm(cause?: unknown): AppError {
+  return new AppError('STORE_CORRUPT', 'the backup holds a record of no known form', { cause });
+}

@@ -1,0 +1,26 @@
+// npx tsx test/hostile/fuzz-main.ts [--seconds 60] [--seed 1]: the fuzzing for as long as one likes; ends with 1 where it found something.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DEFAULT_MODELS_DIR } from '../../src/models/manifest.js';
+import { sharedModelsDir } from '../support/shared.js';
+import { fuzzService } from './fuzz-service.js';
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
+});
+const folder = mkdtempSync(join(tmpdir(), 'lintel-fuzz-'));
+try {
+  const report = await fuzzService({
+    folder,
+    modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR,
+    seed: Number(values.seed),
+    seconds: Number(values.seconds),
+  });
+  console.log(JSON.stringify(report, null, 2));
+  const { answers, unforeseen, exitCode } = report.aftermath;
+  if (report.failures.length > 0 || !answers || unforeseen.length > 0 || exitCode !== 0) process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,92 @@
+// Lets made-up requests loose on a running service and judges every answer.
+import { connect } from 'node:net';
+import { fuzzRequests, type FuzzRequest, type FuzzTargets } from './fuzz-requests.js';
+
+export interface FuzzOptions {
+  /** `http://127.0.0.1:PORT` */
+  url: string;
+  targets: FuzzTargets;
+  seed: number;
+  seconds: number;
+  clients?: number;
+}
+
+export interface FuzzReport {
+  requests: number;
+  /** How often each outcome came: `-40000`, `HTTP 404`, `cut off`. */
+  outcomes: Record<string, number>;
+  /** What must not happen, each with the number of its request under its seed. */
+  failures: string[];
+}
+
+/** What a client that expects it hears first. */
+const CONTINUE = /^HTTP\/1\.1 100 .*\r\n\r\n/;
+const ANSWER_TIMEOUT_MS = 15_000;
+/** A request that does not end where it says is given up so soon: the server's own time limits have a test of their own. */
+const UNFRAMED_TIMEOUT_MS = 100;
+
+export async function fuzz({ url, targets, seed, seconds, clients = 4 }: FuzzOptions): Promise<FuzzReport> {
+  const report: FuzzReport = { requests: 0, outcomes: {}, failures: [] };
+  const until = performance.now() + seconds * 1000;
+  await Promise.all(
+    Array.from({ length: clients }, async (_, client) => {
+      const next = fuzzRequests(seed + client, targets);
+      for (let i = 0; performance.now() < until && report.failures.length < 10; i++) {
+        const request = next();
+        const answer = await exchange(url, request);
+        const { outcome, failure } = judge(answer, request);
+        report.requests++;
+        report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + 1;
+        if (failure !== undefined) {
+          const head = request.bytes.toString('latin1', 0, 200).replace(targets.appKey, '{appKey}');
+          report.failures.push(`seed ${seed + client}, request ${i}: ${failure}\n${JSON.stringify(head)}`);
+        }
+      }
+    }),
+  );
+  return report;
+}
+
+/** @returns all that came back until the server closed; undefined when it did not close in time */
+function exchange(url: string, { bytes, wellFramed }: FuzzRequest): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    let received = '';
+    const settle = (answer: string | undefined): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(
+      () => settle(wellFramed ? undefined : received),
+      wellFramed ? ANSWER_TIMEOUT_MS : UNFRAMED_TIMEOUT_MS,
+    );
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => (received += chunk));
+    socket.on('close', () => settle(received));
+    // A server that refuses a request closes while the client still sends.
+    socket.on('error', () => undefined);
+    socket.write(bytes);
+  });
+}
+
+function judge(answer: string | undefined, { wellFramed }: FuzzRequest): { outcome: string; failure?: string } {
+  if (answer === undefined) return { outcome: 'no answer', failure: `no answer within ${ANSWER_TIMEOUT_MS} ms` };
+  const status = Number(/^HTTP\/1\.1 (\d+) /.exec(answer.replace(CONTINUE, ''))?.[1]);
+  if (Number.isNaN(status)) {
+    return wellFramed
+      ? { outcome: 'cut off', failure: 'the connection was closed without an answer' }
+      : { outcome: 'cut off' };
+  }
+  if (status !== 200) {
+    const outcome = `HTTP ${status}`;
+    return status >= 400 && status < 500 ? { outcome } : { outcome, failure: `answered with ${outcome}` };
+  }
+  const code = /"resultCode":(-?\d+)/.exec(answer)?.[1];
+  if (code === undefined) {
+    const empty = /\r\n\r\n$/.test(answer);
+    return empty ? { outcome: 'HTTP 200, HEAD' } : { outcome: 'HTTP 200', failure: 'an answer without an envelope' };
+  }
+  return code === '-50000' ? { outcome: code, failure: answer.slice(-300) } : { outcome: code };
+}

@@ -1,0 +1,31 @@
+// Seeded rubbish against a whole service. For longer, or under another seed: npx tsx test/hostile/fuzz-main.ts --seconds 60 --seed 2
+import { describe, expect, it } from 'vitest';
+import { missing, sharedModelsDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+import { fuzzService } from './fuzz-service.js';
+
+const SECONDS = 10;
+const SEED = 1;
+
+describe.skipIf(missing('fuzzing the whole service', sharedModelsDir))('a service under made-up requests', () => {
+  it('answers each with a code of the contract or a refusal, and lives', { timeout: 60_000 }, async () => {
+    const report = await fuzzService({
+      folder: tempDir(),
+      modelsDir: sharedModelsDir ?? '',
+      seed: SEED,
+      seconds: SECONDS,
+    });
+    expect(report.failures).toEqual([]);
+    expect(report.aftermath).toEqual({
+      answers: true,
+      vision: { status: 'ok', restarts: 0 },
+      unforeseen: [],
+      exitCode: 0,
+    });
+    // It got past the first checks: what is refused at the door proves little.
+    expect(report.requests).toBeGreaterThan(100);
+    expect(Object.keys(report.outcomes)).toEqual(
+      expect.arrayContaining(['0', '-40000', '-40050', '-41000', 'HTTP 404']),
+    );
+  });
+});

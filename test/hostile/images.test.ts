@@ -1,0 +1,90 @@
+// Untrusted pictures against a whole service: each gets its code, in bounded time and memory, and the process lives.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missing, sharedModelsDir } from '../support/shared.js';
+import { imageOf, startService, type Service } from '../support/service.js';
+import { hostileFiles, SUCCESS, type HostileFile } from './corpus.js';
+
+/** A second on a machine of its own, twice that on one that runs other tests beside; the best of a few attempts counts. */
+const MAX_MS = 2_000;
+const ATTEMPTS = 3;
+const MAX_MEMORY_MB = 200;
+
+const files = await hostileFiles();
+
+describe.skipIf(missing('untrusted pictures against the whole service', sharedModelsDir))('a running service', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-hostile-'));
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService({
+      folder,
+      modelsDir: sharedModelsDir ?? '',
+      config: { vision: { workers: 1 } },
+    });
+    // A decoder's first picture is the dearest, and says nothing about the file.
+    for (const { bytes, codes } of files.slice(-3)) {
+      expect(codes).toContain((await service.call('POST', '/detect', { image: imageOf(bytes) })).header.resultCode);
+    }
+  });
+
+  afterAll(async () => {
+    expect(await service.stop()).toBe(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('has at least sixty files before it', () => {
+    expect(new Set(files.map(({ bytes }) => bytes.toString('base64'))).size).toBeGreaterThanOrEqual(60);
+  });
+
+  it.each(files.map((file) => [file.name, file] as const))('gives its code to: %s', async (_name, file) => {
+    const attempts: Attempt[] = [];
+    do attempts.push(await attempt(file));
+    while (attempts.length < ATTEMPTS && Math.min(...attempts.map(({ ms }) => ms)) > MAX_MS);
+    if (process.env.DEBUG_HOSTILE) console.log(file.name, file.bytes.length, attempts);
+    for (const { code, detail } of attempts) {
+      expect(file.codes).toContain(code);
+      if (code !== SUCCESS) expect(detail).toMatch(/\w/);
+    }
+    expect(Math.min(...attempts.map(({ ms }) => ms))).toBeLessThanOrEqual(MAX_MS);
+    expect(Math.max(...attempts.map(({ memoryMb }) => memoryMb))).toBeLessThanOrEqual(MAX_MEMORY_MB);
+  });
+
+  it('lives, with the workers it began with, and has logged nothing unforeseen', async () => {
+    const health = (await (await fetch(`${service.url}/healthz`)).json()) as {
+      parts: Record<string, { status: string; facts?: Record<string, unknown> }>;
+    };
+    expect(health.parts.vision).toMatchObject({ status: 'ok', facts: { workers: 1, restarts: 0 } });
+    expect(service.log.filter(({ msg }) => msg === 'a request failed unforeseen')).toEqual([]);
+  });
+
+  interface Attempt {
+    code: number;
+    detail: string | undefined;
+    ms: number;
+    /** Resident, at its peak, above what it was before. */
+    memoryMb: number;
+  }
+
+  async function attempt({ bytes }: HostileFile): Promise<Attempt> {
+    // Sets the peak back to what is resident now.
+    writeFileSync(`/proc/${service.pid}/clear_refs`, '5');
+    const beforeMb = residentMb(service.pid, 'VmRSS');
+    const started = performance.now();
+    const { header } = await service.call('POST', '/detect', { image: imageOf(bytes) });
+    const ms = performance.now() - started;
+    return {
+      code: header.resultCode,
+      detail: header.detail,
+      ms,
+      memoryMb: residentMb(service.pid, 'VmHWM') - beforeMb,
+    };
+  }
+});
+
+function residentMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return (Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6;
+}

@@ -1,0 +1,53 @@
+import sharp, { type Sharp } from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { jpegClaims, pngClaims } from '../../src/vision/picture-claims.js';
+import { exif, png, withClaimedSize, withSegment } from '../hostile/files.js';
+
+const grey = (width: number, height: number): Sharp =>
+  sharp({ create: { width, height, channels: 3, background: '#777' } });
+
+describe('what a PNG claims', () => {
+  it.each<[string, Buffer, number]>([
+    ['row by row', png({ widthPx: 300, heightPx: 200 }), 0],
+    ['interlaced RGB', png({ widthPx: 300, heightPx: 200, interlaced: true }), 3],
+    ['interlaced grey of one bit', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 0, bits: 1 }), 1],
+    ['interlaced RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 6, bits: 16 }), 8],
+    ['an interlaced palette', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 3 }), 4],
+  ])('%s: its size, and the bytes that are held at once', (_name, bytes, perPixel) => {
+    expect(pngClaims(bytes)).toEqual({ widthPx: 300, heightPx: 200, heldBytes: 300 * 200 * perPixel });
+  });
+
+  it('is nothing where there is no header', () => {
+    expect(pngClaims(png({ widthPx: 300, heightPx: 200 }).subarray(0, 20))).toBeUndefined();
+    expect(pngClaims(Buffer.alloc(100, 1))).toBeUndefined();
+  });
+});
+
+describe('what a JPEG claims', () => {
+  it.each<[string, (image: Sharp) => Sharp, number]>([
+    ['of one scan', (image) => image.jpeg(), 0],
+    ['progressive', (image) => image.jpeg({ progressive: true }), 3],
+    ['progressive without subsampling', (image) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }), 6],
+    ['progressive grey', (image) => image.toColourspace('b-w').jpeg({ progressive: true }), 2],
+  ])('%s: its size, and the bytes that are held at once', async (_name, encode, perPixel) => {
+    const bytes = await encode(grey(320, 160)).toBuffer();
+    expect(jpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes: 320 * 160 * perPixel });
+  });
+
+  it('is found behind other segments, and behind rubbish between them', async () => {
+    const plain = await grey(320, 160).jpeg().toBuffer();
+    const whole = withClaimedSize(plain, 65_500, 65_500);
+    const first = 4 + whole.readUInt16BE(4);
+    const claims = { widthPx: 65_500, heightPx: 65_500, heldBytes: 0 };
+    expect(jpegClaims(withSegment(whole, 0xe1, exif(0x0112, 6)))).toEqual(claims);
+    const rubbish = Buffer.from([1, 2, 0xff, 0, 0xff, 0xff, 0xd0, 7]);
+    expect(jpegClaims(Buffer.concat([whole.subarray(0, first), rubbish, whole.subarray(first)]))).toEqual(claims);
+  });
+
+  it('is nothing where there is no frame, wherever the file ends', async () => {
+    const bytes = await grey(320, 160).jpeg({ progressive: true }).toBuffer();
+    const scan = bytes.indexOf(Buffer.from([0xff, 0xda]));
+    for (let length = 4; length < scan; length++) expect(jpegClaims(bytes.subarray(0, length))).toBeUndefined();
+    expect(jpegClaims(Buffer.concat([bytes.subarray(0, 2), bytes.subarray(scan)]))).toBeUndefined();
+  });
+});
