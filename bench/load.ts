@@ -44,16 +44,9 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
   const service = await startService({ folder, modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR });
   try {
     const probes = await enrolPeople(service);
-    const clients = await Promise.all(
-      Array.from({ length: Math.max(...CLIENTS) }, () => BareClient.connect(service.url)),
-    );
-    try {
-      await load(clients.slice(0, SATURATED), probes, 2_000);
-      if (soak) return await soaked(service, clients.slice(0, SOAK_CLIENTS), probes, short ? 60 : 600);
-      return await levels(clients, probes, (short ? 5_000 : 30_000) / TURNS);
-    } finally {
-      for (const client of clients) client.close();
-    }
+    await load(service, SATURATED, probes, 2_000);
+    if (soak) return await soaked(service, probes, short ? 60 : 600);
+    return await levels(service, probes, (short ? 5_000 : 30_000) / TURNS);
   } finally {
     await service.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -92,10 +85,10 @@ async function enrolPeople(service: Service): Promise<Probe[]> {
 }
 
 /** Turn by turn, so that all numbers of clients see the same machine. */
-async function levels(clients: readonly BareClient[], probes: readonly Probe[], turnMs: number): Promise<Result[]> {
+async function levels(service: Service, probes: readonly Probe[], turnMs: number): Promise<Result[]> {
   const tallies = new Map<number, Tally[]>(CLIENTS.map((count) => [count, []]));
   for (let turn = 0; turn < TURNS; turn++) {
-    for (const count of CLIENTS) tallies.get(count)?.push(await load(clients.slice(0, count), probes, turnMs));
+    for (const count of CLIENTS) tallies.get(count)?.push(await load(service, count, probes, turnMs));
   }
   const results: Result[] = [];
   const saturated: number[] = [];
@@ -124,8 +117,10 @@ async function levels(clients: readonly BareClient[], probes: readonly Probe[], 
 }
 
 /** Every client sends its next picture as soon as it has its answer; one that is told ServerBusy comes back after Retry-After. */
-async function load(clients: readonly BareClient[], probes: readonly Probe[], ms: number): Promise<Tally> {
+async function load(service: Service, count: number, probes: readonly Probe[], ms: number): Promise<Tally> {
   const tally: Tally = { right: 0, wrong: 0, busy: 0, errors: 0, latenciesMs: [], seconds: 0 };
+  // New ones: the service closes a connection that has been silent for ten seconds from its beginning.
+  const clients = await Promise.all(Array.from({ length: count }, () => BareClient.connect(service.url)));
   const started = performance.now();
   await Promise.all(
     clients.map(async (client, index) => {
@@ -149,23 +144,19 @@ async function load(clients: readonly BareClient[], probes: readonly Probe[], ms
     }),
   );
   tally.seconds = (performance.now() - started) / 1000;
+  for (const client of clients) client.close();
   return tally;
 }
 
 /** Of every -50300; test/api holds the service to it. */
 const RETRY_AFTER_MS = 1_000;
 
-async function soaked(
-  service: Service,
-  clients: readonly BareClient[],
-  probes: readonly Probe[],
-  seconds: number,
-): Promise<Result[]> {
+async function soaked(service: Service, probes: readonly Probe[], seconds: number): Promise<Result[]> {
   const parts = 20;
   const rssMb: number[] = [];
   const sums = { right: 0, wrong: 0, errors: 0 };
   for (let part = 0; part < parts; part++) {
-    const tally = await load(clients, probes, (seconds * 1000) / parts);
+    const tally = await load(service, SOAK_CLIENTS, probes, (seconds * 1000) / parts);
     for (const field of ['right', 'wrong', 'errors'] as const) sums[field] += tally[field];
     const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
     rssMb.push((Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) * 1024) / 1e6);

@@ -29,6 +29,8 @@ export class BareClient {
   /** @returns the body of the answer */
   send(request: Buffer): Promise<string> {
     return new Promise((resolve, reject) => {
+      // A write to a socket that is closed already would say nothing.
+      if (this.#socket.destroyed) throw new Error('the connection was closed');
       this.#settle = { resolve, reject };
       this.#socket.write(request);
     });

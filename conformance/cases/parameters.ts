@@ -1,6 +1,6 @@
 // The parameters that many operations share: pictures, flags, limits, thresholds; at their edges and beyond.
 import { askFor, operation, V1, type Dialect, type OperationName } from '../operations.js';
-import { must, type Case } from '../suite.js';
+import { must, type Case, type Row } from '../suite.js';
 import type { Fields } from '../shapes.js';
 import { bytesOf } from '../world.js';
 
@@ -59,24 +59,20 @@ const FIELDS: readonly Required<Fields>[] = [
 
 /** Each operation with a picture answers exactly the fields that are asked for. */
 export function fieldCases(dialect: Dialect): Case[] {
-  const shapes: [OperationName, (fields: Fields) => Case & { shape?: unknown }][] = [];
-  const add = (
-    name: OperationName,
-    shapeOf: (fields: Fields) => NonNullable<Extract<Case, { ask: unknown }>['shape']>,
-  ) =>
-    shapes.push([
-      name,
-      (fields) => ({
-        name: `${name}: fields ${JSON.stringify(fields)}`,
-        ask: (world) => askFor(dialect, operation(dialect, name), world, { body: fields }),
-        shape: shapeOf(fields),
-      }),
-    ]);
-  add('detect', dialect.shapes.detect);
-  add('search by image', (fields) => dialect.shapes.searchByImage(fields));
-  add('compare', dialect.shapes.compare);
-  add('verify', dialect.shapes.verify);
-  const rows = shapes.flatMap(([, row]) => FIELDS.map((fields) => row(fields)));
+  const { detect, searchByImage, compare, verify } = dialect.shapes;
+  const shapes: [OperationName, (fields: Fields) => Row['shape']][] = [
+    ['detect', detect],
+    ['search by image', (fields) => searchByImage(fields)],
+    ['compare', compare],
+    ['verify', verify],
+  ];
+  const rows = shapes.flatMap(([name, shapeOf]) =>
+    FIELDS.map((fields): Case => ({
+      name: `${name}: fields ${JSON.stringify(fields)}`,
+      ask: (world) => askFor(dialect, operation(dialect, name), world, { body: fields }),
+      shape: shapeOf(fields),
+    })),
+  );
   const registered = FIELDS.map((fields): Case => ({
     name: `register: fields ${JSON.stringify(fields)}`,
     ask: async (world) =>
@@ -95,7 +91,7 @@ const BAD_WHOLE = ['0', '-1', '1.5', 'ten', '', '0x5', '1e1', 'true'];
 const BAD_THRESHOLDS = ['0', '0.99', '100.01', '-90', 'high', '', 'NaN'];
 
 function queryCases(name: OperationName, parameter: string, bad: readonly string[], good: readonly string[]): Case[] {
-  const ask = (query: string): Extract<Case, { ask: unknown }>['ask'] => {
+  const ask = (query: string): Row['ask'] => {
     return (world) => askFor(V1, operation(V1, name), world, { query });
   };
   return [

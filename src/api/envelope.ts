@@ -98,7 +98,11 @@ export function successHeader(reply: Reply): EnvelopeHeader {
 export function errorHeader(error: unknown, requestId: string): { header: EnvelopeHeader; foreseen: boolean } {
   const result = error instanceof AppError ? RESULTS[error.code] : undefined;
   if (!(error instanceof AppError) || result === undefined) {
-    const detail = `request id ${requestId}`;
+    // A disk that refuses is foreseen by everybody but the contract, which has no code for it: told in words, and logged all the same.
+    const isStore = error instanceof AppError && error.code === 'STORE_UNAVAILABLE';
+    const detail = isStore
+      ? `The disk refuses to write; nothing was changed (request id ${requestId}).`
+      : `request id ${requestId}`;
     const header = { isSuccessful: false, resultCode: INTERNAL.code, resultMessage: INTERNAL.name, detail };
     return { header, foreseen: false };
   }

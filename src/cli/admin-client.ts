@@ -1,10 +1,10 @@
 // The command line's side of the admin socket: asks the service that runs on a data directory.
 import { request, type IncomingMessage } from 'node:http';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.js';
-import type { AdminFailure } from '../ops/admin-socket.js';
+import { MAX_SOCKET_PATH_BYTES, type AdminFailure } from '../ops/admin-socket.js';
 
-/** The system's words for: nobody listens there, or nobody can. */
-const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
+/** The system's words for: nobody listens there. */
+const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
  * @param socketPath of the admin socket
@@ -16,6 +16,7 @@ export async function askService(
   method: 'GET' | 'POST',
   path: string,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) return undefined;
   let answer: IncomingMessage;
   try {
     answer = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -33,7 +33,7 @@ export interface DoctorHooks {
 export function registerDoctor(program: Command, context: CliContext, hooks: DoctorHooks = {}): void {
   program
     .command('doctor')
-    .description('Check the machine, the installation, the configuration and what it connects to.')
+    .description('check the machine, the installation, the configuration and what it connects to')
     .addHelpText('after', '\nThe report holds no secrets and can be shared. Exit code 1: something does not work.')
     .action(async (_options: unknown, command: Command) => {
       const { stdout, version, clock } = context;

@@ -225,7 +225,7 @@ function serviceUrl(named: string | undefined, { http }: Config): string {
       );
     }
     const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[http.host] ?? http.host;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${http.port}`;
+    return `${http.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${http.port}`;
   }
   const url = URL.canParse(named) ? new URL(named) : undefined;
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.search || url.hash) {

@@ -10,12 +10,12 @@ import { commandConfig, type CliContext } from './context.js';
 export function registerKeys(program: Command, context: CliContext): void {
   const keys = program
     .command('keys')
-    .description('The appKeys of the REST API. A key sees the groups that were made with it, and no others.');
+    .description('the appKeys of the REST API. A key sees the groups that were made with it, and no others');
 
   keys
     .command('add')
     .description(
-      'Make a key and its secretKey and print them, a line each. They are kept as digests only and cannot be shown again.',
+      'make a key and its secretKey and print them, a line each. They are kept as digests only and cannot be shown again',
     )
     .argument('<name>', 'what to call it: letters, digits, - _ and .; cameras name their key so')
     .action(async (name: string, _options: unknown, command: Command) => {
@@ -30,7 +30,7 @@ export function registerKeys(program: Command, context: CliContext): void {
 
   keys
     .command('list')
-    .description('List the keys, without the keys themselves.')
+    .description('list the keys, without the keys themselves')
     .action(async (_options: unknown, command: Command) => {
       const all = (await open(command, context)).list();
       if (all.length === 0) {
@@ -43,7 +43,7 @@ export function registerKeys(program: Command, context: CliContext): void {
 
   keys
     .command('revoke')
-    .description('Refuse a key from now on. Its groups stay, and no other key sees them.')
+    .description('refuse a key from now on. Its groups stay, and no other key sees them')
     .argument('<name>', 'its name or its id, see "lintel keys list"')
     .action(async (name: string, _options: unknown, command: Command) => {
       const { id } = await (await open(command, context)).revoke(name);

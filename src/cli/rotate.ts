@@ -11,8 +11,8 @@ export function registerRotate(program: Command, context: CliContext): void {
     .find((command) => command.name() === 'keys')
     ?.command('rotate')
     .description(
-      'Make a new master key and seal the database under it, while the service runs or without it. Copies of the old key open ' +
-        'nothing that is sealed from then on, but copies of the old database.',
+      'make a new master key and seal the database under it, while the service runs or without it. Copies of the old key open ' +
+        'nothing that is sealed from then on, but copies of the old database',
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);

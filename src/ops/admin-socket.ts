@@ -7,6 +7,9 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, messageOf } from '../errors.js';
 
+/** A longer name would be cut off without a word, and the socket lie elsewhere (sockaddr_un, less its zero). */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
 /** Answers with bytes as they come; an error ends the connection before the end of the body. */
 export type AdminRoute = () => AsyncIterable<Uint8Array>;
 
@@ -38,6 +41,8 @@ export class AdminSocket implements Part {
     const { path, log } = this.#options;
     const server = createServer((request, response) => void this.#answer(request, response));
     try {
+      if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES)
+        throw new Error('the path of the data directory is too long');
       await rm(path, { force: true });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);

@@ -79,7 +79,7 @@ async function isScaledDown(bytes: Uint8Array): Promise<boolean> {
 }
 
 function isJpeg(bytes: Uint8Array): boolean {
-  return bytes.length > 3 && bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 }
 
 function isPng(bytes: Uint8Array): boolean {

@@ -245,8 +245,9 @@ describe('documented errors', () => {
     await fine.body?.cancel();
   });
 
-  test('what is unforeseen carries the request id and nothing else, and is logged under it', async () => {
+  test('what is unforeseen carries the request id and nothing else but the state of the disk, and is logged under it', async () => {
     const codes = ERROR_CODES.filter((code) => RESULTS[code] === undefined);
+    expect(codes).toContain('STORE_UNAVAILABLE');
     const faults = [...codes.map((error) => ({ error })), { crash: 'a secret path' }];
     for (const fault of faults) {
       const response = await fetch(`${harness.origin}${harness.base}/detect`, {
@@ -260,7 +261,10 @@ describe('documented errors', () => {
           isSuccessful: false,
           resultCode: -50000,
           resultMessage: 'InternalServerError',
-          detail: `request id ${requestId}`,
+          detail:
+            'error' in fault && fault.error === 'STORE_UNAVAILABLE'
+              ? `The disk refuses to write; nothing was changed (request id ${requestId}).`
+              : `request id ${requestId}`,
         },
       });
       const logged = log.lines.find((line) => line.level === 'error' && line.fields.requestId === requestId);

@@ -24,8 +24,8 @@ describe('help', () => {
     expect(code).toBe(0);
     expect(stderr).toBe('');
     expect(stdout).toContain('Usage: lintel [options] [command]');
-    expect(stdout).toMatch(/^ {2}keys +The appKeys of the REST API/m);
-    expect(stdout).toMatch(/^ {2}doctor +Check the machine/m);
+    expect(stdout).toMatch(/^ {2}keys +the appKeys of the REST API/m);
+    expect(stdout).toMatch(/^ {2}doctor +check the machine/m);
     expect(stdout).toContain('--config <file>');
   });
 

@@ -18,7 +18,7 @@ describe('killed at any moment, among concurrent clients', () => {
     expect(tally.deletedGroups).toBeGreaterThan(0);
     // Kills that no request was under way for would prove nothing.
     expect(tally.unanswered).toBeGreaterThan(8);
-  });
+  }, 60_000);
 
   test.skipIf(missing('the service killed under its clients', sharedModelsDir, facesDir))(
     'the whole service does so as well',
@@ -29,11 +29,12 @@ describe('killed at any moment, among concurrent clients', () => {
         photo: join(facesDir ?? '', 'groups', 'bbt1.jpg'),
         facesPerPicture: 3,
       });
-      const tally = await runKills(target, { rounds: 3, seed: 22 });
+      const tally = await runKills(target, { rounds: 2, seed: 22 });
       expect(tally.problems).toEqual([]);
-      expect(tally.registered).toBeGreaterThan(3);
-      expect(tally.unanswered).toBeGreaterThan(3);
+      expect(tally.registered).toBeGreaterThan(2);
+      expect(tally.unanswered).toBeGreaterThan(2);
     },
+    60_000,
   );
 });
 
