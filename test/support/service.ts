@@ -1,4 +1,4 @@
-// A whole Lintel in a process of its own, as an operator runs it: dist/cli/main.js serve, on a free port, with its own folders.
+// A whole Lintel in a process of its own, as scripts/start runs it: dist/cli/main.js serve, on a free port, with its own folders.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,8 +59,15 @@ export async function startService({ folder, modelsDir, cpus, config }: ServiceO
     }),
   );
   const started = performance.now();
-  const command = [...(cpus === undefined ? [] : ['taskset', '-c', cpus]), process.execPath, CLI, 'serve', '--config'];
-  const child = spawn(command[0], [...command.slice(1), configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = [
+    ...(cpus === undefined ? [] : ['taskset', '-c', cpus]),
+    process.execPath,
+    '--max-semi-space-size=4',
+    CLI,
+  ];
+  const child = spawn(command[0], [...command.slice(1), 'serve', '--config', configFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const log: Record<string, unknown>[] = [];
   const url = await ready(child, log);
   const startMs = performance.now() - started;
