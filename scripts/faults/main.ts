@@ -11,6 +11,7 @@ import { serviceTarget } from './service-target.js';
 
 const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through gallery|service]
        npm run faults -- disk [--rounds N] [--seed N]
+       npm run faults -- all [--rounds N] [--seed N]
 
 kill   kill -9 at random moments of registrations and deletions by concurrent clients; after each restart every
        registration that was acknowledged is there and searchable, every deletion that was acknowledged holds, a
@@ -19,6 +20,8 @@ kill   kill -9 at random moments of registrations and deletions by concurrent cl
 disk   a small file system under the gallery that fills up and is emptied again: while it is full, changes are refused
        with STORE_UNAVAILABLE and searches go on; what was acknowledged is there, what was refused is not, also after a
        restart; and there is no fault left once there is room. Needs unshare and user namespaces.
+
+all    kill through the gallery, kill through the service, disk: everything in full (some ten minutes).
 
   --rounds N     kills, or times the disk is full (200)
   --seed N       of the moments and the requests (1)
@@ -37,14 +40,14 @@ const { values, positionals } = parseArgs({
 const rounds = Number(values.rounds);
 const seed = Number(values.seed);
 const understood =
-  ['kill', 'disk'].includes(positionals.join()) &&
+  ['kill', 'disk', 'all'].includes(positionals.join()) &&
   Number.isInteger(rounds) &&
   rounds > 0 &&
   Number.isInteger(seed) &&
   ['gallery', 'service'].includes(values.through);
 
-function targetOf(folder: string): Target {
-  if (values.through === 'gallery') return galleryTarget(join(folder, 'db'));
+function targetOf(folder: string, through: string): Target {
+  if (through === 'gallery') return galleryTarget(join(folder, 'db'));
   if (sharedModelsDir === undefined || facesDir === undefined) {
     throw new Error('the models or the photographs are not here (../shared)');
   }
@@ -52,11 +55,11 @@ function targetOf(folder: string): Target {
   return serviceTarget({ folder, modelsDir: sharedModelsDir, photo, facesPerPicture: 3 });
 }
 
-function kill(folder: string): Promise<KillTally> {
+function kill(folder: string, through: string): Promise<KillTally> {
   const onRound = (round: number, { problems }: KillTally): void => {
     if (round % 10 === 0) console.log(`${round} of ${rounds} kills, ${problems.length} problems`);
   };
-  return runKills(targetOf(folder), { rounds, seed, onRound });
+  return runKills(targetOf(folder, through), { rounds, seed, onRound });
 }
 
 async function disk(folder: string): Promise<DiskTally> {
@@ -68,15 +71,26 @@ if (values.help || !understood) {
   process.stderr.write(USAGE);
   process.exitCode = values.help ? 0 : 2;
 } else {
-  const folder = mkdtempSync(join(tmpdir(), 'lintel-faults-'));
-  try {
-    const beganMs = performance.now();
-    const { problems, ...tally } = positionals[0] === 'disk' ? await disk(folder) : await kill(folder);
-    for (const problem of problems) console.log(problem);
-    console.log(JSON.stringify({ seed, ...tally }));
-    console.log(`${Math.round((performance.now() - beganMs) / 1000)} s, ${problems.length} problems`);
-    if (problems.length > 0) process.exitCode = 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  const kinds: Record<string, (folder: string) => Promise<KillTally | DiskTally>> = {
+    'kill, through the gallery': (folder) => kill(folder, 'gallery'),
+    'kill, through the service': (folder) => kill(folder, 'service'),
+    disk,
+  };
+  const [wanted] = positionals;
+  const chosen = wanted === 'kill' ? `kill, through the ${values.through}` : wanted;
+  for (const [kind, run] of Object.entries(kinds)) {
+    if (chosen !== 'all' && chosen !== kind) continue;
+    console.log(kind);
+    const folder = mkdtempSync(join(tmpdir(), 'lintel-faults-'));
+    try {
+      const beganMs = performance.now();
+      const { problems, ...tally } = await run(folder);
+      for (const problem of problems) console.log(problem);
+      console.log(JSON.stringify({ seed, ...tally }));
+      console.log(`${Math.round((performance.now() - beganMs) / 1000)} s, ${problems.length} problems`);
+      if (problems.length > 0) process.exitCode = 1;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 }
