@@ -29,8 +29,9 @@ listens, where the first appKey lies, and what to try.`,
       await Promise.race([service.start(), stopped]);
       log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
       // Behind the log, which is gathered; systemd's journal has no use for it.
-      await new Promise<void>((resolve) => log.flush(() => resolve()));
-      if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
+      log.flush(() => {
+        if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
+      });
       log.info({ signal: await stopped }, 'stopping');
       try {
         await service.stop();

@@ -34,7 +34,7 @@ describe.skipIf(missing('the demonstration', sharedModelsDir))('the demonstratio
   it("the README's own lines, copied, enrol a face and find it", async () => {
     const folder = tempDir();
     const service = await startService({ folder: join(folder, 'home'), modelsDir: sharedModelsDir ?? '' });
-    onTestFinished(() => void service.stop());
+    onTestFinished(async () => void (await service.stop()));
     // As in a checkout: ./scripts/lintel, and the keys under var/.
     mkdirSync(join(folder, 'var'));
     symlinkSync(join(root, 'scripts'), join(folder, 'scripts'));

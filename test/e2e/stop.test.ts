@@ -1,0 +1,27 @@
+// A service whose log nobody reads any more stops all the same.
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { CLI } from '../support/service.js';
+import { missing, sharedModelsDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+
+it.skipIf(missing('a service without a reader of its log', sharedModelsDir))(
+  'stops at SIGTERM when its log has lost its reader',
+  async () => {
+    const file = join(tempDir(), 'lintel.yaml');
+    const ports = { http: { port: 0 }, mqtt: { embedded: { port: 0 } } };
+    writeFileSync(file, stringify({ ...ports, models: { dir: sharedModelsDir }, vision: { workers: 1 } }));
+    const service = spawn(process.execPath, [CLI, 'serve', '--config', file], { stdio: ['ignore', 'pipe', 'ignore'] });
+    onTestFinished(() => void service.kill('SIGKILL'));
+    const exited = new Promise<number | null>((resolve) => service.once('exit', (code) => resolve(code)));
+    let log = '';
+    service.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await expect.poll(() => log, { timeout: 20_000 }).toContain('"msg":"ready"');
+    service.stdout.destroy();
+    service.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  },
+);
