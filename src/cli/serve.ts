@@ -26,12 +26,14 @@ listens, where the first appKey lies, and what to try.`,
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
       });
-      await Promise.race([service.start(), stopped]);
-      log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
-      // Behind the log, which is gathered; systemd's journal has no use for it.
-      log.flush(() => {
-        if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
-      });
+      const isReady = await Promise.race([service.start().then(() => true), stopped.then(() => false)]);
+      if (isReady) {
+        log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
+        // Behind the log, which is gathered; systemd's journal has no use for it.
+        log.flush(() => {
+          if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
+        });
+      }
       log.info({ signal: await stopped }, 'stopping');
       try {
         await service.stop();

@@ -1,4 +1,4 @@
-// A service whose log nobody reads any more stops all the same.
+// A service stops cleanly also when its log has lost its reader, and while it is still starting.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,28 @@ import { stringify } from 'yaml';
 import { CLI } from '../support/service.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
+
+it.skipIf(missing('a service that is stopped early', sharedModelsDir))(
+  'stops cleanly at SIGTERM during its start',
+  async () => {
+    const file = join(tempDir(), 'lintel.yaml');
+    const ports = { http: { port: 0 }, mqtt: { embedded: { port: 0 } } };
+    writeFileSync(file, stringify({ ...ports, models: { dir: sharedModelsDir } }));
+    const service = spawn(process.execPath, [CLI, 'serve', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    onTestFinished(() => void service.kill('SIGKILL'));
+    const exited = new Promise<number | null>((resolve) => service.once('exit', (code) => resolve(code)));
+    let log = '';
+    let errors = '';
+    service.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    service.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    // The models take some half a second after the gallery.
+    await expect.poll(() => log, { timeout: 20_000, interval: 5 }).toContain('the gallery is loaded');
+    service.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(log).not.toContain('"msg":"ready"');
+    expect(errors).toBe('');
+  },
+);
 
 it.skipIf(missing('a service without a reader of its log', sharedModelsDir))(
   'stops at SIGTERM when its log has lost its reader',
