@@ -14,7 +14,9 @@ const allowed = {
   events: ['domain', 'store', 'models', 'config'],
   recognition: ['domain', 'vision', 'camera', 'gallery', 'events', 'models', 'config'],
   ops: ['domain', 'native', 'config'],
-  api: ['domain', 'vision', 'camera', 'gallery', 'events', 'models', 'config', 'ops'],
+  audit: ['domain', 'store', 'config'],
+  privacy: ['domain', 'store', 'config', 'camera'],
+  api: ['domain', 'vision', 'camera', 'gallery', 'events', 'audit', 'privacy', 'models', 'config', 'ops'],
   demo: ['domain', 'native'],
 };
 const rooms = [...Object.keys(allowed), 'cli'];

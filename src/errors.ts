@@ -20,6 +20,15 @@ export const ERROR_CODES = [
   'INVALID_IMAGE_FILE',
   'SERVER_BUSY',
   'INTERNAL',
+  // The device API.
+  'UNAUTHORIZED_ADMIN_KEY',
+  'NOT_FOUND',
+  'CAMERA_NOT_FOUND',
+  'CAMERA_UNAVAILABLE',
+  'PRIVACY_ON',
+  'ENROLMENT_REFUSED',
+  'METHOD_NOT_ALLOWED',
+  'TOO_MANY_ATTEMPTS',
   // Start-up, operation and the command line.
   'CONFIG_INVALID',
   'SECRET_MISSING',

@@ -1,34 +1,59 @@
 // The one file that constructs the parts of the service and connects them.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { AdminKeys, ensureAdminKey } from './api/admin-keys.js';
 import { AppKeys } from './api/app-keys.js';
+import { createDeviceApi } from './api/device/create.js';
+import { ensureAppKey } from './api/first-keys.js';
 import { ApiServer, type ExtraRoute } from './api/server.js';
+import { encodeAuditLines } from './audit/audit-lines.js';
+import { AuditLog } from './audit/audit-log.js';
+import { readAuditLog } from './audit/audit-space.js';
+import { audited, auditedRotation } from './audit/audited.js';
+import { ServiceEntries } from './audit/service-entries.js';
+import { StoredTime } from './audit/stored-time.js';
 import type { Environment } from './config/environment.js';
-import { dataPaths, readVersion, type DataPaths } from './config/paths.js';
 import { readNextMasterKey } from './config/master-key-rotation.js';
+import { dataPaths, packageFile, readVersion } from './config/paths.js';
 import type { Config } from './config/schema.js';
-import { openMasterKey, readMqttPassword, readPasswordFile } from './config/secrets.js';
+import { openMasterKey, readCommandSecret, readMqttPassword, readPasswordFile } from './config/secrets.js';
+import { openSigningKey } from './config/signing-key.js';
+import { FalseAcceptCurve } from './domain/false-accept.js';
 import type { Log } from './domain/log.js';
 import type { Part } from './domain/part.js';
 import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
+import type { TrustGuard } from './domain/trust.js';
+import type { DeviceHealth } from './events/device-status.js';
 import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
 import { loadManifest, modelSet, modelsDirOf } from './models/manifest.js';
 import { loadAddon } from './native/addon.js';
 import { AdminSocket } from './ops/admin-socket.js';
-import { HealthRegistry, type HealthAnswer } from './ops/health.js';
+import { HealthRegistry, type HealthAnswer, type HealthReport } from './ops/health.js';
+import { heartbeatsOf } from './ops/heartbeats.js';
 import { Lifecycle } from './ops/lifecycle.js';
 import { MasterKeyKeeper } from './ops/master-key.js';
 import { createMetrics } from './ops/metrics.js';
 import { SdNotifier } from './ops/sd-notify.js';
+import { statusText } from './ops/status-line.js';
+import { ClockGuard } from './ops/trust.js';
+import { Watchdog } from './ops/watchdog.js';
+import { PrivacySwitch } from './privacy/privacy-switch.js';
+import { UnknownFaces } from './privacy/unknown-faces.js';
 import { Cameras } from './recognition/cameras.js';
+import { livenessLines, livenessPath } from './recognition/liveness-lines.js';
 import { SealedStore } from './store/sealed-store.js';
+import { cropEncoder } from './vision/crop-jpeg.js';
 import { WorkerPool } from './vision/worker-pool.js';
 
 const STOP_TIMEOUT_MS = 5_000;
+/** A camera that takes longer to open does not hold up the service. */
+const FIRST_ATTEMPTS_MS = 15_000;
 const DEFAULT_KEY_NAME = 'default';
+/** Of the answer to a command over MQTT. */
+const SNAPSHOT = { boxes: false, quality: 85, maxWidthPx: 1_280, after: 0 };
 
 export interface ServiceInputs {
   config: Config;
@@ -52,68 +77,131 @@ export interface Service {
 /** Reads the secrets (a first start makes them), constructs every part and starts none. */
 export async function createService({ config, environment, log }: ServiceInputs): Promise<Service> {
   const clock = Date.now;
+  const monotonic = (): number => performance.now();
+  const timers = systemTimers;
+  const version = readVersion();
   const paths = dataPaths(config);
   const modelsDir = modelsDirOf(config, environment);
   const set = modelSet(loadManifest(), config.models.set);
-  const scale = new SimilarityScale(set.embedder.calibration.points);
+  const { points } = set.embedder.calibration;
+  const scale = new SimilarityScale(points);
+  const livenessThreshold = set.liveness?.thresholds.balanced;
   const addon = loadAddon();
+  const encodeCrop = cropEncoder(addon);
 
-  const { dataDir, keysDir } = config;
-  const master = await openMasterKey({ environment, keysDir, dataDir: paths.databaseDir });
-  if (master.created) log.info({ keysDir }, 'first start: a master key was made; keep a copy of it in a safe place');
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const secrets = await readSecrets(config, environment, log);
+  const { master, signing } = secrets;
+  const { keysDir } = config;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
-  await ensureAppKey(appKeys, paths, log);
-  const mqttPassword = await readMqttPassword(config.mqtt, environment);
-  const cameraPasswords = await readCameraPasswords(config);
+  await ensureAppKey(appKeys, { ...paths, name: DEFAULT_KEY_NAME, log });
+  const adminKeys = new AdminKeys({ path: paths.adminKeysFile, clock, log });
+  await ensureAdminKey(adminKeys, { file: paths.firstAdminKeyFile, name: DEFAULT_KEY_NAME, log });
 
-  const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
   const store = new SealedStore({
     directory: paths.databaseDir,
     masterKey: master.key,
-    ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
+    ...(secrets.nextMasterKey === undefined ? {} : { nextMasterKey: secrets.nextMasterKey }),
     log,
   });
-  const masterKey = new MasterKeyKeeper({ store, keysDir, origin: master.origin, log });
-  const gallery = new LevelGallery({ store, limits: config.gallery, clock, log });
-  const vision = new WorkerPool({ set, modelsDir, ...config.vision, providers: config.models.providers, log });
-  const events = new Events({
-    config: config.mqtt,
-    deviceId: config.deviceId,
+  const audit = new AuditLog({ store, clock, log });
+  const masterKey = new MasterKeyKeeper({ store: auditedRotation(store, audit), keysDir, origin: master.origin, log });
+  const serviceEntries = new ServiceEntries({
+    audit,
     store,
-    clock,
+    config,
+    version,
+    keys: () => [...appKeys.list(), ...adminKeys.list().map((key) => ({ ...key, kind: 'admin' as const }))],
+    timers,
     log,
-    ...(mqttPassword === undefined ? {} : { password: mqttPassword }),
   });
-  const cameras = new Cameras({
+  const buildMs = statSync(packageFile()).mtimeMs;
+  const clockGuard = new ClockGuard({ clock, monotonic, timers, lastTime: new StoredTime(store), buildMs, log });
+  const trust: TrustGuard = {
+    problem: () => clockGuard.problem() ?? (store.health().status === 'failed' ? 'the disk refuses writes' : undefined),
+  };
+  const unknownFaces = new UnknownFaces({
+    store,
+    retentionHours: config.privacy.unknownFacesHours,
+    maxFaces: config.privacy.unknownFacesMax,
+    encodeJpeg: encodeCrop,
+    trust,
+    clock,
+    timers,
+    log,
+  });
+  const gallery = new LevelGallery({ store, audit, limits: config.gallery, clock, log });
+  const vision = new WorkerPool({ set, modelsDir, ...config.vision, providers: config.models.providers, log });
+  const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
+  const events = new Events({
+    config,
+    store,
+    signingKey: signing.privateKey,
+    cameras: config.cameras.map(({ id }) => id),
+    softwareVersion: version,
+    password: secrets.mqttPassword,
+    webhookSecret: secrets.webhookSecret,
+    commandSecret: secrets.commandSecret,
+    commands: {
+      pause: (id) => cameras.pause(id),
+      resume: (id) => cameras.resume(id),
+      snapshot: async (id) => (await cameras.frame(id, SNAPSHOT))?.jpeg,
+    },
+    audit,
+    deviceHealth: () => statusesOf(health.report()),
+    clock,
+    monotonic,
+    timers,
+    log,
+  });
+  const cameras: Cameras = new Cameras({
     cameras: config.cameras,
-    passwords: cameraPasswords,
+    passwords: secrets.cameraPasswords,
     ownerOf: (name) => appKeys.ownerOf(name),
     addon,
     vision,
     gallery,
     events,
     scale,
+    falseAccepts: new FalseAcceptCurve(points),
+    defaultLivenessThreshold: livenessThreshold,
+    trust,
+    strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
+    encodeCrop,
     clock,
-    timers: systemTimers,
+    timers,
     log,
   });
+  const privacy = new PrivacySwitch({ store, cameras, audit, log });
 
-  const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
   const metrics = createMetrics({
-    build: { version: readVersion(), node: process.version, opencv: addon.info().opencv },
+    build: { version, node: process.version, opencv: addon.info().opencv },
     models: () => ({ modelVersion: vision.modelVersion, models: vision.providers }),
     vision: () => vision.stats(),
-    cameras: () =>
-      cameras.reports().map(({ id, camera }) => ({
-        id,
-        status: camera.status,
-        frames: camera.frames,
-        dropped: camera.dropped,
-        analysedFps: camera.fps,
-      })),
+    cameras: () => cameras.reports(),
     events: () => events.stats(),
     gallery: () => gallery.stats(),
+  });
+  const device = createDeviceApi({
+    config,
+    cameras,
+    events,
+    privacy,
+    unknownFaces,
+    audit,
+    auditLog: audit,
+    signingKey: () => events.publicKey,
+    health: () => health.liveness(),
+    adminKeys,
+    gallery,
+    vision,
+    ownerOf: (name) => appKeys.ownerOf(name),
+    scale,
+    ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    observer: metrics,
+    clock,
+    timers,
+    log,
   });
   const api = new ApiServer({
     config,
@@ -121,7 +209,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     gallery,
     appKeys,
     scale,
-    log,
+    device,
     ...(set.liveness === undefined ? {} : { livenessThresholds: set.liveness.thresholds }),
     extraRoutes: [
       { path: '/healthz', handler: async () => healthPage(health.liveness()) },
@@ -132,30 +220,80 @@ export async function createService({ config, environment, log }: ServiceInputs)
       },
     ],
     observer: metrics,
+    log,
   });
-
-  const notifier = new SdNotifier({ socketPath: environment.notifySocket, addon, log });
+  const exported = { action: 'gallery.exported', actor: 'cli' } as const;
+  const accepted = { action: 'clock.accepted', actor: 'cli', subject: {} } as const;
   const admin = new AdminSocket({
     path: paths.adminSocket,
     routes: {
-      'GET /gallery': () => exportGallery(store, clock),
+      'GET /gallery': () =>
+        audited(audit, { ...exported, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
+      'GET /audit': () => encodeAuditLines(readAuditLog(store)),
+      'GET /unknown-faces': () => answerWith(unknownFaces.stats()),
+      'POST /clock': () => answerAfter(audit.append(accepted).then(() => clockGuard.accept())),
       'POST /master-key': () => answerAfter(masterKey.rotate()),
+      ...Object.fromEntries(
+        config.cameras.map(({ id, livenessThreshold: own }) => [
+          `GET ${livenessPath(id)}`,
+          () => livenessLines(cameras, id, own ?? livenessThreshold ?? 0),
+        ]),
+      ),
     },
     log,
   });
-  const parts: Part[] = [store, masterKey, gallery, vision, events, cameras, api, admin];
+
+  const notifier = new SdNotifier({ socketPath: environment.notifySocket, addon, log });
+  const status = (): string => {
+    const reports = cameras.reports();
+    return statusText({
+      cameras: reports.length,
+      camerasRunning: reports.filter(({ camera }) => camera.status === 'running').length,
+      recognitions: reports.reduce((sum, { recognition }) => sum + recognition.matches, 0),
+      health: health.report(),
+    });
+  };
+  const watchdog = new Watchdog({
+    notifier,
+    watchdogUsec: environment.watchdogUsec,
+    heartbeats: heartbeatsOf({
+      vision: () => vision.lanes(),
+      store: () => store.stats(),
+      cameras: config.cameras.map(({ id, maxFps, freezeMs }, index) => ({
+        id,
+        pauseMs: freezeMs + 1_000 / maxFps,
+        stats: () => {
+          const { status: state, fault, frames, analysed, refused, errors } = cameras.reports()[index].camera;
+          return { isAnalysing: state === 'running' && fault === undefined, frames, done: analysed + refused + errors };
+        },
+      })),
+      clock: monotonic,
+    }),
+    status,
+    clock: monotonic,
+    timers,
+    log,
+  });
+  const parts: Part[] = [
+    ...[store, audit, masterKey, serviceEntries, clockGuard, gallery, unknownFaces],
+    ...[vision, events, privacy, cameras, api, admin],
+  ];
   const lifecycle: Lifecycle = new Lifecycle({
     parts,
     stopTimeoutMs: STOP_TIMEOUT_MS,
     clock,
-    timers: systemTimers,
+    timers,
     log,
     onStarting: (name) => notifier.status(`starting ${name}`),
   });
   health.add({ name: 'store', required: true, health: () => store.health() });
   health.add({ name: 'gallery', required: true, health: () => gallery.health() });
   health.add({ name: 'vision', required: true, health: () => vision.health() });
+  health.add({ name: 'audit', required: false, health: () => audit.health() });
+  health.add({ name: 'clock', required: false, health: () => clockGuard.health() });
   health.add({ name: 'events', required: false, health: () => events.health() });
+  health.add({ name: 'privacy', required: false, health: () => privacy.health() });
+  health.add({ name: 'unknown-faces', required: false, health: () => unknownFaces.health() });
   health.add({ name: 'api', required: false, health: () => api.health() });
   config.cameras.forEach(({ id }, index) => {
     health.add({ name: `camera:${id}`, required: false, health: () => cameras.reports()[index].health });
@@ -163,10 +301,20 @@ export async function createService({ config, environment, log }: ServiceInputs)
 
   return {
     async start() {
-      await lifecycle.start();
-      notifier.ready(`serving, ${config.cameras.length} cameras`);
+      watchdog.starting();
+      try {
+        await lifecycle.start();
+        await cameras.firstAttempts(FIRST_ATTEMPTS_MS);
+      } catch (error) {
+        watchdog.stop();
+        throw error;
+      }
+      if (lifecycle.state !== 'running') return;
+      notifier.ready(status());
+      watchdog.running();
     },
     async stop() {
+      watchdog.stop();
       notifier.stopping();
       await lifecycle.stop();
     },
@@ -181,31 +329,44 @@ export async function createService({ config, environment, log }: ServiceInputs)
   };
 }
 
-/**
- * A service without any appKey could not be used: the first start makes one and leaves it and its secretKey, readable by their
- * owner, beside the keys.
- */
-async function ensureAppKey(
-  appKeys: AppKeys,
-  { firstAppKeyFile, firstSecretKeyFile }: DataPaths,
-  log: Log,
-): Promise<void> {
-  appKeys.load();
-  if (appKeys.list().length > 0) return;
-  const { key, secretKey } = await appKeys.create(DEFAULT_KEY_NAME);
-  await mkdir(dirname(firstAppKeyFile), { recursive: true, mode: 0o700 });
-  await writeFile(firstAppKeyFile, `${key}\n`, { mode: 0o600 });
-  await writeFile(firstSecretKeyFile, `${secretKey}\n`, { mode: 0o600 });
-  log.info(
-    { file: firstAppKeyFile, secretKeyFile: firstSecretKeyFile, name: DEFAULT_KEY_NAME },
-    'first start: an appKey and its secretKey were made',
-  );
+interface Secrets {
+  master: Awaited<ReturnType<typeof openMasterKey>>;
+  /** Of a rotation whose end nobody saw. */
+  nextMasterKey: Buffer | undefined;
+  signing: Awaited<ReturnType<typeof openSigningKey>>;
+  mqttPassword: string | undefined;
+  webhookSecret: string | undefined;
+  commandSecret: string | undefined;
+  /** By the camera's id. */
+  cameraPasswords: Map<string, string>;
+}
+
+/** A first start makes the master key and the signing key. */
+async function readSecrets(config: Config, environment: Environment, log: Log): Promise<Secrets> {
+  const { keysDir, mqtt, webhook } = config;
+  const master = await openMasterKey({ environment, keysDir, dataDir: dataPaths(config).databaseDir });
+  if (master.created) log.info({ keysDir }, 'first start: a master key was made; keep a copy of it in a safe place');
+  const signing = await openSigningKey({ environment, keysDir });
+  if (signing.created) log.info({ keysDir }, 'first start: a key was made that signs the events');
+  return {
+    master,
+    nextMasterKey: master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined,
+    signing,
+    mqttPassword: await readMqttPassword(mqtt, environment),
+    webhookSecret: webhook?.secretFile && (await readPasswordFile(webhook.secretFile, 'webhook.secretFile')),
+    commandSecret: mqtt.commands && (await readCommandSecret(mqtt.commands.secretFile)),
+    cameraPasswords: await readCameraPasswords(config),
+  };
 }
 
 /** An answer without content, when it is done. */
 async function* answerAfter(work: Promise<void>): AsyncGenerator<Uint8Array> {
   await work;
   yield new Uint8Array(0);
+}
+
+async function* answerWith(value: object): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(value));
 }
 
 async function readCameraPasswords(config: Config): Promise<Map<string, string>> {
@@ -215,6 +376,12 @@ async function readCameraPasswords(config: Config): Promise<Map<string, string>>
     passwords.set(id, await readPasswordFile(source.passwordFile, `cameras[${index}].source.passwordFile`));
   }
   return passwords;
+}
+
+/** The status of each part, without the words: they are for those who may ask /healthz. */
+function statusesOf({ status, parts }: HealthReport): DeviceHealth {
+  const statuses = Object.entries(parts).map(([name, part]) => [name, part.status] as const);
+  return { status, parts: Object.fromEntries(statuses) };
 }
 
 function healthPage({ status, body }: HealthAnswer): Awaited<ReturnType<ExtraRoute['handler']>> {

@@ -43,6 +43,10 @@ export interface AppKeysOptions {
   path: string;
   clock: Clock;
   log: Log;
+  /** What such a key is called in messages; `appKey` where it is not given. */
+  noun?: string;
+  /** False: keys of this registry have no secretKey. */
+  withSecretKeys?: boolean;
 }
 
 export class AppKeys implements AppKeyAuthority {
@@ -88,16 +92,18 @@ export class AppKeys implements AppKeyAuthority {
   }
 
   /**
-   * @returns the new key and its secretKey, 43 characters each, which are nowhere else and cannot be shown again
+   * @returns the new key and its secretKey, 43 characters each, which are nowhere else and cannot be shown again; without
+   * `withSecretKeys` the secretKey opens nothing
    * @throws AppError CONFIG_INVALID: a malformed name, or one that a valid key has
    */
   async create(name: string): Promise<{ key: string; secretKey: string; appKey: AppKey }> {
     if (!APP_KEY_NAME_PATTERN.test(name)) {
-      throw new AppError('CONFIG_INVALID', 'the name of an appKey has 1 to 64 of: letters, digits, - _ .');
+      const rule = `the name of an ${this.#noun} has 1 to 64 of: letters, digits, - _ .`;
+      throw new AppError('CONFIG_INVALID', rule);
     }
     this.load();
     if (this.ownerOf(name) !== undefined) {
-      throw new AppError('CONFIG_INVALID', `there is a valid appKey named ${name} already`);
+      throw new AppError('CONFIG_INVALID', `there is a valid ${this.#noun} named ${name} already`);
     }
     const key = randomBytes(KEY_BYTES).toString('base64url');
     const secretKey = randomBytes(KEY_BYTES).toString('base64url');
@@ -105,7 +111,7 @@ export class AppKeys implements AppKeyAuthority {
       id: randomUUID(),
       name,
       sha256: sha256(key).toString('hex'),
-      secretSha256: sha256(secretKey).toString('hex'),
+      ...(this.#options.withSecretKeys === false ? {} : { secretSha256: sha256(secretKey).toString('hex') }),
       createdAt: this.#now(),
     };
     await this.#write([...this.#keys, stored]);
@@ -117,7 +123,7 @@ export class AppKeys implements AppKeyAuthority {
     this.load();
     const valid = this.#keys.filter((key) => key.revokedAt === undefined);
     const found = valid.find((key) => key.id === nameOrId) ?? valid.find((key) => key.name === nameOrId);
-    if (!found) throw new AppError('CONFIG_INVALID', `there is no valid appKey named ${nameOrId}`);
+    if (!found) throw new AppError('CONFIG_INVALID', `there is no valid ${this.#noun} named ${nameOrId}`);
     const revoked: StoredKey = { ...found, revokedAt: this.#now() };
     await this.#write(this.#keys.map((key) => (key.id === found.id ? revoked : key)));
     return withoutDigests(revoked);
@@ -134,6 +140,10 @@ export class AppKeys implements AppKeyAuthority {
     return found;
   }
 
+  get #noun(): string {
+    return this.#options.noun ?? 'appKey';
+  }
+
   #now(): string {
     return new Date(this.#options.clock()).toISOString();
   }
@@ -144,7 +154,7 @@ export class AppKeys implements AppKeyAuthority {
     try {
       this.load();
     } catch (error) {
-      this.#options.log.error({ cause: messageOf(error) }, 'the appKey registry changed and cannot be read');
+      this.#options.log.error({ cause: messageOf(error) }, `the ${this.#noun} registry changed and cannot be read`);
     }
   }
 
@@ -171,7 +181,10 @@ export class AppKeys implements AppKeyAuthority {
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       const where = issue.path.join('.') || 'the file';
-      throw new AppError('SECRET_INVALID', `${this.#options.path} is no appKey registry: ${where}: ${issue.message}`);
+      throw new AppError(
+        'SECRET_INVALID',
+        `${this.#options.path} is no ${this.#noun} registry: ${where}: ${issue.message}`,
+      );
     }
     return parsed.data.keys;
   }

@@ -100,7 +100,8 @@ function requestBody(body: z.ZodType, form: z.ZodType | undefined, components: C
   return { required: true, content };
 }
 
-function queryParameters(query: z.ZodType, components: Components): object[] {
+/** The properties of a schema of a query. */
+export function queryParameters(query: z.ZodType, components: Components): object[] {
   const { properties = {}, required = [] } = components.schemaOf(query) as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
@@ -115,12 +116,12 @@ function queryParameters(query: z.ZodType, components: Components): object[] {
 }
 
 /** `/groups/:groupId` as `/groups/{groupId}`. */
-function documentPath(pattern: string): string {
+export function documentPath(pattern: string): string {
   return pattern.replace(/:(\w+)/g, '{$1}');
 }
 
 /** Gathers the schemas that have an id, so that others can refer to them. */
-class Components {
+export class Components {
   readonly schemas: Record<string, JsonSchema> = {};
 
   /** What a client may send, or gets: answers have no transformations, so that their input is their output. */

@@ -14,6 +14,8 @@ import type { Services } from './services.js';
 export interface RouteRequest<Query, Body> {
   /** The id of the appKey. */
   owner: string;
+  /** The appKey's name, as the audit log writes it: `app:{name}`. */
+  actor: string;
   /** Of the path, percent-decoded, otherwise as they came. */
   params: Readonly<Record<string, string>>;
   query: Query;
@@ -107,7 +109,13 @@ export function handleRoute(route: Route, dialect: Dialect, context: RouteContex
         throw clientError('INVALID_PARAM', `The body is longer than ${maxBodyBytes} bytes.`);
       }
     }
-    ctx.state.reply = await route.handle(usable, { owner: caller.id, params, query, body });
+    ctx.state.reply = await route.handle(usable, {
+      owner: caller.id,
+      actor: `app:${caller.name}`,
+      params,
+      query,
+      body,
+    });
   };
 }
 

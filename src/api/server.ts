@@ -14,6 +14,7 @@ import { AppError, messageOf } from '../errors.js';
 import type { Gallery } from '../gallery/gallery.types.js';
 import type { Vision } from '../vision/vision.js';
 import type { AppKeyAuthority } from './app-keys.js';
+import type { DeviceApi } from './device/device-api.js';
 import { DIALECTS } from './dialects.js';
 import { envelope, type RequestObserver, type RequestState } from './envelope.js';
 import { ImageFetcher, type Resolver } from './fetch-image.js';
@@ -42,6 +43,8 @@ export interface ApiServerOptions {
   livenessThresholds?: LivenessThresholds;
   extraRoutes?: readonly ExtraRoute[];
   observer?: RequestObserver;
+  /** Below /device/v1; nothing is there where it is not given. */
+  device?: Pick<DeviceApi, 'middleware' | 'close'>;
   /** Name resolution for image.url; the system's where it is not given. */
   resolve?: Resolver;
   /** Milliseconds from any origin, never going back. */
@@ -133,6 +136,7 @@ export class ApiServer implements Part {
     this.#server = undefined;
     this.#address = undefined;
     this.#tls?.stop();
+    this.#options.device?.close();
     if (!server?.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
@@ -142,7 +146,7 @@ export class ApiServer implements Part {
   }
 
   #app(): Koa<RequestState> {
-    const { log, observer, monotonicMs, config } = this.#options;
+    const { log, observer, monotonicMs, config, device } = this.#options;
     const app = new Koa<RequestState>();
     // Koa reports here what goes wrong while an answer is being written: a client that left.
     app.on('error', (error: unknown) => log.debug({ cause: messageOf(error) }, 'an answer could not be delivered'));
@@ -151,6 +155,7 @@ export class ApiServer implements Part {
       if (!this.#server) ctx.set('connection', 'close');
     });
     app.use(this.#extraRouter().routes());
+    if (device) app.use(device.middleware());
     app.use(envelope({ log, observer, monotonicMs }));
 
     const context = {

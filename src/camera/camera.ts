@@ -1,38 +1,41 @@
-// One camera: opens its source, opens it again when it is lost, and drives the analysis of its newest frames.
-import { AppError, messageOf } from '../errors.js';
+// One camera: opens its source, opens it again when it is lost or its pictures cannot be trusted, and says how it is.
+import { messageOf } from '../errors.js';
 import type { CameraConfig } from '../config/schema.js';
+import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
-import type { Addon, CaptureOptions, CaptureState } from '../native/addon.js';
-import type { AnalysedFrame, Vision } from '../vision/vision.js';
+import type { CaptureState } from '../native/addon.js';
+import type { EncodedFrame, EncodeOptions, Vision } from '../vision/vision.js';
 import { AnalysisTally, type AnalysisStats } from './analysis-tally.js';
-import { captureOptions, withoutSecrets } from './capture-source.js';
+import { CaptureSlot, type CaptureAddon } from './capture-slot.js';
+import { captureOptions, hasTimestamps, withoutSecrets } from './capture-source.js';
+import { FrameAnalyser, type FrameListener } from './frame-analyser.js';
 import { Gate } from './gate.js';
+import { PictureFaults, type FaultChange, type PictureFault } from './picture-faults.js';
 
-/** `lost` waits for its next attempt; `ended` is a file that was played to its end. */
-export type CameraStatus = 'stopped' | 'opening' | 'running' | 'lost' | 'ended';
+/**
+ * `lost` waits for its next attempt; `ended` is a file that was played to its end; `paused` and `private` are closed on somebody's
+ * wish, for this camera or by the privacy switch.
+ */
+export type CameraStatus = 'stopped' | 'opening' | 'running' | 'lost' | 'ended' | 'paused' | 'private';
 
-/** Waits between attempts; the last one repeats. */
-export const BACK_OFF_MS = [500, 1_000, 2_000, 5_000, 10_000] as const;
-/** A source that ran for so long begins the waits anew when it is lost. */
+/** From one attempt to the next; the last one repeats. Two of those and an opening stay within the 10 s of a recovery. */
+export const BACK_OFF_MS = [500, 1_000, 2_000, 3_000] as const;
+/** A source that ran well for so long begins the waits anew when it is lost. */
 const STEADY_MS = 10_000;
-/** After an analysis that was refused or failed: a full queue is not hammered. */
-const RETRY_MS = 100;
-
-/** The part of the addon that a camera uses. */
-export type CaptureAddon = Pick<Addon, 'openCapture' | 'captureState' | 'captureFrame' | 'closeCapture'>;
-
-/** Called for one frame after the other; while it works, the next frame is analysed and then waits for it. */
-export type FrameListener = (frame: AnalysedFrame) => Promise<void>;
 
 export interface CameraParts {
   config: CameraConfig;
   /** Of the source's user, where it has one. */
   password?: string;
+  /** Whether the privacy switch is on from the beginning. */
+  isPrivate?: boolean;
   addon: CaptureAddon;
-  vision: Pick<Vision, 'analyseFrame'>;
+  vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
+  /** Boxes of faces that need no closer look; undefined where every face does. */
+  settledBoxes?: () => readonly Box[] | undefined;
   onFrame: FrameListener;
   clock: Clock;
   timers: Timers;
@@ -42,94 +45,194 @@ export interface CameraParts {
 /** Counters since the service started. */
 export interface CameraStats extends AnalysisStats {
   status: CameraStatus;
+  /** What is wrong with the picture, while the camera runs. */
+  fault?: PictureFault;
   /** Read from the source. */
   frames: number;
   /** Read, but overwritten by newer ones before anyone took them. */
   dropped: number;
   /** How often the source was lost or could not be opened. */
   losses: number;
+  /** How often it was closed and opened again because its picture froze or its clock drifted. */
+  reopenings: number;
+  /** Of the newest picture, in grey levels; absent while there is none. */
+  picture?: { mean: number; deviation: number; sharpness: number };
+  /** How much later the frames arrive than their time stamps say; 0 where there are none. */
+  delayMs: number;
 }
 
-type Outcome = { status: 'ended' } | { status: 'lost'; reason: string };
+type Outcome = { status: 'ended' } | { status: 'lost'; reason: string } | { status: 'untrusted' };
 
 export class Camera implements Part {
   readonly name: string;
   readonly #parts: CameraParts;
-  readonly #options: CaptureOptions;
+  readonly #slot: CaptureSlot;
   readonly #gate: Gate;
   readonly #tally: AnalysisTally;
-  #wanted = false;
-  /** Grows with every start and stop; work of an older generation ends where it next looks. */
+  readonly #analyser: FrameAnalyser;
+  readonly #faults: PictureFaults;
+  #isStarted = false;
+  #isPaused = false;
+  #isPrivate: boolean;
+  /** Grows with every life and its end; work of an older generation ends where it next looks. */
   #generation = 0;
+  /** Of the life under way; it is to end where it is not the newest. */
+  #lifeGeneration: number | undefined;
   #life: Promise<void> = Promise.resolve();
+  #attempted: Promise<void>;
+  #attemptDone: () => void = () => undefined;
   #status: CameraStatus = 'stopped';
   #lossReason: string | undefined;
   #runningSinceMs: number | undefined;
-  #handle: number | undefined;
-  /** Of the captures that are closed. */
-  #closedFrames = 0;
-  #closedDropped = 0;
   #losses = 0;
+  #reopenings = 0;
 
   constructor(parts: CameraParts) {
-    this.name = `camera ${parts.config.id}`;
+    const { config, password, addon, clock, timers, log, settledBoxes = () => undefined } = parts;
+    const isFile = config.source.type === 'file';
+    this.name = `camera ${config.id}`;
     this.#parts = parts;
-    this.#options = captureOptions(parts.config, parts.password);
-    this.#gate = new Gate(parts.timers);
-    this.#tally = new AnalysisTally({ cameraId: parts.config.id, clock: parts.clock, log: parts.log });
+    this.#isPrivate = parts.isPrivate ?? false;
+    const options = captureOptions(config, password);
+    this.#slot = new CaptureSlot({ cameraId: config.id, addon, options, password, log });
+    this.#gate = new Gate(timers);
+    this.#tally = new AnalysisTally({ cameraId: config.id, clock, log });
+    this.#analyser = new FrameAnalyser({ ...parts, settledBoxes, gate: this.#gate, tally: this.#tally });
+    // A file may show the same picture for as long as it likes, and is read as fast as one likes.
+    const freezeMs = isFile ? 0 : config.freezeMs;
+    this.#faults = new PictureFaults({ ...config, freezeMs, timestamps: hasTimestamps(config.source) });
+    this.#attempted = new Promise((resolve) => (this.#attemptDone = resolve));
   }
 
   get status(): CameraStatus {
     return this.#status;
   }
 
-  /** Resolves when the first attempt to open the source has begun. */
+  /** Resolves when the first attempt is over: it runs, failed, or is not to be opened at all. */
+  get firstAttempt(): Promise<void> {
+    return this.#attempted;
+  }
+
+  /** Resolves when the first attempt to open the source has begun, where it may be opened. */
   async start(signal: AbortSignal): Promise<void> {
-    if (this.#wanted) return;
+    if (this.#isStarted) return;
     signal.throwIfAborted();
-    this.#wanted = true;
-    await this.#life;
-    if (!this.#wanted) return;
-    this.#life = this.#live(++this.#generation);
+    this.#isStarted = true;
+    await this.#follow();
   }
 
   /** Resolves when the source is closed and nothing of this camera is under way. */
   async stop(): Promise<void> {
-    this.#wanted = false;
-    this.#generation++;
-    this.#gate.open();
-    await this.#life;
-    if (!this.#wanted) this.#enter('stopped');
+    this.#isStarted = false;
+    await this.#follow();
+    await this.#analyser.idle();
+  }
+
+  /** Closes the source until it is resumed. Resolves when it is closed; from now on no frame of it goes anywhere. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    await this.#follow();
+  }
+
+  async resume(): Promise<void> {
+    this.#isPaused = false;
+    await this.#follow();
+  }
+
+  /** As pause and resume, by the privacy switch; each holds by itself. */
+  async setPrivate(isPrivate: boolean): Promise<void> {
+    this.#isPrivate = isPrivate;
+    await this.#follow();
+  }
+
+  /** The newest frame as JPEG; frame numbers go on over all captures. @returns undefined where there is none, or none newer */
+  async encode(options: EncodeOptions): Promise<EncodedFrame | undefined> {
+    const { handle, framesBefore: base } = this.#slot;
+    if (handle === undefined || this.#status !== 'running') return undefined;
+    const after = Math.max(0, options.after - base);
+    const frame = await this.#parts.vision.encodeFrame(handle, { ...options, after });
+    // Closed meanwhile, perhaps on somebody's wish.
+    if (!frame || this.#slot.handle !== handle || this.#resting() !== undefined) return undefined;
+    return { ...frame, frameNumber: base + frame.frameNumber };
   }
 
   stats(): CameraStats {
-    const state = this.#captureState();
+    const fault = this.#faults.current;
+    const picture = this.#slot.state()?.picture;
     return {
       status: this.#status,
-      frames: this.#closedFrames + (state?.frameNumber ?? 0),
-      dropped: this.#closedDropped + (state?.dropped ?? 0),
+      ...(fault === undefined ? {} : { fault }),
+      ...this.#slot.counts(),
       losses: this.#losses,
+      reopenings: this.#reopenings,
+      ...(picture === undefined ? {} : { picture: looksOf(picture) }),
+      delayMs: this.#faults.delayMs,
       ...this.#tally.stats(),
     };
   }
 
-  /** The one place where what is wrong with a camera is declared; faults seen in the picture itself belong here too. */
+  /** Why nobody may be let in on account of these pictures; undefined where they can be trusted. */
+  problem(): string | undefined {
+    const { untrusted } = this.#faults;
+    return untrusted && this.#faults.describe(untrusted);
+  }
+
+  /** The one place where what is wrong with a camera is declared. */
   health(): Health {
     if (this.#status === 'stopped') return { status: 'failed', detail: 'the camera is stopped' };
+    if (this.#status === 'paused' || this.#status === 'private') return { status: 'degraded', detail: this.#status };
     if (this.#lossReason !== undefined) return { status: 'failed', detail: `the camera is lost: ${this.#lossReason}` };
+    const fault = this.#faults.current;
+    const words = fault && this.#faults.describe(fault);
+    if (words !== undefined && this.#faults.isGrave) return { status: 'failed', detail: words };
     if (this.#status === 'ended') return { status: 'degraded', detail: 'the file was played to its end' };
     if (this.#status === 'opening') return { status: 'degraded', detail: 'the camera is being opened' };
-    const problem = this.#tally.problem();
+    const problem = words ?? this.#analyser.problem();
     if (problem !== undefined) return { status: 'degraded', detail: problem };
     return { status: 'ok' };
   }
 
+  /** Where it is closed though it is wanted; undefined where it may be open. */
+  #resting(): 'stopped' | 'private' | 'paused' | undefined {
+    if (!this.#isStarted) return 'stopped';
+    if (this.#isPrivate) return 'private';
+    return this.#isPaused ? 'paused' : undefined;
+  }
+
+  /** Ends the life that is not wanted any more, and begins the one that is: after it, and only once. */
+  async #follow(): Promise<void> {
+    if (this.#resting() !== undefined) {
+      this.#generation++;
+      this.#analyser.detach();
+      this.#gate.open();
+    }
+    if (this.#lifeGeneration === this.#generation) return;
+    await this.#life;
+    const resting = this.#resting();
+    if (resting !== undefined) {
+      this.#log(this.#faults.clear());
+      this.#enter(resting);
+      // Before the start nothing was attempted.
+      if (resting !== 'stopped') this.#attemptDone();
+    } else if (this.#lifeGeneration === undefined) {
+      this.#lifeGeneration = ++this.#generation;
+      this.#life = this.#live(this.#generation).finally(() => (this.#lifeGeneration = undefined));
+    }
+  }
+
   async #live(generation: number): Promise<void> {
     for (let failures = 0; this.#isCurrent(generation); failures++) {
+      const beganMs = this.#parts.clock();
       const outcome = await this.#capture(generation);
+      this.#attemptDone();
       if (!this.#isCurrent(generation) || outcome.status === 'ended') return;
-      if (this.#runningSinceMs !== undefined && this.#parts.clock() - this.#runningSinceMs >= STEADY_MS) failures = 0;
-      this.#gate.closeFor(BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)]);
+      const ranMs = this.#runningSinceMs === undefined ? 0 : this.#parts.clock() - this.#runningSinceMs;
+      const faultMs = outcome.status === 'untrusted' ? this.#parts.config.freezeMs : 0;
+      if (ranMs - faultMs >= STEADY_MS) failures = 0;
+      const waitMs = BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)];
+      // An attempt that failed slowly was a part of the wait.
+      const openingMs = this.#runningSinceMs === undefined ? Math.max(0, this.#parts.clock() - beganMs) : 0;
+      this.#gate.closeFor(Math.max(BACK_OFF_MS[0], waitMs - openingMs));
       while (this.#isCurrent(generation) && !this.#gate.isOpen) await this.#gate.wait();
     }
   }
@@ -141,85 +244,46 @@ export class Camera implements Part {
     this.#gate.open();
     let outcome: Outcome;
     try {
-      this.#handle = this.#parts.addon.openCapture(this.#options, () => this.#gate.wake());
-      outcome = await this.#watch(this.#handle, generation);
+      const handle = this.#slot.open(() => this.#gate.wake());
+      this.#analyser.attach(handle);
+      outcome = await this.#watch(handle, generation);
     } catch (error) {
       outcome = { status: 'lost', reason: messageOf(error) };
     }
+    this.#analyser.detach();
     // Declared before the source is closed: closing one that hangs takes a while.
     if (this.#isCurrent(generation)) {
       if (outcome.status === 'lost') this.#enterLost(outcome.reason);
-      else this.#enter('ended');
+      else if (outcome.status === 'ended') this.#enter('ended');
+      else this.#enterUntrusted();
     }
-    await this.#close();
+    this.#faults.reopened();
+    await this.#slot.close();
     return outcome;
   }
 
-  /** At most one analysis under way, and at most one call of the listener. */
   async #watch(handle: number, generation: number): Promise<Outcome> {
-    const { addon, config } = this.#parts;
-    const source = config.source;
-    const pauseMs = source.type === 'file' && !source.realTime ? 0 : 1_000 / config.maxFps;
-    let after = 0;
-    let listening: Promise<void> = Promise.resolve();
-    try {
-      for (;;) {
-        const state = addon.captureState(handle);
-        if (!this.#isCurrent(generation)) return { status: 'lost', reason: 'the camera is stopped' };
-        if (state.status === 'running') this.#enterRunning(state);
-        if (state.status === 'failed' || state.status === 'closed') {
-          return { status: 'lost', reason: state.error || 'the source was lost' };
-        }
-        const isFresh = state.frameNumber > after;
-        if (!isFresh && state.status === 'ended') return this.#endOf(state);
-        if (!isFresh || !this.#gate.isOpen) {
-          await this.#gate.wait();
-          continue;
-        }
-        if (pauseMs > 0) this.#gate.closeFor(pauseMs);
-        const { frame, seen } = await this.#analyse(handle, after, Math.max(pauseMs, RETRY_MS));
-        // The last frame of a file may be gone: nothing newer will come to wait for.
-        after = !frame && seen === after && state.status === 'ended' ? state.frameNumber : seen;
-        if (!frame || !this.#isCurrent(generation)) continue;
-        await listening;
-        if (this.#isCurrent(generation)) listening = this.#deliver(frame);
+    const { addon } = this.#parts;
+    for (;;) {
+      const state = addon.captureState(handle);
+      if (!this.#isCurrent(generation)) return { status: 'lost', reason: 'the camera is stopped' };
+      if (state.status === 'running') this.#enterRunning(state);
+      if (state.picture) this.#log(this.#faults.observe(state.picture));
+      if (state.status === 'failed' || state.status === 'closed') {
+        return { status: 'lost', reason: state.error || 'the source was lost' };
       }
-    } finally {
-      await listening;
-    }
-  }
-
-  /** @returns the frame, if there was one, and the number up to which frames are done with */
-  async #analyse(handle: number, after: number, retryMs: number): Promise<{ frame?: AnalysedFrame; seen: number }> {
-    const { addon, vision, config } = this.#parts;
-    const { mask, minFacePx } = config;
-    try {
-      const frame = await vision.analyseFrame(handle, { after, mask, liveness: false, minFacePx });
-      if (!frame) {
-        this.#gate.closeFor(RETRY_MS);
-        return { seen: after };
+      if (this.#faults.needsReopening) return { status: 'untrusted' };
+      const isEnded = state.status === 'ended';
+      const isFresh = this.#analyser.isFresh(state);
+      if (!isFresh && isEnded && !this.#analyser.isBusy) {
+        await this.#analyser.idle();
+        return this.#endOf(state);
       }
-      this.#tally.succeeded(frame);
-      return { frame, seen: frame.frameNumber };
-    } catch (error) {
-      this.#gate.closeFor(retryMs);
-      if (error instanceof AppError && error.code === 'SERVER_BUSY') {
-        this.#tally.wasRefused();
-        return { seen: after };
+      if (isFresh && this.#gate.isOpen && !this.#analyser.isBusy) {
+        this.#analyser.begin(handle, isEnded ? state.frameNumber : undefined);
+      } else {
+        await this.#gate.wait();
       }
-      this.#tally.failed(error);
-      // A frame that breaks the analysis is not tried twice; taking it lets a file go on to its next one.
-      const skipped = addon.captureFrame(handle, after);
-      skipped?.release();
-      return { seen: skipped?.frameNumber ?? after };
-    }
-  }
-
-  async #deliver(frame: AnalysedFrame): Promise<void> {
-    try {
-      await this.#parts.onFrame(frame);
-    } catch (error) {
-      this.#tally.failed(error);
     }
   }
 
@@ -230,37 +294,20 @@ export class Camera implements Part {
     return { status: 'ended' };
   }
 
-  async #close(): Promise<void> {
-    const handle = this.#handle;
-    if (handle === undefined) return;
-    const state = this.#captureState();
-    this.#handle = undefined;
-    this.#closedFrames += state?.frameNumber ?? 0;
-    this.#closedDropped += state?.dropped ?? 0;
-    try {
-      await this.#parts.addon.closeCapture(handle);
-    } catch (error) {
-      this.#parts.log.warn({ cameraId: this.#parts.config.id, reason: this.#clean(error) }, 'a capture did not close');
-    }
-  }
-
-  #captureState(): CaptureState | undefined {
-    try {
-      return this.#handle === undefined ? undefined : this.#parts.addon.captureState(this.#handle);
-    } catch {
-      return undefined;
-    }
-  }
-
   #isCurrent(generation: number): boolean {
     return this.#generation === generation;
   }
 
   #enter(status: CameraStatus): void {
     if (status === this.#status) return;
+    const { log, config } = this.#parts;
+    const wasHeld = this.#status === 'paused' || this.#status === 'private';
+    const isHeld = status === 'paused' || status === 'private';
     this.#status = status;
-    if (status === 'stopped' || status === 'ended') this.#lossReason = undefined;
-    if (status === 'ended') this.#parts.log.info({ cameraId: this.#parts.config.id }, 'the file was played to its end');
+    if (status !== 'opening' && status !== 'running') this.#lossReason = undefined;
+    if (status === 'ended') log.info({ cameraId: config.id }, 'the file was played to its end');
+    if (isHeld && !wasHeld) log.info({ cameraId: config.id, status }, 'the camera is held closed');
+    if (wasHeld && status === 'opening') log.info({ cameraId: config.id }, 'the camera may be opened again');
   }
 
   #enterRunning({ widthPx, heightPx, fps }: CaptureState): void {
@@ -268,20 +315,46 @@ export class Camera implements Part {
     this.#enter('running');
     this.#lossReason = undefined;
     this.#runningSinceMs = this.#parts.clock();
+    this.#attemptDone();
     this.#parts.log.info({ cameraId: this.#parts.config.id, widthPx, heightPx, fps }, 'the camera is running');
   }
 
   #enterLost(words: string): void {
     const isNew = this.#lossReason === undefined;
     this.#losses++;
-    this.#lossReason = withoutSecrets(words, this.#parts.password);
     this.#enter('lost');
+    this.#lossReason = withoutSecrets(words, this.#parts.password);
     if (isNew) {
       this.#parts.log.warn({ cameraId: this.#parts.config.id, reason: this.#lossReason }, 'the camera is lost');
     }
   }
 
-  #clean(error: unknown): string {
-    return withoutSecrets(messageOf(error), this.#parts.password);
+  /** The fault stays declared until the pictures of a new connection show that it is over. */
+  #enterUntrusted(): void {
+    this.#reopenings++;
+    this.#enter('opening');
   }
+
+  #log(changes: readonly FaultChange[]): void {
+    const { log, config } = this.#parts;
+    for (const { fault, begins } of changes) {
+      if (!begins) {
+        log.info({ cameraId: config.id, fault }, 'the fault of the picture is over');
+        continue;
+      }
+      const picture = this.#slot.state()?.picture;
+      const fields = {
+        cameraId: config.id,
+        fault,
+        reason: this.#faults.describe(fault),
+        ...(picture && looksOf(picture)),
+      };
+      log.warn(fields, 'the picture of the camera is at fault');
+    }
+  }
+}
+
+function looksOf({ mean, deviation, sharpness }: { mean: number; deviation: number; sharpness: number }) {
+  const rounded = (level: number): number => Math.round(level * 100) / 100;
+  return { mean: rounded(mean), deviation: rounded(deviation), sharpness: rounded(sharpness) };
 }

@@ -4,12 +4,28 @@ import type { CaptureOptions } from '../native/addon.js';
 
 /** @param password of the source's user; goes into the URL and nowhere else */
 export function captureOptions(config: CameraConfig, password: string | undefined): CaptureOptions {
-  const { source, openTimeoutMs, readTimeoutMs } = config;
+  const { source, openTimeoutMs, readTimeoutMs, rotate, flip, region } = config;
   const asked =
     source.type === 'device'
       ? { widthPx: source.widthPx, heightPx: source.heightPx, fps: source.fps }
       : { widthPx: 0, heightPx: 0, fps: 0 };
-  return { source: captureSource(source, password), ...asked, openTimeoutMs, readTimeoutMs };
+  return {
+    source: captureSource(source, password),
+    ...asked,
+    openTimeoutMs,
+    readTimeoutMs,
+    rotate,
+    flip,
+    ...(region === undefined ? {} : { region }),
+  };
+}
+
+/**
+ * Whether the time stamps of the frames say when they were taken. Those of a file do not; a pipeline's are told on the clock of the
+ * reader; over HTTP (joined JPEGs) they are made up or absent. A device keeps four pictures at most, and cannot be late.
+ */
+export function hasTimestamps(source: SourceConfig): boolean {
+  return source.type === 'url' && !/^https?:/i.test(source.url);
 }
 
 function captureSource(source: SourceConfig, password: string | undefined): CaptureOptions['source'] {

@@ -159,15 +159,17 @@ function listen(url: string, print: (line: string) => void): MqttClient {
   client.on('error', (error) => print(`the MQTT subscriber: ${error.message}`));
   client.subscribe('lintel/#', { qos: 1 });
   client.on('message', (topic, payload) => {
+    // The same events once more, for those who keep a record.
+    if (topic.endsWith('/history')) return;
     const text = payload.toString();
     const event = recognitionEventSchema.safeParse(topic.endsWith('/status') ? undefined : JSON.parse(text));
     if (!event.success) {
       print(`${topic} ${text}`);
       return;
     }
-    const { type, externalImageId, similarity, capturedAt, decidedAt } = event.data;
-    const who =
-      type === 'match' ? `${externalImageId}, similarity ${similarity?.toFixed(1)}` : 'nobody who is enrolled';
+    const { type, reason, externalImageId, similarity, capturedAt, decidedAt } = event.data;
+    const others = type === 'unknown' ? 'nobody who is enrolled' : reason;
+    const who = type === 'match' ? `${externalImageId}, similarity ${similarity?.toFixed(1)}` : others;
     const tookMs = Date.parse(decidedAt) - Date.parse(capturedAt);
     print(
       `${decidedAt.slice(11, 19)}  ${type.toUpperCase().padEnd(7)} ${who}, decided ${tookMs} ms after the best shot`,

@@ -117,8 +117,7 @@ export async function checkService(
   timeoutMs = CONNECT_TIMEOUT_MS,
 ): Promise<Finding[]> {
   if (port === 0) return [ok('not asked: it takes any free port')];
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  const url = `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  const url = serviceUrl({ host, port, tls });
   let answer: unknown;
   try {
     answer = await (tls ? askSecurely : ask)(`${url}/healthz`, AbortSignal.timeout(timeoutMs));
@@ -135,6 +134,23 @@ export async function checkService(
     return { level: levels[status], text: [`${name}: ${status}`, detail, ...known].filter(Boolean).join(', ') };
   });
   return [{ level: levels[health.data.status], text: `running on ${url}, ${health.data.status}` }, ...parts];
+}
+
+/** Where a service with this configuration is asked on the device itself. */
+export function serviceUrl({ host, port, tls }: Pick<Config['http'], 'host' | 'port' | 'tls'>): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** @returns the HTTP status of the answer */
+export async function askStatus(url: string, signal: AbortSignal): Promise<number> {
+  if (!url.startsWith('https:')) return (await fetch(url, { signal, redirect: 'error' })).status;
+  return new Promise((resolve, reject) => {
+    getSecurely(url, { signal, agent: false, rejectUnauthorized: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    }).on('error', reject);
+  });
 }
 
 /** @returns the JSON of the answer, whatever its status */

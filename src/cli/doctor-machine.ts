@@ -1,9 +1,10 @@
 // The doctor's look at the machine and the installation.
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { arch, availableParallelism, freemem, platform, release, totalmem } from 'node:os';
 import { packageFile } from '../config/paths.js';
 import { messageOf } from '../errors.js';
 import { loadAddon, type Addon } from '../native/addon.js';
+import { askSystem } from './doctor-device.js';
 import type { Finding } from './doctor.js';
 import { bytesText } from './progress.js';
 
@@ -33,27 +34,43 @@ export async function checkPlatform(): Promise<Finding[]> {
 /** A day: clocks and time zones of what unpacked the files may differ. */
 const CLOCK_SLACK_MS = 86_400_000;
 
+/** Where the system tells of its clock. */
+export interface ClockPlaces {
+  /** As old as the installation. */
+  installed: URL | string;
+  /** Left by systemd-timesyncd. */
+  synchronised: string;
+  /** Holds an entry for each clock that goes on without power. */
+  batteryClocks: string;
+  /** What the kernel says of its clock, whoever sets it: `yes`, `no`, or undefined where it cannot be asked. */
+  kernel: () => Promise<string | undefined>;
+}
+
+const CLOCK_PLACES: ClockPlaces = {
+  installed: packageFile(),
+  synchronised: '/run/systemd/timesync/synchronized',
+  batteryClocks: '/sys/class/rtc',
+  kernel: () => askSystem('timedatectl', ['show', '--property=NTPSynchronized', '--value']),
+};
+
 /** A clock that is wrong lets grants expire at once, or never. */
-export async function checkClock(
-  nowMs: number,
-  files: { installed: URL | string; synchronised: string } = {
-    installed: packageFile(),
-    synchronised: '/run/systemd/timesync/synchronized',
-  },
-): Promise<Finding[]> {
-  const installedMs = (await stat(files.installed)).mtimeMs;
+export async function checkClock(nowMs: number, places: ClockPlaces = CLOCK_PLACES): Promise<Finding[]> {
+  const installedMs = (await stat(places.installed)).mtimeMs;
   const now = new Date(nowMs).toISOString();
   if (nowMs < installedMs - CLOCK_SLACK_MS) {
     const installed = new Date(installedMs).toISOString();
     return [{ level: 'fail', text: `it says ${now}, but the installation is from ${installed}: set the clock` }];
   }
-  const synchronised = await stat(files.synchronised).then(
+  const vouched = await stat(places.synchronised).then(
     () => true,
     () => false,
   );
-  return [
-    { level: 'ok', text: synchronised ? `${now}, synchronised` : `${now}; systemd-timesyncd does not vouch for it` },
-  ];
+  const kernel = (await places.kernel())?.trim();
+  const hasBattery = (await readdir(places.batteryClocks).catch(() => [])).length > 0;
+  const battery = hasBattery ? '' : '; no battery keeps it: it is wrong after a power cut, until a network sets it';
+  if (vouched || kernel === 'yes') return [{ level: 'ok', text: `${now}, synchronised${battery}` }];
+  if (kernel === 'no') return [{ level: 'warn', text: `${now}, not synchronised: is there a time server?${battery}` }];
+  return [{ level: 'ok', text: `${now}; whether it is synchronised cannot be told${battery}` }];
 }
 
 /** The rooms that each hold a library with native code. */

@@ -10,12 +10,18 @@ import { hasEntries, readMasterKey } from '../config/secrets.js';
 import { silentLog } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { messageOf } from '../errors.js';
+import { askService } from './admin-client.js';
+import { withAuditLog } from './audit.js';
+import type { CliContext } from './context.js';
 import type { Finding } from './doctor.js';
+import { withOwnStore } from './own-store.js';
 import { bytesText } from './progress.js';
 
 /** 100,000 faces with their outbox are some 100 MB, and LevelDB needs as much again to compact. */
 const LITTLE_SPACE = 500_000_000;
 const NO_SPACE = 50_000_000;
+/** Of an entry of the audit log, on the disk. */
+const ENTRY_BYTES = 460;
 
 export async function checkDataDir(dataDir: string): Promise<Finding[]> {
   const there = await nearest(dataDir);
@@ -69,6 +75,57 @@ export function checkAppKeys(config: Pick<Config, 'dataDir' | 'keysDir'>, clock:
   } catch (error) {
     return { level: 'fail', text: messageOf(error) };
   }
+}
+
+/** The audit log, whole or not, with its head, which is worth noting; and the faces of strangers that are kept. */
+export async function checkAudit(
+  config: Pick<Config, 'dataDir' | 'keysDir' | 'privacy'>,
+  context: Pick<CliContext, 'environment' | 'clock'>,
+): Promise<Finding[]> {
+  const { databaseDir, adminSocket } = dataPaths(config);
+  if (!(await hasEntries(databaseDir))) return [{ level: 'ok', text: 'no audit log yet' }];
+  const owner = (await stat(databaseDir)).uid;
+  // The database writes while it is opened: files of another owner would lock the service out.
+  const isMine = process.getuid?.() === owner;
+  const answer = await askService(adminSocket, 'GET', '/unknown-faces');
+  if (!answer && !isMine) {
+    return [{ level: 'warn', text: `not looked at: the data belongs to another user (${owner}), and no service runs` }];
+  }
+  const { verifyAuditLog } = await import('../audit/verify.js');
+  const report = await withAuditLog(config, context, (lines) => verifyAuditLog(lines));
+  const { sequence, hash } = report.head;
+  const since = report.firstAt === undefined ? '' : ` since ${report.firstAt}`;
+  const faces = answer
+    ? (JSON.parse(await textOf(answer)) as KeptFaces)
+    : await withOwnStore(config, context, async (store) => {
+        const { countUnknownFaces } = await import('../privacy/unknown-faces.js');
+        return countUnknownFaces(store);
+      });
+  return [
+    ...report.problems.map((text): Finding => ({ level: 'fail', text: `the audit log: ${text}` })),
+    { level: 'ok', text: `${report.entries} entries${since}, some ${bytesText(report.entries * ENTRY_BYTES)}` },
+    { level: 'ok', text: `head ${sequence} ${hash}; noted elsewhere, it shows a log that was put back` },
+    keptFacesFinding(faces, config.privacy.unknownFacesHours, context.clock),
+  ];
+}
+
+interface KeptFaces {
+  faces: number;
+  oldestAtMs?: number;
+}
+
+function keptFacesFinding({ faces, oldestAtMs }: KeptFaces, hours: number, clock: Clock): Finding {
+  const kept = hours > 0 ? `kept for ${hours} h` : 'none are to be kept';
+  if (oldestAtMs === undefined) return { level: 'ok', text: `${faces} faces of strangers, ${kept}` };
+  const ageHours = (clock() - oldestAtMs) / 3_600_000;
+  const level = ageHours > hours ? 'warn' : 'ok';
+  return { level, text: `${faces} faces of strangers, ${kept}, the oldest ${ageHours.toFixed(1)} h old` };
+}
+
+async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all).toString();
 }
 
 /** The path itself or the first above it that exists. */

@@ -1,13 +1,20 @@
 // `lintel doctor`: checks everything that a person would ask about, and prints one report that can be shared.
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
+import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
 import { messageOf } from '../errors.js';
-import type { Addon } from '../native/addon.js';
+import { loadAddon, type Addon } from '../native/addon.js';
 import { commandConfig, type CliContext } from './context.js';
+import { serviceRuns, tryCameras, type TrialAddon } from './doctor-cameras.js';
 import { checkBroker, checkCameras, checkService } from './doctor-connections.js';
+import { checkHeat, checkInodes, checkMemory, checkVideoDevices } from './doctor-device.js';
 import { checkAddon, checkClock, checkLibraries, checkNode, checkPlatform } from './doctor-machine.js';
-import { checkAppKeys, checkDataDir, checkMasterKey } from './doctor-storage.js';
+import { waitUntilReady } from './doctor-ready.js';
+import { knownSecrets, redactor, writeJson, writeText, type Check } from './doctor-report.js';
+import { checkCertificates, checkKeyFiles } from './doctor-secrets.js';
+import { checkAppKeys, checkAudit, checkDataDir, checkMasterKey } from './doctor-storage.js';
+import { checkUnit, checkVersions } from './doctor-systemd.js';
 import { SilentFailure } from './program.js';
 
 /** `warn`: works, and somebody should look; `fail`: does not work. */
@@ -19,90 +26,148 @@ export interface Finding {
   text: string;
 }
 
-interface Check {
-  title: string;
-  run: () => Finding[] | Promise<Finding[]>;
-}
-
 export interface DoctorHooks {
   /** What the model room says about the files and the providers. */
   inspectModels?: (config: Config) => Promise<{ lines: readonly string[]; level?: FindingLevel }>;
-  loadAddon?: () => Pick<Addon, 'info'>;
+  /** Cameras are tried with it where it can open them. */
+  loadAddon?: () => Pick<Addon, 'info'> & Partial<TrialAddon>;
+}
+
+interface DoctorOptions {
+  json?: boolean;
+  ready?: number;
+  liveness?: string;
+  attempts: number;
+  seconds: number;
 }
 
 export function registerDoctor(program: Command, context: CliContext, hooks: DoctorHooks = {}): void {
   program
     .command('doctor')
     .description('check the machine, the installation, the configuration and what it connects to')
-    .addHelpText('after', '\nThe report holds no secrets and can be shared. Exit code 1: something does not work.')
-    .action(async (_options: unknown, command: Command) => {
-      const { stdout, version, clock } = context;
-      stdout.write(`Lintel ${version}, ${new Date(clock()).toISOString()}\n\n`);
-      const counts = await report(context, [
-        ...machineChecks(context, hooks),
-        ...(await configuredChecks(command, context, hooks)),
-      ]);
-      stdout.write(`\n${counts.fail} failed, ${counts.warn} to look at, ${counts.ok} ok\n`);
-      if (counts.fail > 0) throw new SilentFailure('the doctor found something');
+    .option('--json', 'the report as one JSON document')
+    .option('--ready <seconds>', 'only wait so long for the running service to be ready', wholeNumber)
+    .option('--liveness <camera>', 'a trial of liveness at this camera instead: live, print and screen attempts')
+    .option('--attempts <number>', 'of the trial, of each kind', wholeNumber, 10)
+    .option('--seconds <number>', 'of each attempt of the trial', wholeNumber, 3)
+    .addHelpText(
+      'after',
+      `
+The report holds no secrets and can be shared. Where no service runs, each camera is opened for a first picture. Exit code 1: something
+does not work.`,
+    )
+    .action(async (options: DoctorOptions, command: Command) => {
+      if (options.ready !== undefined) return ready(options.ready, command, context);
+      if (options.liveness !== undefined) return liveness(options.liveness, options, command, context);
+      return report(options, command, context, hooks);
     });
 }
 
-function machineChecks(context: CliContext, { loadAddon }: DoctorHooks): Check[] {
+async function report(
+  { json }: DoctorOptions,
+  command: Command,
+  context: CliContext,
+  hooks: DoctorHooks,
+): Promise<void> {
+  const { stdout, version, clock, environment } = context;
+  const loaded = await loadedConfig(command, context);
+  const write = json ? writeJson : writeText;
+  const counts = await write({
+    stdout,
+    version,
+    at: new Date(clock()).toISOString(),
+    checks: [...machineChecks(context, hooks), ...configuredChecks(loaded, context, hooks)],
+    redact: redactor(await knownSecrets('config' in loaded ? loaded.config : undefined, environment)),
+  });
+  if (counts.fail > 0) throw new SilentFailure('the doctor found something');
+}
+
+async function ready(seconds: number, command: Command, context: CliContext): Promise<void> {
+  const { config } = await commandConfig(command, context);
+  if (await waitUntilReady(config, seconds)) return void context.stdout.write('Lintel is ready.\n');
+  context.stderr.write(`lintel: the service did not become ready within ${seconds} s\n`);
+  throw new SilentFailure('not ready');
+}
+
+async function liveness(camera: string, options: DoctorOptions, command: Command, context: CliContext): Promise<void> {
+  const { livenessDoctor } = await import('./doctor-liveness.js');
+  const { attempts, seconds, json = false } = options;
+  await livenessDoctor(camera, { attempts, seconds, json }, await commandConfig(command, context), context);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 99999.');
+  return Number(text);
+}
+
+function machineChecks(context: CliContext, { loadAddon: load }: DoctorHooks): Check[] {
   return [
     { title: 'node', run: () => checkNode(process.versions.node) },
     { title: 'platform', run: checkPlatform },
+    { title: 'memory', run: checkMemory },
+    { title: 'heat', run: () => checkHeat() },
     { title: 'clock', run: () => checkClock(context.clock()) },
     { title: 'libraries', run: checkLibraries },
-    { title: 'addon', run: () => checkAddon(loadAddon) },
+    { title: 'addon', run: () => checkAddon(load) },
+    { title: 'video', run: () => checkVideoDevices() },
+    { title: 'unit', run: async () => [...(await checkUnit()), ...(await checkVersions())] },
   ];
 }
 
-/** Where the configuration is not valid, that alone is reported. */
-async function configuredChecks(command: Command, context: CliContext, hooks: DoctorHooks): Promise<Check[]> {
-  let loaded: LoadedConfig;
+async function loadedConfig(command: Command, context: CliContext): Promise<LoadedConfig | { error: unknown }> {
   try {
-    loaded = await commandConfig(command, context);
+    return await commandConfig(command, context);
   } catch (error) {
-    return [{ title: 'config', run: () => [{ level: 'fail', text: messageOf(error) }] }];
+    return { error };
+  }
+}
+
+/** Where the configuration is not valid, that alone is reported. */
+function configuredChecks(loaded: LoadedConfig | { error: unknown }, context: CliContext, hooks: DoctorHooks): Check[] {
+  if ('error' in loaded) {
+    return [{ title: 'config', run: () => [{ level: 'fail', text: messageOf(loaded.error) }] }];
   }
   const { config, file } = loaded;
   const { environment, clock } = context;
   return [
     { title: 'config', run: () => [{ level: 'ok', text: file ?? 'no file, the defaults' }] },
-    { title: 'data', run: () => checkDataDir(config.dataDir) },
-    { title: 'keys', run: async () => [await checkMasterKey(config, environment), checkAppKeys(config, clock)] },
+    {
+      title: 'data',
+      run: async () => [...(await checkDataDir(config.dataDir)), ...(await checkInodes(config.dataDir))],
+    },
+    {
+      title: 'keys',
+      run: async () => [
+        await checkMasterKey(config, environment),
+        checkAppKeys(config, clock),
+        ...(await checkKeyFiles(config)),
+      ],
+    },
+    { title: 'certificates', run: () => checkCertificates(config, clock) },
+    { title: 'audit', run: () => checkAudit(config, context) },
     { title: 'models', run: () => checkModels(config, hooks) },
-    { title: 'cameras', run: () => checkCameras(config.cameras) },
+    { title: 'cameras', run: () => checkPictures(config, hooks) },
     { title: 'broker', run: () => checkBroker(config.mqtt) },
     { title: 'service', run: () => checkService(config.http) },
   ];
+}
+
+/** Whether each source can be reached; and, where no service holds them, a first picture of those that can. */
+async function checkPictures(config: Config, { loadAddon: load = loadAddon }: DoctorHooks): Promise<Finding[]> {
+  const { cameras } = config;
+  const reached = await checkCameras(cameras);
+  if (cameras.length === 0) return reached;
+  if (await serviceRuns(dataPaths(config).adminSocket)) {
+    return [...reached, { level: 'ok', text: 'not opened: the running service has them, and says how they are' }];
+  }
+  const { openCapture, captureState, closeCapture } = load();
+  if (!openCapture || !captureState || !closeCapture) return reached;
+  const open = cameras.filter((_, index) => reached[index].level !== 'fail');
+  return [...reached, ...(await tryCameras(open, { openCapture, captureState, closeCapture }))];
 }
 
 async function checkModels(config: Config, { inspectModels }: DoctorHooks): Promise<Finding[]> {
   if (!inspectModels) return [{ level: 'warn', text: 'not looked at' }];
   const { lines, level = 'ok' } = await inspectModels(config);
   return lines.map((text) => ({ level, text }));
-}
-
-/** Prints each finding as it comes, so that a check that hangs can be told by the last line. */
-async function report({ stdout }: CliContext, checks: readonly Check[]): Promise<Record<FindingLevel, number>> {
-  const marks: Record<FindingLevel, string> = { ok: 'ok  ', warn: 'look', fail: 'FAIL' };
-  const width = Math.max(...checks.map(({ title }) => title.length));
-  const counts = { ok: 0, warn: 0, fail: 0 };
-  for (const { title, run } of checks) {
-    for (const { level, text } of await findings(run)) {
-      counts[level]++;
-      const indent = ' '.repeat(width + 8);
-      stdout.write(`${marks[level]}  ${title.padEnd(width)}  ${text.replaceAll('\n', `\n${indent}`)}\n`);
-    }
-  }
-  return counts;
-}
-
-async function findings(run: Check['run']): Promise<Finding[]> {
-  try {
-    return await run();
-  } catch (error) {
-    return [{ level: 'fail', text: messageOf(error) }];
-  }
 }

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
 import { readPasswordFile } from '../config/secrets.js';
+import type { AuditEntry } from '../domain/audit.js';
 import { AppError } from '../errors.js';
 import type { BackupEnd, BackupRecord } from '../gallery/backup-records.js';
 import { askService } from './admin-client.js';
@@ -17,6 +18,7 @@ import { restoreInto, refuseUnlessEmpty } from './restore.js';
 import { writeNewFile } from './write-new-file.js';
 
 const MIN_PASSPHRASE = 12;
+const EXPORTED: AuditEntry = { action: 'gallery.exported', actor: 'cli', subject: {} };
 
 interface PassphraseOption {
   passphraseFile?: string;
@@ -44,7 +46,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
       const { sealStream } = await import('../store/sealed-file.js');
       const counted = new Watched(context, 'backup');
       const path = resolve(context.cwd, file);
-      await readingGallery(config, context, async (records) => {
+      await readingGallery(config, context, { leaves: true }, async (records) => {
         const watched = counted.watch(withAppKeys(records, dataPaths(config).appKeysFile));
         await writeNewFile(path, sealStream(encodeRecords(watched), passphrase));
       });
@@ -61,7 +63,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
       await refuseUnlessEmpty(config);
       const counted = new Watched(context, 'restore');
       const records = await backupRecords(file, options, context);
-      await restoreInto({ config, environment: context.environment, records: counted.watch(records) });
+      await restoreInto({ config, ...context, records: counted.watch(records) });
       counted.report(`${config.dataDir} holds`);
       context.stderr.write('Its appKeys are those of the backup: clients go on with the keys that they have.\n');
     });
@@ -80,7 +82,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
       const read = async (records: AsyncIterable<BackupRecord>): Promise<void> => {
         for await (const record of counted.watch(records)) void record;
       };
-      if (file === undefined) await readingGallery(config, context, read);
+      if (file === undefined) await readingGallery(config, context, { leaves: false }, read);
       else await read(await backupRecords(file, options, context));
       counted.report(`Everything opens: ${file ?? config.dataDir} holds`);
     });
@@ -133,16 +135,27 @@ class Watched {
   }
 }
 
-/** From the service that runs on the data directory, or from the directory itself where none does. */
+/**
+ * From the service that runs on the data directory, or from the directory itself where none does.
+ * @param leaves whether it goes into a file: noted in the audit log then, by the service in any case
+ */
 async function readingGallery(
   config: Config,
   context: CliContext,
+  { leaves }: { leaves: boolean },
   work: (records: AsyncIterable<BackupRecord>) => Promise<void>,
 ): Promise<void> {
   const { decodeRecords, exportGallery } = await import('../gallery/backup-records.js');
   const bytes = await askService(dataPaths(config).adminSocket, 'GET', '/gallery');
   if (bytes) await work(decodeRecords(bytes));
-  else await withOwnStore(config, context, (store) => work(decodeRecords(exportGallery(store, context.clock))));
+  else {
+    const { audited } = await import('../audit/audited.js');
+    await withOwnStore(config, context, (store, { audit }) => {
+      const records = (): AsyncGenerator<Buffer> => exportGallery(store, context.clock);
+      // To look through it on the spot is no export.
+      return work(decodeRecords(leaves ? audited(audit, EXPORTED, records) : records()));
+    });
+  }
 }
 
 async function backupRecords(

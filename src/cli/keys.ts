@@ -1,16 +1,19 @@
-// `lintel keys`: the appKeys of the REST API.
+// `lintel keys`: the appKeys of the REST API, and the admin keys of the device API.
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import { AdminKeys } from '../api/admin-keys.js';
 import { AppKeys } from '../api/app-keys.js';
 import { dataPaths } from '../config/paths.js';
 import { silentLog } from '../domain/log.js';
 import { commandConfig, type CliContext } from './context.js';
 
+const ADMIN_FLAG = '--admin';
+
 export function registerKeys(program: Command, context: CliContext): void {
   const keys = program
     .command('keys')
-    .description('the appKeys of the REST API. A key sees the groups that were made with it, and no others');
+    .description('the appKeys of the REST API, each with groups of its own, and the admin keys of the device API');
 
   keys
     .command('add')
@@ -18,7 +21,14 @@ export function registerKeys(program: Command, context: CliContext): void {
       'make a key and its secretKey and print them, a line each. They are kept as digests only and cannot be shown again',
     )
     .argument('<name>', 'what to call it: letters, digits, - _ and .; cameras name their key so')
-    .action(async (name: string, _options: unknown, command: Command) => {
+    .option(ADMIN_FLAG, 'an admin key, which opens the device API (/device/v1) and no group; it is one line')
+    .action(async (name: string, { admin = false }: { admin?: boolean }, command: Command) => {
+      if (admin) {
+        const { key } = await (await openAdmin(command, context, { makeFolder: true })).create(name);
+        context.stdout.write(`${key}\n`);
+        context.stderr.write(`This is the admin key "${name}". A running service accepts it from now on.\n`);
+        return;
+      }
       const appKeys = await open(command, context, { makeFolder: true });
       const { key, secretKey } = await appKeys.create(name);
       context.stdout.write(`${key}\n${secretKey}\n`);
@@ -31,10 +41,12 @@ export function registerKeys(program: Command, context: CliContext): void {
   keys
     .command('list')
     .description('list the keys, without the keys themselves')
-    .action(async (_options: unknown, command: Command) => {
-      const all = (await open(command, context)).list();
+    .option(ADMIN_FLAG, 'the admin keys, in place of the appKeys')
+    .action(async ({ admin = false }: { admin?: boolean }, command: Command) => {
+      const all = (await (admin ? openAdmin(command, context) : open(command, context))).list();
       if (all.length === 0) {
-        context.stderr.write('There are no appKeys. Make one with: lintel keys add NAME\n');
+        const [what, how] = admin ? ['admin keys', `NAME ${ADMIN_FLAG}`] : ['appKeys', 'NAME'];
+        context.stderr.write(`There are no ${what}. Make one with: lintel keys add ${how}\n`);
         return;
       }
       const rows = all.map(({ name, id, createdAt, revokedAt }) => [name, id, minute(createdAt), minute(revokedAt)]);
@@ -45,9 +57,10 @@ export function registerKeys(program: Command, context: CliContext): void {
     .command('revoke')
     .description('refuse a key from now on. Its groups stay, and no other key sees them')
     .argument('<name>', 'its name or its id, see "lintel keys list"')
-    .action(async (name: string, _options: unknown, command: Command) => {
-      const { id } = await (await open(command, context)).revoke(name);
-      context.stderr.write(`The appKey "${name}" (${id}) is revoked.\n`);
+    .option(ADMIN_FLAG, 'an admin key, not an appKey')
+    .action(async (name: string, { admin = false }: { admin?: boolean }, command: Command) => {
+      const { id } = await (await (admin ? openAdmin(command, context) : open(command, context))).revoke(name);
+      context.stderr.write(`The ${admin ? 'admin key' : 'appKey'} "${name}" (${id}) is revoked.\n`);
     });
 }
 
@@ -58,6 +71,15 @@ async function open(command: Command, context: CliContext, { makeFolder = false 
   const appKeys = new AppKeys({ path, clock: context.clock, log: silentLog });
   appKeys.load();
   return appKeys;
+}
+
+async function openAdmin(command: Command, context: CliContext, { makeFolder = false } = {}): Promise<AdminKeys> {
+  const { config } = await commandConfig(command, context);
+  const path = dataPaths(config).adminKeysFile;
+  if (makeFolder) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const adminKeys = new AdminKeys({ path, clock: context.clock, log: silentLog });
+  adminKeys.load();
+  return adminKeys;
 }
 
 /** `2026-01-31 12:00`, UTC. */

@@ -3,9 +3,12 @@
 import { readEnvironment } from '../config/environment.js';
 import { readVersion } from '../config/paths.js';
 import type { CliContext, RegisterCommand } from './context.js';
+import { registerAudit } from './audit.js';
+import { registerClock } from './clock.js';
 import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
 import { registerEnrol } from './enrol.js';
+import { registerEvents } from './events.js';
 import { galleryCommand } from './gallery-command.js';
 import { registerGallery } from './gallery.js';
 import { registerKeys } from './keys.js';
@@ -20,6 +23,9 @@ const commands: readonly RegisterCommand[] = [
   registerModels,
   registerKeys,
   registerRotate,
+  registerEvents,
+  registerAudit,
+  registerClock,
   (program, context) => registerEnrol(galleryCommand(program), context),
   (program, context) => registerGallery(galleryCommand(program), context),
   (program, context) =>

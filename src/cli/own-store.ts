@@ -1,4 +1,5 @@
 // The sealed store for a command, where no service runs on it.
+import type { AuditLog } from '../audit/audit-log.js';
 import { readNextMasterKey } from '../config/master-key-rotation.js';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
@@ -10,14 +11,14 @@ import type { SealedStore } from '../store/sealed-store.js';
 import type { CliContext } from './context.js';
 
 /**
- * Opens the store of the configuration while `work` goes on.
+ * Opens the store of the configuration, and its audit log, while `work` goes on.
  * @throws AppError STORE_UNAVAILABLE: there is none; SECRET_MISSING; STORE_LOCKED: a service runs that has no admin socket; those of
  * SealedStore.start
  */
 export async function withOwnStore<T>(
   config: Pick<Config, 'dataDir' | 'keysDir'>,
-  { environment }: Pick<CliContext, 'environment'>,
-  work: (store: SealedStore, masterKey: MasterKeyKeeper) => Promise<T>,
+  { environment, clock }: Pick<CliContext, 'environment' | 'clock'>,
+  work: (store: SealedStore, own: { masterKey: MasterKeyKeeper; audit: AuditLog }) => Promise<T>,
 ): Promise<T> {
   const { keysDir, dataDir } = config;
   const { databaseDir } = dataPaths(config);
@@ -27,6 +28,8 @@ export async function withOwnStore<T>(
   const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
   // Loaded here only: the other commands must work where a library does not.
   const { SealedStore } = await import('../store/sealed-store.js');
+  const { AuditLog } = await import('../audit/audit-log.js');
+  const { auditedRotation } = await import('../audit/audited.js');
   const { MasterKeyKeeper } = await import('../ops/master-key.js');
   const store = new SealedStore({
     directory: databaseDir,
@@ -34,11 +37,18 @@ export async function withOwnStore<T>(
     ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
     log: silentLog,
   });
-  const keeper = new MasterKeyKeeper({ store, keysDir, origin: master.origin, log: silentLog });
+  const audit = new AuditLog({ store, clock, log: silentLog });
+  const masterKey = new MasterKeyKeeper({
+    store: auditedRotation(store, audit),
+    keysDir,
+    origin: master.origin,
+    log: silentLog,
+  });
   await store.start(new AbortController().signal);
   try {
-    await keeper.start();
-    return await work(store, keeper);
+    await masterKey.start();
+    await audit.start();
+    return await work(store, { masterKey, audit });
   } finally {
     await store.stop();
   }

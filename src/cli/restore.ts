@@ -5,6 +5,7 @@ import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
 import { hasEntries, openMasterKey, syncFolder } from '../config/secrets.js';
 import { silentLog } from '../domain/log.js';
+import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { BackupRecord } from '../gallery/backup-records.js';
 
@@ -13,6 +14,7 @@ type Folders = Pick<Config, 'dataDir' | 'keysDir'>;
 export interface RestoreOptions {
   config: Folders;
   environment: Environment;
+  clock: Clock;
   records: AsyncIterable<BackupRecord>;
 }
 
@@ -33,7 +35,7 @@ export async function refuseUnlessEmpty(config: Folders): Promise<void> {
  * Into a directory that refuseUnlessEmpty let pass. A kill leaves either nothing that a service would start on, or everything.
  * @throws AppError STORE_UNAVAILABLE; what `records` throws, and nothing is changed then
  */
-export async function restoreInto({ config, environment, records }: RestoreOptions): Promise<void> {
+export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {
   const { dataDir, keysDir } = config;
   const { databaseDir, appKeysFile } = dataPaths(config);
   const iterator = records[Symbol.asyncIterator]();
@@ -41,6 +43,7 @@ export async function restoreInto({ config, environment, records }: RestoreOptio
   const first = await iterator.next();
   const master = await openMasterKey({ environment, keysDir, dataDir: databaseDir });
   const { SealedStore } = await import('../store/sealed-store.js');
+  const { AuditLog } = await import('../audit/audit-log.js');
   const { writeGallery } = await import('../gallery/backup-records.js');
   const directory = unfinished(databaseDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -50,7 +53,12 @@ export async function restoreInto({ config, environment, records }: RestoreOptio
   let appKeys: Buffer | undefined;
   try {
     await store.start(new AbortController().signal);
-    ({ appKeys } = await writeGallery(store, following(first, iterator)));
+    const { appKeys: registry, end } = await writeGallery(store, following(first, iterator));
+    appKeys = registry;
+    const audit = new AuditLog({ store, clock, log: silentLog });
+    await audit.start();
+    const { groups, faces, damaged } = end;
+    await audit.append({ action: 'gallery.restored', actor: 'cli', subject: { groups, faces, damaged } });
     await store.stop();
   } catch (error) {
     await store.stop();

@@ -18,7 +18,7 @@ export function registerRotate(program: Command, context: CliContext): void {
       const { config } = await commandConfig(command, context);
       const answer = await askService(dataPaths(config).adminSocket, 'POST', '/master-key');
       if (answer) for await (const piece of answer) void piece;
-      else await withOwnStore(config, context, (_store, masterKey) => masterKey.rotate());
+      else await withOwnStore(config, context, (_store, { masterKey }) => masterKey.rotate());
       context.stderr.write(`There is a new master key in ${config.keysDir}. Keep a copy of it in a safe place.\n`);
     });
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Service } from '../main.js';
 import { messageOf } from '../errors.js';
-import { createLog } from '../ops/log.js';
+import { createLog, forJournal, writesToJournal } from '../ops/log.js';
 import { commandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
@@ -20,7 +20,10 @@ listens, where the first appKey lies, and what to try.`,
       const { config } = await commandConfig(command, context);
       // Loaded here only: the other commands, and the doctor above all, must work where a library does not.
       const { createService } = await import('../main.js');
-      const log = createLog(config.log.level);
+      const { journalStream } = context.environment;
+      const log = writesToJournal(journalStream)
+        ? createLog(config.log.level, forJournal())
+        : createLog(config.log.level);
       const service = await createService({ config, environment: context.environment, log });
       // Heard from here on: a signal during the start stops what has been started.
       const stopped = new Promise<string>((resolve) => {

@@ -16,6 +16,8 @@ export interface Environment {
   readonly credentialsDir?: string;
   /** NOTIFY_SOCKET: systemd's socket for READY and STATUS. */
   readonly notifySocket?: string;
+  /** JOURNAL_STREAM: device and inode of the journal's stream, where systemd connected one. */
+  readonly journalStream?: string;
   /** WATCHDOG_USEC: the longest pause systemd allows between two signs of life, in microseconds; absent where it is meant for another process. */
   readonly watchdogUsec?: number;
 }
@@ -30,6 +32,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, pid:
     modelsDir: 'LINTEL_MODELS_DIR',
     credentialsDir: 'CREDENTIALS_DIRECTORY',
     notifySocket: 'NOTIFY_SOCKET',
+    journalStream: 'JOURNAL_STREAM',
   };
   const set = Object.entries(names).filter(([, name]) => variables[name]);
   const watchdogUsec = watchdogOf(variables, pid);

@@ -148,14 +148,17 @@ function syntaxRule(error: YAMLError): string {
 
 function resolvePaths(config: Config, base: string): Config {
   const absolute = (path: string): string => resolve(base, path);
-  const { http, models, mqtt, cameras, ...rest } = structuredClone(config);
+  const { http, models, mqtt, webhook, cameras, ...rest } = structuredClone(config);
   if (http.tls) http.tls = { certFile: absolute(http.tls.certFile), keyFile: absolute(http.tls.keyFile) };
   if (models.dir !== undefined) models.dir = absolute(models.dir);
   if (mqtt.passwordFile !== undefined) mqtt.passwordFile = absolute(mqtt.passwordFile);
   if (mqtt.caFile !== undefined) mqtt.caFile = absolute(mqtt.caFile);
+  if (mqtt.commands) mqtt.commands.secretFile = absolute(mqtt.commands.secretFile);
+  if (webhook?.secretFile !== undefined) webhook.secretFile = absolute(webhook.secretFile);
   for (const { source } of cameras) {
     if (source.type === 'file') source.path = absolute(source.path);
     if (source.type === 'url' && source.passwordFile !== undefined) source.passwordFile = absolute(source.passwordFile);
   }
-  return { ...rest, dataDir: absolute(rest.dataDir), keysDir: absolute(rest.keysDir), http, models, mqtt, cameras };
+  const folders = { dataDir: absolute(rest.dataDir), keysDir: absolute(rest.keysDir) };
+  return { ...rest, ...folders, http, models, mqtt, ...(webhook && { webhook }), cameras };
 }

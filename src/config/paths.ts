@@ -17,6 +17,10 @@ export interface DataPaths {
   firstAppKeyFile: string;
   /** Its secretKey, for v2.0 of the API. */
   firstSecretKeyFile: string;
+  /** The registry of admin keys, which open the device API: names and digests. */
+  adminKeysFile: string;
+  /** The admin key made at first start, in clear, for the operator. */
+  firstAdminKeyFile: string;
 }
 
 export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDir'>): DataPaths {
@@ -26,6 +30,8 @@ export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDi
     appKeysFile: join(dataDir, 'app-keys.json'),
     firstAppKeyFile: join(keysDir, 'app-key'),
     firstSecretKeyFile: join(keysDir, 'secret-key'),
+    adminKeysFile: join(dataDir, 'admin-keys.json'),
+    firstAdminKeyFile: join(keysDir, 'admin-key'),
   };
 }
 

@@ -69,10 +69,15 @@ export async function createMasterKey(
 
 /** Never in the place of another file, and the name never stands for half a key. Errors are the system's: EEXIST of `link` among them. */
 export async function writeNewKey(path: string, key: Buffer): Promise<void> {
+  await writeNewSecret(path, `${key.toString('base64')}\n`);
+}
+
+/** A text in place of the key; otherwise as writeNewKey. */
+export async function writeNewSecret(path: string, text: string): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${randomUUID()}`);
   try {
-    await writeSynced(temporary, `${key.toString('base64')}\n`);
+    await writeSynced(temporary, text);
     await link(temporary, path);
   } finally {
     await rm(temporary, { force: true });
@@ -135,10 +140,25 @@ export async function readPasswordFile(path: string, key: string): Promise<strin
   return checkPassword(text, `${key}: ${path}`);
 }
 
+const MIN_COMMAND_SECRET = 16;
+
+/**
+ * The secret of `mqtt.commands`, as readPasswordFile reads one.
+ * @throws AppError SECRET_MISSING; SECRET_INVALID, also for one of less than 16 characters
+ */
+export async function readCommandSecret(path: string): Promise<string> {
+  const secret = await readPasswordFile(path, 'mqtt.commands.secretFile');
+  if (secret.length < MIN_COMMAND_SECRET) {
+    const message = `mqtt.commands.secretFile: ${path} must hold ${MIN_COMMAND_SECRET} characters at least`;
+    throw new AppError('SECRET_INVALID', message);
+  }
+  return secret;
+}
+
 const MAX_SECRET_BYTES = 4096;
 
 /** @param forbiddenMode the permission bits that a file must not have @returns undefined where there is no such file */
-async function readSecretFile(path: string, what: string, forbiddenMode: number): Promise<string | undefined> {
+export async function readSecretFile(path: string, what: string, forbiddenMode: number): Promise<string | undefined> {
   try {
     const file = await open(path, 'r');
     try {

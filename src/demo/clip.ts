@@ -41,6 +41,8 @@ export interface ClipScript {
   /** Drawn in this order: the last is in front. */
   actors: readonly ClipActor[];
   light?: Partial<Light>;
+  /** Samples per pixel and direction of rendered people: 1 is rough and quick, 2 (the default) smooth. */
+  samples?: number;
   /** Of the camera: standard deviation, grey levels; another pattern in each frame. Default 2. */
   noise?: number;
 }
@@ -87,7 +89,8 @@ export function* clipFrames(script: ClipScript): Generator<ClipFrame, void, unde
       if ('seed' in who) {
         const head = heads.get(who.seed) ?? who.seed;
         const expression = expressionAt(actor, atMs, pose, order);
-        faces.push(...drawHeads(picture, [{ head, ...centre, facePx: sizePx, pose, expression }], script.light));
+        const placement = { head, ...centre, facePx: sizePx, pose, expression };
+        faces.push(...drawHeads(picture, [placement], script.light, script.samples));
       } else {
         drawSprite(picture, who.picture, { ...centre, widthPx: sizePx, roll: pose.roll, edge: who.edge });
       }

@@ -1,23 +1,24 @@
-// Which messages an event becomes at the moment of its publication; the one place that knows what happens to a late event.
+// Which messages become of events: the one place that knows what is published where.
 import type { RecognitionEvent } from './event.js';
-import { eventTopic } from './topics.js';
+import { historyPayload, type HistoryRecord } from './history.js';
+import { eventTopic, historyTopic } from './topics.js';
 
 /** One MQTT message, QoS 1. */
 export interface Delivery {
   topic: string;
-  payload: string;
+  payload: string | Buffer;
   retain: boolean;
-  /** MQTT 5 brokers forget the message then. */
+  /** MQTT 5 brokers forget the message then; and without a PUBACK by then the connection is given up. */
   expiresAtMs?: number;
 }
 
-/**
- * The messages of an event; none for an event at or past its expiry: nothing may open a door late, so it never reaches the
- * topic that doors listen to. A topic for late events would be added here.
- */
-export function deliveriesOf(event: RecognitionEvent, nowMs: number): Delivery[] {
+/** To the topic that doors listen to; whether it is still time for it is the live lane's to know. */
+export function liveDelivery(event: RecognitionEvent): Delivery {
   const expiresAtMs = Date.parse(event.expiresAt);
-  // Negated, so that a time that cannot be read counts as late.
-  if (!(nowMs < expiresAtMs)) return [];
-  return [{ topic: eventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs }];
+  return { topic: eventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
+}
+
+/** To the stream that nothing opens a door on account of. */
+export function historyDelivery(deviceId: string, record: HistoryRecord, late: boolean): Delivery {
+  return { topic: historyTopic(deviceId), payload: historyPayload(record, late), retain: false };
 }

@@ -16,25 +16,30 @@ export interface EmbeddedBrokerOptions {
   port: number;
   /** The one client that may publish; no other may use its client id. */
   owner: { clientId: string; username: string; password: string };
+  /** Where everyone may publish, unretained; what is written there has a seal of its own. */
+  openTopics?: readonly string[];
   log: Log;
 }
 
-/** A subscriber sends little more than its subscriptions. */
+/** A subscriber sends little more than its subscriptions … */
 const MAX_PACKET_BYTES = 64 * 1024;
+/** … and Lintel pictures. */
+const MAX_OWNER_PACKET_BYTES = 16 * 1024 * 1024;
 const MAX_CONNECTIONS = 100;
 /** A subscriber that does not read holds up the publisher for so long, once its buffers are full, and is then cut off. */
 const DRAIN_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * MQTT 3.1.1. Without authentication anyone who reaches the port may listen, but only Lintel may publish: a match that someone else
- * writes would open the door. No session outlives its connection, whatever the client asks for: nothing is queued for
+ * MQTT 3.1.1. Without authentication anyone who reaches the port may listen, but only Lintel may publish (and others commands, where it takes
+ * any): a match that someone else writes would open the door. No session outlives its connection, whatever the client asks for: nothing is queued for
  * those who are away, and nothing old is delivered when they come back.
  */
 export class EmbeddedBroker implements Part {
   readonly name = 'embedded-broker';
   readonly #options: EmbeddedBrokerOptions;
   readonly #owners = new WeakSet<Client>();
+  readonly #guards = new WeakMap<object, PacketGuard>();
   readonly #sockets = new Set<Socket>();
   #broker: Aedes | undefined;
   #server: Server | undefined;
@@ -115,7 +120,9 @@ export class EmbeddedBroker implements Part {
     pipeline(socket, guard, (error) => {
       if (error) this.#options.log.debug({ reason: error.message }, 'an MQTT connection was cut off');
     });
-    this.#broker?.handle(Duplex.from({ readable: guard, writable: socket }));
+    const connection = Duplex.from({ readable: guard, writable: socket });
+    this.#guards.set(connection, guard);
+    this.#broker?.handle(connection);
   }
 
   #brokerOptions(): AedesOptions {
@@ -129,11 +136,15 @@ export class EmbeddedBroker implements Part {
       authenticate: (client, username, password, callback) => {
         const { owner } = this.#options;
         const isOwner = username === owner.username && sameSecret(password, owner.password);
-        if (isOwner) this.#owners.add(client);
+        if (isOwner) {
+          this.#owners.add(client);
+          this.#guards.get(client.conn)?.allow(MAX_OWNER_PACKET_BYTES);
+        }
         callback(null, isOwner || client.id !== owner.clientId);
       },
-      authorizePublish: (client, _packet, callback) => {
-        callback(client && this.#owners.has(client) ? null : new Error('only Lintel publishes here'));
+      authorizePublish: (client, { topic, retain }, callback) => {
+        const isOpen = !retain && this.#options.openTopics?.includes(topic) === true;
+        callback(isOpen || (client && this.#owners.has(client)) ? null : new Error('only Lintel publishes here'));
       },
     };
   }

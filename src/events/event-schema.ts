@@ -4,5 +4,5 @@ import { recognitionEventSchema } from './event.js';
 
 /** Draft 2020-12. */
 export function recognitionEventJsonSchema(): object {
-  return { $id: 'urn:lintel:recognition-event:1', ...z.toJSONSchema(recognitionEventSchema) };
+  return { $id: 'urn:lintel:recognition-event:2', ...z.toJSONSchema(recognitionEventSchema) };
 }

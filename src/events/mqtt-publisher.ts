@@ -1,13 +1,19 @@
-// Keeps a connection to the broker, announces the device's status and publishes what the outbox holds.
+// Keeps a connection to the broker, announces the device and publishes its events: live ones while they are fresh, and the history.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
+import { messageOf } from '../errors.js';
 import { Backoff } from './backoff.js';
 import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
-import { offlineStatus, onlineStatus } from './device-status.js';
-import { Drain, type Outcome } from './drain.js';
+import type { Commander } from './commander.js';
+import { historyDelivery, type Delivery } from './delivery.js';
+import { offlineStatus, onlineStatus, type DeviceHealth } from './device-status.js';
+import type { HistorySource } from './history.js';
+import { HistoryDrain, type Outcome } from './history-drain.js';
+import { LiveDrain } from './live-drain.js';
+import type { LiveLane } from './live-lane.js';
 import {
   openConnection,
   type BrokerTarget,
@@ -15,15 +21,17 @@ import {
   type ConnectionTiming,
   type ProtocolVersion,
 } from './mqtt-connection.js';
-import type { EventSource } from './outbox.js';
+import { SendWindow } from './send-window.js';
 import { atMost } from './time-limit.js';
-import { statusTopic } from './topics.js';
+import { commandTopic, statusTopic } from './topics.js';
 
 export interface PublisherTiming extends ConnectionTiming {
   backoffFirstMs: number;
   backoffMaxMs: number;
   /** What `stop` spends on the events that are left. */
   flushTimeoutMs: number;
+  /** The status is looked at, and published where it changed, this often. */
+  statusIntervalMs: number;
 }
 
 export const DEFAULT_TIMING: PublisherTiming = {
@@ -34,16 +42,26 @@ export const DEFAULT_TIMING: PublisherTiming = {
   backoffMaxMs: 10_000,
   flushTimeoutMs: 1_500,
   endTimeoutMs: 500,
+  statusIntervalMs: 5_000,
 };
 
 export interface MqttPublisherOptions {
   target: BrokerTarget;
   deviceId: string;
-  source: EventSource;
+  source: HistorySource;
+  lane: LiveLane;
   clock: Clock;
+  /** As performance.now. */
+  monotonic: Clock;
   /** As Math.random. */
   random: () => number;
   log: Log;
+  /** Told in the status; looked at now and then. */
+  deviceHealth?: () => DeviceHealth;
+  /** Retained messages for those who look for devices; published on every connection. */
+  announcements?: readonly Delivery[];
+  /** Without one no command is listened to. */
+  commander?: Commander;
   timing?: Partial<PublisherTiming>;
   /** Events that may await their PUBACK at the same time. */
   window?: number;
@@ -53,30 +71,34 @@ export interface PublisherStats {
   connected: boolean;
   /** Connections after the first one. */
   reconnects: number;
-  /** Events whose PUBACK arrived. */
+  /** Events of the history whose PUBACK arrived. */
   published: number;
-  /** Events that were past their expiry before they could be published. */
+  /** Those among them that their live topic did not get in time. */
   expired: number;
-  /** Stored events that could not be read back. */
-  unreadable: number;
+  /** Numbers that were declared to be missing from the history. */
+  missing: number;
 }
 
 type State = 'idle' | 'connecting' | 'connected' | 'waiting' | 'stopping' | 'stopped';
 
+/** Places that stay free for the status and for answers to commands. */
+const OTHER_PLACES = 2;
+
 /**
- * Publishes the events of a source in order, at least once, QoS 1. What had no PUBACK when a connection ended is published again by the next
- * one, which begins at the oldest event that is not settled. A broker that refuses is a state, not an error: it is retried.
+ * Publishes every event of the log to the history, in order, at least once, and the fresh ones of the lane to their live topics, ahead of
+ * the history. What had no PUBACK when a connection ended is published again by the next one. A broker that refuses is a state, not an
+ * error: it is retried.
  */
 export class MqttPublisher implements Part {
   readonly name = 'mqtt-publisher';
   readonly #options: MqttPublisherOptions;
   readonly #timing: PublisherTiming;
   readonly #stopping = new AbortController();
-  readonly #counts: Record<Outcome, number> = { published: 0, expired: 0, unreadable: 0 };
+  readonly #counts: Record<Outcome, number> = { inTime: 0, late: 0, gap: 0 };
   #state: State = 'idle';
   #running: Promise<void> | undefined;
   #connection: Connection | undefined;
-  #drain: Drain | undefined;
+  #drains: { live: LiveDrain; history: HistoryDrain } | undefined;
   #connections = 0;
   #versionIndex = 0;
   #failure: string | undefined;
@@ -96,23 +118,27 @@ export class MqttPublisher implements Part {
     if (!this.#running) return;
     this.#state = 'stopping';
     this.#stopping.abort();
-    this.#drain?.finish();
+    this.#drains?.live.finish();
+    this.#drains?.history.finish();
     await atMost(this.#timing.flushTimeoutMs, this.#running);
     this.#connection?.abandon(new BrokerFailure('stopped before everything was published'));
     await this.#running;
     this.#state = 'stopped';
   }
 
-  /** The source may have something new. */
+  /** The lane and the source may have something new. */
   wake(): void {
-    this.#drain?.wake();
+    this.#drains?.live.wake();
+    this.#drains?.history.wake();
   }
 
   stats(): PublisherStats {
     return {
       connected: this.#state === 'connected',
       reconnects: Math.max(0, this.#connections - 1),
-      ...this.#counts,
+      published: this.#counts.inTime + this.#counts.late,
+      expired: this.#counts.late,
+      missing: this.#counts.gap,
     };
   }
 
@@ -149,47 +175,119 @@ export class MqttPublisher implements Part {
 
   /** One connection from its first attempt to its end; resolves with the reason of that. */
   async #session(backoff: Backoff): Promise<BrokerFailure> {
-    const { deviceId, clock, source, window = 16 } = this.#options;
     let connection: Connection | undefined;
     let proven: ReturnType<typeof setTimeout> | undefined;
+    let statusTimer: ReturnType<typeof setInterval> | undefined;
     try {
       connection = await openConnection({
-        target: this.#options.target,
+        ...this.#options,
         version: this.#version,
-        deviceId,
         timing: this.#timing,
-        clock,
         signal: this.#stopping.signal,
       });
       this.#connection = connection;
-      const { publish } = connection;
-      await publish({ topic: statusTopic(deviceId), payload: onlineStatus(deviceId, clock()), retain: true });
+      statusTimer = await this.#introduce(connection);
       if (!this.#stopping.signal.aborted) this.#announceConnected();
       proven = setTimeout(() => backoff.reset(), this.#timing.backoffMaxMs);
-      const drain = new Drain({
-        source,
-        publish,
-        window: Math.min(window, connection.receiveMaximum),
-        clock,
-        onSettled: (outcome) => {
-          this.#counts[outcome]++;
-          // A connection alone proves nothing: a broker that takes connections but no events is not to be hurried.
-          if (outcome === 'published') backoff.reset();
-        },
+      const { live, history } = this.#startDrains(connection, backoff);
+      void connection.closed.then((failure) => {
+        live.fail(failure);
+        history.fail(failure);
       });
-      this.#drain = drain;
-      if (this.#stopping.signal.aborted) drain.finish();
-      void connection.closed.then((failure) => drain.fail(failure));
-      await drain.run();
+      const runs = [live.run(), history.run()];
+      try {
+        await Promise.all(runs);
+      } catch (error) {
+        live.fail(error);
+        history.fail(error);
+        throw error;
+      } finally {
+        // What is published by one of them after the end of the other must not outlive the session.
+        await Promise.allSettled(runs);
+      }
       return new BrokerFailure('stopped');
     } catch (error) {
       return brokerFailureOf(error);
     } finally {
       clearTimeout(proven);
-      this.#drain = undefined;
+      clearInterval(statusTimer);
+      this.#drains = undefined;
       if (connection) await this.#leave(connection);
       this.#connection = undefined;
     }
+  }
+
+  /** What comes before the events. @returns the timer of the status */
+  async #introduce(connection: Connection): Promise<ReturnType<typeof setInterval> | undefined> {
+    const { deviceId, clock, deviceHealth, announcements = [], commander } = this.#options;
+    const topic = statusTopic(deviceId);
+    const sinceMs = clock();
+    let told = onlineStatus(deviceId, sinceMs, deviceHealth?.());
+    await connection.publish({ topic, payload: told, retain: true });
+    for (const announcement of announcements) await connection.publish(announcement);
+    if (commander) {
+      await connection.subscribe(commandTopic(deviceId), (message) => {
+        void this.#obey(connection, commander.handle(message));
+      });
+    }
+    if (!deviceHealth) return undefined;
+    return setInterval(() => {
+      const status = onlineStatus(deviceId, sinceMs, deviceHealth());
+      if (status === told || !connection.open || this.#stopping.signal.aborted) return;
+      told = status;
+      // A failure ends the connection, and the next one begins with the status.
+      connection.publish({ topic, payload: status, retain: true }).catch(() => undefined);
+    }, this.#timing.statusIntervalMs);
+  }
+
+  async #obey(connection: Connection, answers: Promise<Delivery[]>): Promise<void> {
+    try {
+      for (const answer of await answers) await connection.publish(answer);
+    } catch (error) {
+      this.#options.log.debug({ reason: messageOf(error) }, 'an answer to an MQTT command was not taken');
+    }
+  }
+
+  #startDrains(connection: Connection, backoff: Backoff): { live: LiveDrain; history: HistoryDrain } {
+    const { deviceId, source, lane, monotonic, window: places = 20 } = this.#options;
+    const { publish, heardAtMs, probe } = connection;
+    const window = new SendWindow(Math.min(places, connection.receiveMaximum - OTHER_PLACES));
+    const live = new LiveDrain({
+      lane,
+      window,
+      publish,
+      heardAtMs,
+      probe,
+      monotonic,
+      onAcknowledged: () => history.wake(),
+    });
+    const history = new HistoryDrain({
+      source: {
+        read: (after, limit) => source.read(after, limit),
+        settle: (through) => {
+          source.settle(through);
+          lane.settle(through);
+        },
+      },
+      window,
+      fateOf: (sequence) => lane.fateOf(sequence),
+      publish: (record, late) => {
+        const delivery = historyDelivery(deviceId, record, late);
+        return { bytes: delivery.payload.length, acknowledged: publish(delivery) };
+      },
+      onSettled: (outcome, count) => {
+        this.#counts[outcome] += count;
+        // A connection alone proves nothing: a broker that takes connections but no events is not to be hurried.
+        backoff.reset();
+      },
+      onAcknowledged: () => live.wake(),
+    });
+    this.#drains = { live, history };
+    if (this.#stopping.signal.aborted) {
+      live.finish();
+      history.finish();
+    }
+    return { live, history };
   }
 
   #announceConnected(): void {
@@ -204,7 +302,7 @@ export class MqttPublisher implements Part {
   #declare(failure: BrokerFailure): void {
     if (failure.message !== this.#failure) {
       const broker = hostOf(this.#options.target.url);
-      this.#options.log.warn({ broker, reason: failure.message }, 'no MQTT broker; events wait in the outbox');
+      this.#options.log.warn({ broker, reason: failure.message }, 'no MQTT broker; events wait in the log');
     }
     this.#failure = failure.message;
   }

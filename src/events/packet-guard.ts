@@ -3,7 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 
 /** Passes the bytes on unchanged; errors when a packet announces more than `maxPacketBytes` after its fixed header. */
 export class PacketGuard extends Transform {
-  readonly #maxPacketBytes: number;
+  #maxPacketBytes: number;
   /** Of the packet that passes, still to come. */
   #remaining = 0;
   /** Place in the fixed header: 0 is the type, 1 to 4 are the length. */
@@ -12,6 +12,11 @@ export class PacketGuard extends Transform {
 
   constructor(maxPacketBytes: number) {
     super();
+    this.#maxPacketBytes = maxPacketBytes;
+  }
+
+  /** From the next packet on. */
+  allow(maxPacketBytes: number): void {
     this.#maxPacketBytes = maxPacketBytes;
   }
 

@@ -77,19 +77,20 @@ export interface SearchOptions {
 /**
  * Groups and their faces. What resolves is on the disk (synced); reads are answered from memory.
  * All methods with a group throw GROUP_NOT_FOUND, all with a face FACE_NOT_FOUND; writes STORE_UNAVAILABLE when the disk refuses.
+ * `actor` is who asks for a change, for the audit log: see AuditEntry; `service` where it is not given.
  */
 export interface Gallery {
   /** @throws AppError DUPLICATED_GROUP, QUOTA_EXCEEDED */
-  createGroup(ref: GroupRef, modelVersion: string): Promise<void>;
+  createGroup(ref: GroupRef, modelVersion: string, actor?: string): Promise<void>;
   group(ref: GroupRef): GroupInfo;
   /** In the order of their ids. @throws AppError INVALID_TOKEN */
   listGroups(owner: string, page: PageRequest): Promise<Page<GroupInfo>>;
-  deleteGroup(ref: GroupRef): Promise<void>;
+  deleteGroup(ref: GroupRef, actor?: string): Promise<void>;
   /** Free places in the group, enrolments under way counted in. */
   freePlaces(ref: GroupRef): number;
   /** All faces of one picture in one atomic write; the first ones where not all fit. @throws AppError QUOTA_EXCEEDED: none fits */
-  enrol(ref: GroupRef, faces: readonly NewFace[]): Promise<Enrolment>;
-  deleteFace(ref: GroupRef, faceId: string): Promise<void>;
+  enrol(ref: GroupRef, faces: readonly NewFace[], actor?: string): Promise<Enrolment>;
+  deleteFace(ref: GroupRef, faceId: string, actor?: string): Promise<void>;
   face(ref: GroupRef, faceId: string): EnrolledFace;
   /** Newest first. A token belongs to the filter it was issued under. @throws AppError INVALID_TOKEN */
   listFaces(ref: GroupRef, page: PageRequest, filter?: FaceFilter): Promise<Page<EnrolledFace>>;

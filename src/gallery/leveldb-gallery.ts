@@ -1,11 +1,12 @@
 // The gallery over the sealed store: LevelDB is the truth, memory answers, and every change is on the disk before it is in memory.
 import { randomUUID } from 'node:crypto';
+import type { AuditAction, AuditEntry } from '../domain/audit.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
-import type { SealedStore } from '../store/sealed-store.js';
+import type { Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
 import { GROUP_KEY, encodeFace, encodeGroup, faceKey, type GroupRecord } from './face-record.js';
 import type {
   EnrolledFace,
@@ -35,6 +36,8 @@ export interface GalleryLimits {
 export interface LevelGalleryOptions {
   /** Started before the gallery, stopped after it. */
   store: SealedStore;
+  /** Every change is noted there in its own atomic write; without one, nothing is noted. */
+  audit?: NoteMaker;
   limits: GalleryLimits;
   clock: Clock;
   log: Log;
@@ -51,6 +54,9 @@ export interface GalleryStats {
   damagedGroups: number;
   damagedFaces: number;
 }
+
+/** Who changes something, where nobody says. */
+const SERVICE = 'service';
 
 interface Running extends LoadedGroups {
   tokens: PageTokens;
@@ -79,7 +85,7 @@ export class LevelGallery implements Gallery, Part {
     this.#running = undefined;
   }
 
-  async createGroup(ref: GroupRef, modelVersion: string): Promise<void> {
+  async createGroup(ref: GroupRef, modelVersion: string, actor = SERVICE): Promise<void> {
     const { directory } = this.#run();
     for (;;) {
       const group = directory.find(ref);
@@ -95,7 +101,8 @@ export class LevelGallery implements Gallery, Part {
     }
     const { owner, groupId } = ref;
     const record = { owner, groupId, modelVersion, createdAtMs: this.#options.clock() };
-    await directory.addLater(ref, this.#create(record));
+    const note = this.#note(ref, 'group.created', actor, [{ modelVersion }]);
+    await directory.addLater(ref, this.#create(record, note));
   }
 
   group(ref: GroupRef): GroupInfo {
@@ -117,14 +124,16 @@ export class LevelGallery implements Gallery, Part {
     return { items };
   }
 
-  async deleteGroup(ref: GroupRef): Promise<void> {
+  async deleteGroup(ref: GroupRef, actor = SERVICE): Promise<void> {
     const { directory } = this.#run();
     const group = directory.find(ref);
     // A second deletion of the same group ends as the first does.
     if (group?.deletion) await group.deletion;
     if (!group || group.deletion) throw groupNotFound();
     // Enrolments already under way are written before the key goes, later ones do not find the group.
-    group.deletion = this.#options.store.destroySpace(group.space);
+    const faces = group.faces.size + group.reserved - group.leaving.size;
+    const note = this.#note(ref, 'group.deleted', actor, [{ faces }]);
+    group.deletion = this.#options.store.destroySpace(group.space, note);
     try {
       await group.deletion;
       directory.remove(group);
@@ -138,7 +147,7 @@ export class LevelGallery implements Gallery, Part {
     return this.#freePlaces(this.#group(ref));
   }
 
-  async enrol(ref: GroupRef, faces: readonly NewFace[]): Promise<Enrolment> {
+  async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE): Promise<Enrolment> {
     const group = this.#group(ref);
     for (const { embedding } of faces) mustBeEmbedding(embedding, group.faces.dimensions ?? faces[0].embedding.length);
     const taken = faces.slice(0, this.#freePlaces(group));
@@ -161,6 +170,7 @@ export class LevelGallery implements Gallery, Part {
     try {
       await this.#options.store.write(
         entries.map((e) => group.space.put(faceKey(e.sequence), encodeFace(e.enrolled, e.embedding))),
+        entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(subjectOf)),
       );
       for (const { enrolled, sequence, embedding } of entries) group.faces.add(enrolled, sequence, embedding);
     } finally {
@@ -169,14 +179,15 @@ export class LevelGallery implements Gallery, Part {
     return { imageId, enrolled: entries.map(({ enrolled }) => enrolled) };
   }
 
-  async deleteFace(ref: GroupRef, faceId: string): Promise<void> {
+  async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<void> {
     const group = this.#group(ref);
     const leaving = group.leaving.get(faceId);
     // A second deletion of the same face ends as the first does.
     if (leaving) await leaving;
     const sequence = group.faces.sequenceOf(faceId);
     if (leaving || sequence === undefined) throw faceNotFound();
-    const deletion = this.#options.store.write([group.space.delete(faceKey(sequence))]);
+    const note = this.#note(ref, 'face.deleted', actor, [{ faceId }]);
+    const deletion = this.#options.store.write([group.space.delete(faceKey(sequence))], note);
     group.leaving.set(faceId, deletion);
     try {
       await deletion;
@@ -245,9 +256,21 @@ export class LevelGallery implements Gallery, Part {
     return { ...store, facts };
   }
 
-  async #create(record: GroupRecord): Promise<Group> {
-    const space = await this.#options.store.createSpace(GROUP_LABEL, (s) => [s.put(GROUP_KEY, encodeGroup(record))]);
-    return newGroup(record, space, 0);
+  async #create(record: GroupRecord, note: Note | undefined): Promise<Group> {
+    const contents = (space: Space): Operation[] => [space.put(GROUP_KEY, encodeGroup(record))];
+    return newGroup(record, await this.#options.store.createSpace(GROUP_LABEL, contents, note), 0);
+  }
+
+  /** One entry for each subject. */
+  #note(
+    { owner, groupId }: GroupRef,
+    action: AuditAction,
+    actor: string,
+    subjects: readonly AuditEntry['subject'][],
+  ): Note | undefined {
+    return this.#options.audit?.note(
+      subjects.map((subject) => ({ action, actor, subject: { owner, groupId, ...subject } })),
+    );
   }
 
   #freePlaces(group: Group): number {
@@ -264,6 +287,11 @@ export class LevelGallery implements Gallery, Part {
     if (!this.#running) throw new AppError('STOPPED', 'the gallery is not loaded');
     return this.#running;
   }
+}
+
+/** Without the externalImageId, which may be a name: the log outlives the face. */
+function subjectOf({ enrolled: { faceId, imageId } }: { enrolled: EnrolledFace }): AuditEntry['subject'] {
+  return { faceId, imageId };
 }
 
 function infoOf({ record, faces }: Group): GroupInfo {

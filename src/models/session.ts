@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import '../config/no-telemetry.js';
 import { InferenceSession, Tensor, env, listSupportedBackends } from 'onnxruntime-node';
 import { AppError, messageOf } from '../errors.js';
 

@@ -64,6 +64,10 @@ export interface CaptureOptions {
   fps: number;
   openTimeoutMs: number;
   readTimeoutMs: number;
+  /** Clockwise, in degrees; then mirrored, and of that the part, in fractions of its sides. Left out: as it is. */
+  rotate?: 0 | 90 | 180 | 270;
+  flip?: 'none' | 'horizontal' | 'vertical';
+  region?: { x0: number; y0: number; x1: number; y1: number };
 }
 
 /** `opening` until the first frame; `ended` is the end of a file; `failed` is a source that could not be opened or was lost. */
@@ -77,10 +81,42 @@ export interface CaptureState {
   frameNumber: number;
   /** Frames that were overwritten before anyone took them. */
   dropped: number;
+  /** Of the frames as captureFrame gives them: turned and cut. */
   widthPx: number;
   heightPx: number;
   /** As the source declares it; 0 where it does not. */
   fps: number;
+  /** Of the newest frame that was read; absent before the first. */
+  picture?: PictureState;
+}
+
+/** The newest picture of a source, as the source gives it. */
+export interface PictureState {
+  rawWidthPx: number;
+  rawHeightPx: number;
+  /** Mean and standard deviation in grey levels, 0..255; of the picture reduced to about 320 px, five times a second. */
+  mean: number;
+  deviation: number;
+  /** Standard deviation of its Laplacian, in grey levels: how much fine detail there is. */
+  sharpness: number;
+  /** So many frames before this one were the very same picture, to the last byte; and for how long. */
+  unchangedFrames: number;
+  unchangedMs: number;
+  /** On a clock that is never set, from any beginning. */
+  arrivedMs: number;
+  /** The frame's presentation time, from wherever the source counts; absent where it has none. */
+  timestampMs?: number;
+  /** Frames whose time was not later than that of the frame before them. */
+  timestampFaults: number;
+}
+
+/** What a JPEG is made with, beyond its quality. */
+export interface JpegOptions {
+  /** Of the JPEG; the image's own where they are left out. */
+  widthPx?: number;
+  heightPx?: number;
+  /** Rectangles to draw, in pixels of the image. The image itself stays as it is. */
+  boxes?: readonly { x0: number; y0: number; x1: number; y1: number; colour: 'green' | 'red' }[];
 }
 
 /** The addon's functions. Every C++ exception arrives as an Error; wrong arguments as TypeError or RangeError. */
@@ -103,11 +139,12 @@ export interface Addon {
    */
   decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
   /** @param quality 1..100 */
-  encodeJpeg(image: NativeImage, quality: number): Buffer;
+  encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
 
   /**
    * Opens a source on a thread of its own and returns at once with a handle that is valid in every thread of the process. The
    * thread keeps the newest frame only, except for a file that is not in real time: there it waits until a frame was taken.
+   * Frames are turned and cut in the thread that takes them.
    * @param onChange called in this thread after a new frame or a new status, coalesced; look at captureState and captureFrame.
    */
   openCapture(options: CaptureOptions, onChange: () => void): number;

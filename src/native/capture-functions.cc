@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "image.h"
+#include "instance.h"
 #include "registry.h"
 #include "signal.h"
 
@@ -56,6 +57,51 @@ SourceOptions sourceOptions(const Napi::Object& options) {
   return made;
 }
 
+/// Each of its parts may be left out.
+Upright uprightOptions(const Napi::Object& options) {
+  const Napi::Env env = options.Env();
+  Upright made;
+  if (!options.Get("rotate").IsUndefined()) {
+    made.rotate = integerOption(options, "rotate", 0, 270);
+    if (made.rotate % 90 != 0) throw Napi::RangeError::New(env, "rotate must be 0, 90, 180 or 270");
+  }
+  if (!options.Get("flip").IsUndefined()) {
+    const std::string flip = stringOption(options, "flip");
+    if (flip == "horizontal") {
+      made.flip = Upright::Flip::horizontal;
+    } else if (flip == "vertical") {
+      made.flip = Upright::Flip::vertical;
+    } else if (flip != "none") {
+      throw Napi::TypeError::New(env, "flip must be 'none', 'horizontal' or 'vertical'");
+    }
+  }
+  const Napi::Value region = options.Get("region");
+  if (region.IsUndefined()) return made;
+  if (!region.IsObject()) throw Napi::TypeError::New(env, "region must be an object");
+  const Napi::Object part = region.As<Napi::Object>();
+  made.x0 = numberOption(part, "x0"), made.y0 = numberOption(part, "y0");
+  made.x1 = numberOption(part, "x1"), made.y1 = numberOption(part, "y1");
+  if (made.x0 < 0 || made.y0 < 0 || made.x1 > 1 || made.y1 > 1 || made.x0 >= made.x1 || made.y0 >= made.y1) {
+    throw Napi::RangeError::New(env, "region must lie within 0 and 1, and not be empty");
+  }
+  return made;
+}
+
+Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("rawWidthPx", picture.rawWidthPx);
+  object.Set("rawHeightPx", picture.rawHeightPx);
+  object.Set("mean", picture.look.mean);
+  object.Set("deviation", picture.look.deviation);
+  object.Set("sharpness", picture.look.sharpness);
+  object.Set("unchangedFrames", static_cast<double>(picture.unchangedFrames));
+  object.Set("unchangedMs", picture.unchangedMs);
+  object.Set("arrivedMs", picture.arrivedMs);
+  if (picture.timestampMs) object.Set("timestampMs", *picture.timestampMs);
+  object.Set("timestampFaults", static_cast<double>(picture.timestampFaults));
+  return object;
+}
+
 const char* nameOf(CaptureStatus status) {
   switch (status) {
     case CaptureStatus::opening:
@@ -80,11 +126,12 @@ int handleArgument(const Napi::CallbackInfo& info) {
 
 Napi::Value openCapture(const Napi::CallbackInfo& info) {
   SourceOptions options = sourceOptions(objectArgument(info, 0, "options"));
+  const Upright how = uprightOptions(objectArgument(info, 0, "options"));
   if (!info[1].IsFunction()) throw Napi::TypeError::New(info.Env(), "onChange must be a function");
   const auto onChange = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
   const std::shared_ptr<Signal> signal =
       Signal::create(info.Env(), "lintel capture", false, [onChange](Napi::Env) { onChange->Call({}); });
-  const int handle = Registry::instance().open(std::move(options), [signal] { signal->notify(); });
+  const int handle = Registry::instance().open(std::move(options), how, [signal] { signal->notify(); });
   return Napi::Number::New(info.Env(), handle);
 }
 
@@ -101,6 +148,7 @@ Napi::Value captureState(const Napi::CallbackInfo& info) {
   object.Set("widthPx", state.widthPx);
   object.Set("heightPx", state.heightPx);
   object.Set("fps", state.fps);
+  if (state.picture) object.Set("picture", pictureObject(env, *state.picture));
   return object;
 }
 
@@ -112,6 +160,8 @@ Napi::Value captureFrame(const Napi::CallbackInfo& info) {
   if (after < 0 || after > kMost) throw Napi::RangeError::New(info.Env(), "after must be a frame number, or 0");
   std::shared_ptr<const Frame> frame = capture ? capture->take(static_cast<int64_t>(after)) : nullptr;
   if (!frame) return info.Env().Undefined();
+  // In this thread, not in the capture's: what is not looked at is not turned.
+  frame = upright(std::move(frame), capture->how(), *Instance::of(info.Env()).pictures);
   return Image::ofFrame(info.Env(), std::move(frame));
 }
 

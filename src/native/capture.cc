@@ -16,15 +16,23 @@ constexpr double kUsualFps = 25;
 constexpr int kMaxMisses = 8;
 /// A reader that is overdue gets so much more until a close goes on without it.
 constexpr milliseconds kGrace(500);
+/// Frames that a stream begins with and that are passed over: five seconds of 50 in each.
+constexpr int kMostBuffered = 250;
+/// How often a picture is measured.
+constexpr milliseconds kMeasureEvery(200);
 
 int64_t wallClockMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+double millisecondsOf(Capture::Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 }  // namespace
 
-Capture::Capture(SourceOptions options, std::function<void()> onChange)
-    : options_(std::move(options)), onChange_(std::move(onChange)), pool_(std::make_shared<FramePool>()) {}
+Capture::Capture(SourceOptions options, Upright how, std::function<void()> onChange)
+    : options_(std::move(options)), how_(how), onChange_(std::move(onChange)), pool_(std::make_shared<FramePool>()) {}
 
 void Capture::start() {
   std::thread([self = shared_from_this()] { self->watch(); }).detach();
@@ -137,11 +145,29 @@ void Capture::readSource() {
     expectNothing();
     const bool any = readFrames(video);
     if (stopping()) return;
+    previous_.reset();
     if (options_.type != SourceOptions::Type::file || !any) {
       return finish(CaptureStatus::failed, lossOf(options_.type));
     }
   } while (options_.loop);
   finish(CaptureStatus::ended, "");
+}
+
+/// FFmpeg keeps what it read to find out about a stream, a second of it or two: pictures of the past, which would pass
+/// for live ones. They come faster than their time stamps say.
+void Capture::skipBuffered(cv::VideoCapture& video) {
+  expect(options_.readTimeoutMs, "no frame for ");
+  Clock::time_point before = Clock::now();
+  double timestampMs = 0;
+  for (int skipped = 0; skipped < kMostBuffered && !stopping() && video.grab(); skipped++) {
+    const double next = timestampOf(video);
+    const Clock::time_point now = Clock::now();
+    if (skipped > 0 && millisecondsOf(now - before) >= (next - timestampMs) / 2) return;
+    before = now;
+    timestampMs = next;
+    expectNothing();
+    expect(options_.readTimeoutMs, "no frame for ");
+  }
 }
 
 bool Capture::readFrames(cv::VideoCapture& video) {
@@ -152,6 +178,7 @@ bool Capture::readFrames(cv::VideoCapture& video) {
     std::lock_guard lock(mutex_);
     state_.fps = declared;
   }
+  if (options_.type == SourceOptions::Type::url) skipBuffered(video);
   bool any = false;
   int misses = 0;
   while (waitForTurn()) {
@@ -162,16 +189,42 @@ bool Capture::readFrames(cv::VideoCapture& video) {
     }
     misses = 0;
     const int64_t capturedAtMs = wallClockMs();
+    const Clock::time_point arrived = Clock::now();
+    const double timestampMs = timestampOf(video);
     std::shared_ptr<Frame> frame = pool_->take();
     // A picture that cannot be decoded is passed over; when nothing else comes, it is overdue in the end.
     if (!video.retrieve(frame->bgr) || !toBgr(frame->bgr)) continue;
     frame->capturedAtMs = capturedAtMs;
     any = true;
+    look(*frame, arrived, timestampMs);
     // After a pause of the whole machine the file goes on from where it was, rather than racing to make up for it.
     due_ = std::max(due_ + period, Clock::now() - std::chrono::seconds(1));
     publish(std::move(frame));
   }
   return any;
+}
+
+void Capture::look(const Frame& frame, Clock::time_point arrived, double timestampMs) {
+  const bool isSame = previous_ && isSamePicture(previous_->bgr, frame.bgr);
+  if (!isSame) unchangedSince_ = arrived;
+  picture_.unchangedFrames = isSame ? picture_.unchangedFrames + 1 : 0;
+  picture_.unchangedMs = millisecondsOf(arrived - unchangedSince_);
+  picture_.arrivedMs = millisecondsOf(arrived.time_since_epoch());
+  picture_.rawWidthPx = frame.bgr.cols;
+  picture_.rawHeightPx = frame.bgr.rows;
+  if (measuredAt_ == Clock::time_point::min() || arrived - measuredAt_ >= kMeasureEvery) {
+    picture_.look = measurePicture(frame.bgr);
+    measuredAt_ = arrived;
+  }
+  // A source that has none says 0 for ever.
+  const double before = picture_.timestampMs.value_or(0);
+  if (timestampMs > before) {
+    timestampsMove_ = true;
+    picture_.timestampMs = timestampMs;
+  } else if (timestampsMove_) {
+    picture_.timestampFaults++;
+    picture_.timestampMs = timestampMs;
+  }
 }
 
 bool Capture::waitForTurn() {
@@ -194,8 +247,11 @@ void Capture::publish(std::shared_ptr<Frame> frame) {
     if (newest_ && !taken_) state_.dropped++;
     frame->number = ++state_.frameNumber;
     state_.status = CaptureStatus::running;
-    state_.widthPx = frame->bgr.cols;
-    state_.heightPx = frame->bgr.rows;
+    const cv::Size size = how_.sizeOf(frame->bgr.size());
+    state_.widthPx = size.width;
+    state_.heightPx = size.height;
+    state_.picture = picture_;
+    previous_ = frame;
     // Kept until after the lock: the last holder of a large frame frees it.
     previous = std::exchange(newest_, std::move(frame));
     taken_ = false;

@@ -13,10 +13,29 @@
 
 #include "frame.h"
 #include "source.h"
+#include "statistics.h"
+#include "upright.h"
 
 namespace lintel {
 
 enum class CaptureStatus { opening, running, ended, failed, closed };
+
+/// Of the newest picture, as the source gives it.
+struct PictureState {
+  int rawWidthPx = 0;
+  int rawHeightPx = 0;
+  /// Measured a few times a second.
+  PictureStatistics look;
+  /// So many frames before this one were the very same picture, the first of them so long ago.
+  int64_t unchangedFrames = 0;
+  double unchangedMs = 0;
+  /// On a clock that is never set.
+  double arrivedMs = 0;
+  /// As the source says; absent where it does not.
+  std::optional<double> timestampMs;
+  /// Frames whose time stamp was not later than that of the one before.
+  int64_t timestampFaults = 0;
+};
 
 struct CaptureState {
   CaptureStatus status = CaptureStatus::opening;
@@ -26,6 +45,8 @@ struct CaptureState {
   int widthPx = 0;
   int heightPx = 0;
   double fps = 0;
+  /// Absent before the first frame.
+  std::optional<PictureState> picture;
 };
 
 /// Safe to use from every thread. Both its threads hold it, so it outlives a reader that is stuck in a library.
@@ -34,11 +55,12 @@ class Capture : public std::enable_shared_from_this<Capture> {
   using Clock = std::chrono::steady_clock;
 
   /// @param onChange called on a thread of the capture after a new frame or status; must not block
-  Capture(SourceOptions options, std::function<void()> onChange);
+  Capture(SourceOptions options, Upright how, std::function<void()> onChange);
 
   /// Starts the threads. @throws std::system_error
   void start();
   CaptureState state() const;
+  const Upright& how() const { return how_; }
   /// The newest frame if its number is greater than `after`; a frame so taken is not counted as dropped.
   std::shared_ptr<const Frame> take(int64_t after);
   /// Stops reading. `done` is called when the reader has been joined, or has overstayed its time-out and is left to
@@ -57,8 +79,10 @@ class Capture : public std::enable_shared_from_this<Capture> {
   // On the reading thread:
   void read();
   void readSource();
+  void skipBuffered(cv::VideoCapture& video);
   bool readFrames(cv::VideoCapture& video);
   bool waitForTurn();
+  void look(const Frame& frame, Clock::time_point arrived, double timestampMs);
   void publish(std::shared_ptr<Frame> frame);
 
   // On the watching thread:
@@ -73,6 +97,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   bool stopping() const;
 
   const SourceOptions options_;
+  const Upright how_;
   const std::function<void()> onChange_;
   const std::shared_ptr<FramePool> pool_;
 
@@ -92,8 +117,15 @@ class Capture : public std::enable_shared_from_this<Capture> {
   Clock::time_point alarm_ = Clock::time_point::min();
   Clock::time_point abandonAt_;
   std::vector<std::function<void()>> closers_;
-  /// Of the reading thread alone: when the next frame of a file is due.
+
+  // Of the reading thread alone:
+  /// When the next frame of a file is due.
   Clock::time_point due_;
+  std::shared_ptr<const Frame> previous_;
+  PictureState picture_;
+  Clock::time_point unchangedSince_;
+  Clock::time_point measuredAt_ = Clock::time_point::min();
+  bool timestampsMove_ = false;
 };
 
 }  // namespace lintel

@@ -16,6 +16,8 @@ struct Frame {
   int64_t number = 0;
   /// Wall clock, milliseconds since the epoch.
   int64_t capturedAtMs = 0;
+  /// Whose pixels these are, where they are shared.
+  std::shared_ptr<const Frame> origin;
 };
 
 /// Hands out frames; one that its last holder drops, in whichever thread, comes back with its memory.

@@ -4,6 +4,10 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "arguments.h"
@@ -14,6 +18,51 @@ namespace {
 
 /// Marks our objects: instanceof could be deceived by a borrowed prototype, and unwrapping a foreign object is fatal.
 constexpr napi_type_tag kImageTag = {0x6c696e74656c2e69, 0x9a1f4be2703c58d4};
+
+/// How a JPEG is made, beyond its quality; each part may be left out.
+struct Drawing {
+  cv::Size size;
+  std::vector<std::pair<cv::Rect2d, cv::Scalar>> boxes;
+};
+
+Drawing drawingOptions(const Napi::CallbackInfo& info, size_t index, cv::Size whole) {
+  Drawing drawing{whole, {}};
+  if (info[index].IsUndefined()) return drawing;
+  const Napi::Object options = objectArgument(info, index, "options");
+  if (!options.Get("widthPx").IsUndefined()) drawing.size.width = integerOption(options, "widthPx", 1, kMaxSidePx);
+  if (!options.Get("heightPx").IsUndefined()) drawing.size.height = integerOption(options, "heightPx", 1, kMaxSidePx);
+  const Napi::Value boxes = options.Get("boxes");
+  if (boxes.IsUndefined()) return drawing;
+  if (!boxes.IsArray()) throw Napi::TypeError::New(info.Env(), "boxes must be an array");
+  const Napi::Array array = boxes.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value value = array.Get(i);
+    if (!value.IsObject()) throw Napi::TypeError::New(info.Env(), "each of boxes must be an object");
+    const Napi::Object box = value.As<Napi::Object>();
+    const double x0 = numberOption(box, "x0"), y0 = numberOption(box, "y0");
+    const cv::Rect2d rectangle(x0, y0, numberOption(box, "x1") - x0, numberOption(box, "y1") - y0);
+    const std::string colour = stringOption(box, "colour");
+    if (colour != "green" && colour != "red") {
+      throw Napi::TypeError::New(info.Env(), "the colour of a box must be 'green' or 'red'");
+    }
+    drawing.boxes.emplace_back(rectangle, colour == "green" ? cv::Scalar(64, 200, 32) : cv::Scalar(32, 32, 230));
+  }
+  return drawing;
+}
+
+/// A coordinate far outside the picture must not leave the range of whole numbers.
+int pixelAt(double value, int length) { return static_cast<int>(std::lround(std::clamp(value, -1.0, length + 1.0))); }
+
+void drawBoxes(cv::Mat& bgr, const Drawing& drawing, cv::Size whole) {
+  const double scaleX = static_cast<double>(bgr.cols) / whole.width;
+  const double scaleY = static_cast<double>(bgr.rows) / whole.height;
+  const int thickness = std::max(2, bgr.cols / 320);
+  for (const auto& [box, colour] : drawing.boxes) {
+    const cv::Point from(pixelAt(box.x * scaleX, bgr.cols), pixelAt(box.y * scaleY, bgr.rows));
+    const cv::Point to(pixelAt((box.x + box.width) * scaleX, bgr.cols), pixelAt((box.y + box.height) * scaleY, bgr.rows));
+    cv::rectangle(bgr, from, to, colour, thickness);
+  }
+}
 
 }  // namespace
 
@@ -112,12 +161,29 @@ Napi::Value wrapRgb(const Napi::CallbackInfo& info) {
 
 Napi::Value encodeJpeg(const Napi::CallbackInfo& info) {
   const int quality = integerArgument(info, 1, "quality", 1, 100);
-  const Picture picture = Image::argument(info, 0).picture();
-  // Into a matrix of its own: one that shares the pixels would be swapped in the caller's buffer.
-  cv::Mat swapped;
-  if (picture.order == Order::rgb) cv::cvtColor(picture.pixels, swapped, cv::COLOR_RGB2BGR);
+  Image& image = Image::argument(info, 0);
+  const cv::Size whole = image.picture().pixels.size();
+  const Drawing drawing = drawingOptions(info, 2, whole);
+  // Only now: reading the options may have run JavaScript.
+  const Picture picture = image.picture();
+  cv::Mat pixels = picture.pixels;
+  // Whatever changes the pixels goes into a matrix of its own: these are shared.
+  if (drawing.size != whole) {
+    cv::Mat scaled;
+    cv::resize(pixels, scaled, drawing.size, 0, 0, cv::INTER_AREA);
+    pixels = scaled;
+  }
+  if (picture.order == Order::rgb) {
+    cv::Mat swapped;
+    cv::cvtColor(pixels, swapped, cv::COLOR_RGB2BGR);
+    pixels = swapped;
+  }
+  if (!drawing.boxes.empty()) {
+    if (pixels.data == picture.pixels.data) pixels = pixels.clone();
+    drawBoxes(pixels, drawing, whole);
+  }
   std::vector<uchar> bytes;
-  if (!cv::imencode(".jpg", swapped.empty() ? picture.pixels : swapped, bytes, {cv::IMWRITE_JPEG_QUALITY, quality})) {
+  if (!cv::imencode(".jpg", pixels, bytes, {cv::IMWRITE_JPEG_QUALITY, quality})) {
     throw Napi::Error::New(info.Env(), "the picture could not be encoded as JPEG");
   }
   return Napi::Buffer<uchar>::Copy(info.Env(), bytes.data(), bytes.size());

@@ -34,7 +34,7 @@ void Registry::leave() {
   for (const auto& [handle, capture] : orphans) capture->endedBy(latest);
 }
 
-int Registry::open(SourceOptions options, std::function<void()> onChange) {
+int Registry::open(SourceOptions options, Upright how, std::function<void()> onChange) {
   std::lock_guard lock(mutex_);
   bool blocked = false;
   std::vector<std::weak_ptr<Capture>> alive;
@@ -44,7 +44,7 @@ int Registry::open(SourceOptions options, std::function<void()> onChange) {
     blocked = blocked || other->blocks(options);
     alive.push_back(weak);
   }
-  auto capture = std::make_shared<Capture>(std::move(options), std::move(onChange));
+  auto capture = std::make_shared<Capture>(std::move(options), how, std::move(onChange));
   // One stuck thread per source is the most, however often it is tried again.
   if (blocked) {
     capture->refuse("an earlier attempt to read this source is still stuck");

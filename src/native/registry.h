@@ -21,7 +21,7 @@ class Registry {
   void leave();
 
   /// @returns the handle, from 1
-  int open(SourceOptions options, std::function<void()> onChange);
+  int open(SourceOptions options, Upright how, std::function<void()> onChange);
   /// Null where it was closed. @throws std::out_of_range for a number that was never a handle
   std::shared_ptr<Capture> find(int handle);
   /// `done` is called as by Capture::close.

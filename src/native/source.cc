@@ -113,6 +113,11 @@ double declaredFps(const cv::VideoCapture& video) {
   return std::isfinite(fps) && fps > 0 && fps <= kMostFps ? fps : 0;
 }
 
+double timestampOf(const cv::VideoCapture& video) {
+  const double timestampMs = video.get(cv::CAP_PROP_POS_MSEC);
+  return std::isfinite(timestampMs) && timestampMs > 0 ? timestampMs : 0;
+}
+
 bool toBgr(cv::Mat& pixels) {
   if (pixels.empty()) return false;
   if (pixels.type() == CV_8UC1) cv::cvtColor(pixels, pixels, cv::COLOR_GRAY2BGR);

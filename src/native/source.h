@@ -41,6 +41,9 @@ std::string lossOf(SourceOptions::Type type);
 /// The frame rate that the source declares; 0 where it does not.
 double declaredFps(const cv::VideoCapture& video);
 
+/// Of the frame that was grabbed last, in milliseconds from wherever the source counts; 0 where it has none.
+double timestampOf(const cv::VideoCapture& video);
+
 /// Brings what a back-end may give (grey, with alpha) to 8-bit BGR. False for anything else.
 bool toBgr(cv::Mat& pixels);
 

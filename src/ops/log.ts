@@ -1,5 +1,5 @@
 // The log: JSON lines on standard output, read by journald or any collector. No pixels, embeddings, names, payloads or keys.
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type Log = Logger;
@@ -20,6 +20,43 @@ export function createLog(level: string, destination: DestinationStream = new Ga
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return pino(options, destination);
+}
+
+/** The journal's priorities, which `journalctl -p` sorts by. */
+const PRIORITIES: Readonly<Record<string, number>> = { trace: 7, debug: 7, info: 6, warn: 4, error: 3, fatal: 2 };
+
+/**
+ * Begins every line with its priority, as journald takes it from standard output (`<4>{…}`); journald removes it again.
+ * @param destination standard output where it is not given
+ */
+export function forJournal(destination: DestinationStream = new GatheredOutput(1)): DestinationStream {
+  return {
+    write: (line) => {
+      // The level comes first in every line.
+      const level = /^\{"level":"(\w+)"/.exec(line)?.[1] ?? '';
+      destination.write(`<${PRIORITIES[level] ?? PRIORITIES.info}>${line}`);
+    },
+    ...(destination instanceof GatheredOutput
+      ? { flush: (done?: () => void) => destination.flush(done), flushSync: () => destination.flushSync() }
+      : {}),
+  };
+}
+
+/**
+ * Whether standard output is the journal's: JOURNAL_STREAM names the device and the inode of the stream that systemd connected, and a
+ * process whose output was redirected inherits the variable all the same.
+ */
+export function writesToJournal(
+  journalStream: string | undefined,
+  stat: () => { dev: number; ino: number } = () => fstatSync(1),
+): boolean {
+  if (journalStream === undefined) return false;
+  try {
+    const { dev, ino } = stat();
+    return journalStream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
 }
 
 /** Gathers lines for a file descriptor. Where nobody reads it any more, or it is full, lines are dropped: a log must not stop a door. */

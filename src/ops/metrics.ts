@@ -9,17 +9,39 @@ export interface MetricsSources {
   vision: () => { workers: number; busy: number; queued: number; completed: number; rejected: number };
   cameras: () => readonly {
     id: string;
-    status: string;
-    /** Read from the source. */
-    frames: number;
-    /** Overwritten by newer ones before anyone took them. */
-    dropped: number;
-    analysedFps: number;
+    camera: {
+      status: string;
+      /** What is wrong with the picture; absent where nothing is. */
+      fault?: string | undefined;
+      /** Read from the source. */
+      frames: number;
+      /** Overwritten by newer ones before anyone took them. */
+      dropped: number;
+      analysed: number;
+      /** Analysed per second, lately. */
+      fps: number;
+      losses: number;
+      reopenings: number;
+      /** How late the frames arrive. */
+      delayMs: number;
+    };
+    recognition: { tracks: number; embedded: number; lostEvents: number };
+    /** Decisions. */
+    outcomes: readonly { type: string; reason: string; count: number }[];
   }[];
-  /** `dropped` did not fit into the outbox; `expired` were too late to be published. */
-  events: () => { published: number; pending: number; dropped: number; expired: number; connected: boolean };
+  /** `published` are those of the history, `dropped` were removed before, `expired` came too late for the live topic. */
+  events: () => {
+    published: number;
+    pending: number;
+    dropped: number;
+    expired: number;
+    stored: number;
+    connected: boolean;
+  };
   gallery: () => { groups: number; faces: number };
 }
+
+type CameraSource = ReturnType<MetricsSources['cameras']>[number];
 
 export interface Metrics {
   /** @param route the route's pattern, never a path @param resultCode of the envelope: 0, or the code of the error */
@@ -95,24 +117,60 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
     registers: [registry],
     collect() {
       this.reset();
-      for (const { id, status } of cameras()) this.set({ camera: id, status }, 1);
+      for (const { id, camera } of cameras()) this.set({ camera: id, status: camera.status }, 1);
     },
   });
   new Gauge({
-    name: 'lintel_camera_analysed_fps',
-    help: 'Frames analysed per second, lately',
-    labelNames: ['camera'],
+    name: 'lintel_camera_fault',
+    help: '1 for what is wrong with the picture of a camera',
+    labelNames: ['camera', 'fault'],
     registers: [registry],
     collect() {
       this.reset();
-      for (const { id, analysedFps } of cameras()) this.set({ camera: id }, analysedFps);
+      for (const { id, camera } of cameras()) {
+        if (camera.fault !== undefined) this.set({ camera: id, fault: camera.fault }, 1);
+      }
     },
   });
-  const counted = [
-    ['lintel_camera_frames_total', 'Frames read from the source', 'frames'],
-    ['lintel_camera_dropped_frames_total', 'Frames overwritten by newer ones before they were taken', 'dropped'],
+  const measured = [
+    ['lintel_camera_analysed_fps', 'Frames analysed per second, lately', (one: CameraSource) => one.camera.fps],
+    ['lintel_camera_delay_seconds', 'How late the frames arrive', (one: CameraSource) => one.camera.delayMs / 1_000],
   ] as const;
-  for (const [name, help, key] of counted) {
+  for (const [name, help, read] of measured) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['camera'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const one of cameras()) this.set({ camera: one.id }, read(one));
+      },
+    });
+  }
+  const counted = [
+    ['lintel_camera_frames_total', 'Frames read from the source', (one: CameraSource) => one.camera.frames],
+    [
+      'lintel_camera_dropped_frames_total',
+      'Frames overwritten by newer ones before they were taken',
+      (one: CameraSource) => one.camera.dropped,
+    ],
+    ['lintel_camera_analysed_frames_total', 'Frames analysed', (one: CameraSource) => one.camera.analysed],
+    [
+      'lintel_camera_losses_total',
+      'How often the source was lost or could not be opened',
+      (one: CameraSource) => one.camera.losses,
+    ],
+    [
+      'lintel_camera_reopenings_total',
+      'How often it was opened again for a frozen picture or a drifting clock',
+      (one: CameraSource) => one.camera.reopenings,
+    ],
+    ['lintel_tracks_total', 'Faces followed', (one: CameraSource) => one.recognition.tracks],
+    ['lintel_embedded_shots_total', 'Shots that were embedded', (one: CameraSource) => one.recognition.embedded],
+    ['lintel_lost_events_total', 'Events that could not be stored', (one: CameraSource) => one.recognition.lostEvents],
+  ] as const;
+  for (const [name, help, read] of counted) {
     new Counter({
       name,
       help,
@@ -120,17 +178,35 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
       registers: [registry],
       collect() {
         this.reset();
-        for (const camera of cameras()) this.inc({ camera: camera.id }, camera[key]);
+        for (const one of cameras()) this.inc({ camera: one.id }, read(one));
       },
     });
   }
+  new Counter({
+    name: 'lintel_decisions_total',
+    help: 'Decisions that were announced',
+    labelNames: ['camera', 'type', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { id, outcomes } of cameras()) {
+        for (const { type, reason, count } of outcomes) this.inc({ camera: id, type, reason }, count);
+      }
+    },
+  });
 }
 
 function addEvents(registry: Registry, events: MetricsSources['events']): void {
-  counter(registry, 'lintel_events_published_total', 'Events that the broker took', () => events().published);
-  counter(registry, 'lintel_events_dropped_total', 'Events lost to a full outbox', () => events().dropped);
-  counter(registry, 'lintel_events_expired_total', 'Events too late to be published', () => events().expired);
-  gauge(registry, 'lintel_events_pending', 'Events in the outbox', () => events().pending);
+  counter(
+    registry,
+    'lintel_events_published_total',
+    'Events of the history that the broker took',
+    () => events().published,
+  );
+  counter(registry, 'lintel_events_dropped_total', 'Events removed before they were published', () => events().dropped);
+  counter(registry, 'lintel_events_expired_total', 'Events too late for their live topic', () => events().expired);
+  gauge(registry, 'lintel_events_pending', 'Events that wait for the broker', () => events().pending);
+  gauge(registry, 'lintel_events_stored', 'Events kept on this device', () => events().stored);
   gauge(registry, 'lintel_broker_connected', '1 while the MQTT broker is connected', () => Number(events().connected));
 }
 

@@ -1,4 +1,4 @@
-// What the service tells systemd about itself (sd_notify): ready, status, stopping.
+// What the service tells systemd about itself (sd_notify): ready, alive, status, stopping, and that a start takes longer.
 import type { Addon } from '../native/addon.js';
 import type { Log } from '../domain/log.js';
 
@@ -9,12 +9,17 @@ export interface SdNotifierParts {
   log: Log;
 }
 
-/** A notice that cannot be sent is logged, never thrown: the service works without systemd. */
+/** A notice that cannot be sent is logged, never thrown: the service works without systemd. RELOADING is not among them: a restart takes 2 s. */
 export class SdNotifier {
   readonly #parts: SdNotifierParts;
 
   constructor(parts: SdNotifierParts) {
     this.#parts = parts;
+  }
+
+  /** Whether anybody listens. */
+  get listens(): boolean {
+    return this.#parts.socketPath !== undefined;
   }
 
   /** Once, when every part has been started. */
@@ -25,6 +30,16 @@ export class SdNotifier {
   /** One line for `systemctl status`. */
   status(text: string): void {
     this.#send([statusLine(text)]);
+  }
+
+  /** A sign of life for the watchdog, and the status with it. */
+  alive(status: string): void {
+    this.#send(['WATCHDOG=1', statusLine(status)]);
+  }
+
+  /** During the start: it may take so much longer, counted from now. */
+  extendStart(byMs: number): void {
+    this.#send([`EXTEND_TIMEOUT_USEC=${Math.round(byMs * 1_000)}`]);
   }
 
   stopping(): void {

@@ -1,9 +1,8 @@
 // Which shots of a track are worth an embedding, and when: n at most, the good ones first, without keeping a person waiting.
 import { isEligible, type Box, type Face } from '../domain/face.js';
+import { MIN_SHOT_QUALITY } from '../vision/quality.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 
-/** Below this `Quality.overall` a face says more about the picture than about the person. */
-export const MIN_SHOT_QUALITY = 0.4;
 /** While a decision may be near, a shot is embedded at once unless it is much worse than the best one so far … */
 const HURRIED_RATIO = 0.8;
 /** … and while nobody is in sight to agree on, only a better one is, */
@@ -21,6 +20,8 @@ export interface Shot {
   /** 0..1, `Quality.overall`. */
   quality: number;
   masked?: boolean;
+  /** logit(live) - logit(spoof) */
+  livenessScore?: number;
   /** Aligned crop, as `Face.crop`. */
   crop: Uint8Array;
 }
@@ -33,7 +34,7 @@ interface Taken {
 
 /** Of one track. Holds one crop at most. */
 export class BestShots {
-  readonly #limit: number;
+  #limit: number;
   /** What was taken so far, and what it was before the last one. */
   #taken: Taken = { count: 0, bestQuality: 0, lastMs: undefined };
   #before: Taken = this.#taken;
@@ -42,6 +43,11 @@ export class BestShots {
   /** @param limit embeddings that the track may cost */
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  /** Lets the track cost more embeddings than it had so far. */
+  extend(by: number): void {
+    this.#limit = Math.max(this.#limit, this.#taken.count + by);
   }
 
   /**
@@ -58,16 +64,27 @@ export class BestShots {
     const isGood = best.quality >= bestQuality * (hurried ? HURRIED_RATIO : PATIENT_RATIO);
     const isDue = lastMs === undefined || nowMs - lastMs >= PATIENCE_MS;
     if (!isGood && !isDue) return undefined;
-    this.#before = this.#taken;
-    this.#taken = { count: count + 1, bestQuality: Math.max(bestQuality, best.quality), lastMs: nowMs };
+    this.count(best, nowMs);
     this.#waiting = undefined;
     return best;
   }
 
-  /** The last shot could not be embedded, and does not count. @param again the shot, where it may be tried again */
+  /** Takes account of a shot that was embedded on behalf of another track, and turned out to be of this one. */
+  count({ quality }: Pick<Shot, 'quality'>, nowMs: number): void {
+    const { count, bestQuality } = this.#taken;
+    this.#before = this.#taken;
+    this.#taken = { count: count + 1, bestQuality: Math.max(bestQuality, quality), lastMs: nowMs };
+  }
+
+  /** The last shot could not be embedded, or was of somebody else, and does not count. @param again the shot, where it may be tried again */
   giveBack(again: Shot | undefined): void {
     this.#taken = this.#before;
     if (again && !this.#waiting) this.#waiting = again;
+  }
+
+  /** Drops the shot that waits: it may be of somebody else. */
+  forgetWaiting(): void {
+    this.#waiting = undefined;
   }
 }
 
@@ -75,15 +92,27 @@ function isPreferred(waiting: Shot, newer: Shot): boolean {
   return waiting.quality > newer.quality && newer.capturedAtMs - waiting.capturedAtMs < STALE_MS;
 }
 
-/** The shot of a face in a frame; undefined where the face is not fit for recognition. */
+/**
+ * The shot of a face in a frame; undefined where the face is not fit for recognition.
+ * @param needsLiveness a face without a liveness score waits for its turn
+ */
 export function fitShot(
   face: Face,
   frame: Pick<AnalysedFrame, 'widthPx' | 'heightPx' | 'capturedAtMs'>,
+  needsLiveness = false,
 ): Shot | undefined {
-  const { crop, quality, masked, boxPx } = face;
+  const { crop, quality, masked, livenessScore, boxPx } = face;
   if (!crop || !quality || !isEligible(face) || !(quality.overall >= MIN_SHOT_QUALITY)) return undefined;
+  if (needsLiveness && livenessScore === undefined) return undefined;
   const x = (px: number) => Math.max(0, Math.min(1, px / frame.widthPx));
   const y = (px: number) => Math.max(0, Math.min(1, px / frame.heightPx));
   const bbox = { x0: x(boxPx.x0), y0: y(boxPx.y0), x1: x(boxPx.x1), y1: y(boxPx.y1) };
-  return { capturedAtMs: frame.capturedAtMs, bbox, quality: Math.min(1, quality.overall), masked, crop };
+  return {
+    capturedAtMs: frame.capturedAtMs,
+    bbox,
+    quality: Math.min(1, quality.overall),
+    masked,
+    ...(livenessScore !== undefined && { livenessScore }),
+    crop,
+  };
 }

@@ -2,10 +2,11 @@
 import type { CameraConfig } from '../config/schema.js';
 import type { EventDraft } from '../events/event.js';
 import type { Shot } from './best-shots.js';
-import type { Ballot, Candidate } from './decide.js';
+import type { Ballot, Candidate, CandidateGroup } from './decide.js';
+import type { Outcome } from './judge.js';
 
-/** A shot after its embedding and its search; the crop is gone. */
-export type SeenShot = Omit<Shot, 'crop'> & Ballot & { embedding: Float32Array };
+/** A shot after its embedding and its search. The crop is kept only where an event or the keeper of strangers will want it. */
+export type SeenShot = Omit<Shot, 'crop'> & Ballot & { embedding: Float32Array; atMs: number; crop?: Uint8Array };
 
 /**
  * The best shot of the last half of an event's life, so that a grant that took long to decide does not arrive expired; where there is
@@ -22,36 +23,56 @@ export function shotToShow<S extends Pick<Shot, 'capturedAtMs' | 'quality'>>(
     .reduce((best, shot) => (shot.quality > best.quality ? shot : best), newest);
 }
 
+/** What most of the shots say; what the shown one says where they are divided. */
+export function majorityMasked(
+  shots: readonly Pick<Shot, 'masked'>[],
+  shown: Pick<Shot, 'masked'>,
+): boolean | undefined {
+  const masked = shots.filter((shot) => shot.masked === true).length;
+  const bare = shots.filter((shot) => shot.masked === false).length;
+  return masked === bare ? shown.masked : masked > bare;
+}
+
 export interface DraftInput {
-  type: 'match' | 'unknown';
+  outcome: Outcome;
   trackId: number;
   shown: SeenShot;
-  /** The matched face, or the nearest one of a stranger. */
+  /** The matched face, or the nearest one. */
   nearest: Candidate | undefined;
+  /** Named where nobody is near. */
+  firstGroup: CandidateGroup;
+  liveness: EventDraft['liveness'];
+  masked: boolean | undefined;
+  /** JPEG */
+  snapshot: Uint8Array | undefined;
   modelVersion: string;
   decidedAtMs: number;
 }
 
 /** Faces of the group are named in a match only. */
-export function draftEvent(config: CameraConfig, input: DraftInput): EventDraft {
-  const { type, trackId, shown, nearest, modelVersion, decidedAtMs } = input;
-  const matched = type === 'match' ? nearest?.face : undefined;
+export function draftEvent(config: Pick<CameraConfig, 'id' | 'eventTtlMs'>, input: DraftInput): EventDraft {
+  const { outcome, trackId, shown, nearest, firstGroup, liveness, masked, snapshot, modelVersion, decidedAtMs } = input;
+  const matched = outcome.type === 'match' ? nearest?.face : undefined;
+  const group = nearest?.group ?? firstGroup;
   return {
-    type,
+    type: outcome.type,
     cameraId: config.id,
     trackId,
     capturedAt: isoTime(shown.capturedAtMs),
     decidedAt: isoTime(decidedAtMs),
     expiresAt: isoTime(shown.capturedAtMs + config.eventTtlMs),
-    groupId: config.group,
+    reason: outcome.reason,
+    groupId: group.groupId,
     ...(matched && { faceId: matched.faceId, imageId: matched.imageId }),
     ...(matched?.externalImageId !== undefined && { externalImageId: matched.externalImageId }),
     ...(nearest && { similarity: nearest.similarity }),
-    threshold: config.threshold,
-    ...(shown.masked !== undefined && { masked: shown.masked }),
+    threshold: group.threshold,
+    ...(liveness && { liveness }),
+    ...(masked !== undefined && { masked }),
     bbox: shown.bbox,
     quality: shown.quality,
     modelVersion,
+    ...(snapshot && { snapshot: Buffer.from(snapshot).toString('base64') }),
   };
 }
 

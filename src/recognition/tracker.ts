@@ -1,4 +1,4 @@
-// Tracks: which face of this frame is which face of the frames before, told by place, size and movement alone.
+// Tracks: which face of this frame is which face of the frames before, told by place, size and movement alone, and how surely.
 import { boxArea, boxHeight, boxIou, boxWidth, type Box } from '../domain/face.js';
 
 /** A face keeps its course for so long when it is out of sight; beyond, it is expected where it was heading until then. */
@@ -12,6 +12,17 @@ const LONGEST_REACH = 1.75;
 const LEAST_SIZE_RATIO = 0.55;
 /** Share of the newest measurement in the velocity. */
 const VELOCITY_GAIN = 0.5;
+/** A face that was out of sight for so long, or for a frame, may be another one now. */
+const DOUBTFUL_GAP_MS = 300;
+/** So far from where it was expected, in face sizes, or so much larger or smaller, likewise. */
+const DOUBTFUL_DISTANCE = 0.6;
+const DOUBTFUL_SIZE_RATIO = 0.75;
+/** Another pair that fits nearly as well (of 3 for the very same place) might have been the right one. */
+const DOUBTFUL_LEAD = 0.75;
+/** From this overlap on two faces can be taken for each other. */
+const TOUCHING_IOU = 0.05;
+/** A face that covers where another one is expected hides it. */
+const HIDING_IOU = 0.3;
 /** Far above what a door sees; beyond it the track that was unseen the longest ends early. */
 const MAX_TRACKS = 128;
 
@@ -22,11 +33,21 @@ interface Track {
   velocityX: number;
   velocityY: number;
   seenAtMs: number;
+  isSeen: boolean;
+}
+
+/** How a box came to its track. */
+export interface Link {
+  trackId: number;
+  /** The face may be another one than in the frames before: it was hidden, jumped, or met another face. */
+  isDoubtful: boolean;
+  /** It touches another face now. */
+  isTouching: boolean;
 }
 
 export interface TrackerUpdate {
-  /** For each box, the id of its track. */
-  trackIds: number[];
+  /** One for each box, in their order. */
+  links: Link[];
   /** Tracks that have just ended. */
   ended: number[];
 }
@@ -45,28 +66,45 @@ export class Tracker {
   /** @param boxes of one frame */
   update(nowMs: number, boxes: readonly Box[]): TrackerUpdate {
     const ended = this.#end((track) => nowMs - track.seenAtMs >= this.#absenceMs);
-    const trackIds = new Array<number>(boxes.length).fill(0);
     const expected = this.#tracks.map((track) => predict(track, nowMs));
-    for (const { trackIndex, boxIndex } of assign(this.#tracks, expected, boxes, nowMs)) {
-      const track = this.#tracks[trackIndex];
-      trackIds[boxIndex] = track.id;
-      move(track, boxes[boxIndex], nowMs);
-    }
-    boxes.forEach((box, index) => {
-      if (trackIds[index] !== 0) return;
-      trackIds[index] = ++this.#lastId;
-      this.#tracks.push({ id: this.#lastId, box, velocityX: 0, velocityY: 0, seenAtMs: nowMs });
+    const assigned = assign(this.#tracks, expected, boxes, nowMs);
+    const links = boxes.map((box, boxIndex): Link => {
+      const isTouching = boxes.some((other, index) => index !== boxIndex && boxIou(box, other) > TOUCHING_IOU);
+      const pair = assigned.find((one) => one.boxIndex === boxIndex);
+      if (!pair) {
+        this.#tracks.push({ id: ++this.#lastId, box, velocityX: 0, velocityY: 0, seenAtMs: nowMs, isSeen: true });
+        return { trackId: this.#lastId, isDoubtful: isTouching, isTouching };
+      }
+      const track = this.#tracks[pair.trackIndex];
+      const isHiding = expected.some(
+        (other, index) => assigned.every(({ trackIndex }) => trackIndex !== index) && boxIou(box, other) > HIDING_IOU,
+      );
+      const isDoubtful =
+        isTouching || isHiding || pair.isContested || isLeap(track, expected[pair.trackIndex], box, nowMs);
+      return { trackId: track.id, isDoubtful, isTouching };
+    });
+    expected.forEach((_, index) => {
+      const pair = assigned.find(({ trackIndex }) => trackIndex === index);
+      const track = this.#tracks[index];
+      track.isSeen = pair !== undefined;
+      if (pair) move(track, boxes[pair.boxIndex], nowMs);
     });
     if (this.#tracks.length > MAX_TRACKS) {
       const kept = new Set(this.#tracks.toSorted((a, b) => b.seenAtMs - a.seenAtMs).slice(0, MAX_TRACKS));
       ended.push(...this.#end((track) => !kept.has(track)));
     }
-    return { trackIds, ended };
+    return { links, ended };
   }
 
   /** Ends all tracks, for a camera that sends nothing any more. @returns their ids */
   endAll(): number[] {
     return this.#end(() => true);
+  }
+
+  /** Where the face of a track that is seen will be. @returns undefined for one that is not */
+  expectedAt(trackId: number, atMs: number): Box | undefined {
+    const track = this.#tracks.find(({ id }) => id === trackId);
+    return track?.isSeen ? predict(track, atMs) : undefined;
   }
 
   get size(): number {
@@ -86,8 +124,13 @@ interface Pair {
   score: number;
 }
 
-/** The best pairs first, each track and each box once. */
-function assign(tracks: readonly Track[], expected: readonly Box[], boxes: readonly Box[], nowMs: number): Pair[] {
+/** The best pairs first, each track and each box once; contested where another pair of that track or box fits nearly as well. */
+function assign(
+  tracks: readonly Track[],
+  expected: readonly Box[],
+  boxes: readonly Box[],
+  nowMs: number,
+): (Pair & { isContested: boolean })[] {
   const pairs: Pair[] = [];
   tracks.forEach((track, trackIndex) => {
     boxes.forEach((box, boxIndex) => {
@@ -98,12 +141,27 @@ function assign(tracks: readonly Track[], expected: readonly Box[], boxes: reado
   pairs.sort((a, b) => b.score - a.score);
   const usedTracks = new Set<number>();
   const usedBoxes = new Set<number>();
-  return pairs.filter(({ trackIndex, boxIndex }) => {
+  const chosen = pairs.filter(({ trackIndex, boxIndex }) => {
     if (usedTracks.has(trackIndex) || usedBoxes.has(boxIndex)) return false;
     usedTracks.add(trackIndex);
     usedBoxes.add(boxIndex);
     return true;
   });
+  return chosen.map((pair) => ({ ...pair, isContested: pairs.some((other) => isRival(pair, other)) }));
+}
+
+function isRival(pair: Pair, other: Pair): boolean {
+  const isSharing = (other.trackIndex === pair.trackIndex) !== (other.boxIndex === pair.boxIndex);
+  return isSharing && other.score > pair.score - DOUBTFUL_LEAD;
+}
+
+function isLeap(track: Track, expected: Box, box: Box, nowMs: number): boolean {
+  if (!track.isSeen || nowMs - track.seenAtMs > DOUBTFUL_GAP_MS) return true;
+  const beforePx = Math.sqrt(boxArea(track.box));
+  const boxPx = Math.sqrt(boxArea(box));
+  if (Math.min(beforePx, boxPx) < DOUBTFUL_SIZE_RATIO * Math.max(beforePx, boxPx)) return true;
+  const distancePx = Math.hypot(centreX(expected) - centreX(box), centreY(expected) - centreY(box));
+  return (2 * distancePx) / (beforePx + boxPx) > DOUBTFUL_DISTANCE;
 }
 
 /** 0: cannot be the same face; else greater the better the box fits. */

@@ -1,24 +1,29 @@
-// The group whose faces a camera recognises: there or not, of the right model version or not.
+// One group whose faces a camera recognises: there or not, of the right model version or not, and the threshold in force.
 import { AppError, messageOf } from '../errors.js';
+import type { WatchedGroupConfig } from '../config/schema.js';
+import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
 import type { SimilarityScale } from '../domain/similarity.js';
-import type { Gallery, GroupRef } from '../gallery/gallery.types.js';
-import { candidatesOf, type Candidate } from './decide.js';
+import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
+import { candidatesOf, type Candidate, type CandidateGroup, type DecisionRule } from './decide.js';
 
-/** Enough faces for the nearest persons, each of whom may have several. */
+/** Enough faces for the nearest persons, as a rule; where all of them are of one person, there are more. */
 const NEAREST_FACES = 10;
+const MOST_FACES = 4_096;
 
 export interface WatchedGroupParts {
-  /** The name of the appKey whose group it is. */
-  appKey: string;
-  groupId: string;
+  config: WatchedGroupConfig;
+  /** Its place among the camera's groups. */
+  order: number;
+  rule: DecisionRule;
   /** The id of an appKey; undefined where there is none of that name. */
   ownerOf: (name: string) => string | undefined;
   gallery: Pick<Gallery, 'group' | 'searchByEmbedding'>;
   modelVersion: string;
   scale: SimilarityScale;
+  /** Of the loaded models; without it a target cannot be met, and nobody reaches the threshold but at 100. */
+  falseAccepts: FalseAcceptCurve | undefined;
 }
 
-/** A group that is not there counts as an empty one, until it is. */
 export class WatchedGroup {
   readonly #parts: WatchedGroupParts;
 
@@ -32,27 +37,62 @@ export class WatchedGroup {
       const found = this.#find();
       return 'problem' in found ? found.problem : undefined;
     } catch (error) {
-      return `group ${this.#parts.groupId} cannot be read: ${messageOf(error)}`;
+      return `group ${this.#parts.config.group} cannot be read: ${messageOf(error)}`;
     }
   }
 
-  /** The nearest persons, most similar first; none where there is a problem. @throws what the gallery throws otherwise */
+  /** As it is now: the threshold of a target rises with the group. One that cannot be read counts as empty. */
+  state(): CandidateGroup {
+    try {
+      const found = this.#find();
+      return this.#stateOf('problem' in found ? 0 : found.info.faceCount);
+    } catch {
+      return this.#stateOf(0);
+    }
+  }
+
+  /**
+   * The nearest persons, most similar first, so many that the first one who is clear of the foremost by more than the margin is among
+   * them; none where there is a problem. @throws what the gallery throws otherwise
+   */
   nearest(embedding: Float32Array): Candidate[] {
     const found = this.#find();
     if ('problem' in found) return [];
-    const options = { limit: NEAREST_FACES, minCosine: -1 };
-    return candidatesOf(this.#parts.gallery.searchByEmbedding(found.ref, embedding, options), this.#parts.scale);
+    const { gallery, scale, rule } = this.#parts;
+    const group = this.#stateOf(found.info.faceCount);
+    for (let limit = NEAREST_FACES; ; limit = Math.min(MOST_FACES, limit * 8)) {
+      const matches = gallery.searchByEmbedding(found.ref, embedding, { limit, minCosine: -1 });
+      const candidates = candidatesOf(matches, group, scale);
+      const last = matches[matches.length - 1];
+      const isAll = matches.length < limit || limit === MOST_FACES;
+      const isClear = last && candidates[0].similarity - scale.fromCosine(last.cosine) > rule.margin;
+      if (isAll || candidates.length > 1 || isClear) return candidates;
+    }
   }
 
-  #find(): { ref: GroupRef } | { problem: string } {
-    const { appKey, groupId, ownerOf, gallery, modelVersion } = this.#parts;
+  #stateOf(faceCount: number): CandidateGroup {
+    const { config, order } = this.#parts;
+    return { appKey: config.appKey, groupId: config.group, order, threshold: this.#threshold(faceCount) };
+  }
+
+  #threshold(enrolledFaces: number): number {
+    const { config, rule, scale, falseAccepts } = this.#parts;
+    if ('threshold' in config) return config.threshold;
+    if (!falseAccepts) return 100;
+    const far = farPerComparison(config.targetFalseAcceptPerAttempt, { ...rule, enrolledFaces });
+    return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
+  }
+
+  #find(): { ref: GroupRef; info: GroupInfo } | { problem: string } {
+    const { config, ownerOf, gallery, modelVersion } = this.#parts;
+    const { appKey, group: groupId } = config;
     const owner = ownerOf(appKey);
     if (owner === undefined) return { problem: `appKey ${appKey} does not exist` };
     const ref = { owner, groupId };
     try {
-      const group = gallery.group(ref);
-      if (group.modelVersion === modelVersion) return { ref };
-      return { problem: `group ${groupId} was enrolled under ${group.modelVersion}, not under ${modelVersion}` };
+      const info = gallery.group(ref);
+      if (info.modelVersion === modelVersion) return { ref, info };
+      return { problem: `group ${groupId} was enrolled under ${info.modelVersion}, not under ${modelVersion}` };
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'GROUP_NOT_FOUND')) throw error;
       return { problem: `group ${groupId} does not exist` };

@@ -6,6 +6,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, messageOf } from '../errors.js';
+import type { Note } from './note.js';
 import type { Operation, Records } from './records.js';
 import { deriveKey, masterSealingKey, type RandomBytes } from './sealing.js';
 import type { Space } from './space.js';
@@ -13,6 +14,7 @@ import { Spaces } from './spaces.js';
 import { storeError } from './store-error.js';
 import { WriteQueue } from './write-queue.js';
 
+export type { Journal, Note, NoteMaker } from './note.js';
 export type { KeyRange, Operation } from './records.js';
 export type { OnDamaged, Space } from './space.js';
 
@@ -47,6 +49,8 @@ export interface StoreStats {
   failedBatches: number;
   /** Writes that were refused because too many waited. */
   refusedWrites: number;
+  /** Writes that wait or are under way. */
+  pendingWrites: number;
   spaces: number;
   /** Spaces whose key record does not open. */
   damagedSpaces: number;
@@ -80,7 +84,10 @@ export class SealedStore implements Part {
     this.#options = options;
     this.#timers = options.timers ?? globalThis;
     this.#masterKey = options.masterKey;
-    this.#queue = new WriteQueue({ commit: (operations) => this.#commit(operations), maxWaiting: MAX_WAITING_WRITES });
+    this.#queue = new WriteQueue({
+      commit: (operations, notes) => this.#commit(operations, notes),
+      maxWaiting: MAX_WAITING_WRITES,
+    });
   }
 
   /** @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
@@ -118,10 +125,11 @@ export class SealedStore implements Part {
   /**
    * One synced atomic batch: when it resolves, all of it is on the disk; when it rejects, none of it is, also after a restart of the
    * database. Batches take effect in the order of the calls.
+   * @param note entries of a journal that go into the same batch
    */
-  async write(operations: readonly Operation[]): Promise<void> {
+  async write(operations: readonly Operation[], note?: Note): Promise<void> {
     this.#mustRun();
-    if (operations.length > 0) await this.#queue.push(operations);
+    if (operations.length > 0 || note) await this.#queue.push(operations, note);
   }
 
   /** The one space with this label, made where there is none yet. */
@@ -135,16 +143,16 @@ export class SealedStore implements Part {
   }
 
   /** A further space with this label, and its first records, in one atomic batch. */
-  async createSpace(label: string, contents: (space: Space) => Operation[]): Promise<Space> {
-    return this.#running().create(label, contents);
+  async createSpace(label: string, contents: (space: Space) => Operation[], note?: Note): Promise<Space> {
+    return this.#running().create(label, contents, note);
   }
 
   /**
    * Resolves when the space's key is gone from the disk for good; its records are removed behind it, after a kill at the next start.
    * From the call on nothing can be written to the space.
    */
-  async destroySpace(space: Space): Promise<void> {
-    await this.#running().destroy(space);
+  async destroySpace(space: Space, note?: Note): Promise<void> {
+    await this.#running().destroy(space, note);
   }
 
   /** Resolves when no removal of destroyed spaces is under way. */
@@ -186,13 +194,13 @@ export class SealedStore implements Part {
    * stay what they are: whoever has the old master key and an old copy of the database reads that copy.
    * @param masterKey 32 bytes
    */
-  async rotateMasterKey(masterKey: Uint8Array): Promise<void> {
+  async rotateMasterKey(masterKey: Uint8Array, note?: Note): Promise<void> {
     const spaces = this.#running();
     if (spaces.keysHeld) throw new AppError('STORE_UNAVAILABLE', 'the master key is being changed already');
     const master = masterSealingKey(masterKey);
     await spaces.holdKeys(
       this.#queue.run(async () => {
-        await this.#commit(await spaces.sealedAnew(master));
+        await this.#commit(await spaces.sealedAnew(master), note ? [note] : []);
         // In one turn with the commit: the next in the queue reads by the new key.
         spaces.useMaster(master);
         this.#masterKey = masterKey;
@@ -224,6 +232,7 @@ export class SealedStore implements Part {
       batches: this.#batches,
       failedBatches: this.#failedBatches,
       refusedWrites: this.#queue.refused,
+      pendingWrites: this.#queue.pending,
       spaces: this.#spaces?.size ?? 0,
       damagedSpaces: this.#spaces?.damaged ?? 0,
     };
@@ -251,7 +260,7 @@ export class SealedStore implements Part {
     const { log, randomBytes = systemRandomBytes } = this.#options;
     return new Spaces({
       records: this.#records(),
-      write: (operations) => this.write(operations),
+      write: (operations, note) => this.write(operations, note),
       compact: ({ gte, lt }) => this.#read((level) => level.compactRange(gte, lt)),
       master: masterSealingKey(masterKey),
       randomBytes,
@@ -310,8 +319,24 @@ export class SealedStore implements Part {
     this.#level = level;
   }
 
-  async #commit(operations: Operation[]): Promise<void> {
+  async #commit(operations: Operation[], notes: readonly Note[] = []): Promise<void> {
     if (this.#state === 'broken') await this.#reopen();
+    if (notes.length === 0) return this.#commitBatch(operations);
+    const journals = [...new Set(notes.map(({ journal }) => journal))];
+    let written = false;
+    try {
+      for (const journal of journals) {
+        const drafts = notes.flatMap((note) => (note.journal === journal ? note.drafts : []));
+        operations.push(...(await journal.begin(drafts)));
+      }
+      await this.#commitBatch(operations);
+      written = true;
+    } finally {
+      for (const journal of journals) journal.end(written);
+    }
+  }
+
+  async #commitBatch(operations: Operation[]): Promise<void> {
     if (operations.length === 0) return;
     try {
       await this.#writeBatch(operations);

@@ -15,13 +15,14 @@ import {
   type KeyRecord,
 } from './key-records.js';
 import { Leftovers } from './leftovers.js';
+import type { Note } from './note.js';
 import { rangeOf, type Operation, type Records } from './records.js';
 import { isSealedBy, newDataKey, type RandomBytes, type SealingKey } from './sealing.js';
 import { Space } from './space.js';
 
 export interface SpacesOptions {
   records: Records;
-  write: (operations: readonly Operation[]) => Promise<void>;
+  write: (operations: readonly Operation[], note?: Note) => Promise<void>;
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
   master: SealingKey;
   randomBytes: RandomBytes;
@@ -162,22 +163,22 @@ export class Spaces {
     return created;
   }
 
-  async create(label: string, contents: (space: Space) => Operation[]): Promise<Space> {
+  async create(label: string, contents: (space: Space) => Operation[], note?: Note): Promise<Space> {
     while (this.#rotation) await this.#rotation.catch(() => undefined);
     const uid = this.#freeUid();
     const entry = this.#entry(uid, { label, dataKey: newDataKey(this.#options.randomBytes) });
     const sealed = sealKeyRecord(this.#master, uid, entry, this.#options.randomBytes);
-    await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)]);
+    await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)], note);
     this.#entries.set(entry.space.id, entry);
     return entry.space;
   }
 
-  async destroy(space: Space): Promise<void> {
+  async destroy(space: Space, note?: Note): Promise<void> {
     const entry = this.#entries.get(space.id);
     if (!entry || entry.space !== space || space.destroyed) throw new TypeError('no space of this store');
     space.markDestroyed(true);
     try {
-      await this.#options.write([{ key: keyPlace(entry.uid) }]);
+      await this.#options.write([{ key: keyPlace(entry.uid) }], note);
     } catch (error) {
       space.markDestroyed(false);
       throw error;

@@ -1,5 +1,6 @@
 // Writes one after the other; what arrives while one is under way is joined to a single batch, so that many share one sync.
 import { AppError, messageOf } from '../errors.js';
+import type { Note } from './note.js';
 import type { Operation } from './records.js';
 
 /** A waiting write joins the next batch until that has so many operations. */
@@ -7,6 +8,7 @@ const MAX_JOINED_OPERATIONS = 1_000;
 
 interface Waiting {
   operations: readonly Operation[];
+  note?: Note | undefined;
   /** Runs alone. */
   task?: () => Promise<void>;
   resolve: () => void;
@@ -15,7 +17,7 @@ interface Waiting {
 
 export interface WriteQueueOptions {
   /** Writes one batch: all of it or nothing. A failure fails every write that was joined to it. */
-  commit: (operations: Operation[]) => Promise<void>;
+  commit: (operations: Operation[], notes: readonly Note[]) => Promise<void>;
   /** Beyond so many waiting writes a further one is refused. */
   maxWaiting: number;
 }
@@ -35,13 +37,18 @@ export class WriteQueue {
     return this.#refused;
   }
 
+  /** Writes that wait or are under way. */
+  get pending(): number {
+    return this.#waiting.length + (this.#running ? 1 : 0);
+  }
+
   /** Resolves when the operations are on the disk, all of them, in the order of the calls. */
-  push(operations: readonly Operation[]): Promise<void> {
+  push(operations: readonly Operation[], note?: Note): Promise<void> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
       this.#refused++;
       return Promise.reject(new AppError('STORE_UNAVAILABLE', 'the disk does not keep up: too many writes wait'));
     }
-    return this.#add({ operations });
+    return this.#add({ operations, note });
   }
 
   /** Runs something between two batches, in its turn. */
@@ -54,7 +61,7 @@ export class WriteQueue {
     while (this.#running) await this.#running;
   }
 
-  #add(work: Pick<Waiting, 'operations' | 'task'>): Promise<void> {
+  #add(work: Pick<Waiting, 'operations' | 'note' | 'task'>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...work, resolve, reject });
       this.#running ??= this.#work();
@@ -68,7 +75,13 @@ export class WriteQueue {
       const joined = this.#takeJoined();
       try {
         if (joined[0].task) await joined[0].task();
-        else await this.#options.commit(joined.flatMap((waiting) => [...waiting.operations]));
+        else {
+          const notes = joined.flatMap(({ note }) => note ?? []);
+          await this.#options.commit(
+            joined.flatMap((waiting) => [...waiting.operations]),
+            notes,
+          );
+        }
         for (const waiting of joined) waiting.resolve();
       } catch (error) {
         // An error of its own for each caller, who may add to it.
@@ -83,7 +96,7 @@ export class WriteQueue {
     let operations = 0;
     while (taken < this.#waiting.length) {
       const next = this.#waiting[taken];
-      operations += next.operations.length;
+      operations += next.operations.length + (next.note?.drafts.length ?? 0);
       if (taken > 0 && (next.task || operations > MAX_JOINED_OPERATIONS)) break;
       taken++;
       if (next.task) break;

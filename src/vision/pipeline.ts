@@ -1,5 +1,5 @@
 // The vision pipeline of one thread: a picture in native memory becomes faces. Owns the sessions of one model set.
-import { isEligible, type AnalysedImage, type Face } from '../domain/face.js';
+import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import { modelsOf, type Model, type ModelSet } from '../models/manifest.js';
 import { readModel } from '../models/model-files.js';
 import { ModelSession, type FloatTensor, type ProviderFailure } from '../models/session.js';
@@ -9,12 +9,19 @@ import { decodePicture } from './decode.js';
 import { Detector, type DetectedFace } from './detect.js';
 import { Embedder } from './embed.js';
 import { estimatePose } from './pose.js';
-import { measureQuality } from './quality.js';
+import { measureQuality, MIN_SHOT_QUALITY } from './quality.js';
 import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
 
 /** The contract's bounds of one picture. */
 const MAX_FACES = 20;
 const MIN_FACE_PX = 60;
+/** A face that covers so much of a settled box is the settled one. */
+const SETTLED_IOU = 0.4;
+/**
+ * Faces of one frame that mask and liveness are told of; the others get their turn in the frames that follow. The mask model alone
+ * costs as much as the detection of a frame, so that with a crowd the frames would come late instead of seldom.
+ */
+const MOST_ATTRIBUTED = 3;
 
 /** Which provider each model runs on, and which preferred ones failed before it. */
 export interface ProviderReport {
@@ -103,14 +110,16 @@ export class Pipeline {
     const frame = this.#addon.captureFrame(captureHandle, options.after);
     if (!frame) return undefined;
     try {
-      const faces: Face[] = [];
-      for (const found of (await this.#detector.detect(frame, options)).slice(0, MAX_FACES)) {
-        const face = await this.#describe(frame, found, options);
+      const detected = (await this.#detector.detect(frame, options)).slice(0, MAX_FACES);
+      const faces = detected.map((found): Face => {
+        const face: Face = { ...found, pose: estimatePose(found.landmarksPx) };
+        if (isSettled(face.boxPx, options.settled)) return face;
         // The track's best shots are embedded when the frame is gone.
         face.crop = this.#embedder.align(frame, face.landmarksPx);
         face.quality = measureQuality(face, face.crop, this.#embedder.widthPx);
-        faces.push(face);
-      }
+        return face;
+      });
+      for (const face of attributedFaces(faces, frame.frameNumber)) await this.#addAttributes(frame, face, options);
       const { widthPx, heightPx, frameNumber, capturedAtMs } = frame;
       return { widthPx, heightPx, frameNumber, capturedAtMs, faces };
     } finally {
@@ -135,10 +144,32 @@ export class Pipeline {
     options: { mask: boolean; liveness: boolean },
   ): Promise<Face> {
     const face: Face = { ...found, pose: estimatePose(found.landmarksPx) };
-    if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, found.boxPx);
-    if (options.liveness && this.#liveness) face.livenessScore = await this.#liveness.score(image, found.boxPx);
+    await this.#addAttributes(image, face, options);
     return face;
   }
+
+  async #addAttributes(image: NativeImage, face: Face, options: { mask: boolean; liveness: boolean }): Promise<void> {
+    if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, face.boxPx);
+    if (options.liveness && this.#liveness) face.livenessScore = await this.#liveness.score(image, face.boxPx);
+  }
+}
+
+function isSettled(box: Box, settled: readonly Box[] = []): boolean {
+  return settled.some((one) => boxIou(box, one) > SETTLED_IOU);
+}
+
+/**
+ * Of the faces that are fit for recognition: the best ones, and in the last place each of the others in turn, so that none waits for
+ * ever behind better ones that are never decided.
+ */
+export function attributedFaces(faces: readonly Face[], frameNumber: number): Face[] {
+  const qualityOf = ({ quality }: Face): number => quality?.overall ?? 0;
+  const fit = faces.filter((face) => isEligible(face) && qualityOf(face) >= MIN_SHOT_QUALITY);
+  if (fit.length <= MOST_ATTRIBUTED) return fit;
+  const best = fit.toSorted((a, b) => qualityOf(b) - qualityOf(a)).slice(0, MOST_ATTRIBUTED - 1);
+  const others = fit.filter((face) => !best.includes(face));
+  // Scattered: every second or third frame may be analysed, and a remainder would then leave some faces out for ever.
+  return [...best, others[(Math.imul(frameNumber, 0x9e3779b1) >>> 16) % others.length]];
 }
 
 /** A black picture in the shape that the model will mostly see. */

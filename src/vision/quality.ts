@@ -1,6 +1,8 @@
 // How fit a face is for recognition, from what is known of it and its aligned crop.
 import { boxHeight, boxWidth, type Face, type Quality } from '../domain/face.js';
 
+/** Below this `Quality.overall` a face says more about the picture than about the person: it is not fit for recognition. */
+export const MIN_SHOT_QUALITY = 0.4;
 /** Shorter side of the box at which a face is as large as it need be: the crop is 112 px wide. */
 const FULL_SIZE_PX = 112;
 const SMALLEST_PX = 24;

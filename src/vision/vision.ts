@@ -1,5 +1,5 @@
 // What the vision room offers the others: pictures and frames in, faces out, in worker threads behind one bounded queue.
-import type { AnalysedImage } from '../domain/face.js';
+import type { AnalysedImage, Box } from '../domain/face.js';
 
 export interface AnalyseOptions {
   /** Which eligible faces get an embedding, at most this many, largest first. 0: none. */
@@ -25,6 +25,36 @@ export interface FrameOptions {
   liveness: boolean;
   /** Faces whose shorter side is less are left out. */
   minFacePx: number;
+  /**
+   * Boxes of tracks that are decided: a face there gets box, landmarks, score and pose, and nothing that costs more (crop, quality,
+   * mask, liveness).
+   */
+  settled?: readonly Box[];
+}
+
+/** A rectangle to draw, in pixels of the frame, before it is scaled. */
+export interface DrawnBox {
+  box: Box;
+  colour: 'green' | 'red';
+}
+
+export interface EncodeOptions {
+  /** Only a frame newer than this one. */
+  after: number;
+  /** 1..100 */
+  quality: number;
+  /** Scaled down to it; 0 leaves the size. */
+  maxWidthPx: number;
+  boxes: readonly DrawnBox[];
+}
+
+export interface EncodedFrame {
+  jpeg: Uint8Array;
+  /** After scaling. */
+  widthPx: number;
+  heightPx: number;
+  frameNumber: number;
+  capturedAtMs: number;
 }
 
 export interface Vision {
@@ -44,6 +74,9 @@ export interface Vision {
    * @returns undefined when there is no newer frame
    */
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined>;
+
+  /** A capture's newest frame as JPEG. @returns undefined when there is no newer frame */
+  encodeFrame(captureHandle: number, options: EncodeOptions): Promise<EncodedFrame | undefined>;
 
   /** @param crops aligned crops as `Face.crop` @returns one embedding each, in order */
   embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]>;

@@ -1,17 +1,19 @@
-// The pool of vision workers behind one bounded queue; the only way into the models for the rest of the service.
+// The pool of vision workers behind bounded queues; the only way into the models for the rest of the service.
 import { Worker } from 'node:worker_threads';
+import '../config/no-telemetry.js';
 import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, messageOf } from '../errors.js';
 import type { ProviderReport } from './pipeline.js';
-import type { AnalyseOptions, AnalysedFrame, FrameOptions, Vision } from './vision.js';
+import { JobLanes, type Lane } from './job-lanes.js';
+import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
 import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
 
 export interface WorkerPoolOptions extends WorkerSetup {
   workers: number;
-  /** Jobs that may wait for a worker; one more is SERVER_BUSY. */
+  /** Jobs that may wait for a worker, the cameras' and the requests each; one more is SERVER_BUSY. */
   queueLength: number;
   log: Log;
   /** dist/vision/worker.js; tests, which run the sources, name it. */
@@ -27,6 +29,9 @@ export interface WorkerPoolStats {
   restarts: number;
 }
 
+/** A frame to look at is a request too: whoever watches takes nothing from the doors. */
+const LANES: Record<Job['kind'], Lane> = { frame: 'camera', crops: 'camera', image: 'request', jpeg: 'request' };
+
 interface PendingJob {
   job: Job;
   resolve(result: JobResults[keyof JobResults]): void;
@@ -37,6 +42,17 @@ interface Slot {
   worker: Worker | undefined;
   ready: boolean;
   running: PendingJob | undefined;
+  /** Jobs that ended here, well or not. */
+  done: number;
+}
+
+/** How a worker goes on. */
+export interface WorkerLane {
+  id: string;
+  /** Has a job, or could take one that waits. */
+  busy: boolean;
+  /** Jobs that ended. */
+  done: number;
 }
 
 /** A worker that died is replaced after so long, so that one that dies at once does not spin. */
@@ -53,7 +69,7 @@ export class WorkerPool implements Vision, Part {
   readonly name = 'vision';
   readonly #options: WorkerPoolOptions;
   readonly #slots: Slot[] = [];
-  readonly #queue: PendingJob[] = [];
+  readonly #queue: JobLanes<PendingJob>;
   readonly #restartTimers = new Set<NodeJS.Timeout>();
   #providers: readonly ProviderReport[] = [];
   #running = false;
@@ -63,6 +79,7 @@ export class WorkerPool implements Vision, Part {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.#queue = new JobLanes(options.queueLength);
   }
 
   get modelVersion(): string {
@@ -85,7 +102,7 @@ export class WorkerPool implements Vision, Part {
   async start(signal: AbortSignal): Promise<void> {
     this.#running = true;
     while (this.#slots.length < this.#options.workers) {
-      this.#slots.push({ worker: undefined, ready: false, running: undefined });
+      this.#slots.push({ worker: undefined, ready: false, running: undefined, done: 0 });
     }
     await Promise.all(this.#slots.map((slot) => this.#launch(slot)));
     signal.throwIfAborted();
@@ -95,7 +112,7 @@ export class WorkerPool implements Vision, Part {
     this.#running = false;
     for (const timer of this.#restartTimers) clearTimeout(timer);
     this.#restartTimers.clear();
-    for (const pending of this.#queue.splice(0)) pending.reject(stopped());
+    for (const pending of this.#queue.drain()) pending.reject(stopped());
     await Promise.all(this.#slots.splice(0).map((slot) => closeSlot(slot)));
   }
 
@@ -105,6 +122,10 @@ export class WorkerPool implements Vision, Part {
 
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
     return this.#submit<'frame'>({ kind: 'frame', captureHandle, options });
+  }
+
+  encodeFrame(captureHandle: number, options: EncodeOptions): Promise<EncodedFrame | undefined> {
+    return this.#submit<'jpeg'>({ kind: 'jpeg', captureHandle, options });
   }
 
   embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
@@ -120,6 +141,15 @@ export class WorkerPool implements Vision, Part {
       rejected: this.#rejected,
       restarts: this.#restarts,
     };
+  }
+
+  /** For those who watch that they go on, each for itself: one that hangs must not hide behind the others. */
+  lanes(): WorkerLane[] {
+    return this.#slots.map(({ running, done }, index) => ({
+      id: `worker ${index + 1}`,
+      busy: running !== undefined || this.#queue.length > 0,
+      done,
+    }));
   }
 
   health(): Health {
@@ -148,14 +178,15 @@ export class WorkerPool implements Vision, Part {
 
   #submit<K extends keyof JobResults>(job: Extract<Job, { kind: K }>): Promise<JobResults[K]> {
     if (!this.#running) return Promise.reject(stopped());
-    if (this.#queue.length >= this.#options.queueLength) {
+    const lane = LANES[job.kind];
+    if (this.#queue.isFull(lane)) {
       this.#rejected++;
       return Promise.reject(
         new AppError('SERVER_BUSY', 'the vision queue is full', { detail: 'the work queue is full' }),
       );
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, resolve: resolve as PendingJob['resolve'], reject });
+      this.#queue.push(lane, { job, resolve: resolve as PendingJob['resolve'], reject });
       this.#dispatch();
     });
   }
@@ -208,6 +239,7 @@ export class WorkerPool implements Vision, Part {
         slot.worker = undefined;
         slot.running?.reject(error);
         slot.running = undefined;
+        slot.done++;
         reject(error);
         if (wasReady && this.#running) this.#restartLater(slot);
       });
@@ -217,6 +249,7 @@ export class WorkerPool implements Vision, Part {
   #finish(slot: Slot, settle: (job: PendingJob) => void): void {
     const job = slot.running;
     slot.running = undefined;
+    slot.done++;
     this.#completed++;
     if (job) settle(job);
     this.#dispatch();
@@ -229,7 +262,7 @@ export class WorkerPool implements Vision, Part {
       this.#launch(slot).catch((error: unknown) => {
         this.#options.log.error({ reason: messageOf(error) }, 'a vision worker could not be restarted');
         // With no worker left, what waits would wait for ever.
-        if (!this.#slots.some((other) => other.ready)) for (const job of this.#queue.splice(0)) job.reject(error);
+        if (!this.#slots.some((other) => other.ready)) for (const job of this.#queue.drain()) job.reject(error);
         if (this.#running) this.#restartLater(slot);
       });
     }, RESTART_DELAY_MS);

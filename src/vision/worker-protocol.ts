@@ -3,7 +3,7 @@ import type { AnalysedImage } from '../domain/face.js';
 import type { ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
 import type { ProviderReport } from './pipeline.js';
-import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
+import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions } from './vision.js';
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -15,11 +15,13 @@ export interface WorkerSetup {
 export type Job =
   | { kind: 'image'; bytes: Uint8Array; options: AnalyseOptions }
   | { kind: 'frame'; captureHandle: number; options: FrameOptions }
+  | { kind: 'jpeg'; captureHandle: number; options: EncodeOptions }
   | { kind: 'crops'; crops: readonly Uint8Array[] };
 
 export interface JobResults {
   image: AnalysedImage;
   frame: AnalysedFrame | undefined;
+  jpeg: EncodedFrame | undefined;
   crops: Float32Array[];
 }
 

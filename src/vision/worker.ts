@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Face } from '../domain/face.js';
 import { AppError, messageOf } from '../errors.js';
-import { loadAddon } from '../native/addon.js';
+import { loadAddon, type Addon } from '../native/addon.js';
+import { encodeFrame } from './frame-jpeg.js';
 import { Pipeline } from './pipeline.js';
 import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
 
@@ -11,14 +12,15 @@ const port = parentPort;
 
 try {
   const setup = workerData as WorkerSetup;
-  const pipeline = await Pipeline.open({ addon: loadAddon(), ...setup });
+  const addon = loadAddon();
+  const pipeline = await Pipeline.open({ addon, ...setup });
   let running: Promise<void> = Promise.resolve();
   port.on('message', (message: ToWorker) => {
     if (message.type === 'close') {
       void running.then(() => pipeline.close()).finally(() => port.close());
       return;
     }
-    running = perform(pipeline, message.job).then(
+    running = perform(addon, pipeline, message.job).then(
       (result) => post({ type: 'result', result }, buffersOf(result)),
       (error: unknown) => post({ type: 'error', error: wireError(error) }),
     );
@@ -29,12 +31,14 @@ try {
   port.close();
 }
 
-function perform(pipeline: Pipeline, job: Job): Promise<JobResults[keyof JobResults]> {
+async function perform(addon: Addon, pipeline: Pipeline, job: Job): Promise<JobResults[keyof JobResults]> {
   switch (job.kind) {
     case 'image':
       return pipeline.analyseImage(job.bytes, job.options);
     case 'frame':
       return pipeline.analyseFrame(job.captureHandle, job.options);
+    case 'jpeg':
+      return encodeFrame(addon, job.captureHandle, job.options);
     case 'crops':
       return pipeline.embedCrops(job.crops);
   }
@@ -44,10 +48,11 @@ function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
-/** Crops and embeddings are handed over, not copied. */
+/** Crops, embeddings and JPEGs are handed over, not copied. */
 function buffersOf(result: JobResults[keyof JobResults]): ArrayBuffer[] {
   if (result === undefined) return [];
   if (Array.isArray(result)) return result.map((embedding) => embedding.buffer as ArrayBuffer);
+  if ('jpeg' in result) return [result.jpeg.buffer as ArrayBuffer];
   return result.faces.flatMap((face: Face) =>
     [face.crop, face.embedding].filter((array) => array !== undefined).map((array) => array.buffer as ArrayBuffer),
   );

@@ -19,7 +19,7 @@ const patience = { timeout: 15_000, interval: 5 };
 const quickTimers: Timers = {
   ...systemTimers,
   setTimeout: (callback, delayMs) =>
-    systemTimers.setTimeout(callback, BACK_OFF_MS.some((ms) => ms === delayMs) ? delayMs / 100 : delayMs),
+    systemTimers.setTimeout(callback, delayMs >= BACK_OFF_MS[0] ? delayMs / 100 : delayMs),
 };
 
 function setUp(source: object, keys: object = {}) {
@@ -64,6 +64,16 @@ describe('a file', () => {
     expect(Date.now() - beganMs).toBeGreaterThanOrEqual(270);
     expect(numbers().at(-1)).toBe(8);
     expect(camera.stats().frames).toBe(8);
+  });
+
+  test('that shows nothing but black is declared to be covered', async () => {
+    const black = file('black.mjpeg', clip(addon, 1));
+    const { camera, start, log } = setUp({ path: black, loop: true, realTime: false });
+    await start();
+    await vi.waitFor(() => expect(camera.stats().fault).toBe('covered'), patience);
+    expect(camera.health().status).toBe('failed');
+    expect(camera.problem()).toBeDefined();
+    expect(log.messages).toEqual(['the camera is running', 'the picture of the camera is at fault']);
   });
 
   test('in a loop goes on beyond its end', async () => {

@@ -1,63 +1,9 @@
 // The capture loop against faked hardware and hand-driven time: states, back-off, pacing, bounds and faults.
-import { afterEach, describe, expect, test } from 'vitest';
-import { BACK_OFF_MS, Camera } from '../../src/camera/camera.js';
+import { describe, expect, test } from 'vitest';
+import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { AppError } from '../../src/errors.js';
-import type { AnalysedFrame } from '../../src/vision/vision.js';
-import { FakeCaptures } from './fake-capture.js';
-import { ManualTimers, settle } from './manual-timers.js';
-import { ScriptedVision } from './scripted-vision.js';
-import { cameraConfig, RecordedLog } from './test-camera.js';
-
-const live = new AbortController().signal;
-const cameras: Camera[] = [];
-afterEach(async () => {
-  await Promise.all(cameras.splice(0).map((camera) => camera.stop()));
-});
-
-function setUp(keys: object = {}, password?: string) {
-  const timers = new ManualTimers();
-  const addon = new FakeCaptures();
-  const vision = new ScriptedVision(addon);
-  const log = new RecordedLog();
-  const frames: AnalysedFrame[] = [];
-  const listener = { work: (): Promise<void> => Promise.resolve() };
-  const camera = new Camera({
-    config: cameraConfig(keys),
-    password,
-    addon,
-    vision,
-    onFrame: (frame) => {
-      frames.push(frame);
-      return listener.work();
-    },
-    clock: timers.clock,
-    timers,
-    log,
-  });
-  cameras.push(camera);
-  const shoot = async () => {
-    addon.last.frame(timers.nowMs);
-    await settle();
-  };
-  return {
-    timers,
-    addon,
-    vision,
-    log,
-    frames,
-    listener,
-    camera,
-    shoot,
-    numbers: () => frames.map((f) => f.frameNumber),
-  };
-}
-
-/** A promise that a test settles when it likes. */
-function held() {
-  let release = (): void => undefined;
-  const promise = new Promise<void>((resolve) => (release = resolve));
-  return { promise, release };
-}
+import { held, live, setUp } from './camera-setup.js';
+import { settle } from './manual-timers.js';
 
 const stream = { type: 'url', url: 'rtsp://127.0.0.1/door' };
 const fastFile = { type: 'file', path: 'clip.mjpeg', realTime: false };
@@ -100,16 +46,17 @@ describe('the states of a camera', () => {
   });
 
   test('a start while it is stopping waits for the source to be closed', async () => {
-    const { camera, addon, vision, shoot } = setUp();
-    const analysis = held();
-    vision.script = () => analysis.promise;
+    const { camera, addon, shoot } = setUp();
+    const closing = held();
+    const close = addon.closeCapture.bind(addon);
+    addon.closeCapture = (handle) => closing.promise.then(() => close(handle));
     await camera.start(live);
     await shoot();
     const stopped = camera.stop();
     const started = camera.start(live);
     await settle();
     expect(addon.captures).toHaveLength(1);
-    analysis.release();
+    closing.release();
     await Promise.all([stopped, started]);
     expect(addon.captures.map((capture) => capture.isClosed)).toEqual([true, false]);
     expect(camera.status).toBe('opening');
@@ -125,6 +72,20 @@ describe('the states of a camera', () => {
     analysis.release();
     await stopped;
     expect(frames).toEqual([]);
+  });
+
+  test('stopping waits for an analysis that is under way, but not with closing the source', async () => {
+    const { camera, addon, vision, shoot } = setUp();
+    const analysis = held();
+    vision.script = () => analysis.promise;
+    await camera.start(live);
+    await shoot();
+    let isStopped = false;
+    const stopped = camera.stop().then(() => (isStopped = true));
+    await settle();
+    expect([addon.openCount, isStopped]).toEqual([0, false]);
+    analysis.release();
+    await stopped;
   });
 
   test('changes that a closed capture still reports are ignored', async () => {
@@ -157,7 +118,7 @@ describe('a source that is lost', () => {
       await timers.advance(1);
       expect(addon.captures).toHaveLength(attempt + 2);
     }
-    expect(waits).toEqual([500, 1_000, 2_000, 5_000, 10_000, 10_000, 10_000]);
+    expect(waits).toEqual([500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000]);
     expect(camera.stats().losses).toBe(7);
     expect(log.lines).toEqual([
       { level: 'warn', message: 'the camera is lost', fields: { cameraId: 'front', reason: 'no such device' } },
@@ -217,6 +178,43 @@ describe('a source that is lost', () => {
     expect(addon.captures).toHaveLength(1);
   });
 
+  test('an attempt that failed slowly was a part of the wait', async () => {
+    const { camera, addon, timers } = setUp();
+    await camera.start(live);
+    const waits: number[] = [];
+    for (const openingMs of [10_000, 300, 10_000, 3_000, 0]) {
+      await timers.advance(openingMs);
+      addon.last.fail('it could not be opened');
+      await settle();
+      waits.push(timers.waitingMs[0]);
+      await timers.advance(waits[waits.length - 1]);
+    }
+    expect(waits).toEqual([500, 700, 500, 500, 3_000]);
+  });
+
+  test('is declared and opened again while an analysis hangs, which comes to nothing', async () => {
+    const { camera, addon, vision, timers, shoot, frames } = setUp();
+    const analysis = held();
+    vision.script = (number) => (number === 1 ? analysis.promise : undefined);
+    await camera.start(live);
+    await shoot();
+    addon.last.fail('unplugged');
+    await settle();
+    expect(camera.health()).toEqual({ status: 'failed', detail: 'the camera is lost: unplugged' });
+    await timers.advance(BACK_OFF_MS[0]);
+    await shoot();
+    expect(camera.status).toBe('running');
+    // At most one analysis of a camera is under way, the hung one included.
+    expect(vision.asked).toHaveLength(1);
+    await timers.advance(10_000);
+    expect(camera.health()).toEqual({ status: 'degraded', detail: 'the analysis of a frame hangs' });
+    analysis.release();
+    await settle();
+    expect(camera.health()).toEqual({ status: 'ok' });
+    expect(vision.asked.map(({ handle }) => handle)).toEqual([0, 1]);
+    expect(frames).toHaveLength(1);
+  });
+
   test('counts its frames and drops over all its captures', async () => {
     const { camera, addon, timers, shoot } = setUp();
     await camera.start(live);
@@ -245,7 +243,7 @@ describe('a source that is lost', () => {
 
 describe('the secrets of a stream', () => {
   test('user and password go into the URL, escaped, and never into log and health', async () => {
-    const { camera, addon, log } = setUp({ source: { ...stream, username: 'door user' } }, 'p@ss/w%41rd');
+    const { camera, addon, log } = setUp({ source: { ...stream, username: 'door user' } }, { password: 'p@ss/w%41rd' });
     await camera.start(live);
     const { source } = addon.last.options;
     expect(source).toEqual({ type: 'url', url: 'rtsp://door%20user:p%40ss%2Fw%2541rd@127.0.0.1/door' });
@@ -275,7 +273,13 @@ describe('what the addon is asked for', () => {
   ])('for a $source.type source', async ({ source, asked }) => {
     const { camera, addon } = setUp({ source, openTimeoutMs: 3_000, readTimeoutMs: 1_000 });
     await camera.start(live);
-    expect(addon.last.options).toEqual({ ...asked, openTimeoutMs: 3_000, readTimeoutMs: 1_000 });
+    expect(addon.last.options).toEqual({
+      ...asked,
+      openTimeoutMs: 3_000,
+      readTimeoutMs: 1_000,
+      rotate: 0,
+      flip: 'none',
+    });
   });
 });
 
@@ -288,7 +292,7 @@ describe('the pace of the analysis', () => {
       await timers.advance(40);
     }
     expect(numbers()).toEqual([1, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30]);
-    expect(vision.asked[1]).toEqual({ handle: 0, after: 1, mask: false, liveness: false, minFacePx: 80 });
+    expect(vision.asked[1]).toEqual({ handle: 0, after: 1, mask: false, liveness: true, minFacePx: 80 });
     expect(camera.stats()).toMatchObject({ analysed: 13, lastFrameAtMs: timers.nowMs - 40 });
     expect(camera.stats().fps).toBeCloseTo(10, 5);
   });

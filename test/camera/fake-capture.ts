@@ -1,6 +1,6 @@
 // Stands in for camera hardware: captures whose frames and faults a test hands out.
-import type { CaptureAddon } from '../../src/camera/camera.js';
-import type { CapturedFrame, CaptureOptions, CaptureState } from '../../src/native/addon.js';
+import type { CaptureAddon } from '../../src/camera/capture-slot.js';
+import type { CapturedFrame, CaptureOptions, CaptureState, PictureState } from '../../src/native/addon.js';
 
 export class FakeCapture {
   readonly options: CaptureOptions;
@@ -22,7 +22,12 @@ export class FakeCapture {
     this.onChange = onChange;
   }
 
-  frame(capturedAtMs: number): void {
+  /** @param picture beside a lively one in focus, which differs from the one before */
+  frame(capturedAtMs: number, picture: Partial<PictureState> = {}): void {
+    const { widthPx: rawWidthPx, heightPx: rawHeightPx } = this.state;
+    const lively = { rawWidthPx, rawHeightPx, mean: 120, deviation: 50, sharpness: 20, timestampFaults: 0 };
+    const changes = { unchangedFrames: 0, unchangedMs: 0, arrivedMs: capturedAtMs };
+    this.state.picture = { ...lively, ...changes, ...picture };
     this.state.status = 'running';
     this.state.frameNumber++;
     this.#capturedAtMs = capturedAtMs;

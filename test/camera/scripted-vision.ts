@@ -1,19 +1,30 @@
 // Stands in for the models: takes real frames from a capture and answers as a test scripts it.
-import type { CaptureAddon } from '../../src/camera/camera.js';
+import type { CaptureAddon } from '../../src/camera/capture-slot.js';
 import type { Face } from '../../src/domain/face.js';
-import type { AnalysedFrame, FrameOptions, Vision } from '../../src/vision/vision.js';
+import type { AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from '../../src/vision/vision.js';
 
-export class ScriptedVision implements Pick<Vision, 'analyseFrame'> {
+export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFrame'> {
   readonly #addon: CaptureAddon;
   /** Called with the number of the analysis, from 1, before its frame is taken; may throw, or wait. */
   script: (analysis: number) => void | Promise<void> = () => undefined;
   facesOf: (frameNumber: number) => Face[] = () => [];
   readonly asked: (FrameOptions & { handle: number })[] = [];
+  readonly encoded: (EncodeOptions & { handle: number })[] = [];
   underWay = 0;
   mostUnderWay = 0;
 
   constructor(addon: CaptureAddon) {
     this.#addon = addon;
+  }
+
+  /** A picture of no bytes. */
+  async encodeFrame(handle: number, options: EncodeOptions): Promise<EncodedFrame | undefined> {
+    this.encoded.push({ handle, ...options });
+    const frame = this.#addon.captureFrame(handle, options.after);
+    if (!frame) return undefined;
+    const { frameNumber, capturedAtMs, widthPx, heightPx } = frame;
+    frame.release();
+    return { jpeg: new Uint8Array(0), frameNumber, capturedAtMs, widthPx, heightPx };
   }
 
   async analyseFrame(handle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { lacksRtspServer, rtspServer, unusedPort } from '../../scripts/faults/stream-servers.js';
 import { loadAddon, type Addon } from '../../src/native/addon.js';
 import { freePort, lacks } from '../events/support.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -59,5 +60,28 @@ describe.skipIf(lacks('a stream over HTTP', 'ffmpeg'))('a stream over HTTP', () 
       )
       .toBe(true);
     await expect.poll(() => addon.captureState(handle).status, { timeout: 10_000 }).not.toBe('running');
+  });
+});
+
+const lack = lacksRtspServer();
+if (lack !== undefined) console.warn(`skipped: ${lack}`);
+
+describe.skipIf(lack !== undefined)('a stream over RTSP', () => {
+  it('begins with a live picture, not with those that were read to find out about it', async () => {
+    const server = rtspServer(await unusedPort());
+    await server.start();
+    onTestFinished(() => server.kill());
+    const options = { widthPx: 0, heightPx: 0, fps: 0, openTimeoutMs: 10_000, readTimeoutMs: 5_000 };
+    /** Of each new picture: its number, and how much later it arrived than it was taken, from anywhere. */
+    const lags = new Map<number, number>();
+    const handle = addon.openCapture({ ...options, source: { type: 'url', url: server.url } }, () => {
+      const { frameNumber, picture } = addon.captureState(handle);
+      if (picture?.timestampMs !== undefined) lags.set(frameNumber, picture.arrivedMs - picture.timestampMs);
+    });
+    onTestFinished(() => addon.closeCapture(handle));
+    await expect.poll(() => Math.max(0, ...lags.keys()), { timeout: 20_000, interval: 20 }).toBeGreaterThan(40);
+    const [[, first]] = lags;
+    const least = Math.min(...lags.values());
+    expect(first - least).toBeLessThan(300);
   });
 });

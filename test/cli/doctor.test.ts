@@ -28,15 +28,29 @@ describe('the machine', () => {
     const installed = join(dir, 'package.json');
     await writeFile(installed, '');
     await utimes(installed, new Date('2026-03-01'), new Date('2026-03-01'));
-    const files = { installed, synchronised: join(dir, 'synchronized') };
-    const at = (time: string) => checkClock(Date.parse(time), files);
+    const places = {
+      installed,
+      synchronised: join(dir, 'synchronized'),
+      batteryClocks: join(dir, 'rtc'),
+      kernel: async (): Promise<string | undefined> => undefined,
+    };
+    await mkdir(join(places.batteryClocks, 'rtc0'), { recursive: true });
+    const at = (time: string, more = {}) => checkClock(Date.parse(time), { ...places, ...more });
     expect(await at('1970-01-01T00:00:09Z')).toMatchObject([{ level: 'fail' }]);
     expect(await at('2026-02-28T01:00:00Z')).toMatchObject([{ level: 'ok' }]);
+    const now = '2026-03-02T00:00:00.000Z';
     expect(await at('2026-03-02')).toEqual([
-      { level: 'ok', text: '2026-03-02T00:00:00.000Z; systemd-timesyncd does not vouch for it' },
+      { level: 'ok', text: `${now}; whether it is synchronised cannot be told` },
     ]);
-    await writeFile(files.synchronised, '');
-    expect(await at('2026-03-02')).toEqual([{ level: 'ok', text: '2026-03-02T00:00:00.000Z, synchronised' }]);
+    expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual([
+      { level: 'warn', text: `${now}, not synchronised: is there a time server?` },
+    ]);
+    const synchronised = [{ level: 'ok', text: `${now}, synchronised` }];
+    expect(await at('2026-03-02', { kernel: async () => 'yes\n' })).toEqual(synchronised);
+    await writeFile(places.synchronised, '');
+    expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual(synchronised);
+    const [{ text }] = await at('2026-03-02', { batteryClocks: join(dir, 'none') });
+    expect(text).toContain('no battery keeps it');
   });
 
   it('a library that does not load is named with the reason', async () => {
@@ -155,17 +169,9 @@ describe('the report', () => {
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^Lintel 1\.2\.3, \d{4}-/);
     const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|look|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
-    expect([...new Set(titles)]).toEqual(
-      ['node', 'platform', 'clock', 'libraries', 'addon'].concat([
-        'config',
-        'data',
-        'keys',
-        'models',
-        'cameras',
-        'broker',
-        'service',
-      ]),
-    );
+    const machine = ['node', 'platform', 'memory', 'heat', 'clock', 'libraries', 'addon', 'video', 'unit'];
+    const configured = ['config', 'data', 'keys', 'certificates', 'audit', 'models', 'cameras', 'broker', 'service'];
+    expect([...new Set(titles)]).toEqual([...machine, ...configured]);
     expect(stdout).toContain('standard: complete');
     expect(stdout).toMatch(/\n0 failed, \d+ to look at, \d+ ok\n$/);
     expect(code).toBe(0);

@@ -25,16 +25,16 @@ describe('help', () => {
     expect(stderr).toBe('');
     expect(stdout).toContain('Usage: lintel [options] [command]');
     expect(stdout).toMatch(/^ {2}keys +the appKeys of the REST API/m);
-    expect(stdout).toMatch(/^ {2}doctor +check the machine/m);
+    expect(stdout).toMatch(/^ {2}doctor \[options\] +check the machine/m);
     expect(stdout).toContain('--config <file>');
   });
 
   it.each([
     [
       ['keys', '--help'],
-      ['add <name>', 'list', 'revoke <name>'],
+      ['add [options] <name>', 'list', 'revoke [options] <name>', 'admin keys'],
     ],
-    [['help', 'keys'], ['add <name>']],
+    [['help', 'keys'], ['add [options] <name>']],
     [
       ['keys', 'add', '--help'],
       ['letters, digits', '--config <file>'],

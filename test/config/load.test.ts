@@ -84,6 +84,20 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
       camera(`${source}  - id: door\n    group: other\n${source}`),
       'cameras[1].id: must be unique among the cameras (line 5)',
     ],
+    [camera(`${source}    groups: [{ group: guests }]\n`), 'cameras[0]: needs either group or groups (line 2)'],
+    [`cameras:\n  - id: door\n${source}`, 'cameras[0]: needs either group or groups (line 2)'],
+    [
+      camera(`${source}    threshold: 80\n    targetFalseAcceptPerAttempt: 0.001\n`),
+      'cameras[0]: takes threshold or targetFalseAcceptPerAttempt, not both (line 2)',
+    ],
+    [
+      `cameras:\n  - id: door\n    groups:\n      - group: a\n      - { group: b, threshold: 80, targetFalseAcceptPerAttempt: 0.001 }\n${source}`,
+      'cameras[0].groups[1]: takes threshold or targetFalseAcceptPerAttempt, not both (line 5)',
+    ],
+    [
+      camera(`${source}    region: { x0: 0.5, y0: 0, x1: 0.5, y1: 1 }\n`),
+      'cameras[0].region: must be at least 0.05 wide and high (line 5)',
+    ],
     ['keysDir: var/data/keys\n', 'keysDir: the keys must not lie inside dataDir'],
     ['dataDir: var/keys\n', 'dataDir: the keys must not lie inside dataDir'],
     ['- hunter2\n', 'the file: must be a group of keys'],
@@ -164,7 +178,8 @@ describe('a file', () => {
 dataDir: data
 keysDir: /keys
 models: { dir: ../models }
-mqtt: { url: mqtts://broker, passwordFile: secrets/mqtt, caFile: ca.pem }
+mqtt: { url: mqtts://broker, passwordFile: secrets/mqtt, caFile: ca.pem, commands: { secretFile: secrets/commands } }
+webhook: { url: https://receiver/, secretFile: secrets/webhook }
 cameras:
   - { id: a, group: g, source: { type: file, path: clip.mp4 } }
   - { id: b, group: g, source: { type: url, url: rtsp://camera/1, username: u, passwordFile: secrets/b } }
@@ -177,6 +192,8 @@ cameras:
     expect(config.keysDir).toBe('/keys');
     expect(config.models.dir).toBe(join(dir, '../models'));
     expect(config.mqtt).toMatchObject({ passwordFile: join(dir, 'secrets/mqtt'), caFile: join(dir, 'ca.pem') });
+    expect(config.mqtt.commands?.secretFile).toBe(join(dir, 'secrets/commands'));
+    expect(config.webhook?.secretFile).toBe(join(dir, 'secrets/webhook'));
     expect(config.cameras.map(({ source }) => source)).toEqual([
       { type: 'file', path: join(dir, 'clip.mp4'), loop: false, realTime: true },
       { type: 'url', url: 'rtsp://camera/1', username: 'u', passwordFile: join(dir, 'secrets/b') },

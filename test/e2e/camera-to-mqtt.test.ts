@@ -1,4 +1,5 @@
 // The whole of Lintel: a face enrolled over REST is recognised in a video and announced through a broker to another process.
+import { createPublicKey } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -6,8 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { encodePicture } from '../../src/demo/clip-file.js';
 import { GUEST_SEED, renderDemoClip, renderPortrait } from '../../src/demo/demo-clip.js';
 import { recognitionEventSchema } from '../../src/events/event.js';
+import { isSignedBy } from '../../src/events/signing.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { Mosquitto, Subscriber, lacks } from '../events/support.js';
+import { Mosquitto, Subscriber, lacks, type HistoryMessage } from '../events/support.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { imageOf, startService } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -100,7 +102,17 @@ describe.each(sources)('a clip of $name', ({ name, needs, threshold, make }) => 
     }
     expect(ofType('match')).toHaveLength(1);
     expect(ofType('unknown')).toHaveLength(1);
+    const history = messages
+      .filter((m) => m.topic === 'lintel/gate/history')
+      .map((m) => JSON.parse(m.payload) as HistoryMessage);
+    expect(history.map((message) => [message.sequence, message.late])).toEqual([
+      [1, false],
+      [2, false],
+    ]);
     const event = recognitionEventSchema.parse(JSON.parse(ofType('match')[0].payload));
+    const signingKey = createPublicKey(readFileSync(join(folder, 'home', 'keys', 'signing.key')));
+    expect([history[0].event, history[1].event].map((one) => isSignedBy(signingKey, one))).toEqual([true, true]);
+    expect(event).toEqual(history[0].event);
     expect(event).toMatchObject({ faceId, imageId, externalImageId: 'guest', groupId: 'door', deviceId: 'gate' });
     expect(event.similarity).toBeGreaterThanOrEqual(event.threshold);
     expect(Date.parse(event.expiresAt)).toBeGreaterThan(Date.parse(event.decidedAt));

@@ -15,6 +15,7 @@ import {
   IMPATIENT,
   lacks,
   Mosquitto,
+  range,
   recordingLog,
   Relay,
   started,
@@ -23,10 +24,6 @@ import {
 } from './support.js';
 
 const skip = lacks('the faults of brokers', 'mosquitto', 'mosquitto_sub');
-
-function range(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-}
 
 async function declared(events: Events, detail: RegExp): Promise<void> {
   await expect.poll(() => events.health().detail, { timeout: 10_000, interval: 10 }).toMatch(detail);
@@ -58,6 +55,7 @@ describe.skipIf(skip)('a broker that is killed', () => {
     await Promise.all(emissions);
     expect(subscriber.firstArrivals).toEqual(range(1, 200));
     await eventually(() => events.stats().pending === 0);
+    expect(subscriber.recorded).toEqual(range(1, 200));
     expect(events.stats()).toMatchObject({ reconnects: 4, published: 200, dropped: 0, expired: 0 });
   });
 
@@ -95,9 +93,10 @@ describe.skipIf(skip)('a broker that is killed', () => {
     await eventually(() => Date.now() > Date.parse(expiresAt));
     relay.open();
     await eventually(() => events.stats().pending === 0);
-    await eventually(() => subscriber.events.length > 0);
+    await eventually(() => subscriber.history.length === 2);
     expect(subscriber.events).toEqual([fresh]);
-    expect(events.stats()).toMatchObject({ published: 1, expired: 1 });
+    expect(subscriber.history.map(({ late }) => late)).toEqual([true, false]);
+    expect(events.stats()).toMatchObject({ live: 1, late: 1, published: 2, expired: 1 });
   });
 });
 
@@ -156,7 +155,7 @@ describe('a broker that is not there', () => {
       {
         level: 'warn',
         fields: { broker: '127.0.0.1:1', reason: 'connection refused: nothing listens there' },
-        message: 'no MQTT broker; events wait in the outbox',
+        message: 'no MQTT broker; events wait in the log',
       },
     ]);
   });

@@ -19,14 +19,17 @@ describe('match-event.schema.json', () => {
   const read = (): z.ZodType => z.fromJSONSchema(JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>);
 
   it('accepts a whole event and one without its optional fields', () => {
-    const { faceId, imageId, externalImageId, similarity, masked, ...bare } = anEvent();
-    expect([faceId, imageId, externalImageId, similarity, masked]).not.toContain(undefined);
+    const { faceId, imageId, externalImageId, similarity, masked, keyId, signature, ...bare } = anEvent();
+    expect([faceId, imageId, externalImageId, similarity, masked, keyId, signature]).not.toContain(undefined);
     expect(read().safeParse(anEvent()).success).toBe(true);
     expect(read().safeParse({ ...bare, type: 'unknown' }).success).toBe(true);
   });
 
   const wrong: [name: string, change: Partial<Record<keyof RecognitionEvent | 'name', unknown>>][] = [
-    ['another version', { version: 2 }],
+    ['another version', { version: 1 }],
+    ['a reason that is none', { reason: 'because' }],
+    ['a signature that is none', { signature: '+/=' }],
+    ['a liveness verdict that is none', { liveness: { mode: 'required', verdict: 'maybe' } }],
     ['an unknown type', { type: 'open' }],
     ['a sequence of 0', { sequence: 0 }],
     ['a sequence that is no whole number', { sequence: 1.5 }],
@@ -41,7 +44,7 @@ describe('match-event.schema.json', () => {
     expect(read().safeParse({ ...anEvent(), ...change }).success).toBe(false);
   });
 
-  it.each(['version', 'eventId', 'sequence', 'deviceId', 'expiresAt', 'threshold', 'bbox'] as const)(
+  it.each(['version', 'eventId', 'sequence', 'deviceId', 'expiresAt', 'reason', 'threshold', 'bbox'] as const)(
     'refuses an event without %s',
     (field) => {
       expect(read().safeParse({ ...anEvent(), [field]: undefined }).success).toBe(false);

@@ -5,9 +5,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { AppError } from '../../src/errors.js';
 import { Events } from '../../src/events/events.js';
-import type { OutboxStore } from '../../src/events/outbox.js';
+import type { EventStore } from '../../src/events/event-log.js';
 import type { Space } from '../../src/store/sealed-store.js';
-import { aDraft, eventually, lacks, mqttConfig, openStore, startEvents, Subscriber } from './support.js';
+import { aDraft, eventsConfig, eventually, lacks, openStore, SIGNING_KEY, startEvents, Subscriber } from './support.js';
 
 describe('the events room', () => {
   it('runs a broker of its own where none is configured', async () => {
@@ -25,8 +25,8 @@ describe('the events room', () => {
 
   it('says that it is not started before it is, and takes no event', async () => {
     const store = await openStore();
-    const options = { config: mqttConfig(), deviceId: 'gate', store, clock: Date.now, log: silentLog };
-    const events = new Events(options);
+    const common = { clock: Date.now, log: silentLog, signingKey: SIGNING_KEY, cameras: [] };
+    const events = new Events({ config: eventsConfig(), store, ...common });
     expect(events.health()).toMatchObject({ status: 'failed', detail: 'not started' });
     expect(events.brokerUrl).toBeUndefined();
     expect(events.stats()).toMatchObject({ connected: false, pending: 0 });
@@ -54,7 +54,7 @@ describe('the events room', () => {
   it('declares a disk that refuses, and that it takes writes again', async () => {
     const real = await openStore();
     let refuse = false;
-    const store: OutboxStore = {
+    const store: EventStore = {
       openSpace: (label) => real.openSpace(label),
       write: async (operations) => {
         if (refuse) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
@@ -81,7 +81,7 @@ describe('the events room', () => {
     async () => {
       const real = await openStore();
       let refuse = false;
-      const store: OutboxStore = {
+      const store: EventStore = {
         openSpace: async (label) => {
           const space = await real.openSpace(label);
           const get = async (key: Uint8Array): Promise<Buffer | undefined> => {
@@ -113,9 +113,9 @@ describe('the events room', () => {
   );
 
   it('keeps to the bound of its configuration while there is no broker', async () => {
-    const events = await startEvents({ url: 'mqtt://127.0.0.1:1', outboxMaxEvents: 10 });
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { limits: { maxEvents: 10 } });
     await Promise.all(Array.from({ length: 25 }, () => events.emit(aDraft())));
-    expect(events.stats()).toMatchObject({ pending: 10, dropped: 15 });
+    expect(events.stats()).toMatchObject({ pending: 10, dropped: 15, stored: 10 });
     expect(events.health().facts).toMatchObject({ pending: 10, dropped: 15 });
   });
 });

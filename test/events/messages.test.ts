@@ -2,10 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../src/events/backoff.js';
 import { BrokerFailure, brokerFailureOf } from '../../src/events/broker-failure.js';
-import { deliveriesOf } from '../../src/events/delivery.js';
+import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
 import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';
-import { recognitionEventSchema } from '../../src/events/event.js';
-import { eventTopic, statusTopic } from '../../src/events/topics.js';
+import { EVENT_TYPES, recognitionEventSchema } from '../../src/events/event.js';
+import {
+  commandResultTopic,
+  commandTopic,
+  eventTopic,
+  historyTopic,
+  snapshotTopic,
+  statusTopic,
+} from '../../src/events/topics.js';
 import { anEvent } from './support.js';
 
 describe('topics', () => {
@@ -13,29 +20,38 @@ describe('topics', () => {
     expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'match' })).toBe('lintel/gate/front/match');
     expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'unknown' })).toBe('lintel/gate/front/unknown');
     expect(statusTopic('gate')).toBe('lintel/gate/status');
+    expect(historyTopic('gate')).toBe('lintel/gate/history');
+    expect(commandTopic('gate')).toBe('lintel/gate/command');
+    expect(commandResultTopic('gate')).toBe('lintel/gate/command/result');
+    expect(snapshotTopic('gate', 'front')).toBe('lintel/gate/front/snapshot');
   });
 });
 
 describe('the deliveries of an event', () => {
-  const expiresAt = '2026-03-01T12:00:05.000Z';
-  const at = (offsetMs: number): number => Date.parse(expiresAt) + offsetMs;
-
-  it.each(['match', 'unknown'] as const)('are one message for a %s in time, not retained', (type) => {
-    const event = anEvent({ type, expiresAt });
-    const deliveries = deliveriesOf(event, at(-1));
-    expect(deliveries).toEqual([
-      { topic: `lintel/gate/front/${type}`, payload: JSON.stringify(event), retain: false, expiresAtMs: at(0) },
-    ]);
-    expect(recognitionEventSchema.parse(JSON.parse(deliveries[0].payload))).toEqual(event);
+  it.each(EVENT_TYPES)('are, live, one message for a %s, not retained', (type) => {
+    const event = anEvent({ type, expiresAt: '2026-03-01T12:00:05.000Z' });
+    const delivery = liveDelivery(event);
+    expect(delivery).toEqual({
+      topic: `lintel/gate/front/${type}`,
+      payload: JSON.stringify(event),
+      retain: false,
+      expiresAtMs: Date.UTC(2026, 2, 1, 12, 0, 5),
+    });
+    expect(recognitionEventSchema.parse(JSON.parse(String(delivery.payload)))).toEqual(event);
   });
 
-  it.each([
-    ['at the moment of its expiry', expiresAt, 0],
-    ['after its expiry', expiresAt, 1],
-    ['with an expiry that cannot be read', 'soon', -1_000],
-  ])('are none for an event %s', (_, expiry, offsetMs) => {
-    expect(deliveriesOf(anEvent({ type: 'match', expiresAt: expiry }), at(offsetMs))).toEqual([]);
-    expect(deliveriesOf(anEvent({ type: 'unknown', expiresAt: expiry }), at(offsetMs))).toEqual([]);
+  it.each([true, false])('are, in the history, the event and whether it is late: %s', (late) => {
+    const event = anEvent({ sequence: 7 });
+    const { topic, payload, retain } = historyDelivery('gate', { sequence: 7, event }, late);
+    expect([topic, retain]).toEqual(['lintel/gate/history', false]);
+    expect(JSON.parse(String(payload))).toEqual({ version: 1, sequence: 7, late, event });
+  });
+
+  it('are, in the history, the gap where there is one', () => {
+    const gap = { from: 3, to: 9, reason: 'removed' } as const;
+    const { topic, payload, retain } = historyDelivery('gate', { sequence: 9, gap }, true);
+    expect([topic, retain]).toEqual(['lintel/gate/history', false]);
+    expect(JSON.parse(String(payload))).toEqual({ version: 1, gap });
   });
 });
 
@@ -47,6 +63,8 @@ describe('the status', () => {
       status: 'online',
       since: '1970-01-01T00:00:00.000Z',
     });
+    const health = { status: 'degraded', parts: { 'camera:front': 'failed' } } as const;
+    expect(JSON.parse(onlineStatus('gate', 0, health))).toMatchObject({ status: 'online', health });
     expect(JSON.parse(offlineStatus('gate', 'connection-lost'))).toEqual({
       version: 1,
       deviceId: 'gate',

@@ -22,7 +22,7 @@ describe.skipIf(skip).each(brokers)('through %s', (_, protocol, start) => {
       ...(await Promise.all(Array.from({ length: 100 }, () => events.emit(aDraft())))),
     ];
     await eventually(() => subscriber.events.length === sent.length);
-    const messages = subscriber.messages.filter(({ topic }) => !topic.endsWith('/status'));
+    const messages = subscriber.messages.filter(({ topic }) => !/\/(status|history)$/.test(topic));
     expect(messages.map(({ payload }) => recognitionEventSchema.parse(JSON.parse(payload)))).toEqual(sent);
     expect(messages.slice(0, 3).map(({ topic }) => topic)).toEqual([
       'lintel/gate/front/match',
@@ -30,14 +30,21 @@ describe.skipIf(skip).each(brokers)('through %s', (_, protocol, start) => {
       'lintel/gate/back/match',
     ]);
     expect(new Set(messages.map(({ qos }) => qos))).toEqual(new Set([1]));
-    await eventually(() => events.stats().published === sent.length);
+    await eventually(() => events.stats().pending === 0 && subscriber.history.length === sent.length);
+    expect(subscriber.history).toEqual(
+      sent.map((event) => ({ version: 1, sequence: event.sequence, late: false, event })),
+    );
     expect(events.stats()).toEqual({
       connected: true,
       pending: 0,
+      stored: 103,
+      bytes: sent.reduce((sum, event) => sum + JSON.stringify(event).length, 0),
+      live: 103,
+      late: 0,
       published: 103,
       expired: 0,
       dropped: 0,
-      unreadable: 0,
+      missing: 0,
       refused: 0,
       reconnects: 0,
     });
@@ -49,15 +56,20 @@ describe.skipIf(skip).each(brokers)('through %s', (_, protocol, start) => {
     expect(later.statuses).toEqual([expect.objectContaining({ status: 'online', retained: true })]);
   });
 
-  it('an event past its expiry is never published, and counted', async () => {
+  it('an event past its expiry goes to the history only, marked late, and is counted', async () => {
     const events = await startEvents({ url: await start() });
     const subscriber = await Subscriber.start(Number(new URL(events.brokerUrl ?? '').port), 'lintel/#');
     await events.emit(aDraft(0));
     await events.emit(aDraft(-60_000, { type: 'unknown' }));
     const fresh = await events.emit(aDraft());
-    await eventually(() => subscriber.events.length > 0 && events.stats().pending === 0);
+    await eventually(() => subscriber.history.length === 3 && events.stats().pending === 0);
     expect(subscriber.events).toEqual([fresh]);
-    expect(events.stats()).toMatchObject({ published: 1, expired: 2 });
+    expect(subscriber.history.map(({ sequence, late }) => [sequence, late])).toEqual([
+      [1, true],
+      [2, true],
+      [3, false],
+    ]);
+    expect(events.stats()).toMatchObject({ live: 1, published: 3, expired: 2 });
   });
 
   it('a stop publishes what is left, then the status offline', async () => {
@@ -71,6 +83,7 @@ describe.skipIf(skip).each(brokers)('through %s', (_, protocol, start) => {
     expect(subscriber.events).toEqual(sent);
     expect(subscriber.messages.at(-1)?.topic).toBe('lintel/gate/status');
     expect(subscriber.statuses.at(-1)?.reason).toBe('stopped');
+    expect(subscriber.recorded).toEqual(sent.map(({ sequence }) => sequence));
     expect(events.stats()).toMatchObject({ connected: false, pending: 0, published: 50 });
     await expect(events.emit(aDraft())).rejects.toMatchObject({ code: 'STOPPED' });
   });
@@ -106,7 +119,8 @@ describe.skipIf(skip)('a restart', () => {
     const events = await startEvents({ url: broker.url }, { store });
     const next = await events.emit(aDraft());
     expect(next.sequence).toBe(4);
-    await eventually(() => subscriber.events.length === 4);
+    await eventually(() => subscriber.events.length === 4 && subscriber.history.length === 4);
     expect(subscriber.events).toEqual([...stored, next]);
+    expect(subscriber.history.map(({ event }) => event)).toEqual([...stored, next]);
   });
 });

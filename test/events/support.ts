@@ -1,6 +1,6 @@
 // What the tests of the events room share: drafts, a real store, brokers and subscribers as processes, and a relay that can be cut.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -12,7 +12,9 @@ import { silentLog, type Log } from '../../src/domain/log.js';
 import type { Part } from '../../src/domain/part.js';
 import type { EventDraft, RecognitionEvent } from '../../src/events/event.js';
 import { Events, type EventsOptions } from '../../src/events/events.js';
+import type { Gap } from '../../src/events/history.js';
 import type { PublisherTiming } from '../../src/events/mqtt-publisher.js';
+import { EventSigner } from '../../src/events/signing.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -26,6 +28,10 @@ export async function started<T extends Part>(part: T): Promise<T> {
 }
 
 export const MASTER_KEY = randomBytes(32);
+
+/** Of the device of these tests. */
+export const SIGNING_KEY = generateKeyPairSync('ed25519').privateKey;
+const signer = new EventSigner(SIGNING_KEY);
 
 export async function openStore(directory = join(tempDir(), 'data'), log: Log = silentLog): Promise<SealedStore> {
   return started(new SealedStore({ directory, masterKey: MASTER_KEY, log }));
@@ -41,6 +47,7 @@ export function aDraft(ttlMs = 60_000, change: Partial<EventDraft> = {}): EventD
     capturedAt: new Date(now - 100).toISOString(),
     decidedAt: new Date(now).toISOString(),
     expiresAt: new Date(now + ttlMs).toISOString(),
+    reason: 'agreed',
     groupId: 'door',
     faceId: '5b4c4b3e-8d2f-4f2e-9a52-0b1b8a1b6d11',
     imageId: '0c4e5a1c-5f0c-4a4b-8f4f-6a5f5c1f1a22',
@@ -55,19 +62,31 @@ export function aDraft(ttlMs = 60_000, change: Partial<EventDraft> = {}): EventD
   };
 }
 
+/** Signed. */
 export function anEvent(change: Partial<RecognitionEvent> = {}): RecognitionEvent {
-  return {
-    version: 1,
+  return signer.sign({
+    version: 2,
     eventId: '9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33',
     sequence: 1,
     deviceId: 'gate',
     ...aDraft(),
     ...change,
-  };
+  });
 }
 
-export function mqttConfig(change: Partial<Config['mqtt']> = {}): Config['mqtt'] {
-  return { ...configSchema.parse({ mqtt: { embedded: { port: 0 } } }).mqtt, ...change };
+export type EventsConfig = EventsOptions['config'];
+
+/** Of device `gate`, with a broker of its own. */
+export function eventsConfig(
+  mqtt: Partial<Config['mqtt']> = {},
+  { events, ...change }: Partial<Omit<EventsConfig, 'events'>> & { events?: Partial<Config['events']> } = {},
+): EventsConfig {
+  const config = configSchema.parse({ deviceId: 'gate', mqtt: { embedded: { port: 0 } } });
+  return { ...config, ...change, events: { ...config.events, ...events }, mqtt: { ...config.mqtt, ...mqtt } };
+}
+
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
 const EAGER: Partial<PublisherTiming> = { backoffFirstMs: 20, backoffMaxMs: 100 };
@@ -77,12 +96,13 @@ export const IMPATIENT: Partial<PublisherTiming> = { ...EAGER, connectTimeoutMs:
 
 /** A started events room for device `gate`. */
 export async function startEvents(
-  config: Partial<Config['mqtt']> = {},
-  options: Partial<Omit<EventsOptions, 'config'>> = {},
+  mqtt: Partial<Config['mqtt']> = {},
+  { limits, ...options }: Partial<EventsOptions> & { limits?: Partial<Config['events']> } = {},
 ): Promise<Events> {
   const store = options.store ?? (await openStore());
-  const base = { deviceId: 'gate', clock: Date.now, log: silentLog, timing: EAGER };
-  return started(new Events({ ...base, ...options, store, config: mqttConfig(config) }));
+  const config = options.config ?? eventsConfig(mqtt, { events: limits });
+  const base = { clock: Date.now, log: silentLog, timing: EAGER, signingKey: SIGNING_KEY, cameras: ['front'] };
+  return started(new Events({ ...base, ...options, store, config }));
 }
 
 export interface LogLine {
@@ -201,6 +221,15 @@ export interface Message {
   retained: boolean;
 }
 
+/** An envelope of the history: of an event, or of a gap. */
+export interface HistoryMessage {
+  version: 1;
+  sequence?: number;
+  late?: boolean;
+  event?: RecognitionEvent;
+  gap?: Gap;
+}
+
 /** A mosquitto_sub of its own process; it comes back by itself when its broker does. */
 export class Subscriber {
   readonly messages: Message[] = [];
@@ -231,11 +260,23 @@ export class Subscriber {
     return this.#subscriptions;
   }
 
-  /** What came on the topics of events, in the order of arrival. */
+  /** What came on the live topics of events, in the order of arrival. */
   get events(): RecognitionEvent[] {
     return this.messages
-      .filter(({ topic }) => /\/(match|unknown)$/.test(topic))
+      .filter(({ topic }) => /\/(match|unknown|spoof|uncertain)$/.test(topic))
       .map(({ payload }) => JSON.parse(payload) as RecognitionEvent);
+  }
+
+  /** What came on the topic of the history, in the order of arrival. */
+  get history(): HistoryMessage[] {
+    return this.messages
+      .filter(({ topic }) => topic.endsWith('/history'))
+      .map(({ payload }) => JSON.parse(payload) as HistoryMessage);
+  }
+
+  /** The sequence numbers of the history, each at its first arrival. */
+  get recorded(): number[] {
+    return [...new Set(this.history.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence])))];
   }
 
   /** The sequence numbers that came, each at its first arrival. */

@@ -2,16 +2,35 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics, type MetricsSources } from '../../src/ops/metrics.js';
 
+function camera(
+  id: string,
+  changes: Partial<ReturnType<MetricsSources['cameras']>[number]['camera']>,
+  outcomes: ReturnType<MetricsSources['cameras']>[number]['outcomes'] = [],
+): ReturnType<MetricsSources['cameras']>[number] {
+  return {
+    id,
+    camera: {
+      ...{ status: 'running', frames: 1, dropped: 0, analysed: 0, fps: 0, losses: 0, reopenings: 0, delayMs: 0 },
+      ...changes,
+    },
+    recognition: { tracks: 4, embedded: 9, lostEvents: 1 },
+    outcomes,
+  };
+}
+
 function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
   return {
     build: { version: '0.1.0', node: 'v20.19.0', opencv: '4.6.0' },
     models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', provider: 'cpu' }] }),
     vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3 }),
     cameras: () => [
-      { id: 'front', status: 'running', frames: 100, dropped: 40, analysedFps: 9.5 },
-      { id: 'yard', status: 'lost', frames: 7, dropped: 0, analysedFps: 0 },
+      camera('front', { frames: 100, dropped: 40, analysed: 55, fps: 9.5, losses: 2, reopenings: 1, delayMs: 250 }, [
+        { type: 'match', reason: 'agreed', count: 6 },
+        { type: 'unknown', reason: 'tie', count: 1 },
+      ]),
+      camera('yard', { status: 'lost', fault: 'covered', frames: 7 }),
     ],
-    events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, connected: true }),
+    events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true }),
     gallery: () => ({ groups: 3, faces: 1000 }),
     ...changes,
   };
@@ -41,6 +60,23 @@ describe('the metrics', () => {
         'lintel_camera_frames_total{camera="yard"} 7',
         'lintel_camera_dropped_frames_total{camera="front"} 40',
         'lintel_camera_dropped_frames_total{camera="yard"} 0',
+        'lintel_camera_fault{camera="yard",fault="covered"} 1',
+        'lintel_camera_delay_seconds{camera="front"} 0.25',
+        'lintel_camera_delay_seconds{camera="yard"} 0',
+        'lintel_camera_analysed_frames_total{camera="front"} 55',
+        'lintel_camera_analysed_frames_total{camera="yard"} 0',
+        'lintel_camera_losses_total{camera="front"} 2',
+        'lintel_camera_losses_total{camera="yard"} 0',
+        'lintel_camera_reopenings_total{camera="front"} 1',
+        'lintel_camera_reopenings_total{camera="yard"} 0',
+        ...['front', 'yard'].flatMap((id) => [
+          `lintel_tracks_total{camera="${id}"} 4`,
+          `lintel_embedded_shots_total{camera="${id}"} 9`,
+          `lintel_lost_events_total{camera="${id}"} 1`,
+        ]),
+        'lintel_decisions_total{camera="front",type="match",reason="agreed"} 6',
+        'lintel_decisions_total{camera="front",type="unknown",reason="tie"} 1',
+        'lintel_events_stored 13',
         'lintel_events_published_total 11',
         'lintel_events_pending 2',
         'lintel_events_dropped_total 1',
@@ -58,8 +94,8 @@ describe('the metrics', () => {
     const metrics = createMetrics(
       sources({
         vision: () => ({ workers: 1, busy: 0, queued: 0, completed, rejected: 0 }),
-        cameras: () => [{ id: 'front', status, frames: 1, dropped: 0, analysedFps: 0 }],
-        events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, connected: false }),
+        cameras: () => [camera('front', { status })],
+        events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
       }),
     );
     await metrics.text();
@@ -67,7 +103,7 @@ describe('the metrics', () => {
     completed = 5;
     const text = await metrics.text();
     expect(text).toContain('lintel_camera_status{camera="front",status="running"} 1');
-    expect(text).not.toContain('opening');
+    expect(text).not.toContain('status="opening"');
     expect(text).toContain('lintel_vision_completed_total 5\n');
     expect(text).toContain('lintel_broker_connected 0\n');
   });

@@ -14,12 +14,20 @@ describe('systemd', () => {
     const { notifier: systemd, sent } = notifier('/run/systemd/notify');
     systemd.status('starting vision');
     systemd.ready('serving on http://127.0.0.1:8080');
+    systemd.alive('2 of 2 cameras running');
     systemd.stopping();
     expect(sent).toEqual([
       ['/run/systemd/notify', 'STATUS=starting vision'],
       ['/run/systemd/notify', 'READY=1\nSTATUS=serving on http://127.0.0.1:8080'],
+      ['/run/systemd/notify', 'WATCHDOG=1\nSTATUS=2 of 2 cameras running'],
       ['/run/systemd/notify', 'STOPPING=1\nSTATUS=stopping'],
     ]);
+  });
+
+  it('is asked for more time in microseconds', () => {
+    const { notifier: systemd, sent } = notifier('@lintel');
+    systemd.extendStart(30_000.4);
+    expect(sent).toEqual([['@lintel', 'EXTEND_TIMEOUT_USEC=30000400']]);
   });
 
   it('gets one line, whatever the status says', () => {
@@ -32,8 +40,11 @@ describe('systemd', () => {
     const { notifier: systemd, sent } = notifier(undefined);
     systemd.ready('up');
     systemd.status('up');
+    systemd.alive('up');
+    systemd.extendStart(1);
     systemd.stopping();
     expect(sent).toEqual([]);
+    expect(systemd.listens).toBe(false);
   });
 
   it('may be out of reach: that is logged, and the service goes on', () => {

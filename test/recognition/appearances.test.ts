@@ -1,11 +1,16 @@
 // Who was announced lately, and which track continues whom.
 import { expect, test } from 'vitest';
-import { Appearances } from '../../src/recognition/appearances.js';
+import { Appearances, type Appearance } from '../../src/recognition/appearances.js';
 
 const east = Float32Array.of(1, 0);
 const north = Float32Array.of(0, 1);
 const eastish = Float32Array.of(0.8, 0.6);
-const parts = { absenceMs: 2_000, sameCosine: 0.7 };
+const parts = { absenceMs: 2_000, coolDownMs: 0, sameCosine: 0.7 };
+const all = ['match', 'unknown', 'uncertain', 'spoof'] as const;
+
+function appearance(person: string | undefined, embedding: Float32Array, seenAtMs: number): Appearance {
+  return { type: person === undefined ? 'unknown' : 'match', person, embedding, announcedAtMs: seenAtMs, seenAtMs };
+}
 
 test.each([
   { name: 'while the person is still seen', firstSeenMs: 900, isSame: true },
@@ -13,29 +18,54 @@ test.each([
   { name: 'when the absence time is over', firstSeenMs: 3_000, isSame: false },
 ])('a track that begins $name', ({ firstSeenMs, isSame }) => {
   const appearances = new Appearances(parts);
-  const anna = { person: 'anna', embedding: east, seenAtMs: 1_000 };
+  const anna = appearance('anna', east, 1_000);
   appearances.add(anna);
-  expect(appearances.ofPerson('anna', firstSeenMs)).toBe(isSame ? anna : undefined);
-  expect(appearances.ofLikeness([north, eastish], firstSeenMs)).toBe(isSame ? anna : undefined);
-  expect(appearances.ofPerson('bert', firstSeenMs)).toBeUndefined();
-  expect(appearances.ofLikeness([north], firstSeenMs)).toBeUndefined();
+  const probe = (person: string | undefined, ...embeddings: Float32Array[]) => ({ person, embeddings, firstSeenMs });
+  expect(appearances.ofPerson(all, probe('anna'))).toBe(isSame ? anna : undefined);
+  expect(appearances.ofLikeness(all, probe(undefined, north, eastish))).toBe(isSame ? anna : undefined);
+  expect(appearances.ofPerson(all, probe('bert'))).toBeUndefined();
+  expect(appearances.ofPerson(all, probe(undefined))).toBeUndefined();
+  expect(appearances.ofLikeness(all, probe(undefined, north))).toBeUndefined();
+  expect(appearances.ofPerson(['spoof'], probe('anna'))).toBeUndefined();
+  expect(appearances.ofLikeness(['spoof'], probe(undefined, east))).toBeUndefined();
 });
 
 test('are forgotten when no open track can continue them', () => {
   const appearances = new Appearances(parts);
-  appearances.add({ embedding: east, seenAtMs: 1_000 });
-  appearances.add({ person: 'anna', embedding: north, seenAtMs: 1_500 });
-  appearances.forget(2_999);
+  appearances.add(appearance(undefined, east, 1_000));
+  appearances.add(appearance('anna', north, 1_500));
+  appearances.forget(2_999, 9_000);
   expect(appearances.size).toBe(2);
-  appearances.forget(3_000);
+  appearances.forget(3_000, 9_000);
   expect(appearances.size).toBe(1);
-  expect(appearances.ofPerson('anna', 3_000)).toBeDefined();
+  expect(appearances.ofPerson(all, { person: 'anna', embeddings: [], firstSeenMs: 3_000 })).toBeDefined();
+});
+
+test('are kept, and silence their person, until the cool-down is over', () => {
+  const appearances = new Appearances({ ...parts, coolDownMs: 10_000 });
+  appearances.add(appearance('anna', north, 1_000));
+  appearances.add(appearance(undefined, east, 2_000));
+  const probe = (person: string | undefined, embedding: Float32Array) => ({
+    person,
+    embeddings: [embedding],
+    firstSeenMs: 9_000,
+  });
+  appearances.forget(9_000, 10_999);
+  expect(appearances.silentUntilMs('match', probe('anna', east), 10_999)).toBe(11_000);
+  expect(appearances.silentUntilMs('match', probe('bert', north), 10_999)).toBeUndefined();
+  expect(appearances.silentUntilMs('unknown', probe(undefined, eastish), 10_999)).toBe(12_000);
+  expect(appearances.silentUntilMs('unknown', probe(undefined, north), 10_999)).toBeUndefined();
+  expect(appearances.silentUntilMs('match', probe('anna', east), 11_000)).toBeUndefined();
+  expect(appearances.ofPerson(all, probe('anna', north))).toBeUndefined();
+  appearances.forget(9_000, 12_000);
+  expect(appearances.size).toBe(0);
 });
 
 test('are bounded in number', () => {
   const appearances = new Appearances(parts);
-  for (let n = 0; n < 300; n++) appearances.add({ person: `p${n}`, embedding: east, seenAtMs: 0 });
-  expect(appearances.size).toBe(256);
-  expect(appearances.ofPerson('p43', 0)).toBeUndefined();
-  expect(appearances.ofPerson('p44', 0)).toBeDefined();
+  for (let n = 0; n < 1_100; n++) appearances.add(appearance(`p${n}`, east, 0));
+  expect(appearances.size).toBe(1_024);
+  const probe = (person: string) => ({ person, embeddings: [], firstSeenMs: 0 });
+  expect(appearances.ofPerson(all, probe('p75'))).toBeUndefined();
+  expect(appearances.ofPerson(all, probe('p76'))).toBeDefined();
 });

@@ -53,6 +53,24 @@ describe('the shots to embed', () => {
   });
 });
 
+test('a track that may cost more takes more, one at a time', () => {
+  const shots = new BestShots(1);
+  const next = (n: number) => shots.take(shot(0.8, n * 100), n * 100, true);
+  expect([next(0), next(1)].map(Boolean)).toEqual([true, false]);
+  shots.extend(1);
+  expect([next(2), next(3)].map(Boolean)).toEqual([true, false]);
+});
+
+test('a shot that was embedded for another track counts, and one that waits can be forgotten', () => {
+  const shots = new BestShots(2);
+  shots.count(shot(0.9), 0);
+  expect(shots.take(shot(0.6), 100, true)).toBeUndefined();
+  shots.forgetWaiting();
+  expect(shots.take(undefined, 400, true)).toBeUndefined();
+  expect(shots.take(shot(0.6), 500, true)).toBeDefined();
+  expect(shots.take(shot(0.9), 900, true)).toBeUndefined();
+});
+
 test('a shot that waited for a second gives way to a worse one that is new', () => {
   const shots = new BestShots(5);
   const old = shot(0.9, 0);
@@ -83,6 +101,12 @@ describe('a face is fit for recognition', () => {
     expect(fitShot(fit, frame)).toEqual({ capturedAtMs: 7, bbox, quality: 0.8, masked: true, crop });
     const beyond = { ...fit, boxPx: { x0: -5, y0: 120, x1: 650, y1: 500 } };
     expect(fitShot(beyond, frame)?.bbox).toEqual({ x0: 0, y0: 0.25, x1: 1, y1: 1 });
+  });
+
+  test('with its liveness score, where it has one; where it needs one it waits for it', () => {
+    expect(fitShot({ ...fit, livenessScore: -1.5 }, frame, true)?.livenessScore).toBe(-1.5);
+    expect(fitShot(fit, frame, true)).toBeUndefined();
+    expect(fitShot(fit, frame)).not.toHaveProperty('livenessScore');
   });
 
   test.each<{ name: string; face: Partial<Face>; isFit: boolean }>([

@@ -1,15 +1,16 @@
 // All cameras as one part: real files through the real addon, a real gallery, scripted models.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
+import { alwaysTrusted } from '../../src/domain/trust.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Cameras, type CamerasParts } from '../../src/recognition/cameras.js';
-import type { FrameOptions } from '../../src/vision/vision.js';
+import type { AnalysedFrame, EncodeOptions, FrameOptions } from '../../src/vision/vision.js';
 import { clip } from '../camera/clips.js';
 import { FakeCaptures } from '../camera/fake-capture.js';
-import { settle } from '../camera/manual-timers.js';
+import { ManualTimers, settle } from '../camera/manual-timers.js';
 import { ScriptedVision } from '../camera/scripted-vision.js';
 import { cameraConfig } from '../camera/test-camera.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -23,6 +24,8 @@ function visionOf(addon: CamerasParts['addon']) {
   const crops = new CropReader();
   const vision = {
     modelVersion: crops.modelVersion,
+    hasLiveness: false,
+    encodeFrame: (handle: number, options: EncodeOptions) => frames.encodeFrame(handle, options),
     analyseFrame: (handle: number, options: FrameOptions) => frames.analyseFrame(handle, options),
     embedCrops: (list: readonly Uint8Array[]) => crops.embedCrops(list),
   };
@@ -44,6 +47,7 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
     gallery,
     events,
     scale,
+    trust: alwaysTrusted,
     clock: Date.now,
     timers: systemTimers,
     log: silentLog,
@@ -131,4 +135,147 @@ test('an aborted start opens nothing, and stopping after it is safe', async () =
   await expect(all.start(AbortSignal.abort())).rejects.toThrow();
   await all.stop();
   expect(addon.captures).toEqual([]);
+});
+
+describe('what others may do with the cameras', () => {
+  /** Two cameras that run, on hand-driven time. */
+  async function running(parts: Partial<CamerasParts> = {}) {
+    const addon = new FakeCaptures();
+    const timers = new ManualTimers(Date.now());
+    const cameras = [cameraConfig({ id: 'front' }), cameraConfig({ id: 'back', group: 'staff' })];
+    const rest = await setUp(cameras, { addon, timers, clock: timers.clock, ...parts });
+    await rest.all.start(live);
+    const shoot = async (): Promise<void> => {
+      for (const capture of addon.captures) if (!capture.isClosed) capture.frame(timers.nowMs);
+      await settle();
+      await timers.advance(100);
+    };
+    return { ...rest, addon, timers, shoot };
+  }
+
+  const states = ({ all }: { all: Cameras }): string[] => all.reports().map(({ camera }) => camera.status);
+  const LOOK = { boxes: true, quality: 80, maxWidthPx: 0, after: 0 };
+
+  test('one is paused and resumed while the other goes on', async () => {
+    const those = await running();
+    await those.shoot();
+    await those.all.pause('front');
+    expect(states(those)).toEqual(['paused', 'running']);
+    expect(those.all.health()).toMatchObject({ status: 'degraded', detail: 'front: paused' });
+    await those.all.resume('front');
+    await those.shoot();
+    expect(states(those)).toEqual(['running', 'running']);
+  });
+
+  test('the privacy switch closes all at once, also those that wait for their next attempt or were paused', async () => {
+    const those = await running();
+    const { all, addon, timers } = those;
+    await those.shoot();
+    addon.captures[1].fail('gone');
+    await settle();
+    await all.pause('front');
+    await all.setPrivacy(true);
+    expect([all.privacy, addon.openCount, states(those)]).toEqual([true, 0, ['private', 'private']]);
+    await timers.advance(60_000);
+    expect(addon.captures).toHaveLength(2);
+    await all.setPrivacy(false);
+    expect([all.privacy, addon.openCount, states(those)]).toEqual([false, 1, ['paused', 'opening']]);
+  });
+
+  test('where the privacy switch is on from the beginning nothing is opened, and nothing is waited for', async () => {
+    const those = await running({ privacy: true });
+    expect([those.all.privacy, those.addon.captures.length, states(those)]).toEqual([true, 0, ['private', 'private']]);
+    await those.all.firstAttempts(60_000);
+    await those.all.setPrivacy(false);
+    expect(those.addon.openCount).toBe(2);
+  });
+
+  test('the first attempts are waited for, and no longer than the limit', async () => {
+    const { all, addon, timers } = await running();
+    let over = false;
+    const attempts = (): Promise<void> => all.firstAttempts(3_000).then(() => void (over = true));
+    const first = attempts();
+    addon.captures[0].fail('gone');
+    await settle();
+    expect(over).toBe(false);
+    await timers.advance(3_000);
+    await first;
+    over = false;
+    const second = attempts();
+    addon.captures[1].frame(timers.nowMs);
+    await second;
+    expect(over).toBe(true);
+  });
+
+  test('every analysed frame is seen by whoever watches, in full, until they stop', async () => {
+    const { all, frames, shoot } = await running();
+    frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
+    const seen: AnalysedFrame[] = [];
+    const stop = all.watch('front', (frame) => seen.push(frame));
+    all.watch('front', () => {
+      throw new Error('a watcher that fails');
+    });
+    await shoot();
+    await shoot();
+    expect(seen.map(({ frameNumber }) => frameNumber)).toEqual([1, 2]);
+    expect(seen[0].faces[0].crop).toBeDefined();
+    expect(all.reports()[0].camera.errors).toBe(0);
+    for (const { handle, settled } of frames.asked) expect(settled === undefined).toBe(handle === 0);
+    stop();
+    stop();
+    await shoot();
+    expect(seen).toHaveLength(2);
+  });
+
+  test('the newest frame comes with a box for each face of the newest analysis, while that is new', async () => {
+    const { all, frames, shoot, timers, addon } = await running();
+    expect(await all.frame('front', LOOK)).toBeUndefined();
+    const someone = face({ person: 3, x: 80, y: 60 });
+    frames.facesOf = () => [someone];
+    await shoot();
+    const frame = await all.frame('front', LOOK);
+    expect(frame).toMatchObject({ frameNumber: 1, widthPx: 640 });
+    expect(Buffer.isBuffer(frame?.jpeg)).toBe(true);
+    expect(frames.encoded.at(-1)?.boxes).toEqual([{ box: someone.boxPx, colour: 'red' }]);
+    await all.frame('front', { ...LOOK, boxes: false });
+    expect(frames.encoded.at(-1)?.boxes).toEqual([]);
+    await timers.advance(1_001);
+    await all.frame('front', LOOK);
+    expect(frames.encoded.at(-1)?.boxes).toEqual([]);
+    addon.captures[0].fail('gone');
+    await settle();
+    expect(await all.frame('front', LOOK)).toBeUndefined();
+  });
+
+  test('each is shown with its state, its counters, the size of its pictures and its groups', async () => {
+    const groups = [{ group: 'staff' }, { group: 'guests', appKey: 'hotel' }];
+    const { all, shoot } = await running({ cameras: [cameraConfig({ group: undefined, groups, appKey: 'office' })] });
+    expect(all.views()).toMatchObject([{ id: 'front', stats: { status: 'opening' } }]);
+    expect(all.views()[0].widthPx).toBeUndefined();
+    await shoot();
+    expect(all.views()).toMatchObject([
+      {
+        id: 'front',
+        stats: { status: 'running', frames: 1 },
+        recognition: { matches: 0 },
+        widthPx: 640,
+        heightPx: 480,
+        groups: [
+          { appKey: 'office', groupId: 'staff' },
+          { appKey: 'hotel', groupId: 'guests' },
+        ],
+      },
+    ]);
+    await all.pause('front');
+    expect(all.views()[0].widthPx).toBeUndefined();
+  });
+
+  test('a camera that is not configured is not found', async () => {
+    const { all } = await running();
+    const missing = expect.objectContaining({ code: 'CAMERA_NOT_FOUND' }) as Error;
+    expect(() => all.watch('side', () => undefined)).toThrow(missing);
+    await expect(all.pause('side')).rejects.toThrow(missing);
+    await expect(all.resume('side')).rejects.toThrow(missing);
+    await expect(all.frame('side', LOOK)).rejects.toThrow(missing);
+  });
 });

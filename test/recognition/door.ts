@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { normalise } from '../../src/domain/embedding.js';
 import type { Box, Face } from '../../src/domain/face.js';
+import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
 import { silentLog } from '../../src/domain/log.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
+import { alwaysTrusted } from '../../src/domain/trust.js';
 import {
   recognitionEventSchema,
   type EventDraft,
@@ -14,7 +16,7 @@ import {
 } from '../../src/events/event.js';
 import type { GroupRef } from '../../src/gallery/gallery.types.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
-import { Recogniser } from '../../src/recognition/recogniser.js';
+import { Recogniser, type RecogniserParts } from '../../src/recognition/recogniser.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import type { Vision } from '../../src/vision/vision.js';
 import { ManualTimers } from '../camera/manual-timers.js';
@@ -26,12 +28,17 @@ export const scale = new SimilarityScale([
   { cosine: 0.403, similarity: 80 },
   { cosine: 0.464, similarity: 90 },
 ]);
+export const falseAccepts = new FalseAcceptCurve([
+  { cosine: 0.333, far: 1e-3 },
+  { cosine: 0.403, far: 1e-4 },
+  { cosine: 0.464, far: 1e-5 },
+]);
 export const staff: GroupRef = { owner: 'owner-1', groupId: 'staff' };
 const DIMENSIONS = 128;
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 
 /** Persons are axes, so that two of them have cosine 0. @param likeness cosine with the person's own axis */
-function embeddingOf(person: number, likeness: number): Float32Array {
+export function embeddingOf(person: number, likeness: number): Float32Array {
   const vector = new Float32Array(DIMENSIONS);
   vector[person] = likeness;
   vector[person + DIMENSIONS / 2] = Math.sqrt(1 - likeness ** 2);
@@ -52,9 +59,13 @@ export interface Sight {
   sizePx?: number;
   yaw?: number;
   quality?: number;
+  masked?: boolean;
+  /** Given to a face whose turn it is. */
+  liveness?: number;
 }
 
-export function face({ person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8 }: Sight): Face {
+export function face(sight: Sight): Face {
+  const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8, masked = false } = sight;
   const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
   const centre = { x, y };
   return {
@@ -63,7 +74,8 @@ export function face({ person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0
     detectionScore: 0.9,
     pose: { yaw, pitch: 0, roll: 0 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
-    masked: false,
+    masked,
+    ...(sight.liveness !== undefined && { livenessScore: sight.liveness }),
     crop: cropOf(person, likeness),
   };
 }
@@ -77,7 +89,7 @@ export class RecordedEvents implements EventSink {
     if (this.refusal) throw this.refusal;
     const sequence = this.all.length + 1;
     const eventId = `00000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
-    const event = recognitionEventSchema.parse({ version: 1, eventId, sequence, deviceId: 'lintel', ...draft });
+    const event = recognitionEventSchema.parse({ version: 2, eventId, sequence, deviceId: 'lintel', ...draft });
     this.all.push(event);
     return event;
   }
@@ -86,11 +98,17 @@ export class RecordedEvents implements EventSink {
   get told(): string[] {
     return this.all.map(({ type, externalImageId, faceId }) => `${type} ${externalImageId ?? faceId ?? ''}`.trim());
   }
+
+  /** `match agreed` or `uncertain clock-wrong`, in order. */
+  get reasons(): string[] {
+    return this.all.map(({ type, reason }) => `${type} ${reason}`);
+  }
 }
 
 /** Embeds what the crops say. */
-export class CropReader implements Pick<Vision, 'modelVersion' | 'embedCrops'> {
+export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' | 'embedCrops'> {
   modelVersion = 'model-1';
+  hasLiveness = true;
   readonly batches: number[] = [];
   script: () => void = () => undefined;
 
@@ -121,7 +139,17 @@ export async function openGallery(): Promise<LevelGallery> {
 }
 
 /** @param keys of the camera's configuration; agree 3 of 5, absence 2 s and threshold 90 are its defaults */
-export async function openDoor({ keys = {}, modelVersion = 'model-1', withGroup = true } = {}) {
+export async function openDoor({
+  keys = {},
+  modelVersion = 'model-1',
+  withGroup = true,
+  parts = {},
+}: {
+  keys?: object;
+  modelVersion?: string;
+  withGroup?: boolean;
+  parts?: Partial<RecogniserParts>;
+} = {}) {
   const gallery = await openGallery();
   if (withGroup) await gallery.createGroup(staff, 'model-1');
   const timers = new ManualTimers();
@@ -137,17 +165,20 @@ export async function openDoor({ keys = {}, modelVersion = 'model-1', withGroup 
     ownerOf: (name) => owners.get(name),
     events,
     scale,
+    falseAccepts,
+    trust: alwaysTrusted,
     clock: timers.clock,
     timers,
     log,
+    ...parts,
   });
   onTestFinished(() => recogniser.stop());
   let frameNumber = 0;
   const startMs = timers.nowMs;
 
-  const enrol = async (person: number, externalImageId?: string, likeness = 1) => {
+  const enrol = async (person: number, externalImageId?: string, likeness = 1, group = staff) => {
     const embedding = embeddingOf(person, likeness);
-    const enrolment = await gallery.enrol(staff, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
+    const enrolment = await gallery.enrol(group, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
     return enrolment.enrolled[0].faceId;
   };
   const show = (sights: readonly Sight[], capturedAtMs = timers.nowMs) => {

@@ -1,13 +1,15 @@
 // What events say: checked against their schema, and that all of it is about one recent shot.
 import { describe, expect, test } from 'vitest';
 import { recognitionEventSchema } from '../../src/events/event.js';
-import { draftEvent, shotToShow, type SeenShot } from '../../src/recognition/draft-event.js';
+import { draftEvent, majorityMasked, shotToShow, type SeenShot } from '../../src/recognition/draft-event.js';
 import { cameraConfig } from '../camera/test-camera.js';
 
-const config = cameraConfig({ eventTtlMs: 5_000, threshold: 85 });
+const config = cameraConfig({ eventTtlMs: 5_000 });
+const group = { appKey: 'default', groupId: 'guests', order: 1, threshold: 85 };
 const capturedAtMs = Date.UTC(2026, 0, 1, 8, 0, 0, 123);
 const shown: SeenShot = {
   capturedAtMs,
+  atMs: 0,
   bbox: { x0: 0.1, y0: 0.2, x1: 0.3, y1: 0.4 },
   quality: 0.7,
   embedding: new Float32Array(2),
@@ -19,13 +21,24 @@ const face = {
   bbox: shown.bbox,
   detectionScore: 0.9,
 };
-const nearest = { person: 'p', face: { ...face, externalImageId: 'anna' }, similarity: 93.5 };
-const facts = { trackId: 4, shown, modelVersion: 'm1', decidedAtMs: capturedAtMs + 400 };
+const nearest = { person: 'p', group, face: { ...face, externalImageId: 'anna' }, similarity: 93.5 };
+const facts = {
+  trackId: 4,
+  shown,
+  firstGroup: { ...group, groupId: 'staff', order: 0, threshold: 90 },
+  liveness: undefined,
+  masked: undefined,
+  snapshot: undefined,
+  modelVersion: 'm1',
+  decidedAtMs: capturedAtMs + 400,
+};
+const match = { outcome: { type: 'match', reason: 'agreed' } } as const;
+const unknown = { outcome: { type: 'unknown', reason: 'below-threshold' } } as const;
 
 /** As the outbox completes it. */
 function check(draft: object) {
   const whole = {
-    version: 1,
+    version: 2,
     eventId: '0e1b2c3d-1111-4222-8333-444455558888',
     sequence: 1,
     deviceId: 'lintel',
@@ -36,7 +49,7 @@ function check(draft: object) {
 
 describe('an event', () => {
   test('of a match names the face, and the time until which it may open something', () => {
-    const draft = draftEvent(config, { ...facts, type: 'match', nearest, shown: { ...shown, masked: false } });
+    const draft = draftEvent(config, { ...facts, ...match, nearest, masked: false });
     check(draft);
     expect(draft).toEqual({
       type: 'match',
@@ -45,7 +58,8 @@ describe('an event', () => {
       capturedAt: '2026-01-01T08:00:00.123Z',
       decidedAt: '2026-01-01T08:00:00.523Z',
       expiresAt: '2026-01-01T08:00:05.123Z',
-      groupId: 'staff',
+      reason: 'agreed',
+      groupId: 'guests',
       faceId: face.faceId,
       imageId: face.imageId,
       externalImageId: 'anna',
@@ -59,14 +73,14 @@ describe('an event', () => {
   });
 
   test('of a match with a face that has no externalImageId leaves it out', () => {
-    const draft = draftEvent(config, { ...facts, type: 'match', nearest: { ...nearest, face } });
+    const draft = draftEvent(config, { ...facts, ...match, nearest: { ...nearest, face } });
     check(draft);
     expect(draft).not.toHaveProperty('externalImageId');
     expect(draft).not.toHaveProperty('masked');
   });
 
   test('of a stranger tells how similar the nearest face is, and not whose it is', () => {
-    const draft = draftEvent(config, { ...facts, type: 'unknown', nearest });
+    const draft = draftEvent(config, { ...facts, ...unknown, nearest });
     check(draft);
     expect(draft.similarity).toBe(93.5);
     expect(draft).not.toHaveProperty('faceId');
@@ -74,9 +88,41 @@ describe('an event', () => {
   });
 
   test('of a stranger at an empty group has no similarity', () => {
-    const draft = draftEvent(config, { ...facts, type: 'unknown', nearest: undefined });
+    const draft = draftEvent(config, { ...facts, ...unknown, nearest: undefined });
     check(draft);
     expect(draft).not.toHaveProperty('similarity');
+    expect(draft).toMatchObject({ groupId: 'staff', threshold: 90 });
+  });
+
+  test.each([
+    { type: 'spoof', reason: 'not-alive' },
+    { type: 'uncertain', reason: 'clock-wrong' },
+  ] as const)('of $type names nobody, whoever it looks like', (outcome) => {
+    const liveness = { mode: 'required', verdict: 'spoof', score: -2.5, threshold: 0 } as const;
+    const draft = draftEvent(config, { ...facts, outcome, nearest, liveness });
+    check(draft);
+    expect(draft).toMatchObject({ ...outcome, liveness, similarity: 93.5, groupId: 'guests', threshold: 85 });
+    expect(JSON.stringify(draft)).not.toMatch(/anna|0e1b2c3d/);
+  });
+
+  test('carries its snapshot as base64', () => {
+    const draft = draftEvent(config, { ...facts, ...unknown, nearest, snapshot: Uint8Array.of(0xff, 0xd8, 0xff) });
+    check(draft);
+    expect(draft.snapshot).toBe('/9j/');
+  });
+});
+
+describe('a mask', () => {
+  const masked = { masked: true };
+  const bare = { masked: false };
+  const nothing = {};
+  test.each([
+    { name: 'most shots show', shots: [masked, bare, masked], shown: bare, told: true },
+    { name: 'most shots do not show', shots: [masked, bare, bare, nothing], shown: masked, told: false },
+    { name: 'half of the shots show, as the shown one', shots: [masked, bare], shown: bare, told: false },
+    { name: 'no shot tells of', shots: [nothing, nothing], shown: nothing, told: undefined },
+  ])('that $name: $told', ({ shots, shown: one, told }) => {
+    expect(majorityMasked(shots, one)).toBe(told);
   });
 });
 

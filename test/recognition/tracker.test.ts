@@ -123,7 +123,8 @@ describe('tracks', () => {
   test.each(paths)('$name', ({ absenceMs = 2_000, steps }) => {
     const tracker = new Tracker({ absenceMs });
     for (const { atMs, faces, ids, ended = [] } of steps) {
-      expect({ atMs, ...tracker.update(atMs, faces) }).toEqual({ atMs, trackIds: ids, ended });
+      const { links, ended: over } = tracker.update(atMs, faces);
+      expect({ atMs, ids: links.map(({ trackId }) => trackId), over }).toEqual({ atMs, ids, over: ended });
     }
   });
 
@@ -132,7 +133,7 @@ describe('tracks', () => {
     tracker.update(0, [face(100, 200), face(500, 200)]);
     expect(tracker.endAll()).toEqual([1, 2]);
     expect(tracker.size).toBe(0);
-    expect(tracker.update(100, [face(100, 200)]).trackIds).toEqual([3]);
+    expect(tracker.update(100, [face(100, 200)]).links[0].trackId).toBe(3);
   });
 
   test('are bounded in number: those unseen the longest end early', () => {
@@ -144,5 +145,66 @@ describe('tracks', () => {
     }
     expect(tracker.size).toBe(128);
     expect(ended.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
+  });
+
+  // Steps of 100 ms; the last one tells how sure the first face of it is.
+  test.each<{ name: string; before: Box[][]; now: Box[]; isDoubtful: boolean; isTouching?: boolean }>([
+    { name: 'stands', before: [[face(300, 200)]], now: [face(302, 200)], isDoubtful: false },
+    {
+      name: 'walks steadily',
+      before: [[face(100, 200)], [face(140, 200)], [face(180, 200)]],
+      now: [face(220, 200)],
+      isDoubtful: false,
+    },
+    { name: 'is new', before: [[]], now: [face(300, 200)], isDoubtful: false },
+    { name: 'was hidden for a frame', before: [[face(300, 200)], []], now: [face(300, 200)], isDoubtful: true },
+    { name: 'leaps', before: [[face(300, 200)], [face(300, 200)]], now: [face(370, 200)], isDoubtful: true },
+    { name: 'is much larger all at once', before: [[face(300, 200)]], now: [face(300, 200, 140)], isDoubtful: true },
+    {
+      name: 'stands apart from another one',
+      before: [[face(200, 200), face(420, 200)]],
+      now: [face(200, 200), face(420, 200)],
+      isDoubtful: false,
+    },
+    {
+      name: 'touches another one',
+      before: [[face(200, 200), face(420, 200)]],
+      now: [face(210, 200), face(290, 200)],
+      isDoubtful: true,
+      isTouching: true,
+    },
+    {
+      name: 'hides where another one was',
+      before: [[face(200, 200), face(310, 200)], [face(230, 200), face(300, 200)]],
+      now: [face(260, 200)],
+      isDoubtful: true,
+    },
+    {
+      name: 'could be either of two',
+      before: [[face(200, 200), face(340, 200)]],
+      now: [face(255, 200), face(410, 200)],
+      isDoubtful: true,
+    },
+  ])('a face that $name is doubtful: $isDoubtful', ({ before, now, isDoubtful, isTouching = false }) => {
+    const tracker = new Tracker({ absenceMs: 2_000 });
+    before.forEach((faces, n) => tracker.update(n * 100, faces));
+    const [link] = tracker.update(before.length * 100, now).links;
+    expect(link).toMatchObject({ isDoubtful, isTouching });
+  }); // prettier-ignore
+
+  test('at a slow camera every link is doubtful', () => {
+    const tracker = new Tracker({ absenceMs: 2_000 });
+    tracker.update(0, [face(300, 200)]);
+    expect(tracker.update(301, [face(300, 200)]).links[0].isDoubtful).toBe(true);
+  });
+
+  test('tell where a face in sight will be, and nothing of one out of sight', () => {
+    const tracker = new Tracker({ absenceMs: 2_000 });
+    for (let n = 0; n < 6; n++) tracker.update(n * 100, [face(100 + 20 * n, 200)]);
+    const box = tracker.expectedAt(1, 600);
+    expect(((box?.x0 ?? 0) + (box?.x1 ?? 0)) / 2).toBeCloseTo(220, -1);
+    expect(tracker.expectedAt(2, 600)).toBeUndefined();
+    tracker.update(600, []);
+    expect(tracker.expectedAt(1, 700)).toBeUndefined();
   });
 });

@@ -1,10 +1,39 @@
-// The group of a camera: what is declared, and what is thrown.
-import { expect, test } from 'vitest';
+// The groups of a camera: what is declared, what is thrown, who is nearest, and the threshold in force.
+import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import { WatchedGroup } from '../../src/recognition/watched-group.js';
-import { openGallery, scale, staff } from './door.js';
+import { watchedGroupsOf } from '../../src/config/schema.js';
+import { farPerComparison } from '../../src/domain/false-accept.js';
+import { WatchedGroup, type WatchedGroupParts } from '../../src/recognition/watched-group.js';
+import { WatchedGroups } from '../../src/recognition/watched-groups.js';
+import { cameraConfig } from '../camera/test-camera.js';
+import { falseAccepts, openGallery, scale, staff } from './door.js';
 
 const probe = Float32Array.of(1, 0);
+const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+
+function partsOf(gallery: WatchedGroupParts['gallery'], parts: Partial<WatchedGroupParts> = {}): WatchedGroupParts {
+  return {
+    config: { appKey: 'default', group: 'staff', threshold: 90 },
+    order: 0,
+    rule: { margin: 2, agree: 3, outOf: 5 },
+    ownerOf: (name) => (name === 'default' ? 'owner-1' : undefined),
+    gallery,
+    modelVersion: 'm',
+    scale,
+    falseAccepts,
+    ...parts,
+  };
+}
+
+async function galleryOf(...people: [externalImageId: string, cosine: number][]) {
+  const gallery = await openGallery();
+  await gallery.createGroup(staff, 'm');
+  for (const [externalImageId, cosine] of people) {
+    const embedding = Float32Array.of(cosine, Math.sqrt(1 - cosine ** 2));
+    await gallery.enrol(staff, [{ externalImageId, bbox, detectionScore: 1, embedding }]);
+  }
+  return gallery;
+}
 
 test('an unforeseen error of the gallery is declared, and thrown where a search was asked for', () => {
   const gallery = {
@@ -13,24 +42,110 @@ test('an unforeseen error of the gallery is declared, and thrown where a search 
     },
     searchByEmbedding: () => [],
   };
-  const parts = { appKey: 'default', groupId: 'staff', ownerOf: () => 'owner-1', gallery, modelVersion: 'm', scale };
-  const group = new WatchedGroup(parts);
+  const group = new WatchedGroup(partsOf(gallery));
   expect(group.problem()).toBe('group staff cannot be read: the disk is gone');
   expect(() => group.nearest(probe)).toThrow('the disk is gone');
+  expect(group.state()).toEqual({ appKey: 'default', groupId: 'staff', order: 0, threshold: 90 });
 });
 
 test('of nine enrolled faces of one person and one of another, both persons are found', async () => {
-  const gallery = await openGallery();
-  await gallery.createGroup(staff, 'm');
-  const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
-  const enrol = (externalImageId: string, cosine: number) => {
-    const embedding = Float32Array.of(cosine, Math.sqrt(1 - cosine ** 2));
-    return gallery.enrol(staff, [{ externalImageId, bbox, detectionScore: 1, embedding }]);
-  };
-  for (let n = 0; n < 9; n++) await enrol('anna', 0.9 + n / 100);
-  await enrol('bert', 0.5);
-  const parts = { appKey: 'default', groupId: 'staff', ownerOf: () => 'owner-1', gallery, modelVersion: 'm', scale };
-  const nearest = new WatchedGroup(parts).nearest(probe);
-  expect(nearest.map(({ person }) => person)).toEqual(['external anna', 'external bert']);
+  const annas = Array.from({ length: 9 }, (_, n): [string, number] => ['anna', 0.9 + n / 100]);
+  const nearest = new WatchedGroup(partsOf(await galleryOf(...annas, ['bert', 0.5]))).nearest(probe);
+  expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
   expect(nearest[0].similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
+});
+
+test.each([
+  { bert: 0.88, found: ['anna', 'bert'] },
+  { bert: 0.5, found: ['anna', 'bert'] },
+])(
+  'of many faces of one person, another one at $bert is found as far as the margin reaches',
+  async ({ bert, found }) => {
+    const annas = Array.from({ length: 30 }, (_, n): [string, number] => ['anna', 0.95 - (n % 6) / 100]);
+    const gallery = await galleryOf(...annas, ['bert', bert]);
+    const asked: number[] = [];
+    const counting: WatchedGroupParts['gallery'] = {
+      group: (ref) => gallery.group(ref),
+      searchByEmbedding: (ref, embedding, options) => {
+        asked.push(options.limit);
+        return gallery.searchByEmbedding(ref, embedding, options);
+      },
+    };
+    const nearest = new WatchedGroup(partsOf(counting)).nearest(probe);
+    expect(nearest.map(({ face }) => face.externalImageId).slice(0, found.length)).toEqual(found);
+    expect(asked).toEqual([10, 80]);
+  },
+);
+
+describe('the threshold in force', () => {
+  test('is the configured one', async () => {
+    expect(new WatchedGroup(partsOf(await galleryOf())).state().threshold).toBe(90);
+  });
+
+  test('of a target follows from the number of faces and the frames that vote', async () => {
+    const config = { appKey: 'default', group: 'staff', targetFalseAcceptPerAttempt: 1e-4 };
+    const gallery = await galleryOf(['anna', 0.9]);
+    const group = new WatchedGroup(partsOf(gallery, { config }));
+    for (let faces = 1; faces <= 3; faces++) {
+      const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
+      expect(group.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
+      expect(group.nearest(probe)[0].group.threshold).toBe(group.state().threshold);
+      await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
+    }
+    const missing = new WatchedGroup(partsOf(gallery, { config: { ...config, group: 'nowhere' } }));
+    const far = farPerComparison(1e-4, { enrolledFaces: 0, agree: 3, outOf: 5 });
+    expect(missing.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
+  });
+});
+
+describe('several groups', () => {
+  const config = cameraConfig({ group: undefined, groups: [{ group: 'staff' }, { group: 'guests', threshold: 70 }] });
+
+  test('give the nearest of all, those of the earlier group first where they are as similar', async () => {
+    const gallery = await galleryOf(['anna', 0.9], ['bert', 0.5]);
+    await gallery.createGroup({ ...staff, groupId: 'guests' }, 'm');
+    for (const [externalImageId, cosine] of [
+      ['carl', 0.7],
+      ['dora', 0.9],
+    ] as const) {
+      // prettier-ignore
+      const embedding = Float32Array.of(cosine, Math.sqrt(1 - cosine ** 2));
+      const face = { externalImageId, bbox, detectionScore: 1, embedding };
+      await gallery.enrol({ ...staff, groupId: 'guests' }, [face]);
+    }
+    const groups = new WatchedGroups({ ...partsOf(gallery), config });
+    expect(groups.problem()).toBeUndefined();
+    expect(groups.nearest(probe).map(({ face, group }) => `${face.externalImageId} ${group.threshold}`)).toEqual([
+      'anna 90',
+      'dora 70',
+      'carl 70',
+      'bert 90',
+    ]);
+    expect(groups.first()).toMatchObject({ groupId: 'staff', threshold: 90 });
+  });
+
+  test('declare what is wrong with each', async () => {
+    const gallery = await openGallery();
+    await gallery.createGroup(staff, 'another');
+    const groups = new WatchedGroups({ ...partsOf(gallery), config });
+    expect(groups.problem()).toBe('group staff was enrolled under another, not under m; group guests does not exist');
+    expect(groups.nearest(probe)).toEqual([]);
+  });
+
+  test('take their rule from the camera, where they have none of their own', () => {
+    const camera = cameraConfig({
+      group: undefined,
+      targetFalseAcceptPerAttempt: 1e-5,
+      groups: [
+        { group: 'a' },
+        { group: 'b', threshold: 80 },
+        { group: 'c', appKey: 'other', targetFalseAcceptPerAttempt: 1e-6 },
+      ],
+    });
+    expect(watchedGroupsOf(camera)).toEqual([
+      { group: 'a', appKey: 'default', targetFalseAcceptPerAttempt: 1e-5 },
+      { group: 'b', appKey: 'default', threshold: 80 },
+      { group: 'c', appKey: 'other', targetFalseAcceptPerAttempt: 1e-6 },
+    ]);
+  });
 });

@@ -1,11 +1,13 @@
 // The pool of real worker threads with the real models.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
+import { clip } from '../camera/clips.js';
 import { WORKER_FILE } from '../support/service.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -114,6 +116,23 @@ describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', 
       /./,
     );
     await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
+  });
+
+  it('encodes the newest frame of a capture, at the size and after the number that are asked for', async () => {
+    const addon = loadAddon();
+    const path = join(tempDir(), 'clip.mjpeg');
+    writeFileSync(path, clip(addon, 1));
+    const source = { type: 'file', path, loop: false, realTime: false } as const;
+    const limits = { openTimeoutMs: 5_000, readTimeoutMs: 5_000 };
+    const handle = addon.openCapture({ source, widthPx: 0, heightPx: 0, fps: 0, ...limits }, () => undefined);
+    onTestFinished(() => addon.closeCapture(handle));
+    await expect.poll(() => addon.captureState(handle).frameNumber).toBe(1);
+    const pool = await startedPool();
+    const boxes = [{ box: { x0: 10, y0: 10, x1: 50, y1: 60 }, colour: 'green' }] as const;
+    const frame = await pool.encodeFrame(handle, { after: 0, quality: 80, maxWidthPx: 80, boxes });
+    expect(frame).toMatchObject({ widthPx: 80, heightPx: 60, frameNumber: 1 });
+    expect(await sharp(frame?.jpeg).metadata()).toMatchObject({ format: 'jpeg', width: 80, height: 60 });
+    expect(await pool.encodeFrame(handle, { after: 1, quality: 80, maxWidthPx: 0, boxes })).toBeUndefined();
   });
 
   it('says which provider each model runs on', async () => {

@@ -19,10 +19,10 @@ export async function listFaces(
 }
 
 /** @throws AppError GROUP_NOT_FOUND, FACE_NOT_FOUND */
-export async function deleteFace(services: Services, ref: GroupRef, faceId: string): Promise<void> {
+export async function deleteFace(services: Services, ref: GroupRef, faceId: string, actor: string): Promise<void> {
   requireGroup(services, ref);
   requireFace(services, ref, faceId);
-  await services.gallery.deleteFace(ref, faceId);
+  await services.gallery.deleteFace(ref, faceId, actor);
 }
 
 function pageData({ items, nextToken }: Page<EnrolledFace>): z.output<typeof faceListAnswerV2> {
@@ -35,8 +35,8 @@ const deleteFaceRoute = route({
   summary: 'Delete an enrolled face',
   method: 'DELETE',
   path: '/groups/:groupId/faces/:faceId',
-  handle: async (services, { owner, params }) => {
-    await deleteFace(services, { owner, groupId: params.groupId }, params.faceId);
+  handle: async (services, { owner, actor, params }) => {
+    await deleteFace(services, { owner, groupId: params.groupId }, params.faceId, actor);
     return {};
   },
 });

@@ -10,11 +10,11 @@ import { route, type Route } from '../route.js';
 import { requireGroup, type Services } from '../services.js';
 
 /** The group is bound to the model version in use. @throws AppError INVALID_GROUP_ID, DUPLICATED_GROUP, QUOTA_EXCEEDED */
-export async function createGroup(services: Services, ref: GroupRef): Promise<void> {
+export async function createGroup(services: Services, ref: GroupRef, actor: string): Promise<void> {
   if (!GROUP_ID_PATTERN.test(ref.groupId)) {
     throw clientError('INVALID_GROUP_ID', 'groupId must have 1 to 255 of: a to z, 0 to 9, -.');
   }
-  await services.gallery.createGroup(ref, services.vision.modelVersion);
+  await services.gallery.createGroup(ref, services.vision.modelVersion, actor);
 }
 
 /** @throws AppError INVALID_TOKEN */
@@ -23,9 +23,9 @@ export async function listGroups(services: Services, owner: string, page: PageRe
 }
 
 /** @throws AppError GROUP_NOT_FOUND */
-export async function deleteGroup(services: Services, ref: GroupRef): Promise<void> {
+export async function deleteGroup(services: Services, ref: GroupRef, actor: string): Promise<void> {
   requireGroup(services, ref);
-  await services.gallery.deleteGroup(ref);
+  await services.gallery.deleteGroup(ref, actor);
 }
 
 const createGroupRoute = route({
@@ -34,8 +34,8 @@ const createGroupRoute = route({
   method: 'POST',
   path: '/groups',
   body: z.object({ groupId: z.string().meta({ description: '1 to 255 of: a to z, 0 to 9, -' }) }),
-  handle: async (services, { owner, body }) => {
-    await createGroup(services, { owner, groupId: body.groupId });
+  handle: async (services, { owner, actor, body }) => {
+    await createGroup(services, { owner, groupId: body.groupId }, actor);
     return {};
   },
 });
@@ -45,8 +45,8 @@ const deleteGroupRoute = route({
   summary: 'Delete a group and its faces',
   method: 'DELETE',
   path: '/groups/:groupId',
-  handle: async (services, { owner, params }) => {
-    await deleteGroup(services, { owner, groupId: params.groupId });
+  handle: async (services, { owner, actor, params }) => {
+    await deleteGroup(services, { owner, groupId: params.groupId }, actor);
     return {};
   },
 });

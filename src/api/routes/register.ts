@@ -36,6 +36,7 @@ export async function register(
   services: Services,
   ref: GroupRef,
   input: FaceQuestions & { image: ImageInput; externalImageId?: string; limit: number },
+  actor: string,
 ): Promise<Registration> {
   const { gallery } = services;
   const fields = fieldsFor(services, input);
@@ -58,7 +59,7 @@ export async function register(
     });
   }
   // The quota is the gallery's to keep: another registration may have taken places since they were counted.
-  const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces)).enrolled;
+  const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces, actor)).enrolled;
   const added = enrolled.map((enrolledFace, i) => ({ face: chosen[i], enrolled: enrolledFace }));
   const addedFaces = new Set(chosen.slice(0, enrolled.length));
   const notAdded = image.faces.filter((face) => !addedFaces.has(face));
@@ -92,8 +93,8 @@ export const registerRoutes: readonly Route[] = [
     body: registerBody,
     imageFields: ['image'],
     data: registerAnswer,
-    handle: async (services, { owner, params, body }) => {
-      const result = await register(services, { owner, groupId: params.groupId }, body);
+    handle: async (services, { owner, actor, params, body }) => {
+      const result = await register(services, { owner, groupId: params.groupId }, body, actor);
       const { modelVersion, quotaReached: partial } = result;
       return { data: { modelVersion, ...registrationData(result) }, partial };
     },
@@ -112,8 +113,8 @@ export const registerRoutesV2: readonly Route[] = [
       .transform(({ imageFile: image, externalImageId, ...rest }) => ({ ...rest, image, externalImageId })),
     imageFields: ['image'],
     data: registerAnswerV2,
-    handle: async (services, { owner, params, body }) => {
-      const result = await register(services, { owner, groupId: params.groupId }, body);
+    handle: async (services, { owner, actor, params, body }) => {
+      const result = await register(services, { owner, groupId: params.groupId }, body, actor);
       return { data: registrationData(result), partial: result.quotaReached };
     },
   }),

@@ -1,0 +1,127 @@
+// What a subscriber saw of the events, compared with what was promised.
+import type { RecognitionEvent } from '../../src/events/event.js';
+import type { Arrival } from './mosquitto.js';
+
+export interface WitnessTally {
+  /** Sequence numbers of the history. */
+  recorded: number;
+  /** Those of them that said late, and messages of the history that came again. */
+  late: number;
+  repeated: number;
+  /** Messages on the topics of matches, and those of them that came again. */
+  live: number;
+  liveRepeated: number;
+  /** Where the device's bytes come out, and behind the broker, at the subscriber: the least that a match had left to live, … */
+  leastLeftSentMs: number;
+  leastLeftMs: number;
+  /** … and how many came after their expiry: those were on the way in these milliseconds. */
+  sentAfterExpiry: number;
+  liveAfterExpiry: number;
+}
+
+interface HistoryMessage {
+  sequence?: number;
+  late?: boolean;
+  event?: RecognitionEvent;
+}
+
+/**
+ * Between Lintel, which publishes nothing with less than 100 ms to live, and the subscriber's clock lie three processes of a machine under
+ * load: what arrives so much after its expiry was published after it.
+ */
+const ON_THE_WAY_MS = 250;
+
+export class EventsWitness {
+  readonly #promised = new Map<number, string>();
+  readonly #history = new Map<number, { eventId: string; late: boolean }>();
+  readonly #live = new Map<number, number>();
+  readonly #problems: string[] = [];
+  #last = 0;
+  #repeated = 0;
+  #liveMessages = 0;
+  #leastLeftMs = Infinity;
+  #liveAfterExpiry = 0;
+  #leastLeftSentMs = Infinity;
+  #sentAfterExpiry = 0;
+
+  get recorded(): number {
+    return this.#last;
+  }
+
+  /** An emission was answered: the event is stored. */
+  expect(sequence: number, eventId: string): void {
+    const other = this.#promised.get(sequence);
+    if (other !== undefined) this.complain(`sequence ${sequence} was given twice`);
+    this.#promised.set(sequence, eventId);
+  }
+
+  complain(problem: string): void {
+    this.#problems.push(problem);
+  }
+
+  see({ topic, payload, atMs }: Arrival): void {
+    if (topic.endsWith('/history')) this.#record(JSON.parse(payload) as HistoryMessage);
+    if (topic.endsWith('/match')) this.#seeLive(JSON.parse(payload) as RecognitionEvent, atMs);
+  }
+
+  /** A match left the device. */
+  seeSent(expiresAt: string, atMs: number): void {
+    const leftMs = Date.parse(expiresAt) - atMs;
+    this.#leastLeftSentMs = Math.min(this.#leastLeftSentMs, leftMs);
+    if (leftMs <= 0) this.#sentAfterExpiry++;
+    if (leftMs <= -ON_THE_WAY_MS) this.complain(`a match was sent ${Math.round(-leftMs)} ms after its expiry`);
+  }
+
+  tally(): WitnessTally {
+    return {
+      recorded: this.#history.size,
+      late: [...this.#history.values()].filter(({ late }) => late).length,
+      repeated: this.#repeated,
+      live: this.#liveMessages,
+      liveRepeated: this.#liveMessages - this.#live.size,
+      leastLeftSentMs: Math.round(this.#leastLeftSentMs),
+      sentAfterExpiry: this.#sentAfterExpiry,
+      leastLeftMs: Math.round(this.#leastLeftMs),
+      liveAfterExpiry: this.#liveAfterExpiry,
+    };
+  }
+
+  /** So far, and of what should be there by now. */
+  problems(): string[] {
+    const problems = [...this.#problems];
+    for (const [sequence, eventId] of this.#promised) {
+      const found = this.#history.get(sequence);
+      if (sequence <= this.#last && found?.eventId !== eventId)
+        problems.push(`event ${sequence} is not in the history`);
+    }
+    for (const [sequence, { late }] of this.#history) {
+      if (!late && !this.#live.has(sequence)) problems.push(`event ${sequence} is not late, and was not live`);
+    }
+    return problems;
+  }
+
+  #record({ sequence, late, event }: HistoryMessage): void {
+    if (sequence === undefined || late === undefined || !event) {
+      this.complain('the history declared a gap');
+      return;
+    }
+    const before = this.#history.get(sequence);
+    if (before) {
+      this.#repeated++;
+      if (before.eventId !== event.eventId) this.complain(`sequence ${sequence} stands for two events`);
+      return;
+    }
+    if (sequence !== this.#last + 1) this.complain(`${sequence} came after ${this.#last} in the history`);
+    this.#last = Math.max(this.#last, sequence);
+    this.#history.set(sequence, { eventId: event.eventId, late });
+  }
+
+  #seeLive({ sequence, expiresAt }: RecognitionEvent, atMs: number): void {
+    const leftMs = Date.parse(expiresAt) - atMs;
+    this.#liveMessages++;
+    this.#leastLeftMs = Math.min(this.#leastLeftMs, leftMs);
+    this.#live.set(sequence, (this.#live.get(sequence) ?? 0) + 1);
+    if (leftMs <= 0) this.#liveAfterExpiry++;
+    if (leftMs <= -ON_THE_WAY_MS) this.complain(`match ${sequence} came ${Math.round(-leftMs)} ms after its expiry`);
+  }
+}

@@ -1,0 +1,144 @@
+// Cameras on the network that are killed, stalled, frozen and started again: each is declared, and each recovers in time.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom, type Random } from '../../src/demo/random.js';
+import type { StreamServer } from './stream-servers.js';
+import { grown, usage, type Usage } from './usage.js';
+import { watchedCamera, type WatchedCamera } from './watched-camera.js';
+
+/** From its return to a picture that was taken after it. */
+export const RECOVERY_LIMIT_MS = 10_000;
+/** From the fault to its declaration. */
+const DECLARATION_LIMIT_MS = 10_000;
+/** What the first cycles need is not counted. */
+const WARM_UP = 0.2;
+
+export interface StreamRun {
+  cycles: number;
+  seed: number;
+  readTimeoutMs: number;
+  freezeMs: number;
+  /** How long a camera is away, at most. */
+  awayMs: number;
+  onCycle?: (where: string, recoveryMs: number) => void;
+}
+
+export interface StreamTally {
+  cycles: number;
+  kills: number;
+  stalls: number;
+  freezes: number;
+  declaredMs: { worst: number };
+  recoveredMs: { median: number; worst: number };
+  early: Usage;
+  late: Usage;
+  problems: string[];
+}
+
+type Fault = 'killed' | 'stalled' | 'stalled, then killed' | 'frozen';
+
+const FAULTS: readonly Fault[] = ['killed', 'stalled', 'frozen', 'stalled, then killed'];
+
+/** The same for all servers at once, each with a camera of its own. */
+export async function runStreams(servers: readonly StreamServer[], run: StreamRun): Promise<StreamTally> {
+  const tally: Counts = { kills: 0, stalls: 0, freezes: 0, declaredMs: [], recoveredMs: [], problems: [] };
+  const cameras = servers.map((server) => watch(server, run));
+  try {
+    await Promise.all(servers.map((server) => server.start()));
+    await Promise.all(cameras.map(({ camera }) => camera.start(new AbortController().signal)));
+    const early = Math.max(1, Math.floor(run.cycles * WARM_UP));
+    const phase = (from: number, to: number): Promise<unknown> =>
+      Promise.all(servers.map((server, index) => cycles(server, cameras[index], run, tally, from, to)));
+    await phase(0, early);
+    const before = await usage();
+    await phase(early, run.cycles);
+    const after = await usage();
+    tally.problems.push(...grown(before, after));
+    const recovered = tally.recoveredMs.sort((a, b) => a - b);
+    return {
+      cycles: recovered.length,
+      kills: tally.kills,
+      stalls: tally.stalls,
+      freezes: tally.freezes,
+      declaredMs: { worst: Math.round(Math.max(0, ...tally.declaredMs)) },
+      recoveredMs: {
+        median: Math.round(recovered[Math.floor(recovered.length / 2)] ?? 0),
+        worst: Math.round(recovered.at(-1) ?? 0),
+      },
+      early: before,
+      late: after,
+      problems: tally.problems,
+    };
+  } finally {
+    for (const server of servers) server.go();
+    await Promise.all(cameras.map(({ camera }) => camera.stop()));
+    await Promise.all(servers.map((server) => server.kill()));
+  }
+}
+
+interface Counts {
+  kills: number;
+  stalls: number;
+  freezes: number;
+  declaredMs: number[];
+  recoveredMs: number[];
+  problems: string[];
+}
+
+interface Watched extends WatchedCamera {
+  random: Random;
+}
+
+function watch(server: StreamServer, { seed, readTimeoutMs, freezeMs }: StreamRun): Watched {
+  const random = seededRandom(seed, server.name.charCodeAt(0));
+  return { ...watchedCamera(server.url, { readTimeoutMs, freezeMs }), random };
+}
+
+async function cycles(
+  server: StreamServer,
+  watched: Watched,
+  { awayMs, onCycle }: StreamRun,
+  tally: Counts,
+  from: number,
+  to: number,
+): Promise<void> {
+  const { camera, random } = watched;
+  const isWell = (): boolean => camera.status === 'running' && camera.health().status === 'ok';
+  const faults = FAULTS.filter((fault) => fault !== 'frozen' || server.freeze !== undefined);
+  for (let cycle = from; cycle < to; cycle++) {
+    const fault = faults[cycle % faults.length];
+    const where = `${server.name}, cycle ${cycle + 1}, ${fault}`;
+    if ((await until(isWell, RECOVERY_LIMIT_MS)) === undefined) tally.problems.push(`${where}: is not well before`);
+
+    if (fault === 'killed') await server.kill();
+    else if (fault === 'frozen') server.freeze?.(true);
+    else server.stall();
+    const declaredMs = await until(() => camera.health().status === 'failed', DECLARATION_LIMIT_MS);
+    if (declaredMs === undefined) tally.problems.push(`${where}: is not declared: ${JSON.stringify(camera.health())}`);
+    else tally.declaredMs.push(declaredMs);
+    await sleep(random() * awayMs);
+
+    if (fault === 'stalled, then killed') await server.kill();
+    if (fault === 'killed' || fault === 'stalled, then killed') await server.start();
+    else if (fault === 'frozen') server.freeze?.(false);
+    else server.go();
+    const backMs = Date.now();
+    const recoveredMs = await until(() => isWell() && watched.newestMs() > backMs, 6 * RECOVERY_LIMIT_MS);
+    if (recoveredMs === undefined) tally.problems.push(`${where}: did not recover: ${JSON.stringify(camera.health())}`);
+    else if (recoveredMs > RECOVERY_LIMIT_MS) tally.problems.push(`${where}: recovered after ${recoveredMs} ms only`);
+    tally.recoveredMs.push(recoveredMs ?? Infinity);
+    if (fault !== 'stalled' && fault !== 'frozen') tally.kills++;
+    if (fault === 'stalled' || fault === 'stalled, then killed') tally.stalls++;
+    if (fault === 'frozen') tally.freezes++;
+    onCycle?.(where, recoveredMs ?? Infinity);
+  }
+}
+
+/** @returns after how many ms it was so, or undefined when it was not within the limit */
+async function until(condition: () => boolean, limitMs: number): Promise<number | undefined> {
+  const beganMs = performance.now();
+  while (!condition()) {
+    if (performance.now() - beganMs > limitMs) return undefined;
+    await sleep(10);
+  }
+  return Math.round(performance.now() - beganMs);
+}

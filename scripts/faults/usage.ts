@@ -1,0 +1,39 @@
+// What this process holds: memory, threads and open files.
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const MOST_GROWTH_MB = 16;
+
+export interface Usage {
+  rssMb: number;
+  threads: number;
+  files: number;
+}
+
+/** Once garbage is collected. */
+export async function usage(): Promise<Usage> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await sleep(50);
+  }
+  return {
+    rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+    threads: readdirSync('/proc/self/task').length,
+    files: readdirSync('/proc/self/fd').length,
+  };
+}
+
+/** @returns what has grown between two moments of the same state */
+export function grown(early: Usage, late: Usage): string[] {
+  const found: string[] = [];
+  const report = (what: string, from: number, to: number): void =>
+    void found.push(`${what} grew from ${from} to ${to}`);
+  if (late.rssMb - early.rssMb > MOST_GROWTH_MB) report('memory in MB', early.rssMb, late.rssMb);
+  if (late.threads > early.threads) report('threads', early.threads, late.threads);
+  if (late.files > early.files) report('open files', early.files, late.files);
+  return found;
+}

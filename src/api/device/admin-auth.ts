@@ -1,0 +1,34 @@
+// Who asks: the admin key of a request, from its header, under the limit of wrong ones.
+import type { IncomingHttpHeaders } from 'node:http';
+import { clientError } from '../../errors.js';
+import type { AdminKeyAuthority } from '../admin-keys.js';
+import type { AttemptLimit } from './attempt-limit.js';
+
+export const ADMIN_KEY_HEADER = 'x-lintel-admin-key';
+
+export interface Caller {
+  headers: IncomingHttpHeaders;
+  /** Of the other end of the connection. */
+  address: string;
+}
+
+/** @returns the name of the key @throws AppError UNAUTHORIZED_ADMIN_KEY, TOO_MANY_ATTEMPTS */
+export function adminOf({ headers, address }: Caller, keys: AdminKeyAuthority, limit: AttemptLimit): string {
+  const key = keyOf(headers);
+  // Who brings none guesses none.
+  if (key === undefined) throw clientError('UNAUTHORIZED_ADMIN_KEY', NEEDED);
+  if (limit.waitMs(address) > 0) throw clientError('TOO_MANY_ATTEMPTS', TOO_MANY);
+  const found = keys.authenticate(key);
+  if (found) return found.name;
+  limit.wrong(address);
+  throw clientError('UNAUTHORIZED_ADMIN_KEY', 'The admin key is unknown or revoked.');
+}
+
+const NEEDED = 'An admin key is needed: Authorization: Bearer KEY, or X-Lintel-Admin-Key: KEY.';
+const TOO_MANY = 'Too many wrong keys came from this address; try again later.';
+
+function keyOf(headers: IncomingHttpHeaders): string | undefined {
+  const own = headers[ADMIN_KEY_HEADER];
+  if (typeof own === 'string' && own !== '') return own;
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+}

@@ -1,0 +1,164 @@
+// What the device API answers, as schemas: the types of the code and the responses of the document are made of them.
+import { z } from 'zod';
+import { recognitionEventSchema } from '../../events/event.js';
+import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from './enrolment-refused.js';
+
+const count = z.int().min(0);
+const fraction = z.number().min(0).max(1);
+const percent = z.number().min(0).max(100);
+const time = z.iso.datetime();
+
+export const healthOfPart = z
+  .object({
+    status: z.enum(['ok', 'degraded', 'failed']),
+    detail: z.string().optional().meta({ description: 'Why it is not ok, for a person.' }),
+    facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional(),
+  })
+  .meta({ id: 'Health' });
+
+export const cameraAnswer = z
+  .object({
+    id: z.string(),
+    state: z.string().meta({ description: 'running, opening, lost, paused, private, ended or stopped.' }),
+    health: healthOfPart,
+    fault: z.string().optional().meta({ description: 'What is wrong with its picture, such as frozen or covered.' }),
+    capturedFps: z
+      .number()
+      .optional()
+      .meta({ description: 'Frames read per second since somebody asked before; absent at first.' }),
+    analysedFps: z.number(),
+    frames: count.meta({ description: 'Read from the source since the start.' }),
+    dropped: count.meta({ description: 'Read, but overwritten by newer ones before anyone took them.' }),
+    analysed: count,
+    refused: count.meta({ description: 'Analyses that the full queue refused.' }),
+    errors: count,
+    losses: count.meta({ description: 'How often the source was lost or could not be opened.' }),
+    lastFrameAt: time.optional(),
+    widthPx: count.optional(),
+    heightPx: count.optional(),
+    groups: z.array(z.object({ appKey: z.string(), groupId: z.string() })),
+    recognition: z.record(z.string(), z.number()).meta({ description: 'Counters since the start.' }),
+    viewers: count.meta({ description: 'Live views under way.' }),
+    enrolling: z.boolean().meta({ description: 'Whether somebody is being enrolled there now.' }),
+  })
+  .meta({ id: 'Camera' });
+
+export const cameraListAnswer = z.object({ privacy: z.boolean(), cameras: z.array(cameraAnswer) });
+
+const hint = z.object({
+  reason: z.enum(ENROLMENT_REASONS),
+  frames: z.int().min(1).meta({ description: 'In which it was so.' }),
+});
+
+export const enrolmentAnswer = z
+  .object({
+    groupId: z.string(),
+    faceId: z.uuid(),
+    imageId: z.uuid(),
+    externalImageId: z.string(),
+    quality: fraction.meta({ description: 'Of the best frame.' }),
+    faces: z
+      .array(z.object({ faceId: z.uuid(), quality: fraction }))
+      .min(1)
+      .meta({ description: 'All that were enrolled, the best one first.' }),
+    framesSeen: count,
+    framesUsed: count,
+    hints: z.array(hint).meta({ description: 'What was amiss meanwhile, the most frequent first.' }),
+  })
+  .meta({ id: 'Enrolment' });
+
+export const errorAnswer = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string().meta({ description: 'One sentence for a person.' }),
+      reason: z.enum(ENROLMENT_REASONS).optional().meta({ description: 'Of a refused enrolment.' }),
+      enrolledAs: z
+        .object({ faceId: z.uuid(), externalImageId: z.string().optional(), similarity: percent })
+        .optional()
+        .meta({ description: 'Who the person is already, where that is the reason.' }),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+/** One line of an enrolment that tells of its progress; the last one is `result` or `error`. */
+export const progressLine = z
+  .discriminatedUnion('type', [
+    z.object({
+      type: z.literal('progress'),
+      collected: count,
+      wanted: count,
+      reason: z.enum(Object.keys(FRAME_REASONS) as [FrameReason, ...FrameReason[]]).optional(),
+      hint: z.string().optional().meta({ description: 'For the person before the camera.' }),
+    }),
+    z.object({ type: z.literal('result'), result: enrolmentAnswer }),
+    z.object({ type: z.literal('error'), error: errorAnswer.shape.error }),
+  ])
+  .meta({ id: 'ProgressLine' });
+
+const next = z.string().optional().meta({ description: 'The path of the next page; absent on the last one.' });
+
+export const eventListAnswer = z.object({
+  events: z.array(recognitionEventSchema.meta({ id: 'RecognitionEvent' })),
+  before: z.int().optional().meta({ description: 'Of the next page.' }),
+  next,
+});
+
+export const auditListAnswer = z.object({
+  entries: z.array(
+    z.object({
+      sequence: z.int().min(1),
+      at: time,
+      action: z.string(),
+      actor: z.string(),
+      subject: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      hash: z.string().meta({ description: 'Chained to the entry before: see lintel audit verify.' }),
+    }),
+  ),
+  before: z.int().optional().meta({ description: 'Of the next page.' }),
+  next,
+});
+
+export const signingKeyAnswer = z.object({
+  keyId: z.string(),
+  algorithm: z.string(),
+  publicKeyPem: z.string().meta({ description: 'SPKI.' }),
+  publicKeyJwk: z.record(z.string(), z.string()).meta({ description: 'RFC 8037.' }),
+});
+
+export const privacyAnswer = z.object({
+  on: z.boolean(),
+  stored: z.boolean().meta({ description: 'False: it is on, but the disk refuses, and a restart would find it off.' }),
+});
+
+export const unknownFaceListAnswer = z.object({
+  faces: z.array(
+    z.object({
+      id: z.uuid(),
+      cameraId: z.string(),
+      trackId: count.meta({ description: 'As in the event of the appearance.' }),
+      capturedAt: time,
+      expiresAt: time.meta({ description: 'It is gone by then.' }),
+      quality: fraction,
+    }),
+  ),
+  before: z.string().optional().meta({ description: 'Of the next page.' }),
+  next,
+});
+
+export const unknownFaceEnrolmentAnswer = z.object({
+  groupId: z.string(),
+  faceId: z.uuid(),
+  imageId: z.uuid(),
+  externalImageId: z.string(),
+});
+
+export const deletedAnswer = z.object({ deleted: count });
+
+export const healthAnswer = z.object({
+  status: z.enum(['ok', 'degraded', 'failed']),
+  ready: z.boolean(),
+  parts: z.record(z.string(), healthOfPart.extend({ required: z.boolean() })),
+});
+
+export const versionAnswer = z.object({ version: z.string(), deviceId: z.string(), modelVersion: z.string() });

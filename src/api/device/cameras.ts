@@ -1,0 +1,101 @@
+// The cameras: how they are, and holding them.
+import type { z } from 'zod';
+import type { CameraView } from '../../camera/camera-control.js';
+import { AppError } from '../../errors.js';
+import { cameraAnswer, cameraListAnswer, healthOfPart } from './answers.js';
+import { deviceRoute, type DeviceRoute } from './route.js';
+import { noteDone, type DeviceServices } from './services.js';
+
+/** @throws AppError CAMERA_NOT_FOUND */
+export function requireCamera({ cameras }: Pick<DeviceServices, 'cameras'>, cameraId: string): CameraView {
+  const view = cameras.views().find(({ id }) => id === cameraId);
+  if (!view) throw new AppError('CAMERA_NOT_FOUND', 'there is no such camera');
+  return view;
+}
+
+function cameraData(services: DeviceServices, view: CameraView): z.output<typeof cameraAnswer> {
+  const { id, health, stats, recognition, widthPx, heightPx, groups } = view;
+  const { status, fault, analysed, refused, errors, frames, dropped, losses, fps, lastFrameAtMs } = stats;
+  const capturedFps = services.rates.perSecond(id, frames);
+  return {
+    id,
+    state: status,
+    health: healthOfPart.parse(health),
+    ...(fault === undefined ? {} : { fault }),
+    ...(capturedFps === undefined ? {} : { capturedFps: tenths(capturedFps) }),
+    analysedFps: tenths(fps),
+    frames,
+    dropped,
+    analysed,
+    refused,
+    errors,
+    losses,
+    ...(lastFrameAtMs === undefined ? {} : { lastFrameAt: new Date(lastFrameAtMs).toISOString() }),
+    ...(widthPx === undefined ? {} : { widthPx }),
+    ...(heightPx === undefined ? {} : { heightPx }),
+    groups: groups.map(({ appKey, groupId }) => ({ appKey, groupId })),
+    recognition: { ...recognition },
+    viewers: services.views.count(id),
+    enrolling: services.enrolments.isRunning(id),
+  };
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+export const cameraRoutes: readonly DeviceRoute[] = [
+  deviceRoute({
+    name: 'listCameras',
+    summary: 'List the cameras, with their state and rates',
+    method: 'GET',
+    path: '/cameras',
+    data: cameraListAnswer,
+    handle: async (services) => {
+      const cameras = services.cameras.views().map((view) => cameraData(services, view));
+      return { json: { privacy: services.cameras.privacy, cameras } };
+    },
+  }),
+  deviceRoute({
+    name: 'showCamera',
+    summary: 'Show a camera',
+    method: 'GET',
+    path: '/cameras/:cameraId',
+    data: cameraAnswer,
+    refusals: ['CAMERA_NOT_FOUND'],
+    handle: async (services, { params }) => ({ json: cameraData(services, requireCamera(services, params.cameraId)) }),
+  }),
+  deviceRoute({
+    name: 'pauseCamera',
+    summary: 'Close the source of a camera until it is resumed',
+    description:
+      'Answers when it is closed. Live views and an enrolment at this camera end. Pausing twice is harmless.',
+    method: 'POST',
+    path: '/cameras/:cameraId/pause',
+    data: cameraAnswer,
+    refusals: ['CAMERA_NOT_FOUND'],
+    handle: async (services, { params: { cameraId }, actor }) => {
+      requireCamera(services, cameraId);
+      const paused = services.cameras.pause(cameraId);
+      services.views.end(cameraId);
+      services.enrolments.cancel(new AppError('CAMERA_UNAVAILABLE', 'the camera is paused'), cameraId);
+      await paused;
+      await noteDone(services, { action: 'camera.paused', actor, subject: { cameraId } });
+      return { json: cameraData(services, requireCamera(services, cameraId)) };
+    },
+  }),
+  deviceRoute({
+    name: 'resumeCamera',
+    summary: 'Open the source of a paused camera again',
+    method: 'POST',
+    path: '/cameras/:cameraId/resume',
+    data: cameraAnswer,
+    refusals: ['CAMERA_NOT_FOUND', 'STORE_UNAVAILABLE'],
+    handle: async (services, { params: { cameraId }, actor }) => {
+      requireCamera(services, cameraId);
+      await services.audit.append({ action: 'camera.resumed', actor, subject: { cameraId } });
+      await services.cameras.resume(cameraId);
+      return { json: cameraData(services, requireCamera(services, cameraId)) };
+    },
+  }),
+];

@@ -1,0 +1,66 @@
+// The events that are kept on the device.
+import { z } from 'zod';
+import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
+import { EVENT_TYPES, type EventFilter, type RecognitionEvent } from '../../events/event.js';
+import { eventListAnswer } from './answers.js';
+import { nextPage, textSequence, textWhole } from './inputs.js';
+import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
+
+const PATH = '/events';
+
+const types = z
+  .string()
+  .regex(new RegExp(`^(${EVENT_TYPES.join('|')})(,(${EVENT_TYPES.join('|')}))*$`), {
+    error: `must be some of ${EVENT_TYPES.join(', ')}, with commas between them`,
+  })
+  .transform((text) => text.split(',') as RecognitionEvent['type'][]);
+
+const time = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T12:00:00Z' })
+  .transform((text) => Date.parse(text));
+
+const eventsQuery = z.strictObject({
+  limit: textWhole(1, 1_000, 100),
+  before: textSequence,
+  type: types.optional().meta({ description: `Some of ${EVENT_TYPES.join(', ')}, with commas between them.` }),
+  camera: z.string().regex(DEVICE_ID_PATTERN, 'must be the id of a camera').optional(),
+  externalImageId: z.string().regex(EXTERNAL_IMAGE_ID_PATTERN, 'must be an externalImageId').optional(),
+  from: time.optional().meta({ description: 'Decided at or after it.' }),
+  to: time.optional().meta({ description: 'Decided before it.' }),
+});
+
+function filterOf(query: z.output<typeof eventsQuery>): EventFilter {
+  const { limit, before, type, camera, externalImageId, from, to } = query;
+  return {
+    limit,
+    ...(before !== undefined && { before }),
+    ...(type !== undefined && { types: type }),
+    ...(camera !== undefined && { cameraId: camera }),
+    ...(externalImageId !== undefined && { externalImageId }),
+    ...(from !== undefined && { fromMs: from }),
+    ...(to !== undefined && { toMs: to }),
+  };
+}
+
+export const eventRoutes: readonly DeviceRoute[] = [
+  deviceRoute({
+    name: 'listEvents',
+    summary: 'The events that are kept on the device, newest first',
+    method: 'GET',
+    path: PATH,
+    query: eventsQuery,
+    data: eventListAnswer,
+    refusals: ['STORE_UNAVAILABLE'],
+    handle: async ({ events }, { query }) => {
+      const page = await events.recent(filterOf(query));
+      const { from, to, type, ...rest } = query;
+      const next = nextPage(DEVICE_BASE + PATH, page.before, {
+        ...rest,
+        type: type?.join(','),
+        from: from === undefined ? undefined : new Date(from).toISOString(),
+        to: to === undefined ? undefined : new Date(to).toISOString(),
+      });
+      return { json: { events: page.events, ...(page.before === undefined ? {} : { before: page.before }), ...next } };
+    },
+  }),
+];

@@ -1,0 +1,37 @@
+// The privacy switch.
+import { z } from 'zod';
+import { AppError } from '../../errors.js';
+import { privacyAnswer } from './answers.js';
+import { deviceRoute, type DeviceRoute } from './route.js';
+
+export const privacyRoutes: readonly DeviceRoute[] = [
+  deviceRoute({
+    name: 'showPrivacy',
+    summary: 'Whether privacy is on',
+    method: 'GET',
+    path: '/privacy',
+    data: privacyAnswer,
+    handle: async ({ privacy }) => ({ json: { on: privacy.on, stored: privacy.stored } }),
+  }),
+  deviceRoute({
+    name: 'setPrivacy',
+    summary: 'Stop all capture at once, or let the cameras look again',
+    description:
+      'On: answers when every source is closed; it stays on over restarts. A disk that refuses does not keep it from being on: ' +
+      '`stored` is false then. Off: is stored first, and refused where it cannot be.',
+    method: 'PUT',
+    path: '/privacy',
+    body: z.strictObject({ on: z.boolean() }),
+    data: privacyAnswer,
+    refusals: ['STORE_UNAVAILABLE'],
+    handle: async ({ privacy, views, enrolments }, { body: { on }, actor }) => {
+      const change = privacy.set(on, actor);
+      if (on) {
+        views.end();
+        enrolments.cancel(new AppError('PRIVACY_ON', 'privacy is on'));
+      }
+      const { stored } = await change;
+      return { json: { on: privacy.on, stored } };
+    },
+  }),
+];

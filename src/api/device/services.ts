@@ -1,0 +1,63 @@
+// What the routes of the device API work with: narrow interfaces of the other rooms.
+import type { AuditLog } from '../../audit/audit-log.js';
+import type { CameraControl } from '../../camera/camera-control.js';
+import type { AuditEntry, AuditSink } from '../../domain/audit.js';
+import type { Log } from '../../domain/log.js';
+import type { Clock } from '../../domain/time.js';
+import type { EventReader } from '../../events/event.js';
+import type { SigningKeyInfo } from '../../events/signing.js';
+import type { HealthAnswer } from '../../ops/health.js';
+import type { PrivacyChange } from '../../privacy/privacy-switch.js';
+import type { UnknownFaces } from '../../privacy/unknown-faces.js';
+import type { CaptureRates } from './capture-rates.js';
+import type { Enrolments } from './enrolments.js';
+import type { LiveViews } from './live-views.js';
+import type { ViewAudit } from './view-audit.js';
+
+export interface PrivacyControl {
+  readonly on: boolean;
+  /** Whether a restart would find the same. */
+  readonly stored: boolean;
+  /** Resolves when all sources are closed, or free again. @throws AppError STORE_UNAVAILABLE: it stays on */
+  set(on: boolean, actor: string): Promise<PrivacyChange>;
+}
+
+export interface DeviceInfo {
+  version: string;
+  deviceId: string;
+  /** Of the loaded model set. */
+  modelVersion: string;
+}
+
+export interface DeviceServices {
+  cameras: CameraControl;
+  rates: CaptureRates;
+  views: LiveViews;
+  viewAudit: ViewAudit;
+  enrolments: Enrolments;
+  events: EventReader;
+  privacy: PrivacyControl;
+  unknownFaces: Pick<UnknownFaces, 'list' | 'get' | 'picture' | 'delete' | 'deleteAll'>;
+  audit: AuditSink;
+  auditLog: Pick<AuditLog, 'list'>;
+  signingKey: () => SigningKeyInfo;
+  health: () => HealthAnswer;
+  info: () => DeviceInfo;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * For what is done already, and is not undone because its entry cannot be written: the log then says so. What shows or gives away
+ * something is written down before it happens, with `audit.append` itself.
+ */
+export async function noteDone(
+  { audit, log }: Pick<DeviceServices, 'audit' | 'log'>,
+  entry: AuditEntry,
+): Promise<void> {
+  try {
+    await audit.append(entry);
+  } catch (error) {
+    log.error({ action: entry.action, err: error }, 'something was done that the audit log could not be told');
+  }
+}

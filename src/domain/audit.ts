@@ -1,0 +1,37 @@
+// What the audit log is told, and by whom; audit/ keeps it.
+
+export const AUDIT_ACTIONS = [
+  'service.started',
+  'config.changed',
+  'group.created',
+  'group.deleted',
+  'face.enrolled',
+  'face.deleted',
+  'gallery.exported',
+  'gallery.restored',
+  'key.created',
+  'key.revoked',
+  'key.rotated',
+  'clock.accepted',
+  'privacy.changed',
+  'camera.paused',
+  'camera.resumed',
+  'camera.viewed',
+  'unknown-face.viewed',
+  'unknown-face.deleted',
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+export interface AuditEntry {
+  action: AuditAction;
+  /** `app:{name of the appKey}`, `admin:{name of the key}`, `mqtt-command`, `cli`, `service`. */
+  actor: string;
+  /** Ids and counts, such as groupId, faceId, cameraId; never a picture, an embedding, a secret. */
+  subject: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface AuditSink {
+  /** Resolves when the entry is on disk. @throws AppError STORE_UNAVAILABLE */
+  append(entry: AuditEntry): Promise<void>;
+}

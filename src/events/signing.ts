@@ -1,0 +1,61 @@
+// The device's signature on its events: Ed25519 over the canonical JSON of the event without the member `signature`.
+import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import { canonicalJson } from './canonical-json.js';
+import type { RecognitionEvent } from './event.js';
+
+/** What whoever checks signatures needs; nothing of it is secret. */
+export interface SigningKeyInfo {
+  keyId: string;
+  algorithm: 'Ed25519';
+  /** SPKI. */
+  publicKeyPem: string;
+  /** RFC 8037. */
+  publicKeyJwk: { kty: 'OKP'; crv: 'Ed25519'; x: string; kid: string; use: 'sig'; alg: 'EdDSA' };
+}
+
+/** Of the public key of an Ed25519 pair, either half given. @throws TypeError for any other key */
+export function signingKeyInfo(key: KeyObject): SigningKeyInfo {
+  if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key');
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  const { x = '' } = publicKey.export({ format: 'jwk' });
+  const keyId = createHash('sha256').update(Buffer.from(x, 'base64url')).digest('hex').slice(0, 16);
+  return {
+    keyId,
+    algorithm: 'Ed25519',
+    publicKeyPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+    publicKeyJwk: { kty: 'OKP', crv: 'Ed25519', x, kid: keyId, use: 'sig', alg: 'EdDSA' },
+  };
+}
+
+type Unsigned = Omit<RecognitionEvent, 'keyId' | 'signature'>;
+
+export class EventSigner {
+  readonly info: SigningKeyInfo;
+  readonly #privateKey: KeyObject;
+
+  /** @param privateKey Ed25519 @throws TypeError for any other key */
+  constructor(privateKey: KeyObject) {
+    if (privateKey.type !== 'private') throw new TypeError('not a private key');
+    this.info = signingKeyInfo(privateKey);
+    this.#privateKey = privateKey;
+  }
+
+  sign(event: Unsigned): RecognitionEvent {
+    const named = { ...event, keyId: this.info.keyId };
+    const signature = sign(null, Buffer.from(canonicalJson(named)), this.#privateKey).toString('base64url');
+    return { ...named, signature };
+  }
+}
+
+/** Whether this key signed exactly this event; false for anything that is no signed JSON object. */
+export function isSignedBy(publicKey: KeyObject, event: unknown): boolean {
+  if (typeof event !== 'object' || event === null) return false;
+  const { signature, ...signed } = event as Record<string, unknown>;
+  if (typeof signature !== 'string' || !/^[A-Za-z0-9_-]{86}$/.test(signature)) return false;
+  try {
+    return verify(null, Buffer.from(canonicalJson(signed)), publicKey, Buffer.from(signature, 'base64url'));
+  } catch {
+    // Half a surrogate pair in a text: nothing that a device signed.
+    return false;
+  }
+}

@@ -1,0 +1,90 @@
+// What a picture looks like as a whole, for the faults that can be told from it.
+#include "statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace lintel {
+namespace {
+
+constexpr int kReducedSidePx = 320;
+/// Of BGR: the channel that is nearest to grey, and all there is to a picture in infrared.
+constexpr int kGreen = 1;
+
+double deviationOf(double sum, double squares, double count) {
+  const double mean = sum / count;
+  return std::sqrt(std::max(0.0, squares / count - mean * mean));
+}
+
+/// Four pixels of each block: with one, the noise of the sensor would pass for detail.
+void reduceRow(const cv::Mat& bgr, int y, int block, uchar* out, int width) {
+  const int half = block / 2;
+  const uchar* upper = bgr.ptr(y * block) + kGreen;
+  const uchar* lower = bgr.ptr(y * block + half) + kGreen;
+  for (int x = 0; x < width; x++) {
+    const int left = 3 * x * block;
+    const int right = left + 3 * half;
+    out[x] = static_cast<uchar>((upper[left] + upper[right] + lower[left] + lower[right] + 2) >> 2);
+  }
+}
+
+}  // namespace
+
+PictureStatistics measurePicture(const cv::Mat& bgr) {
+  const int block = std::max(1, (std::max(bgr.cols, bgr.rows) + kReducedSidePx / 2) / kReducedSidePx);
+  const int width = bgr.cols / block;
+  const int height = bgr.rows / block;
+  PictureStatistics found;
+  if (width < 1 || height < 1) return found;
+  std::vector<uchar> grey(static_cast<size_t>(width) * height);
+  // Whole numbers, exact: a picture has at most 2^17 blocks, and a square of a Laplacian at most 2^20.
+  int64_t sum = 0, squares = 0;
+  for (int y = 0; y < height; y++) {
+    uchar* row = grey.data() + static_cast<size_t>(y) * width;
+    reduceRow(bgr, y, block, row, width);
+    uint32_t rowSum = 0, rowSquares = 0;
+    for (int x = 0; x < width; x++) {
+      rowSum += row[x];
+      rowSquares += static_cast<uint32_t>(row[x]) * row[x];
+    }
+    sum += rowSum;
+    squares += rowSquares;
+  }
+  const double count = static_cast<double>(width) * height;
+  found.mean = static_cast<double>(sum) / count;
+  found.deviation = deviationOf(static_cast<double>(sum), static_cast<double>(squares), count);
+  if (width < 3 || height < 3) return found;
+
+  int64_t laplacianSum = 0, laplacianSquares = 0;
+  for (int y = 1; y < height - 1; y++) {
+    const uchar* row = grey.data() + static_cast<size_t>(y) * width;
+    const uchar* above = row - width;
+    const uchar* below = row + width;
+    int32_t rowSum = 0;
+    int32_t rowSquares = 0;
+    for (int x = 1; x < width - 1; x++) {
+      const int laplacian = 4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x];
+      rowSum += laplacian;
+      rowSquares += laplacian * laplacian;
+    }
+    laplacianSum += rowSum;
+    laplacianSquares += rowSquares;
+  }
+  found.sharpness = deviationOf(static_cast<double>(laplacianSum), static_cast<double>(laplacianSquares),
+                                static_cast<double>(width - 2) * (height - 2));
+  return found;
+}
+
+bool isSamePicture(const cv::Mat& one, const cv::Mat& other) {
+  if (one.size() != other.size() || one.type() != other.type()) return false;
+  const size_t bytes = static_cast<size_t>(one.cols) * one.elemSize();
+  for (int y = 0; y < one.rows; y++) {
+    if (std::memcmp(one.ptr(y), other.ptr(y), bytes) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace lintel

@@ -1,0 +1,33 @@
+// Cameras on the network that fail, in a short form of `npm run faults -- streams`.
+import { expect, it } from 'vitest';
+import { runReconnects } from '../../scripts/faults/reconnects.js';
+import {
+  httpStream,
+  lacksHttpStream,
+  lacksRtspServer,
+  rtspServer,
+  unusedPort,
+} from '../../scripts/faults/stream-servers.js';
+import { RECOVERY_LIMIT_MS, runStreams } from '../../scripts/faults/streams.js';
+
+const lacks = { rtsp: lacksRtspServer(), http: lacksHttpStream() };
+for (const lack of Object.values(lacks)) if (lack !== undefined) console.warn(`skipped: ${lack}`);
+
+it.skipIf(lacks.rtsp !== undefined && lacks.http !== undefined)(
+  'streams over RTSP and HTTP that are killed, stalled, frozen and started again are declared and recover in time',
+  async () => {
+    const servers = [
+      ...(lacks.rtsp === undefined ? [rtspServer(await unusedPort())] : []),
+      ...(lacks.http === undefined ? [httpStream(await unusedPort())] : []),
+    ];
+    const short = { cycles: 3, seed: 1, readTimeoutMs: 1_000, freezeMs: 1_000, awayMs: 500 };
+    const tally = await runStreams(servers, short);
+    expect(tally).toMatchObject({ problems: [], cycles: 3 * servers.length });
+    expect(tally.kills + tally.stalls + tally.freezes).toBeGreaterThanOrEqual(3 * servers.length);
+    expect(tally.recoveredMs.worst).toBeLessThan(RECOVERY_LIMIT_MS);
+  },
+);
+
+it('connections that are lost leave no memory, thread or open file behind', async () => {
+  expect(await runReconnects(100)).toMatchObject({ problems: [] });
+});

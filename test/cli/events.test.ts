@@ -1,0 +1,195 @@
+// lintel events: the public key, recorded messages verified line by line, and a command to a device that runs.
+import { createPublicKey } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { registerEvents } from '../../src/cli/events.js';
+import { openSigningKey } from '../../src/config/signing-key.js';
+import type { CommandTarget } from '../../src/events/commander.js';
+import { signingKeyInfo } from '../../src/events/signing.js';
+import { anEvent, eventually, freePort, SIGNING_KEY, startEvents } from '../events/support.js';
+import { tempDir } from '../support/temp-dir.js';
+import { lintel, type Run } from './terminal.js';
+
+const NOW = Date.UTC(2030, 0, 31, 12);
+const { publicKeyPem } = signingKeyInfo(SIGNING_KEY);
+
+const event = (sequence: number, change: object = {}) =>
+  anEvent({
+    sequence,
+    eventId: `9c0f4f0e-7a3c-4a0e-8d4e-${String(sequence).padStart(12, '0')}`,
+    expiresAt: new Date(NOW + 5_000).toISOString(),
+    ...change,
+  });
+const history = (sequence: number, change: object = {}, late = false): object => ({
+  version: 1,
+  sequence,
+  late,
+  event: event(sequence, change),
+});
+
+describe('lintel events key', () => {
+  it('prints the public key of the device, and never the private one', async () => {
+    const folder = tempDir();
+    writeFileSync(join(folder, 'lintel.yaml'), 'keysDir: keys\n');
+    const run = (): Promise<Run> =>
+      lintel(['events', 'key', '--config', join(folder, 'lintel.yaml')], [registerEvents]);
+    const before = await run();
+    expect(before).toMatchObject({ code: 1, stdout: '' });
+    expect(before.stderr).toContain('there is no signing key yet');
+    const { privateKey } = await openSigningKey({ environment: {}, keysDir: join(folder, 'keys') });
+    const { code, stdout, stderr } = await run();
+    expect(code).toBe(0);
+    expect(createPublicKey(stdout).equals(createPublicKey(privateKey))).toBe(true);
+    expect(stderr).toContain(signingKeyInfo(privateKey).keyId);
+    expect(stdout + stderr).not.toContain('PRIVATE');
+  });
+});
+
+describe('lintel events verify', () => {
+  function verify(lines: readonly (object | string)[], options: readonly string[] = []): Promise<Run> {
+    const folder = tempDir();
+    const [file, key] = [join(folder, 'events.jsonl'), join(folder, 'key.pem')];
+    writeFileSync(file, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''));
+    writeFileSync(key, publicKeyPem);
+    const chosen = options.length > 0 ? options : ['--public-key', key];
+    return lintel(['events', 'verify', file, ...chosen], [registerEvents]);
+  }
+
+  it('finds events, messages of the history and what mosquitto_sub -v writes valid, and passes over others', async () => {
+    const { code, stdout, stderr } = await verify([
+      event(1),
+      history(1),
+      `lintel/gate/history ${JSON.stringify(history(2))}`,
+      '',
+      { version: 1, deviceId: 'gate', status: 'online', since: '2030-01-31T12:00:00.000Z' },
+    ]);
+    expect(stdout).toBe('1: valid gate 1 front match\n2: valid gate 1 front match\n3: valid gate 2 front match\n');
+    expect(stderr).toBe('3 valid, 0 invalid, 1 other messages\n');
+    expect(code).toBe(0);
+  });
+
+  it('says what is expired, late, there twice, out of order or missing', async () => {
+    const old = { expiresAt: '2030-01-31T11:59:00.000Z' };
+    const { code, stdout } = await verify([
+      history(1, old, true),
+      history(2),
+      history(2),
+      history(5),
+      history(3),
+      { version: 1, gap: { from: 6, to: 8, reason: 'removed' } },
+      history(9),
+      event(20),
+    ]);
+    expect(stdout.split('\n').slice(0, -1)).toEqual([
+      '1: valid gate 1 front match (expired, late)',
+      '2: valid gate 2 front match',
+      '3: valid gate 2 front match (duplicate)',
+      '4: valid gate 5 front match (gap: 3 to 4 did not come)',
+      '5: valid gate 3 front match (out of order)',
+      '6: valid (gap declared: 6 to 8, removed)',
+      '7: valid gate 9 front match',
+      '8: valid gate 20 front match',
+    ]);
+    expect(code).toBe(0);
+  });
+
+  const unsigned = { ...event(1), signature: undefined };
+  it.each<[string, object | string, string]>([
+    ['was changed', { ...event(1), externalImageId: 'another' }, 'the signature does not hold'],
+    ['is not signed', unsigned, 'not signed'],
+    ['is not of version 2', { ...event(1), version: 1 }, 'not an event of version 2'],
+    ['names another sequence than its envelope', { ...history(1), sequence: 2 }, 'the envelope names another sequence'],
+    ['is no JSON', 'lintel/gate/history {', 'not JSON'],
+    ['is no object', '17', 'not an object'],
+    ['is no gap', { version: 1, gap: 'all' }, 'not a gap'],
+  ])('finds a line invalid that %s', async (_name, line, reason) => {
+    const { code, stdout, stderr } = await verify([history(1), line]);
+    expect(stdout).toMatch(new RegExp(`^2: invalid .*\\(${reason}\\)$`, 'm'));
+    expect(stderr).toContain('1 valid, 1 invalid');
+    expect(code).toBe(1);
+  });
+
+  it('finds another event of the same sequence invalid', async () => {
+    const { code, stdout } = await verify([
+      history(1),
+      history(1, { eventId: '9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33' }),
+    ]);
+    expect(stdout).toContain('2: invalid gate 1 front match (another event had this sequence)');
+    expect(code).toBe(1);
+  });
+
+  it('asks a device for its key', async () => {
+    const server = createServer((request, response) => {
+      const answer = JSON.stringify(signingKeyInfo(SIGNING_KEY));
+      response.writeHead(request.url === '/device/v1/signing-key' ? 200 : 404).end(answer);
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await verify([history(1)], ['--url', url])).toMatchObject({ code: 0 });
+    const wrong = await verify([history(1)], ['--url', `${url}/elsewhere`]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('HTTP 404');
+  });
+
+  it.each([
+    ['no key', ['--url', 'http://127.0.0.1:1', '--public-key', 'x'], 'either --public-key or --url'],
+    ['a key file that is not there', ['--public-key', '/nowhere/key.pem'], 'no public key can be read'],
+  ])('refuses %s', async (_name, options, message) => {
+    const { code, stderr } = await verify([history(1)], options);
+    expect(stderr).toContain(message);
+    expect(code).toBe(1);
+  });
+
+  it('fails when there is no such file', async () => {
+    const key = join(tempDir(), 'key.pem');
+    writeFileSync(key, publicKeyPem);
+    const run = await lintel(['events', 'verify', '/nowhere/events', '--public-key', key], [registerEvents]);
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain('ENOENT');
+  });
+});
+
+describe('lintel events command', () => {
+  it('is obeyed by the device of its configuration, and brings the picture', async () => {
+    const folder = tempDir();
+    const [port, file, secret] = [await freePort(), join(folder, 'lintel.yaml'), join(folder, 'secret')];
+    writeFileSync(secret, 'a-secret-of-these-tests\n', { mode: 0o600 });
+    const mqtt = `mqtt: { embedded: { port: ${port} }, commands: { secretFile: secret } }`;
+    writeFileSync(file, `deviceId: gate\n${mqtt}\n`);
+    const paused: string[] = [];
+    const commands: CommandTarget = {
+      pause: async (id) => void paused.push(id),
+      resume: () => Promise.reject(new Error('no')),
+      snapshot: async () => Buffer.from('a picture'),
+    };
+    const embedded = { host: '127.0.0.1', port };
+    const events = await startEvents({ embedded }, { commands, commandSecret: 'a-secret-of-these-tests' });
+    await eventually(() => events.stats().connected);
+    const run = (...args: string[]): Promise<Run> =>
+      lintel(['events', 'command', ...args, '--config', file], [registerEvents], { clock: Date.now, cwd: folder });
+    expect(await run('pause', 'front')).toMatchObject({ code: 0, stderr: 'pause of front: done\n' });
+    expect(paused).toEqual(['front']);
+    expect(await run('snapshot', 'front', '--out', 'front.jpg')).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, 'front.jpg'), 'utf8')).toBe('a picture');
+    const refused = await run('resume', 'front');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('refused the command: FAILED');
+    expect(await run('open', 'front')).toMatchObject({ code: 2 });
+  });
+
+  it('says so where no command is taken, and where there is no broker', async () => {
+    const folder = tempDir();
+    const file = join(folder, 'lintel.yaml');
+    writeFileSync(join(folder, 'secret'), 'a-secret-of-these-tests\n', { mode: 0o600 });
+    const run = (): Promise<Run> => lintel(['events', 'command', 'pause', 'front', '--config', file], [registerEvents]);
+    writeFileSync(file, 'deviceId: gate\n');
+    expect((await run()).stderr).toContain('mqtt.commands is not configured');
+    writeFileSync(file, "mqtt: { url: 'mqtt://127.0.0.1:1', commands: { secretFile: secret } }\n");
+    expect(await run()).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot be used') as string });
+  });
+});

@@ -1,0 +1,252 @@
+// A door before which scripted clips are played: the real camera, models and gallery; events are collected, and time is the clip's.
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { onTestFinished, vi } from 'vitest';
+import { Camera } from '../../src/camera/camera.js';
+import { configSchema } from '../../src/config/schema.js';
+import type { ClipActor, ClipScript, Keyframe } from '../../src/demo/clip.js';
+import { encodePicture, renderClip } from '../../src/demo/clip-file.js';
+import { renderPortrait } from '../../src/demo/demo-clip.js';
+import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
+import type { Picture } from '../../src/demo/head.js';
+import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
+import { silentLog } from '../../src/domain/log.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
+import { systemTimers } from '../../src/domain/time.js';
+import { alwaysTrusted } from '../../src/domain/trust.js';
+import { recognitionEventSchema, type EventDraft, type RecognitionEvent } from '../../src/events/event.js';
+import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { Recogniser, type RecogniserStats } from '../../src/recognition/recogniser.js';
+import { SealedStore } from '../../src/store/sealed-store.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
+import type { AnalysedFrame, Vision } from '../../src/vision/vision.js';
+import { ManualTimers } from '../camera/manual-timers.js';
+import { facesDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+
+export const addon = loadAddon();
+const set = modelSet(loadManifest(), 'standard');
+const { points } = set.embedder.calibration;
+const scale = new SimilarityScale(points);
+const group = { owner: 'owner-1', groupId: 'staff' };
+const FPS = 10;
+
+/** Where a face is; `sizePx` is the width of its box. */
+export type Path = readonly Keyframe[];
+
+/** Eight people, by their number. */
+export interface Cast {
+  name: string;
+  /** Pictures to enrol, the best first, none of which is seen in a clip. @param count 1..3 */
+  portraits(person: number, count: number): Promise<Buffer[]>;
+  actor(person: number, path: Path): Promise<ClipActor>;
+  /** A sheet of paper with a picture of the person on it. */
+  print(person: number, path: Path): Promise<ClipActor>;
+}
+
+/** Rendered once: each takes a quarter of a second. */
+const portraits = new Map<string, Buffer>();
+
+function portraitOf(person: number, yaw: number): Buffer {
+  const key = `${person} ${yaw}`;
+  const portrait =
+    portraits.get(key) ?? encodePicture(renderPortrait(DISTINCT_SEEDS[person], { pose: { yaw } }), addon);
+  portraits.set(key, portrait);
+  return portrait;
+}
+
+export const renderedCast: Cast = {
+  name: 'rendered faces',
+  portraits: async (person, count) => [0, 12, -12].slice(0, count).map((yaw) => portraitOf(person, yaw)),
+  actor: async (person, path) => ({
+    who: { seed: DISTINCT_SEEDS[person] },
+    keyframes: path,
+    sway: { yaw: 3, pitch: 2 },
+  }),
+  print: async (person, path) => sheet(portraitOf(person, 0), path, 2.6),
+};
+
+/** Portraits, which are pasted in; their faces are about half as wide as they are. */
+export const photographedCast: Cast = {
+  name: 'photographs',
+  portraits: async (person, count) =>
+    photosOf(person)
+      .filter((_, i) => i !== SHOWN_PHOTO)
+      .slice(0, count),
+  actor: async (person, path) => ({
+    who: { picture: await decode(photosOf(person)[SHOWN_PHOTO]), edge: 'soft' },
+    keyframes: path.map((place) => ({ ...place, sizePx: place.sizePx * 1.9 })),
+  }),
+  print: async (person, path) => sheet(photosOf(person)[SHOWN_PHOTO], path, 2.4),
+};
+const SHOWN_PHOTO = 1;
+
+function photosOf(person: number): Buffer[] {
+  const people = join(facesDir ?? '', 'people');
+  const folder = join(people, readdirSync(people).sort()[person]);
+  return readdirSync(folder)
+    .sort()
+    .map((file) => readFileSync(join(folder, file)));
+}
+
+async function decode(picture: Buffer): Promise<Picture> {
+  const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { widthPx: info.width, heightPx: info.height, rgb: new Uint8Array(data) };
+}
+
+async function sheet(picture: Buffer, path: Path, widthPerFace: number): Promise<ClipActor> {
+  const { width = 0 } = await sharp(picture).metadata();
+  const border = Math.round(width / 8);
+  const paper = { top: border, bottom: border, left: border, right: border, background: '#f4f2ee' };
+  const onPaper = await sharp(picture).removeAlpha().extend(paper).png().toBuffer();
+  return {
+    who: { picture: await decode(onPaper), edge: 'plain' },
+    keyframes: path.map((place) => ({ ...place, sizePx: place.sizePx * widthPerFace })),
+  };
+}
+
+/** Somebody who stands there for so long, with small steps to and fro. */
+export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, sizePx = 90 } = {}): Path {
+  const keyframes: Keyframe[] = [];
+  for (let atMs = fromMs, n = 0; atMs <= toMs; atMs += 500, n++) {
+    keyframes.push({ atMs, x: x + (n % 2) * 0.01, y, sizePx: sizePx + (n % 3) * 2 });
+  }
+  return keyframes;
+}
+
+/** One pipeline for all clips; a clip is played against a gallery of its own. */
+export class ClipDoor {
+  readonly #pipeline: Pipeline;
+
+  private constructor(pipeline: Pipeline) {
+    this.#pipeline = pipeline;
+  }
+
+  static async open(modelsDir: string): Promise<ClipDoor> {
+    return new ClipDoor(await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] }));
+  }
+
+  close(): Promise<void> {
+    return this.#pipeline.close();
+  }
+
+  /** A gallery with these people in it, each under a name of their own. Inside a test. */
+  async gallery(people: readonly { name: string; pictures: readonly Buffer[] }[]): Promise<LevelGallery> {
+    const store = new SealedStore({ directory: join(tempDir(), 'data'), masterKey: randomBytes(32), log: silentLog });
+    const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
+    const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+    const { signal } = new AbortController();
+    await store.start(signal);
+    onTestFinished(() => store.stop());
+    await gallery.start(signal);
+    onTestFinished(() => gallery.stop());
+    await gallery.createGroup(group, set.modelVersion);
+    for (const { name, pictures } of people) {
+      for (const picture of pictures) {
+        const { faces } = await this.#pipeline.analyseImage(picture, { embed: 1, mask: false, liveness: false });
+        const [{ embedding, detectionScore }] = faces;
+        if (!embedding) throw new Error('a portrait without an eligible face');
+        const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+        await gallery.enrol(group, [{ externalImageId: name, bbox, detectionScore, embedding }]);
+      }
+    }
+    return gallery;
+  }
+
+  /**
+   * Plays a clip to its end. Frames are ten a second in the clip's own time, however fast they are analysed.
+   * @param liveness in place of the model's scores
+   */
+  async play(
+    script: Pick<ClipScript, 'actors' | 'durationMs'> & Partial<ClipScript>,
+    gallery: LevelGallery,
+    { keys = {}, liveness }: { keys?: object; liveness?: number | undefined } = {},
+  ): Promise<{ events: RecognitionEvent[]; stats: RecogniserStats; scores: number[]; fullyAnalysed: number }> {
+    const path = join(tempDir(), 'clip.mjpeg');
+    await renderClip({ widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script }, path, { addon });
+    const timers = new ManualTimers();
+    const startMs = timers.nowMs;
+    const events: RecognitionEvent[] = [];
+    const scores: number[] = [];
+    let fullyAnalysed = 0;
+    const camera = { id: 'front', group: group.groupId, source: { type: 'file', path, realTime: false }, ...keys };
+    const [config] = configSchema.parse({ cameras: [camera] }).cameras;
+    const pipeline = this.#pipeline;
+    const vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseFrame' | 'encodeFrame' | 'embedCrops'> = {
+      modelVersion: set.modelVersion,
+      hasLiveness: true,
+      async analyseFrame(handle, options) {
+        const frame = await pipeline.analyseFrame(handle, options);
+        for (const face of frame?.faces ?? []) {
+          if (face.crop) fullyAnalysed++;
+          if (face.livenessScore !== undefined) scores.push(face.livenessScore);
+          if (face.livenessScore !== undefined && liveness !== undefined) face.livenessScore = liveness;
+        }
+        return frame;
+      },
+      embedCrops: (crops) => pipeline.embedCrops(crops),
+      encodeFrame: async () => undefined,
+    };
+    const recogniser = new Recogniser({
+      config,
+      vision,
+      gallery,
+      ownerOf: () => group.owner,
+      events: {
+        async emit(draft: EventDraft) {
+          const sequence = events.length + 1;
+          const eventId = `00000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
+          const whole = { version: 2, eventId, sequence, deviceId: 'lintel', ...draft };
+          const event = recognitionEventSchema.parse(whole);
+          events.push(event);
+          return event;
+        },
+      },
+      scale,
+      falseAccepts: new FalseAcceptCurve(points),
+      defaultLivenessThreshold: set.liveness?.thresholds.balanced,
+      trust: alwaysTrusted,
+      encodeCrop: (crop) => encodePicture({ rgb: crop, widthPx: 112, heightPx: 112 }, addon),
+      clock: timers.clock,
+      timers,
+      log: silentLog,
+    });
+    const atTimeOfClip = async (frame: AnalysedFrame) => {
+      const capturedAtMs = startMs + (frame.frameNumber * 1_000) / FPS;
+      await timers.advance(capturedAtMs - timers.nowMs);
+      await recogniser.onFrame({ ...frame, capturedAtMs });
+    };
+    const source = new Camera({
+      config,
+      addon,
+      vision,
+      settledBoxes: () => recogniser.settledBoxes(),
+      onFrame: atTimeOfClip,
+      clock: Date.now,
+      timers: systemTimers,
+      log: silentLog,
+    });
+    onTestFinished(() => source.stop());
+    await source.start(new AbortController().signal);
+    await vi.waitFor(() => {
+      if (source.status !== 'ended') throw new Error(`the clip is not over: ${source.status}`);
+    }, 50_000);
+    await source.stop();
+    // Those who are still there at the end of the clip are gone soon after.
+    await timers.advance(1_100);
+    const stats = recogniser.stats();
+    await recogniser.stop();
+    return { events, stats, scores, fullyAnalysed };
+  }
+}
+
+/** `match anna agreed` or `unknown below-threshold`, in the order of the alphabet. */
+export function wordsOf(events: readonly RecognitionEvent[]): string[] {
+  return events
+    .map(({ type, externalImageId, reason }) => [type, externalImageId, reason].filter(Boolean).join(' '))
+    .toSorted();
+}

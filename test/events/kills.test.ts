@@ -1,0 +1,78 @@
+// A broker and the owner of the events killed -9, in the short form of `npm run faults -- events`; and that its witness sees what must not be.
+import { describe, expect, it } from 'vitest';
+import { runEvents } from '../../scripts/faults/events-rounds.js';
+import { EventsWitness } from '../../scripts/faults/events-witness.js';
+import { absentPrograms } from '../../scripts/faults/mosquitto.js';
+import { tempDir } from '../support/temp-dir.js';
+import { anEvent, lacks } from './support.js';
+
+describe('events, while their broker and their process are killed', () => {
+  it.skipIf(lacks('events under kills', 'mosquitto', 'mosquitto_sub', 'stdbuf'))(
+    'are all in the history, in order, and no match comes late',
+    async () => {
+      expect(absentPrograms()).toEqual([]);
+      const tally = await runEvents({ folder: tempDir(), events: 500, brokerKills: 5, processKills: 2, seed: 4 });
+      expect(tally.problems).toEqual([]);
+      expect(tally).toMatchObject({ brokerKills: 5, processKills: 2 });
+      expect(tally.recorded).toBeGreaterThanOrEqual(500 - tally.unanswered);
+      expect(tally.recorded).toBeLessThanOrEqual(500);
+      // Kills that left nothing to be late or to be told again would prove nothing.
+      expect(tally.late).toBeGreaterThan(10);
+      expect(tally.live).toBeGreaterThan(100);
+      expect(tally.leastLeftSentMs).toBeLessThan(5_000);
+    },
+    60_000,
+  );
+});
+
+describe('the witness', () => {
+  const NOW = Date.UTC(2026, 2, 1, 12);
+  const event = (sequence: number) => anEvent({ sequence, expiresAt: new Date(NOW + 1_000).toISOString() });
+  const history = (sequence: number, late = false, change: object = {}): string =>
+    JSON.stringify({ version: 1, sequence, late, event: { ...event(sequence), ...change } });
+
+  function told(): EventsWitness {
+    const witness = new EventsWitness();
+    for (const sequence of [1, 2]) {
+      witness.expect(sequence, event(sequence).eventId);
+      witness.see({ topic: 'lintel/gate/front/match', payload: JSON.stringify(event(sequence)), atMs: NOW });
+      witness.see({ topic: 'lintel/gate/history', payload: history(sequence), atMs: NOW });
+    }
+    return witness;
+  }
+
+  it('is content with what was promised, also when it comes twice', () => {
+    const witness = told();
+    witness.see({ topic: 'lintel/gate/history', payload: history(1), atMs: NOW });
+    expect(witness.problems()).toEqual([]);
+    expect(witness.tally()).toMatchObject({ recorded: 2, repeated: 1, live: 2, late: 0, liveAfterExpiry: 0 });
+  });
+
+  const wrong: [string, string, string, number, RegExp][] = [
+    ['a number that is missing', 'history', history(4, true), 0, /^4 came after 2/],
+    ['an event in the place of another', 'history', history(2, false, { eventId: 'x' }), 0, /2 stands for two events/],
+    ['one that is not late and was not live', 'history', history(3), 0, /3 is not late, and was not live/],
+    ['a gap', 'history', '{"version":1,"gap":{"from":3,"to":4,"reason":"removed"}}', 0, /declared a gap/],
+    ['a match after its expiry', 'front/match', JSON.stringify(event(2)), 2_000, /match 2 came 1000 ms after/],
+  ];
+  it.each(wrong)('sees %s', (_, topic, payload, afterMs, problem) => {
+    const witness = told();
+    witness.see({ topic: `lintel/gate/${topic}`, payload, atMs: NOW + afterMs });
+    expect(witness.problems()).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('sees a match that was sent too late', () => {
+    const witness = told();
+    witness.seeSent(new Date(NOW).toISOString(), NOW - 1);
+    expect(witness.problems()).toEqual([]);
+    witness.seeSent(new Date(NOW).toISOString(), NOW + 300);
+    expect(witness.problems()).toEqual(['a match was sent 300 ms after its expiry']);
+    expect(witness.tally()).toMatchObject({ leastLeftSentMs: -300, sentAfterExpiry: 1 });
+  });
+
+  it('sees what was promised and is not there', () => {
+    const witness = told();
+    witness.expect(2, 'another');
+    expect(witness.problems()).toEqual(['sequence 2 was given twice', 'event 2 is not in the history']);
+  });
+});

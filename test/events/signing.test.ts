@@ -1,0 +1,70 @@
+// The signature of events: what it covers, and that nothing else passes for it.
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { EventSigner, isSignedBy, signingKeyInfo } from '../../src/events/signing.js';
+import { canonicalJson } from '../../src/events/canonical-json.js';
+import { anEvent, SIGNING_KEY } from './support.js';
+
+const publicKey = createPublicKey(SIGNING_KEY);
+
+describe('the signature of an event', () => {
+  it('is Ed25519 over the canonical JSON without it', () => {
+    const { signature = '', ...signed } = anEvent();
+    const bytes = Buffer.from(canonicalJson(signed));
+    expect(verify(null, bytes, publicKey, Buffer.from(signature, 'base64url'))).toBe(true);
+    expect(signed.keyId).toBe(signingKeyInfo(publicKey).keyId);
+  });
+
+  it('holds for the event as anyone reads it back, whatever the order of its members', () => {
+    const event = anEvent({ liveness: { mode: 'observe', verdict: 'live', score: 1 / 3 } });
+    const read = JSON.parse(JSON.stringify(event)) as object;
+    expect(isSignedBy(publicKey, read)).toBe(true);
+    expect(isSignedBy(publicKey, Object.fromEntries(Object.entries(read).reverse()))).toBe(true);
+  });
+
+  it('does not hold under another key', () => {
+    expect(isSignedBy(generateKeyPairSync('ed25519').publicKey, anEvent())).toBe(false);
+  });
+
+  const { signature = '', ...unsigned } = anEvent();
+  const { faceId, ...faceless } = anEvent();
+  it.each<[string, unknown]>([
+    ['another expiry', { ...anEvent(), expiresAt: '2100-01-01T00:00:00.000Z' }],
+    ['another face', { ...anEvent(), faceId: '00000000-0000-4000-8000-000000000000' }],
+    ['another sequence', { ...anEvent(), sequence: 2 }],
+    ['another key id', { ...anEvent(), keyId: '0000000000000000' }],
+    ['a member taken away', { ...faceless }],
+    ['a member added', { ...anEvent(), door: 'open' }],
+    ['a box moved', { ...anEvent(), bbox: { x0: 0, y0: 0, x1: 1, y1: 1 } }],
+    ['no signature', unsigned],
+    ['an empty signature', { ...unsigned, signature: '' }],
+    ['a signature of another form', { ...unsigned, signature: Buffer.from(signature, 'base64url').toString('hex') }],
+    ['a signature that is no text', { ...unsigned, signature: [signature] }],
+    ['half a surrogate pair', { ...anEvent(), modelVersion: '\ud83d' }],
+    ['no object', 'event'],
+    ['nothing', null],
+  ])('does not hold for an event with %s', (_, event) => {
+    expect(faceId).toBeDefined();
+    expect(isSignedBy(publicKey, event)).toBe(false);
+  });
+});
+
+describe('the public key', () => {
+  it('is given as PEM and as JWK, with an id that anyone can make from it', () => {
+    const info = signingKeyInfo(SIGNING_KEY);
+    expect(signingKeyInfo(publicKey)).toEqual(info);
+    expect(createPublicKey(info.publicKeyPem).equals(publicKey)).toBe(true);
+    const { kty, crv, x } = info.publicKeyJwk;
+    expect(createPublicKey({ key: { kty, crv, x }, format: 'jwk' }).equals(publicKey)).toBe(true);
+    const digest = createHash('sha256').update(Buffer.from(x, 'base64url')).digest('hex');
+    expect(info.keyId).toBe(digest.slice(0, 16));
+    expect(info).toMatchObject({ algorithm: 'Ed25519', publicKeyJwk: { kid: info.keyId, alg: 'EdDSA', use: 'sig' } });
+    expect(JSON.stringify(info)).not.toMatch(/PRIVATE|"d"/);
+  });
+
+  it('is refused where it is of another kind', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    expect(() => new EventSigner(privateKey)).toThrow(TypeError);
+    expect(() => new EventSigner(publicKey)).toThrow(TypeError);
+  });
+});

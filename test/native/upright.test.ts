@@ -1,0 +1,175 @@
+// Frames that are turned, mirrored and cut where they are taken, and what is measured of each picture.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { CaptureOptions, NativeImage, PictureState } from '../../src/native/addon.js';
+import { tempDir } from '../support/temp-dir.js';
+import { captureOptions, lockstep, paced, TestCapture } from './clips.js';
+import { addon, noise, paint, waves, wrap, type Pixels } from './pictures.js';
+
+const WIDTH = 160;
+const HEIGHT = 96;
+/** In blocks of 16 px, of so many columns and rows; each block has a grey of its own. */
+const COLUMNS = WIDTH / 16;
+const ROWS = HEIGHT / 16;
+const greyOf = (column: number, row: number): number => 10 + 4 * (row * COLUMNS + column);
+const blocks = paint(WIDTH, HEIGHT, (x, y) => {
+  const grey = greyOf(Math.floor(x / 16), Math.floor(y / 16));
+  return [grey, grey, grey];
+});
+
+function clipOf(pictures: readonly Pixels[], quality = 100): string {
+  const path = join(tempDir(), 'clip.mjpeg');
+  writeFileSync(path, Buffer.concat(pictures.map((picture) => addon.encodeJpeg(wrap(picture), quality))));
+  return path;
+}
+
+/** The greys of the blocks of 16 px, row by row. */
+function greysOf(image: NativeImage): number[][] {
+  const { widthPx, heightPx } = image;
+  const data = new Uint8Array(widthPx * heightPx * 3);
+  addon.warp(image, data, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
+  const at = (x: number, y: number): number => data[((y * 16 + 8) * widthPx + x * 16 + 8) * 3];
+  return Array.from({ length: heightPx / 16 }, (_, y) => Array.from({ length: widthPx / 16 }, (__, x) => at(x, y)));
+}
+
+type Grid = number[][];
+const original: Grid = Array.from({ length: ROWS }, (_, row) =>
+  Array.from({ length: COLUMNS }, (__, column) => greyOf(column, row)),
+);
+const turned = (grid: Grid): Grid => grid[0].map((_, column) => grid.map((row) => row[column]).reverse());
+const mirrored = (grid: Grid, flip: string): Grid => {
+  if (flip === 'none') return grid;
+  return flip === 'horizontal' ? grid.map((row) => [...row].reverse()) : [...grid].reverse();
+};
+
+describe('a frame', () => {
+  const regions = [undefined, { x0: 0.2, y0: 0.5, x1: 0.6, y1: 1 }];
+  const cases = ([0, 90, 180, 270] as const).flatMap((rotate) =>
+    (['none', 'horizontal', 'vertical'] as const).flatMap((flip) =>
+      regions.map((region) => ({ rotate, flip, region })),
+    ),
+  );
+
+  test.each(cases)('is rotated by $rotate, flipped: $flip, and cut to $region, in this order', async (how) => {
+    const { rotate, flip, region } = how;
+    let expected = original;
+    for (let quarter = 0; quarter < rotate / 90; quarter++) expected = turned(expected);
+    expected = mirrored(expected, flip);
+    // Where the sides are 6 blocks, a fraction of 0.2 does not fall on their edges.
+    const part = region && (rotate % 180 === 0 ? region : { x0: 1 / 3, y0: 0.5, x1: 2 / 3, y1: 1 });
+    if (part) {
+      const [columns, rows] = [expected[0].length, expected.length];
+      const cut = (from: number, to: number, length: number) => [Math.round(from * length), Math.round(to * length)];
+      expected = expected
+        .slice(...cut(part.y0, part.y1, rows))
+        .map((row) => row.slice(...cut(part.x0, part.x1, columns)));
+    }
+    const options: Partial<CaptureOptions> = { rotate, flip, ...(part ? { region: part } : {}) };
+    const capture = new TestCapture(lockstep(clipOf([blocks])), options);
+    const [frame] = await capture.takeAll();
+    const { state } = capture;
+    expect([frame.widthPx, frame.heightPx]).toEqual([expected[0].length * 16, expected.length * 16]);
+    expect([state.widthPx, state.heightPx]).toEqual([frame.widthPx, frame.heightPx]);
+    expect([state.picture?.rawWidthPx, state.picture?.rawHeightPx]).toEqual([WIDTH, HEIGHT]);
+    greysOf(frame).forEach((row, y) =>
+      row.forEach((grey, x) => expect(Math.abs(grey - expected[y][x])).toBeLessThan(3)),
+    );
+    expect(frame.frameNumber).toBe(1);
+    frame.release();
+  });
+
+  test('that is cut stays as it was while its capture goes on', async () => {
+    const flat = (grey: number): Pixels => paint(WIDTH, HEIGHT, () => [grey, grey, grey]);
+    const capture = new TestCapture(lockstep(clipOf(Array.from({ length: 12 }, (_, i) => flat(20 * i)))), {
+      region: { x0: 0, y0: 0, x1: 0.5, y1: 1 },
+    });
+    const frames = await capture.takeAll();
+    expect(frames.map((frame) => Math.round(greysOf(frame)[2][2] / 20))).toEqual(frames.map((_, i) => i));
+  });
+
+  test('of a region smaller than a pixel is one pixel', async () => {
+    const capture = new TestCapture(lockstep(clipOf([blocks])), {
+      region: { x0: 0.9999, y0: 0.5, x1: 1, y1: 0.50001 },
+    });
+    const [frame] = await capture.takeAll();
+    expect([frame.widthPx, frame.heightPx]).toEqual([1, 1]);
+  });
+
+  test.each<[string, object, new () => Error]>([
+    ['a rotation by 45 degrees', { rotate: 45 }, RangeError],
+    ['a rotation by 360 degrees', { rotate: 360 }, RangeError],
+    ['a rotation in words', { rotate: 'left' }, TypeError],
+    ['an unknown flip', { flip: 'both' }, TypeError],
+    ['a region that is a number', { region: 5 }, TypeError],
+    ['a region without an end', { region: { x0: 0, y0: 0, x1: 1 } }, TypeError],
+    ['an empty region', { region: { x0: 0.5, y0: 0, x1: 0.5, y1: 1 } }, RangeError],
+    ['a region beyond the picture', { region: { x0: 0, y0: 0, x1: 1.1, y1: 1 } }, RangeError],
+    ['a region that is NaN', { region: { x0: NaN, y0: 0, x1: 1, y1: 1 } }, RangeError],
+  ])('is refused %s', (_, changes, kind) => {
+    const options = { ...captureOptions(paced('/nowhere/none.mp4')), ...changes };
+    expect(() => addon.openCapture(options, () => undefined)).toThrow(kind);
+  });
+});
+
+describe('of a picture is measured', () => {
+  async function pictureOf(...pictures: Pixels[]): Promise<PictureState> {
+    const capture = new TestCapture(lockstep(clipOf(pictures)));
+    await capture.takeAll();
+    return capture.state.picture as PictureState;
+  }
+
+  test('how bright it is, and how much that varies', async () => {
+    const grey = await pictureOf(paint(160, 120, () => [90, 90, 90]));
+    expect([Math.round(grey.mean), Math.round(grey.deviation), Math.round(grey.sharpness)]).toEqual([90, 0, 0]);
+    const halves = await pictureOf(paint(160, 120, (x) => (x < 80 ? [50, 50, 50] : [150, 150, 150])));
+    expect([Math.round(halves.mean), Math.round(halves.deviation)]).toEqual([100, 50]);
+  });
+
+  test.each([
+    [160, 120],
+    [640, 480],
+    [1280, 720],
+  ])('how sharp it is, at %i x %i', async (widthPx, heightPx) => {
+    const smooth = await pictureOf(waves(widthPx, heightPx));
+    const rough = await pictureOf(noise(widthPx, heightPx));
+    expect(smooth.sharpness).toBeLessThan(5);
+    expect(rough.sharpness).toBeGreaterThan(20);
+  });
+
+  test('nothing where there is none', () => {
+    expect(new TestCapture(paced('/nowhere/none.mp4')).state.picture).toBeUndefined();
+  });
+
+  test('for how long it was the very same', async () => {
+    const [one, other] = [
+      paint(64, 48, () => [9, 9, 9]),
+      paint(64, 48, (x, y) => (x + y === 110 ? [99, 99, 99] : [9, 9, 9])),
+    ];
+    expect(await pictureOf(one, one, one)).toMatchObject({ unchangedFrames: 2 });
+    expect(await pictureOf(one, one, other)).toMatchObject({ unchangedFrames: 0, unchangedMs: 0 });
+    expect(await pictureOf(other, one, one, one, one)).toMatchObject({ unchangedFrames: 3 });
+  });
+});
+
+describe('a JPEG', () => {
+  const picture = wrap(paint(64, 48, () => [9, 9, 9]));
+
+  test.each<[string, unknown, new () => Error]>([
+    ['options that are none', 5, TypeError],
+    ['a width of 0', { widthPx: 0 }, RangeError],
+    ['a height that is too large', { heightPx: 40_000 }, RangeError],
+    ['boxes that are no array', { boxes: {} }, TypeError],
+    ['a box that is a number', { boxes: [1] }, TypeError],
+    ['a box without a corner', { boxes: [{ x0: 0, y0: 0, x1: 1, colour: 'red' }] }, TypeError],
+    ['a box that is NaN', { boxes: [{ x0: NaN, y0: 0, x1: 1, y1: 1, colour: 'red' }] }, RangeError],
+    ['a box in blue', { boxes: [{ x0: 0, y0: 0, x1: 1, y1: 1, colour: 'blue' }] }, TypeError],
+  ])('is refused %s', (_, options, kind) => {
+    expect(() => addon.encodeJpeg(picture, 90, options as object)).toThrow(kind);
+  });
+
+  test('takes boxes as far outside as numbers go', () => {
+    const box = { x0: -1e300, y0: -1e300, x1: 1e300, y1: 1e300, colour: 'green' } as const;
+    expect(addon.encodeJpeg(picture, 90, { boxes: [box] }).length).toBeGreaterThan(100);
+  });
+});

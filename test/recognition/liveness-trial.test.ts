@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { judgeTrial, rateOf, type Attempt, type Presentation } from '../../src/recognition/liveness-trial.js';
+
+function attempt(presentation: Presentation, ...scores: number[]): Attempt {
+  return { presentation, samples: scores.map((score) => ({ score, quality: 0.9 })) };
+}
+
+const steady = (presentation: Presentation, score: number): Attempt =>
+  attempt(presentation, score, score + 0.1, score - 0.1, score, score);
+
+describe('a trial of liveness', () => {
+  test('counts attacks that pass and live people who do not', () => {
+    const report = judgeTrial(
+      [
+        steady('live', 3),
+        steady('live', -2),
+        attempt('live'),
+        steady('print', -3),
+        steady('print', 2),
+        steady('screen', -1),
+      ],
+      0,
+    );
+    expect(report.apcer.print).toMatchObject({ errors: 1, attempts: 2, rate: 0.5 });
+    expect(report.apcer.screen).toMatchObject({ errors: 0, attempts: 1, rate: 0 });
+    expect(report.apcer.worst).toEqual(report.apcer.print);
+    expect(report.bpcer).toMatchObject({ errors: 2, attempts: 3 });
+    expect(report.verdicts.map(({ verdict }) => verdict)).toEqual([
+      'live',
+      'spoof',
+      'unsure',
+      'spoof',
+      'live',
+      'spoof',
+    ]);
+  });
+
+  test('suggests the threshold between what is live and what is not', () => {
+    const attempts = [steady('live', 1), steady('live', 4), steady('print', -2), steady('screen', 0)];
+    expect(judgeTrial(attempts, 2).suggested).toEqual({ threshold: 0.5, apcer: 0, bpcer: 0 });
+  });
+
+  test('prefers to err on the side of the door that stays shut', () => {
+    const attempts = [steady('live', 1), steady('live', 4), steady('print', 2)];
+    expect(judgeTrial(attempts, 0).suggested).toMatchObject({ apcer: 0, bpcer: 0.5, threshold: 3 });
+  });
+
+  test('suggests nothing where one side is missing', () => {
+    expect(judgeTrial([steady('live', 1)], 0).suggested).toBeUndefined();
+    expect(judgeTrial([steady('print', 1), attempt('live')], 0).suggested).toBeUndefined();
+  });
+
+  test.each([
+    // Rule of three: about 3 / n; the table of Clopper and Pearson for the others.
+    [0, 5, 0.451],
+    [0, 300, 0.00994],
+    [1, 10, 0.394],
+    [5, 5, 1],
+    [0, 0, 1],
+  ])('%i errors in %i attempts may be a rate of %f', (errors, attempts, upper) => {
+    expect(rateOf(errors, attempts).upper).toBeCloseTo(upper, 3);
+  });
+});

@@ -1,0 +1,83 @@
+// Strangers before real models and real photographs: every person against everybody else, through the decision.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cosine } from '../../src/domain/embedding.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
+import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { candidatesOf, decide, type Ballot } from '../../src/recognition/decide.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
+import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+
+interface Photo {
+  person: string;
+  face: EnrolledFace;
+  embedding: Float32Array;
+}
+
+const skip = missing('strangers before the real models', facesDir, sharedModelsDir);
+
+describe.skipIf(skip)('each of eight people, five photographs as five frames', () => {
+  const set = modelSet(loadManifest(), 'standard');
+  const scale = new SimilarityScale(set.embedder.calibration.points);
+  const photos: Photo[] = [];
+  let pipeline: Pipeline;
+
+  beforeAll(async () => {
+    pipeline = await Pipeline.open({
+      addon: loadAddon(),
+      set,
+      modelsDir: sharedModelsDir ?? '',
+      providers: ['cpu'],
+    });
+    const people = join(facesDir ?? '', 'people');
+    for (const person of readdirSync(people)) {
+      for (const file of readdirSync(join(people, person)).sort()) {
+        const options = { embed: 1, mask: false, liveness: false };
+        const [found] = (await pipeline.analyseImage(readFileSync(join(people, person, file)), options)).faces;
+        if (!found.embedding) throw new Error(`${file} has no eligible face`);
+        const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+        const face = { faceId: file, imageId: file, externalImageId: person, bbox, detectionScore: 1 };
+        photos.push({ person, face, embedding: found.embedding });
+      }
+    }
+  });
+  afterAll(() => pipeline?.close());
+
+  function ballotOf(probe: Photo, gallery: readonly Photo[], threshold: number): Ballot {
+    const matches = gallery
+      .map(({ face, embedding }) => ({ face, cosine: cosine(embedding, probe.embedding) }))
+      .sort((a, b) => b.cosine - a.cosine);
+    return { candidates: candidatesOf(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }, scale) };
+  }
+
+  const rules = [
+    { margin: 2, agree: 3, outOf: 5 },
+    { margin: 0, agree: 1, outOf: 5 },
+  ];
+
+  test.each(rules)('is a stranger to the other seven, by $agree of 5 and a margin of $margin', (rule) => {
+    for (const person of new Set(photos.map((photo) => photo.person))) {
+      const others = photos.filter((photo) => photo.person !== person);
+      for (const threshold of [70, 80, 90]) {
+        const frames = photos.filter((photo) => photo.person === person);
+        const ballots = frames.map((photo) => ballotOf(photo, others, threshold));
+        expect(decide(ballots, rule), person).toEqual({ kind: 'unknown', reason: 'below-threshold' });
+      }
+    }
+  });
+
+  test('is known among them by two of the photographs, from the other three', () => {
+    for (const person of new Set(photos.map((photo) => photo.person))) {
+      const own = photos.filter((photo) => photo.person === person);
+      const gallery = [...photos.filter((photo) => photo.person !== person), ...own.slice(0, 2)];
+      const decision = decide(
+        own.slice(2).map((photo) => ballotOf(photo, gallery, 80)),
+        { margin: 2, agree: 3, outOf: 3 },
+      );
+      expect(decision.kind === 'match' && decision.agreeing[0].chosen.face.externalImageId, person).toBe(person);
+    }
+  });
+});

@@ -1,0 +1,89 @@
+// The unit: what systemd-analyze says of it, and that it fits what the rest of the installation does.
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { tempDir } from '../support/temp-dir.js';
+import { Machine, checkout, projectRoot, run } from './checkout.js';
+
+const unit = readFileSync(join(projectRoot, 'systemd/lintel.service'), 'utf8');
+
+/** Every value of a directive, in order. */
+function values(key: string, text = unit): string[] {
+  return [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value]) => value);
+}
+
+const lacks = spawnSync('systemd-analyze', ['--version']).error !== undefined;
+if (lacks) console.warn('skipped: what systemd-analyze says of the unit: it is not installed (Debian: systemd)');
+
+describe.skipIf(lacks)('systemd-analyze', () => {
+  it('rates the exposure of the unit at 1.5 or less', async () => {
+    const args = ['security', '--offline=true', '--no-pager', join(projectRoot, 'systemd/lintel.service')];
+    const { stdout, stderr } = await run('systemd-analyze', args);
+    const exposure = /Overall exposure level for lintel\.service: ([\d.]+)/.exec(stdout)?.[1];
+    expect(Number(exposure), stdout + stderr).toBeLessThanOrEqual(1.5);
+  });
+
+  it('finds nothing wrong with the unit as it was installed', async () => {
+    const machine = new Machine();
+    await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
+    // verify looks for the program of ExecStart on this machine, also for a unit of another root: the one difference.
+    const installed = machine.path('etc/systemd/system/lintel.service');
+    const text = readFileSync(installed, 'utf8').replaceAll('=/opt/lintel/', `=${machine.root}/opt/lintel/`);
+    writeFileSync(installed, text);
+    const { code, stdout, stderr } = await run('systemd-analyze', ['verify', '--man=false', installed]);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('understands the examples of drop-ins', async () => {
+    const folder = tempDir();
+    const program = unit.replaceAll(/^ExecStart=.*$/gm, 'ExecStart=/bin/true');
+    writeFileSync(join(folder, 'lintel.service'), program);
+    cpSync(join(projectRoot, 'systemd/examples'), join(folder, 'lintel.service.d'), { recursive: true });
+    const args = ['verify', '--man=false', join(folder, 'lintel.service')];
+    const { code, stderr } = await run('systemd-analyze', args, { SYSTEMD_UNIT_PATH: `${folder}:` });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    writeFileSync(join(folder, 'lintel.service.d/wrong.conf'), '[Service]\nNoSuchKey=1\n');
+    expect((await run('systemd-analyze', args, { SYSTEMD_UNIT_PATH: `${folder}:` })).stderr).toContain('NoSuchKey');
+  });
+});
+
+describe('the unit', () => {
+  it('is told by the main process alone when it is ready and that it lives', () => {
+    expect(values('Type')).toEqual(['notify']);
+    expect(values('NotifyAccess')).toEqual(['main']);
+    expect(values('WatchdogSec')).toEqual(['30s']);
+  });
+
+  it('never gives up', () => {
+    expect(values('Restart')).toEqual(['always']);
+    expect(values('StartLimitIntervalSec')).toEqual(['0']);
+  });
+
+  it('needs none of the credentials to be there: their paths are relative', () => {
+    const credentials = values('LoadCredential').map((value) => value.split(':'));
+    expect(credentials.map(([id]) => id)).toEqual(['master-key', 'signing-key', 'mqtt-password']);
+    for (const [id, path] of credentials) expect(path).toBe(`lintel.${id}`);
+  });
+
+  it('knows no directive that Debian 12 (systemd 252) does not', () => {
+    for (const newer of ['RestartSteps', 'RestartMaxDelaySec', 'ImportCredential', 'MemoryZSwapMax']) {
+      expect(values(newer), newer).toEqual([]);
+    }
+    const steps = readFileSync(join(projectRoot, 'systemd/restart-steps.conf'), 'utf8');
+    expect(values('RestartSteps', steps)).toEqual(['10']);
+  });
+
+  it('may write where the installed configuration says that data and keys are', async () => {
+    const machine = new Machine();
+    await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
+    const config = machine.read('etc/lintel/lintel.yaml');
+    expect(`/var/lib/${values('StateDirectory')[0]}/data`).toBe(/^dataDir: (.*)$/m.exec(config)?.[1]);
+    expect(values('ReadWritePaths')).toEqual([`-${/^keysDir: (.*)$/m.exec(config)?.[1]}`]);
+  });
+
+  it('lets the service open video devices and no others', () => {
+    expect(values('DevicePolicy')).toEqual(['closed']);
+    expect(values('DeviceAllow')).toEqual(['char-video4linux rw']);
+  });
+});

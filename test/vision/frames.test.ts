@@ -1,0 +1,113 @@
+// Frames of a camera before the real models: what is computed of which face, and what is spared.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { encodePicture } from '../../src/demo/clip-file.js';
+import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
+import { renderScene } from '../../src/demo/render-face.js';
+import type { Box, Face } from '../../src/domain/face.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { attributedFaces, Pipeline } from '../../src/vision/pipeline.js';
+import type { AnalysedFrame, FrameOptions } from '../../src/vision/vision.js';
+import { missing, sharedModelsDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const addon = loadAddon();
+
+describe.skipIf(missing('frames before the real models', sharedModelsDir))('a frame of three people', () => {
+  const sizesPx = [110, 90, 40];
+  const heads = sizesPx.map((facePx, i) => ({
+    head: DISTINCT_SEEDS[i],
+    centreX: 130 + 190 * i,
+    centreY: 230,
+    facePx,
+  }));
+  let pipeline: Pipeline;
+  let jpeg: Buffer;
+  let truth: Box[];
+
+  beforeAll(async () => {
+    const set = modelSet(loadManifest(), 'standard');
+    pipeline = await Pipeline.open({ addon, set, modelsDir: sharedModelsDir ?? '', providers: ['cpu'] });
+    const scene = renderScene({ widthPx: 640, heightPx: 480, heads, background: 5 });
+    truth = scene.faces.map(({ boxPx }) => boxPx);
+    jpeg = encodePicture(scene, addon);
+  });
+  afterAll(() => pipeline.close());
+
+  async function analyse(options: Partial<FrameOptions>): Promise<AnalysedFrame> {
+    const path = join(tempDir(), 'frame.mjpeg');
+    writeFileSync(path, jpeg);
+    const source = { type: 'file', path, loop: false, realTime: false } as const;
+    const asked = { widthPx: 0, heightPx: 0, fps: 0, openTimeoutMs: 5_000, readTimeoutMs: 5_000 };
+    const handle = addon.openCapture({ source, ...asked }, () => undefined);
+    onTestFinished(() => addon.closeCapture(handle));
+    return vi.waitFor(async () => {
+      const all = { after: 0, mask: true, liveness: true, minFacePx: 30, ...options };
+      const frame = await pipeline.analyseFrame(handle, all);
+      if (!frame) throw new Error('the frame is not there yet');
+      return frame;
+    }, 10_000);
+  }
+
+  /** By their place from left to right: c crop and quality, m mask, l liveness; - nothing of them. */
+  const computed = ({ faces }: AnalysedFrame): string[] =>
+    faces
+      .toSorted((a, b) => a.boxPx.x0 - b.boxPx.x0)
+      .map(({ crop, quality, masked, livenessScore }) => {
+        const has = { c: crop && quality, m: masked, l: livenessScore };
+        const letters = Object.entries(has).filter(([, value]) => value !== undefined);
+        return letters.map(([letter]) => letter).join('') || '-';
+      });
+
+  it('tells mask and liveness of those that are fit for recognition', async () => {
+    expect(computed(await analyse({}))).toEqual(['cml', 'cml', 'c']);
+    expect(computed(await analyse({ mask: false }))).toEqual(['cl', 'cl', 'c']);
+    expect(computed(await analyse({ liveness: false }))).toEqual(['cm', 'cm', 'c']);
+  });
+
+  it('spares a settled face all but its place', async () => {
+    const frame = await analyse({ settled: [truth[0]] });
+    expect(computed(frame)).toEqual(['-', 'cml', 'c']);
+    expect(frame.faces[0].landmarksPx).toHaveLength(5);
+    expect(frame.faces[0].pose).toBeDefined();
+    expect(computed(await analyse({ settled: truth }))).toEqual(['-', '-', '-']);
+  });
+
+  it('takes nobody for settled who covers the box by too little', async () => {
+    const { x0, y0, x1, y1 } = truth[0];
+    const shift = 0.75 * (x1 - x0);
+    const beside = { x0: x0 + shift, y0, x1: x1 + shift, y1 };
+    expect(computed(await analyse({ settled: [beside] }))[0]).toBe('cml');
+  });
+});
+
+describe('with a crowd, those that mask and liveness are told of', () => {
+  const faceOf = (overall: number, sizePx = 100): Face => ({
+    boxPx: { x0: 0, y0: 0, x1: sizePx, y1: sizePx },
+    landmarksPx: [0, 1, 2, 3, 4].map((n) => ({ x: n, y: n })) as unknown as Face['landmarksPx'],
+    detectionScore: 0.9,
+    pose: { yaw: 0, pitch: 0, roll: 0 },
+    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall },
+  });
+  const crowd = [0.9, 0.5, 0.8, 0.6, 0.7, 0.45, 0.55, 0.65].map((overall) => faceOf(overall));
+  const qualities = (faces: Face[]) => faces.map(({ quality }) => quality?.overall);
+
+  it('are all where there are three, but those that are not fit', () => {
+    const settled = { ...faceOf(1), quality: undefined };
+    const faces = [faceOf(0.5), faceOf(0.3), settled, faceOf(0.9, 50), faceOf(0.7)];
+    expect(qualities(attributedFaces(faces, 1))).toEqual([0.5, 0.7]);
+  });
+
+  it.each([1, 2, 3])('are the two best and one of the others, each in turn, with every %d. frame', (step) => {
+    const turns = new Map<number | undefined, number>();
+    for (let n = 1; n <= 60; n++) {
+      const [first, second, third, ...more] = qualities(attributedFaces(crowd, n * step));
+      expect([first, second, more]).toEqual([0.9, 0.8, []]);
+      turns.set(third, (turns.get(third) ?? 0) + 1);
+    }
+    expect([...turns.keys()].toSorted()).toEqual([0.45, 0.5, 0.55, 0.6, 0.65, 0.7]);
+    expect(Math.min(...turns.values())).toBeGreaterThanOrEqual(5);
+  });
+});

@@ -1,0 +1,118 @@
+// The lanes before the workers: bounds, order and turns; and what that makes of cameras and requests that want the same worker.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog } from '../../src/domain/log.js';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { JobLanes } from '../../src/vision/job-lanes.js';
+import { WorkerPool } from '../../src/vision/worker-pool.js';
+import { tempDir } from '../support/temp-dir.js';
+
+describe('the lanes', () => {
+  it('take turns while both hold something, and keep their order', () => {
+    const lanes = new JobLanes<string>(10);
+    for (const job of ['r1', 'r2', 'r3', 'r4']) lanes.push('request', job);
+    for (const job of ['c1', 'c2']) lanes.push('camera', job);
+    expect(lanes.length).toBe(6);
+    expect(Array.from({ length: 7 }, () => lanes.shift())).toEqual(['c1', 'r1', 'c2', 'r2', 'r3', 'r4', undefined]);
+    expect(lanes.length).toBe(0);
+  });
+
+  it('let what comes after the other lane was served go first', () => {
+    const lanes = new JobLanes<string>(10);
+    for (const job of ['c1', 'c2', 'c3']) lanes.push('camera', job);
+    expect([lanes.shift(), lanes.shift()]).toEqual(['c1', 'c2']);
+    lanes.push('request', 'r1');
+    expect([lanes.shift(), lanes.shift()]).toEqual(['r1', 'c3']);
+  });
+
+  it('are bounded each by itself, and emptied together', () => {
+    const lanes = new JobLanes<number>(2);
+    lanes.push('request', 1);
+    lanes.push('request', 2);
+    expect([lanes.isFull('request'), lanes.isFull('camera')]).toEqual([true, false]);
+    lanes.push('camera', 3);
+    expect(lanes.drain()).toEqual([3, 1, 2]);
+    expect([lanes.length, lanes.isFull('request')]).toEqual([0, false]);
+  });
+});
+
+/**
+ * A pool of one worker that says for each job the how-manieth it was. A frame takes as many milliseconds as the number of its capture
+ * says.
+ */
+async function poolOfOne(queueLength: number): Promise<WorkerPool> {
+  const file = join(tempDir(), 'worker.mjs');
+  writeFileSync(
+    file,
+    `import { parentPort } from 'node:worker_threads';
+    let count = 0;
+    parentPort.on('message', ({ type, job }) => {
+      if (type === 'close') return parentPort.close();
+      const untilMs = performance.now() + (job.captureHandle ?? 3);
+      while (performance.now() < untilMs);
+      const sizes = { widthPx: ++count, heightPx: 1, faces: [] };
+      parentPort.postMessage({ type: 'result', result: { ...sizes, frameNumber: count, capturedAtMs: 0 } });
+    });
+    parentPort.postMessage({ type: 'ready', providers: [] });`,
+  );
+  const set = modelSet(loadManifest(), 'standard');
+  const log = silentLog;
+  const workerFile = pathToFileURL(file);
+  const pool = new WorkerPool({ set, modelsDir: '', providers: ['cpu'], workers: 1, queueLength, log, workerFile });
+  await pool.start(new AbortController().signal);
+  onTestFinished(() => pool.stop());
+  return pool;
+}
+
+const FRAME = { after: 0, mask: false, liveness: false, minFacePx: 60 };
+const PICTURE = { embed: 0, mask: false, liveness: false };
+
+describe('one worker', () => {
+  it('lets a camera wait for one request at a time, however many wait', async () => {
+    const pool = await poolOfOne(64);
+    const requests = Array.from({ length: 60 }, () => pool.analyseImage(new Uint8Array(1), PICTURE));
+    const turns: number[] = [];
+    for (let frame = 0; frame < 15; frame++) turns.push((await pool.analyseFrame(3, FRAME))?.frameNumber ?? 0);
+    const waits = turns.slice(1).map((turn, i) => turn - turns[i]);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(3);
+    const served = (await Promise.all(requests)).map(({ widthPx }) => widthPx);
+    expect(served).toEqual([...served].sort((a, b) => a - b));
+  });
+
+  it('lets a request wait for one job of the cameras at a time', async () => {
+    const pool = await poolOfOne(64);
+    const frames = Array.from({ length: 30 }, () => pool.analyseFrame(3, FRAME));
+    const crops = Array.from({ length: 30 }, () => pool.embedCrops([new Uint8Array(1)]));
+    const turns: number[] = [];
+    for (let i = 0; i < 10; i++) turns.push((await pool.analyseImage(new Uint8Array(1), PICTURE)).widthPx);
+    expect(Math.max(...turns.slice(1).map((turn, i) => turn - turns[i]))).toBeLessThanOrEqual(3);
+    await Promise.all([...frames, ...crops]);
+  });
+
+  it('serves cameras in turn: one with large frames starves no other', async () => {
+    const pool = await poolOfOne(64);
+    const counts = { slow: 0, fast: 0, other: 0 };
+    const untilMs = performance.now() + 1_000;
+    const run = async (name: keyof typeof counts, tookMs: number): Promise<void> => {
+      while (performance.now() < untilMs) {
+        await pool.analyseFrame(tookMs, FRAME);
+        counts[name]++;
+      }
+    };
+    await Promise.all([run('slow', 40), run('fast', 2), run('other', 2)]);
+    expect(counts.slow).toBeGreaterThan(5);
+    expect(Math.min(counts.fast, counts.other)).toBeGreaterThanOrEqual(counts.slow - 1);
+  });
+
+  it('refuses no frame because too many requests wait, nor the other way round', async () => {
+    const pool = await poolOfOne(4);
+    const waiting: Promise<unknown>[] = Array.from({ length: 5 }, () => pool.analyseImage(new Uint8Array(1), PICTURE));
+    await expect(pool.analyseImage(new Uint8Array(1), PICTURE)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    for (let i = 0; i < 4; i++) waiting.push(pool.analyseFrame(1, FRAME));
+    await expect(pool.analyseFrame(1, FRAME)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    expect(pool.stats()).toMatchObject({ queued: 8, rejected: 2 });
+    await Promise.all(waiting);
+  });
+});
