@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   slice: () => import('./slice.js'),
   gallery: () => import('./gallery.js'),
   load: () => import('./load.js'),
+  accuracy: () => import('./accuracy.js'),
   door: () => import('./door.js'),
 };
 /** --short: less time, the same figures. --soak: what takes minutes, where a bench has such a part. */

@@ -47,28 +47,41 @@ export function readPairs(path: string): Pair[] {
 
 /** Mean over the folds of the accuracy at the threshold that is best on the other folds. */
 export function tenFoldAccuracy(pairs: readonly Pair[], embeddings: ReadonlyMap<string, Float32Array>): number {
+  const folds = [...new Set(pairs.map(({ fold }) => fold))];
+  const accuracies = folds.map((fold) => accuracyOnFolds(pairs, embeddings, [fold]));
+  return accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
+}
+
+/** Everybody who is in a pair of these folds. */
+export function heldOutPeople(pairs: readonly Pair[], folds: readonly number[]): Set<string> {
+  const people = pairs.filter(({ fold }) => folds.includes(fold)).flatMap(({ first, second }) => [first, second]);
+  return new Set(people.map((photo) => photo.replace(/_\d+$/, '')));
+}
+
+/** The accuracy on some folds at the threshold that is best on the others. */
+export function accuracyOnFolds(
+  pairs: readonly Pair[],
+  embeddings: ReadonlyMap<string, Float32Array>,
+  testFolds: readonly number[],
+): number {
   const scored = pairs.map((pair) => {
     const first = embeddings.get(pair.first);
     const second = embeddings.get(pair.second);
     if (!first || !second) throw new RangeError(`no embedding for ${pair.first} or ${pair.second}`);
     return { score: cosine(first, second), same: pair.same, fold: pair.fold };
   });
-  const folds = [...new Set(scored.map(({ fold }) => fold))];
-  const accuracies = folds.map((fold) => {
-    const training = scored.filter((s) => s.fold !== fold).sort((a, b) => a.score - b.score);
-    // Sweep: below the threshold "different", from it on "same".
-    let right = training.filter((s) => s.same).length;
-    let best = right;
-    let threshold = -Infinity;
-    for (let i = 0; i < training.length; i++) {
-      right += training[i].same ? -1 : 1;
-      if (right > best) {
-        best = right;
-        threshold = i + 1 < training.length ? (training[i].score + training[i + 1].score) / 2 : Infinity;
-      }
+  const training = scored.filter((s) => !testFolds.includes(s.fold)).sort((a, b) => a.score - b.score);
+  // Sweep: below the threshold "different", from it on "same".
+  let right = training.filter((s) => s.same).length;
+  let best = right;
+  let threshold = -Infinity;
+  for (let i = 0; i < training.length; i++) {
+    right += training[i].same ? -1 : 1;
+    if (right > best) {
+      best = right;
+      threshold = i + 1 < training.length ? (training[i].score + training[i + 1].score) / 2 : Infinity;
     }
-    const testing = scored.filter((s) => s.fold === fold);
-    return testing.filter((s) => s.score >= threshold === s.same).length / testing.length;
-  });
-  return accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
+  }
+  const testing = scored.filter((s) => testFolds.includes(s.fold));
+  return testing.filter((s) => s.score >= threshold === s.same).length / testing.length;
 }

@@ -1,4 +1,4 @@
-// lintel models: fetches the model files of a set, and lists what the manifest has.
+// lintel models: fetches the model files of a set, lists what the manifest has, and leads to the commands of quantisation.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Environment } from '../config/environment.js';
@@ -6,13 +6,18 @@ import type { Config } from '../config/schema.js';
 import { messageOf } from '../errors.js';
 import { loadAddon } from '../native/addon.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../models/manifest.js';
-import { fetchModel } from '../models/model-files.js';
+import { fetchModel, fileState } from '../models/model-files.js';
+import { inPrecision } from '../models/precision.js';
 import { inspectSet } from '../models/inspect.js';
 import { commandConfig, type CliContext } from './context.js';
+import { registerCalibrate } from './models-calibrate.js';
+import { registerQuantise } from './models-quantise.js';
+import { registerRanges } from './models-ranges.js';
+import { registerSensitivity } from './models-sensitivity.js';
 import { Progress } from './progress.js';
 
 export function registerModels(program: Command, context: CliContext): void {
-  const models = program.command('models').description('fetch and list the model files');
+  const models = program.command('models').description('fetch, list, quantise and calibrate the models');
 
   models
     .command('fetch')
@@ -69,16 +74,28 @@ Every file is written under a temporary name, checked against the sha256 of mode
         const set = modelSet(manifest, name);
         const inUse = name === config.models.set ? ', configured' : '';
         context.stdout.write(`${name} (version ${set.modelVersion}${inUse}): ${manifest.sets[name].description}\n`);
+        const quantised = new Map(modelsOf(set).map((model) => [model.file, model]));
         for (const model of await inspectSet(modelsDir, set)) {
-          const megabytes = (model.bytes / 1e6).toFixed(2);
           context.stdout.write(
-            `  ${model.task.padEnd(9)} ${model.state.padEnd(8)} ${megabytes.padStart(6)} MB  ${model.file}\n` +
-              `            ${model.licence}, ${model.origin}\n`,
+            `  ${model.task.padEnd(9)} ${listed(model)}\n            ${model.licence}, ${model.origin}\n`,
           );
+          const float = quantised.get(model.file);
+          if (!float?.quantised) continue;
+          const int8 = inPrecision(float, 'int8');
+          context.stdout.write(`  in 8 bits ${listed({ ...int8, state: await fileState(modelsDir, int8) })}\n`);
         }
       }
       context.stdout.write(`files are looked for in ${modelsDir}\n`);
     });
+
+  registerQuantise(models, context);
+  registerRanges(models, context);
+  registerSensitivity(models, context);
+  registerCalibrate(models, context);
+}
+
+function listed({ state, bytes, file }: { state: string; bytes: number; file: string }): string {
+  return `${state.padEnd(8)} ${(bytes / 1e6).toFixed(2).padStart(6)} MB  ${file}`;
 }
 
 /** For the doctor: the state of each file and, where all are there, the provider that each model really runs on. */

@@ -28,6 +28,27 @@ const file = {
   }),
 };
 
+const calibration = z.strictObject({
+  source: z.string(),
+  points: z.array(
+    z.strictObject({
+      cosine: z.number().min(-1).max(1),
+      similarity: z.number().min(0).max(100),
+      far: z.number().min(0).max(1),
+      tar: z.number().min(0).max(1),
+    }),
+  ),
+});
+
+/** The 8-bit form, which `lintel models quantise` makes of the file by the recorded ranges (a file beside the manifest). */
+const quantised = {
+  file: file.file,
+  bytes: file.bytes,
+  sha256: file.sha256,
+  ranges: z.string().regex(/^ranges\/[\w.-]+\.json$/),
+};
+const quantisedModel = z.strictObject(quantised).optional();
+
 /** Input [1,3,H,W], H and W multiples of `multiplePx`; outputs cls_s, obj_s, bbox_s, kps_s per stride s. */
 const detectorSchema = z.strictObject({
   task: z.literal('detector'),
@@ -36,6 +57,7 @@ const detectorSchema = z.strictObject({
   strides: z.array(z.int().min(1)).min(1),
   scoreThreshold: z.number().min(0).max(1),
   nmsIou: z.number().min(0).max(1),
+  quantised: quantisedModel,
 });
 
 /** Input [1,3,heightPx,widthPx] of a face whose landmarks lie on `template` (px); output [1,dimensions], not normalised. */
@@ -45,17 +67,8 @@ const embedderSchema = z.strictObject({
   input: fixedInput,
   output: z.strictObject({ name: z.string(), dimensions: z.int().min(8).max(4096) }),
   template: z.tuple([point, point, point, point, point]),
-  calibration: z.strictObject({
-    source: z.string(),
-    points: z.array(
-      z.strictObject({
-        cosine: z.number().min(-1).max(1),
-        similarity: z.number().min(0).max(100),
-        far: z.number().min(0).max(1),
-        tar: z.number().min(0).max(1),
-      }),
-    ),
-  }),
+  calibration,
+  quantised: z.strictObject({ ...quantised, calibration }).optional(),
 });
 
 /** Input: the square around the box, `boxFactor` times its longer side; output [1,2] logits; alive where live - spoof > threshold. */
@@ -67,6 +80,7 @@ const livenessSchema = z.strictObject({
   border: z.enum(['constant', 'reflect']),
   output: z.strictObject({ name: z.string(), liveIndex: z.int().min(0), spoofIndex: z.int().min(0) }),
   thresholds: z.strictObject({ weak: z.number(), balanced: z.number(), strict: z.number() }),
+  quantised: quantisedModel,
 });
 
 /** Input: the square around the box, `boxFactor` times its longer side, fitted in the middle; output [1,n,classes] scores. */
@@ -80,6 +94,7 @@ const maskSchema = z.strictObject({
     name: z.string(),
     classes: z.tuple([z.string(), z.literal('face'), z.literal('maskedFace')]),
   }),
+  quantised: quantisedModel,
 });
 
 const manifestSchema = z.strictObject({

@@ -1,0 +1,261 @@
+// Accuracy and speed of every model set in every precision: LFW, all pairs, detection, masks; int8 against float in one run.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Picture } from '../src/demo/head.js';
+import { embedAll } from '../src/cli/models-embed.js';
+import { readCrops } from '../src/cli/models-inputs.js';
+import type { ComposedScene } from '../src/cli/models-scenes.js';
+import { CALIBRATED, pairTable } from '../src/models/calibrate.js';
+import {
+  DEFAULT_MODELS_DIR,
+  loadManifest,
+  MANIFEST_PATH,
+  modelSet,
+  modelsOf,
+  type Model,
+  type ModelSet,
+} from '../src/models/manifest.js';
+import { readModel } from '../src/models/model-files.js';
+import { inPrecision, type Precision } from '../src/models/precision.js';
+import { quantiseFile } from '../src/models/quantise.js';
+import { readRanges } from '../src/models/quantise-ranges.js';
+import { ModelSession, type FloatTensor } from '../src/models/session.js';
+import { loadAddon, type Addon } from '../src/native/addon.js';
+import { MaskClassifier } from '../src/vision/attributes.js';
+import { decodePicture } from '../src/vision/decode.js';
+import { Detector, type DetectedFace } from '../src/vision/detect.js';
+import { facesDir, lfwDir, masksDir, sharedModelsDir } from '../test/support/shared.js';
+import { composedScenes, countAgainst, detectInFile, photoFiles, sceneRecall } from './support/detection.js';
+import { accuracyOnFolds, heldOutPeople, readPairs, tenFoldAccuracy, type Pair } from './support/lfw.js';
+import { interleave, median, result, type Result } from './support/report.js';
+
+/** LFW's folds of whose people the built-in set has seen nobody; fold 1 is 0. */
+const HELD_OUT = [7, 8, 9];
+const SPEEDUP = ['>=', 1.5] as const;
+
+interface Material {
+  addon: Addon;
+  archive: string;
+  pairs: readonly Pair[];
+  photos: readonly string[];
+  masks: string;
+  scenes: readonly ComposedScene[];
+  /** What the standard detector in float sees in the photos: the first set measured. */
+  seen: Map<string, DetectedFace[]>;
+}
+
+/** A set in one precision, its files at hand. */
+interface Form {
+  id: string;
+  set: ModelSet;
+  modelsDir: string;
+}
+
+export async function run({ short }: { short: boolean }): Promise<Result[]> {
+  if (!lfwDir || !facesDir || !masksDir)
+    throw new Error('the bench needs ../shared/lfw, ../shared/faces, ../shared/masks');
+  const addon = loadAddon();
+  const archive = join(lfwDir, 'lfw_pairs_112.tar');
+  const crops: Picture[] = await readCrops(archive, 97, addon);
+  const material: Material = {
+    addon,
+    archive,
+    pairs: readPairs(join(lfwDir, 'pairs.txt')),
+    photos: photoFiles(facesDir),
+    masks: masksDir,
+    scenes: composedScenes(short ? 20 : 80, crops),
+    seen: new Map(),
+  };
+  const manifest = loadManifest();
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
+  try {
+    const results: Result[] = [];
+    const names = Object.keys(manifest.sets).sort((a, b) => Number(b === 'standard') - Number(a === 'standard'));
+    for (const name of names) {
+      const forms = await formsOf(modelSet(manifest, name), folder);
+      for (const form of forms) results.push(...(await measureForm(form, material)));
+      if (forms.length > 1) results.push(...(await speedups(forms[0], forms[1], short ? 30 : 200)));
+    }
+    results.push(...comparisons(results));
+    return results;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The set as it is, and with the 8-bit forms of the models that have one. */
+async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
+  const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
+  const forms: Form[] = [{ id: set.name, set, modelsDir }];
+  if (!modelsOf(set).some(({ quantised }) => quantised)) return forms;
+  for (const model of modelsOf(set)) {
+    const bytes = await readModel(modelsDir, model);
+    const { quantised } = model;
+    const made = quantised && quantiseFile(bytes, readRanges(join(dirname(MANIFEST_PATH), quantised.ranges)));
+    writeFileSync(join(folder, quantised?.file ?? model.file), made ?? bytes);
+  }
+  const best = <M extends Model>(model: M): M => inPrecision(model, precisionOf(model));
+  forms.push({
+    id: `${set.name}.int8`,
+    set: {
+      ...set,
+      detector: best(set.detector),
+      embedder: best(set.embedder),
+      ...(set.mask ? { mask: best(set.mask) } : {}),
+      ...(set.liveness ? { liveness: best(set.liveness) } : {}),
+    },
+    modelsDir: folder,
+  });
+  return forms;
+}
+
+function precisionOf({ quantised }: Model): Precision {
+  return quantised ? 'int8' : 'float';
+}
+
+async function measureForm(form: Form, material: Material): Promise<Result[]> {
+  const { id, set } = form;
+  const results = [result(`${id}.bytes`, modelsOf(set).reduce((sum, { bytes }) => sum + bytes, 0) / 1e3, 'kB')];
+  results.push(...(await recognition(form, material)));
+  results.push(...(await detection(form, material)));
+  return results;
+}
+
+async function recognition({ id, set, modelsDir }: Form, { archive, pairs }: Material): Promise<Result[]> {
+  const faces = await embedAll(set.embedder, modelsDir, archive, { stderr: process.stderr, clock: Date.now });
+  const embeddings = new Map(faces.map(({ name, embedding }) => [name, embedding]));
+  const results: Result[] = [];
+  const isBuiltIn = id.startsWith('builtin');
+  if (isBuiltIn) {
+    const heldOut = heldOutPeople(pairs, HELD_OUT);
+    const strangers = faces.filter(({ person }) => heldOut.has(person));
+    const { points } = pairTable(strangers, [1e-3]);
+    const accuracy = accuracyOnFolds(pairs, embeddings, HELD_OUT) * 100;
+    results.push(result(`${id}.lfw.heldout`, accuracy, '%', ['>=', 96.5]));
+    results.push(result(`${id}.tar.1e-3`, points[0].tar * 100, '% of the people held out'));
+    return results;
+  }
+  results.push(result(`${id}.lfw`, tenFoldAccuracy(pairs, embeddings) * 100, '%'));
+  const { points } = pairTable(
+    faces,
+    CALIBRATED.map(({ far }) => far),
+  );
+  for (const { far, tar, cosine } of points) {
+    results.push(result(`${id}.tar.${far.toExponential(0)}`, tar * 100, `% from cosine ${cosine.toFixed(4)}`));
+  }
+  return results;
+}
+
+async function detection({ id, set, modelsDir }: Form, material: Material): Promise<Result[]> {
+  const { addon, photos, scenes, seen } = material;
+  const session = await openModel(set.detector, modelsDir, warmUp(set.detector));
+  const detector = new Detector({ addon, session, model: set.detector });
+  const totals = { wanted: 0, found: 0, falseOnes: 0, landmarkErrors: [] as number[] };
+  const results: Result[] = [];
+  try {
+    for (const file of photos) {
+      const faces = await detectInFile(detector, file, addon);
+      if (!seen.has(file)) seen.set(file, faces);
+      const counts = countAgainst(seen.get(file) ?? [], faces);
+      totals.wanted += counts.wanted;
+      totals.found += counts.found;
+      totals.falseOnes += counts.falseOnes;
+      totals.landmarkErrors.push(...counts.landmarkErrors);
+    }
+    const unit = `% of ${totals.wanted} faces of the standard detector`;
+    results.push(result(`${id}.detector.recall`, (totals.found / totals.wanted) * 100, unit));
+    results.push(result(`${id}.detector.false`, totals.falseOnes, 'faces', ['<=', 2]));
+    results.push(result(`${id}.detector.landmarks`, median(totals.landmarkErrors) * 100, '% of the eye distance'));
+    results.push(
+      result(`${id}.detector.scenes`, (await sceneRecall(detector, scenes, addon)) * 100, '% of known faces'),
+    );
+    if (set.mask) results.push(await maskAccuracy(id, set.mask, modelsDir, detector, material));
+  } finally {
+    await session.release();
+  }
+  return results;
+}
+
+async function maskAccuracy(
+  id: string,
+  model: NonNullable<ModelSet['mask']>,
+  modelsDir: string,
+  detector: Detector,
+  { addon, masks }: Material,
+): Promise<Result> {
+  const session = await openModel(model, modelsDir, warmUp(model));
+  const classifier = new MaskClassifier({ addon, session, model });
+  let right = 0;
+  let all = 0;
+  try {
+    for (const [folder, isMasked] of [
+      ['with_mask', true],
+      ['without_mask', false],
+    ] as const) {
+      for (const file of readdirSync(join(masks, folder))) {
+        const image = await decodePicture(readFileSync(join(masks, folder, file)), addon);
+        const [face] = await detector.detect(image, { minFacePx: 20 });
+        const whole = { x0: 0, y0: 0, x1: image.widthPx, y1: image.heightPx };
+        if ((await classifier.isMasked(image, face ? face.boxPx : whole)) === isMasked) right++;
+        all++;
+        image.release();
+      }
+    }
+  } finally {
+    await session.release();
+  }
+  return result(`${id}.mask`, (right / all) * 100, `% of ${all} photos`, ['>=', 95]);
+}
+
+/** Each model in both precisions by turns, one thread. */
+async function speedups(float: Form, int8: Form, rounds: number): Promise<Result[]> {
+  const results: Result[] = [];
+  const all = { float: new Float64Array(rounds), int8: new Float64Array(rounds) };
+  for (const task of ['embedder', 'detector', 'mask'] as const) {
+    const [plain, quantised] = [float.set[task], int8.set[task]];
+    if (!plain || !quantised || !plain.quantised) continue;
+    const feeds = warmUp(plain, true);
+    const first = await openModel(plain, float.modelsDir, feeds);
+    const second = await openModel(quantised, int8.modelsDir, feeds);
+    const times = await interleave(rounds, { float: () => first.run(feeds), int8: () => second.run(feeds) });
+    await first.release();
+    await second.release();
+    const ratio = median(times.float.map((ms, i) => ms / times.int8[i]));
+    results.push(result(`${float.id}.${task}.ms`, median(times.float), 'ms'));
+    results.push(result(`${int8.id}.${task}.ms`, median(times.int8), 'ms'));
+    results.push(result(`${int8.id}.speedup.${task}`, ratio, 'of float', task === 'mask' ? undefined : [...SPEEDUP]));
+    if (task === 'mask') continue;
+    for (let i = 0; i < rounds; i++) {
+      all.float[i] += times.float[i];
+      all.int8[i] += times.int8[i];
+    }
+  }
+  const ratio = median(Array.from(all.float, (ms, i) => ms / all.int8[i]));
+  results.push(result(`${int8.id}.speedup`, ratio, 'of float, detector and embedder', [...SPEEDUP]));
+  return results;
+}
+
+/** What 8 bits may lose. */
+function comparisons(results: readonly Result[]): Result[] {
+  const value = (id: string): number | undefined => results.find((one) => one.id === id)?.value;
+  const lost = (id: string, int8: string, most: number): Result[] => {
+    const [before, after] = [value(id), value(int8)];
+    if (before === undefined || after === undefined) return [];
+    return [result(`${int8}.lost`, before - after, 'points', ['<=', most])];
+  };
+  return [...lost('standard.lfw', 'standard.int8.lfw', 0.2), ...lost('standard.tar.1e-4', 'standard.int8.tar.1e-4', 1)];
+}
+
+async function openModel(model: Model, modelsDir: string, feeds: Record<string, FloatTensor>): Promise<ModelSession> {
+  return ModelSession.create(model.file, await readModel(modelsDir, model), { providers: ['cpu'], warmUp: feeds });
+}
+
+/** @param isBusy with values as pictures have them, for timing */
+function warmUp(model: Model, isBusy = false): Record<string, FloatTensor> {
+  const [heightPx, widthPx] = model.task === 'detector' ? [480, 640] : [model.input.heightPx, model.input.widthPx];
+  const { mean, std, name } = model.input;
+  const data = new Float32Array(3 * heightPx * widthPx);
+  if (isBusy) for (let i = 0; i < data.length; i++) data[i] = (((i * 7919) % 255) - mean[0]) / std[0];
+  return { [name]: { data, dims: [1, 3, heightPx, widthPx] } };
+}

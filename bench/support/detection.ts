@@ -1,0 +1,89 @@
+// How well a detector finds faces: against known boxes, and against what another detector found.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { composeScene, type ComposedScene } from '../../src/cli/models-scenes.js';
+import type { Picture } from '../../src/demo/head.js';
+import { boxHeight, boxIou, boxWidth, type Box } from '../../src/domain/face.js';
+import type { Addon, NativeImage } from '../../src/native/addon.js';
+import { decodePicture } from '../../src/vision/decode.js';
+import type { DetectedFace, Detector } from '../../src/vision/detect.js';
+
+/** Detections that overlap this much are of the same face. */
+const SAME_IOU = 0.5;
+/** Known boxes are drawn in another way than detectors do it. */
+const KNOWN_IOU = 0.35;
+const MIN_FACE_PX = 60;
+
+export interface DetectionCounts {
+  wanted: number;
+  found: number;
+  /** Faces that nothing wanted explains. */
+  falseOnes: number;
+  /** Per found face: mean distance of the landmarks, of the eye distance. */
+  landmarkErrors: number[];
+}
+
+/** The photos of ../shared/faces: portraits with one face each, and scenes. */
+export function photoFiles(facesDir: string): string[] {
+  const under = (folder: string): string[] =>
+    readdirSync(join(facesDir, folder), { recursive: true })
+      .map((file) => join(facesDir, folder, String(file)))
+      .filter((file) => /\.(png|jpe?g)$/.test(file))
+      .sort();
+  return [...under('people'), ...under('groups')];
+}
+
+export async function detectInFile(detector: Detector, file: string, addon: Addon): Promise<DetectedFace[]> {
+  const image = await decodePicture(readFileSync(file), addon);
+  try {
+    return await detector.detect(image, { minFacePx: MIN_FACE_PX / 2 });
+  } finally {
+    image.release();
+  }
+}
+
+/** Counts against the faces of at least 60 px that a reference found. */
+export function countAgainst(reference: readonly DetectedFace[], faces: readonly DetectedFace[]): DetectionCounts {
+  const wanted = reference.filter(({ boxPx }) => Math.min(boxWidth(boxPx), boxHeight(boxPx)) >= MIN_FACE_PX);
+  const counts: DetectionCounts = { wanted: wanted.length, found: 0, falseOnes: 0, landmarkErrors: [] };
+  for (const face of wanted) {
+    const match = faces.find(({ boxPx }) => boxIou(boxPx, face.boxPx) >= SAME_IOU);
+    if (!match) continue;
+    counts.found++;
+    counts.landmarkErrors.push(landmarkError(face, match));
+  }
+  counts.falseOnes = faces.filter(
+    ({ boxPx }) =>
+      Math.min(boxWidth(boxPx), boxHeight(boxPx)) >= MIN_FACE_PX &&
+      !reference.some((face) => boxIou(boxPx, face.boxPx) >= SAME_IOU),
+  ).length;
+  return counts;
+}
+
+export function composedScenes(count: number, crops: readonly Picture[]): ComposedScene[] {
+  // Other seeds than those on which ranges are recorded.
+  return Array.from({ length: count }, (_, i) => composeScene(100_000 + i, 640, 480, crops));
+}
+
+/** The share of the scenes' faces that are found. */
+export async function sceneRecall(detector: Detector, scenes: readonly ComposedScene[], addon: Addon): Promise<number> {
+  let wanted = 0;
+  let found = 0;
+  for (const { rgb, widthPx, heightPx, boxes } of scenes) {
+    const image: NativeImage = addon.wrapRgb(rgb, widthPx, heightPx);
+    const faces = await detector.detect(image, { minFacePx: 12 });
+    const has = (box: Box): boolean => faces.some(({ boxPx }) => boxIou(boxPx, box) >= KNOWN_IOU);
+    wanted += boxes.length;
+    found += boxes.filter(has).length;
+  }
+  return found / wanted;
+}
+
+function landmarkError(reference: DetectedFace, face: DetectedFace): number {
+  const [left, right] = reference.landmarksPx;
+  const eyes = Math.hypot(left.x - right.x, left.y - right.y);
+  const distances = reference.landmarksPx.map(({ x, y }, i) =>
+    Math.hypot(x - face.landmarksPx[i].x, y - face.landmarksPx[i].y),
+  );
+  return distances.reduce((sum, value) => sum + value, 0) / distances.length / eyes;
+}

@@ -1,0 +1,123 @@
+// The choice between a model's float and 8-bit forms.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import {
+  choosePrecision,
+  inPrecision,
+  multipliesBytes,
+  readProcessorFlags,
+  type Precision,
+  type PrecisionParts,
+  type TimedForm,
+} from '../../src/models/precision.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const set = modelSet(loadManifest(), 'standard');
+const model = set.embedder;
+if (!set.liveness) throw new Error('the standard set has lost its liveness model');
+const floatOnly = set.liveness;
+
+/** A processor with a clock of its own: a form takes as long as told. */
+class Machine implements PrecisionParts {
+  readonly architecture = 'x64';
+  flags: ReadonlySet<string> = new Set(['avx512_vnni']);
+  provider = 'cpu';
+  takesMs: Record<Precision, number> = { float: 3, int8: 1.5 };
+  missing: Precision | undefined;
+  opened = 0;
+  released = 0;
+  #nowMs = 0;
+
+  readonly clock = (): number => this.#nowMs;
+  readonly open = async (precision: Precision): Promise<TimedForm> => {
+    if (precision === this.missing) throw new Error(`the ${precision} file is missing`);
+    this.opened++;
+    return {
+      run: async () => void (this.#nowMs += this.takesMs[precision]),
+      release: async () => void this.released++,
+    };
+  };
+}
+
+describe('a form of a model', () => {
+  it('is the same model with another file and its own calibration', () => {
+    expect(inPrecision(model, 'float')).toBe(model);
+    const int8 = inPrecision(model, 'int8');
+    expect(int8).toMatchObject({ file: 'MobileFaceNet.int8.onnx', input: model.input, template: model.template });
+    expect(int8.sha256).not.toBe(model.sha256);
+    expect(int8.calibration).toEqual(model.quantised?.calibration);
+    expect(inPrecision(set.detector, 'int8').file).toBe('yunet_n_dynamic.int8.onnx');
+  });
+
+  it('that does not exist is refused', () => {
+    expect(() => inPrecision(floatOnly, 'int8')).toThrow(/no 8-bit form/);
+  });
+});
+
+describe('the choice', () => {
+  it('is what is configured', async () => {
+    const machine = new Machine();
+    expect(await choosePrecision(model, 'float', machine)).toMatchObject({ precision: 'float' });
+    expect(await choosePrecision(model, 'int8', machine)).toMatchObject({ precision: 'int8' });
+    expect(machine.opened).toBe(0);
+    await expect(choosePrecision(floatOnly, 'int8', machine)).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+  });
+
+  it('is the 8-bit form where it is measurably faster, and both forms are released', async () => {
+    const machine = new Machine();
+    const decision = await choosePrecision(model, 'auto', machine);
+    expect(decision).toEqual({ precision: 'int8', reason: '8 bits are 2.00 times as fast here', speedup: 2 });
+    expect([machine.opened, machine.released]).toEqual([2, 2]);
+  });
+
+  it.each<[string, (machine: Machine) => void, RegExp]>([
+    ['it gains too little', (machine) => (machine.takesMs.int8 = 2.9), /1\.03 times/],
+    ['it is slower', (machine) => (machine.takesMs.int8 = 9), /0\.33 times/],
+    ['the processor cannot', (machine) => (machine.flags = new Set(['avx2'])), /no dot product/],
+    ['another provider runs it', (machine) => (machine.provider = 'cuda'), /runs on cuda/],
+    ['its file is missing', (machine) => (machine.missing = 'int8'), /int8 file is missing/],
+  ])('is float where %s', async (_name, change, reason) => {
+    const machine = new Machine();
+    change(machine);
+    const decision = await choosePrecision(model, 'auto', machine);
+    expect(decision.precision).toBe('float');
+    expect(decision.reason).toMatch(reason);
+    expect(machine.released).toBe(machine.opened);
+  });
+
+  it('is float where there is nothing to choose', async () => {
+    expect(await choosePrecision(floatOnly, 'auto', new Machine())).toEqual({
+      precision: 'float',
+      reason: 'it has no 8-bit form',
+    });
+  });
+});
+
+describe('the processor', () => {
+  it.each([
+    ['x64', ['avx512_vnni'], true],
+    ['x64', ['avx_vnni'], true],
+    ['x64', ['avx2', 'avx512f'], false],
+    ['arm64', ['asimd', 'asimddp'], true],
+    ['arm64', ['asimd'], false],
+    ['riscv64', ['asimddp'], false],
+  ])('%s with %j', (architecture, flags, can) => {
+    expect(multipliesBytes(architecture, new Set(flags))).toBe(can);
+  });
+
+  it.each([
+    ['flags\t\t: fpu avx2 avx_vnni\nbugs\t: none\n', ['fpu', 'avx2', 'avx_vnni']],
+    ['processor : 0\nFeatures\t: fp asimd asimddp\n', ['fp', 'asimd', 'asimddp']],
+    ['nothing of the kind\n', []],
+  ])('tells its features in %j', (text, flags) => {
+    const path = join(tempDir(), 'cpuinfo');
+    writeFileSync(path, text);
+    expect([...readProcessorFlags(path)]).toEqual(flags);
+  });
+
+  it('that tells nothing has none', () => {
+    expect(readProcessorFlags(join(tempDir(), 'none'))).toEqual(new Set());
+  });
+});
