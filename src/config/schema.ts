@@ -159,7 +159,7 @@ export const configSchema = z.strictObject({
     .describe('names this device in MQTT topics and events'),
   dataDir: filePath
     .default('var/data')
-    .describe('the gallery and the outbox; sealed. Relative to the configuration file'),
+    .describe('the gallery, the events and the audit log; sealed. Relative to the configuration file'),
   keysDir: filePath
     .default('var/keys')
     .describe('the keys, outside dataDir; a systemd credential or LINTEL_MASTER_KEY (base64) takes precedence'),
