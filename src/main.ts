@@ -149,6 +149,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     },
     audit,
     deviceHealth: () => statusesOf(health.report()),
+    trust: clockGuard,
     clock,
     monotonic,
     timers,
@@ -236,7 +237,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
       ...Object.fromEntries(
         config.cameras.map(({ id, livenessThreshold: own }) => [
           `GET ${livenessPath(id)}`,
-          () => livenessLines(cameras, id, own ?? livenessThreshold ?? 0),
+          () => livenessLines(cameras, id, own ?? livenessThreshold ?? 0, timers),
         ]),
       ),
     },

@@ -9,6 +9,12 @@ export type PictureFault = (typeof PICTURE_FAULTS)[number];
 /** Of these pictures nobody can be told to stand before the door now. */
 const UNTRUSTED: ReadonlySet<PictureFault> = new Set(['frozen', 'covered', 'clock-drift']);
 
+/**
+ * A sensor that froze behind an encoder: its pictures differ a little, so they must do so for longer before they count as frozen, and a
+ * new connection is tried once in so long only: it might be a quiet scene after all, as a camera shows it that smooths all noise away.
+ */
+const STILL_MS = 8_000;
+const STILL_REOPEN_MS = 60_000;
 /** A flat picture of any grey, or one that is nearly black; in grey levels. */
 const FLAT_DEVIATION = 4;
 const DARK_MEAN = 20;
@@ -39,7 +45,7 @@ const PATIENCE_MS: Record<PictureFault, { onset: number; clear: number }> = {
 };
 
 export interface PictureFaultOptions {
-  /** The very same picture for so long is frozen; 0: never. */
+  /** The very same picture for so long is frozen, and one that an encoder alone changes for 8 s; 0: never. */
   freezeMs: number;
   /** 0: never blurred. */
   minSharpness: number;
@@ -96,7 +102,9 @@ export class PictureFaults {
   get needsReopening(): boolean {
     const picture = this.#picture;
     if (picture === undefined) return false;
-    if (this.#declared.has('frozen')) return picture.unchangedMs >= this.#options.freezeMs;
+    if (this.#declared.has('frozen')) {
+      return picture.unchangedMs >= this.#options.freezeMs || picture.stillMs >= STILL_REOPEN_MS;
+    }
     return this.#declared.has('clock-drift') && this.#shows('clock-drift', picture);
   }
 
@@ -151,12 +159,18 @@ export class PictureFaults {
 
   #shows(fault: PictureFault, picture: PictureState): boolean {
     const { freezeMs, minSharpness, expectWidthPx, expectHeightPx, timestamps } = this.#options;
-    const { mean, deviation, sharpness, unchangedMs, rawWidthPx, rawHeightPx } = picture;
+    const { mean, deviation, sharpness, unchangedMs, stillMs, rawWidthPx, rawHeightPx } = picture;
     const isDeclared = this.#declared.has(fault);
     const slack = isDeclared ? SLACK : 1;
     switch (fault) {
-      case 'frozen':
-        return freezeMs > 0 && unchangedMs >= (isDeclared ? Math.min(1_000, freezeMs / 2) : freezeMs);
+      case 'frozen': {
+        if (freezeMs === 0) return false;
+        const sameMs = isDeclared ? Math.min(1_000, freezeMs / 2) : freezeMs;
+        // Of a covered lens nothing more is said.
+        const isStill =
+          stillMs >= (isDeclared ? sameMs : Math.max(STILL_MS, freezeMs)) && !this.#shows('covered', picture);
+        return unchangedMs >= sameMs || isStill;
+      }
       case 'covered':
         return deviation < FLAT_DEVIATION * slack || (mean < DARK_MEAN * slack && deviation < DARK_DEVIATION * slack);
       case 'clock-drift':

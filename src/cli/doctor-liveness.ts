@@ -1,5 +1,5 @@
 // `lintel doctor --liveness CAMERA`: guides a person through live, print and screen attempts and reports APCER and BPCER of that camera.
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import { z } from 'zod';
 import type { LoadedConfig } from '../config/load.js';
 import { dataPaths } from '../config/paths.js';
@@ -81,6 +81,8 @@ export async function runTrial(doors: TrialDoors, { attempts, seconds, json }: T
       `Fewest errors in this trial: livenessThreshold: ${suggested.threshold} ` +
         `(APCER ${percent(suggested.apcer)}, BPCER ${percent(suggested.bpcer)})\n`,
     );
+  } else {
+    say('No threshold tells live people from attacks in this trial.\n');
   }
   say('Few attempts tell little: the bounds say how bad it may still be. Repeat it for each camera and each light.\n');
   return apcer.worst.errors === 0 && bpcer.errors === 0;
@@ -114,6 +116,18 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+/** Resolves with the next line that is entered. @throws AppError STOPPED where the input ends: whoever tries gives up */
+export function askAt(terminal: Interface, words: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(new AppError('STOPPED', 'the trial was given up before its end'));
+    terminal.once('close', giveUp);
+    terminal.question(words).then(() => {
+      terminal.off('close', giveUp);
+      resolve();
+    }, giveUp);
+  });
+}
+
 /** The trial on the running service. @throws AppError CAMERA_NOT_FOUND, SERVICE_UNREACHABLE; SilentFailure where attempts went wrong */
 export async function livenessDoctor(
   cameraId: string,
@@ -128,7 +142,7 @@ export async function livenessDoctor(
   try {
     const went = await runTrial(
       {
-        ask: async (words) => void (await terminal.question(words)),
+        ask: (words) => askAt(terminal, words),
         lines: () => serviceLines(dataPaths(config).adminSocket, cameraId),
         monotonicMs: () => performance.now(),
         write: (text) => void stdout.write(text),

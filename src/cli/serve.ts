@@ -18,6 +18,8 @@ listens, where the first appKey lies, and what to try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
+      // The database makes its files with the modes that this leaves; systemd sets the same.
+      process.umask(0o077);
       // Loaded here only: the other commands, and the doctor above all, must work where a library does not.
       const { createService } = await import('../main.js');
       const { journalStream } = context.environment;

@@ -91,6 +91,8 @@ export class CommandGate {
     if (!parsed.success) return { error: 'MALFORMED' };
     const { mac, ...command } = parsed.data;
     const { id } = command;
+    // Half a surrogate pair has no canonical JSON to seal.
+    if (/\p{Surrogate}/u.test(id)) return { error: 'MALFORMED' };
     if (!timingSafeEqual(Buffer.from(mac), Buffer.from(commandMac(command, secret)))) {
       return { error: 'UNAUTHENTICATED', id };
     }

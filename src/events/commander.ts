@@ -95,10 +95,7 @@ export class Commander {
 
   async #obey({ id, command, cameraId }: Command): Promise<Delivery[]> {
     const { deviceId, target, audit, log } = this.#options;
-    const jpeg = command === 'snapshot' ? await target.snapshot(cameraId) : undefined;
-    if (command === 'snapshot' && (!jpeg || jpeg.length > MAX_SNAPSHOT_BYTES)) {
-      throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame to show');
-    }
+    if (command === 'snapshot') await this.#picture(cameraId);
     // A resumed camera is on the record before it sees anybody; a picture, before it leaves.
     const entry = { action: ACTIONS[command], actor: 'mqtt-command', subject: { cameraId, commandId: id } };
     if (command !== 'pause') await audit?.append(entry);
@@ -107,8 +104,18 @@ export class Commander {
       await target.pause(cameraId);
       await audit?.append(entry);
     }
+    // Once more: the disk took its time, and the camera may have been told to look away meanwhile.
+    const jpeg = command === 'snapshot' ? await this.#picture(cameraId) : undefined;
     log.info({ command, cameraId }, 'an MQTT command was carried out');
     return jpeg ? [{ topic: snapshotTopic(deviceId, cameraId), payload: jpeg, retain: false }] : [];
+  }
+
+  async #picture(cameraId: string): Promise<Buffer> {
+    const jpeg = await this.#options.target.snapshot(cameraId);
+    if (!jpeg || jpeg.length > MAX_SNAPSHOT_BYTES) {
+      throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame to show');
+    }
+    return jpeg;
   }
 
   #result(id: string | undefined, error?: CommandError): Delivery {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { systemTimers, type Clock, type Timers } from '../domain/time.js';
+import type { TrustGuard } from '../domain/trust.js';
 import { AppError, messageOf } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
 import {
@@ -34,6 +35,8 @@ export interface EventLogOptions {
   /** Called with stored events, in order, before their emissions resolve. */
   onStored?: (events: readonly RecognitionEvent[]) => void;
   timers?: Timers;
+  /** While the clock is not to be trusted, nothing is removed for its age: a leap forward must not empty the log. */
+  trust?: TrustGuard;
   /** UUIDs, as node:crypto's randomUUID. */
   newId?: () => string;
 }
@@ -316,7 +319,7 @@ export class EventLog implements Part, EventSink, EventReader {
 
   /** Bytes of the oldest events that are to go, at most so many. What cannot be read counts as none. */
   async #oldest(limit: number): Promise<number[]> {
-    const { limits, clock } = this.#options;
+    const { limits, clock, trust } = this.#options;
     const first = this.#removedOnDisk + 1;
     const isMany = this.#bytes > limits.maxBytes || (this.#ageIsDue && this.#oldestIsOld);
     // The oldest alone tells whether any is too old.
@@ -324,7 +327,8 @@ export class EventLog implements Part, EventSink, EventReader {
     const count = Math.min(wanted, this.#last - this.#removedOnDisk);
     // Before the first wait: it may be due again meanwhile.
     this.#ageIsDue = false;
-    const tooOldMs = clock() - limits.maxAgeHours * 3_600_000;
+    const isClockRight = trust?.problem() === undefined;
+    const tooOldMs = isClockRight ? clock() - limits.maxAgeHours * 3_600_000 : -Infinity;
     const found = await Promise.all(Array.from({ length: count }, (_, i) => this.#sizeOf(first + i)));
     const sizes: number[] = [];
     let bytes = this.#bytes;

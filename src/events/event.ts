@@ -79,6 +79,19 @@ export const recognitionEventSchema = z
 
 export type RecognitionEvent = z.infer<typeof recognitionEventSchema>;
 
+/** What a clock may stand before the decision of an event. */
+const CLOCK_TOLERANCE_MS = 100;
+
+/**
+ * Milliseconds that are left of an event's life at a time, none where it is not more than 0 (or no number). A clock that stands before the
+ * decision was set back, over a restart perhaps, and does not tell how long ago that was: then nothing is left.
+ */
+export function lifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, nowMs: number): number {
+  const decidedAtMs = Date.parse(decidedAt);
+  if (decidedAtMs - nowMs > CLOCK_TOLERANCE_MS) return 0;
+  return Date.parse(expiresAt) - Math.max(nowMs, decidedAtMs);
+}
+
 /** An event before the log gives it its id and its place in the sequence, and signs it. */
 export type EventDraft = Omit<
   RecognitionEvent,

@@ -7,6 +7,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
+import type { TrustGuard } from '../domain/trust.js';
 import { AppError } from '../errors.js';
 import { Commander, type CommanderStats, type CommandTarget } from './commander.js';
 import type { DeviceHealth } from './device-status.js';
@@ -44,6 +45,8 @@ export interface EventsOptions {
   /** As performance.now. */
   monotonic?: Clock;
   timers?: Timers;
+  /** Of the clock; events are not removed for their age while it is not to be trusted. */
+  trust?: TrustGuard;
   /** As Math.random; spreads the attempts to reconnect. */
   random?: () => number;
   timing?: Partial<PublisherTiming>;
@@ -92,6 +95,7 @@ export class Events implements Part, EventSink, EventReader {
       log,
       onStored: (events) => this.#onStored(events),
       ...(timers === undefined ? {} : { timers }),
+      ...(options.trust === undefined ? {} : { trust: options.trust }),
     });
     if (webhook) {
       const { webhookSecret: secret, webhookTiming: timing } = options;

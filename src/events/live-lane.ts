@@ -1,6 +1,6 @@
 // The live lane: events on their way to the topics that doors listen to, while they are fresh, and never later.
 import type { Clock } from '../domain/time.js';
-import type { RecognitionEvent } from './event.js';
+import { lifeLeftMs, type RecognitionEvent } from './event.js';
 
 /**
  * What became of an event on the live topic. `acknowledged`: the broker took it before its expiry. `late`: it did not, and it will not be
@@ -68,7 +68,7 @@ export class LiveLane {
   /** In the order of the sequence. */
   add(event: RecognitionEvent): void {
     const expiresAtMs = Date.parse(event.expiresAt);
-    const deadlineMs = this.#options.monotonic() + (expiresAtMs - this.#options.clock());
+    const deadlineMs = this.#options.monotonic() + lifeLeftMs(event, this.#options.clock());
     const entry: Entry = { event, bytes: JSON.stringify(event).length, expiresAtMs, deadlineMs, sent: false };
     if (!(this.#leftMs(entry) > 0)) {
       this.#late++;

@@ -11,6 +11,7 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { messageOf } from '../errors.js';
 import { Backoff } from './backoff.js';
+import { lifeLeftMs } from './event.js';
 import { historyPayload, type HistoryRecord, type HistorySource } from './history.js';
 import { atMost } from './time-limit.js';
 import { WakeSignal } from './wake-signal.js';
@@ -180,7 +181,7 @@ export class Webhook implements Part {
   #post(record: HistoryRecord): Promise<Answer> {
     const { url, secret, timeoutMs, clock } = this.#options;
     // Negated, so that a time that cannot be read counts as late.
-    const isLate = !('event' in record && clock() < Date.parse(record.event.expiresAt));
+    const isLate = !('event' in record && lifeLeftMs(record.event, clock()) > 0);
     const body = Buffer.from(historyPayload(record, isLate));
     const options: RequestOptions = {
       method: 'POST',

@@ -102,6 +102,8 @@ export interface PictureState {
   /** So many frames before this one were the very same picture, to the last byte; and for how long. */
   unchangedFrames: number;
   unchangedMs: number;
+  /** For so long they have shown the same, but for what a video encoder does to a picture that stands still. */
+  stillMs: number;
   /** On a clock that is never set, from any beginning. */
   arrivedMs: number;
   /** The frame's presentation time, from wherever the source counts; absent where it has none. */

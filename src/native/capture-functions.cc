@@ -96,6 +96,7 @@ Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
   object.Set("sharpness", picture.look.sharpness);
   object.Set("unchangedFrames", static_cast<double>(picture.unchangedFrames));
   object.Set("unchangedMs", picture.unchangedMs);
+  object.Set("stillMs", picture.stillMs);
   object.Set("arrivedMs", picture.arrivedMs);
   if (picture.timestampMs) object.Set("timestampMs", *picture.timestampMs);
   object.Set("timestampFaults", static_cast<double>(picture.timestampFaults));

@@ -213,7 +213,13 @@ void Capture::look(const Frame& frame, Clock::time_point arrived, double timesta
   picture_.rawWidthPx = frame.bgr.cols;
   picture_.rawHeightPx = frame.bgr.rows;
   if (measuredAt_ == Clock::time_point::min() || arrived - measuredAt_ >= kMeasureEvery) {
-    picture_.look = measurePicture(frame.bgr);
+    ReducedPicture reduced = reducePicture(frame.bgr);
+    picture_.look = measurePicture(reduced);
+    if (!isStillPicture(still_, reduced)) {
+      still_ = std::move(reduced);
+      stillSince_ = arrived;
+    }
+    picture_.stillMs = millisecondsOf(arrived - stillSince_);
     measuredAt_ = arrived;
   }
   // A source that has none says 0 for ever.

@@ -29,6 +29,8 @@ struct PictureState {
   /// So many frames before this one were the very same picture, the first of them so long ago.
   int64_t unchangedFrames = 0;
   double unchangedMs = 0;
+  /// For so long the pictures have shown the same, but for what an encoder does to them.
+  double stillMs = 0;
   /// On a clock that is never set.
   double arrivedMs = 0;
   /// As the source says; absent where it does not.
@@ -124,6 +126,9 @@ class Capture : public std::enable_shared_from_this<Capture> {
   std::shared_ptr<const Frame> previous_;
   PictureState picture_;
   Clock::time_point unchangedSince_;
+  /// The picture since when they show the same.
+  ReducedPicture still_;
+  Clock::time_point stillSince_;
   Clock::time_point measuredAt_ = Clock::time_point::min();
   bool timestampsMove_ = false;
 };

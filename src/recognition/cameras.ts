@@ -83,6 +83,7 @@ export class Cameras implements Part, CameraControl {
     await Promise.all(
       this.#doors.map((door) => {
         door.newest = undefined;
+        if (on) door.recogniser.forgetAll();
         return door.camera.setPrivate(on);
       }),
     );
@@ -91,6 +92,7 @@ export class Cameras implements Part, CameraControl {
   async pause(cameraId: string): Promise<void> {
     const door = this.#door(cameraId);
     door.newest = undefined;
+    door.recogniser.forgetAll();
     await door.camera.pause();
   }
 

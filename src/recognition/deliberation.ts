@@ -15,6 +15,8 @@ const LIVENESS_WAIT_MS = 1_500;
 /** A provisional subject is looked at so often, unless events live shorter than ten times that. */
 const RETRY_MS = 500;
 const SHORTEST_RETRY_MS = 100;
+/** Somebody unknown who stays is decided anew so often at most: who stands there for an hour must not have the tries of an hour. */
+const MOST_SECOND_LOOKS = 2;
 
 type Identity = Exclude<Decision<SeenShot>, { kind: 'undecided' }>;
 
@@ -58,6 +60,18 @@ export class Deliberation {
       return this.#conclude(subject, { kind: 'match', ...agreed }, true, nowMs);
     }
     if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) subject.reopen(outOf);
+  }
+
+  /**
+   * A check of a settled subject showed somebody enrolled. Who was unknown may have bared their face or been enrolled since.
+   * @returns whether it is decided anew
+   */
+  reopens(subject: Subject, person: string | undefined): boolean {
+    if (subject.outcome?.type !== 'unknown' || person === undefined) return false;
+    if (subject.secondLooks >= MOST_SECOND_LOOKS) return false;
+    subject.secondLooks++;
+    subject.reopen(this.#parts.config.outOf);
+    return true;
   }
 
   /** It is gone. */

@@ -1,10 +1,13 @@
 // What a trial of liveness is told of a camera: the score of each frame that shows one fit face, as lines of JSON.
 import type { CameraControl } from '../camera/camera-control.js';
+import type { Timers } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { fitShot } from './best-shots.js';
 
 /** Lines that wait for a slow reader; the oldest go first. */
 const MAX_WAITING = 50;
+/** Without a frame for so long a line says that nobody is seen: a camera that is lost must not keep anybody waiting. */
+const QUIET_MS = 1_000;
 
 /** Where the admin socket tells the lines of a camera. */
 export function livenessPath(cameraId: string): string {
@@ -16,6 +19,7 @@ export async function* livenessLines(
   cameras: Pick<CameraControl, 'watch'>,
   cameraId: string,
   threshold: number,
+  timers: Timers,
 ): AsyncGenerator<Uint8Array> {
   const waiting: AnalysedFrame[] = [];
   let wake: () => void = () => undefined;
@@ -26,9 +30,17 @@ export async function* livenessLines(
   });
   try {
     for (;;) {
+      if (waiting.length === 0) {
+        let timer: unknown;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          timer = timers.setTimeout(resolve, QUIET_MS);
+        });
+        timers.clearTimeout(timer);
+      }
       const frame = waiting.shift();
-      if (frame) yield Buffer.from(`${JSON.stringify(lineOf(frame, threshold))}\n`);
-      else await new Promise<void>((resolve) => (wake = resolve));
+      const line = frame ? lineOf(frame, threshold) : { faces: 0, threshold };
+      yield Buffer.from(`${JSON.stringify(line)}\n`);
     }
   } finally {
     stop();

@@ -28,7 +28,10 @@ export interface TrialReport {
   /** Live attempts that were not taken for live (spoof, unsure, or no face): BPCER. */
   bpcer: Rate;
   verdicts: { presentation: Presentation; verdict: LivenessVerdict; score?: number; frames: number }[];
-  /** The threshold with the fewest errors in this trial, in the middle of its gap; absent without scores of both sorts. */
+  /**
+   * The threshold with the fewest errors in this trial, in the middle of its gap; absent without scores of both sorts, and where none does
+   * better than to take everybody for the same.
+   */
   suggested?: { threshold: number; apcer: number; bpcer: number };
 }
 
@@ -100,15 +103,16 @@ function suggestThreshold(verdicts: TrialReport['verdicts']): TrialReport['sugge
   const all = [...live, ...attacks].sort((a, b) => a - b);
   // Between each two neighbours, and beyond both ends.
   const candidates = [all[0] - 1, ...all.slice(1).map((score, i) => (score + all[i]) / 2), all[all.length - 1] + 1];
-  return candidates
+  const best = candidates
     .map((threshold) => ({
       threshold: Math.round(threshold * 100) / 100,
       apcer: attacks.filter((score) => score >= threshold).length / attacks.length,
       bpcer: live.filter((score) => score < threshold).length / live.length,
     }))
-    .reduce((best, one) => {
-      const errors = one.apcer + one.bpcer - (best.apcer + best.bpcer);
+    .reduce((least, one) => {
+      const errors = one.apcer + one.bpcer - (least.apcer + least.bpcer);
       // Of two that err as often, the one that lets fewer attacks through.
-      return errors < 0 || (errors === 0 && one.apcer < best.apcer) ? one : best;
+      return errors < 0 || (errors === 0 && one.apcer < least.apcer) ? one : least;
     });
+  return best.apcer + best.bpcer < 1 ? best : undefined;
 }

@@ -109,6 +109,8 @@ export class Recogniser {
   #idleTimer: unknown;
   #idling: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** Grows when all are forgotten; what was begun for them is dropped then. */
+  #generation = 0;
   #isFailing = false;
   #embedded = 0;
   #refused = 0;
@@ -171,6 +173,14 @@ export class Recogniser {
       .inSight()
       .filter(([, { outcome, isDoubtful }]) => outcome?.type === 'match' && !isDoubtful)
       .flatMap(([pathId]) => this.#tracker.expectedAt(pathId, this.#nowMs) ?? []);
+  }
+
+  /** The camera must not look any more: nothing is told of those in sight, and nothing is kept of them. */
+  forgetAll(): void {
+    this.#generation++;
+    this.#clearIdleTimer();
+    this.#tracker.endAll();
+    this.#identities.endAll();
   }
 
   /** Nothing is decided after this; resolves when what was decided is stored. */
@@ -242,8 +252,10 @@ export class Recogniser {
   /** All shots of a frame in one batch. @returns the subjects that they showed */
   async #embed(wanted: readonly Wanted[]): Promise<Subject[]> {
     if (wanted.length === 0) return [];
+    const generation = this.#generation;
     try {
       const embeddings = await this.#parts.vision.embedCrops(wanted.map(({ shot }) => shot.crop));
+      if (generation !== this.#generation) return [];
       const candidates = embeddings.map((embedding) => this.#groups.nearest(embedding));
       this.#embedded += embeddings.length;
       this.#isFailing = false;
@@ -272,11 +284,15 @@ export class Recogniser {
       if (shown.state === 'open') shown.shots.count(shot, nowMs);
     }
     if (shown.state === 'provisional') shown.dueAtMs = this.#deliberation.nextLookMs(nowMs);
-    if (shown.state === 'settled') return shown;
+    const person = personAgreedOn({ candidates }, config.margin);
+    if (shown.state === 'settled') {
+      if (!this.#deliberation.reopens(shown, person)) return shown;
+      shown.shots.count(shot, nowMs);
+    }
     const { crop, ...rest } = shot;
     const isCropWanted = config.snapshots || strangers !== undefined;
     const seen = { ...rest, embedding, candidates, atMs: nowMs, ...(isCropWanted && { crop }) };
-    shown.add(seen, personAgreedOn(seen, config.margin));
+    shown.add(seen, person);
     return shown;
   }
 

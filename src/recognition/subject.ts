@@ -53,6 +53,8 @@ export class Subject {
   appearance: Appearance | undefined;
   /** When it is looked at again: a provisional one for its next shot, a settled one that had to be silent for a new decision. */
   dueAtMs: number | undefined;
+  /** How often it was decided anew after it was unknown. */
+  secondLooks = 0;
 
   readonly #known: KnownLook[] = [];
 

@@ -168,6 +168,16 @@ describe('a picture', () => {
     expect((await answer).body).toEqual({ error: { code: 'PRIVACY_ON', message: expect.any(String) as string } });
   });
 
+  test.each([
+    ['privacy came on', 'PRIVACY_ON', () => device.cameras.setPrivacy(true)],
+    ['the camera was paused', 'CAMERA_UNAVAILABLE', () => device.cameras.pause('front')],
+  ])('is not shown when %s while the audit log was told', async (_name, code, close) => {
+    device.cameras.show('front', 'secret');
+    device.audit.append = async () => close();
+    const { status, body } = await device.call('GET', '/cameras/front/frame');
+    expect([status, body.error.code]).toEqual([409, code]);
+  });
+
   test('is not shown when the audit log cannot be told', async () => {
     device.cameras.show('front', 'secret');
     device.audit.append = async () => {

@@ -26,7 +26,7 @@ export class FakeCapture {
   frame(capturedAtMs: number, picture: Partial<PictureState> = {}): void {
     const { widthPx: rawWidthPx, heightPx: rawHeightPx } = this.state;
     const lively = { rawWidthPx, rawHeightPx, mean: 120, deviation: 50, sharpness: 20, timestampFaults: 0 };
-    const changes = { unchangedFrames: 0, unchangedMs: 0, arrivedMs: capturedAtMs };
+    const changes = { unchangedFrames: 0, unchangedMs: 0, stillMs: 0, arrivedMs: capturedAtMs };
     this.state.picture = { ...lively, ...changes, ...picture };
     this.state.status = 'running';
     this.state.frameNumber++;

@@ -11,6 +11,7 @@ const LIVELY: PictureState = {
   sharpness: 20,
   unchangedFrames: 0,
   unchangedMs: 0,
+  stillMs: 0,
   arrivedMs: 0,
   timestampFaults: 0,
 };
@@ -112,6 +113,37 @@ describe('a fault of the picture is declared within 10 s, once, and is over once
   });
 });
 
+describe('a picture that an encoder alone changes', () => {
+  const still = (atMs: number): Partial<PictureState> => ({ stillMs: atMs });
+
+  test('is frozen after 8 s, and no longer once something moves', () => {
+    const { faults, show, told } = watcher();
+    show(12_000, still);
+    expect(told).toEqual(['+frozen 8000']);
+    expect(faults.untrusted).toBe('frozen');
+    show(3_000);
+    expect(told).toEqual(['+frozen 8000', '-frozen 14000']);
+  });
+
+  test('asks for a new connection once a minute only, and stays declared over it', () => {
+    const { faults, show, told } = watcher();
+    show(59_900, still);
+    expect(faults.needsReopening).toBe(false);
+    show(300, (atMs) => still(59_900 + atMs));
+    expect(faults.needsReopening).toBe(true);
+    faults.reopened();
+    show(30_000, still);
+    expect(faults.needsReopening).toBe(false);
+    expect(told).toEqual(['+frozen 8000']);
+  });
+
+  test('is covered, and not frozen, where it is black', () => {
+    const { show, told } = watcher();
+    show(20_000, (atMs) => ({ ...still(atMs), mean: 5, deviation: 1, sharpness: 0 }));
+    expect(told).toEqual(['+covered 3000']);
+  });
+});
+
 describe('it is no fault', () => {
   test.each<[string, Partial<PictureFaultOptions>, (atMs: number) => Partial<PictureState>]>([
     ['to be dark for a moment', {}, (atMs) => (atMs % 4_000 < 2_500 ? { mean: 5, deviation: 1 } : {})],
@@ -120,6 +152,8 @@ describe('it is no fault', () => {
     ['to show little detail where no sharpness is asked for', { minSharpness: 0 }, () => ({ sharpness: 0.1 })],
     ['to stand still where it may', { freezeMs: 0 }, (atMs) => ({ unchangedMs: atMs })],
     ['to stand still for less', {}, (atMs) => ({ unchangedMs: atMs % 4_900 })],
+    ['to be quiet for a while', {}, (atMs) => ({ stillMs: atMs % 7_900 })],
+    ['to stand still but for the encoder where it may', { freezeMs: 0 }, (atMs) => ({ stillMs: atMs })],
     ['to have no time stamps', {}, () => ({})],
     ['to have made-up ones', { timestamps: false }, (atMs) => ({ timestampMs: atMs / 3, timestampFaults: atMs })],
     ['to be late for a moment', {}, (atMs) => ({ timestampMs: atMs - (atMs % 10_000 < 900 ? 2_000 : 0) })],

@@ -1,5 +1,7 @@
+import { createInterface } from 'node:readline/promises';
+import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { runTrial, type LivenessLine } from '../../src/cli/doctor-liveness.js';
+import { askAt, runTrial, type LivenessLine } from '../../src/cli/doctor-liveness.js';
 
 /** A person who does as they are told: each attempt plays the lines of its presentation. */
 function guided(play: (presentation: string, attempt: number) => LivenessLine[]) {
@@ -76,5 +78,24 @@ describe('lintel doctor --liveness', () => {
     await runTrial(trial.doors, { ...OPTIONS, json: true });
     expect(trial.text().trim().split('\n')).toHaveLength(1);
     expect(JSON.parse(trial.text())).toMatchObject({ threshold: 0.5, bpcer: { errors: 0, attempts: 2 } });
+  });
+
+  test('says so where no threshold tells live people from attacks', async () => {
+    const trial = guided(() => Array<LivenessLine>(20).fill(face(4)));
+    await runTrial(trial.doors, OPTIONS);
+    expect(trial.text()).toContain('No threshold tells live people from attacks in this trial.');
+    expect(trial.text()).not.toContain('livenessThreshold:');
+  });
+
+  test('is given up where the input ends, before the question or after it', async () => {
+    const input = new PassThrough();
+    const terminal = createInterface({ input });
+    const first = askAt(terminal, 'ready? ');
+    input.write('\n');
+    await first;
+    const second = askAt(terminal, 'ready? ');
+    input.end();
+    await expect(second).rejects.toMatchObject({ code: 'STOPPED', message: 'the trial was given up before its end' });
+    await expect(askAt(terminal, 'ready? ')).rejects.toMatchObject({ code: 'STOPPED' });
   });
 });

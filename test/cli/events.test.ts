@@ -1,5 +1,5 @@
 // lintel events: the public key, recorded messages verified line by line, and a command to a device that runs.
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { registerEvents } from '../../src/cli/events.js';
 import { openSigningKey } from '../../src/config/signing-key.js';
+import { canonicalJson } from '../../src/events/canonical-json.js';
 import type { CommandTarget } from '../../src/events/commander.js';
 import { signingKeyInfo } from '../../src/events/signing.js';
 import { anEvent, eventually, freePort, SIGNING_KEY, startEvents } from '../events/support.js';
@@ -98,6 +99,11 @@ describe('lintel events verify', () => {
   });
 
   const unsigned = { ...event(1), signature: undefined };
+  /** By the right key, under the name of another. */
+  const signedAs = (keyId: string): object => {
+    const named = { ...event(1), keyId, signature: undefined };
+    return { ...named, signature: sign(null, Buffer.from(canonicalJson(named)), SIGNING_KEY).toString('base64url') };
+  };
   it.each<[string, object | string, string]>([
     ['was changed', { ...event(1), externalImageId: 'another' }, 'the signature does not hold'],
     ['is not signed', unsigned, 'not signed'],
@@ -106,6 +112,18 @@ describe('lintel events verify', () => {
     ['is no JSON', 'lintel/gate/history {', 'not JSON'],
     ['is no object', '17', 'not an object'],
     ['is no gap', { version: 1, gap: 'all' }, 'not a gap'],
+    ['is a gap that ends before it begins', { version: 1, gap: { from: 2, to: 1, reason: 'removed' } }, 'not a gap'],
+    ['hides an event in a gap', { ...history(1), gap: { from: 1, to: 2, reason: 'removed' } }, 'not a gap'],
+    ['has more than an envelope', { ...history(1), grant: true }, 'not a message of the history'],
+    ['is an event that poses as an answer', { ...event(1), ok: true }, 'not an event of version 2'],
+    ['is a message of the history that poses as a status', { ...history(1), status: 'online' }, 'not a message of .*'],
+    ['names another key', signedAs('0123456789abcdef'), 'it names another key'],
+    ['says it twice', JSON.stringify(event(1)).replace('{', '{"type":"unknown",'), 'a member is named twice'],
+    [
+      'says it twice inside',
+      JSON.stringify(history(1)).replace('"event":{', '"event":{"t\\u0079pe":"match",'),
+      'a .* twice',
+    ],
   ])('finds a line invalid that %s', async (_name, line, reason) => {
     const { code, stdout, stderr } = await verify([history(1), line]);
     expect(stdout).toMatch(new RegExp(`^2: invalid .*\\(${reason}\\)$`, 'm'));

@@ -1,7 +1,7 @@
 // The scripts of the checkout, up to the point where they would install something.
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../support/temp-dir.js';
@@ -52,6 +52,24 @@ describe('the scripts', () => {
     const ran = await run(script, args);
     expect(ran).toMatchObject({ code, stdout: '' });
     expect(ran.stderr).toContain(sentence);
+  });
+});
+
+describe('the command line of a checkout', () => {
+  it.each([
+    ['the lintel.yaml of the checkout', {}, true, /\/lintel\.yaml$/],
+    ['what LINTEL_CONFIG names before it', { LINTEL_CONFIG: 'other.yaml' }, true, /^other\.yaml$/],
+    ['the defaults without one', {}, false, /^undefined$/],
+  ])('takes %s', async (_, env, isThere, taken) => {
+    const checkout = tempDir();
+    await mkdir(join(checkout, 'scripts'));
+    await mkdir(join(checkout, 'dist/cli'), { recursive: true });
+    await copyFile(join(root, 'scripts/lintel'), join(checkout, 'scripts/lintel'));
+    await writeFile(join(checkout, 'dist/cli/main.js'), 'console.log(`${process.env.LINTEL_CONFIG}`);');
+    if (isThere) await writeFile(join(checkout, 'lintel.yaml'), '');
+    const { code, stdout } = await run(join(relative(root, checkout), 'scripts/lintel'), [], env);
+    expect(code).toBe(0);
+    expect(stdout.trim()).toMatch(taken);
   });
 });
 

@@ -84,7 +84,9 @@ describe('the device API', () => {
       const options = { folder, modelsDir: sharedModelsDir ?? '', config: { cameras } };
       let service = await startService(options);
       try {
-        expect(statSync(join(folder, 'keys/admin-key')).mode & 0o777).toBe(0o600);
+        for (const file of ['keys/admin-key', 'data/admin-keys.json', 'data/admin.sock', 'data/db/CURRENT']) {
+          expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
+        }
         let device = deviceOf(service, folder);
         await service.call('POST', '/groups', { groupId: 'door' });
         const state = async (id: string): Promise<string> =>

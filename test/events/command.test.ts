@@ -52,6 +52,7 @@ describe('the gate of commands', () => {
     ['an unknown command', withMac({ command: 'open' }), 'MALFORMED'],
     ['a camera id with a slash', withMac({ cameraId: 'a/b' }), 'MALFORMED'],
     ['a seal of another form', withMac({ mac: 'ABC' }), 'MALFORMED'],
+    ['half a surrogate pair', withMac({ id: '\ud800 and more' }), 'MALFORMED'],
     ['no seal', Buffer.from(JSON.stringify(unsealed())), 'MALFORMED'],
     ['another seal', withMac({ mac: '0'.repeat(64) }), 'UNAUTHENTICATED'],
     ['the seal of another secret', sealed({}, NOW, 'another-secret-of-tests'), 'UNAUTHENTICATED'],
@@ -163,8 +164,18 @@ describe('a command', () => {
       retain: false,
     });
     expect(resultOf(answers[1].payload)).toMatchObject({ ok: true });
-    expect(calls).toEqual(['snapshot front', 'audit']);
+    expect(calls).toEqual(['snapshot front', 'audit', 'snapshot front']);
     expect(audited).toMatchObject([{ action: 'camera.viewed' }]);
+  });
+
+  it('snapshot shows nothing where the camera was closed while the audit log was told', async () => {
+    const pictures = [Buffer.from('a picture')];
+    const { commander, audited } = commanderOf({ snapshot: async () => pictures.shift() });
+    const answers = await handle(commander, { command: 'snapshot' });
+    expect(audited).toHaveLength(1);
+    expect(answers.map(({ payload }) => resultOf(payload))).toEqual([
+      expect.objectContaining({ error: 'CAMERA_UNAVAILABLE' }),
+    ]);
   });
 
   it.each([

@@ -301,6 +301,23 @@ describe('the bounds', () => {
     expect((await log.emit(aDraft(60_000, at()))).sequence).toBe(252);
   });
 
+  it('of age waits while the clock is not to be trusted: a leap forward does not empty the log', async () => {
+    const timers = new ManualTimers();
+    let problem: string | undefined;
+    const trust = { problem: () => problem };
+    const log = await openLog({ maxAgeHours: 1, clock: timers.clock, timers, trust });
+    for (let i = 0; i < 3; i++) await log.emit(aDraft(60_000, { decidedAt: new Date(timers.nowMs).toISOString() }));
+    problem = 'the clock was set forward';
+    timers.nowMs += 10 * 365 * 86_400_000;
+    await timers.advance(120_000);
+    // Behind it there was an occasion to remove them.
+    await log.emit(aDraft(60_000, { decidedAt: new Date(timers.nowMs).toISOString() }));
+    expect(log.stats()).toMatchObject({ stored: 4, dropped: 0 });
+    problem = undefined;
+    await timers.advance(120_000);
+    await eventually(() => log.stats().stored === 1);
+  });
+
   it('hold at the next start when they were lowered', async () => {
     const store = await openStore();
     const before = await openLog({ store, maxEvents: 5_000 });

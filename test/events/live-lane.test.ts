@@ -20,7 +20,8 @@ class Clocks {
   }
 
   event(sequence: number, ttlMs = 5_000): RecognitionEvent {
-    return anEvent({ sequence, expiresAt: new Date(this.nowMs + ttlMs).toISOString() });
+    const [decidedAt, expiresAt] = [this.nowMs, this.nowMs + ttlMs].map((ms) => new Date(ms).toISOString());
+    return anEvent({ sequence, decidedAt, expiresAt });
   }
 }
 
@@ -43,6 +44,25 @@ describe('an event in the live lane', () => {
     expect(lane.waiting).toBe(false);
     expect(lane.take()).toBeUndefined();
     expect(lane.stats()).toEqual({ live: 1, late: 0 });
+  });
+
+  it('is late where the clock stands before its decision: it was set back, over a restart perhaps', () => {
+    const clocks = new Clocks();
+    const event = clocks.event(1);
+    clocks.nowMs -= 3_600_000;
+    const lane = laneOf(clocks);
+    lane.add(event);
+    expect(lane.take()).toBeUndefined();
+    expect(lane.fateOf(1)).toEqual({ state: 'late' });
+  });
+
+  it('does not live longer than from its decision to its expiry, where the clock went back by little', () => {
+    const clocks = new Clocks();
+    const event = clocks.event(1);
+    clocks.nowMs -= 90;
+    const lane = laneOf(clocks);
+    lane.add(event);
+    expect(lane.fateOf(1)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
   });
 
   it('is taken again when its connection ended first, and never after its acknowledgement', () => {

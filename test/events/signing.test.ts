@@ -26,6 +26,8 @@ describe('the signature of an event', () => {
     expect(isSignedBy(generateKeyPairSync('ed25519').publicKey, anEvent())).toBe(false);
   });
 
+  /** The same bytes: 86 characters hold four bits more than 64 bytes. */
+  const withSpareBits = (text: string): string => text.slice(0, -1) + String.fromCharCode(text.charCodeAt(85) + 1);
   const { signature = '', ...unsigned } = anEvent();
   const { faceId, ...faceless } = anEvent();
   it.each<[string, unknown]>([
@@ -39,6 +41,7 @@ describe('the signature of an event', () => {
     ['no signature', unsigned],
     ['an empty signature', { ...unsigned, signature: '' }],
     ['a signature of another form', { ...unsigned, signature: Buffer.from(signature, 'base64url').toString('hex') }],
+    ['a signature whose spare bits were set', { ...unsigned, signature: withSpareBits(signature) }],
     ['a signature that is no text', { ...unsigned, signature: [signature] }],
     ['half a surrogate pair', { ...anEvent(), modelVersion: '\ud83d' }],
     ['no object', 'event'],

@@ -104,6 +104,14 @@ function webhookOf(url: string, source: Source, options: Partial<WebhookOptions>
 }
 
 describe('the webhook', () => {
+  it('calls an event late where the clock stands before its decision: it was set back', async () => {
+    const receiver = await Receiver.start();
+    const source = new Source().add(60_000);
+    await webhookOf(receiver.url, source, { clock: () => Date.now() - 3_600_000 });
+    await eventually(() => source.settled === 1);
+    expect(receiver.requests[0].message.late).toBe(true);
+  });
+
   it('posts the history in order, one after the other, and settles what was taken', async () => {
     const receiver = await Receiver.start();
     let underWay = 0;

@@ -1,8 +1,11 @@
 // Frames that are turned, mirrored and cut where they are taken, and what is measured of each picture.
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CaptureOptions, NativeImage, PictureState } from '../../src/native/addon.js';
+import { encodePicture } from '../../src/demo/clip-file.js';
+import { renderPortrait } from '../../src/demo/demo-clip.js';
 import { tempDir } from '../support/temp-dir.js';
 import { captureOptions, lockstep, paced, TestCapture } from './clips.js';
 import { addon, noise, paint, waves, wrap, type Pixels } from './pictures.js';
@@ -149,6 +152,40 @@ describe('of a picture is measured', () => {
     expect(await pictureOf(one, one, one)).toMatchObject({ unchangedFrames: 2 });
     expect(await pictureOf(one, one, other)).toMatchObject({ unchangedFrames: 0, unchangedMs: 0 });
     expect(await pictureOf(other, one, one, one, one)).toMatchObject({ unchangedFrames: 3 });
+  });
+});
+
+const missing = spawnSync('ffmpeg', ['-version']).error !== undefined;
+if (missing) console.warn('skipped: a still picture behind an encoder: ffmpeg is not installed');
+
+describe.skipIf(missing)('a picture behind an encoder', () => {
+  /** Four seconds of one picture, in real time, of a stream that has settled. */
+  async function playedStill(encoder: readonly string[], filter: string): Promise<PictureState> {
+    const folder = tempDir();
+    const face = renderPortrait(6, { widthPx: 640, heightPx: 480, facePx: 150, centreY: 240 });
+    writeFileSync(join(folder, 'face.jpg'), encodePicture(face, addon));
+    const whole = join(folder, 'whole.mp4');
+    const path = join(folder, 'still.mp4');
+    const input = ['-loop', '1', '-framerate', '25', '-t', '8', '-i', join(folder, 'face.jpg'), '-vf', filter];
+    const made = spawnSync('ffmpeg', ['-v', 'error', ...input, ...encoder, '-pix_fmt', 'yuv420p', whole]);
+    expect(made.stderr.toString()).toBe('');
+    const cut = spawnSync('ffmpeg', ['-v', 'error', '-ss', '4', '-i', whole, '-c', 'copy', path]);
+    expect(cut.stderr.toString()).toBe('');
+    const capture = new TestCapture(paced(path));
+    await capture.untilStatus('ended');
+    return capture.state.picture as PictureState;
+  }
+
+  test.each([
+    ['x264', ['-c:v', 'libx264', '-g', '50', '-b:v', '600k']],
+    ['MPEG-4', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k']],
+  ])('is still, and with the least noise of a sensor it is not: %s', async (_, encoder) => {
+    const [still, noisy] = await Promise.all([
+      playedStill(encoder, 'null'),
+      playedStill(encoder, 'noise=alls=2:allf=t'),
+    ]);
+    expect(still.stillMs).toBeGreaterThan(3_000);
+    expect(noisy.stillMs).toBeLessThan(1_500);
   });
 });
 

@@ -182,6 +182,21 @@ describe('what others may do with the cameras', () => {
     expect([all.privacy, addon.openCount, states(those)]).toEqual([false, 1, ['paused', 'opening']]);
   });
 
+  test.each([
+    ['the privacy switch', (all: Cameras) => all.setPrivacy(true)],
+    ['a pause', (all: Cameras) => all.pause('front')],
+  ])('after %s nothing is told of those who were in sight', async (_name, close) => {
+    const those = await running();
+    const { all, frames, events, timers } = those;
+    frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
+    for (let n = 0; n < 4; n++) await those.shoot();
+    expect(all.reports()[0].recognition).toMatchObject({ openTracks: 1, embedded: 3 });
+    await close(all);
+    await timers.advance(5_000);
+    expect(events.all.filter(({ cameraId }) => cameraId === 'front')).toEqual([]);
+    expect(all.reports()[0].recognition).toMatchObject({ openTracks: 0 });
+  });
+
   test('where the privacy switch is on from the beginning nothing is opened, and nothing is waited for', async () => {
     const those = await running({ privacy: true });
     expect([those.all.privacy, those.addon.captures.length, states(those)]).toEqual([true, 0, ['private', 'private']]);

@@ -45,6 +45,11 @@ describe('a trial of liveness', () => {
     expect(judgeTrial(attempts, 0).suggested).toMatchObject({ apcer: 0, bpcer: 0.5, threshold: 3 });
   });
 
+  test('suggests nothing where attacks look as alive as people', () => {
+    const attempts = [steady('live', 3), steady('print', 3), steady('screen', 4)];
+    expect(judgeTrial(attempts, 0).suggested).toBeUndefined();
+  });
+
   test('suggests nothing where one side is missing', () => {
     expect(judgeTrial([steady('live', 1)], 0).suggested).toBeUndefined();
     expect(judgeTrial([steady('print', 1), attempt('live')], 0).suggested).toBeUndefined();

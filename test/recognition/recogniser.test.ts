@@ -274,6 +274,24 @@ describe('a track that ends undecided', () => {
     expect(door.recogniser.stats()).toMatchObject({ undecided, openTracks: 0 });
   });
 
+  test('because the camera must not look any more tells nothing, also not of the frame that is being embedded', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    await door.play(400, standing({ person: zoe, x: 320 }));
+    await door.timers.advance(300);
+    const { embedded } = door.vision;
+    expect(embedded).toBeGreaterThanOrEqual(3);
+    door.vision.script = () => door.recogniser.forgetAll();
+    await door.show([{ person: zoe, x: 320, quality: 0.9 }]);
+    expect(door.vision.embedded).toBe(embedded + 1);
+    await door.timers.advance(5_000);
+    expect(door.events.told).toEqual([]);
+    expect(door.recogniser.stats()).toMatchObject({ openTracks: 0, undecided: 0 });
+    door.vision.script = () => undefined;
+    await door.play(1_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['match anna']);
+  });
+
   test('a camera that comes back soon goes on with its tracks', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
@@ -343,6 +361,27 @@ describe('a gallery that changes', () => {
       { person: bert, x: 500 },
     ]);
     expect(door.events.told).toHaveLength(2);
+  });
+
+  test('lets in whoever was unknown and is enrolled while they stand there, at the next check', async () => {
+    const door = await openDoor();
+    await door.enrol(bert, 'bert');
+    await door.play(1_500, standing({ person: anna, x: 320 }));
+    await door.enrol(anna, 'anna');
+    await door.play(6_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toEqual(['unknown', 'match anna']);
+    await door.play(10_000, standing({ person: anna, x: 320 }));
+    expect(door.events.told).toHaveLength(2);
+  });
+
+  test('somebody unknown who stays is decided anew twice at most', async () => {
+    const door = await openDoor();
+    await door.enrol(anna, 'anna');
+    // The first of each five shots is like anna: the one that checks.
+    const likeness = () => (door.vision.embedded > 0 && door.vision.embedded % 5 === 0 ? 0.6 : 0.42);
+    await door.play(60_000, () => [{ person: anna, x: 320, likeness: likeness() }]);
+    expect(door.events.told).toEqual(['unknown']);
+    expect(door.recogniser.stats().repeats).toBe(2);
   });
 
   test('before the decision counts', async () => {

@@ -1,8 +1,9 @@
 // What a camera sees: one picture, or a live view. Either is in the audit log before it is shown.
 import { z } from 'zod';
+import { AppError } from '../../errors.js';
 import { requireCamera } from './cameras.js';
 import { pictureQuery, textNumber } from './inputs.js';
-import { newestFrame } from './live-views.js';
+import { isPaused, newestFrame } from './live-views.js';
 import { MJPEG_TYPE } from './mjpeg.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
 
@@ -21,6 +22,9 @@ export const pictureRoutes: readonly DeviceRoute[] = [
       const { boxes, quality, maxWidth } = query;
       const frame = await newestFrame(cameras, cameraId, { boxes, quality, maxWidthPx: maxWidth, after: 0 });
       await viewAudit.pictureOf(cameraId, actor);
+      // The disk took its time: the camera may have been told to look away meanwhile.
+      if (cameras.privacy) throw new AppError('PRIVACY_ON', 'privacy is on');
+      if (isPaused(cameras, cameraId)) throw new AppError('CAMERA_UNAVAILABLE', 'the camera is paused');
       const headers = { 'x-captured-at': new Date(frame.capturedAtMs).toISOString() };
       return { bytes: frame.jpeg, contentType: 'image/jpeg', headers };
     },
