@@ -1,0 +1,322 @@
+"""The mask head: masks drawn on bare aligned faces, a tiny network that tells them apart, its ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+
+from embedder import Tally
+from faces import load_faces
+from mix import SIDE, Mixer
+from onnx_check import check
+from student import SCALE, Block, as_input, conv, fold_in
+from yunet import YunetTeacher, largest_face
+
+CLOTHS = torch.tensor(
+    [
+        [0.55, 0.74, 0.86],  # surgical blue
+        [0.93, 0.93, 0.92],  # white
+        [0.08, 0.08, 0.09],  # black
+        [0.45, 0.46, 0.48],  # grey
+        [0.86, 0.66, 0.70],  # pink
+        [0.35, 0.60, 0.50],  # green
+        [0.12, 0.16, 0.34],  # navy
+        [0.72, 0.62, 0.50],  # sand
+    ]
+)
+
+
+class Costume:
+    """Draws on aligned faces what covers a mouth and what only seems to."""
+
+    def __init__(self, mixer: Mixer):
+        self.mixer = mixer
+
+    def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 [n,3,112,112] RGB and float32 [n]: 1 where a mask covers the mouth, with or without the nose."""
+        m = self.mixer
+        x = m.picked(n)
+        label = (torch.arange(n) % 2).float()
+        masked = label > 0
+        top = m.uniform(n, 52, 70)
+        low = torch.rand(n, generator=m.rng) < 0.2
+        top = torch.where(low, m.uniform(n, 72, 82), top)
+        x[masked] = self.worn(x[masked], top[masked])
+        bare = torch.nonzero(~masked)[:, 0]
+        kinds = torch.randint(8, (len(bare),), generator=m.rng)
+        # a mask under the chin leaves the mouth free
+        for kind, dress in enumerate((self.under_chin, self.bearded, self.touched, self.glasses)):
+            at = bare[kinds == kind]
+            if len(at) > 0:
+                x[at] = dress(x[at])
+        strength = m.uniform(n, 0.4, 2.0)
+        x = m.degraded(m.lit(m.warp(x, strength), strength))
+        x = m.compressed((x * 255 + 0.5).clamp(0, 255).to(torch.uint8), 0.4)
+        return x, label
+
+    def worn(self, x: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
+        """A mask whose upper edge crosses the nose at `top`, in pixels from above."""
+        m = self.mixer
+        n = len(x)
+        shape = (n, 1, 1)
+        centre = 56 + m.normal(n).view(shape) * 3.5
+        wide = m.uniform(n, 33, 54).view(shape)
+        narrow = wide * m.uniform(n, 0.25, 0.95).view(shape)
+        upper = top.view(shape)
+        lower = m.uniform(n, 103, 126).view(shape).maximum(upper + 14)
+        u = (m.x - centre) / wide
+        edge = upper + m.uniform(n, -3, 15).view(shape) * u**2
+        edge = edge - m.uniform(n, 0, 6).view(shape) * torch.exp(-((u * 5) ** 2))
+        hem = lower - m.uniform(n, 0, 24).view(shape) * u**2
+        down = ((m.y - upper) / (lower - upper)).clamp(0, 1)
+        bulge = torch.exp(m.normal(n).view(shape) * 0.5)
+        half = wide + (narrow - wide) * down**bulge
+        field = torch.minimum(torch.minimum(m.y - edge, hem - m.y), half - (m.x - centre).abs())
+        field = field + m.smooth(n, 1, 7)[:, 0] * 0.6
+        x = self._strapped(x, centre, wide * 0.93, upper + 6, lower - 10)
+        cloth = self._cloth(x, u, down, field)
+        shadow = 1 - m.uniform(n, 0, 0.4).view(n, 1, 1, 1) * torch.exp(field.clamp_max(0) / 2.5)[:, None]
+        cover = torch.sigmoid(field / m.uniform(n, 0.25, 0.9).view(shape))[:, None]
+        return x * shadow + cover * (cloth - x * shadow)
+
+    def _cloth(self, x: torch.Tensor, u: torch.Tensor, v: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
+        """Colour, pattern, pleats and shading [n,3,112,112]; u across, v down; the face's own light shines on it."""
+        m = self.mixer
+        n = len(x)
+        shape = (n, 1, 1, 1)
+
+        def colour() -> torch.Tensor:
+            known = CLOTHS[torch.randint(len(CLOTHS), (n,), generator=m.rng)].view(n, 3, 1, 1)
+            free = torch.rand(n, 3, 1, 1, generator=m.rng)
+            return torch.where(torch.rand(shape, generator=m.rng) < 0.7, known + m.normal(n, 3, 1, 1) * 0.04, free)
+
+        u, v = u[:, None], v[:, None]
+        first, second = colour(), colour()
+        turn, waves = m.uniform(n, 0, math.pi).view(shape), m.uniform(n, 4, 26).view(shape)
+        along = u * torch.cos(turn) + v * torch.sin(turn)
+        across = v * torch.cos(turn) - u * torch.sin(turn)
+        stripes = torch.sin(along * waves) > m.uniform(n, -0.6, 0.9).view(shape)
+        dots = torch.sin(along * waves) * torch.sin(across * waves) > 0.4
+        clouds = m.smooth(n, 1, 9) > 0.3
+        logo = ((u - m.normal(*shape) * 0.4) ** 2 + (v - 0.5) ** 2) < 0.02
+        kind = torch.randint(12, shape, generator=m.rng)
+        marks = ((kind == 0) & stripes) | ((kind == 1) & dots) | ((kind == 2) & clouds) | ((kind == 3) & logo)
+        cloth = torch.where(marks, second, first)
+        pleats = torch.sin(v * m.uniform(n, 8, 26).view(shape)) * m.uniform(n, -0.1, 0.14).clamp_min(0).view(shape)
+        ridge = torch.exp(-((u * 12) ** 2)) * m.uniform(n, -0.2, 0.25).clamp_min(0).view(shape)
+        round_off = 1 - m.uniform(n, 0, 0.45).view(shape) * u**2 - m.uniform(n, -0.1, 0.3).view(shape) * v
+        rim = 1 - m.uniform(n, -0.2, 0.25).view(shape) * torch.exp(-((field[:, None] - 2) ** 2))
+        light = F.interpolate(F.avg_pool2d(x.mean(1, keepdim=True), 28), size=(SIDE, SIDE), mode='bilinear')
+        light = (light / light.mean((2, 3), keepdim=True).clamp_min(0.05)) ** m.uniform(n, 0, 1).view(shape)
+        level = (x.mean((1, 2, 3), keepdim=True) / 0.45) ** m.uniform(n, 0, 1).view(shape)
+        weave = m.normal(n, 1, SIDE, SIDE) * m.uniform(n, 0, 0.03).view(shape)
+        return (cloth * (1 + pleats + ridge) * round_off * rim * light * level + weave).clamp(0, 1)
+
+    def _strapped(self, x, centre, half, upper, lower) -> torch.Tensor:
+        """Straps from the mask's corners to the ears."""
+        m = self.mixer
+        n = len(x)
+        shape = (n, 1, 1)
+        tone = m.uniform(n, 0, 1).view(n, 1, 1, 1)
+        thick = m.uniform(n, 0.5, 1.6).view(shape)
+        for side in (-1, 1):
+            for start in (upper, lower):
+                x0, y0 = centre + side * half, start
+                x1, y1 = x0 + side * 18, start - m.uniform(n, 2, 26).view(shape)
+                length = (x1 - x0) ** 2 + (y1 - y0) ** 2
+                t = (((m.x - x0) * (x1 - x0) + (m.y - y0) * (y1 - y0)) / length).clamp(0, 1)
+                far = ((m.x - x0 - t * (x1 - x0)) ** 2 + (m.y - y0 - t * (y1 - y0)) ** 2).sqrt()
+                cover = torch.sigmoid((thick - far) * 2)[:, None]
+                x = x + cover * (tone - x)
+        return x
+
+    def under_chin(self, x: torch.Tensor) -> torch.Tensor:
+        """A mask pulled down, or a high collar."""
+        return self.worn(x, self.mixer.uniform(len(x), 101, 108))
+
+    def bearded(self, x: torch.Tensor) -> torch.Tensor:
+        """A beard: the lower face darkened by fine noise, the lips left free."""
+        m = self.mixer
+        n = len(x)
+        d = (((m.x - 56) / 40) ** 2 + ((m.y - 88) / 30) ** 2).sqrt()
+        lips = (((m.x - 56) / 17) ** 2 + ((m.y - 92) / 6) ** 2).sqrt()
+        field = torch.minimum((1 - d) * 30, (lips - 1) * 8) + m.smooth(n, 1, 20)[:, 0] * 4
+        field = torch.minimum(field, (m.y - m.uniform(n, 74, 88).view(n, 1, 1)) * 0.5)
+        hair = m.uniform(n, 0.05, 0.6).view(n, 1, 1, 1) + m.normal(n, 1, SIDE, SIDE) * 0.08
+        hair = hair * torch.tensor([1.0, 0.9, 0.8]).view(3, 1, 1)
+        cover = torch.sigmoid(field)[:, None] * m.uniform(n, 0.4, 0.95).view(n, 1, 1, 1)
+        return x + cover * (hair.clamp(0, 1) - x)
+
+    def touched(self, x: torch.Tensor) -> torch.Tensor:
+        """Skin-coloured or arbitrary blobs before a part of the face: fingers, a cup, a microphone."""
+        m = self.mixer
+        n = len(x)
+        skin = x[:, :, 40:80, 40:72].mean((2, 3), keepdim=True)
+        free = torch.rand(n, 3, 1, 1, generator=m.rng)
+        tone = torch.where(torch.rand(n, 1, 1, 1, generator=m.rng) < 0.6, skin, free)
+        for _ in range(3):
+            cx, cy = m.uniform(n, 20, 92).view(n, 1, 1), m.uniform(n, 70, 118).view(n, 1, 1)
+            a = m.uniform(n, -1.2, 1.2).view(n, 1, 1)
+            p = (m.x - cx) * torch.cos(a) + (m.y - cy) * torch.sin(a)
+            q = (m.y - cy) * torch.cos(a) - (m.x - cx) * torch.sin(a)
+            long, wide = m.uniform(n, 8, 26).view(n, 1, 1), m.uniform(n, 4, 9).view(n, 1, 1)
+            field = (1 - ((p / wide) ** 2 + (q / long) ** 2).sqrt()) * wide
+            shade = tone * (1 + 0.25 * (p / wide).clamp(-1, 1))[:, None]
+            x = x + torch.sigmoid(field * 1.5)[:, None] * (shade.clamp(0, 1) - x)
+        return x
+
+    def glasses(self, x: torch.Tensor) -> torch.Tensor:
+        """Dark glasses."""
+        m = self.mixer
+        n = len(x)
+        a, b = m.uniform(n, 13, 19).view(n, 1, 1), m.uniform(n, 8, 14).view(n, 1, 1)
+        fields = [1 - (((m.x - c) / a) ** 4 + ((m.y - 53) / b) ** 4) ** 0.25 for c in (38, 74)]
+        bar = (0.3 - ((m.y - 49) / 8).abs()).expand(n, SIDE, SIDE)
+        cover = torch.sigmoid(torch.maximum(torch.maximum(*fields), bar) * 40)[:, None]
+        tone = torch.rand(n, 3, 1, 1, generator=m.rng) * 0.3
+        return x + cover * m.uniform(n, 0.5, 1).view(n, 1, 1, 1) * (tone - x)
+
+
+class MaskHead(nn.Module):
+    """112 x 112 to one pair of logits: bare, masked."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(3, 12, 3, 2),
+            conv(12, 24, 3, 2),
+            Block(24, 32, 48, 2),
+            Block(32, 32, 64),
+            Block(32, 48, 96, 2),
+            Block(48, 48, 96),
+            conv(48, 64),
+        )
+        self.spot = nn.Conv2d(64, 64, 7, groups=64, bias=False)
+        self.out = nn.Conv2d(64, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: bytes / SCALE, [n,3,112,112] -> [n,2]."""
+        return self.out(F.relu(self.spot(self.body(x)))).flatten(1)
+
+
+class Plain(nn.Module):
+    """The head for bytes as they are."""
+
+    def __init__(self, head: MaskHead):
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x / SCALE)
+
+
+def folded(head: MaskHead) -> MaskHead:
+    """A copy with the normalisations and the scale of the bytes folded into the convolutions."""
+    copy = MaskHead()
+    copy.load_state_dict(head.state_dict())
+    copy.eval()
+    fold_in(copy.body)
+    copy.body[0][0].weight.data /= SCALE
+    return copy
+
+
+def export(head: MaskHead, file: Path) -> None:
+    """ONNX: `input` float32 [1,3,112,112] RGB 0..255, the face on the template -> `logits` [1,2]: bare, masked."""
+    names = {'input_names': ['input'], 'output_names': ['logits']}
+    torch.onnx.export(folded(head), torch.zeros(1, 3, SIDE, SIDE), str(file), opset_version=13, **names)
+
+
+@torch.no_grad()
+def scores(head: MaskHead, pictures: torch.Tensor) -> torch.Tensor:
+    """uint8 [n,112,112,3] -> masked minus bare, [n]."""
+    head.eval()
+    answer = head(as_input(pictures))
+    return answer[:, 1] - answer[:, 0]
+
+
+def train(a: argparse.Namespace) -> None:
+    torch.manual_seed(a.seed)
+    torch.set_num_threads(a.threads)
+    a.out.mkdir(parents=True, exist_ok=True)
+    faces = load_faces(a.shared)
+    costume = Costume(Mixer(faces.pictures[~faces.held_out], a.seed))
+    test, expected = Costume(Mixer(faces.pictures[faces.held_out], a.seed + 1)).batch(512)
+    head = MaskHead().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=0, weight_decay=0.02)
+    start = time.time()
+    tally = Tally()
+    total = a.pictures // a.batch
+    for step in range(total):
+        rate = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / total))
+        for group in optimiser.param_groups:
+            group['lr'] = rate
+        x, label = costume.batch(a.batch)
+        head.train()
+        answer = head(as_input(x.permute(0, 2, 3, 1)))
+        loss = F.cross_entropy(answer, label.long(), label_smoothing=0.03)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        tally.add({'loss': loss.item()})
+        if (step + 1) % a.every == 0 or step + 1 == total:
+            right = ((scores(head, test.permute(0, 2, 3, 1)) > 0).float() == expected).float().mean().item()
+            line = {'minutes': round((time.time() - start) / 60, 2), 'seen': (step + 1) * a.batch}
+            line |= {'accuracy': round(right, 4), **{k: round(v, 4) for k, v in tally.take().items()}}
+            with open(a.out / 'log.jsonl', 'a') as log:
+                log.write(json.dumps(line) + '\n')
+            print(json.dumps(line), flush=True)
+            torch.save(head.state_dict(), a.out / 'mask.pt')
+    export(head, a.out / 'mask.onnx')
+
+
+def trained(file: Path) -> MaskHead:
+    head = MaskHead()
+    head.load_state_dict(torch.load(file))
+    return head.eval()
+
+
+def evaluate(a: argparse.Namespace) -> None:
+    """On the photos under `masks`, two folders: of people with and without a mask."""
+    head = trained(a.out / 'mask.pt')
+    detect = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx')
+    for folder in sorted(p for p in (a.shared / 'masks').iterdir() if p.is_dir()):
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ('.jpg', '.jpeg', '.png'))
+        crops = [largest_face(np.asarray(Image.open(p).convert('RGB')), detect) for p in files]
+        seen = [c for c in crops if c is not None]
+        s = scores(head, torch.from_numpy(np.stack(seen)))
+        print(f'{folder.name}: {len(files)} photos, {len(seen)} faces, masked {int((s > 0).sum())}')
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument('what', choices=['train', 'evaluate', 'export', 'check'])
+    args.add_argument('--shared', type=Path, default=Path('../shared'))
+    args.add_argument('--out', type=Path, default=Path('var/train/mask'))
+    args.add_argument('--pictures', type=int, default=200_000)
+    args.add_argument('--batch', type=int, default=64)
+    args.add_argument('--every', type=int, default=100, help='steps between log lines and checkpoints')
+    args.add_argument('--seed', type=int, default=3)
+    args.add_argument('--threads', type=int, default=2)
+    a = args.parse_args()
+    if a.what == 'train':
+        train(a)
+    elif a.what == 'evaluate':
+        evaluate(a)
+    elif a.what == 'export':
+        export(trained(a.out / 'mask.pt'), a.out / 'mask.onnx')
+    else:
+        pictures = torch.from_numpy(load_faces(a.shared).pictures[::1000]).permute(0, 3, 1, 2).float()
+        check(a.out / 'mask.onnx', Plain(trained(a.out / 'mask.pt')), pictures, ['logits'])
+
+
+if __name__ == '__main__':
+    main()

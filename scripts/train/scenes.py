@@ -1,0 +1,301 @@
+"""Composed scenes with known faces: LFW crops turned, scaled, lit, masked and blended into procedural backgrounds."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+
+from faces import SIDE, TEMPLATE, load_faces
+from mask import Costume
+from mix import Mixer
+from yunet import YunetTeacher, collect, overlap
+
+BORDER = 48
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Per aligned face its box x, y, width, height [n,4] and its five points [n,5,2], in pixels of the crop."""
+
+    boxes: np.ndarray
+    points: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scene:
+    """picture: uint8 [h,w,3] RGB; boxes [n,4] x, y, width, height; points [n,5,2]."""
+
+    picture: np.ndarray
+    boxes: np.ndarray
+    points: np.ndarray
+
+
+def load_marks(pictures: np.ndarray, detect: YunetTeacher, cache: Path) -> Marks:
+    """What the standard detector says of each aligned face, shown twice as large; the template where it is silent.
+
+    An aligned face matches the template only in the least-squares sense: the nose of a face that looks aside is off
+    it by several pixels.
+    """
+    if cache.exists():
+        stored = np.load(cache)
+        return Marks(stored['boxes'], stored['points'])
+    boxes = np.tile(np.array([[14.0, 4.0, 84.0, 112.0]]), (len(pictures), 1))
+    points = np.tile(TEMPLATE[None].astype(np.float64), (len(pictures), 1, 1))
+    for start in range(0, len(pictures), 32):
+        x = torch.from_numpy(pictures[start : start + 32, :, :, ::-1].copy()).permute(0, 3, 1, 2).float()
+        x = torch.nn.functional.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)
+        maps = detect(torch.nn.functional.pad(x, (BORDER,) * 4))
+        for i in range(len(x)):
+            found = collect(maps, i)
+            near = [abs(p - 2 * TEMPLATE - BORDER).mean() for p in found.points]
+            if near and min(near) < 14:
+                best = int(np.argmin(near))
+                points[start + i] = (found.points[best] - BORDER) / 2
+                boxes[start + i] = found.boxes[best] / 2 - [BORDER / 2, BORDER / 2, 0, 0]
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, boxes=boxes, points=points)
+    return Marks(boxes, points)
+
+
+class Stage:
+    """Draws scenes. One seed gives one endless row of scenes."""
+
+    def __init__(self, pictures: np.ndarray, marks: Marks, seed: int):
+        self.pictures = pictures
+        self.marks = marks
+        self.rng = np.random.default_rng(seed)
+        self.costume = Costume(Mixer(pictures, seed))
+
+    def scene(self, width: int, height: int) -> Scene:
+        """One scene: none to eight faces, 20 pixels high to more than the picture."""
+        r = self.rng
+        canvas = self._background(width, height)
+        for _ in range(r.integers(0, 4)):
+            self._decoy(canvas)
+        boxes: list[np.ndarray] = []
+        points: list[np.ndarray] = []
+        painted: list[tuple[int, np.ndarray]] = []
+        wanted = int(r.choice([0, 1, 2, 3, 5, 8], p=[0.08, 0.4, 0.2, 0.14, 0.12, 0.06]))
+        for _ in range(wanted):
+            placed = self._place(width, height, boxes, 1.15 if wanted == 1 else 0.75)
+            if placed is not None:
+                who, matrix, box, five = placed
+                painted.append((who, matrix))
+                boxes.append(box)
+                points.append(five)
+        # bodies first: none of them hides a face
+        for _, matrix in painted:
+            if r.random() < 0.6:
+                self._body(canvas, matrix)
+        for who, matrix in painted:
+            self._paint(canvas, who, matrix)
+        picture = self._photographed(canvas)
+        return Scene(picture, np.array(boxes).reshape(-1, 4), np.array(points).reshape(-1, 5, 2))
+
+    def _colour(self) -> tuple[int, int, int]:
+        return tuple(int(v) for v in self.rng.integers(0, 256, 3))
+
+    def _background(self, width: int, height: int) -> Image.Image:
+        r = self.rng
+        total = np.zeros((height, width, 3), np.float32)
+        for cells in (1, 3, 7, 16, 40, 120):
+            grain = r.normal(size=(max(1, cells * height // width), cells, 3)).astype(np.float32)
+            if r.random() < 0.6:
+                grain = grain.mean(2, keepdims=True).repeat(3, 2)
+            layers = [
+                np.asarray(Image.fromarray(grain[:, :, c]).resize((width, height), Image.BICUBIC)) for c in range(3)
+            ]
+            total += np.stack(layers, 2) * float(r.random() ** 2) * (90 if cells < 10 else 35)
+        image = Image.fromarray((total + r.uniform(40, 210)).clip(0, 255).astype(np.uint8))
+        draw = ImageDraw.Draw(image)
+        for _ in range(int(r.integers(0, 24) * (r.random() < 0.8))):
+            x, y = r.uniform(-0.2, 1.1) * width, r.uniform(-0.2, 1.1) * height
+            w, h = r.exponential(0.15, 2) * (width, height)
+            kind = r.integers(4)
+            if kind == 0:
+                draw.rectangle([x, y, x + w, y + h], fill=self._colour())
+            elif kind == 1:
+                draw.ellipse([x, y, x + w, y + h], fill=self._colour())
+            elif kind == 2:
+                end = [x + r.normal() * width, y + r.normal() * height]
+                draw.line([x, y, *end], self._colour(), int(r.integers(1, 9)))
+            else:
+                corners = [(x + r.normal() * w, y + r.normal() * h) for _ in range(int(r.integers(3, 7)))]
+                draw.polygon(corners, fill=self._colour())
+        if r.random() < 0.25:
+            self._grid(draw, width, height)
+        if r.random() < 0.25:
+            self._lettering(draw, width, height)
+        if r.random() < 0.5:
+            image = image.filter(ImageFilter.GaussianBlur(float(r.exponential(1.5))))
+        return image
+
+    def _grid(self, draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
+        r = self.rng
+        step, thick, colour = int(r.integers(5, 60)), int(r.integers(1, 5)), self._colour()
+        for x in range(0, width, step):
+            draw.line([x, 0, x + r.normal() * 3, height], colour, thick)
+        if r.random() < 0.6:
+            for y in range(0, height, max(4, int(step * r.uniform(0.4, 2)))):
+                draw.line([0, y, width, y], colour, thick)
+
+    def _lettering(self, draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
+        r = self.rng
+        size, colour = int(r.integers(3, 24)), self._colour()
+        left, top = r.uniform(0, 0.6) * width, r.uniform(0, 0.7) * height
+        for row in range(int(r.integers(1, 10))):
+            x = left
+            for _ in range(int(r.integers(3, 30))):
+                w = size * r.uniform(0.2, 0.8)
+                y = top + row * size * 1.6
+                draw.line([x, y, x + r.uniform(-0.2, 1) * w, y + size], colour, max(1, size // 6))
+                draw.line([x, y + size * r.random(), x + w, y + size * r.random()], colour, max(1, size // 6))
+                x += w + size * 0.3
+
+    def _decoy(self, canvas: Image.Image) -> None:
+        """What has a face's colours and edges but is none: shuffled faces, blobs of skin."""
+        r = self.rng
+        crop = self.pictures[r.integers(len(self.pictures))]
+        kind = r.integers(3)
+        if kind == 0:
+            side = int(r.choice([14, 16, 28]))
+            n = SIDE // side
+            blocks = crop.reshape(n, side, n, side, 3).swapaxes(1, 2).reshape(n * n, side, side, 3)
+            blocks = blocks[r.permutation(n * n)]
+            crop = blocks.reshape(n, n, side, side, 3).swapaxes(1, 2).reshape(SIDE, SIDE, 3)
+        elif kind == 1:
+            skin = crop[40:80, 30:80].reshape(-1, 3).mean(0)
+            grain = r.normal(size=(5, 5)).astype(np.float32)
+            light = np.asarray(Image.fromarray(grain).resize((SIDE, SIDE), Image.BICUBIC))
+            crop = (skin * (1 + 0.2 * light[:, :, None])).clip(0, 255).astype(np.uint8)
+        else:
+            # the corners of a crop hold hair, collars and background
+            x, y = r.choice([0, 84]), r.choice([0, 84])
+            crop = crop[y : y + 28, x : x + 28]
+        side = max(12, int(min(canvas.size) * np.exp(r.uniform(np.log(0.06), np.log(0.7)))))
+        piece = Image.fromarray(crop).resize((side, side), Image.BICUBIC).rotate(float(r.uniform(0, 360)))
+        cover = Image.new('L', (side, side), 0)
+        ImageDraw.Draw(cover).ellipse([2, 2, side - 2, side - 2], fill=255)
+        cover = cover.filter(ImageFilter.GaussianBlur(side * float(r.uniform(0.01, 0.06))))
+        at = [int(r.uniform(-0.3, 1) * v) for v in canvas.size]
+        canvas.paste(piece, tuple(at), cover)
+
+    def _place(self, width, height, taken, largest):
+        """A face, the 2 x 3 matrix from its crop to the scene, its box and points there; None where no room is left."""
+        r = self.rng
+        who = int(r.integers(len(self.pictures)))
+        bx, by, bw, bh = self.marks.boxes[who]
+        for _ in range(6):
+            size = float(np.exp(r.uniform(np.log(20), np.log(largest * height))))
+            scale = size / bh
+            angle = math.radians(float(r.normal() * 14))
+            flat, skew = float(np.exp(r.normal() * 0.06)), float(r.normal() * 0.05)
+            turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+            linear = scale * turn @ np.array([[flat, skew], [0, 1 / flat]])
+            margin = size * 0.35
+            whole = np.array([width, height])
+            centre = r.uniform(np.minimum(margin, whole / 2), np.maximum(whole - margin, whole / 2))
+            middle = np.array([bx + bw / 2, by + bh / 2])
+            matrix = np.concatenate([linear, (centre - linear @ middle)[:, None]], 1)
+            # the upright box around the ellipse that fills the face's box
+            half = np.sqrt((linear[:, 0] * bw / 2) ** 2 + (linear[:, 1] * bh / 2) ** 2)
+            box = np.concatenate([centre - half, 2 * half])
+            if not taken or overlap(box, np.array(taken)).max() < 0.05:
+                five = self.marks.points[who] @ linear.T + matrix[:, 2]
+                return who, matrix, box, five
+        return None
+
+    def _paint(self, canvas: Image.Image, who: int, matrix: np.ndarray) -> None:
+        r = self.rng
+        crop = self.pictures[who]
+        if r.random() < 0.15:
+            x = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float() / 255
+            x = self.costume.worn(x, torch.tensor([float(r.uniform(54, 74))]))
+            crop = (x[0].permute(1, 2, 0) * 255).clamp(0, 255).byte().numpy()
+        crop = (crop * float(np.exp(r.normal() * 0.2))).clip(0, 255).astype(np.uint8)
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        side = SIDE if scale > 0.8 else max(8, round(SIDE * scale))
+        image = Image.fromarray(crop).resize((side, side), Image.BOX)
+        image.putalpha(self._cover().resize((side, side), Image.BOX))
+        corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) @ matrix[:, :2].T + matrix[:, 2]
+        left, top = np.floor(corners.min(0)).astype(int) - 1
+        right, bottom = np.ceil(corners.max(0)).astype(int) + 1
+        back = np.linalg.inv(matrix[:, :2]) * (side / SIDE)
+        shift = back @ (np.array([left, top]) - matrix[:, 2])
+        data = (back[0, 0], back[0, 1], shift[0], back[1, 0], back[1, 1], shift[1])
+        piece = image.transform((int(right - left), int(bottom - top)), Image.AFFINE, data, Image.BICUBIC)
+        canvas.paste(piece, (int(left), int(top)), piece.getchannel('A'))
+
+    def _cover(self) -> Image.Image:
+        """How a crop is blended in: an oval, a soft square, or, as on a poster, the whole square."""
+        r = self.rng
+        cover = Image.new('L', (SIDE, SIDE), 0)
+        draw = ImageDraw.Draw(cover)
+        kind = r.random()
+        if kind < 0.55:
+            w, h = r.uniform(40, 50), r.uniform(52, 60)
+            draw.ellipse([56 - w, 60 - h, 56 + w, 60 + h], fill=255)
+            return cover.filter(ImageFilter.GaussianBlur(float(r.uniform(1.5, 6))))
+        if kind < 0.85:
+            inset = r.uniform(3, 10)
+            draw.rounded_rectangle([inset, inset, SIDE - inset, SIDE - inset], radius=int(r.integers(4, 40)), fill=255)
+            return cover.filter(ImageFilter.GaussianBlur(float(r.uniform(1, inset / 2))))
+        draw.rectangle([0, 0, SIDE, SIDE], fill=255)
+        return cover
+
+    def _body(self, canvas: Image.Image, matrix: np.ndarray) -> None:
+        """Hair or a head-dress, a neck and shoulders, in the crop's coordinates."""
+        r = self.rng
+        draw = ImageDraw.Draw(canvas)
+
+        def outline(points) -> list[tuple[float, float]]:
+            return [tuple(p) for p in np.array(points) @ matrix[:, :2].T + matrix[:, 2]]
+
+        ring = np.linspace(0, 2 * math.pi, 24)
+        w, h = r.uniform(48, 66), r.uniform(58, 82)
+        shoulder, neck = r.uniform(75, 130), r.uniform(22, 40)
+        trunk = [(56 - shoulder, 210), (56 - neck, 128), (56 + neck, 128), (56 + shoulder, 210)]
+        draw.polygon(outline(trunk), self._colour())
+        hair = [(56 + w * math.cos(t), 50 + h * math.sin(t)) for t in ring]
+        draw.polygon(outline(hair), tuple(int(v * 0.6) for v in self._colour()))
+        skin = tuple(int(v) for v in np.array([200, 150, 120]) * r.uniform(0.4, 1.2))
+        draw.polygon(outline([(56 - neck, 90), (56 + neck, 90), (56 + neck, 135), (56 - neck, 135)]), skin)
+
+    def _photographed(self, canvas: Image.Image) -> np.ndarray:
+        """Light, colour, focus, noise and compression of the whole picture."""
+        r = self.rng
+        x = np.asarray(canvas).astype(np.float32) / 255
+        x = x ** float(np.exp(r.normal() * 0.25))
+        x = (x - 0.5) * float(np.exp(r.normal() * 0.2)) + 0.5 + float(r.normal() * 0.06)
+        x = x * (1 + r.normal(size=3) * 0.06).astype(np.float32)
+        if r.random() < 0.1:
+            x = x.mean(2, keepdims=True).repeat(3, 2)
+        if r.random() < 0.4:
+            coarse = r.normal(size=(3, 3)).astype(np.float32)
+            light = np.asarray(Image.fromarray(coarse).resize(canvas.size, Image.BICUBIC))
+            x = x * np.clip(1 + 0.25 * light, 0.2, 2)[:, :, None]
+        if r.random() < 0.4:
+            x = x + r.normal(size=x.shape).astype(np.float32) * float(r.uniform(0, 0.06))
+        image = Image.fromarray((x * 255).clip(0, 255).astype(np.uint8))
+        if r.random() < 0.3:
+            image = image.filter(ImageFilter.GaussianBlur(float(r.exponential(0.9))))
+        if r.random() < 0.5:
+            store = io.BytesIO()
+            image.save(store, 'JPEG', quality=int(r.integers(25, 92)))
+            image = Image.open(store)
+        return np.asarray(image)
+
+
+def stages(shared: Path, cache: Path, seed: int) -> tuple[Stage, Stage]:
+    """A stage with the people of the training, and one with the held-out people."""
+    faces = load_faces(shared)
+    marks = load_marks(faces.pictures, YunetTeacher(shared / 'models' / 'yunet_n_dynamic.onnx'), cache)
+    out = faces.held_out
+    ours, theirs = (Stage(faces.pictures[k], Marks(marks.boxes[k], marks.points[k]), seed) for k in (~out, out))
+    return ours, theirs
