@@ -23,7 +23,6 @@ import type { Log } from './domain/log.js';
 import type { Part } from './domain/part.js';
 import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
-import type { TrustGuard } from './domain/trust.js';
 import type { DeviceHealth } from './events/device-status.js';
 import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
@@ -117,15 +116,12 @@ export async function createService({ config, environment, log }: ServiceInputs)
   });
   const buildMs = statSync(packageFile()).mtimeMs;
   const clockGuard = new ClockGuard({ clock, monotonic, timers, lastTime: new StoredTime(store), buildMs, log });
-  const trust: TrustGuard = {
-    problem: () => clockGuard.problem() ?? (store.health().status === 'failed' ? 'the disk refuses writes' : undefined),
-  };
   const unknownFaces = new UnknownFaces({
     store,
     retentionHours: config.privacy.unknownFacesHours,
     maxFaces: config.privacy.unknownFacesMax,
     encodeJpeg: encodeCrop,
-    trust,
+    trust: clockGuard,
     clock,
     timers,
     log,
@@ -166,7 +162,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     scale,
     falseAccepts: new FalseAcceptCurve(points),
     defaultLivenessThreshold: livenessThreshold,
-    trust,
+    trust: clockGuard,
     strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
     encodeCrop,
     clock,

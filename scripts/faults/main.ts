@@ -11,8 +11,9 @@ import { runKills, type KillTally, type Target } from './kill-rounds.js';
 import { absentPrograms } from './mosquitto.js';
 import { runReconnects, type ReconnectTally } from './reconnects.js';
 import { serviceTarget } from './service-target.js';
-import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer, unusedPort } from './stream-servers.js';
+import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from './stream-servers.js';
 import { runStreams, type StreamTally } from './streams.js';
+import { freePort } from '../../test/support/free-port.js';
 
 const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through gallery|service]
        npm run faults -- disk [--rounds N] [--seed N]
@@ -97,7 +98,7 @@ async function streams(): Promise<StreamTally & { reconnects: ReconnectTally }> 
   if (lack !== undefined) throw new Error(lack);
   const onCycle = (where: string, recoveryMs: number): void => console.log(`${where}: back after ${recoveryMs} ms`);
   const times = { readTimeoutMs: 5_000, freezeMs: 5_000, awayMs: 12_000 };
-  const servers = [rtspServer(await unusedPort()), httpStream(await unusedPort())];
+  const servers = [rtspServer(await freePort()), httpStream(await freePort())];
   const tally = await runStreams(servers, { ...times, cycles: Number(values.rounds ?? 50), seed, onCycle });
   const reconnects = await runReconnects(1_000);
   return { ...tally, reconnects, problems: [...tally.problems, ...reconnects.problems] };

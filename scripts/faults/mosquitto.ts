@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../test/support/free-port.js';
 
 const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin` };
 
@@ -43,11 +44,7 @@ export class Broker {
 
   /** @param folder of its configuration */
   static async start(folder: string): Promise<Broker> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const file = join(folder, 'mosquitto.conf');
     // Without a limit a message is in the socket of a connected subscriber before its publisher has the PUBACK: so what a kill -9 takes
     // from the broker has no PUBACK, and must come again.

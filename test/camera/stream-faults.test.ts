@@ -1,14 +1,9 @@
 // Cameras on the network that fail, in a short form of `npm run faults -- streams`.
 import { expect, it } from 'vitest';
 import { runReconnects } from '../../scripts/faults/reconnects.js';
-import {
-  httpStream,
-  lacksHttpStream,
-  lacksRtspServer,
-  rtspServer,
-  unusedPort,
-} from '../../scripts/faults/stream-servers.js';
+import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from '../../scripts/faults/stream-servers.js';
 import { RECOVERY_LIMIT_MS, runStreams } from '../../scripts/faults/streams.js';
+import { freePort } from '../support/free-port.js';
 
 const lacks = { rtsp: lacksRtspServer(), http: lacksHttpStream() };
 for (const lack of Object.values(lacks)) if (lack !== undefined) console.warn(`skipped: ${lack}`);
@@ -17,8 +12,8 @@ it.skipIf(lacks.rtsp !== undefined && lacks.http !== undefined)(
   'streams over RTSP and HTTP that are killed, stalled, frozen and started again are declared and recover in time',
   async () => {
     const servers = [
-      ...(lacks.rtsp === undefined ? [rtspServer(await unusedPort())] : []),
-      ...(lacks.http === undefined ? [httpStream(await unusedPort())] : []),
+      ...(lacks.rtsp === undefined ? [rtspServer(await freePort())] : []),
+      ...(lacks.http === undefined ? [httpStream(await freePort())] : []),
     ];
     const short = { cycles: 3, seed: 1, readTimeoutMs: 1_000, freezeMs: 1_000, awayMs: 500 };
     const tally = await runStreams(servers, short);

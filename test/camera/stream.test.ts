@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lacksRtspServer, rtspServer, unusedPort } from '../../scripts/faults/stream-servers.js';
+import { lacksRtspServer, rtspServer } from '../../scripts/faults/stream-servers.js';
 import { loadAddon, type Addon } from '../../src/native/addon.js';
-import { freePort, lacks } from '../events/support.js';
+import { lacks } from '../events/support.js';
+import { freePort } from '../support/free-port.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const addon: Addon = loadAddon();
@@ -68,7 +69,7 @@ if (lack !== undefined) console.warn(`skipped: ${lack}`);
 
 describe.skipIf(lack !== undefined)('a stream over RTSP', () => {
   it('begins with a live picture, not with those that were read to find out about it', async () => {
-    const server = rtspServer(await unusedPort());
+    const server = rtspServer(await freePort());
     await server.start();
     onTestFinished(() => server.kill());
     const options = { widthPx: 0, heightPx: 0, fps: 0, openTimeoutMs: 10_000, readTimeoutMs: 5_000 };

@@ -11,7 +11,8 @@ import { openSigningKey } from '../../src/config/signing-key.js';
 import { canonicalJson } from '../../src/events/canonical-json.js';
 import type { CommandTarget } from '../../src/events/commander.js';
 import { signingKeyInfo } from '../../src/events/signing.js';
-import { anEvent, eventually, freePort, SIGNING_KEY, startEvents } from '../events/support.js';
+import { freePort } from '../support/free-port.js';
+import { anEvent, eventually, SIGNING_KEY, startEvents } from '../events/support.js';
 import { tempDir } from '../support/temp-dir.js';
 import { lintel, type Run } from './terminal.js';
 

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { imageOf, startService, type Service } from '../support/service.js';
-import { freePort } from '../events/support.js';
+import { freePort } from '../support/free-port.js';
 
 interface HealthReport {
   status: string;

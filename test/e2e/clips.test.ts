@@ -215,6 +215,9 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, needs }) => {
   });
 
   // Rendered heads teach nothing here: the model takes them for alive, on paper too.
+  if (!skip && cast !== photographedCast) {
+    console.warn(`skipped: the real liveness model on ${cast.name}: it takes rendered heads for alive, on paper too`);
+  }
   it.skipIf(skip || cast !== photographedCast).each([
     { person: 0, kind: 'print', told: ['spoof not-alive'] },
     { person: 1, kind: 'print', told: ['spoof not-alive'] },

@@ -5,7 +5,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
-import { eventually, freePort, lacks, started, startEvents, Subscriber, aDraft } from './support.js';
+import { freePort } from '../support/free-port.js';
+import { eventually, lacks, started, startEvents, Subscriber, aDraft } from './support.js';
 
 const OWNER = { clientId: 'lintel-gate', username: 'lintel', password: 'only-for-this-test' };
 

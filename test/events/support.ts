@@ -16,6 +16,7 @@ import type { Gap } from '../../src/events/history.js';
 import type { PublisherTiming } from '../../src/events/mqtt-publisher.js';
 import { EventSigner } from '../../src/events/signing.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
+import { freePort } from '../support/free-port.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const signal = new AbortController().signal;
@@ -132,16 +133,6 @@ export function lacks(what: string, ...programs: string[]): boolean {
   const absent = programs.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`], { env }).status !== 0);
   if (absent.length > 0) console.warn(`skipped: ${what}: not installed: ${absent.join(', ')}`);
   return absent.length > 0;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepts(port: number): Promise<boolean> {

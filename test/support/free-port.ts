@@ -1,0 +1,13 @@
+// A port on 127.0.0.1 that nobody listens on.
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+
+/** Free when it was asked for; whoever comes first gets it. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
