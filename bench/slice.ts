@@ -266,9 +266,11 @@ async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<
   const home = join(folder, 'memory');
   const config = { vision: { workers: 2 } };
   // A first start makes the keys and the appKey that the gallery is filled under.
-  await (await startService({ folder: home, modelsDir, config })).stop();
+  // The models in the form that a user has them in: the choice costs time and memory, too.
+  const options = { folder: home, modelsDir, precision: 'auto', config } as const;
+  await (await startService(options)).stop();
   await fillGallery(home, 'ten-thousand', 10_000);
-  const service = await startService({ folder: home, modelsDir, config });
+  const service = await startService(options);
   try {
     const picture = { image: imageOf(jpeg) };
     // Mask and liveness models have run too, on both workers, before memory is read.
@@ -322,7 +324,8 @@ async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
 async function secondStart(folder: string): Promise<Result[]> {
   const root = fileURLToPath(new URL('../', import.meta.url));
   const home = join(folder, 'start');
-  await (await startService({ folder: home, modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR })).stop();
+  const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
+  await (await startService({ folder: home, modelsDir, precision: 'auto' })).stop();
   // The set-up itself (packages, build, models) is done before: a second start finds it done.
   const modelsFrom = sharedModelsDir ?? '';
   execFileSync(join(root, 'scripts/setup'), {

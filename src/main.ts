@@ -28,6 +28,7 @@ import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
 import { loadManifest, modelSet, modelsDirOf } from './models/manifest.js';
+import { chooseSetPrecision, precisionText } from './models/set-precision.js';
 import { loadAddon } from './native/addon.js';
 import { AdminSocket } from './ops/admin-socket.js';
 import { HealthRegistry, type HealthAnswer, type HealthReport } from './ops/health.js';
@@ -81,10 +82,6 @@ export async function createService({ config, environment, log }: ServiceInputs)
   const version = readVersion();
   const paths = dataPaths(config);
   const modelsDir = modelsDirOf(config, environment);
-  const set = modelSet(loadManifest(), config.models.set);
-  const { points } = set.embedder.calibration;
-  const scale = new SimilarityScale(points);
-  const livenessThreshold = set.liveness?.thresholds.balanced;
   const addon = loadAddon();
   const encodeCrop = cropEncoder(addon);
 
@@ -92,6 +89,18 @@ export async function createService({ config, environment, log }: ServiceInputs)
   const { master, signing } = secrets;
   const { keysDir } = config;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const { providers, precision } = config.models;
+  const { set, precisions } = await chooseSetPrecision({
+    set: modelSet(loadManifest(), config.models.set),
+    modelsDir,
+    providers,
+    choice: precision,
+    memory: { file: paths.precisionFile, version },
+  });
+  log.info({ set: set.name, forms: precisions.map(precisionText) }, 'the forms of the models are chosen');
+  const { points } = set.embedder.calibration;
+  const scale = new SimilarityScale(points);
+  const livenessThreshold = set.liveness?.thresholds.balanced;
   const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
   await ensureAppKey(appKeys, { ...paths, name: DEFAULT_KEY_NAME, log });
   const adminKeys = new AdminKeys({ path: paths.adminKeysFile, clock, log });
@@ -127,7 +136,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     log,
   });
   const gallery = new LevelGallery({ store, audit, limits: config.gallery, clock, log });
-  const vision = new WorkerPool({ set, modelsDir, ...config.vision, providers: config.models.providers, log });
+  const vision = new WorkerPool({ set, precisions, modelsDir, ...config.vision, providers, log });
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
   const events = new Events({
     config,

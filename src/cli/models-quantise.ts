@@ -6,7 +6,8 @@ import type { Command } from 'commander';
 import { AppError } from '../errors.js';
 import { editModel } from '../models/manifest-edit.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf, MANIFEST_PATH, type Model } from '../models/manifest.js';
-import { readModel } from '../models/model-files.js';
+import { fileState, readModel } from '../models/model-files.js';
+import { inPrecision } from '../models/precision.js';
 import { quantiseFile } from '../models/quantise.js';
 import { readRanges } from '../models/quantise-ranges.js';
 import { commandConfig, type CliContext } from './context.js';
@@ -17,6 +18,7 @@ export function registerQuantise(models: Command, context: CliContext, manifestP
     .description('make the 8-bit forms of the fetched models, which are faster where the processor multiplies bytes')
     .option('--set <name>', 'a set of the manifest; without it the configured one')
     .option('--out <folder>', 'where to put them; without it beside the fetched files')
+    .option('--missing', 'only those that are not there yet, or are not as the manifest says')
     .option('--update', 'a developer changed the ranges: write the new sizes and hashes into the manifest')
     .addHelpText(
       'after',
@@ -24,7 +26,7 @@ export function registerQuantise(models: Command, context: CliContext, manifestP
 No picture is needed: the ranges of the values were recorded once and are part of the installation. The files come out the same on every
 machine, and are checked against the sha256 of models/manifest.json like the fetched ones.`,
     )
-    .action(async (options: { set?: string; out?: string; update?: true }, command: Command) => {
+    .action(async (options: { set?: string; out?: string; missing?: true; update?: true }, command: Command) => {
       const { config } = await commandConfig(command, context);
       const modelsDir = modelsDirOf(config, context.environment);
       const out = options.out === undefined ? modelsDir : resolve(context.cwd, options.out);
@@ -36,6 +38,7 @@ machine, and are checked against the sha256 of models/manifest.json like the fet
           context.stdout.write(`${model.task.padEnd(9)} ${model.file} stays in float\n`);
           continue;
         }
+        if (options.missing && (await fileState(out, inPrecision(model, 'int8'))) === 'present') continue;
         const float = await readModel(modelsDir, model);
         const bytes = quantiseFile(float, readRanges(join(dirname(manifestPath), quantised.ranges)));
         const sha256 = createHash('sha256').update(bytes).digest('hex');

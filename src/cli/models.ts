@@ -8,6 +8,7 @@ import { loadAddon } from '../native/addon.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../models/manifest.js';
 import { fetchModel, fileState } from '../models/model-files.js';
 import { inPrecision } from '../models/precision.js';
+import { chooseSetPrecision, precisionText } from '../models/set-precision.js';
 import { inspectSet } from '../models/inspect.js';
 import { commandConfig, type CliContext } from './context.js';
 import { registerCalibrate } from './models-calibrate.js';
@@ -86,12 +87,25 @@ Every file is written under a temporary name, checked against the sha256 of mode
         }
       }
       context.stdout.write(`files are looked for in ${modelsDir}\n`);
+      for (const line of await formsInUse(config, modelsDir)) context.stdout.write(`${line}\n`);
     });
 
   registerQuantise(models, context);
   registerRanges(models, context);
   registerSensitivity(models, context);
   registerCalibrate(models, context);
+}
+
+/** In which form each model of the configured set would run here. */
+async function formsInUse(config: Config, modelsDir: string): Promise<string[]> {
+  const { set: name, precision: choice, providers } = config.models;
+  const set = modelSet(loadManifest(), name);
+  try {
+    const { precisions } = await chooseSetPrecision({ set, modelsDir, providers, choice });
+    return [`the service would run, with precision ${choice}:`, ...precisions.map((one) => `  ${precisionText(one)}`)];
+  } catch (error) {
+    return [`the service would not start: ${messageOf(error)}`];
+  }
 }
 
 function listed({ state, bytes, file }: { state: string; bytes: number; file: string }): string {
@@ -109,11 +123,13 @@ export async function inspectModels(
   const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`];
   lines.push(...files.map(({ task, file, state }) => `${task}: ${file} is ${state}`));
   if (files.some(({ state }) => state !== 'present')) return { lines, level: 'fail' };
-  const { providers } = config.models;
+  const { providers, precision: choice } = config.models;
   try {
+    const chosen = await chooseSetPrecision({ set, modelsDir, providers, choice });
+    lines.push(...chosen.precisions.map(precisionText));
     // Loaded here only, so that a broken library cannot stop the doctor from saying so.
     const { tryModels } = await import('../vision/pipeline.js');
-    const reports = await tryModels({ addon: loadAddon(), set, modelsDir, providers });
+    const reports = await tryModels({ addon: loadAddon(), set: chosen.set, modelsDir, providers });
     for (const { task, provider, failures } of reports) {
       lines.push(`${task}: runs on ${provider}${failures.map((f) => `; ${f.provider} failed: ${f.reason}`).join('')}`);
     }

@@ -21,6 +21,8 @@ export interface DataPaths {
   adminKeysFile: string;
   /** The admin key made at first start, in clear, for the operator. */
   firstAdminKeyFile: string;
+  /** In which form each model was measured to be faster here. */
+  precisionFile: string;
 }
 
 export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDir'>): DataPaths {
@@ -32,6 +34,7 @@ export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDi
     firstSecretKeyFile: join(keysDir, 'secret-key'),
     adminKeysFile: join(dataDir, 'admin-keys.json'),
     firstAdminKeyFile: join(keysDir, 'admin-key'),
+    precisionFile: join(dataDir, 'precision.json'),
   };
 }
 

@@ -206,6 +206,10 @@ export const configSchema = z.strictObject({
         .optional()
         .describe('where the model files are; models/files of the installation where it is not given'),
       set: z.string().min(1).default('standard').describe('a set of models/manifest.json'),
+      precision: z
+        .enum(['float', 'int8', 'auto'])
+        .default('auto')
+        .describe('float, int8: 8 bits, where a model has that form; auto: 8 bits where they are measurably faster'),
       providers: z
         .array(z.string().regex(/^[a-z]+$/))
         .min(1)

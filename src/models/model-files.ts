@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AppError, messageOf } from '../errors.js';
 import type { Model } from './manifest.js';
+import { precisionOf } from './precision.js';
 
 export interface FetchProgress {
   file: string;
@@ -126,7 +127,9 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
 }
 
 function missingSentence(dir: string, model: Model): string {
-  return `the model ${model.file} is missing; it was looked for in ${dir}. Run "lintel models fetch", or, offline, ${byHand(dir, model)}`;
+  const missing = `the model ${model.file} is missing; it was looked for in ${dir}`;
+  if (precisionOf(model) === 'int8') return `${missing}. Run "lintel models quantise", which makes it`;
+  return `${missing}. Run "lintel models fetch", or, offline, ${byHand(dir, model)}`;
 }
 
 function byHand(dir: string, model: Model): string {

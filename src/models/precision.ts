@@ -16,6 +16,11 @@ export function inPrecision<M extends Model>(model: M, precision: Precision): M 
   return { ...model, file, bytes, sha256, ...calibration };
 }
 
+/** Which form of its model this is. */
+export function precisionOf({ file, quantised }: Model): Precision {
+  return file === quantised?.file ? 'int8' : 'float';
+}
+
 /**
  * Whether integer kernels are exact and fast here. On x64 without VNNI they add pairs of products in 16 bits, which overflow, so that the
  * results would be wrong; on ARM without the dot product they are right, and slow.
@@ -49,6 +54,8 @@ export interface PrecisionDecision {
   reason: string;
   /** Of int8 over float, where it was measured. */
   speedup?: number;
+  /** There is an 8-bit form, and it could not be tried. */
+  hasFailed?: true;
 }
 
 export interface PrecisionParts {
@@ -85,7 +92,7 @@ export async function choosePrecision(
   try {
     speedup = await measureSpeedup(parts);
   } catch (error) {
-    return float(`the 8-bit form cannot be used: ${messageOf(error)}`);
+    return { ...float(`the 8-bit form cannot be used: ${messageOf(error)}`), hasFailed: true };
   }
   const reason = `8 bits are ${speedup.toFixed(2)} times as fast here`;
   return { precision: speedup >= LEAST_SPEEDUP ? 'int8' : 'float', reason, speedup };

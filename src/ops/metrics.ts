@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** Where the numbers come from. Counters count since the service started. */
 export interface MetricsSources {
   build: { version: string; node: string; opencv: string };
-  models: () => { modelVersion: string; models: readonly { task: string; provider: string }[] };
+  models: () => { modelVersion: string; models: readonly { task: string; precision: string; provider: string }[] };
   /** `completed` are the pictures and frames that were worked on, failures among them; `rejected` those that the full queue refused. */
   vision: () => { workers: number; busy: number; queued: number; completed: number; rejected: number };
   cameras: () => readonly {
@@ -88,14 +88,14 @@ function addBuild(registry: Registry, { build, models }: MetricsSources): void {
   info.set(build, 1);
   new Gauge({
     name: 'lintel_model_info',
-    help: 'Always 1; the labels say which models are loaded and the execution provider each runs on',
-    labelNames: ['model_version', 'task', 'provider'],
+    help: 'Always 1; the labels say which models are loaded, in which form, and the execution provider each runs on',
+    labelNames: ['model_version', 'task', 'precision', 'provider'],
     registers: [registry],
     collect() {
       this.reset();
       const loaded = models();
-      for (const { task, provider } of loaded.models) {
-        this.set({ model_version: loaded.modelVersion, task, provider }, 1);
+      for (const { task, precision, provider } of loaded.models) {
+        this.set({ model_version: loaded.modelVersion, task, precision, provider }, 1);
       }
     },
   });

@@ -2,7 +2,9 @@
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import { modelsOf, type Model, type ModelSet } from '../models/manifest.js';
 import { readModel } from '../models/model-files.js';
-import { ModelSession, type FloatTensor, type ProviderFailure } from '../models/session.js';
+import { precisionOf, type Precision } from '../models/precision.js';
+import { ModelSession, type ProviderFailure } from '../models/session.js';
+import { warmUpInput } from '../models/warm-up.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { LivenessScorer, MaskClassifier } from './attributes.js';
 import { decodePicture } from './decode.js';
@@ -27,6 +29,7 @@ const MOST_ATTRIBUTED = 3;
 export interface ProviderReport {
   task: Model['task'];
   file: string;
+  precision: Precision;
   provider: string;
   failures: readonly ProviderFailure[];
 }
@@ -63,6 +66,7 @@ export class Pipeline {
     this.providers = [...sessions].map(([model, { provider, failures }]) => ({
       task: model.task,
       file: model.file,
+      precision: precisionOf(model),
       provider,
       failures,
     }));
@@ -170,13 +174,6 @@ export function attributedFaces(faces: readonly Face[], frameNumber: number): Fa
   const others = fit.filter((face) => !best.includes(face));
   // Scattered: every second or third frame may be analysed, and a remainder would then leave some faces out for ever.
   return [...best, others[(Math.imul(frameNumber, 0x9e3779b1) >>> 16) % others.length]];
-}
-
-/** A black picture in the shape that the model will mostly see. */
-function warmUpInput(model: Model): Record<string, FloatTensor> {
-  const [heightPx, widthPx] = model.task === 'detector' ? [480, 640] : [model.input.heightPx, model.input.widthPx];
-  const dims = [1, 3, heightPx, widthPx];
-  return { [model.input.name]: { data: new Float32Array(3 * heightPx * widthPx), dims } };
 }
 
 /** Reports that a set's models are usable here, without keeping them: for `lintel doctor`. */

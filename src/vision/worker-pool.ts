@@ -6,6 +6,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, messageOf } from '../errors.js';
+import { precisionText, type ChosenPrecision } from '../models/set-precision.js';
 import type { ProviderReport } from './pipeline.js';
 import { JobLanes, type Lane } from './job-lanes.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
@@ -15,6 +16,8 @@ export interface WorkerPoolOptions extends WorkerSetup {
   workers: number;
   /** Jobs that may wait for a worker, the cameras' and the requests each; one more is SERVER_BUSY. */
   queueLength: number;
+  /** Why each model runs in its form, for the health report. */
+  precisions?: readonly ChosenPrecision[];
   log: Log;
   /** dist/vision/worker.js; tests, which run the sources, name it. */
   workerFile?: URL;
@@ -160,6 +163,7 @@ export class WorkerPool implements Vision, Part {
       workers,
       restarts,
       providers: this.#providers.map(({ task, provider }) => `${task}: ${provider}`),
+      precisions: (this.#options.precisions ?? []).map(precisionText),
     };
     if (workers === 0) return { status: 'failed', detail: 'no vision worker runs', facts };
     const missing = this.#options.workers - workers;

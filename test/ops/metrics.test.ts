@@ -21,7 +21,7 @@ function camera(
 function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
   return {
     build: { version: '0.1.0', node: 'v20.19.0', opencv: '4.6.0' },
-    models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', provider: 'cpu' }] }),
+    models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', precision: 'int8', provider: 'cpu' }] }),
     vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3 }),
     cameras: () => [
       camera('front', { frames: 100, dropped: 40, analysed: 55, fps: 9.5, losses: 2, reopenings: 1, delayMs: 250 }, [
@@ -46,7 +46,7 @@ describe('the metrics', () => {
     expect((await samples(await createMetrics(sources()).text())).toSorted()).toEqual(
       [
         'lintel_build_info{version="0.1.0",node="v20.19.0",opencv="4.6.0"} 1',
-        'lintel_model_info{model_version="standard-1",task="detector",provider="cpu"} 1',
+        'lintel_model_info{model_version="standard-1",task="detector",precision="int8",provider="cpu"} 1',
         'lintel_vision_workers 2',
         'lintel_vision_workers_busy 1',
         'lintel_vision_queue_length 5',

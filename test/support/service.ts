@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import type { PrecisionChoice } from '../../src/models/precision.js';
 
 export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** The worker's compiled file, for tests that run the pool from the sources. */
 export const WORKER_FILE = new URL('../../dist/vision/worker.js', import.meta.url);
+
+/** Likewise that of the choice between float and 8 bits. */
+export const PRECISION_WORKER_FILE = new URL('../../dist/models/precision-worker.js', import.meta.url);
 
 export interface Answer {
   header: { isSuccessful: boolean; resultCode: number; resultMessage: string; detail?: string };
@@ -37,6 +41,8 @@ export interface ServiceOptions {
   /** Holds data, keys and the configuration; may be used again for a second start. */
   folder: string;
   modelsDir: string;
+  /** Of the models; float where it is not given, so that similarities are the same on every machine. */
+  precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
   cpus?: string;
   /** Merged over the defaults of the tests, top level by top level. */
@@ -44,7 +50,8 @@ export interface ServiceOptions {
 }
 
 /** Resolves when the service says that it is ready; rejects with its output when it ends before. */
-export async function startService({ folder, modelsDir, cpus, config }: ServiceOptions): Promise<Service> {
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { folder, modelsDir, precision = 'float', cpus, config } = options;
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, 'lintel.yaml');
   writeFileSync(
@@ -53,7 +60,7 @@ export async function startService({ folder, modelsDir, cpus, config }: ServiceO
       dataDir: 'data',
       keysDir: 'keys',
       http: { port: 0 },
-      models: { dir: modelsDir },
+      models: { dir: modelsDir, precision },
       mqtt: { embedded: { port: 0 } },
       ...config,
     }),

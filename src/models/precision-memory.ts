@@ -1,0 +1,48 @@
+// What was measured of the models' forms at an earlier start, so that the next ones begin at once and report the same similarities.
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { z } from 'zod';
+import { modelsOf, type ModelSet } from './manifest.js';
+import type { PrecisionDecision } from './precision.js';
+
+const decisionSchema = z.strictObject({
+  precision: z.enum(['float', 'int8']),
+  reason: z.string(),
+  speedup: z.number().optional(),
+});
+const memorySchema = z.strictObject({ of: z.string(), decisions: z.array(decisionSchema) });
+
+/** Of everything that a measurement depends on: another file, processor, provider or version of Lintel asks for another one. */
+export function circumstancesOf(set: ModelSet, providers: readonly string[], version: string): string {
+  const files = modelsOf(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
+  const processors = cpus();
+  const all = [version, process.arch, processors.length, processors[0]?.model, providers, files];
+  return createHash('sha256').update(JSON.stringify(all)).digest('hex');
+}
+
+/** @returns undefined where nothing was measured under these circumstances */
+export async function recall(path: string, circumstances: string): Promise<readonly PrecisionDecision[] | undefined> {
+  try {
+    const { of, decisions } = memorySchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    if (of !== circumstances) return undefined;
+    return decisions.map(({ speedup, ...rest }) => ({ ...rest, ...(speedup === undefined ? {} : { speedup }) }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where it cannot be written, the next start measures again. */
+export async function remember(
+  path: string,
+  circumstances: string,
+  decisions: readonly PrecisionDecision[],
+): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    await writeFile(temporary, JSON.stringify({ of: circumstances, decisions }), { flag: 'wx', mode: 0o600 });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true });
+  }
+}

@@ -1,0 +1,167 @@
+// The forms of a whole set, chosen at the start of the service in a worker thread.
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadManifest, MANIFEST_PATH, modelSet, modelsOf } from '../../src/models/manifest.js';
+import { readModel } from '../../src/models/model-files.js';
+import { multipliesBytes, precisionOf, readProcessorFlags, type PrecisionChoice } from '../../src/models/precision.js';
+import { quantiseFile } from '../../src/models/quantise.js';
+import { readRanges } from '../../src/models/quantise-ranges.js';
+import { chooseSetPrecision, precisionText, type ChosenSet } from '../../src/models/set-precision.js';
+import { PRECISION_WORKER_FILE, startService } from '../support/service.js';
+import { missing, sharedModelsDir } from '../support/shared.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const set = modelSet(loadManifest(), 'standard');
+
+function choose(modelsDir: string, choice: PrecisionChoice, workerFile = PRECISION_WORKER_FILE): Promise<ChosenSet> {
+  return chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice, workerFile });
+}
+
+describe('a configured form', () => {
+  it('float needs neither the files nor a trial', async () => {
+    const chosen = await choose(tempDir(), 'float', new URL('file:///nonesuch.js'));
+    expect(chosen.set).toEqual(set);
+    expect(chosen.precisions.map(precisionText)[0]).toBe('detector: float, configured');
+  });
+
+  it('int8 whose file is missing is refused with the command that makes it', async () => {
+    await expect(choose(tempDir(), 'int8')).rejects.toMatchObject({
+      code: 'MODEL_MISSING',
+      message: expect.stringMatching(/yunet_n_dynamic\.int8\.onnx is missing.*"lintel models quantise"/) as string,
+    });
+  });
+
+  it('int8 whose file is another one is refused', async () => {
+    const folder = tempDir();
+    writeFileSync(join(folder, set.detector.quantised?.file ?? ''), 'no model');
+    await expect(choose(folder, 'int8')).rejects.toMatchObject({ code: 'MODEL_HASH_MISMATCH' });
+  });
+});
+
+describe('a trial that ends early', () => {
+  it('is an error', async () => {
+    const script = join(tempDir(), 'ends.mjs');
+    writeFileSync(script, 'process.exit(3);');
+    await expect(choose(tempDir(), 'auto', pathToFileURL(script))).rejects.toMatchObject({
+      code: 'WORKER_FAILED',
+      message: expect.stringContaining('exit code 3') as string,
+    });
+  });
+});
+
+describe('what was measured', () => {
+  const speedup = 1.03;
+  const measured = { precision: 'float', reason: '8 bits are 1.03 times as fast here', speedup } as const;
+
+  /** A worker that says the same of each model. */
+  function saying(decision: object): URL {
+    const script = join(tempDir(), 'says.mjs');
+    const decisions = JSON.stringify(modelsOf(set).map(() => decision));
+    writeFileSync(
+      script,
+      `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ decisions: ${decisions} });`,
+    );
+    return pathToFileURL(script);
+  }
+  const at = (modelsDir: string, workerFile: URL, memory = { file: join(modelsDir, 'memory.json'), version: '1' }) =>
+    chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice: 'auto', workerFile, memory });
+  const NO_WORKER = new URL('file:///nonesuch.js');
+
+  it('is remembered at the next start', async () => {
+    const folder = tempDir();
+    const first = await at(folder, saying(measured));
+    expect(await at(folder, NO_WORKER)).toEqual(first);
+    expect(first.precisions[1]).toEqual({ task: 'embedder', ...measured });
+  });
+
+  it('is measured again by another version, and where the file is no such record', async () => {
+    const folder = tempDir();
+    await at(folder, saying(measured));
+    const file = join(folder, 'memory.json');
+    await expect(at(folder, NO_WORKER, { file, version: '2' })).rejects.toThrow();
+    writeFileSync(file, '{"of":');
+    await expect(at(folder, NO_WORKER)).rejects.toThrow();
+  });
+
+  it('is measured again where a file of 8 bits has gone', async () => {
+    const folder = tempDir();
+    await at(folder, saying({ ...measured, precision: 'int8' })).catch(() => undefined);
+    const again = await at(folder, saying(measured));
+    expect(again.precisions[0].precision).toBe('float');
+  });
+
+  it('is not remembered where it failed, and needs no folder that can be written', async () => {
+    const folder = tempDir();
+    await at(folder, saying({ ...measured, hasFailed: true }));
+    await expect(at(folder, NO_WORKER)).rejects.toThrow();
+    const file = join(folder, 'nowhere', 'memory.json');
+    expect((await at(folder, saying(measured), { file, version: '1' })).precisions).toHaveLength(4);
+  });
+});
+
+describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the forms of the standard set', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-forms-'));
+  const both = join(folder, 'both');
+  const floatOnly = join(folder, 'float');
+
+  beforeAll(async () => {
+    mkdirSync(both);
+    mkdirSync(floatOnly);
+    for (const model of modelsOf(set)) {
+      for (const dir of [both, floatOnly]) copyFileSync(join(sharedModelsDir ?? '', model.file), join(dir, model.file));
+      if (!model.quantised) continue;
+      const ranges = readRanges(join(dirname(MANIFEST_PATH), model.quantised.ranges));
+      writeFileSync(join(both, model.quantised.file), quantiseFile(await readModel(both, model), ranges));
+    }
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is what a whole service says of itself', async () => {
+    const home = { folder: join(folder, 'home'), modelsDir: both, precision: 'int8' } as const;
+    const service = await startService({ ...home, config: { vision: { workers: 1 } } });
+    try {
+      const health = (await (await fetch(`${service.url}/healthz`)).json()) as {
+        parts: { vision: { facts: { precisions: string[] } } };
+      };
+      const told = ['detector: int8, configured', 'embedder: int8, configured', 'mask: int8, configured'];
+      const all = [...told, 'liveness: float, it has no 8-bit form'];
+      expect(health.parts.vision.facts.precisions).toEqual(all);
+      expect(service.log.find(({ msg }) => msg === 'the forms of the models are chosen')).toMatchObject({ forms: all });
+      const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      expect(metrics).toContain('task="embedder",precision="int8",provider="cpu"} 1');
+    } finally {
+      expect(await service.stop()).toBe(0);
+    }
+  });
+
+  it('are all that there are in 8 bits where that is configured, with the calibration of 8 bits', async () => {
+    const chosen = await choose(both, 'int8');
+    expect(modelsOf(chosen.set).map(precisionOf)).toEqual(['int8', 'int8', 'int8', 'float']);
+    expect(chosen.set.embedder.calibration).toEqual(set.embedder.quantised?.calibration);
+    expect(chosen.set.embedder.calibration).not.toEqual(set.embedder.calibration);
+    expect(chosen.set).toMatchObject({ name: 'standard', modelVersion: set.modelVersion });
+    expect(chosen.precisions.map(precisionText).slice(2)).toEqual([
+      'mask: int8, configured',
+      'liveness: float, it has no 8-bit form',
+    ]);
+  });
+
+  it('are measured where none is configured, and each says why', async () => {
+    const { precisions } = await choose(both, 'auto');
+    const measurable = multipliesBytes(process.arch, readProcessorFlags());
+    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
+    for (const one of precisions.slice(0, 3)) expect(one.reason).toMatch(reason);
+    expect(precisions[3]).toEqual({ task: 'liveness', precision: 'float', reason: 'it has no 8-bit form' });
+  });
+
+  it('are float where those of 8 bits are missing, and the reason names the command that makes them', async () => {
+    const chosen = await choose(floatOnly, 'auto');
+    expect(chosen.set).toEqual(set);
+    const measurable = multipliesBytes(process.arch, readProcessorFlags());
+    expect(chosen.precisions[0].reason).toMatch(measurable ? /"lintel models quantise"/ : /no dot product/);
+  });
+});
