@@ -20,6 +20,7 @@ import { openMasterKey, readCommandSecret, readMqttPassword, readPasswordFile } 
 import { openSigningKey } from './config/signing-key.js';
 import { FalseAcceptCurve } from './domain/false-accept.js';
 import type { Log } from './domain/log.js';
+import type { ModelScales, OtherModels } from './domain/other-models.js';
 import type { Part } from './domain/part.js';
 import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
@@ -27,7 +28,9 @@ import type { DeviceHealth } from './events/device-status.js';
 import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
-import { loadManifest, modelSet, modelsDirOf } from './models/manifest.js';
+import { readStoredGroups } from './gallery/stored-groups.js';
+import { loadManifest, modelSet, modelsDirOf, type EmbedderModel, type Manifest } from './models/manifest.js';
+import { otherSets } from './models/other-sets.js';
 import { chooseSetPrecision, precisionText } from './models/set-precision.js';
 import { loadAddon } from './native/addon.js';
 import { AdminSocket } from './ops/admin-socket.js';
@@ -56,6 +59,8 @@ const DEFAULT_KEY_NAME = 'default';
 const SNAPSHOT = { boxes: false, quality: 85, maxWidthPx: 1_280, after: 0 };
 
 export interface ServiceInputs {
+  /** Of the model sets; that of the installation where it is not given. */
+  manifest?: Manifest;
   config: Config;
   environment: Environment;
   log: Log;
@@ -75,7 +80,8 @@ export interface Service {
 }
 
 /** Reads the secrets (a first start makes them), constructs every part and starts none. */
-export async function createService({ config, environment, log }: ServiceInputs): Promise<Service> {
+export async function createService(inputs: ServiceInputs): Promise<Service> {
+  const { config, environment, log, manifest = loadManifest() } = inputs;
   const clock = Date.now;
   const monotonic = (): number => performance.now();
   const timers = systemTimers;
@@ -91,15 +97,18 @@ export async function createService({ config, environment, log }: ServiceInputs)
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const { providers, precision } = config.models;
   const { set, precisions } = await chooseSetPrecision({
-    set: modelSet(loadManifest(), config.models.set),
+    set: modelSet(manifest, config.models.set),
     modelsDir,
     providers,
     choice: precision,
     memory: { file: paths.precisionFile, version },
   });
   log.info({ set: set.name, forms: precisions.map(precisionText) }, 'the forms of the models are chosen');
-  const { points } = set.embedder.calibration;
-  const scale = new SimilarityScale(points);
+  const { scale, falseAccepts } = scalesOf(set.embedder);
+  const others = await otherSets(manifest, set, modelsDir);
+  const otherModels: OtherModels = new Map(
+    others.map(({ modelVersion, embedder }) => [modelVersion, scalesOf(embedder)]),
+  );
   const livenessThreshold = set.liveness?.thresholds.balanced;
   const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
   await ensureAppKey(appKeys, { ...paths, name: DEFAULT_KEY_NAME, log });
@@ -136,7 +145,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     log,
   });
   const gallery = new LevelGallery({ store, audit, limits: config.gallery, clock, log });
-  const vision = new WorkerPool({ set, precisions, modelsDir, ...config.vision, providers, log });
+  const vision = new WorkerPool({ set, others, precisions, modelsDir, ...config.vision, providers, log });
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
   const events = new Events({
     config,
@@ -169,7 +178,8 @@ export async function createService({ config, environment, log }: ServiceInputs)
     gallery,
     events,
     scale,
-    falseAccepts: new FalseAcceptCurve(points),
+    otherModels,
+    falseAccepts,
     defaultLivenessThreshold: livenessThreshold,
     trust: clockGuard,
     strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
@@ -203,6 +213,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     vision,
     ownerOf: (name) => appKeys.ownerOf(name),
     scale,
+    otherModels,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     observer: metrics,
     clock,
@@ -215,6 +226,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     gallery,
     appKeys,
     scale,
+    otherModels,
     device,
     ...(set.liveness === undefined ? {} : { livenessThresholds: set.liveness.thresholds }),
     extraRoutes: [
@@ -235,6 +247,7 @@ export async function createService({ config, environment, log }: ServiceInputs)
     routes: {
       'GET /gallery': () =>
         audited(audit, { ...exported, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
+      'GET /groups': () => answerLater(readStoredGroups(store)),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),
       'GET /unknown-faces': () => answerWith(unknownFaces.stats()),
       'POST /clock': () => answerAfter(audit.append(accepted).then(() => clockGuard.accept())),
@@ -335,6 +348,10 @@ export async function createService({ config, environment, log }: ServiceInputs)
   };
 }
 
+function scalesOf({ calibration: { points } }: EmbedderModel): ModelScales {
+  return { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+}
+
 interface Secrets {
   master: Awaited<ReturnType<typeof openMasterKey>>;
   /** Of a rotation whose end nobody saw. */
@@ -369,6 +386,10 @@ async function readSecrets(config: Config, environment: Environment, log: Log): 
 async function* answerAfter(work: Promise<void>): AsyncGenerator<Uint8Array> {
   await work;
   yield new Uint8Array(0);
+}
+
+async function* answerLater(value: Promise<object>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(await value));
 }
 
 async function* answerWith(value: object): AsyncGenerator<Uint8Array> {

@@ -9,6 +9,7 @@ import type { Config } from '../config/schema.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
+import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import { AppError, messageOf } from '../errors.js';
 import type { Gallery } from '../gallery/gallery.types.js';
@@ -38,6 +39,7 @@ export interface ApiServerOptions {
   gallery: Gallery;
   appKeys: AppKeyAuthority;
   scale: SimilarityScale;
+  otherModels?: OtherModels;
   log: Log;
   /** Absent where no liveness model is loaded. */
   livenessThresholds?: LivenessThresholds;
@@ -194,7 +196,7 @@ export class ApiServer implements Part {
   }
 
   #services(): Services {
-    const { config, vision, gallery, scale, livenessThresholds, resolve } = this.#options;
+    const { config, vision, gallery, scale, otherModels, livenessThresholds, resolve } = this.#options;
     const { maxImageBytes } = config.http;
     const fetcher = new ImageFetcher({
       maxBytes: maxImageBytes,
@@ -202,7 +204,8 @@ export class ApiServer implements Part {
       allowNetworks: config.images.allowNetworks,
       resolve,
     });
-    return { vision, gallery, scale, livenessThresholds, images: new ImageLoader({ maxImageBytes, fetcher }) };
+    const images = new ImageLoader({ maxImageBytes, fetcher });
+    return { vision, gallery, scale, otherModels, livenessThresholds, images };
   }
 }
 

@@ -1,6 +1,7 @@
 // What the operations work with, and the checks that several of them begin with.
 import { GROUP_ID_PATTERN, UUID_PATTERN } from '../domain/ids.js';
 import type { AnalysedImage, Face } from '../domain/face.js';
+import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import { clientError } from '../errors.js';
 import type { EnrolledFace, Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
@@ -19,6 +20,8 @@ export interface Services {
   gallery: Gallery;
   /** Of the vision's model version. */
   scale: SimilarityScale;
+  /** Groups of these are served as well. */
+  otherModels?: OtherModels | undefined;
   images: ImageSource;
   /** Absent where no liveness model is loaded. */
   livenessThresholds?: LivenessThresholds;
@@ -47,19 +50,22 @@ export function fieldsFor(services: Services, questions: FaceQuestions): FaceFie
  * Loads a picture and finds its faces.
  * @param embed how many eligible faces get an embedding, largest first
  * @param aligned the picture is one aligned crop of a face: see AnalyseOptions
+ * @param modelVersion of the embeddings: that of the group they are compared with
  */
 export async function analyse(
   services: Services,
   input: ImageInput,
   fields: FaceFields,
   embed: number,
-  { aligned = false } = {},
+  { aligned = false, modelVersion }: { aligned?: boolean; modelVersion?: string } = {},
 ): Promise<AnalysedImage> {
+  const isOther = modelVersion !== undefined && modelVersion !== services.vision.modelVersion;
   const options: AnalyseOptions = {
     embed,
     mask: fields.mask,
     liveness: fields.livenessThreshold !== undefined,
     ...(aligned ? { aligned } : {}),
+    ...(isOther ? { modelVersion } : {}),
   };
   return services.vision.analyseImage(await services.images.load(input), options);
 }
@@ -81,11 +87,20 @@ export function requireGroup(services: Services, ref: GroupRef): GroupInfo {
 /** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH: its faces cannot be compared with what the model says now */
 export function requireComparableGroup(services: Services, ref: GroupRef): GroupInfo {
   const group = requireGroup(services, ref);
-  if (group.modelVersion !== services.vision.modelVersion) {
+  const { vision, otherModels } = services;
+  if (group.modelVersion !== vision.modelVersion && !otherModels?.has(group.modelVersion)) {
     const detail = `The group was enrolled under the model ${group.modelVersion}, which is not installed.`;
     throw clientError('MODEL_VERSION_MISMATCH', detail);
   }
   return group;
+}
+
+/** Of a group that can be compared with. */
+export function scaleOf(
+  { scale, otherModels }: Services,
+  { modelVersion }: Pick<GroupInfo, 'modelVersion'>,
+): SimilarityScale {
+  return otherModels?.get(modelVersion)?.scale ?? scale;
 }
 
 /** Of a group that was found. @throws AppError FACE_NOT_FOUND */

@@ -5,6 +5,6 @@ import type { Command } from 'commander';
 export function galleryCommand(program: Command): Command {
   return (
     program.commands.find((command) => command.name() === 'gallery') ??
-    program.command('gallery').description('the enrolled faces: enrol many, back up, restore, verify')
+    program.command('gallery').description('the enrolled faces: enrol many, list the groups, back up, restore, verify')
   );
 }

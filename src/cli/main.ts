@@ -10,6 +10,7 @@ import { registerDoctor } from './doctor.js';
 import { registerEnrol } from './enrol.js';
 import { registerEvents } from './events.js';
 import { galleryCommand } from './gallery-command.js';
+import { registerGroups } from './gallery-groups.js';
 import { registerGallery } from './gallery.js';
 import { registerKeys } from './keys.js';
 import { inspectModels, registerModels } from './models.js';
@@ -28,6 +29,7 @@ const commands: readonly RegisterCommand[] = [
   registerClock,
   (program, context) => registerEnrol(galleryCommand(program), context),
   (program, context) => registerGallery(galleryCommand(program), context),
+  (program, context) => registerGroups(galleryCommand(program), context),
   (program, context) =>
     registerDoctor(program, context, { inspectModels: (config) => inspectModels(config, context.environment) }),
 ];

@@ -12,6 +12,8 @@ export interface CandidateGroup {
   order: number;
   /** Similarity from which a frame agrees on a person of this group, 1..100. */
   threshold: number;
+  /** Of its embeddings, where that is not the one in use. */
+  modelVersion?: string;
 }
 
 /** An enrolled person in one group, as one probe sees them: by their most similar face there. */

@@ -71,7 +71,7 @@ export function draftEvent(config: Pick<CameraConfig, 'id' | 'eventTtlMs'>, inpu
     ...(masked !== undefined && { masked }),
     bbox: shown.bbox,
     quality: shown.quality,
-    modelVersion,
+    modelVersion: group.modelVersion ?? modelVersion,
     ...(snapshot && { snapshot: Buffer.from(snapshot).toString('base64') }),
   };
 }

@@ -5,6 +5,7 @@ import type { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { Box, Face } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
+import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
@@ -45,6 +46,8 @@ export interface RecogniserParts {
   scale: SimilarityScale;
   /** Of the loaded embedder; needed where a target is configured in place of a threshold. */
   falseAccepts?: FalseAcceptCurve | undefined;
+  /** Groups of these are watched as well. */
+  otherModels?: OtherModels | undefined;
   /** The balanced threshold of the loaded liveness model. */
   defaultLivenessThreshold?: number | undefined;
   trust: TrustGuard;
@@ -254,9 +257,19 @@ export class Recogniser {
     if (wanted.length === 0) return [];
     const generation = this.#generation;
     try {
-      const embeddings = await this.#parts.vision.embedCrops(wanted.map(({ shot }) => shot.crop));
+      const { vision } = this.#parts;
+      const crops = wanted.map(({ shot }) => shot.crop);
+      // Who is who along the tracks is told by the models in use, also where all groups are of others.
+      const [embeddings, ...others] = await Promise.all([
+        vision.embedCrops(crops),
+        ...[...this.#groups.otherVersions()].map(async (version) => {
+          return [version, await vision.embedCrops(crops, version)] as const;
+        }),
+      ]);
       if (generation !== this.#generation) return [];
-      const candidates = embeddings.map((embedding) => this.#groups.nearest(embedding));
+      const candidates = embeddings.map((embedding, i) => {
+        return this.#groups.nearest(embedding, new Map(others.map(([version, all]) => [version, all[i]])));
+      });
       this.#embedded += embeddings.length;
       this.#isFailing = false;
       return wanted.map((one, i) => this.#assign(one, embeddings[i], candidates[i]));

@@ -2,6 +2,7 @@
 import { AppError, messageOf } from '../errors.js';
 import type { WatchedGroupConfig } from '../config/schema.js';
 import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
+import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
 import { candidatesOf, type Candidate, type CandidateGroup, type DecisionRule } from './decide.js';
@@ -22,7 +23,14 @@ export interface WatchedGroupParts {
   scale: SimilarityScale;
   /** Of the loaded models; without it a target cannot be met, and nobody reaches the threshold but at 100. */
   falseAccepts: FalseAcceptCurve | undefined;
+  /** Groups of these are watched as well. */
+  otherModels?: OtherModels | undefined;
 }
+
+type Found = { ref: GroupRef; info: GroupInfo };
+
+/** One face as each of the other model versions has it. */
+export type OtherEmbeddings = ReadonlyMap<string, Float32Array>;
 
 export class WatchedGroup {
   readonly #parts: WatchedGroupParts;
@@ -45,23 +53,34 @@ export class WatchedGroup {
   state(): CandidateGroup {
     try {
       const found = this.#find();
-      return this.#stateOf('problem' in found ? 0 : found.info.faceCount);
+      return 'problem' in found ? this.#stateOf() : this.#stateOf(found.info);
     } catch {
-      return this.#stateOf(0);
+      return this.#stateOf();
     }
+  }
+
+  /** The model version of its embeddings, where that is not the one in use. */
+  otherVersion(): string | undefined {
+    const found = this.#find();
+    if ('problem' in found || found.info.modelVersion === this.#parts.modelVersion) return undefined;
+    return found.info.modelVersion;
   }
 
   /**
    * The nearest persons, most similar first, so many that the first one who is clear of the foremost by more than the margin is among
    * them; none where there is a problem. @throws what the gallery throws otherwise
    */
-  nearest(embedding: Float32Array): Candidate[] {
+  nearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
     const found = this.#find();
     if ('problem' in found) return [];
-    const { gallery, scale, rule } = this.#parts;
-    const group = this.#stateOf(found.info.faceCount);
+    const { gallery, rule, modelVersion } = this.#parts;
+    const probe = found.info.modelVersion === modelVersion ? embedding : others.get(found.info.modelVersion);
+    // A group that has come since the face was embedded: the next shot will do.
+    if (!probe) return [];
+    const { scale } = this.#scales(found.info);
+    const group = this.#stateOf(found.info);
     for (let limit = NEAREST_FACES; ; limit = Math.min(MOST_FACES, limit * 8)) {
-      const matches = gallery.searchByEmbedding(found.ref, embedding, { limit, minCosine: -1 });
+      const matches = gallery.searchByEmbedding(found.ref, probe, { limit, minCosine: -1 });
       const candidates = candidatesOf(matches, group, scale);
       const last = matches[matches.length - 1];
       const isAll = matches.length < limit || limit === MOST_FACES;
@@ -70,28 +89,36 @@ export class WatchedGroup {
     }
   }
 
-  #stateOf(faceCount: number): CandidateGroup {
-    const { config, order } = this.#parts;
-    return { appKey: config.appKey, groupId: config.group, order, threshold: this.#threshold(faceCount) };
+  #stateOf(info?: GroupInfo): CandidateGroup {
+    const { config, order, modelVersion } = this.#parts;
+    const state = { appKey: config.appKey, groupId: config.group, order, threshold: this.#threshold(info) };
+    if (!info || info.modelVersion === modelVersion) return state;
+    return { ...state, modelVersion: info.modelVersion };
   }
 
-  #threshold(enrolledFaces: number): number {
-    const { config, rule, scale, falseAccepts } = this.#parts;
+  #scales(info: GroupInfo | undefined): { scale: SimilarityScale; falseAccepts: FalseAcceptCurve | undefined } {
+    return (info && this.#parts.otherModels?.get(info.modelVersion)) ?? this.#parts;
+  }
+
+  #threshold(info: GroupInfo | undefined): number {
+    const { config, rule } = this.#parts;
+    const { scale, falseAccepts } = this.#scales(info);
+    const enrolledFaces = info?.faceCount ?? 0;
     if ('threshold' in config) return config.threshold;
     if (!falseAccepts) return 100;
     const far = farPerComparison(config.targetFalseAcceptPerAttempt, { ...rule, enrolledFaces });
     return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
   }
 
-  #find(): { ref: GroupRef; info: GroupInfo } | { problem: string } {
-    const { config, ownerOf, gallery, modelVersion } = this.#parts;
+  #find(): Found | { problem: string } {
+    const { config, ownerOf, gallery, modelVersion, otherModels } = this.#parts;
     const { appKey, group: groupId } = config;
     const owner = ownerOf(appKey);
     if (owner === undefined) return { problem: `appKey ${appKey} does not exist` };
     const ref = { owner, groupId };
     try {
       const info = gallery.group(ref);
-      if (info.modelVersion === modelVersion) return { ref, info };
+      if (info.modelVersion === modelVersion || otherModels?.has(info.modelVersion)) return { ref, info };
       return { problem: `group ${groupId} was enrolled under ${info.modelVersion}, not under ${modelVersion}` };
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'GROUP_NOT_FOUND')) throw error;

@@ -1,7 +1,7 @@
 // The groups of one camera as one: who of all their people is nearest.
 import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
 import type { Candidate, CandidateGroup } from './decide.js';
-import { WatchedGroup, type WatchedGroupParts } from './watched-group.js';
+import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
 
 export interface WatchedGroupsParts extends Omit<WatchedGroupParts, 'config' | 'order' | 'rule'> {
   config: CameraConfig;
@@ -24,10 +24,15 @@ export class WatchedGroups {
   }
 
   /** Of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
-  nearest(embedding: Float32Array): Candidate[] {
+  nearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
     return this.#groups
-      .flatMap((group) => group.nearest(embedding))
+      .flatMap((group) => group.nearest(embedding, others))
       .sort((a, b) => b.similarity - a.similarity || a.group.order - b.group.order);
+  }
+
+  /** Model versions, beside the one in use, that a face must be embedded under. @throws what the gallery throws */
+  otherVersions(): Set<string> {
+    return new Set(this.#groups.map((group) => group.otherVersion()).filter((version) => version !== undefined));
   }
 
   /** What an event names where no face is near: the first group. */

@@ -1,6 +1,8 @@
 // The vision pipeline of one thread: a picture in native memory becomes faces. Owns the sessions of one model set.
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import { modelsOf, type Model, type ModelSet } from '../models/manifest.js';
+import type { OtherSet } from '../models/other-sets.js';
+import { AppError } from '../errors.js';
 import { readModel } from '../models/model-files.js';
 import { precisionOf, type Precision } from '../models/precision.js';
 import { ModelSession, type ProviderFailure } from '../models/session.js';
@@ -37,6 +39,8 @@ export interface ProviderReport {
 export interface PipelineOptions {
   addon: Addon;
   set: ModelSet;
+  /** Sets of other versions, whose embedders are loaded when they are first asked for. */
+  others?: readonly OtherSet[];
   modelsDir: string;
   providers: readonly string[];
 }
@@ -48,7 +52,10 @@ export class Pipeline {
   readonly #embedder: Embedder;
   readonly #mask: MaskClassifier | undefined;
   readonly #liveness: LivenessScorer | undefined;
-  readonly #sessions: readonly ModelSession[];
+  readonly #options: PipelineOptions;
+  /** By model version. */
+  readonly #otherEmbedders = new Map<string, Embedder>();
+  readonly #sessions: ModelSession[];
 
   private constructor(options: PipelineOptions, sessions: ReadonlyMap<Model, ModelSession>) {
     const { addon, set } = options;
@@ -57,6 +64,7 @@ export class Pipeline {
       if (!found) throw new TypeError(`no session for ${model.file}`);
       return found;
     };
+    this.#options = options;
     this.#addon = addon;
     this.#detector = new Detector({ addon, session: session(set.detector), model: set.detector });
     this.#embedder = new Embedder({ addon, session: session(set.embedder), model: set.embedder });
@@ -79,26 +87,25 @@ export class Pipeline {
   static async open(options: PipelineOptions): Promise<Pipeline> {
     const sessions = new Map<Model, ModelSession>();
     for (const model of modelsOf(options.set)) {
-      const bytes = await readModel(options.modelsDir, model);
-      const { providers } = options;
-      sessions.set(model, await ModelSession.create(model.file, bytes, { providers, warmUp: warmUpInput(model) }));
+      sessions.set(model, await openSession(model, options));
     }
     return new Pipeline(options, sessions);
   }
 
   /** As Vision.analyseImage. */
   async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
+    const embedder = await this.#embedderOf(options.modelVersion);
     const image = await decodePicture(bytes, this.#addon);
     try {
       const detected = options.aligned
-        ? [this.#embedder.alignedFace(image)]
+        ? [embedder.alignedFace(image)]
         : await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });
       const faces: Face[] = [];
       let toEmbed = options.embed;
       for (const found of detected.slice(0, MAX_FACES)) {
         const face = await this.#describe(image, found, options);
         if (toEmbed > 0 && isEligible(face)) {
-          face.embedding = await this.#embedder.embed(this.#embedder.align(image, face.landmarksPx));
+          face.embedding = await embedder.embed(embedder.align(image, face.landmarksPx));
           toEmbed--;
         }
         faces.push(face);
@@ -132,14 +139,30 @@ export class Pipeline {
   }
 
   /** As Vision.embedCrops. */
-  async embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+  async embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]> {
+    const embedder = await this.#embedderOf(modelVersion);
     const embeddings: Float32Array[] = [];
-    for (const crop of crops) embeddings.push(await this.#embedder.embed(crop));
+    for (const crop of crops) embeddings.push(await embedder.embed(crop));
     return embeddings;
   }
 
   async close(): Promise<void> {
     for (const session of this.#sessions) await session.release();
+  }
+
+  /** A pipeline does one job at a time: none is opened twice. */
+  async #embedderOf(modelVersion = this.#options.set.modelVersion): Promise<Embedder> {
+    const { set, others = [] } = this.#options;
+    if (modelVersion === set.modelVersion) return this.#embedder;
+    const loaded = this.#otherEmbedders.get(modelVersion);
+    if (loaded) return loaded;
+    const other = others.find((one) => one.modelVersion === modelVersion);
+    if (!other) throw new AppError('MODEL_VERSION_MISMATCH', `no models of ${modelVersion} are installed`);
+    const session = await openSession(other.embedder, this.#options);
+    this.#sessions.push(session);
+    const embedder = new Embedder({ addon: this.#addon, session, model: other.embedder });
+    this.#otherEmbedders.set(modelVersion, embedder);
+    return embedder;
   }
 
   async #describe(
@@ -156,6 +179,11 @@ export class Pipeline {
     if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, face.boxPx);
     if (options.liveness && this.#liveness) face.livenessScore = await this.#liveness.score(image, face.boxPx);
   }
+}
+
+async function openSession(model: Model, { modelsDir, providers }: PipelineOptions): Promise<ModelSession> {
+  const bytes = await readModel(modelsDir, model);
+  return ModelSession.create(model.file, bytes, { providers, warmUp: warmUpInput(model) });
 }
 
 function isSettled(box: Box, settled: readonly Box[] = []): boolean {

@@ -11,6 +11,8 @@ export interface AnalyseOptions {
    * where an alignment puts them, and the detection score 1.
    */
   aligned?: boolean;
+  /** Of the embeddings; that of the loaded set where it is not given. */
+  modelVersion?: string;
 }
 
 export interface AnalysedFrame extends AnalysedImage {
@@ -65,7 +67,8 @@ export interface Vision {
   /**
    * Decodes an uploaded picture (JPEG or PNG, EXIF orientation applied, at most 2048 px) and analyses its faces: at most 20 of at
    * least 60 x 60 px, largest first.
-   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE; SERVER_BUSY when the queue is full; STOPPED
+   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE; MODEL_VERSION_MISMATCH; SERVER_BUSY when the queue is
+   * full; STOPPED
    */
   analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage>;
 
@@ -78,6 +81,11 @@ export interface Vision {
   /** A capture's newest frame as JPEG. @returns undefined when there is no newer frame */
   encodeFrame(captureHandle: number, options: EncodeOptions): Promise<EncodedFrame | undefined>;
 
-  /** @param crops aligned crops as `Face.crop` @returns one embedding each, in order */
-  embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
+  /**
+   * @param crops aligned crops as `Face.crop`
+   * @param modelVersion of the embeddings; that of the loaded set where it is not given
+   * @returns one embedding each, in order
+   * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed
+   */
+  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]>;
 }

@@ -131,8 +131,8 @@ export class WorkerPool implements Vision, Part {
     return this.#submit<'jpeg'>({ kind: 'jpeg', captureHandle, options });
   }
 
-  embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact) });
+  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]> {
+    return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion });
   }
 
   stats(): WorkerPoolStats {
@@ -160,6 +160,7 @@ export class WorkerPool implements Vision, Part {
     const facts = {
       modelSet: this.#options.set.name,
       modelVersion: this.modelVersion,
+      otherModelVersions: (this.#options.others ?? []).map(({ modelVersion }) => modelVersion),
       workers,
       restarts,
       providers: this.#providers.map(({ task, provider }) => `${task}: ${provider}`),
@@ -206,8 +207,8 @@ export class WorkerPool implements Vision, Part {
 
   /** Starts a slot's worker; rejects when it fails before it is ready. Later deaths are answered by a restart. */
   #launch(slot: Slot): Promise<void> {
-    const { set, modelsDir, providers, workerFile } = this.#options;
-    const setup: WorkerSetup = { set, modelsDir, providers };
+    const { set, others = [], modelsDir, providers, workerFile } = this.#options;
+    const setup: WorkerSetup = { set, others, modelsDir, providers };
     const worker = new Worker(workerFile ?? new URL('./worker.js', import.meta.url), {
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },

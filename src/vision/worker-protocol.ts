@@ -2,12 +2,15 @@
 import type { AnalysedImage } from '../domain/face.js';
 import type { ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
+import type { OtherSet } from '../models/other-sets.js';
 import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions } from './vision.js';
 
 /** What a worker is started with. */
 export interface WorkerSetup {
   set: ModelSet;
+  /** Whose embedders serve groups that were made under them; each is loaded when it is first asked for. */
+  others?: readonly OtherSet[];
   modelsDir: string;
   providers: readonly string[];
 }
@@ -16,7 +19,7 @@ export type Job =
   | { kind: 'image'; bytes: Uint8Array; options: AnalyseOptions }
   | { kind: 'frame'; captureHandle: number; options: FrameOptions }
   | { kind: 'jpeg'; captureHandle: number; options: EncodeOptions }
-  | { kind: 'crops'; crops: readonly Uint8Array[] };
+  | { kind: 'crops'; crops: readonly Uint8Array[]; modelVersion: string | undefined };
 
 export interface JobResults {
   image: AnalysedImage;

@@ -40,7 +40,7 @@ async function perform(addon: Addon, pipeline: Pipeline, job: Job): Promise<JobR
     case 'jpeg':
       return encodeFrame(addon, job.captureHandle, job.options);
     case 'crops':
-      return pipeline.embedCrops(job.crops);
+      return pipeline.embedCrops(job.crops, job.modelVersion);
   }
 }
 

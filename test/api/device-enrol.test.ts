@@ -3,6 +3,8 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgeFrame } from '../../src/api/device/enrol-judge.js';
 import type { Face } from '../../src/domain/face.js';
+import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { embeddingOf, gate, seen, startDevice, type Called, type Device, type SeenFace } from './device-harness.js';
 
@@ -172,6 +174,41 @@ describe('nobody is enrolled', () => {
       },
     });
     const { answer } = await begin({ ...WISH, duplicateThreshold: 99 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe('a group that was made under other models', () => {
+  const OLDER = 'older-1';
+  const points = [
+    { cosine: 0.2, similarity: 20, far: 1e-3 },
+    { cosine: 0.99, similarity: 30, far: 1e-5 },
+  ];
+  const old = (): { owner: string; groupId: string } => ({ owner: device.owner, groupId: 'old' });
+
+  beforeEach(async () => {
+    await device.close();
+    const scales = { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+    device = await startDevice({ timers, clock: timers.clock, otherModels: new Map([[OLDER, scales]]) });
+    await device.gallery.createGroup(old(), OLDER);
+  });
+
+  test('gets embeddings of those', async () => {
+    // Four frames of one face: alike on any scale.
+    const { answer } = await begin({ ...WISH, group: 'old', duplicateThreshold: 25 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+    const [{ faceId }] = (await device.gallery.listFaces(old(), { limit: 10 })).items;
+    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(100))).toBeCloseTo(1, 5);
+  });
+
+  test('and is searched for somebody else on their scale', async () => {
+    const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+    // A cosine of 0.98, which is 98 on the scale in use.
+    const face = { bbox, detectionScore: 1, embedding: embeddingOf(110), externalImageId: 'bob' };
+    await device.gallery.enrol(old(), [face]);
+    const { answer } = await begin({ ...WISH, group: 'old', duplicateThreshold: 90 });
     for (let n = 0; n < 4; n++) show(seen(10));
     expect((await answer).status).toBe(200);
   });

@@ -13,6 +13,7 @@ import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../
 import { configSchema, type CameraConfig } from '../../src/config/schema.js';
 import type { Face, Quality } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
+import type { OtherModels } from '../../src/domain/other-models.js';
 import { systemTimers, type Clock, type Timers } from '../../src/domain/time.js';
 import { AppError } from '../../src/errors.js';
 import type { EventFilter, RecognitionEvent } from '../../src/events/event.js';
@@ -161,6 +162,8 @@ export interface DeviceOptions {
   events?: RecognitionEvent[];
   health?: () => HealthAnswer;
   livenessThreshold?: number;
+  /** Their embeddings are turned by a right angle. */
+  otherModels?: OtherModels;
   stopTimeoutMs?: number;
   observed?: [string, number][];
 }
@@ -245,22 +248,24 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const embedGate = { promise: Promise.resolve() };
   const filters: EventFilter[] = [];
   const { livenessThreshold } = options;
-  const { observed } = options;
+  const { observed, otherModels } = options;
   const device = createDeviceApi({
     config: { deviceId: 'gate', cameras: [cameraConfig('front'), cameraConfig('yard', { liveness: 'required' })] },
     adminKeys,
     cameras,
     vision: {
       modelVersion: MODEL,
-      embedCrops: async (crops) => {
+      embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
-        return crops.map((crop) => embeddingOf(crop[0] + 256 * crop[1]));
+        const turned = modelVersion === MODEL ? 0 : 90;
+        return crops.map((crop) => embeddingOf(crop[0] + 256 * crop[1] + turned));
       },
     },
     gallery,
     ownerOf: (name) => appKeys.ownerOf(name),
     scale,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    ...(otherModels && { otherModels }),
     events: {
       recent: async (filter) => {
         filters.push(filter);

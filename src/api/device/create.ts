@@ -14,7 +14,7 @@ export interface DeviceParts
   extends
     Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info'>,
     Omit<DeviceApiParts, 'services'>,
-    Pick<EnrolmentsParts, 'gallery' | 'ownerOf' | 'scale' | 'livenessThreshold'> {
+    Pick<EnrolmentsParts, 'gallery' | 'ownerOf' | 'scale' | 'otherModels' | 'livenessThreshold'> {
   config: Pick<Config, 'deviceId' | 'cameras'>;
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
   timers: Timers;

@@ -2,6 +2,7 @@
 import type { CameraControl } from '../../camera/camera-control.js';
 import type { CameraConfig } from '../../config/schema.js';
 import { cosine } from '../../domain/embedding.js';
+import type { OtherModels } from '../../domain/other-models.js';
 import type { SimilarityScale } from '../../domain/similarity.js';
 import type { Clock, Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
@@ -33,6 +34,8 @@ export interface EnrolmentsParts {
   /** The id of an appKey by its name; undefined where there is none. */
   ownerOf: (name: string) => string | undefined;
   scale: SimilarityScale;
+  /** Groups of these are served as well. */
+  otherModels?: OtherModels;
   /** Of the model set, where it has a liveness model: logit(live) - logit(spoof). */
   livenessThreshold?: number;
   clock: Clock;
@@ -129,7 +132,7 @@ export class Enrolments {
     const camera = this.#parts.config.find(({ id }) => id === kept.cameraId);
     if (!camera) throw new AppError('CAMERA_NOT_FOUND', 'the camera is not there any more');
     const ref = this.#group(wish, camera.appKey);
-    if (kept.modelVersion !== this.#parts.vision.modelVersion) {
+    if (kept.modelVersion !== this.#parts.gallery.group(ref).modelVersion) {
       throw clientError('MODEL_VERSION_MISMATCH', 'The face was kept under another model.');
     }
     // Nobody asked the stranger to show that they live.
@@ -163,14 +166,16 @@ export class Enrolments {
     const collector = new ShotCollector({ ...wish, needsLiveness });
     await this.#collect(camera.id, collector, wish, call, cancelled);
     if (needsLiveness) this.#mustLive(collector.shots, camera.livenessThreshold ?? this.#parts.livenessThreshold);
+    const { vision, gallery } = this.#parts;
     const crops = collector.shots.map(({ crop }) => crop);
-    const embeddings = await Promise.race([this.#parts.vision.embedCrops(crops), cancelled]);
-    const chosen = this.#choose(collector.shots, embeddings, wish.faces);
+    const { modelVersion } = gallery.group(ref);
+    const embeddings = await Promise.race([vision.embedCrops(crops, modelVersion), cancelled]);
+    const chosen = this.#choose(collector.shots, embeddings, wish.faces, this.#scaleOf(modelVersion));
     this.#mustBeNew(ref, chosen[0].embedding, wish);
     // Nobody is enrolled for a client who has left, or while the cameras must not look.
     if (call.signal.aborted) throw clientGone();
     if (this.#parts.cameras.privacy) throw new AppError('PRIVACY_ON', 'privacy is on');
-    const { imageId, enrolled } = await this.#parts.gallery.enrol(
+    const { imageId, enrolled } = await gallery.enrol(
       ref,
       chosen.map(({ shot, embedding }) => ({
         externalImageId: wish.externalImageId,
@@ -237,15 +242,21 @@ export class Enrolments {
 
   /** @throws AppError NOT_FOUND, GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED */
   #group({ group: groupId, appKey }: Pick<EnrolmentWish, 'group' | 'appKey'>, cameraKey: string): GroupRef {
-    const { gallery, vision, ownerOf } = this.#parts;
+    const { gallery, vision, otherModels, ownerOf } = this.#parts;
     const owner = ownerOf(appKey ?? cameraKey);
     if (owner === undefined) throw clientError('NOT_FOUND', 'There is no valid appKey of this name.');
     const ref = { owner, groupId };
-    if (gallery.group(ref).modelVersion !== vision.modelVersion) {
-      throw new AppError('MODEL_VERSION_MISMATCH', `the group is not of ${vision.modelVersion}`);
+    const { modelVersion } = gallery.group(ref);
+    if (modelVersion !== vision.modelVersion && !otherModels?.has(modelVersion)) {
+      throw new AppError('MODEL_VERSION_MISMATCH', `the group is of ${modelVersion}, which is not installed`);
     }
     if (gallery.freePlaces(ref) <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
     return ref;
+  }
+
+  #scaleOf(modelVersion: string): SimilarityScale {
+    const { scale, otherModels } = this.#parts;
+    return otherModels?.get(modelVersion)?.scale ?? scale;
   }
 
   #mustLive(shots: readonly EnrolmentShot[], threshold: number | undefined): void {
@@ -260,12 +271,13 @@ export class Enrolments {
     shots: readonly EnrolmentShot[],
     embeddings: readonly Float32Array[],
     count: number,
+    scale: SimilarityScale,
   ): { shot: EnrolmentShot; embedding: Float32Array }[] {
     const all = shots.map((shot, i) => ({ shot, embedding: embeddings[i] }));
     all.sort((a, b) => b.shot.quality - a.shot.quality);
     const [best] = all;
     const same = all.filter(({ embedding }) => {
-      return reportedSimilarity(this.#parts.scale, cosine(best.embedding, embedding)) >= SAME_PERSON;
+      return reportedSimilarity(scale, cosine(best.embedding, embedding)) >= SAME_PERSON;
     });
     if (same.length < SAME_SHARE * all.length) throw new EnrolmentRefused('not-the-same-person');
     const chosen = [best];
@@ -281,7 +293,8 @@ export class Enrolments {
     embedding: Float32Array,
     { externalImageId, duplicateThreshold }: Pick<EnrolmentWish, 'externalImageId' | 'duplicateThreshold'>,
   ): void {
-    const { gallery, scale } = this.#parts;
+    const { gallery } = this.#parts;
+    const scale = this.#scaleOf(gallery.group(ref).modelVersion);
     const options = { limit: NEAREST_FACES, minCosine: cosineFloor(scale, duplicateThreshold) };
     for (const match of gallery.searchByEmbedding(ref, embedding, options)) {
       const similarity = reportedSimilarity(scale, match.cosine);

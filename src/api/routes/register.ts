@@ -44,7 +44,7 @@ export async function register(
   const freePlaces = gallery.freePlaces(ref);
   if (freePlaces <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
-  const image = await analyse(services, input.image, fields, Math.min(input.limit, freePlaces));
+  const image = await analyse(services, input.image, fields, Math.min(input.limit, freePlaces), { modelVersion });
   const wanted = Math.min(input.limit, image.faces.filter(isEligible).length);
   const chosen: Face[] = [];
   const newFaces: NewFace[] = [];

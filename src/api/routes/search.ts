@@ -1,6 +1,7 @@
 // Search a group, by an enrolled face or by the largest face of a picture.
 import { z } from 'zod';
 import type { AnalysedImage, Face } from '../../domain/face.js';
+import type { SimilarityScale } from '../../domain/similarity.js';
 import type { EnrolledFace, FaceMatch, GroupRef, SearchOptions } from '../../gallery/gallery.types.js';
 import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';
 import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
@@ -25,6 +26,7 @@ import {
   fieldsFor,
   requireComparableGroup,
   requireFace,
+  scaleOf,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -59,9 +61,12 @@ export async function searchByFace(
   faceId: string,
   bounds: SearchBounds,
 ): Promise<SearchResult> {
-  const { modelVersion } = requireComparableGroup(services, ref);
+  const group = requireComparableGroup(services, ref);
+  const { modelVersion } = group;
   requireFace(services, ref, faceId);
-  const matches = similarFaces(services, bounds, (options) => services.gallery.searchByFace(ref, faceId, options));
+  const matches = similarFaces(scaleOf(services, group), bounds, (options) =>
+    services.gallery.searchByFace(ref, faceId, options),
+  );
   return { modelVersion, matches };
 }
 
@@ -72,22 +77,22 @@ export async function searchByImage(
   input: SearchBounds & FaceQuestions & { image: ImageInput },
 ): Promise<ImageSearchResult> {
   const fields = fieldsFor(services, input);
-  const { modelVersion } = requireComparableGroup(services, ref);
-  const image = await analyse(services, input.image, fields, 1);
+  const group = requireComparableGroup(services, ref);
+  const { modelVersion } = group;
+  const image = await analyse(services, input.image, fields, 1, { modelVersion });
   const probe = embeddedFace(image);
   if (!probe) return { modelVersion, matches: [] };
-  const matches = similarFaces(services, input, (options) =>
+  const matches = similarFaces(scaleOf(services, group), input, (options) =>
     services.gallery.searchByEmbedding(ref, probe.embedding, options),
   );
   return { modelVersion, matches, source: { face: probe.face, image, fields } };
 }
 
 function similarFaces(
-  services: Services,
+  scale: SimilarityScale,
   { limit, threshold }: SearchBounds,
   search: (options: SearchOptions) => FaceMatch[],
 ): SimilarFace[] {
-  const { scale } = services;
   return search({ limit, minCosine: cosineFloor(scale, threshold) })
     .map(({ face, cosine }) => ({ face, similarity: reportedSimilarity(scale, cosine) }))
     .filter(({ similarity }) => similarity >= threshold);

@@ -16,6 +16,7 @@ import {
   fieldsFor,
   requireComparableGroup,
   requireFace,
+  scaleOf,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -38,14 +39,14 @@ export async function verify(
   input: VerifyInput,
 ): Promise<Verification> {
   const fields = fieldsFor(services, input);
-  requireComparableGroup(services, ref);
+  const group = requireComparableGroup(services, ref);
   const face = requireFace(services, ref, faceId);
-  const image = await analyse(services, input.image, fields, 1);
+  const image = await analyse(services, input.image, fields, 1, { modelVersion: group.modelVersion });
   const probe = embeddedFace(image);
   if (!probe) throw clientError('INVALID_PARAM', 'compareImage has no face that can be compared.');
   const cosine = services.gallery.compareWithFace(ref, faceId, probe.embedding);
   return {
-    similarity: reportedSimilarity(services.scale, cosine),
+    similarity: reportedSimilarity(scaleOf(services, group), cosine),
     face,
     source: { face: probe.face, image },
     fields,

@@ -1,0 +1,41 @@
+// The groups of a store and the models they were made under, without their faces: for `lintel gallery groups`.
+import { AppError } from '../errors.js';
+import type { SealedStore } from '../store/sealed-store.js';
+import { FACE_KEYS, GROUP_KEY, decodeGroup } from './face-record.js';
+import { GROUP_LABEL } from './load.js';
+
+export interface StoredGroup {
+  /** The id of an appKey. */
+  owner: string;
+  groupId: string;
+  modelVersion: string;
+  faces: number;
+}
+
+/**
+ * In the order of owners and ids; those that cannot be read are left out: `lintel gallery verify` tells of them.
+ * @throws AppError STORE_UNAVAILABLE
+ */
+export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroup[]> {
+  const snapshot = await store.snapshot(GROUP_LABEL);
+  const groups: StoredGroup[] = [];
+  try {
+    for (const space of snapshot.spaces) {
+      try {
+        const record = await space.get(GROUP_KEY);
+        if (!record) continue;
+        const { owner, groupId, modelVersion } = decodeGroup(record);
+        groups.push({ owner, groupId, modelVersion, faces: await space.count(FACE_KEYS) });
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
+      }
+    }
+  } finally {
+    await snapshot.close();
+  }
+  return groups.sort((a, b) => compare(a.owner, b.owner) || compare(a.groupId, b.groupId));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -1,0 +1,78 @@
+// Which sets beside the configured one can serve the groups that were made under them.
+import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadManifest, modelSet, type EmbedderModel, type Manifest } from '../../src/models/manifest.js';
+import { otherSets } from '../../src/models/other-sets.js';
+import { inPrecision } from '../../src/models/precision.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const FLOAT = Buffer.from('float');
+const INT8 = Buffer.from('int8');
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** The standard set, and one of version older-1 whose embedder is changed as told. */
+function manifestWith(change: (embedder: EmbedderModel) => void = () => undefined): Manifest {
+  const manifest = structuredClone(loadManifest());
+  const { standard } = manifest.sets;
+  const embedder = structuredClone(modelSet(manifest, 'standard').embedder);
+  Object.assign(embedder, { file: 'older.onnx', sha256: sha256(FLOAT) });
+  if (embedder.quantised) Object.assign(embedder.quantised, { file: 'older.int8.onnx', sha256: sha256(INT8) });
+  change(embedder);
+  manifest.models.older = embedder;
+  manifest.sets.older = { ...standard, modelVersion: 'older-1', embedder: 'older' };
+  return manifest;
+}
+
+function folderWith(files: Record<string, Buffer>): string {
+  const folder = tempDir();
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
+  return folder;
+}
+
+const current = modelSet(loadManifest(), 'standard');
+const inInt8 = { ...current, embedder: inPrecision(current.embedder, 'int8') };
+
+describe('another set', () => {
+  it('is at hand where its embedder is, whatever else of it is missing', async () => {
+    const folder = folderWith({ 'older.onnx': FLOAT });
+    expect(await otherSets(manifestWith(), current, folder)).toMatchObject([
+      { name: 'older', modelVersion: 'older-1', embedder: { file: 'older.onnx' } },
+    ]);
+  });
+
+  it.each<[string, Record<string, Buffer>, string]>([
+    ['8 bits where the current set does', { 'older.onnx': FLOAT, 'older.int8.onnx': INT8 }, 'older.int8.onnx'],
+    ['8 bits where there is nothing else', { 'older.int8.onnx': INT8 }, 'older.int8.onnx'],
+    ['float where its 8-bit form is missing', { 'older.onnx': FLOAT }, 'older.onnx'],
+    ['float where its 8-bit form is wrong', { 'older.onnx': FLOAT, 'older.int8.onnx': FLOAT }, 'older.onnx'],
+  ])('runs in %s', async (_words, files, file) => {
+    const [older] = await otherSets(manifestWith(), inInt8, folderWith(files));
+    expect(older.embedder.file).toBe(file);
+  });
+
+  it('runs in float where the current set does', async () => {
+    const folder = folderWith({ 'older.onnx': FLOAT, 'older.int8.onnx': INT8 });
+    expect((await otherSets(manifestWith(), current, folder))[0].embedder.file).toBe('older.onnx');
+  });
+
+  it.each<[string, Manifest, Record<string, Buffer>]>([
+    ['its embedder is missing', manifestWith(), {}],
+    ['its embedder is another file', manifestWith(), { 'older.onnx': INT8 }],
+    ['it takes crops of another size', manifestWith(({ input }) => (input.widthPx = 96)), { 'older.onnx': FLOAT }],
+    [
+      'it wants the face elsewhere in the crop',
+      manifestWith(({ template }) => (template[0] = [30, 30])),
+      { 'older.onnx': FLOAT },
+    ],
+  ])('is left out where %s', async (_words, manifest, files) => {
+    expect(await otherSets(manifest, current, folderWith(files))).toEqual([]);
+  });
+
+  it('of the same version is no other one', async () => {
+    const manifest = manifestWith();
+    manifest.sets.older.modelVersion = current.modelVersion;
+    expect(await otherSets(manifest, current, folderWith({ 'older.onnx': FLOAT }))).toEqual([]);
+  });
+});
