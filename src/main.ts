@@ -29,7 +29,8 @@ import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
 import { readStoredGroups } from './gallery/stored-groups.js';
-import { loadManifest, modelSet, modelsDirOf, type EmbedderModel, type Manifest } from './models/manifest.js';
+import { setInUse } from './models/fallback.js';
+import { loadManifest, modelsDirOf, type EmbedderModel, type Manifest } from './models/manifest.js';
 import { otherSets } from './models/other-sets.js';
 import { chooseSetPrecision, precisionText } from './models/set-precision.js';
 import { loadAddon } from './native/addon.js';
@@ -96,8 +97,10 @@ export async function createService(inputs: ServiceInputs): Promise<Service> {
   const { keysDir } = config;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const { providers, precision } = config.models;
+  const configured = await setInUse(manifest, config.models, modelsDir);
+  if (configured.fallback) log.warn({ set: configured.set.name }, configured.fallback);
   const { set, precisions } = await chooseSetPrecision({
-    set: modelSet(manifest, config.models.set),
+    set: configured.set,
     modelsDir,
     providers,
     choice: precision,
@@ -145,7 +148,16 @@ export async function createService(inputs: ServiceInputs): Promise<Service> {
     log,
   });
   const gallery = new LevelGallery({ store, audit, limits: config.gallery, clock, log });
-  const vision = new WorkerPool({ set, others, precisions, modelsDir, ...config.vision, providers, log });
+  const vision = new WorkerPool({
+    set,
+    others,
+    fallback: configured.fallback,
+    precisions,
+    modelsDir,
+    ...config.vision,
+    providers,
+    log,
+  });
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
   const events = new Events({
     config,

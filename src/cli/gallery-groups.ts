@@ -5,7 +5,8 @@ import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
 import { silentLog } from '../domain/log.js';
 import type { StoredGroup } from '../gallery/stored-groups.js';
-import { loadManifest, modelSet, modelsDirOf, MANIFEST_PATH } from '../models/manifest.js';
+import { setInUse } from '../models/fallback.js';
+import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../models/manifest.js';
 import { otherSets } from '../models/other-sets.js';
 import { askService } from './admin-client.js';
 import { commandConfig, type CliContext } from './context.js';
@@ -70,8 +71,9 @@ async function statesOf(
   manifestPath: string,
 ): Promise<(modelVersion: string) => string> {
   const manifest = loadManifest(manifestPath);
-  const set = modelSet(manifest, config.models.set);
-  const others = await otherSets(manifest, set, modelsDirOf(config, environment));
+  const modelsDir = modelsDirOf(config, environment);
+  const { set } = await setInUse(manifest, config.models, modelsDir);
+  const others = await otherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));
   states.set(set.modelVersion, 'in use');
   return (modelVersion) => states.get(modelVersion) ?? MISSING;

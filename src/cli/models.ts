@@ -5,6 +5,7 @@ import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
 import { messageOf } from '../errors.js';
 import { loadAddon } from '../native/addon.js';
+import { setInUse } from '../models/fallback.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../models/manifest.js';
 import { fetchModel, fileState } from '../models/model-files.js';
 import { inPrecision } from '../models/precision.js';
@@ -98,11 +99,15 @@ Every file is written under a temporary name, checked against the sha256 of mode
 
 /** In which form each model of the configured set would run here. */
 async function formsInUse(config: Config, modelsDir: string): Promise<string[]> {
-  const { set: name, precision: choice, providers } = config.models;
-  const set = modelSet(loadManifest(), name);
+  const { precision: choice, providers } = config.models;
   try {
+    const { set, fallback } = await setInUse(loadManifest(), config.models, modelsDir);
     const { precisions } = await chooseSetPrecision({ set, modelsDir, providers, choice });
-    return [`the service would run, with precision ${choice}:`, ...precisions.map((one) => `  ${precisionText(one)}`)];
+    return [
+      ...(fallback ? [fallback] : []),
+      `the service would run, with precision ${choice}:`,
+      ...precisions.map((one) => `  ${precisionText(one)}`),
+    ];
   } catch (error) {
     return [`the service would not start: ${messageOf(error)}`];
   }
@@ -118,9 +123,9 @@ export async function inspectModels(
   environment: Environment,
 ): Promise<{ lines: string[]; level: 'ok' | 'warn' | 'fail' }> {
   const modelsDir = modelsDirOf(config, environment);
-  const set = modelSet(loadManifest(), config.models.set);
+  const { set, fallback } = await setInUse(loadManifest(), config.models, modelsDir);
   const files = await inspectSet(modelsDir, set);
-  const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`];
+  const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`, ...(fallback ? [fallback] : [])];
   lines.push(...files.map(({ task, file, state }) => `${task}: ${file} is ${state}`));
   if (files.some(({ state }) => state !== 'present')) return { lines, level: 'fail' };
   const { providers, precision: choice } = config.models;
@@ -133,7 +138,7 @@ export async function inspectModels(
     for (const { task, provider, failures } of reports) {
       lines.push(`${task}: runs on ${provider}${failures.map((f) => `; ${f.provider} failed: ${f.reason}`).join('')}`);
     }
-    return { lines, level: reports.some(({ failures }) => failures.length > 0) ? 'warn' : 'ok' };
+    return { lines, level: fallback || reports.some(({ failures }) => failures.length > 0) ? 'warn' : 'ok' };
   } catch (error) {
     return { lines: [...lines, messageOf(error)], level: 'fail' };
   }

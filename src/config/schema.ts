@@ -206,6 +206,12 @@ export const configSchema = z.strictObject({
         .optional()
         .describe('where the model files are; models/files of the installation where it is not given'),
       set: z.string().min(1).default('standard').describe('a set of models/manifest.json'),
+      fallback: z
+        .boolean()
+        .default(true)
+        .describe(
+          'whether the built-in models run where files of the set are missing; said in the log and in the health',
+        ),
       precision: z
         .enum(['float', 'int8', 'auto'])
         .default('auto')

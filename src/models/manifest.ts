@@ -138,6 +138,9 @@ export interface ModelSet {
 export const MANIFEST_PATH = fileURLToPath(new URL('../../models/manifest.json', import.meta.url));
 export const DEFAULT_MODELS_DIR = fileURLToPath(new URL('../../models/files', import.meta.url));
 
+/** The models that are part of the installation. */
+export const BUILTIN_MODELS_DIR = fileURLToPath(new URL('../../models/builtin', import.meta.url));
+
 /** Where the model files are: the configuration says, or LINTEL_MODELS_DIR, or they lie in the installation. */
 export function modelsDirOf(config: Pick<Config, 'models'>, environment: Pick<Environment, 'modelsDir'>): string {
   return config.models.dir ?? environment.modelsDir ?? DEFAULT_MODELS_DIR;

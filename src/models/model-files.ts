@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AppError, messageOf } from '../errors.js';
-import type { Model } from './manifest.js';
+import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
 import { precisionOf } from './precision.js';
 
 export interface FetchProgress {
@@ -14,32 +14,49 @@ export interface FetchProgress {
   totalBytes: number;
 }
 
+/** The folder of the models, or several: the first one that has a file counts. Without a list, the built-in models come last. */
+export type ModelPlaces = string | readonly [string, ...string[]];
+
 export type FileState = 'present' | 'missing' | 'wrong';
 
 /** Whether the file is there with the right hash. */
-export async function fileState(dir: string, model: Model): Promise<FileState> {
-  try {
-    return (await sha256Of(await readFile(join(dir, model.file)))) === model.sha256 ? 'present' : 'wrong';
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing';
-    throw error;
-  }
+export async function fileState(places: ModelPlaces, model: Model): Promise<FileState> {
+  const found = await findFile(places, model);
+  if (!found) return 'missing';
+  return (await sha256Of(found.bytes)) === model.sha256 ? 'present' : 'wrong';
 }
 
 /**
  * Reads a model and checks it.
  * @throws AppError MODEL_MISSING with how to put the file there, MODEL_HASH_MISMATCH with both hashes
  */
-export async function readModel(dir: string, model: Model): Promise<Uint8Array> {
-  const path = join(dir, model.file);
-  let bytes: Buffer;
+export async function readModel(places: ModelPlaces, model: Model): Promise<Uint8Array> {
+  const [dir] = placesOf(places);
+  let found: { path: string; bytes: Buffer } | undefined;
   try {
-    bytes = await readFile(path);
+    found = await findFile(places, model);
   } catch (cause) {
     throw new AppError('MODEL_MISSING', missingSentence(dir, model), { cause });
   }
-  checkHash(path, model, await sha256Of(bytes));
-  return bytes;
+  if (!found) throw new AppError('MODEL_MISSING', missingSentence(dir, model));
+  checkHash(found.path, model, await sha256Of(found.bytes));
+  return found.bytes;
+}
+
+function placesOf(places: ModelPlaces): readonly [string, ...string[]] {
+  return typeof places === 'string' ? [places, BUILTIN_MODELS_DIR] : places;
+}
+
+async function findFile(places: ModelPlaces, model: Model): Promise<{ path: string; bytes: Buffer } | undefined> {
+  for (const place of placesOf(places)) {
+    const path = join(place, model.file);
+    try {
+      return { path, bytes: await readFile(path) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
 }
 
 /**

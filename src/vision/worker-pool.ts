@@ -16,6 +16,8 @@ export interface WorkerPoolOptions extends WorkerSetup {
   workers: number;
   /** Jobs that may wait for a worker, the cameras' and the requests each; one more is SERVER_BUSY. */
   queueLength: number;
+  /** Why the set is not the configured one, for the health report. */
+  fallback?: string | undefined;
   /** Why each model runs in its form, for the health report. */
   precisions?: readonly ChosenPrecision[];
   log: Log;
@@ -169,6 +171,7 @@ export class WorkerPool implements Vision, Part {
     if (workers === 0) return { status: 'failed', detail: 'no vision worker runs', facts };
     const missing = this.#options.workers - workers;
     if (missing > 0) return { status: 'degraded', detail: `vision workers being restarted: ${missing}`, facts };
+    if (this.#options.fallback) return { status: 'degraded', detail: this.#options.fallback, facts };
     const fallback = this.#providers.flatMap((report) => report.failures.map((failure) => ({ ...failure, ...report })));
     if (fallback.length > 0) {
       const [first] = fallback;

@@ -146,6 +146,11 @@ describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', 
     expect(pool.health().status).toBe('ok');
   });
 
+  it('declares that other models run than those that are configured', async () => {
+    const pool = await startedPool({ fallback: 'the built-in models run' });
+    expect(pool.health()).toMatchObject({ status: 'degraded', detail: 'the built-in models run' });
+  });
+
   it('falls back to the next provider, and declares it', async () => {
     const pool = await startedPool({ providers: ['nonesuch', 'cuda', 'cpu'] });
     const { status, detail } = pool.health();
