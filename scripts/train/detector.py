@@ -12,18 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.multiprocessing
 import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from embedder import Tally
+from embedder import Tally, at_clock
 from onnx_check import check
-from scenes import Scene, Stage, stages
+from scenes import Rendered, Repertoire, Scene, Stage, stages
 from student import Block, conv, fold_in
+from verbs import run
+from workers import agree, follow, join
 from yunet import KINDS, STRIDES, Found, YunetTeacher, cells, collect, decode, overlap, padded
 
 SCALE = 128
 SIZES = ((640, 480), (320, 256))
+# the service enlarges a small portrait to about this side
+PORTRAIT = 384
+TURNS = ('scene', 'portrait', 'scene', 'portrait', 'scene', 'portrait', 'scene', 'large')
 # the height of the face, in cells, that a stride answers for where the teacher is silent
 REACH = (2.0, 7.0)
 
@@ -117,9 +123,38 @@ def targets(maps: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
                     best[i][k] = max(best[i][k], float(s.numpy()[good].max()))
         out.append(Target(scores, torch.where(scores > 0.3, scores, torch.zeros(1)), geometry))
     for i, scene in enumerate(scenes):
-        for k in np.flatnonzero(best[i] < 0.6):
+        found = collect(maps, i, 0.3)
+        if len(found.scores) > 0:
+            for target, (_, boxes, _), stride in zip(out, answers, STRIDES):
+                agree_on(target, i, boxes[i], found, stride)
+        # too small a face is no miss
+        for k in np.flatnonzero((best[i] < 0.6) & (scene.boxes[:, 3] >= 24)):
             add_missed(out, i, scene.boxes[k], scene.points[k])
     return out
+
+
+def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int) -> torch.Tensor:
+    """What every cell should answer for this face, [14,h,w]."""
+    rows, columns = cells(h, w, stride)
+    dx, dy = (box[0] + box[2] / 2 - columns) / stride, (box[1] + box[3] / 2 - rows) / stride
+    sides = [torch.full((h, w), math.log(max(v, 4) / stride)) for v in box[2:]]
+    five = [((p[0] - columns) / stride, (p[1] - rows) / stride) for p in points]
+    return torch.stack([dx, dy, *sides, *(v for pair in five for v in pair)]).float()
+
+
+def agree_on(target: Target, i: int, boxes: torch.Tensor, found: Found, stride: int) -> None:
+    """All cells that saw a face are taught the box and the points that the teacher's cells agree on."""
+    h, w = target.score.shape[1:]
+    flat = boxes.reshape(-1, 4).numpy()
+    seen = np.flatnonzero(target.weight[i].view(-1).numpy() > 0)
+    if len(seen) == 0:
+        return
+    over = np.stack([overlap(box, flat[seen]) for box in found.boxes])
+    nearest, sure = over.argmax(0), over.max(0) >= 0.5
+    for k in range(len(found.boxes)):
+        at = torch.from_numpy(seen[(nearest == k) & sure])
+        wanted = geometry_of(found.boxes[k], found.points[k], h, w, stride).view(14, -1)
+        target.geometry[i].view(14, -1)[:, at] = wanted[:, at]
 
 
 def add_missed(out: list[Target], i: int, box: np.ndarray, points: np.ndarray) -> None:
@@ -133,13 +168,9 @@ def add_missed(out: list[Target], i: int, box: np.ndarray, points: np.ndarray) -
         rows, columns = cells(h, w, stride)
         cx, cy = box[0] + box[2] / 2, box[1] + box[3] / 2
         near = ((rows + stride / 2 - cy).abs() < stride) & ((columns + stride / 2 - cx).abs() < stride)
-        dx, dy = (cx - columns) / stride, (cy - rows) / stride
-        sides = [torch.full((h, w), math.log(max(v, 4) / stride)) for v in box[2:]]
-        five = [((p[0] - columns) / stride, (p[1] - rows) / stride) for p in points]
-        geometry = torch.stack([dx, dy, *sides, *(v for pair in five for v in pair)])
         target.score[i][near] = 1
         target.weight[i][near] = 1
-        target.geometry[i][:, near] = geometry[:, near].float()
+        target.geometry[i][:, near] = geometry_of(box, points, h, w, stride)[:, near]
 
 
 def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Tensor, dict[str, float]]:
@@ -151,11 +182,15 @@ def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Te
         for logits in (m[:, 0], m[:, 1]):
             gap = (logits.detach().sigmoid() - t.score).abs() ** 2
             score = score + (gap * F.binary_cross_entropy_with_logits(logits, t.score, reduction='none')).sum()
-        far = F.smooth_l1_loss(m[:, 2:], t.geometry, reduction='none', beta=0.1)
+        # in parts of the face's size, so that a large face counts as much as a small one
+        size = t.geometry[:, 2:4].clamp(-6, 6).exp().mean(1, keepdim=True)
+        gap = m[:, 2:] - t.geometry
+        gap = torch.cat([gap[:, :2] / size, gap[:, 2:4], gap[:, 4:] / size], 1)
+        far = F.smooth_l1_loss(gap, torch.zeros(1).expand_as(gap), reduction='none', beta=0.02)
         # points count as much as boxes
         geometry = geometry + ((far[:, :4].mean(1) + far[:, 4:].mean(1)) * t.weight).sum()
     parts = {'score': float(score / total), 'geometry': float(geometry / total)}
-    return (score + 2 * geometry) / total, parts
+    return (score + 10 * geometry) / total, parts
 
 
 def as_batch(scenes: list[Scene]) -> torch.Tensor:
@@ -185,7 +220,6 @@ def compare(found: Found, boxes: np.ndarray, points: np.ndarray, least: float) -
 
 def report(detector: Detector, scenes: list[Scene]) -> dict[str, float]:
     """On held-out scenes of the smaller size, faces of at least 24 pixels."""
-    detector.eval()
     rows = [compare(collect(Probable(detector)(as_batch([s])), 0), s.boxes, s.points, 24) for s in scenes]
     count, hits, false = (sum(row[i] for row in rows) for i in range(3))
     errors = [e for row in rows for e in row[3]]
@@ -194,56 +228,92 @@ def report(detector: Detector, scenes: list[Scene]) -> dict[str, float]:
     return {k: round(v, 4) for k, v in figures.items()}
 
 
-def train(a: argparse.Namespace) -> None:
-    torch.manual_seed(a.seed)
-    torch.set_num_threads(a.threads)
-    a.out.mkdir(parents=True, exist_ok=True)
-    stage, other = stages(a.shared, a.marks, a.seed)
-    test = [other.scene(320, 256) for _ in range(100)]
-    teacher = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx', torch.bfloat16)
-    detector = Detector().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(detector.parameters(), lr=0, weight_decay=0.01)
-    step, seen = 0, 0
-    file = a.out / 'checkpoint.pt'
-    if file.exists():
+class Training:
+    """Everything that a checkpoint holds: the detector, its running mean, the optimiser, counters."""
+
+    def __init__(self, folder: Path, seed: int):
+        torch.manual_seed(seed)
+        self.folder = folder
+        self.detector = Detector()
+        self.mean = copy.deepcopy(self.detector).eval()
+        self.optimiser = torch.optim.AdamW(self.detector.parameters(), lr=0, weight_decay=0.01)
+        self.step = self.seen = 0
+
+    def save(self) -> None:
+        state = {k: getattr(self, k).state_dict() for k in ('detector', 'mean', 'optimiser')}
+        new = self.folder / 'checkpoint.new'
+        torch.save(state | {'step': self.step, 'seen': self.seen}, new)
+        new.rename(self.folder / 'checkpoint.pt')
+
+    def resume(self) -> None:
+        file = self.folder / 'checkpoint.pt'
+        if not file.exists():
+            return
         state = torch.load(file)
-        detector.load_state_dict(state['detector'])
-        optimiser.load_state_dict(state['optimiser'])
-        step, seen = state['step'], state['seen']
-        stage.rng = np.random.default_rng(a.seed + step)
-    start, last = time.time(), time.time()
+        for k in ('detector', 'mean', 'optimiser'):
+            getattr(self, k).load_state_dict(state[k])
+        self.step, self.seen = state['step'], state['seen']
+
+
+def train(worker: int, a: argparse.Namespace) -> None:
+    """One of `a.workers` processes: all hold the same detector; each draws its own scenes."""
+    join(worker, a.workers, a.out)
+    training = Training(a.out, a.seed)
+    training.resume()
+    stage = stages(a.shared, a.marks, a.seed + 1000 * worker + training.step)[0]
+    heads = Rendered(a.heads)
+
+    def composed() -> Scene:
+        return heads.pick(stage.rng) if stage.rng.random() < a.rendered else stage.scene(*SIZES[1])
+
+    # pictures of each kind in a batch, so that it costs about the same; the kinds take turns
+    kinds = {
+        'scene': (1, Repertoire(stage, composed, a.room, a.reuse)),
+        'portrait': (0.5, Repertoire(stage, lambda: stage.scene(PORTRAIT, PORTRAIT, True), a.room // 2, a.reuse)),
+        'large': (0.25, Repertoire(stage, lambda: stage.scene(*SIZES[0]), a.room // 4, a.reuse)),
+    }
+    fixed = stages(a.shared, a.marks, a.seed)[1]
+    test = [fixed.shot(fixed.scene(*SIZES[1])) for _ in range(100)] if worker == 0 else []
+    teacher = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx', torch.bfloat16)
+    start = last = time.time()
+    until = at_clock(a.until) if a.until else 0
+    share = a.batch // a.workers
     tally = Tally()
-    while seen < a.scenes:
-        rate = 3e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * seen / a.scenes))
-        for group in optimiser.param_groups:
+    part = 0.0
+    while part < 1:
+        rate = a.rate * min(1, (training.step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * part))
+        for group in training.optimiser.param_groups:
             group['lr'] = rate
-        # every fifth batch is of large pictures, with as many pixels in all
-        large = step % 5 == 4
-        size, n = (SIZES[0], max(1, a.batch // 4)) if large else (SIZES[1], a.batch)
-        scenes = [stage.scene(*size) for _ in range(n)]
+        part_of, repertoire = kinds[TURNS[training.step % len(TURNS)]]
+        scenes = repertoire.scenes(max(1, round(share * part_of)))
         x = as_batch(scenes)
         wanted = targets(teacher(x), scenes)
-        detector.train()
+        training.detector.train()
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=a.precision == 'bfloat16'):
-            answers = detector((x / SCALE).contiguous(memory_format=torch.channels_last))
+            answers = training.detector(x / SCALE)
         loss, parts = loss_of(answers, wanted)
-        optimiser.zero_grad(set_to_none=True)
+        training.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(detector.parameters(), 10)
-        optimiser.step()
-        step, seen = step + 1, seen + n
+        nn.utils.clip_grad_norm_(training.detector.parameters(), 10)
+        passed = (time.time() - start) / (until - start) if a.until else training.seen / a.scenes
+        part = agree(training.optimiser, passed)
+        training.optimiser.step()
+        training.step, training.seen = training.step + 1, training.seen + len(scenes) * a.workers
+        if worker > 0:
+            continue
+        follow(training.mean, training.detector, training.step)
         tally.add(parts)
-        if time.time() - last > a.every * 60 or seen >= a.scenes:
-            line = {'minutes': round((time.time() - start) / 60, 1), 'seen': seen, **report(detector, test)}
-            line |= {k: round(v, 4) for k, v in tally.take().items()}
+        if time.time() - last > a.every * 60 or part >= 1:
+            minutes = round((time.time() - start) / 60, 1)
+            line = {'minutes': minutes, 'seen': training.seen, 'rate': round(rate, 6)}
+            line |= report(training.mean, test) | {k: round(v, 4) for k, v in tally.take().items()}
             with open(a.out / 'log.jsonl', 'a') as log:
                 log.write(json.dumps(line) + '\n')
             print(json.dumps(line), flush=True)
-            state = {'detector': detector.state_dict(), 'optimiser': optimiser.state_dict(), 'step': step, 'seen': seen}
-            torch.save(state, a.out / 'checkpoint.new')
-            (a.out / 'checkpoint.new').rename(file)
+            training.save()
             last = time.time()
-    export(detector, a.out)
+    if worker == 0:
+        export(training.mean, a.out)
 
 
 def folded(detector: Detector) -> Detector:
@@ -255,18 +325,17 @@ def folded(detector: Detector) -> Detector:
 
 
 def export(detector: Detector, folder: Path) -> None:
-    """One ONNX file per size: `input` float32 [1,3,h,w] BGR 0..255, outputs as in YuNet's contract."""
+    """ONNX: `input` float32 [1,3,h,w] BGR 0..255, h and w multiples of 32, outputs as in YuNet's contract."""
     model = Contract(folded(detector), 1)
-    for width, height in SIZES:
-        x = torch.zeros(1, 3, height, width)
-        file = folder / f'detector-{width}x{height}.onnx'
-        names = {'input_names': ['input'], 'output_names': output_names()}
-        torch.onnx.export(model, x, str(file), opset_version=13, **names)
+    x = torch.zeros(1, 3, SIZES[1][1], SIZES[1][0])
+    names = {'input_names': ['input'], 'output_names': output_names()}
+    free = {'input': {2: 'height', 3: 'width'}} | {name: {1: f'cells_{name[-2:].strip("_")}'} for name in output_names()}
+    torch.onnx.export(model, x, str(folder / 'detector.onnx'), opset_version=13, dynamic_axes=free, **names)
 
 
 def trained(file: Path) -> Detector:
     detector = Detector()
-    detector.load_state_dict(torch.load(file)['detector'])
+    detector.load_state_dict(torch.load(file)['mean'])
     return detector.eval()
 
 
@@ -285,32 +354,41 @@ def evaluate(a: argparse.Namespace) -> None:
     print(f'{len(files)} photos, {count} faces, found {hits}, false {false}, points {np.median(errors or [1]):.4f}')
 
 
-def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument('what', choices=['train', 'evaluate', 'export', 'check'])
-    args.add_argument('--shared', type=Path, default=Path('../shared'))
-    args.add_argument('--out', type=Path, default=Path('var/train/detector'))
-    args.add_argument('--marks', type=Path, default=Path('var/train/marks.npz'))
-    args.add_argument('--scenes', type=int, default=200_000)
-    args.add_argument('--batch', type=int, default=32)
-    args.add_argument('--every', type=float, default=10, help='minutes between log lines and checkpoints')
-    args.add_argument('--precision', choices=['bfloat16', 'float32'], default='bfloat16')
-    args.add_argument('--seed', type=int, default=5)
-    args.add_argument('--threads', type=int, default=2)
-    a = args.parse_args()
-    if a.what == 'train':
-        train(a)
-    elif a.what == 'evaluate':
-        evaluate(a)
-    elif a.what == 'export':
-        export(trained(a.out / 'checkpoint.pt'), a.out)
-    else:
-        stage: Stage = stages(a.shared, a.marks, a.seed)[1]
-        model = Contract(trained(a.out / 'checkpoint.pt'), SCALE)
-        for width, height in SIZES:
-            pictures = as_batch([stage.scene(width, height) for _ in range(3)])
-            check(a.out / f'detector-{width}x{height}.onnx', model, pictures, output_names())
+def start(a: argparse.Namespace) -> None:
+    a.out.mkdir(parents=True, exist_ok=True)
+    (a.out / 'rendezvous').unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (a,), a.workers)
 
+
+def check_export(a: argparse.Namespace) -> None:
+    stage: Stage = stages(a.shared, a.marks, a.seed)[1]
+    model = Contract(trained(a.out / 'checkpoint.pt'), SCALE)
+    for size in SIZES:
+        pictures = as_batch([stage.shot(stage.scene(*size)) for _ in range(3)])
+        check(a.out / 'detector.onnx', model, pictures, output_names())
+
+
+OPTIONS = {
+    '--marks': {'type': Path, 'default': Path('var/train/marks.npz')},
+    '--heads': {'type': Path, 'default': Path('var/train/heads'), 'help': 'what heads.mjs wrote'},
+    '--scenes': {'type': int, 'default': 400_000},
+    '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --scenes'},
+    '--room': {'type': int, 'default': 800, 'help': 'scenes kept in memory by each worker'},
+    '--reuse': {'type': float, 'default': 4, 'help': 'times that a scene is shown, on average'},
+    '--rendered': {'type': float, 'default': 0.15, 'help': 'share of the rendered scenes'},
+    '--rate': {'type': float, 'default': 2e-3},
+    '--batch': {'type': int, 'default': 32},
+    '--every': {'type': float, 'default': 10, 'help': 'minutes between log lines and checkpoints'},
+    '--precision': {'choices': ['bfloat16', 'float32'], 'default': 'bfloat16'},
+    '--seed': {'type': int, 'default': 5},
+    '--workers': {'type': int, 'default': 2, 'help': 'processes of one thread each'},
+}
 
 if __name__ == '__main__':
-    main()
+    verbs = {
+        'train': start,
+        'evaluate': evaluate,
+        'export': lambda a: export(trained(a.out / 'checkpoint.pt'), a.out),
+        'check': check_export,
+    }
+    run(__doc__, 'var/train/detector', OPTIONS, verbs)

@@ -7,11 +7,10 @@ import copy
 import json
 import math
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 import torch.multiprocessing
 import torch.nn.functional as F
 from torch import nn
@@ -20,9 +19,10 @@ from faces import Faces, Report, evaluate, load_faces
 from onnx_check import check
 from shards import Window
 from student import Bytes, Student, as_input, embed, export
+from verbs import run
+from workers import agree, follow, join
 
 COUNTERS = ('step', 'seen', 'first_step', 'first_seen', 'started')
-
 
 
 class Loss(nn.Module):
@@ -89,33 +89,6 @@ class Training:
         self.student.load_state_dict(self.mean.state_dict())
         self.first_step, self.first_seen, self.started = self.step, self.seen, time.time()
 
-    def follow(self) -> None:
-        """Moves the running mean towards the student."""
-        keep = min(0.999, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for a, b in zip(self.mean.state_dict().values(), self.student.state_dict().values()):
-                if a.is_floating_point():
-                    a.lerp_(b, 1 - keep)
-                else:
-                    a.copy_(b)
-
-    def agree(self, part: float) -> float:
-        """Averages the gradients of all workers, and how much of the schedule has passed."""
-        if not dist.is_initialized():
-            return part
-        flat = torch.cat([g.flatten() for g in self.gradients()] + [torch.tensor([part])])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        at = 0
-        for g in self.gradients():
-            g.copy_(flat[at : at + g.numel()].view_as(g))
-            at += g.numel()
-        return float(flat[-1])
-
-    def gradients(self) -> list[torch.Tensor]:
-        every = [p for group in self.optimiser.param_groups for p in group['params']]
-        return [p.grad for p in every if p.grad is not None]
-
     def tell(self, done: bool) -> None:
         """Writes how far the training is, for the producer of shards."""
         new = self.folder / 'progress.new'
@@ -124,15 +97,8 @@ class Training:
 
 
 def train(worker: int, a: argparse.Namespace) -> None:
-    """One of `a.workers` processes of one thread each: on cores that others use too, this is far faster than threads.
-
-    All hold the same student; each takes its share of the batch, and the gradients are averaged.
-    """
-    torch.set_num_threads(1)
-    if a.workers > 1:
-        rendezvous = f'file://{a.out.absolute()}/rendezvous'
-        # a worker may be stopped for long while somebody measures something
-        dist.init_process_group('gloo', rendezvous, timedelta(days=1), a.workers, worker)
+    """One of `a.workers` processes: all hold the same student; each takes its share of the batch."""
+    join(worker, a.workers, a.out)
     faces = load_faces(a.shared) if worker == 0 else None
     training = Training(a.out, a.seed)
     window = Window(a.data, a.seed + 1000 * worker + training.step)
@@ -168,13 +134,13 @@ def train(worker: int, a: argparse.Namespace) -> None:
         passed = (training.seen - training.first_seen) / a.pictures
         if a.until:
             passed = (now - training.started) / (until - training.started)
-        part = training.agree(passed)
+        part = agree(training.optimiser, passed)
         training.optimiser.step()
         training.step += 1
         training.seen += share * a.workers
         if worker > 0:
             continue
-        training.follow()
+        follow(training.mean, training.student, training.step)
         tally.add(parts)
         if time.time() - last_log > a.every * 60 or training.step in (250, 1000):
             report(a, training, faces, tally.take(), rate)
@@ -239,38 +205,42 @@ def trained(file: Path) -> Student:
     return student.eval()
 
 
-def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument('what', choices=['train', 'evaluate', 'export', 'check'])
-    args.add_argument('--shared', type=Path, default=Path('../shared'))
-    args.add_argument('--data', type=Path, default=Path('var/train/shards'))
-    args.add_argument('--out', type=Path, default=Path('var/train/embedder'))
-    args.add_argument('--until', help='HH:MM today: the schedule ends then; without it, after --pictures')
-    args.add_argument('--pictures', type=int, default=3_000_000)
-    args.add_argument('--again', action='store_true', help='a new schedule from the checkpoint; resume it without this')
-    args.add_argument('--batch', type=int, default=128)
-    args.add_argument('--rate', type=float, default=3e-3)
-    args.add_argument('--hint', type=float, default=0.5)
-    args.add_argument('--every', type=float, default=10, help='minutes between log lines and checkpoints')
-    args.add_argument('--precision', choices=['bfloat16', 'float32'], default='bfloat16')
-    args.add_argument('--seed', type=int, default=1)
-    args.add_argument('--workers', type=int, default=2, help='processes of one thread each')
-    a = args.parse_args()
-    if a.what == 'train':
-        a.out.mkdir(parents=True, exist_ok=True)
-        (a.out / 'rendezvous').unlink(missing_ok=True)
-        torch.multiprocessing.spawn(train, (a,), a.workers)
-    elif a.what == 'evaluate':
-        faces = load_faces(a.shared)
-        r: Report = evaluate(faces, embed(trained(a.out / 'checkpoint.pt'), faces.pictures))
-        print(json.dumps(r.__dict__, indent=2))
-    elif a.what == 'export':
-        export(trained(a.out / 'checkpoint.pt'), a.out / 'embedder.onnx')
-    else:
-        student = trained(a.out / 'checkpoint.pt')
-        pictures = torch.from_numpy(load_faces(a.shared).pictures[::500]).permute(0, 3, 1, 2).float()
-        check(a.out / 'embedder.onnx', Bytes(student), pictures, ['embedding'])
+def start(a: argparse.Namespace) -> None:
+    a.out.mkdir(parents=True, exist_ok=True)
+    (a.out / 'rendezvous').unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (a,), a.workers)
 
+
+def tell_held_out(a: argparse.Namespace) -> None:
+    faces = load_faces(a.shared)
+    r: Report = evaluate(faces, embed(trained(a.out / 'checkpoint.pt'), faces.pictures))
+    print(json.dumps(r.__dict__, indent=2))
+
+
+def check_export(a: argparse.Namespace) -> None:
+    pictures = torch.from_numpy(load_faces(a.shared).pictures[::500]).permute(0, 3, 1, 2).float()
+    check(a.out / 'embedder.onnx', Bytes(trained(a.out / 'checkpoint.pt')), pictures, ['embedding'])
+
+
+OPTIONS = {
+    '--data': {'type': Path, 'default': Path('var/train/shards')},
+    '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --pictures'},
+    '--pictures': {'type': int, 'default': 3_000_000},
+    '--again': {'action': 'store_true', 'help': 'a new schedule from the checkpoint; resume it without this'},
+    '--batch': {'type': int, 'default': 128},
+    '--rate': {'type': float, 'default': 3e-3},
+    '--hint': {'type': float, 'default': 0.5},
+    '--every': {'type': float, 'default': 10, 'help': 'minutes between log lines and checkpoints'},
+    '--precision': {'choices': ['bfloat16', 'float32'], 'default': 'bfloat16'},
+    '--seed': {'type': int, 'default': 1},
+    '--workers': {'type': int, 'default': 2, 'help': 'processes of one thread each'},
+}
 
 if __name__ == '__main__':
-    main()
+    verbs = {
+        'train': start,
+        'evaluate': tell_held_out,
+        'export': lambda a: export(trained(a.out / 'checkpoint.pt'), a.out / 'embedder.onnx'),
+        'check': check_export,
+    }
+    run(__doc__, 'var/train/embedder', OPTIONS, verbs)

@@ -19,6 +19,7 @@ from faces import load_faces
 from mix import SIDE, Mixer
 from onnx_check import check
 from student import SCALE, Block, as_input, conv, fold_in
+from verbs import run
 from yunet import YunetTeacher, largest_face
 
 CLOTHS = torch.tensor(
@@ -252,10 +253,18 @@ def train(a: argparse.Namespace) -> None:
     test, expected = Costume(Mixer(faces.pictures[faces.held_out], a.seed + 1)).batch(512)
     head = MaskHead().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(head.parameters(), lr=0, weight_decay=0.02)
+    first = 0
+    if (a.out / 'checkpoint.pt').exists():
+        state = torch.load(a.out / 'checkpoint.pt')
+        head.load_state_dict(state['head'])
+        optimiser.load_state_dict(state['optimiser'])
+        first = state['step']
+        # other pictures than those that it has seen
+        costume = Costume(Mixer(faces.pictures[~faces.held_out], a.seed + 1000 + first))
     start = time.time()
     tally = Tally()
     total = a.pictures // a.batch
-    for step in range(total):
+    for step in range(first, total):
         rate = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / total))
         for group in optimiser.param_groups:
             group['lr'] = rate
@@ -274,19 +283,21 @@ def train(a: argparse.Namespace) -> None:
             with open(a.out / 'log.jsonl', 'a') as log:
                 log.write(json.dumps(line) + '\n')
             print(json.dumps(line), flush=True)
-            torch.save(head.state_dict(), a.out / 'mask.pt')
+            state = {'head': head.state_dict(), 'optimiser': optimiser.state_dict(), 'step': step + 1}
+            torch.save(state, a.out / 'checkpoint.new')
+            (a.out / 'checkpoint.new').rename(a.out / 'checkpoint.pt')
     export(head, a.out / 'mask.onnx')
 
 
 def trained(file: Path) -> MaskHead:
     head = MaskHead()
-    head.load_state_dict(torch.load(file))
+    head.load_state_dict(torch.load(file)['head'])
     return head.eval()
 
 
 def evaluate(a: argparse.Namespace) -> None:
     """On the photos under `masks`, two folders: of people with and without a mask."""
-    head = trained(a.out / 'mask.pt')
+    head = trained(a.out / 'checkpoint.pt')
     detect = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx')
     for folder in sorted(p for p in (a.shared / 'masks').iterdir() if p.is_dir()):
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ('.jpg', '.jpeg', '.png'))
@@ -296,27 +307,24 @@ def evaluate(a: argparse.Namespace) -> None:
         print(f'{folder.name}: {len(files)} photos, {len(seen)} faces, masked {int((s > 0).sum())}')
 
 
-def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument('what', choices=['train', 'evaluate', 'export', 'check'])
-    args.add_argument('--shared', type=Path, default=Path('../shared'))
-    args.add_argument('--out', type=Path, default=Path('var/train/mask'))
-    args.add_argument('--pictures', type=int, default=200_000)
-    args.add_argument('--batch', type=int, default=64)
-    args.add_argument('--every', type=int, default=100, help='steps between log lines and checkpoints')
-    args.add_argument('--seed', type=int, default=3)
-    args.add_argument('--threads', type=int, default=2)
-    a = args.parse_args()
-    if a.what == 'train':
-        train(a)
-    elif a.what == 'evaluate':
-        evaluate(a)
-    elif a.what == 'export':
-        export(trained(a.out / 'mask.pt'), a.out / 'mask.onnx')
-    else:
-        pictures = torch.from_numpy(load_faces(a.shared).pictures[::1000]).permute(0, 3, 1, 2).float()
-        check(a.out / 'mask.onnx', Plain(trained(a.out / 'mask.pt')), pictures, ['logits'])
+def check_export(a: argparse.Namespace) -> None:
+    pictures = torch.from_numpy(load_faces(a.shared).pictures[::1000]).permute(0, 3, 1, 2).float()
+    check(a.out / 'mask.onnx', Plain(trained(a.out / 'checkpoint.pt')), pictures, ['logits'])
 
+
+OPTIONS = {
+    '--pictures': {'type': int, 'default': 200_000},
+    '--batch': {'type': int, 'default': 64},
+    '--every': {'type': int, 'default': 100, 'help': 'steps between log lines and checkpoints'},
+    '--seed': {'type': int, 'default': 3},
+    '--threads': {'type': int, 'default': 2},
+}
 
 if __name__ == '__main__':
-    main()
+    verbs = {
+        'train': train,
+        'evaluate': evaluate,
+        'export': lambda a: export(trained(a.out / 'checkpoint.pt'), a.out / 'mask.onnx'),
+        'check': check_export,
+    }
+    run(__doc__, 'var/train/mask', OPTIONS, verbs)

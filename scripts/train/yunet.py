@@ -74,7 +74,11 @@ def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def collect(maps: list[torch.Tensor], index: int, threshold: float = 0.6, limit: float = 0.3) -> Found:
-    """The faces of picture `index` of a batch, best first, overlapping ones suppressed."""
+    """The faces of picture `index` of a batch, best first, overlapping ones suppressed.
+
+    As in the service the cells that saw the same face vote: the mean of their boxes and points, weighted by score, is
+    several times steadier than the answer of the best cell alone.
+    """
     parts = []
     for m, stride in zip(maps, STRIDES):
         scores, boxes, points = decode(m[index : index + 1].float(), stride)
@@ -87,7 +91,10 @@ def collect(maps: list[torch.Tensor], index: int, threshold: float = 0.6, limit:
         first = left.pop(0)
         kept.append(first)
         left = [k for k, o in zip(left, overlap(boxes[first], boxes[left])) if o <= limit] if left else left
-    return Found(boxes[kept], points[kept], scores[kept])
+    votes = [scores * (overlap(boxes[k], boxes) >= 0.5) for k in kept]
+    mean = [(np.average(boxes, 0, v), np.average(points, 0, v)) for v in votes]
+    shaped = (np.array([m[i] for m in mean]).reshape(-1, *shape) for i, shape in enumerate([(4,), (5, 2)]))
+    return Found(*shaped, scores[kept])
 
 
 def padded(picture: np.ndarray, scale: float = 1.0) -> torch.Tensor:
