@@ -9,9 +9,12 @@ import { encodePicture, renderClip } from '../src/demo/clip-file.js';
 import type { ClipScript } from '../src/demo/clip.js';
 import { renderPortrait } from '../src/demo/demo-clip.js';
 import { DISTINCT_SEEDS } from '../src/demo/distinct-seeds.js';
+import { messageOf } from '../src/errors.js';
 import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type Model, type ModelSet } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
+import { multipliesBytes, readProcessorFlags, type Precision } from '../src/models/precision.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
+import { chooseSetPrecision } from '../src/models/set-precision.js';
 import { loadAddon } from '../src/native/addon.js';
 import { sharedModelsDir } from '../test/support/shared.js';
 import { imageOf, startService, type Service } from '../test/support/service.js';
@@ -42,11 +45,14 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   try {
     if (soak) return await soaked(folder, modelsDir, short ? 120 : 1_200);
-    const bare = await BareModels.open(modelSet(loadManifest(), 'standard'), modelsDir);
+    const set = modelSet(loadManifest(), 'standard');
+    const bare = await BareModels.open(set, modelsDir);
+    const rounds = short ? 3 : 12;
     const results: Result[] = [];
     const measured = new Map<string, Latencies>();
     for (const scene of SCENES) {
-      const latencies = await sceneLatencies(join(folder, scene.name), modelsDir, scene, bare, short ? 3 : 12);
+      const order = { scene, id: `latency.${scene.name}`, precision: 'float', bare, rounds } as const;
+      const latencies = await sceneLatencies(join(folder, scene.name), modelsDir, order);
       measured.set(scene.name, latencies);
       results.push(...latencies.results);
     }
@@ -61,10 +67,43 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
       ...(await framesPerCore(join(folder, 'fps'), modelsDir, short ? 10 : 30)),
     );
     await bare.close();
+    const int8 = await inInt8(set, modelsDir);
+    if (int8) results.push(...(await int8Latencies(folder, modelsDir, int8, rounds)));
     return results;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The set as it is shipped where the processor can: each model that has a form of 8 bits in that. @returns undefined, with the reason printed */
+async function inInt8(set: ModelSet, modelsDir: string): Promise<ModelSet | undefined> {
+  if (!multipliesBytes(process.arch, readProcessorFlags())) {
+    console.log('not measured in 8 bits: the processor has no dot product of bytes');
+    return undefined;
+  }
+  try {
+    return (await chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice: 'int8' })).set;
+  } catch (error) {
+    console.log(`not measured in 8 bits: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** One face in both sizes, the service and the bare models in 8 bits. */
+async function int8Latencies(folder: string, modelsDir: string, set: ModelSet, rounds: number): Promise<Result[]> {
+  const bare = await BareModels.open(set, modelsDir);
+  const measured: Latencies[] = [];
+  for (const scene of SCENES.filter(({ faces }) => faces === 1)) {
+    const order = { scene, id: `latency.int8.${scene.name}`, precision: 'int8', bare, rounds } as const;
+    measured.push(await sceneLatencies(join(folder, `int8-${scene.name}`), modelsDir, order));
+  }
+  await bare.close();
+  const ratio = Math.max(...measured.map((latencies) => latencies.ratio));
+  return [
+    ...measured.flatMap(({ results }) => results),
+    result('latency.ratio.1face.int8', ratio, 'of bare in 8 bits, the worse of both sizes'),
+    result('latency.p99.ms.int8', measured[0].p99, 'ms, 640 x 480, one face'),
+  ];
 }
 
 /** Everyone of the scene in a grid, there for the first half of the clip. */
@@ -156,16 +195,25 @@ interface Latencies {
   results: Result[];
 }
 
+interface SceneOrder {
+  scene: Scene;
+  /** Of the results. */
+  id: string;
+  /** Of the service's models and of the bare ones. */
+  precision: Precision;
+  bare: BareModels;
+  rounds: number;
+}
+
 async function sceneLatencies(
   folder: string,
   modelsDir: string,
-  scene: Scene,
-  bare: BareModels,
-  rounds: number,
+  { scene, id, precision, bare, rounds }: SceneOrder,
 ): Promise<Latencies> {
   const path = `${folder}.avi`;
   await renderClip(clipOf(scene, CLIP_MS, SEEN_MS), path, { addon: loadAddon() });
-  const service = await startService({ folder, modelsDir, config: { cameras: [camera('bench', path, {})] } });
+  const config = { cameras: [camera('bench', path, {})] };
+  const service = await startService({ folder, modelsDir, precision, config });
   const listener = new Listener(brokerPort(service));
   const all: Received[] = [];
   const ratios: number[] = [];
@@ -188,12 +236,11 @@ async function sceneLatencies(
     const dropped = await metric(service, 'lintel_camera_dropped_frames_total');
     const matches = all.filter(({ type }) => type === 'match').length;
     if (!(matches >= 0.9 * all.length) || all.length < rounds) {
-      throw new Error(`${scene.name}: ${matches} of ${all.length} events are matches`);
+      throw new Error(`${id}: ${matches} of ${all.length} events are matches`);
     }
     const sorted = all.map(({ latencyMs }) => latencyMs).toSorted((a, b) => a - b);
     const ratio = median(ratios);
     const p99 = quantile(sorted, 0.99);
-    const id = `latency.${scene.name}`;
     return {
       ratio,
       p99,
@@ -236,7 +283,7 @@ class BareModels {
         return made;
       };
       const [width, height] = model.task === 'detector' ? [640, 480] : [model.input.widthPx, model.input.heightPx];
-      const options = { providers: ['cpu'], warmUp: feeds(width, height) };
+      const options = { providers: ['cpu'], warmUp: feeds(width, height), inFloat: model.inFloat };
       const session = await ModelSession.create(model.file, await readModel(modelsDir, model), options);
       sessions.push(session);
       return async (w, h) => void (await session.run(feeds(w || width, h || height)));

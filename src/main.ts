@@ -25,6 +25,7 @@ import type { Part } from './domain/part.js';
 import { SimilarityScale } from './domain/similarity.js';
 import { systemTimers } from './domain/time.js';
 import type { DeviceHealth } from './events/device-status.js';
+import { AppError } from './errors.js';
 import { Events } from './events/events.js';
 import { exportGallery } from './gallery/backup-records.js';
 import { LevelGallery } from './gallery/leveldb-gallery.js';
@@ -78,6 +79,8 @@ export interface Service {
   readonly brokerUrl: string | undefined;
   /** Where the first appKey was written, if this start made it or an earlier one did. */
   readonly firstAppKeyFile: string;
+  /** Why the built-in models run in place of the configured ones, if they do. */
+  readonly modelsFallback: string | undefined;
 }
 
 /** Reads the secrets (a first start makes them), constructs every part and starts none. */
@@ -267,7 +270,10 @@ export async function createService(inputs: ServiceInputs): Promise<Service> {
       ...Object.fromEntries(
         config.cameras.map(({ id, livenessThreshold: own }) => [
           `GET ${livenessPath(id)}`,
-          () => livenessLines(cameras, id, own ?? livenessThreshold ?? 0, timers),
+          () => {
+            if (!set.liveness) throw new AppError('MODEL_MISSING', `the model set ${set.name} has no liveness model`);
+            return livenessLines(cameras, id, own ?? livenessThreshold ?? 0, timers);
+          },
         ]),
       ),
     },
@@ -357,6 +363,7 @@ export async function createService(inputs: ServiceInputs): Promise<Service> {
       return events.brokerUrl;
     },
     firstAppKeyFile: paths.firstAppKeyFile,
+    modelsFallback: configured.fallback,
   };
 }
 

@@ -1,6 +1,9 @@
-// The LFW protocol over aligned crops: reads the tar and pairs.txt, and computes the 10-fold accuracy.
+// The LFW protocol over aligned crops: reads the tar, and computes the 10-fold accuracy.
 import { readFileSync } from 'node:fs';
 import { cosine } from '../../src/domain/embedding.js';
+import type { Pair } from '../../src/models/lfw-pairs.js';
+
+export { HELD_OUT_FOLDS, heldOutPeople, readPairs, type Pair } from '../../src/models/lfw-pairs.js';
 
 /** Entries of an uncompressed ustar archive, by name. */
 export function readTar(path: string): Map<string, Uint8Array> {
@@ -23,39 +26,11 @@ export function readTar(path: string): Map<string, Uint8Array> {
   return entries;
 }
 
-export interface Pair {
-  first: string;
-  second: string;
-  same: boolean;
-  fold: number;
-}
-
-/** @returns pairs with the names `Person_Name_0001`, fold 0..9, in the order of the file */
-export function readPairs(path: string): Pair[] {
-  const [head, ...lines] = readFileSync(path, 'utf8').trim().split('\n');
-  const [folds, perFold] = head.split('\t').map(Number);
-  const photo = (name: string, number: string): string => `${name}_${number.trim().padStart(4, '0')}`;
-  return lines.map((line, i) => {
-    const fold = Math.floor(i / (2 * perFold));
-    if (fold >= folds) throw new RangeError('pairs.txt has more pairs than its head says');
-    const parts = line.split('\t');
-    return parts.length === 3
-      ? { first: photo(parts[0], parts[1]), second: photo(parts[0], parts[2]), same: true, fold }
-      : { first: photo(parts[0], parts[1]), second: photo(parts[2], parts[3]), same: false, fold };
-  });
-}
-
 /** Mean over the folds of the accuracy at the threshold that is best on the other folds. */
 export function tenFoldAccuracy(pairs: readonly Pair[], embeddings: ReadonlyMap<string, Float32Array>): number {
   const folds = [...new Set(pairs.map(({ fold }) => fold))];
   const accuracies = folds.map((fold) => accuracyOnFolds(pairs, embeddings, [fold]));
   return accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
-}
-
-/** Everybody who is in a pair of these folds. */
-export function heldOutPeople(pairs: readonly Pair[], folds: readonly number[]): Set<string> {
-  const people = pairs.filter(({ fold }) => folds.includes(fold)).flatMap(({ first, second }) => [first, second]);
-  return new Set(people.map((photo) => photo.replace(/_\d+$/, '')));
 }
 
 /** The accuracy on some folds at the threshold that is best on the others. */

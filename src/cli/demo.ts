@@ -72,7 +72,8 @@ async function demonstrate(context: CliContext, folder: string, ended: Promise<v
   const config = await demoConfig(folder, clip);
   // Loaded here only: the other commands must work where a library does not.
   const { createService } = await import('../main.js');
-  const service = await createService({ config, environment: context.environment, log: createLog('warn') });
+  const log = createLog('warn', { write: (line) => void stdout.write(spoken(line)) });
+  const service = await createService({ config, environment: context.environment, log });
   let subscriber: MqttClient | undefined;
   await service.start();
   try {
@@ -154,6 +155,13 @@ async function post(url: string, body: unknown): Promise<{ data?: unknown }> {
   return answer;
 }
 
+/** A line of the log for a person who watches, such as `18:50:00  WARN    the built-in models run {"set":"builtin"}`. */
+function spoken(line: string): string {
+  const { level, time, msg, ...fields } = JSON.parse(line) as { level: string; time: string; msg: string };
+  const more = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
+  return `${time.slice(11, 19)}  ${level.toUpperCase().padEnd(7)} ${msg}${more}\n`;
+}
+
 function listen(url: string, print: (line: string) => void): MqttClient {
   const client = connect(url);
   client.on('error', (error) => print(`the MQTT subscriber: ${error.message}`));
@@ -162,9 +170,11 @@ function listen(url: string, print: (line: string) => void): MqttClient {
     // The same events once more, for those who keep a record.
     if (topic.endsWith('/history')) return;
     const text = payload.toString();
-    const event = recognitionEventSchema.safeParse(topic.endsWith('/status') ? undefined : JSON.parse(text));
+    const content: unknown = JSON.parse(text);
+    const event = recognitionEventSchema.safeParse(content);
     if (!event.success) {
-      print(`${topic} ${text}`);
+      // That alarms without need: the next one comes soon.
+      if (!isOfTheStart(content)) print(`${topic} ${text}`);
       return;
     }
     const { type, reason, externalImageId, similarity, capturedAt, decidedAt } = event.data;
@@ -177,6 +187,12 @@ function listen(url: string, print: (line: string) => void): MqttClient {
     print(`          ${topic} ${text}`);
   });
   return client;
+}
+
+/** Whether this is a status of the device from before it was connected to the broker, or the REST API was started. */
+function isOfTheStart(content: unknown): boolean {
+  const { health } = content as { health?: { parts?: Record<string, string> } };
+  return health?.parts !== undefined && (health.parts.events !== 'ok' || health.parts.api !== 'ok');
 }
 
 /** At Ctrl-C, at SIGTERM, or after so many seconds. */

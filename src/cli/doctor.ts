@@ -9,6 +9,7 @@ import { commandConfig, type CliContext } from './context.js';
 import { serviceRuns, tryCameras, type TrialAddon } from './doctor-cameras.js';
 import { checkBroker, checkCameras, checkService } from './doctor-connections.js';
 import { checkHeat, checkInodes, checkMemory, checkVideoDevices } from './doctor-device.js';
+import { checkGroups } from './doctor-groups.js';
 import { checkAddon, checkClock, checkLibraries, checkNode, checkPlatform } from './doctor-machine.js';
 import { waitUntilReady } from './doctor-ready.js';
 import { knownSecrets, redactor, writeJson, writeText, type Check } from './doctor-report.js';
@@ -29,6 +30,8 @@ export interface Finding {
 export interface DoctorHooks {
   /** What the model room says about the files and the providers. */
   inspectModels?: (config: Config) => Promise<{ lines: readonly string[]; level?: FindingLevel }>;
+  /** Of the model sets; that of the installation where it is not given. */
+  manifestPath?: string;
   /** Cameras are tried with it where it can open them. */
   loadAddon?: () => Pick<Addon, 'info'> & Partial<TrialAddon>;
 }
@@ -146,6 +149,7 @@ function configuredChecks(loaded: LoadedConfig | { error: unknown }, context: Cl
     { title: 'certificates', run: () => checkCertificates(config, clock) },
     { title: 'audit', run: () => checkAudit(config, context) },
     { title: 'models', run: () => checkModels(config, hooks) },
+    { title: 'groups', run: () => checkGroups(config, context, hooks.manifestPath) },
     { title: 'cameras', run: () => checkPictures(config, hooks) },
     { title: 'broker', run: () => checkBroker(config.mqtt) },
     { title: 'service', run: () => checkService(config.http) },

@@ -26,14 +26,7 @@ searches and enrolments in it are answered ModelVersionMismatch; the faces stay,
     )
     .action(async ({ json = false }: { json?: boolean }, command: Command) => {
       const { config } = await commandConfig(command, context);
-      const groups = await storedGroups(config, context);
-      const state = await statesOf(config, context, manifestPath);
-      const names = namesOf(config);
-      const rows = groups.map(({ owner, ...rest }) => ({
-        appKey: names.get(owner) ?? owner,
-        ...rest,
-        models: state(rest.modelVersion),
-      }));
+      const rows = await groupsWithModels(config, context, manifestPath);
       if (json) {
         context.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
         return;
@@ -41,7 +34,7 @@ searches and enrolments in it are answered ModelVersionMismatch; the faces stay,
       for (const { appKey, groupId, modelVersion, faces, models } of rows) {
         context.stdout.write(`${groupId}  appKey ${appKey}, ${faces} faces, ${modelVersion}: ${models}\n`);
       }
-      const affected = rows.filter(({ models }) => models === MISSING).length;
+      const affected = rows.filter(({ models }) => models === MODELS_MISSING).length;
       context.stderr.write(
         affected === 0
           ? `${rows.length} groups; the models of all of them are installed.\n`
@@ -50,10 +43,37 @@ searches and enrolments in it are answered ModelVersionMismatch; the faces stay,
     });
 }
 
-const MISSING = 'not installed';
+/** A group that cannot be used, as long as it is so. */
+export const MODELS_MISSING = 'not installed';
+
+export interface GroupWithModels extends Omit<StoredGroup, 'owner'> {
+  /** The name, or the id where the key is not listed. */
+  appKey: string;
+  /** What is to be said of its models here. */
+  models: string;
+}
+
+/** @throws AppError as askService and withOwnStore */
+export async function groupsWithModels(
+  config: Config,
+  context: Pick<CliContext, 'environment' | 'clock'>,
+  manifestPath: string,
+): Promise<GroupWithModels[]> {
+  const groups = await storedGroups(config, context);
+  const state = await statesOf(config, context, manifestPath);
+  const names = namesOf(config);
+  return groups.map(({ owner, ...rest }) => ({
+    appKey: names.get(owner) ?? owner,
+    ...rest,
+    models: state(rest.modelVersion),
+  }));
+}
 
 /** From the service that runs on the data directory, or from the directory itself where none does. */
-async function storedGroups(config: Config, context: CliContext): Promise<StoredGroup[]> {
+async function storedGroups(
+  config: Config,
+  context: Pick<CliContext, 'environment' | 'clock'>,
+): Promise<StoredGroup[]> {
   const bytes = await askService(dataPaths(config).adminSocket, 'GET', '/groups');
   if (!bytes) {
     const { readStoredGroups } = await import('../gallery/stored-groups.js');
@@ -67,7 +87,7 @@ async function storedGroups(config: Config, context: CliContext): Promise<Stored
 /** What is to be said of a model version here. */
 async function statesOf(
   config: Config,
-  { environment }: CliContext,
+  { environment }: Pick<CliContext, 'environment'>,
   manifestPath: string,
 ): Promise<(modelVersion: string) => string> {
   const manifest = loadManifest(manifestPath);
@@ -76,7 +96,7 @@ async function statesOf(
   const others = await otherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));
   states.set(set.modelVersion, 'in use');
-  return (modelVersion) => states.get(modelVersion) ?? MISSING;
+  return (modelVersion) => states.get(modelVersion) ?? MODELS_MISSING;
 }
 
 /** The names of the appKeys, also of those that were revoked, by their ids. */

@@ -2,16 +2,18 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { CALIBRATED, pairTable, type PairTable } from '../models/calibrate.js';
-import { editModel } from '../models/manifest-edit.js';
+import { heldOutPeople, readPairs } from '../models/lfw-pairs.js';
+import { editModel, type JsonObject } from '../models/manifest-edit.js';
 import { loadManifest, modelSet, modelsDirOf, MANIFEST_PATH, type EmbedderModel } from '../models/manifest.js';
-import { inPrecision, type Precision } from '../models/precision.js';
+import { inPrecision, isBuiltIn, precisionOf, type Precision } from '../models/precision.js';
 import { commandConfig, type CliContext } from './context.js';
 
 interface CalibrateOptions {
   set?: string;
   precision: Precision;
   pictures: string;
-  name: string;
+  heldOut?: string;
+  name?: string;
   write?: true;
 }
 
@@ -22,7 +24,8 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
     .option('--set <name>', 'a set of the manifest; without it the configured one')
     .addOption(new Option('--precision <precision>', 'which form').choices(['float', 'int8']).default('float'))
-    .option('--name <words>', 'what the faces are called in the manifest', 'LFW faces that pairs.txt names')
+    .option('--held-out <pairs.txt>', 'only the people of folds 8 to 10: the built-in embedder has seen the others')
+    .option('--name <words>', 'what the faces are called in the manifest; without it they are of LFW')
     .option('--write', 'write the points into the manifest')
     .action(async (options: CalibrateOptions, command: Command) => {
       const { config } = await commandConfig(command, context);
@@ -32,26 +35,42 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
       const modelsDir = modelsDirOf(config, context.environment);
       // Loaded here only, so that a broken library cannot stop the other commands.
       const { embedAll } = await import('./models-embed.js');
-      const faces = await embedAll(model, modelsDir, resolve(context.cwd, options.pictures), context);
+      const people =
+        options.heldOut === undefined ? undefined : heldOutPeople(readPairs(resolve(context.cwd, options.heldOut)));
+      const faces = await embedAll(model, modelsDir, resolve(context.cwd, options.pictures), context, people);
       const fars = CALIBRATED.map(({ far }) => far);
       const table = pairTable(faces, fars);
       context.stdout.write(tableText(model, faces.length, table));
       if (!options.write) return;
       const key = Object.keys(manifest.models).find((name) => manifest.models[name] === set.embedder) ?? '';
-      const calibration = calibrationOf(table, `${count(faces.length)} ${options.name}`, options.precision);
+      const calibration = calibrationOf(table, `${count(faces.length)} ${facesInWords(model, options)}`, model);
       await editModel(manifestPath, key, (json) => {
-        if (options.precision === 'int8') json.quantised = { ...(json.quantised as object), calibration };
+        const quantised = json.quantised as JsonObject;
+        if (options.precision === 'int8' && !isBuiltIn(model)) quantised.calibration = calibration;
         else json.calibration = calibration;
+        // Its forms are two ways to compute one file.
+        if (isBuiltIn(model)) delete quantised.calibration;
       });
       context.stdout.write(`written into ${manifestPath}\n`);
     });
 }
 
+function facesInWords(model: EmbedderModel, { name, heldOut }: CalibrateOptions): string {
+  if (heldOut === undefined) return name ?? 'LFW faces that pairs.txt names';
+  const unseen = isBuiltIn(model) ? ', which the training has not seen' : '';
+  return `${name ?? 'LFW faces'} of the people of folds 8 to 10${unseen}`;
+}
+
 /** The cosine is rounded up, so that no more pairs pass than the rate allows. */
-function calibrationOf({ genuinePairs, impostorPairs, points }: PairTable, of: string, precision: Precision): object {
+function calibrationOf(
+  { genuinePairs, impostorPairs, points }: PairTable,
+  of: string,
+  model: EmbedderModel,
+): { source: string; points: readonly object[] } {
   const millions = `${(impostorPairs / 1e6).toFixed(1)} million`;
+  const form = precisionOf(model) === 'int8' || model.inFloat ? 'int8' : 'fp32';
   return {
-    source: `all pairs of the ${of}: ${count(genuinePairs)} genuine, ${millions} impostor, ${precision === 'int8' ? 'int8' : 'fp32'}`,
+    source: `all pairs of the ${of}: ${count(genuinePairs)} genuine, ${millions} impostor, ${form}`,
     points: points.map(({ far, cosine, tar }, i) => ({
       cosine: Math.ceil(cosine * 1e4) / 1e4,
       similarity: CALIBRATED[i].similarity,

@@ -26,16 +26,17 @@ export function registerSensitivity(models: Command, context: CliContext, manife
       const { modelInputs, readCrops } = await import('./models-inputs.js');
       const { ModelSession } = await import('../models/session.js');
       const addon = loadAddon();
+      const bytes = await readModel(modelsDirOf(config, context.environment), model);
       const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);
       const pictures: FloatTensor[] = [];
       for await (const input of modelInputs(model, crops, addon)) pictures.push(input);
       const layers = await layerSensitivities({
-        bytes: await readModel(modelsDirOf(config, context.environment), model),
+        bytes,
         recorded: readRanges(join(dirname(manifestPath), model.quantised.ranges)),
         inputName: model.input.name,
         pictures,
-        open: (bytes) =>
-          ModelSession.create(model.file, bytes, {
+        open: (variant) =>
+          ModelSession.create(model.file, variant, {
             providers: ['cpu'],
             warmUp: { [model.input.name]: pictures[0] },
           }),

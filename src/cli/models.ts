@@ -7,8 +7,8 @@ import { messageOf } from '../errors.js';
 import { loadAddon } from '../native/addon.js';
 import { setInUse } from '../models/fallback.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../models/manifest.js';
-import { fetchModel, fileState } from '../models/model-files.js';
-import { inPrecision } from '../models/precision.js';
+import { fetchModel, fileState, readModel } from '../models/model-files.js';
+import { inPrecision, isBuiltIn } from '../models/precision.js';
 import { chooseSetPrecision, precisionText } from '../models/set-precision.js';
 import { inspectSet } from '../models/inspect.js';
 import { commandConfig, type CliContext } from './context.js';
@@ -23,7 +23,8 @@ export function registerModels(program: Command, context: CliContext): void {
 
   models
     .command('fetch')
-    .description('fetch what is missing of the configured model set, and verify it')
+    .description('fetch what is missing of a model set, and verify it')
+    .option('--set <name>', 'a set of the manifest; without it the configured one')
     .option(
       '--from <folder|url>',
       'a folder or a URL that holds the files; without it LINTEL_MODELS_FROM, then their origin',
@@ -33,13 +34,18 @@ export function registerModels(program: Command, context: CliContext): void {
       `
 Every file is written under a temporary name, checked against the sha256 of models/manifest.json, and only then put in its place.`,
     )
-    .action(async (options: { from?: string }, command: Command) => {
+    .action(async (options: { set?: string; from?: string }, command: Command) => {
       const { config } = await commandConfig(command, context);
       const modelsDir = modelsDirOf(config, context.environment);
       const named = options.from ?? context.environment.modelsFrom;
       const from = named === undefined || /^https?:\/\//.test(named) ? named : resolve(context.cwd, named);
+      const set = modelSet(loadManifest(), options.set ?? config.models.set);
       let fetched = 0;
-      for (const model of modelsOf(modelSet(loadManifest(), config.models.set))) {
+      for (const model of modelsOf(set)) {
+        if (isBuiltIn(model)) {
+          await readModel(modelsDir, inPrecision(model, 'int8'));
+          continue;
+        }
         const progress = new Progress({
           output: context.stderr,
           clock: context.clock,
@@ -62,7 +68,9 @@ Every file is written under a temporary name, checked against the sha256 of mode
         }
       }
       const what = fetched === 0 ? 'all files were there' : `${fetched} files fetched and verified`;
-      context.stdout.write(`model set ${config.models.set}: ${what}, in ${modelsDir}\n`);
+      const isPart = modelsOf(set).every(isBuiltIn);
+      const sentence = isPart ? 'part of the installation, there is nothing to fetch' : `${what}, in ${modelsDir}`;
+      context.stdout.write(`model set ${set.name}: ${sentence}\n`);
     });
 
   models
@@ -76,12 +84,13 @@ Every file is written under a temporary name, checked against the sha256 of mode
         const set = modelSet(manifest, name);
         const inUse = name === config.models.set ? ', configured' : '';
         context.stdout.write(`${name} (version ${set.modelVersion}${inUse}): ${manifest.sets[name].description}\n`);
-        const quantised = new Map(modelsOf(set).map((model) => [model.file, model]));
+        const floats = new Map(modelsOf(set).map((model) => [model.file, model]));
         for (const model of await inspectSet(modelsDir, set)) {
           context.stdout.write(
             `  ${model.task.padEnd(9)} ${listed(model)}\n            ${model.licence}, ${model.origin}\n`,
           );
-          const float = quantised.get(model.file);
+          // Of a built-in model the file of 8 bits was listed: there is no other.
+          const float = floats.get(model.file);
           if (!float?.quantised) continue;
           const int8 = inPrecision(float, 'int8');
           context.stdout.write(`  in 8 bits ${listed({ ...int8, state: await fileState(modelsDir, int8) })}\n`);

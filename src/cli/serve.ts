@@ -54,14 +54,15 @@ export function welcome({
   url,
   brokerUrl,
   firstAppKeyFile,
-}: Pick<Service, 'url' | 'brokerUrl' | 'firstAppKeyFile'>): string {
+  modelsFallback,
+}: Pick<Service, 'url' | 'brokerUrl' | 'firstAppKeyFile' | 'modelsFallback'>): string {
   return `
 Lintel is ready.
   base URL   ${url}/nhn-face-reco/v1.0/appkeys/{appKey}
   appKey     in ${firstAppKeyFile}
   events     ${brokerUrl ?? 'no broker'}, topics lintel/#
   health     ${url}/healthz
-
+${modelsFallback === undefined ? '' : `\nLess exact than it should be: ${modelsFallback}.\n`}
 Try: curl "${url}/nhn-face-reco/v1.0/appkeys/$(cat ${firstAppKeyFile})/groups"
 Stop it with Ctrl-C.
 

@@ -2,7 +2,7 @@
 import type { Config } from '../config/schema.js';
 import { modelSet, modelsOf, type Manifest, type Model, type ModelSet } from './manifest.js';
 import { fileState, type ModelPlaces } from './model-files.js';
-import { inPrecision } from './precision.js';
+import { formsOf } from './precision.js';
 
 /** Its files are part of the installation. */
 const BUILTIN_SET = 'builtin';
@@ -35,8 +35,7 @@ export async function setInUse(
 
 async function firstMissing(set: ModelSet, modelsDir: ModelPlaces): Promise<Model | undefined> {
   for (const model of modelsOf(set)) {
-    const forms = model.quantised ? [model, inPrecision(model, 'int8')] : [model];
-    const states = await Promise.all(forms.map((form) => fileState(modelsDir, form)));
+    const states = await Promise.all(formsOf(model).map((form) => fileState(modelsDir, form)));
     if (states.every((state) => state === 'missing')) return model;
   }
   return undefined;

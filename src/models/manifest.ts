@@ -20,12 +20,16 @@ const file = {
   bytes: z.int().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   licence: z.string(),
-  origin: z.strictObject({
-    repository: z.string(),
-    commit: z.string().regex(/^[0-9a-f]{40}$/),
-    path: z.string(),
-    url: z.url({ protocol: /^https$/ }),
-  }),
+  /** Where it is downloaded from; or the script of this repository that trains it: then its 8-bit form is part of the installation. */
+  origin: z.union([
+    z.strictObject({
+      repository: z.string(),
+      commit: z.string().regex(/^[0-9a-f]{40}$/),
+      path: z.string(),
+      url: z.url({ protocol: /^https$/ }),
+    }),
+    z.strictObject({ trainedBy: z.string().regex(/^scripts\/train\/[\w.-]+$/) }),
+  ]),
 };
 
 const calibration = z.strictObject({
@@ -68,7 +72,8 @@ const embedderSchema = z.strictObject({
   output: z.strictObject({ name: z.string(), dimensions: z.int().min(8).max(4096) }),
   template: z.tuple([point, point, point, point, point]),
   calibration,
-  quantised: z.strictObject({ ...quantised, calibration }).optional(),
+  /** Of a model that Lintel's own scripts train only this form is calibrated, above. */
+  quantised: z.strictObject({ ...quantised, calibration: calibration.optional() }).optional(),
 });
 
 /** Input: the square around the box, `boxFactor` times its longer side; output [1,2] logits; alive where live - spoof > threshold. */
@@ -83,16 +88,26 @@ const livenessSchema = z.strictObject({
   quantised: quantisedModel,
 });
 
-/** Input: the square around the box, `boxFactor` times its longer side, fitted in the middle; output [1,n,classes] scores. */
+/** What a mask model is shown: the square around the box, `boxFactor` times its longer side, fitted in the middle. */
+const squareView = z.strictObject({
+  boxFactor: z.number().min(1).max(4),
+  border: z.enum(['constant', 'reflect']),
+});
+/** Or the face with its landmarks on the embedder's template. */
+const templateView = z.literal('template');
+
+/** Output [1,n,classes]: scores of n boxes, or of the one face. */
 const maskSchema = z.strictObject({
   task: z.literal('mask'),
   ...file,
   input: fixedInput,
-  boxFactor: z.number().min(1).max(4),
-  border: z.enum(['constant', 'reflect']),
+  view: z.union([squareView, templateView]),
   output: z.strictObject({
     name: z.string(),
-    classes: z.tuple([z.string(), z.literal('face'), z.literal('maskedFace')]),
+    classes: z.union([
+      z.tuple([z.string(), z.literal('face'), z.literal('maskedFace')]),
+      z.tuple([z.literal('face'), z.literal('maskedFace')]),
+    ]),
   }),
   quantised: quantisedModel,
 });
@@ -112,16 +127,32 @@ const manifestSchema = z.strictObject({
   ),
   models: z.record(
     z.string(),
-    z.discriminatedUnion('task', [detectorSchema, embedderSchema, livenessSchema, maskSchema]),
+    z
+      .discriminatedUnion('task', [detectorSchema, embedderSchema, livenessSchema, maskSchema])
+      .refine(
+        ({ origin, quantised }) => 'url' in origin || quantised,
+        'a model that is trained here needs an 8-bit form',
+      )
+      .refine(
+        (model) =>
+          model.task !== 'embedder' || !('url' in model.origin) || !model.quantised || model.quantised.calibration,
+        'the 8-bit form of an embedder needs a calibration of its own',
+      ),
   ),
 });
 
+/** How a model is loaded; never part of the manifest. */
+export interface Loading {
+  /** Its file is of 8 bits, and is computed in float: exact on every processor. */
+  inFloat?: true;
+}
+
 export type Manifest = z.infer<typeof manifestSchema>;
-export type DetectorModel = z.infer<typeof detectorSchema>;
-export type EmbedderModel = z.infer<typeof embedderSchema>;
-export type LivenessModel = z.infer<typeof livenessSchema>;
-export type MaskModel = z.infer<typeof maskSchema>;
-export type Model = Manifest['models'][string];
+export type DetectorModel = z.infer<typeof detectorSchema> & Loading;
+export type EmbedderModel = z.infer<typeof embedderSchema> & Loading;
+export type LivenessModel = z.infer<typeof livenessSchema> & Loading;
+export type MaskModel = z.infer<typeof maskSchema> & Loading;
+export type Model = Manifest['models'][string] & Loading;
 export type ModelTask = Model['task'];
 
 /** A set with its models in place of their names. */
@@ -161,7 +192,7 @@ export function loadManifest(path: string = MANIFEST_PATH): Manifest {
   return parsed.data;
 }
 
-/** @throws AppError MODEL_INVALID when the set is not in the manifest, or names a model of another task */
+/** @throws AppError MODEL_INVALID when the set is not in the manifest, or names models of other tasks or that do not fit together */
 export function modelSet(manifest: Manifest, name: string): ModelSet {
   const set = manifest.sets[name];
   if (!set) {
@@ -174,14 +205,24 @@ export function modelSet(manifest: Manifest, name: string): ModelSet {
       throw new AppError('MODEL_INVALID', `set "${name}": "${key}" is no ${task} of the manifest`);
     return model as Extract<Model, { task: T }>;
   };
+  const embedder = pick('embedder', set.embedder);
+  const mask = set.mask === undefined ? undefined : pick('mask', set.mask);
+  if (mask?.view === 'template' && !isSameSize(mask.input, embedder.input)) {
+    const problem = `"${set.mask}" takes the embedder's aligned face, and has not the size of its input`;
+    throw new AppError('MODEL_INVALID', `set "${name}": ${problem}`);
+  }
   return {
     name,
     modelVersion: set.modelVersion,
     detector: pick('detector', set.detector),
-    embedder: pick('embedder', set.embedder),
-    ...(set.mask === undefined ? {} : { mask: pick('mask', set.mask) }),
+    embedder,
+    ...(mask && { mask }),
     ...(set.liveness === undefined ? {} : { liveness: pick('liveness', set.liveness) }),
   };
+}
+
+function isSameSize(one: z.infer<typeof fixedInput>, other: z.infer<typeof fixedInput>): boolean {
+  return one.widthPx === other.widthPx && one.heightPx === other.heightPx;
 }
 
 /** The models of a set, in the order detector, embedder, mask, liveness. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AppError, messageOf } from '../errors.js';
 import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
-import { precisionOf } from './precision.js';
+import { isBuiltIn, precisionOf } from './precision.js';
 
 export interface FetchProgress {
   file: string;
@@ -31,16 +31,28 @@ export async function fileState(places: ModelPlaces, model: Model): Promise<File
  * @throws AppError MODEL_MISSING with how to put the file there, MODEL_HASH_MISMATCH with both hashes
  */
 export async function readModel(places: ModelPlaces, model: Model): Promise<Uint8Array> {
-  const [dir] = placesOf(places);
+  const { path, bytes } = await needFile(places, model);
+  checkHash(path, model, await sha256Of(bytes));
+  return bytes;
+}
+
+/**
+ * Reads the float file of a built-in model as its training left it, which may be after the manifest was written.
+ * @throws AppError MODEL_MISSING with what makes it
+ */
+export async function readTrained(places: ModelPlaces, model: Model): Promise<Uint8Array> {
+  return (await needFile(places, model)).bytes;
+}
+
+async function needFile(places: ModelPlaces, model: Model): Promise<{ path: string; bytes: Buffer }> {
   let found: { path: string; bytes: Buffer } | undefined;
   try {
     found = await findFile(places, model);
   } catch (cause) {
-    throw new AppError('MODEL_MISSING', missingSentence(dir, model), { cause });
+    throw new AppError('MODEL_MISSING', missingSentence(places, model), { cause });
   }
-  if (!found) throw new AppError('MODEL_MISSING', missingSentence(dir, model));
-  checkHash(found.path, model, await sha256Of(found.bytes));
-  return found.bytes;
+  if (!found) throw new AppError('MODEL_MISSING', missingSentence(places, model));
+  return found;
 }
 
 function placesOf(places: ModelPlaces): readonly [string, ...string[]] {
@@ -94,13 +106,13 @@ export async function fetchModel(
     } finally {
       await handle.close();
     }
-    checkHash(options.from ?? model.origin.url, model, hash.digest('hex'));
+    checkHash(options.from ?? originUrl(model), model, hash.digest('hex'));
     await rename(temporary, join(dir, model.file));
     return true;
   } catch (error) {
     await rm(temporary, { force: true });
     if (error instanceof AppError) throw error;
-    const source = options.from ?? model.origin.url;
+    const source = options.from ?? originUrl(model);
     throw new AppError(
       'DOWNLOAD_FAILED',
       `${model.file} could not be fetched from ${source} (${reason(error)}); ${byHand(dir, model)}`,
@@ -123,7 +135,7 @@ async function openSource(
     }
     return createReadStream(path);
   }
-  const url = from === undefined ? model.origin.url : `${from.replace(/\/$/, '')}/${model.file}`;
+  const url = from === undefined ? originUrl(model) : `${from.replace(/\/$/, '')}/${model.file}`;
   // A stalled download is given up: 60 s for the whole file unless the caller has its own limit.
   const response = await fetch(url, { signal: signal ?? AbortSignal.timeout(60_000) });
   if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
@@ -132,9 +144,10 @@ async function openSource(
 
 function checkHash(source: string, model: Model, actual: string): void {
   if (actual !== model.sha256) {
+    const remedy = isTrainedFile(model) ? '. If it was trained anew, run "lintel models ranges" for it' : '';
     throw new AppError(
       'MODEL_HASH_MISMATCH',
-      `${model.file} from ${source} was refused: its sha256 is ${actual}, the manifest says ${model.sha256}`,
+      `${model.file} from ${source} was refused: its sha256 is ${actual}, the manifest says ${model.sha256}${remedy}`,
     );
   }
 }
@@ -143,14 +156,33 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function missingSentence(dir: string, model: Model): string {
+/** What a training leaves; the installation has its 8-bit form only. */
+function isTrainedFile(model: Model): boolean {
+  return isBuiltIn(model) && model.file !== model.quantised?.file;
+}
+
+function missingSentence(places: ModelPlaces, model: Model): string {
+  const all = placesOf(places);
+  const [dir] = all;
+  if (isBuiltIn(model) && !isTrainedFile(model)) {
+    const missing = `the model ${model.file} is missing; it was looked for in ${all.join(' and ')}`;
+    return `${missing}. It is part of the installation: install Lintel again`;
+  }
   const missing = `the model ${model.file} is missing; it was looked for in ${dir}`;
+  if ('trainedBy' in model.origin) {
+    return `${missing}. It is made by ${model.origin.trainedBy}; only its 8-bit form is part of the installation`;
+  }
   if (precisionOf(model) === 'int8') return `${missing}. Run "lintel models quantise", which makes it`;
   return `${missing}. Run "lintel models fetch", or, offline, ${byHand(dir, model)}`;
 }
 
 function byHand(dir: string, model: Model): string {
-  return `download ${model.origin.url} on another machine and copy it to ${join(dir, model.file)}, or put it in a folder and run "lintel models fetch --from FOLDER"`;
+  return `download ${originUrl(model)} on another machine and copy it to ${join(dir, model.file)}, or put it in a folder and run "lintel models fetch --from FOLDER"`;
+}
+
+function originUrl({ file, origin }: Model): string {
+  if ('url' in origin) return origin.url;
+  throw new AppError('DOWNLOAD_FAILED', `${file} is trained by ${origin.trainedBy}; there is nothing to download`);
 }
 
 /** fetch() hides the reason (no route, no name) in the cause. */

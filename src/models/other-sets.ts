@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { modelSet, type EmbedderModel, type Manifest, type ModelSet } from './manifest.js';
 import { fileState } from './model-files.js';
-import { inPrecision, precisionOf } from './precision.js';
+import { formsOf, precisionOf } from './precision.js';
 
 export interface OtherSet {
   name: string;
@@ -22,10 +22,10 @@ export async function otherSets(manifest: Manifest, current: ModelSet, modelsDir
     const { modelVersion, embedder } = modelSet(manifest, name);
     if (modelVersion === current.modelVersion || found.has(modelVersion)) continue;
     if (!takesSameCrops(embedder, current.embedder)) continue;
-    const forms = [embedder];
-    if (embedder.quantised && precisionOf(current.embedder) === 'int8') forms.unshift(inPrecision(embedder, 'int8'));
-    for (const form of forms) {
-      if ((await fileState(modelsDir, form)) !== 'present') continue;
+    const forms = formsOf(embedder);
+    for (const form of precisionOf(current.embedder) === 'int8' ? forms.reverse() : forms.slice(0, 1)) {
+      // A file of another set that cannot even be read must not keep the set in use from starting.
+      if ((await fileState(modelsDir, form).catch(() => 'missing')) !== 'present') continue;
       found.set(modelVersion, { name, modelVersion, embedder: form });
       break;
     }

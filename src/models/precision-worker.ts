@@ -39,8 +39,10 @@ function answer(message: TrialAnswer): void {
 /** Of the float form; which one that is shows only in a trial, unless there is no choice. */
 async function providerOf(model: Model, modelsDir: string, providers: readonly string[]): Promise<string> {
   if (!model.quantised || providers[0] === 'cpu') return 'cpu';
-  const bytes = await readModel(modelsDir, model);
-  const session = await ModelSession.create(model.file, bytes, { providers, warmUp: warmUpInput(model) });
+  const float = inPrecision(model, 'float');
+  const bytes = await readModel(modelsDir, float);
+  const { inFloat } = float;
+  const session = await ModelSession.create(float.file, bytes, { providers, warmUp: warmUpInput(model), inFloat });
   await session.release();
   return session.provider;
 }
@@ -51,6 +53,7 @@ async function openForm(model: Model, precision: Precision, modelsDir: string): 
   const session = await ModelSession.create(form.file, await readModel(modelsDir, form), {
     providers: ['cpu'],
     warmUp,
+    inFloat: form.inFloat,
   });
   return { run: () => session.run(warmUp), release: () => session.release() };
 }

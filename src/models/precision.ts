@@ -7,18 +7,36 @@ export type Precision = 'float' | 'int8';
 /** What the configuration asks for. */
 export type PrecisionChoice = Precision | 'auto';
 
-/** The model as one of its forms has it: another file, and its own calibration. @throws AppError MODEL_INVALID where there is no such form */
+/**
+ * The model as one of its forms has it: another file, and its own calibration. The float form of a model that Lintel's own scripts train is
+ * the file of 8 bits, computed in float: no other is part of the installation.
+ * @throws AppError MODEL_INVALID where there is no such form
+ */
 export function inPrecision<M extends Model>(model: M, precision: Precision): M {
-  if (precision === 'float') return model;
+  if (precision === 'float' && !isBuiltIn(model)) return model;
   if (!model.quantised) throw new AppError('MODEL_INVALID', `the model ${model.file} has no 8-bit form`);
   const { file, bytes, sha256 } = model.quantised;
-  const calibration = 'calibration' in model.quantised ? { calibration: model.quantised.calibration } : {};
-  return { ...model, file, bytes, sha256, ...calibration };
+  const calibration = 'calibration' in model.quantised ? model.quantised.calibration : undefined;
+  const form = { ...model, file, bytes, sha256, ...(calibration && { calibration }) };
+  if (precision === 'float') form.inFloat = true;
+  else delete form.inFloat;
+  return form;
+}
+
+/** Trained by scripts of this repository: its file of 8 bits is part of the installation, and its float file is not. */
+export function isBuiltIn({ origin }: Model): boolean {
+  return 'trainedBy' in origin;
+}
+
+/** The forms that an installation can have. */
+export function formsOf<M extends Model>(model: M): M[] {
+  const float = inPrecision(model, 'float');
+  return model.quantised ? [float, inPrecision(model, 'int8')] : [float];
 }
 
 /** Which form of its model this is. */
-export function precisionOf({ file, quantised }: Model): Precision {
-  return file === quantised?.file ? 'int8' : 'float';
+export function precisionOf({ file, quantised, inFloat }: Model): Precision {
+  return file === quantised?.file && !inFloat ? 'int8' : 'float';
 }
 
 /**

@@ -2,7 +2,14 @@
 // DequantizeLinear pairs that onnxruntime turns into integer kernels.
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors.js';
-import { GraphIndex, attributeOf, dropUnused, makeNode, type AttributeValues } from './onnx/onnx-graph.js';
+import {
+  GraphIndex,
+  attributeOf,
+  dropUnused,
+  makeNode,
+  shortenNames,
+  type AttributeValues,
+} from './onnx/onnx-graph.js';
 import { DATA_TYPE, writeOnnx, type OnnxGraph, type OnnxModel, type OnnxNode } from './onnx/onnx-model.js';
 import { constantTensor, elementCount, floatsOf } from './onnx/onnx-tensor.js';
 import { splitIntoBands } from './quantise-bands.js';
@@ -36,6 +43,7 @@ export function quantiseFile(bytes: Uint8Array, recorded: RecordedRanges): Uint8
     activations: 'uint8',
   });
   if (recorded.bands) splitIntoBands(model.graph, recorded.bands);
+  shortenNames(model.graph);
   model.producerName = 'lintel';
   model.producerVersion = '';
   return writeOnnx(model);

@@ -25,6 +25,8 @@ export interface SessionOptions {
   providers: readonly string[];
   /** A real input, run once with each provider that is tried. */
   warmUp: Readonly<Record<string, FloatTensor>>;
+  /** Computes a model of 8 bits in float. */
+  inFloat?: boolean | undefined;
 }
 
 /** A loaded model. `run` blocks the thread that calls it: only worker threads own sessions. */
@@ -48,7 +50,7 @@ export class ModelSession {
     const failures: ProviderFailure[] = [];
     for (const provider of options.providers) {
       try {
-        const session = await openOn(provider, model, options.warmUp);
+        const session = await openOn(provider, model, options);
         return new ModelSession(session, provider, failures);
       } catch (error) {
         failures.push({ provider, reason: firstLine(messageOf(error)) });
@@ -88,12 +90,13 @@ async function runSession(
 async function openOn(
   provider: string,
   model: Uint8Array,
-  warmUp: Readonly<Record<string, FloatTensor>>,
+  { warmUp, inFloat = false }: SessionOptions,
 ): Promise<InferenceSession> {
   // The binding drops a name it does not know and carries on without it.
   if (!knownProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
-  if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp);
-  const session = await InferenceSession.create(model, sessionOptions(provider));
+  const options = sessionOptions(provider, inFloat);
+  if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp, options);
+  const session = await InferenceSession.create(model, options);
   try {
     assertFinite(await runSession(session, warmUp));
     return session;
@@ -103,7 +106,7 @@ async function openOn(
   }
 }
 
-function sessionOptions(provider: string): InferenceSession.SessionOptions {
+function sessionOptions(provider: string, inFloat: boolean): InferenceSession.SessionOptions {
   return {
     executionProviders: [provider],
     // Workers are the parallelism; a second thread inside a session spins (see bench/slice).
@@ -114,6 +117,8 @@ function sessionOptions(provider: string): InferenceSession.SessionOptions {
     // The detector's shape changes with the picture; a pattern kept per shape would only grow.
     enableMemPattern: false,
     logSeverityLevel: 4,
+    // Without this rewriting each layer keeps its float kernel. The roundings between them stay: they are also what cuts off below zero.
+    ...(inFloat ? { extra: { session: { disable_quant_qdq: '1' } } } : {}),
   };
 }
 
@@ -122,11 +127,12 @@ async function proveRunsOn(
   provider: string,
   model: Uint8Array,
   warmUp: Readonly<Record<string, FloatTensor>>,
+  options: InferenceSession.SessionOptions,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'lintel-profile-'));
   try {
     const session = await InferenceSession.create(model, {
-      ...sessionOptions(provider),
+      ...options,
       enableProfiling: true,
       profileFilePrefix: join(folder, 'profile'),
     });

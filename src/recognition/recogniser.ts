@@ -17,6 +17,7 @@ import { fitShot, type Shot } from './best-shots.js';
 import { personAgreedOn } from './decide.js';
 import { Deliberation } from './deliberation.js';
 import { Identities } from './identities.js';
+import { OtherEmbedder } from './other-embedder.js';
 import type { Subject } from './subject.js';
 import { Tracker, type Link } from './tracker.js';
 import { WatchedGroups } from './watched-groups.js';
@@ -100,6 +101,7 @@ interface Wanted extends Sight {
 export class Recogniser {
   readonly #parts: RecogniserParts;
   readonly #groups: WatchedGroups;
+  readonly #others: OtherEmbedder;
   readonly #tracker: Tracker;
   readonly #identities: Identities;
   readonly #announcer: Announcer;
@@ -126,7 +128,9 @@ export class Recogniser {
     const gapMs = Math.min(config.absenceMs, LONGEST_TRACK_GAP_MS);
     this.#parts = parts;
     this.#gapMs = gapMs;
-    this.#groups = new WatchedGroups({ ...parts, modelVersion, falseAccepts });
+    this.#others = new OtherEmbedder({ ...parts, cameraId: config.id });
+    const otherProblem = (version: string): string | undefined => this.#others.problem(version);
+    this.#groups = new WatchedGroups({ ...parts, modelVersion, falseAccepts, otherProblem });
     this.#tracker = new Tracker({ absenceMs: gapMs });
     this.#identities = new Identities({ sameCosine, gapMs, shotLimit: config.outOf });
     this.#announcer = new Announcer({ ...parts, modelVersion, sameCosine });
@@ -259,17 +263,15 @@ export class Recogniser {
     try {
       const { vision } = this.#parts;
       const crops = wanted.map(({ shot }) => shot.crop);
+      // It may throw: before anything is begun that nobody would wait for.
+      const versions = this.#groups.otherVersions();
       // Who is who along the tracks is told by the models in use, also where all groups are of others.
-      const [embeddings, ...others] = await Promise.all([
+      const [embeddings, others] = await Promise.all([
         vision.embedCrops(crops),
-        ...[...this.#groups.otherVersions()].map(async (version) => {
-          return [version, await vision.embedCrops(crops, version)] as const;
-        }),
+        this.#others.embed(crops, versions, this.#nowMs),
       ]);
       if (generation !== this.#generation) return [];
-      const candidates = embeddings.map((embedding, i) => {
-        return this.#groups.nearest(embedding, new Map(others.map(([version, all]) => [version, all[i]])));
-      });
+      const candidates = embeddings.map((embedding, i) => this.#groups.nearest(embedding, others[i]));
       this.#embedded += embeddings.length;
       this.#isFailing = false;
       return wanted.map((one, i) => this.#assign(one, embeddings[i], candidates[i]));

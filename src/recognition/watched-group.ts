@@ -25,6 +25,8 @@ export interface WatchedGroupParts {
   falseAccepts: FalseAcceptCurve | undefined;
   /** Groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
+  /** Why faces cannot be embedded under one of those now; undefined when all is well. */
+  otherProblem?: (modelVersion: string) => string | undefined;
 }
 
 type Found = { ref: GroupRef; info: GroupInfo };
@@ -43,7 +45,10 @@ export class WatchedGroup {
   problem(): string | undefined {
     try {
       const found = this.#find();
-      return 'problem' in found ? found.problem : undefined;
+      if ('problem' in found) return found.problem;
+      const { modelVersion } = found.info;
+      const problem = modelVersion === this.#parts.modelVersion ? undefined : this.#parts.otherProblem?.(modelVersion);
+      return problem && `group ${this.#parts.config.group} cannot be searched: ${problem}`;
     } catch (error) {
       return `group ${this.#parts.config.group} cannot be read: ${messageOf(error)}`;
     }
@@ -75,7 +80,7 @@ export class WatchedGroup {
     if ('problem' in found) return [];
     const { gallery, rule, modelVersion } = this.#parts;
     const probe = found.info.modelVersion === modelVersion ? embedding : others.get(found.info.modelVersion);
-    // A group that has come since the face was embedded: the next shot will do.
+    // A group that has come since the face was embedded, for which the next shot will do; or models that fail, which is declared.
     if (!probe) return [];
     const { scale } = this.#scales(found.info);
     const group = this.#stateOf(found.info);
@@ -119,7 +124,7 @@ export class WatchedGroup {
     try {
       const info = gallery.group(ref);
       if (info.modelVersion === modelVersion || otherModels?.has(info.modelVersion)) return { ref, info };
-      return { problem: `group ${groupId} was enrolled under ${info.modelVersion}, not under ${modelVersion}` };
+      return { problem: `group ${groupId} was enrolled under ${info.modelVersion}, whose models are not installed` };
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'GROUP_NOT_FOUND')) throw error;
       return { problem: `group ${groupId} does not exist` };

@@ -1,36 +1,42 @@
-// Attributes of one face that a model of their own tells from the square around the box: mask and liveness.
-import type { Box } from '../domain/face.js';
-import type { LivenessModel, MaskModel } from '../models/manifest.js';
+// Attributes of one face that a model of their own tells: mask and liveness.
+import type { Box, Face } from '../domain/face.js';
+import type { EmbedderModel, LivenessModel, MaskModel } from '../models/manifest.js';
 import type { ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
-import type { AffineMatrix } from './align.js';
+import { alignment, type AffineMatrix } from './align.js';
 
 interface Parts<M> {
-  addon: Addon;
-  session: ModelSession;
+  addon: Pick<Addon, 'warpToTensor'>;
+  session: Pick<ModelSession, 'run'>;
   model: M;
 }
 
 /** Tells a masked face from a bare one. */
 export class MaskClassifier {
-  readonly #parts: Parts<MaskModel>;
+  readonly #parts: Parts<MaskModel> & { template: EmbedderModel['template'] };
   readonly #tensor: Float32Array;
 
-  constructor(parts: Parts<MaskModel>) {
+  /** @param parts.template where the landmarks lie on a crop of the model's size, for a model that wants the aligned face */
+  constructor(parts: Parts<MaskModel> & { template: EmbedderModel['template'] }) {
     this.#parts = parts;
     this.#tensor = tensorFor(parts.model);
   }
 
-  /** The model is a detector with three classes: the better class of its best box decides. */
-  async isMasked(image: NativeImage, boxPx: Box): Promise<boolean> {
-    const { model } = this.#parts;
-    const outputs = await runOnSquare(this.#parts, this.#tensor, image, boxPx);
-    const scores = outputs[model.output.name];
-    let bare = 0;
-    let masked = 0;
-    for (let i = 0; i < scores.length; i += 3) {
-      if (scores[i + 1] > bare) bare = scores[i + 1];
-      if (scores[i + 2] > masked) masked = scores[i + 2];
+  /** The better class of the best box decides; a model of aligned faces tells of one. */
+  async isMasked(image: NativeImage, { boxPx, landmarksPx }: Pick<Face, 'boxPx' | 'landmarksPx'>): Promise<boolean> {
+    const { model, template } = this.#parts;
+    const { widthPx, heightPx } = model.input;
+    const view =
+      model.view === 'template'
+        ? { matrix: alignment(landmarksPx, template), border: 'constant' as const }
+        : { matrix: squareAround(boxPx, model.view.boxFactor, widthPx, heightPx), border: model.view.border };
+    const scores = (await runOnView(this.#parts, this.#tensor, image, view))[model.output.name];
+    const classes = model.output.classes.length;
+    let bare = -Infinity;
+    let masked = -Infinity;
+    for (let i = classes - 2; i < scores.length; i += classes) {
+      if (scores[i] > bare) bare = scores[i];
+      if (scores[i + 1] > masked) masked = scores[i + 1];
     }
     return masked > bare;
   }
@@ -48,8 +54,9 @@ export class LivenessScorer {
 
   /** @returns logit(live) - logit(spoof) */
   async score(image: NativeImage, boxPx: Box): Promise<number> {
-    const { output } = this.#parts.model;
-    const logits = (await runOnSquare(this.#parts, this.#tensor, image, boxPx))[output.name];
+    const { output, input, boxFactor, border } = this.#parts.model;
+    const view = { matrix: squareAround(boxPx, boxFactor, input.widthPx, input.heightPx), border };
+    const logits = (await runOnView(this.#parts, this.#tensor, image, view))[output.name];
     return logits[output.liveIndex] - logits[output.spoofIndex];
   }
 }
@@ -58,19 +65,24 @@ function tensorFor(model: MaskModel | LivenessModel): Float32Array {
   return new Float32Array(3 * model.input.widthPx * model.input.heightPx);
 }
 
-async function runOnSquare(
+/** What a model is shown of a picture. */
+interface View {
+  matrix: AffineMatrix;
+  border: 'constant' | 'reflect';
+}
+
+async function runOnView(
   { addon, session, model }: Parts<MaskModel | LivenessModel>,
   tensor: Float32Array,
   image: NativeImage,
-  boxPx: Box,
+  view: View,
 ): Promise<Record<string, Float32Array>> {
   const { input } = model;
   const { widthPx, heightPx } = input;
   addon.warpToTensor(image, tensor, {
     widthPx,
     heightPx,
-    matrix: squareAround(boxPx, model.boxFactor, widthPx, heightPx),
-    border: model.border,
+    ...view,
     order: input.order,
     mean: input.mean,
     std: input.std,

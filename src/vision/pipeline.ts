@@ -2,7 +2,7 @@
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import { modelsOf, type Model, type ModelSet } from '../models/manifest.js';
 import type { OtherSet } from '../models/other-sets.js';
-import { AppError } from '../errors.js';
+import { AppError, clientError, messageOf } from '../errors.js';
 import { readModel } from '../models/model-files.js';
 import { precisionOf, type Precision } from '../models/precision.js';
 import { ModelSession, type ProviderFailure } from '../models/session.js';
@@ -26,6 +26,8 @@ const SETTLED_IOU = 0.4;
  * costs as much as the detection of a frame, so that with a crowd the frames would come late instead of seldom.
  */
 const MOST_ATTRIBUTED = 3;
+/** Another embedder that could not be loaded is tried again after so long, not with every face: its file is read and hashed each time. */
+const RETRY_OTHER_MS = 30_000;
 
 /** Which provider each model runs on, and which preferred ones failed before it. */
 export interface ProviderReport {
@@ -36,6 +38,13 @@ export interface ProviderReport {
   failures: readonly ProviderFailure[];
 }
 
+/** How it went to load the embedder of another version. */
+export interface OtherLoading {
+  modelVersion: string;
+  /** Why it could not be; absent where it was loaded. */
+  problem?: string;
+}
+
 export interface PipelineOptions {
   addon: Addon;
   set: ModelSet;
@@ -43,6 +52,10 @@ export interface PipelineOptions {
   others?: readonly OtherSet[];
   modelsDir: string;
   providers: readonly string[];
+  /** Told of each attempt to load one of the others. */
+  onOther?: (loading: OtherLoading) => void;
+  /** Milliseconds from any origin, never going back. */
+  monotonicMs?: () => number;
 }
 
 export class Pipeline {
@@ -55,6 +68,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   /** By model version. */
   readonly #otherEmbedders = new Map<string, Embedder>();
+  readonly #failedOthers = new Map<string, { error: AppError; againMs: number }>();
   readonly #sessions: ModelSession[];
 
   private constructor(options: PipelineOptions, sessions: ReadonlyMap<Model, ModelSession>) {
@@ -68,7 +82,8 @@ export class Pipeline {
     this.#addon = addon;
     this.#detector = new Detector({ addon, session: session(set.detector), model: set.detector });
     this.#embedder = new Embedder({ addon, session: session(set.embedder), model: set.embedder });
-    this.#mask = set.mask && new MaskClassifier({ addon, session: session(set.mask), model: set.mask });
+    const { template } = set.embedder;
+    this.#mask = set.mask && new MaskClassifier({ addon, session: session(set.mask), model: set.mask, template });
     this.#liveness = set.liveness && new LivenessScorer({ addon, session: session(set.liveness), model: set.liveness });
     this.#sessions = [...sessions.values()];
     this.providers = [...sessions].map(([model, { provider, failures }]) => ({
@@ -150,19 +165,40 @@ export class Pipeline {
     for (const session of this.#sessions) await session.release();
   }
 
-  /** A pipeline does one job at a time: none is opened twice. */
+  /** A pipeline does one job at a time: none is opened twice. @throws AppError MODEL_VERSION_MISMATCH */
   async #embedderOf(modelVersion = this.#options.set.modelVersion): Promise<Embedder> {
     const { set, others = [] } = this.#options;
     if (modelVersion === set.modelVersion) return this.#embedder;
     const loaded = this.#otherEmbedders.get(modelVersion);
     if (loaded) return loaded;
     const other = others.find((one) => one.modelVersion === modelVersion);
-    if (!other) throw new AppError('MODEL_VERSION_MISMATCH', `no models of ${modelVersion} are installed`);
-    const session = await openSession(other.embedder, this.#options);
-    this.#sessions.push(session);
-    const embedder = new Embedder({ addon: this.#addon, session, model: other.embedder });
+    if (!other) throw clientError('MODEL_VERSION_MISMATCH', `No models of ${modelVersion} are installed.`);
+    const embedder = await this.#loadOther(other);
     this.#otherEmbedders.set(modelVersion, embedder);
     return embedder;
+  }
+
+  /** What failed is not tried again for a while. */
+  async #loadOther({ modelVersion, embedder: model }: OtherSet): Promise<Embedder> {
+    const { monotonicMs = () => performance.now(), onOther } = this.#options;
+    const failed = this.#failedOthers.get(modelVersion);
+    if (failed && monotonicMs() < failed.againMs) throw failed.error;
+    try {
+      const providers = lateProviders(this.#options.providers);
+      const session = await openSession(model, { ...this.#options, providers });
+      this.#sessions.push(session);
+      this.#failedOthers.delete(modelVersion);
+      onOther?.({ modelVersion });
+      return new Embedder({ addon: this.#addon, session, model });
+    } catch (cause) {
+      const error = new AppError('MODEL_VERSION_MISMATCH', `${modelVersion} cannot be loaded: ${messageOf(cause)}`, {
+        detail: `The models of ${modelVersion} cannot be loaded.`,
+        cause,
+      });
+      this.#failedOthers.set(modelVersion, { error, againMs: monotonicMs() + RETRY_OTHER_MS });
+      onOther?.({ modelVersion, problem: messageOf(cause) });
+      throw error;
+    }
   }
 
   async #describe(
@@ -176,14 +212,24 @@ export class Pipeline {
   }
 
   async #addAttributes(image: NativeImage, face: Face, options: { mask: boolean; liveness: boolean }): Promise<void> {
-    if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, face.boxPx);
+    if (options.mask && this.#mask) face.masked = await this.#mask.isMasked(image, face);
     if (options.liveness && this.#liveness) face.livenessScore = await this.#liveness.score(image, face.boxPx);
   }
 }
 
 async function openSession(model: Model, { modelsDir, providers }: PipelineOptions): Promise<ModelSession> {
   const bytes = await readModel(modelsDir, model);
-  return ModelSession.create(model.file, bytes, { providers, warmUp: warmUpInput(model) });
+  const { inFloat } = model;
+  return ModelSession.create(model.file, bytes, { providers, warmUp: warmUpInput(model), inFloat });
+}
+
+/**
+ * For a model that is loaded while the service runs: TensorRT builds engines for minutes, in which the worker would be taken for hung and the
+ * service be started again, and again.
+ */
+export function lateProviders(providers: readonly string[]): readonly string[] {
+  const quick = providers.filter((provider) => provider !== 'tensorrt');
+  return quick.length > 0 ? quick : ['cpu'];
 }
 
 function isSettled(box: Box, settled: readonly Box[] = []): boolean {

@@ -85,7 +85,7 @@ export interface Vision {
    * @param crops aligned crops as `Face.crop`
    * @param modelVersion of the embeddings; that of the loaded set where it is not given
    * @returns one embedding each, in order
-   * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed
+   * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed, or its embedder cannot be loaded
    */
   embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]>;
 }

@@ -7,7 +7,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, messageOf } from '../errors.js';
 import { precisionText, type ChosenPrecision } from '../models/set-precision.js';
-import type { ProviderReport } from './pipeline.js';
+import type { OtherLoading, ProviderReport } from './pipeline.js';
 import { JobLanes, type Lane } from './job-lanes.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
 import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
@@ -77,6 +77,8 @@ export class WorkerPool implements Vision, Part {
   readonly #queue: JobLanes<PendingJob>;
   readonly #restartTimers = new Set<NodeJS.Timeout>();
   #providers: readonly ProviderReport[] = [];
+  /** By model version, why its embedder could not be loaded in the last worker that tried. */
+  readonly #otherProblems = new Map<string, string>();
   #running = false;
   #completed = 0;
   #rejected = 0;
@@ -181,6 +183,10 @@ export class WorkerPool implements Vision, Part {
         facts,
       };
     }
+    const [unloaded] = this.#otherProblems;
+    if (unloaded) {
+      return { status: 'degraded', detail: `the models of ${unloaded[0]} cannot be loaded: ${unloaded[1]}`, facts };
+    }
     return { status: 'ok', facts };
   }
 
@@ -229,6 +235,9 @@ export class WorkerPool implements Vision, Part {
           case 'failed':
             reject(fromWire(message.error));
             break;
+          case 'other':
+            this.#noteOther(message.loading);
+            break;
           case 'result':
             this.#finish(slot, (job) => job.resolve(message.result));
             break;
@@ -252,6 +261,19 @@ export class WorkerPool implements Vision, Part {
         if (wasReady && this.#running) this.#restartLater(slot);
       });
     });
+  }
+
+  /** Told once, though every worker tries for itself, and again and again. */
+  #noteOther({ modelVersion, problem }: OtherLoading): void {
+    const { log } = this.#options;
+    const before = this.#otherProblems.get(modelVersion);
+    if (problem === undefined) {
+      this.#otherProblems.delete(modelVersion);
+      if (before !== undefined) log.info({ modelVersion }, 'models beside those in use can be loaded again');
+      return;
+    }
+    this.#otherProblems.set(modelVersion, problem);
+    if (problem !== before) log.warn({ modelVersion, reason: problem }, 'models beside those in use cannot be loaded');
   }
 
   #finish(slot: Slot, settle: (job: PendingJob) => void): void {

@@ -3,7 +3,7 @@ import type { AnalysedImage } from '../domain/face.js';
 import type { ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
 import type { OtherSet } from '../models/other-sets.js';
-import type { ProviderReport } from './pipeline.js';
+import type { OtherLoading, ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions } from './vision.js';
 
 /** What a worker is started with. */
@@ -41,5 +41,6 @@ export interface WireError {
 export type FromWorker =
   | { type: 'ready'; providers: readonly ProviderReport[] }
   | { type: 'failed'; error: WireError }
+  | { type: 'other'; loading: OtherLoading }
   | { type: 'result'; result: JobResults[keyof JobResults] }
   | { type: 'error'; error: WireError };

@@ -4,7 +4,7 @@ import type { Face } from '../domain/face.js';
 import { AppError, messageOf } from '../errors.js';
 import { loadAddon, type Addon } from '../native/addon.js';
 import { encodeFrame } from './frame-jpeg.js';
-import { Pipeline } from './pipeline.js';
+import { Pipeline, type OtherLoading } from './pipeline.js';
 import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
 
 if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
@@ -13,7 +13,8 @@ const port = parentPort;
 try {
   const setup = workerData as WorkerSetup;
   const addon = loadAddon();
-  const pipeline = await Pipeline.open({ addon, ...setup });
+  const onOther = (loading: OtherLoading): void => post({ type: 'other', loading });
+  const pipeline = await Pipeline.open({ addon, ...setup, onOther });
   let running: Promise<void> = Promise.resolve();
   port.on('message', (message: ToWorker) => {
     if (message.type === 'close') {

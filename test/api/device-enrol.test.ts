@@ -203,6 +203,57 @@ describe('a group that was made under other models', () => {
     expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(100))).toBeCloseTo(1, 5);
   });
 
+  test('and was made anew under those in use while the face was embedded gets none', async () => {
+    const { promise, open } = gate();
+    device.embedGate.promise = promise;
+    const { answer } = await begin({ ...WISH, group: 'old' });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await expect.poll(() => device.cameras.watchers('front')).toBe(0);
+    await device.gallery.deleteGroup(old());
+    await device.gallery.createGroup(old(), 'test-1');
+    open();
+    const { status, body } = await answer;
+    expect([status, body.error]).toEqual([
+      409,
+      {
+        code: 'MODEL_VERSION_MISMATCH',
+        message: 'The group was made anew, under other models, in the meantime.',
+      },
+    ]);
+    expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
+  });
+
+  test('takes no stranger who was kept under those in use, and says so', async () => {
+    expect(await strangerEnrolled('test-1')).toEqual([
+      409,
+      {
+        code: 'MODEL_VERSION_MISMATCH',
+        message: 'The face was kept under the models test-1, the group was enrolled under older-1.',
+      },
+    ]);
+    expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
+    expect(device.unknownFaces.stats().faces).toBe(1);
+  });
+
+  test('takes a stranger who was kept when those were in use', async () => {
+    const [status, error] = await strangerEnrolled(OLDER);
+    expect([status, error]).toEqual([200, undefined]);
+    const [{ faceId }] = (await device.gallery.listFaces(old(), { limit: 10 })).items;
+    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(10))).toBeCloseTo(1, 5);
+  });
+
+  /** A stranger of the camera `front`, kept under a version, into the old group. @returns status and error */
+  async function strangerEnrolled(modelVersion: string): Promise<unknown[]> {
+    const { crop = new Uint8Array() } = seen(10);
+    const rest = { cameraId: 'front', trackId: 1, quality: 0.5, capturedAtMs: timers.nowMs };
+    device.unknownFaces.keep({ ...rest, modelVersion, crop, embedding: embeddingOf(10) });
+    await expect.poll(() => device.unknownFaces.stats().kept).toBe(1);
+    const [{ id }] = (await device.call('GET', '/unknown-faces')).body.faces;
+    const wish = { group: 'old', externalImageId: 'alice' };
+    const { status, body } = await device.call('POST', `/unknown-faces/${id}/enrol`, wish);
+    return [status, body.error];
+  }
+
   test('and is searched for somebody else on their scale', async () => {
     const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
     // A cosine of 0.98, which is 98 on the scale in use.
@@ -262,6 +313,9 @@ describe('an enrolment is refused at once', () => {
     for (const query of ['', '?progress=true']) {
       const answer = await device.call('POST', `/cameras/${camera}/enrol${query}`, wish);
       expect([answer.status, answer.body.error.code]).toEqual([status, code]);
+      if (code !== 'MODEL_VERSION_MISMATCH') continue;
+      const words = 'The group was enrolled under the models another-model, which are not installed.';
+      expect(answer.body.error.message).toBe(words);
     }
   });
 

@@ -1,9 +1,11 @@
 // The scripts of the checkout, up to the point where they would install something.
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -108,6 +110,86 @@ describe('setup', () => {
     expect(more).toEqual([]);
     expect(update).toMatch(/ update$/);
     expect(install).toMatch(/ install -y --no-install-recommends .*libopencv-dev/);
+  });
+});
+
+describe('the download of the models', () => {
+  const SENTENCE =
+    'The models cannot be fetched now. Going on with the built-in ones, which are less exact; the next start tries again.';
+
+  /** `fetch_models` of setup in a checkout of its own, which has built-in models or not. @param from where the models come from */
+  async function fetchModels({ from, config, builtin = true }: { from: string; config?: string; builtin?: boolean }) {
+    const checkout = tempDir();
+    await mkdir(join(checkout, 'models/builtin'), { recursive: true });
+    if (builtin) await writeFile(join(checkout, 'models/builtin/one.int8.onnx'), '');
+    await copyFile(join(root, 'models/manifest.json'), join(checkout, 'models/manifest.json'));
+    await symlink(join(root, 'dist'), join(checkout, 'dist'));
+    if (config !== undefined) await writeFile(join(checkout, 'lintel.yaml'), config);
+    const setup = await readFile(join(root, 'scripts/setup'), 'utf8');
+    const functions = ['say', 'models_are_there', 'origin_answers', 'fetch_models'].map((name) => {
+      return new RegExp(`^${name}\\(\\) \\{(.*\\}$|[^]*?^\\}$)`, 'm').exec(setup)?.[0] ?? `no ${name}`;
+    });
+    const given = `tests=false; config=(${config === undefined ? '' : '--config lintel.yaml'})`;
+    const script = join(checkout, 'fetch');
+    await writeFile(script, `#!/bin/bash\nset -euo pipefail\n${given}\n${functions.join('\n')}\nfetch_models\n`);
+    await chmod(script, 0o755);
+    const env = {
+      LINTEL_MODELS_FROM: from,
+      ...(config === undefined && { LINTEL_MODELS_DIR: join(checkout, 'files') }),
+    };
+    const beganMs = performance.now();
+    const ran = await run(relative(root, script), [], env, checkout);
+    return { ...ran, tookMs: performance.now() - beganMs };
+  }
+
+  /** @param answer to every connection; none where it is not given: they are taken, and nothing comes */
+  async function origin(answer?: string): Promise<{ url: string; connections: () => number }> {
+    let connections = 0;
+    const open = new Set<Socket>();
+    const server = createServer((socket) => {
+      connections++;
+      open.add(socket.on('error', () => undefined));
+      if (answer !== undefined) socket.once('data', () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      for (const socket of open) socket.destroy();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, connections: () => connections };
+  }
+
+  it('is given up after some seconds where nobody answers, which is said once, and the built-in ones do', async () => {
+    const { url, connections } = await origin();
+    const { code, stdout, stderr, tookMs } = await fetchModels({ from: url });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${SENTENCE}\n`, stderr: '' });
+    expect(connections()).toBe(1);
+    expect(tookMs).toBeLessThan(15_000);
+  }, 30_000);
+
+  it('says why the origin refused, and the built-in ones do', async () => {
+    const { url } = await origin('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    const { code, stdout, stderr } = await fetchModels({ from: url });
+    expect([code, stdout]).toEqual([0, `${SENTENCE}\n`]);
+    expect(stderr).toContain('HTTP 404');
+  });
+
+  it.skipIf(missing('models in a folder of the configuration', sharedModelsDir))(
+    'asks nobody where all lie in the folder that the configuration names',
+    async () => {
+      const { url, connections } = await origin();
+      const config = `models: { dir: ${sharedModelsDir} }\n`;
+      expect(await fetchModels({ from: url, config })).toMatchObject({ code: 0, stdout: '', stderr: '' });
+      expect(connections()).toBe(0);
+    },
+  );
+
+  it('is an error, with its reason, where there are no built-in models', async () => {
+    const from = tempDir();
+    const { code, stdout, stderr } = await fetchModels({ from, builtin: false });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`is not in ${from}`);
   });
 });
 

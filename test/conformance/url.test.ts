@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bestModels } from '../support/model-sets.js';
 import { CLI, startService, type Service } from '../support/service.js';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { missing } from '../support/shared.js';
 
 const MAIN = fileURLToPath(new URL('../../conformance/main.ts', import.meta.url));
 const left = existsSync(CLI) ? CLI : undefined;
@@ -24,36 +25,33 @@ async function suite(...args: string[]): Promise<Ran> {
     .catch(({ code, stdout }: Ran) => ({ code, stdout }));
 }
 
-describe.skipIf(missing('the conformance suite by url', sharedModelsDir, left))(
-  'the suite, pointed at a service',
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), 'lintel-conformance-url-'));
-    let service: Service;
-    beforeAll(async () => {
-      service = await startService({ folder, modelsDir: sharedModelsDir ?? '', config: { vision: { workers: 1 } } });
-    });
-    afterAll(async () => {
-      expect(await service.stop()).toBe(0);
-      rmSync(folder, { recursive: true, force: true });
-    });
+describe.skipIf(missing('the conformance suite by url', left))('the suite, pointed at a service', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-conformance-url-'));
+  let service: Service;
+  beforeAll(async () => {
+    service = await startService({ folder, ...bestModels, config: { vision: { workers: 1 } } });
+  });
+  afterAll(async () => {
+    expect(await service.stop()).toBe(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-    it('asks what can be asked, names what it leaves out, and leaves the groups as they were', async () => {
-      await service.call('POST', '/groups', { groupId: 'door' });
-      const { code, stdout } = await suite('--url', service.url, '--app-key', service.appKey, '--only', 'group');
-      expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/);
-      expect(stdout).toMatch(/left out: they need --spawn\n/);
-      expect(stdout).toMatch(/left out: they need --other-app-key\n/);
-      expect(stdout).toMatch(/left out: they need --secret-key\n/);
-      expect(code).toBe(0);
-      const listed = await service.call('GET', '/groups');
-      expect(listed.data).toMatchObject({ groupCount: 1, groups: [{ groupId: 'door' }] });
-    });
+  it('asks what can be asked, names what it leaves out, and leaves the groups as they were', async () => {
+    await service.call('POST', '/groups', { groupId: 'door' });
+    const { code, stdout } = await suite('--url', service.url, '--app-key', service.appKey, '--only', 'group');
+    expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/);
+    expect(stdout).toMatch(/left out: they need --spawn\n/);
+    expect(stdout).toMatch(/left out: they need --other-app-key\n/);
+    expect(stdout).toMatch(/left out: they need --secret-key\n/);
+    expect(code).toBe(0);
+    const listed = await service.call('GET', '/groups');
+    expect(listed.data).toMatchObject({ groupCount: 1, groups: [{ groupId: 'door' }] });
+  });
 
-    it('fails where the appKey is not the target’s, and says what came back', async () => {
-      const { code, stdout } = await suite('--url', service.url, '--app-key', 'nobody', '--only', 'group');
-      expect(code).toBe(1);
-      expect(stdout).toContain('UnauthorizedAppKey');
-      expect(stdout).toMatch(/\n0 passed, 1 failed\n$/);
-    });
-  },
-);
+  it('fails where the appKey is not the target’s, and says what came back', async () => {
+    const { code, stdout } = await suite('--url', service.url, '--app-key', 'nobody', '--only', 'group');
+    expect(code).toBe(1);
+    expect(stdout).toContain('UnauthorizedAppKey');
+    expect(stdout).toMatch(/\n0 passed, 1 failed\n$/);
+  });
+});

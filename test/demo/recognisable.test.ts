@@ -1,4 +1,4 @@
-// Rendered people are people to the real models: found wherever they stand, and told apart.
+// Rendered people are people to the models of every set: found wherever they stand, and told apart.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, type Pose } from '../../src/domain/face.js';
@@ -7,112 +7,157 @@ import { demoScript, GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../src
 import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
 import { buildHead } from '../../src/demo/head.js';
 import { renderFace, renderScene, type FaceOptions } from '../../src/demo/render-face.js';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { modelSetsAtHand, type ModelsAtHand } from '../support/model-sets.js';
 import { Recogniser } from './recogniser.js';
 
-/** Cosines of the standard set's similarity 70 and 90. */
-const SIMILARITY_70 = 0.333;
-const SIMILARITY_90 = 0.464;
+interface Bounds {
+  /** Of 64 pictures. */
+  fewestFound: number;
+  leastIou: number;
+  /** Of a landmark, in widths of the face. */
+  farthest: number;
+  /** Between two pictures of the same person, and of two people: cosines. */
+  leastSame: number;
+  mostOther: number;
+  /** Faces where nobody is, in all pictures that are looked at. */
+  mostFalse: number;
+}
 
-describe.skipIf(missing('rendered faces before the real models', sharedModelsDir))('the real models', () => {
+/** For the standard set, `mostOther` is the cosine of similarity 70. The built-in set is less exact. */
+const BOUNDS: Readonly<Record<ModelsAtHand['set'], Bounds>> = {
+  standard: { fewestFound: 64, leastIou: 0.55, farthest: 0.26, leastSame: 0.6, mostOther: 0.333, mostFalse: 0 },
+  builtin: { fewestFound: 60, leastIou: 0.4, farthest: 0.35, leastSame: 0.65, mostOther: 0.6, mostFalse: 3 },
+};
+
+/** Rendering takes longer than looking: each set is shown the same pictures. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+const poses: Partial<Pose>[] = [{}, { yaw: 20 }, { yaw: -30, pitch: 10 }, { pitch: -15, roll: 15 }];
+
+/** Every person in two of the poses, once near and once far. */
+const portraits = once(() =>
+  Array.from({ length: 64 }, (_, i) => {
+    const seed = 1 + (i >> 1);
+    const facePx = i % 2 === 0 ? 60 : 90;
+    const pose = poses[(seed + (facePx > 60 ? 2 : 0)) % poses.length];
+    const options = { widthPx: 224, heightPx: 224, facePx, pose, background: seed };
+    const picture = renderFace(buildHead(seed), { ...options, camera: { noise: 3, noiseSeed: seed } });
+    return { what: `seed ${seed}, ${facePx} px, ${JSON.stringify(pose)}`, facePx, picture };
+  }),
+);
+
+const crowd = once(() => {
+  const heads = DISTINCT_SEEDS.map((head, i) => ({
+    head,
+    centreX: 110 + 200 * (i % 4),
+    centreY: 130 + 290 * Math.floor(i / 4),
+    facePx: 80,
+  }));
+  return renderScene({ widthPx: 820, heightPx: 600, heads, background: 5 });
+});
+
+const emptyRooms = once(() =>
+  Array.from({ length: 10 }, (_, i) => renderScene({ widthPx: 640, heightPx: 480, heads: [], background: 1 + i })),
+);
+
+const VIEWS: FaceOptions[] = [
+  {},
+  { pose: { yaw: 10 } },
+  { pose: { yaw: -10, pitch: 5 }, light: { azimuth: 40 }, expression: { smile: 0.5 } },
+  { pose: { roll: 10 }, light: { strength: 0.6, ambient: 0.8 }, camera: { noise: 5 } },
+  { facePx: 70, camera: { noise: 3, blurPx: 0.6 } },
+];
+const people = once(() =>
+  DISTINCT_SEEDS.map((seed) => {
+    const head = buildHead(seed);
+    return { seed, pictures: VIEWS.map((view) => renderFace(head, { background: seed, ...view })) };
+  }),
+);
+
+const demoFrames = once(() => [...clipFrames(demoScript())].filter(({ index }) => index % 3 === 0));
+
+describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
+  const { set } = models;
+  const bounds = BOUNDS[set];
   let recogniser: Recogniser;
   beforeAll(async () => {
-    recogniser = await Recogniser.open(sharedModelsDir ?? '');
+    recogniser = await Recogniser.open(models);
   });
   afterAll(() => recogniser.close());
 
-  const poses: Partial<Pose>[] = [{}, { yaw: 20 }, { yaw: -30, pitch: 10 }, { pitch: -15, roll: 15 }];
-
-  it(
-    'find each of 32 people, 60 px and larger, in moderate poses, where they were drawn',
-    { timeout: 90_000 },
-    async () => {
-      for (let seed = 1; seed <= 32; seed++) {
-        const head = buildHead(seed);
-        // Every person in two of the poses, once near and once far.
-        for (const facePx of [60, 90]) {
-          const pose = poses[(seed + (facePx > 60 ? 2 : 0)) % poses.length];
-          const camera = { noise: 3, noiseSeed: seed };
-          const picture = renderFace(head, { widthPx: 224, heightPx: 224, facePx, pose, background: seed, camera });
-          const faces = await recogniser.detect(picture);
-          const what = `seed ${seed}, ${JSON.stringify(pose)}`;
-          expect(faces, what).toHaveLength(1);
-          expect(faces[0].detectionScore, what).toBeGreaterThan(0.7);
-          expect(boxIou(faces[0].boxPx, picture.boxPx), what).toBeGreaterThan(0.55);
-          faces[0].landmarksPx.forEach((point, j) => {
-            const truth = picture.landmarksPx[j];
-            expect(Math.hypot(point.x - truth.x, point.y - truth.y), what).toBeLessThan(0.26 * facePx);
-          });
-        }
+  it('find 32 people, 60 px and larger, in moderate poses, where they were drawn', { timeout: 90_000 }, async () => {
+    const missed: string[] = [];
+    let falseFaces = 0;
+    for (const { what, facePx, picture } of portraits()) {
+      const faces = await recogniser.detect(picture);
+      const face = faces.find(({ boxPx }) => boxIou(boxPx, picture.boxPx) > bounds.leastIou);
+      falseFaces += faces.length - (face ? 1 : 0);
+      if (!face || face.detectionScore < 0.7) {
+        missed.push(what);
+        continue;
       }
-    },
-  );
+      face.landmarksPx.forEach((point, j) => {
+        const truth = picture.landmarksPx[j];
+        expect(Math.hypot(point.x - truth.x, point.y - truth.y), what).toBeLessThan(bounds.farthest * facePx);
+      });
+    }
+    expect(missed.length, missed.join('; ')).toBeLessThanOrEqual(64 - bounds.fewestFound);
+    expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
+  });
 
   it('find all eight of a crowd, and nobody in an empty room', { timeout: 60_000 }, async () => {
-    const heads = DISTINCT_SEEDS.map((head, i) => ({
-      head,
-      centreX: 110 + 200 * (i % 4),
-      centreY: 130 + 290 * Math.floor(i / 4),
-      facePx: 80,
-    }));
-    const crowd = renderScene({ widthPx: 820, heightPx: 600, heads, background: 5 });
-    const found = await recogniser.detect(crowd);
-    expect(found).toHaveLength(8);
-    for (const face of crowd.faces) {
-      expect(Math.max(...found.map(({ boxPx }) => boxIou(boxPx, face.boxPx)))).toBeGreaterThan(0.55);
+    const found = await recogniser.detect(crowd());
+    for (const face of crowd().faces) {
+      expect(Math.max(...found.map(({ boxPx }) => boxIou(boxPx, face.boxPx)))).toBeGreaterThan(bounds.leastIou);
     }
-    for (let seed = 1; seed <= 10; seed++) {
-      const empty = renderScene({ widthPx: 640, heightPx: 480, heads: [], background: seed });
-      expect(await recogniser.detect(empty), `background ${seed}`).toEqual([]);
-    }
+    let falseFaces = found.length - crowd().faces.length;
+    for (const room of emptyRooms()) falseFaces += (await recogniser.detect(room)).length;
+    expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
   });
 
   it('tell the distinct people apart and know each of them again', { timeout: 90_000 }, async () => {
-    const views: FaceOptions[] = [
-      {},
-      { pose: { yaw: 10 } },
-      { pose: { yaw: -10, pitch: 5 }, light: { azimuth: 40 }, expression: { smile: 0.5 } },
-      { pose: { roll: 10 }, light: { strength: 0.6, ambient: 0.8 }, camera: { noise: 5 } },
-      { facePx: 70, camera: { noise: 3, blurPx: 0.6 } },
-    ];
-    const people: Float32Array[][] = [];
-    for (const seed of DISTINCT_SEEDS) {
-      const head = buildHead(seed);
+    const known: { seed: number; embeddings: Float32Array[] }[] = [];
+    for (const { seed, pictures } of people()) {
       const embeddings: Float32Array[] = [];
-      for (const view of views) {
-        embeddings.push(await recogniser.embeddingOf(renderFace(head, { background: seed, ...view })));
-      }
-      people.push(embeddings);
+      for (const picture of pictures) embeddings.push(await recogniser.embeddingOf(picture));
+      known.push({ seed, embeddings });
     }
-    people.forEach((views, i) => {
-      for (const a of views) {
-        for (const b of views) expect(cosine(a, b), `seed ${DISTINCT_SEEDS[i]}`).toBeGreaterThan(0.6);
-        for (const [j, others] of people.entries()) {
-          if (j === i) continue;
-          const what = `seeds ${DISTINCT_SEEDS[i]} and ${DISTINCT_SEEDS[j]}`;
-          for (const b of others) expect(cosine(a, b), what).toBeLessThan(SIMILARITY_70);
-        }
+    for (const one of known) {
+      for (const other of known) {
+        const what = `seeds ${one.seed} and ${other.seed}`;
+        const cosines = one.embeddings.flatMap((a) => other.embeddings.map((b) => cosine(a, b)));
+        if (other === one) expect(Math.min(...cosines), what).toBeGreaterThan(bounds.leastSame);
+        else expect(Math.max(...cosines), what).toBeLessThan(bounds.mostOther);
       }
-    });
+    }
   });
 
   it(
     "match the demonstration's guest with the portrait in enough frames, and the stranger in none",
     { timeout: 90_000 },
     async () => {
+      const { points } = models.models.embedder.calibration;
+      const [similarity70, similarity90] = [70, 90].map(
+        (wanted) => points.find(({ similarity }) => similarity === wanted)?.cosine ?? Number.NaN,
+      );
       const portrait = await recogniser.embeddingOf(renderPortrait(GUEST_SEED));
+      let falseFaces = 0;
       const cosines: Record<number, number[]> = { [GUEST_SEED]: [], [STRANGER_SEED]: [] };
-      for (const { index, picture, faces } of clipFrames(demoScript())) {
-        if (index % 3 > 0) continue;
+      for (const { picture, faces } of demoFrames()) {
         const found = await recogniser.detect(picture);
-        expect(found.length).toBeLessThanOrEqual(1);
-        if (found.length === 0 || found[0].detectionScore < 0.7) continue;
-        cosines[faces[0].seed].push(cosine(portrait, await recogniser.embed(picture, found[0])));
+        falseFaces += Math.max(0, found.length - faces.length);
+        const [face] = found.toSorted((a, b) => b.detectionScore - a.detectionScore);
+        if (faces.length === 0 || !face || face.detectionScore < 0.7) continue;
+        cosines[faces[0].seed].push(cosine(portrait, await recogniser.embed(picture, face)));
       }
+      expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
       expect(cosines[GUEST_SEED].length).toBeGreaterThanOrEqual(12);
-      expect(cosines[STRANGER_SEED].length).toBeGreaterThanOrEqual(8);
-      expect(Math.min(...cosines[GUEST_SEED])).toBeGreaterThan(SIMILARITY_90);
-      expect(Math.max(...cosines[STRANGER_SEED])).toBeLessThan(SIMILARITY_70);
+      expect(cosines[STRANGER_SEED].length).toBeGreaterThanOrEqual(6);
+      expect(Math.min(...cosines[GUEST_SEED])).toBeGreaterThan(similarity90);
+      expect(Math.max(...cosines[STRANGER_SEED])).toBeLessThan(similarity70);
     },
   );
 });

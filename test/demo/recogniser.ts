@@ -1,11 +1,12 @@
-// The project's own detector and embedder on rendered pictures, for tests where the standard models are at hand.
+// The project's own detector and embedder on rendered pictures.
 import { loadAddon } from '../../src/native/addon.js';
 import type { Picture } from '../../src/demo/head.js';
-import { loadManifest, modelSet, type Model } from '../../src/models/manifest.js';
+import type { Model } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { ModelSession } from '../../src/models/session.js';
 import { Detector, type DetectedFace } from '../../src/vision/detect.js';
 import { Embedder } from '../../src/vision/embed.js';
+import type { ModelsAtHand } from '../support/model-sets.js';
 
 export class Recogniser {
   readonly #addon = loadAddon();
@@ -19,12 +20,13 @@ export class Recogniser {
     this.#sessions = parts.sessions;
   }
 
-  static async open(modelsDir: string): Promise<Recogniser> {
+  static async open({ models, modelsDir }: ModelsAtHand): Promise<Recogniser> {
     const addon = loadAddon();
-    const { detector, embedder } = modelSet(loadManifest(), 'standard');
+    const { detector, embedder } = models;
     const load = async (model: Model, dims: [number, number, number, number]): Promise<ModelSession> => {
       const warmUp = { [model.input.name]: { data: new Float32Array(dims.reduce((a, b) => a * b)), dims } };
-      return ModelSession.create(model.file, await readModel(modelsDir, model), { providers: ['cpu'], warmUp });
+      const options = { providers: ['cpu'], warmUp, inFloat: model.inFloat };
+      return ModelSession.create(model.file, await readModel(modelsDir, model), options);
     };
     const detecting = await load(detector, [1, 3, 320, 320]);
     const embedding = await load(embedder, [1, 3, embedder.input.heightPx, embedder.input.widthPx]);
@@ -54,11 +56,11 @@ export class Recogniser {
     }
   }
 
-  /** Of the one face in the picture. */
+  /** Of the surest face in the picture. */
   async embeddingOf(picture: Picture): Promise<Float32Array> {
-    const faces = await this.detect(picture);
-    if (faces.length !== 1) throw new Error(`${faces.length} faces in a picture of one`);
-    return this.embed(picture, faces[0]);
+    const [face] = (await this.detect(picture)).toSorted((a, b) => b.detectionScore - a.detectionScore);
+    if (!face) throw new Error('there is no face in the picture');
+    return this.embed(picture, face);
   }
 
   async close(): Promise<void> {

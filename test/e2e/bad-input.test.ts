@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { imageOf, startService, type Service } from '../support/service.js';
 import { freePort } from '../support/free-port.js';
 
@@ -13,7 +13,7 @@ interface HealthReport {
   parts: Record<string, { status: string; detail?: string }>;
 }
 
-describe.skipIf(missing('bad input against the whole service', sharedModelsDir))('a running service', () => {
+describe('a running service', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-bad-'));
   let service: Service;
   let jpeg: Buffer;
@@ -26,7 +26,7 @@ describe.skipIf(missing('bad input against the whole service', sharedModelsDir))
     writeFileSync(join(folder, 'broken.mp4'), Buffer.from('this is no video at all, '.repeat(400)));
     service = await startService({
       folder,
-      modelsDir: sharedModelsDir ?? '',
+      ...bestModels,
       config: {
         vision: { workers: 1 },
         mqtt: { url: `mqtt://127.0.0.1:${await freePort()}` },

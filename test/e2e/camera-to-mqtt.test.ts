@@ -10,7 +10,8 @@ import { recognitionEventSchema } from '../../src/events/event.js';
 import { isSignedBy } from '../../src/events/signing.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Mosquitto, Subscriber, lacks, type HistoryMessage } from '../events/support.js';
-import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels, standardModels } from '../support/model-sets.js';
+import { facesDir, missing } from '../support/shared.js';
 import { imageOf, startService } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -56,13 +57,13 @@ async function renderedClip(folder: string): Promise<Clip> {
 }
 
 const sources = [
-  { name: 'photographs', needs: facesDir, threshold: 80, make: photoClip },
-  { name: 'rendered faces', needs: '', threshold: 90, make: renderedClip },
+  { name: 'photographs', models: facesDir === undefined ? undefined : standardModels, threshold: 80, make: photoClip },
+  { name: 'rendered faces', models: bestModels, threshold: 90, make: renderedClip },
 ];
 
-describe.each(sources)('a clip of $name', ({ name, needs, threshold, make }) => {
+describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) => {
   const what = `the clip of ${name}`;
-  const skip = missing(what, needs, sharedModelsDir) || lacks(what, 'mosquitto', 'mosquitto_sub', 'stdbuf');
+  const skip = missing(what, models?.modelsDir) || lacks(what, 'mosquitto', 'mosquitto_sub', 'stdbuf');
 
   it.skipIf(skip)('yields exactly one match for the enrolled person, and none for the stranger', async () => {
     const folder = tempDir();
@@ -73,7 +74,7 @@ describe.each(sources)('a clip of $name', ({ name, needs, threshold, make }) => 
 
     // Enrolled before the camera is there: the service is started once without and once with it.
     const mqtt = { url: broker.url };
-    const common = { folder: join(folder, 'home'), modelsDir: sharedModelsDir ?? '' };
+    const common = { folder: join(folder, 'home'), ...(models ?? bestModels) };
     const first = await startService({ ...common, config: { deviceId: 'gate', mqtt } });
     await first.call('POST', '/groups', { groupId: 'door' });
     const registered = await first.call('POST', '/groups/door', {

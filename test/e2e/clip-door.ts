@@ -12,26 +12,25 @@ import { renderPortrait } from '../../src/demo/demo-clip.js';
 import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
 import type { Picture } from '../../src/demo/head.js';
 import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
+import type { Health } from '../../src/domain/health.js';
 import { silentLog } from '../../src/domain/log.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { alwaysTrusted } from '../../src/domain/trust.js';
 import { recognitionEventSchema, type EventDraft, type RecognitionEvent } from '../../src/events/event.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import type { ModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Recogniser, type RecogniserStats } from '../../src/recognition/recogniser.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import type { AnalysedFrame, Vision } from '../../src/vision/vision.js';
 import { ManualTimers } from '../camera/manual-timers.js';
+import type { ModelsAtHand } from '../support/model-sets.js';
 import { facesDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
 export const addon = loadAddon();
-const set = modelSet(loadManifest(), 'standard');
-const { points } = set.embedder.calibration;
-const scale = new SimilarityScale(points);
 const group = { owner: 'owner-1', groupId: 'staff' };
 const FPS = 10;
 
@@ -118,16 +117,28 @@ export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, siz
   return keyframes;
 }
 
+export interface Played {
+  events: RecognitionEvent[];
+  stats: RecogniserStats;
+  /** Of the recogniser. */
+  health: Health;
+  /** Of the liveness model. */
+  scores: number[];
+  fullyAnalysed: number;
+}
+
 /** One pipeline for all clips; a clip is played against a gallery of its own. */
 export class ClipDoor {
   readonly #pipeline: Pipeline;
+  readonly #set: ModelSet;
 
-  private constructor(pipeline: Pipeline) {
+  private constructor(pipeline: Pipeline, set: ModelSet) {
     this.#pipeline = pipeline;
+    this.#set = set;
   }
 
-  static async open(modelsDir: string): Promise<ClipDoor> {
-    return new ClipDoor(await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] }));
+  static async open({ models: set, modelsDir }: ModelsAtHand): Promise<ClipDoor> {
+    return new ClipDoor(await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] }), set);
   }
 
   close(): Promise<void> {
@@ -144,7 +155,7 @@ export class ClipDoor {
     onTestFinished(() => store.stop());
     await gallery.start(signal);
     onTestFinished(() => gallery.stop());
-    await gallery.createGroup(group, set.modelVersion);
+    await gallery.createGroup(group, this.#set.modelVersion);
     for (const { name, pictures } of people) {
       for (const picture of pictures) {
         const { faces } = await this.#pipeline.analyseImage(picture, { embed: 1, mask: false, liveness: false });
@@ -159,13 +170,13 @@ export class ClipDoor {
 
   /**
    * Plays a clip to its end. Frames are ten a second in the clip's own time, however fast they are analysed.
-   * @param liveness in place of the model's scores
+   * @param liveness in place of the model's scores; a set without such a model is taken to have one then
    */
   async play(
     script: Pick<ClipScript, 'actors' | 'durationMs'> & Partial<ClipScript>,
     gallery: LevelGallery,
     { keys = {}, liveness }: { keys?: object; liveness?: number | undefined } = {},
-  ): Promise<{ events: RecognitionEvent[]; stats: RecogniserStats; scores: number[]; fullyAnalysed: number }> {
+  ): Promise<Played> {
     const path = join(tempDir(), 'clip.mjpeg');
     await renderClip({ widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script }, path, { addon });
     const timers = new ManualTimers();
@@ -176,15 +187,18 @@ export class ClipDoor {
     const camera = { id: 'front', group: group.groupId, source: { type: 'file', path, realTime: false }, ...keys };
     const [config] = configSchema.parse({ cameras: [camera] }).cameras;
     const pipeline = this.#pipeline;
+    const set = this.#set;
+    const { points } = set.embedder.calibration;
     const vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseFrame' | 'encodeFrame' | 'embedCrops'> = {
       modelVersion: set.modelVersion,
-      hasLiveness: true,
+      hasLiveness: set.liveness !== undefined || liveness !== undefined,
       async analyseFrame(handle, options) {
         const frame = await pipeline.analyseFrame(handle, options);
         for (const face of frame?.faces ?? []) {
           if (face.crop) fullyAnalysed++;
           if (face.livenessScore !== undefined) scores.push(face.livenessScore);
-          if (face.livenessScore !== undefined && liveness !== undefined) face.livenessScore = liveness;
+          const isScored = set.liveness ? face.livenessScore !== undefined : face.crop !== undefined;
+          if (isScored && liveness !== undefined) face.livenessScore = liveness;
         }
         return frame;
       },
@@ -206,9 +220,9 @@ export class ClipDoor {
           return event;
         },
       },
-      scale,
+      scale: new SimilarityScale(points),
       falseAccepts: new FalseAcceptCurve(points),
-      defaultLivenessThreshold: set.liveness?.thresholds.balanced,
+      defaultLivenessThreshold: set.liveness?.thresholds.balanced ?? 0,
       trust: alwaysTrusted,
       encodeCrop: (crop) => encodePicture({ rgb: crop, widthPx: 112, heightPx: 112 }, addon),
       clock: timers.clock,
@@ -238,9 +252,9 @@ export class ClipDoor {
     await source.stop();
     // Those who are still there at the end of the clip are gone soon after.
     await timers.advance(1_100);
-    const stats = recogniser.stats();
+    const [stats, health] = [recogniser.stats(), recogniser.health()];
     await recogniser.stop();
-    return { events, stats, scores, fullyAnalysed };
+    return { events, stats, health, scores, fullyAnalysed };
   }
 }
 

@@ -9,7 +9,7 @@ import type { ClipActor } from '../../src/demo/clip.js';
 import { GUEST_SEED, STRANGER_SEED } from '../../src/demo/demo-clip.js';
 import { isSignedBy } from '../../src/events/signing.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { startService, type Service } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -63,118 +63,112 @@ async function watched(response: Response, count: number): Promise<string> {
 }
 
 describe('the device API', () => {
-  const skip = missing('the device API of a whole service', sharedModelsDir);
-
-  it.skipIf(skip)(
-    'enrols, shows, recognises, and keeps the cameras closed over a restart',
-    { timeout: 90_000 },
-    async () => {
-      const home = tempDir();
-      const guest = person(GUEST_SEED, 0.45);
-      const common = { group: 'door', absenceMs: 500, minSharpness: 0, freezeMs: 0 };
-      const cameras = [
-        { id: 'front', ...common, source: await clip(join(home, 'one.avi'), [guest]) },
-        {
-          id: 'yard',
-          ...common,
-          source: await clip(join(home, 'two.avi'), [person(STRANGER_SEED, 0.25), person(GUEST_SEED, 0.7)]),
-        },
-      ];
-      const folder = join(home, 'lintel');
-      const options = { folder, modelsDir: sharedModelsDir ?? '', config: { cameras } };
-      let service = await startService(options);
-      try {
-        for (const file of ['keys/admin-key', 'data/admin-keys.json', 'data/admin.sock', 'data/db/CURRENT']) {
-          expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
-        }
-        let device = deviceOf(service, folder);
-        await service.call('POST', '/groups', { groupId: 'door' });
-        const state = async (id: string): Promise<string> =>
-          String((await device.json('GET', `/cameras/${id}`)).body.state);
-        await expect.poll(() => state('front'), { timeout: 20_000 }).toBe('running');
-
-        const picture = await device.ask('/cameras/front/frame?boxes=true&maxWidth=160');
-        expect(picture.headers.get('content-type')).toBe('image/jpeg');
-        const { width, height } = await sharp(Buffer.from(await picture.arrayBuffer())).metadata();
-        expect([width, height]).toEqual([160, 120]);
-        const live = await device.ask('/cameras/front/live?fps=15&maxWidth=160');
-        expect(await watched(live, 3)).toContain('--lintel-frame');
-
-        // Two at once are refused while one is enrolled at the other camera.
-        const wish = { group: 'door', frames: 5, timeoutMs: 12_000 };
-        const crowd = device.json('POST', '/cameras/yard/enrol', {
-          ...wish,
-          timeoutMs: 4_000,
-          externalImageId: 'crowd',
-        });
-        const response = await device.ask('/cameras/front/enrol?progress=true', {
-          method: 'POST',
-          body: JSON.stringify({ ...wish, externalImageId: 'guest' }),
-        });
-        const lines = (await response.text()).trim().split('\n');
-        const last = JSON.parse(lines.at(-1) ?? '');
-        expect(last).toMatchObject({ type: 'result', result: { externalImageId: 'guest', framesUsed: 5 } });
-        expect(lines.length).toBeGreaterThanOrEqual(6);
-        const { faceId } = last.result as { faceId: string };
-        expect((await crowd).body.error).toMatchObject({ code: 'ENROLMENT_REFUSED', reason: 'several-faces' });
-        const twice = await device.json('POST', '/cameras/front/enrol', { ...wish, externalImageId: 'other' });
-        expect(twice.status).toBe(422);
-        expect(twice.body.error).toMatchObject({
-          reason: 'already-enrolled-as-somebody-else',
-          enrolledAs: { faceId, externalImageId: 'guest' },
-        });
-
-        // The guest comes again, and is known now.
-        const matches = () => device.json('GET', '/events?type=match&camera=front&externalImageId=guest&limit=1');
-        await expect.poll(async () => Number((await matches()).body.events.length), { timeout: 20_000 }).toBe(1);
-        const [event] = (await matches()).body.events;
-        expect(event).toMatchObject({ type: 'match', faceId, groupId: 'door' });
-        const key = (await (await fetch(`${service.url}/device/v1/signing-key`)).json()) as Record<string, string>;
-        expect(event.keyId).toBe(key.keyId);
-        expect(isSignedBy(createPublicKey(key.publicKeyPem), event)).toBe(true);
-
-        const seen = await device.ask('/cameras/front/live');
-        expect((await device.json('PUT', '/privacy', { on: true })).body).toEqual({ on: true, stored: true });
-        await seen.text();
-        expect(await state('yard')).toBe('private');
-        expect((await device.ask('/cameras/front/frame')).status).toBe(409);
-
-        expect(await service.stop()).toBe(0);
-        service = await startService(options);
-        device = deviceOf(service, folder);
-        expect((await device.json('GET', '/cameras')).body).toMatchObject({
-          privacy: true,
-          cameras: [
-            { state: 'private', frames: 0 },
-            { state: 'private', frames: 0 },
-          ],
-        });
-        expect((await device.json('PUT', '/privacy', { on: false })).body.on).toBe(false);
-        await expect.poll(() => state('front'), { timeout: 20_000 }).toBe('running');
-        expect((await device.json('POST', '/cameras/front/pause')).body.state).toBe('paused');
-
-        const { entries } = (await device.json('GET', '/audit?limit=1000&actor=admin:default')).body;
-        const actions = (entries as { action: string }[]).map(({ action }) => action).reverse();
-        expect(actions).toEqual([
-          'camera.viewed',
-          'camera.viewed',
-          'face.enrolled',
-          'camera.viewed',
-          'privacy.changed',
-          'privacy.changed',
-          'camera.paused',
-        ]);
-
-        // A live view does not hold up the stop.
-        await expect.poll(() => state('yard'), { timeout: 20_000 }).toBe('running');
-        const open = await device.ask('/cameras/yard/live');
-        const begun = performance.now();
-        expect(await service.stop()).toBe(0);
-        expect(performance.now() - begun).toBeLessThan(5_000);
-        await open.text();
-      } finally {
-        await service.stop();
+  it('enrols, shows, recognises, and keeps the cameras closed over a restart', { timeout: 90_000 }, async () => {
+    const home = tempDir();
+    const guest = person(GUEST_SEED, 0.45);
+    const common = { group: 'door', absenceMs: 500, minSharpness: 0, freezeMs: 0 };
+    const cameras = [
+      { id: 'front', ...common, source: await clip(join(home, 'one.avi'), [guest]) },
+      {
+        id: 'yard',
+        ...common,
+        source: await clip(join(home, 'two.avi'), [person(STRANGER_SEED, 0.25), person(GUEST_SEED, 0.7)]),
+      },
+    ];
+    const folder = join(home, 'lintel');
+    const options = { folder, ...bestModels, config: { cameras } };
+    let service = await startService(options);
+    try {
+      for (const file of ['keys/admin-key', 'data/admin-keys.json', 'data/admin.sock', 'data/db/CURRENT']) {
+        expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
       }
-    },
-  );
+      let device = deviceOf(service, folder);
+      await service.call('POST', '/groups', { groupId: 'door' });
+      const state = async (id: string): Promise<string> =>
+        String((await device.json('GET', `/cameras/${id}`)).body.state);
+      await expect.poll(() => state('front'), { timeout: 20_000 }).toBe('running');
+
+      const picture = await device.ask('/cameras/front/frame?boxes=true&maxWidth=160');
+      expect(picture.headers.get('content-type')).toBe('image/jpeg');
+      const { width, height } = await sharp(Buffer.from(await picture.arrayBuffer())).metadata();
+      expect([width, height]).toEqual([160, 120]);
+      const live = await device.ask('/cameras/front/live?fps=15&maxWidth=160');
+      expect(await watched(live, 3)).toContain('--lintel-frame');
+
+      // Two at once are refused while one is enrolled at the other camera.
+      const wish = { group: 'door', frames: 5, timeoutMs: 12_000 };
+      const crowd = device.json('POST', '/cameras/yard/enrol', {
+        ...wish,
+        timeoutMs: 4_000,
+        externalImageId: 'crowd',
+      });
+      const response = await device.ask('/cameras/front/enrol?progress=true', {
+        method: 'POST',
+        body: JSON.stringify({ ...wish, externalImageId: 'guest' }),
+      });
+      const lines = (await response.text()).trim().split('\n');
+      const last = JSON.parse(lines.at(-1) ?? '');
+      expect(last).toMatchObject({ type: 'result', result: { externalImageId: 'guest', framesUsed: 5 } });
+      expect(lines.length).toBeGreaterThanOrEqual(6);
+      const { faceId } = last.result as { faceId: string };
+      expect((await crowd).body.error).toMatchObject({ code: 'ENROLMENT_REFUSED', reason: 'several-faces' });
+      const twice = await device.json('POST', '/cameras/front/enrol', { ...wish, externalImageId: 'other' });
+      expect(twice.status).toBe(422);
+      expect(twice.body.error).toMatchObject({
+        reason: 'already-enrolled-as-somebody-else',
+        enrolledAs: { faceId, externalImageId: 'guest' },
+      });
+
+      // The guest comes again, and is known now.
+      const matches = () => device.json('GET', '/events?type=match&camera=front&externalImageId=guest&limit=1');
+      await expect.poll(async () => Number((await matches()).body.events.length), { timeout: 20_000 }).toBe(1);
+      const [event] = (await matches()).body.events;
+      expect(event).toMatchObject({ type: 'match', faceId, groupId: 'door' });
+      const key = (await (await fetch(`${service.url}/device/v1/signing-key`)).json()) as Record<string, string>;
+      expect(event.keyId).toBe(key.keyId);
+      expect(isSignedBy(createPublicKey(key.publicKeyPem), event)).toBe(true);
+
+      const seen = await device.ask('/cameras/front/live');
+      expect((await device.json('PUT', '/privacy', { on: true })).body).toEqual({ on: true, stored: true });
+      await seen.text();
+      expect(await state('yard')).toBe('private');
+      expect((await device.ask('/cameras/front/frame')).status).toBe(409);
+
+      expect(await service.stop()).toBe(0);
+      service = await startService(options);
+      device = deviceOf(service, folder);
+      expect((await device.json('GET', '/cameras')).body).toMatchObject({
+        privacy: true,
+        cameras: [
+          { state: 'private', frames: 0 },
+          { state: 'private', frames: 0 },
+        ],
+      });
+      expect((await device.json('PUT', '/privacy', { on: false })).body.on).toBe(false);
+      await expect.poll(() => state('front'), { timeout: 20_000 }).toBe('running');
+      expect((await device.json('POST', '/cameras/front/pause')).body.state).toBe('paused');
+
+      const { entries } = (await device.json('GET', '/audit?limit=1000&actor=admin:default')).body;
+      const actions = (entries as { action: string }[]).map(({ action }) => action).reverse();
+      expect(actions).toEqual([
+        'camera.viewed',
+        'camera.viewed',
+        'face.enrolled',
+        'camera.viewed',
+        'privacy.changed',
+        'privacy.changed',
+        'camera.paused',
+      ]);
+
+      // A live view does not hold up the stop.
+      await expect.poll(() => state('yard'), { timeout: 20_000 }).toBe('running');
+      const open = await device.ask('/cameras/yard/live');
+      const begun = performance.now();
+      expect(await service.stop()).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(5_000);
+      await open.text();
+    } finally {
+      await service.stop();
+    }
+  });
 });

@@ -3,7 +3,8 @@ import { readFileSync, readdirSync, rmSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { modelSetsAtHand } from '../support/model-sets.js';
+import { facesDir, missing } from '../support/shared.js';
 import { imageOf, startService, type Service } from '../support/service.js';
 
 interface FaceDetail {
@@ -14,7 +15,9 @@ interface FaceDetail {
   confidence: number;
 }
 
-describe.skipIf(missing('the service with photographs', facesDir, sharedModelsDir))('with real photographs', () => {
+const skip = missing('the service with photographs', facesDir);
+
+describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $set', (models) => {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-e2e-'));
   const people = join(facesDir ?? '', 'people');
   const names = facesDir === undefined ? [] : readdirSync(people);
@@ -25,7 +28,7 @@ describe.skipIf(missing('the service with photographs', facesDir, sharedModelsDi
   let service: Service;
 
   beforeAll(async () => {
-    service = await startService({ folder, modelsDir: sharedModelsDir ?? '' });
+    service = await startService({ folder, ...models });
     await service.call('POST', '/groups', { groupId: 'people' });
     for (const name of names) {
       const answer = await service.call('POST', '/groups/people', {
@@ -42,7 +45,7 @@ describe.skipIf(missing('the service with photographs', facesDir, sharedModelsDi
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('finds the right person first for each of the other 32 photographs', async () => {
+  it('finds the right person first for the other 32 photographs', async () => {
     const wrong: string[] = [];
     let searched = 0;
     for (const name of names) {
@@ -57,7 +60,8 @@ describe.skipIf(missing('the service with photographs', facesDir, sharedModelsDi
       }
     }
     expect(searched).toBe(32);
-    expect(wrong).toEqual([]);
+    // The built-in models are less exact.
+    expect(wrong.length, wrong.join('; ')).toBeLessThanOrEqual(models.set === 'builtin' ? 8 : 0);
   });
 
   it('finds the faces of a scene, largest first', async () => {

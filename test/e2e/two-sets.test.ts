@@ -1,24 +1,30 @@
 // Groups of two model sets in one service. The second set has the first one's files under another version and on a scale of its own.
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { galleryCommand } from '../../src/cli/gallery-command.js';
 import { registerGroups } from '../../src/cli/gallery-groups.js';
 import { configSchema } from '../../src/config/schema.js';
+import { encodePicture } from '../../src/demo/clip-file.js';
+import { GUEST_SEED, renderPortrait } from '../../src/demo/demo-clip.js';
 import { silentLog } from '../../src/domain/log.js';
 import type * as Main from '../../src/main.js';
 import { loadManifest, type Manifest } from '../../src/models/manifest.js';
+import { loadAddon } from '../../src/native/addon.js';
 import { lintel } from '../cli/terminal.js';
+import { bestModels, standardModels } from '../support/model-sets.js';
 import { imageOf, type Answer } from '../support/service.js';
-import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
+import { missing } from '../support/shared.js';
 
-const FIRST = loadManifest().sets.standard.modelVersion;
+const { set: FIRST_SET, modelsDir: installed } = bestModels;
+const FIRST = loadManifest().sets[FIRST_SET].modelVersion;
+const BUILTIN = loadManifest().sets.builtin.modelVersion;
 const SECOND = 'second-1';
 /** Far off the first one's: the similarity tells whose scale was used. */
 const POINTS = [
-  { cosine: 0.2, similarity: 5, far: 1e-3, tar: 0.99 },
-  { cosine: 0.9, similarity: 10, far: 1e-5, tar: 0.9 },
+  { cosine: 0.5, similarity: 5, far: 1e-3, tar: 0.99 },
+  { cosine: 0.999, similarity: 10, far: 1e-5, tar: 0.9 },
 ];
 
 interface Found {
@@ -26,39 +32,43 @@ interface Found {
   matchFaces: { similarity: number; face: { faceId: string } }[];
 }
 
-function manifestOf(...sets: ('standard' | 'second')[]): Manifest {
+/** @param file of the second set's embedder, where it has one of its own */
+function manifestOf(sets: readonly string[], file?: string): Manifest {
   const manifest = structuredClone(loadManifest());
-  const { embedder } = manifest.sets.standard;
-  const model = structuredClone(manifest.models[embedder]);
-  if (model.task !== 'embedder') throw new Error('the standard set has lost its embedder');
+  const model = structuredClone(manifest.models[manifest.sets[FIRST_SET].embedder]);
+  if (model.task !== 'embedder' || !model.quantised) throw new Error('the first set has another embedder now');
   model.calibration = { source: 'a test', points: POINTS };
+  model.quantised.calibration = model.calibration;
+  if (file !== undefined) {
+    model.file = file;
+    model.quantised.file = file;
+  }
   manifest.models.second = model;
-  const all = {
-    standard: manifest.sets.standard,
-    second: { ...manifest.sets.standard, modelVersion: SECOND, embedder: 'second' },
+  const all: Manifest['sets'] = {
+    ...manifest.sets,
+    second: { ...manifest.sets[FIRST_SET], modelVersion: SECOND, embedder: 'second' },
   };
   return { ...manifest, sets: Object.fromEntries(sets.map((name) => [name, all[name]])) };
 }
 
-describe.skipIf(missing('two model sets', sharedModelsDir, facesDir))('two model sets', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'lintel-sets-'));
-  const people = join(facesDir ?? '', 'people');
-  let photos: Buffer[];
+/** Two pictures of the same person. */
+const photos = [{}, { pose: { yaw: -12, pitch: 4 }, background: 5, facePx: 150 }].map((options) =>
+  encodePicture(renderPortrait(GUEST_SEED, options), loadAddon()),
+);
 
-  beforeAll(() => {
-    const [name] = readdirSync(people).sort();
-    const files = readdirSync(join(people, name)).sort();
-    photos = files.slice(0, 2).map((file) => readFileSync(join(people, name, file)));
-  });
+describe('two model sets', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-sets-'));
+  const nowhere = join(folder, 'none');
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const models = (set: string) => ({ dir: sharedModelsDir ?? '', set, precision: 'float' as const });
+  const models = (set: string, dir = installed) => ({ dir, set, precision: 'float' as const });
 
   async function withService(
     set: string,
     manifest: Manifest,
     work: (call: (method: string, path: string, body?: object) => Promise<Answer>, url: string) => Promise<void>,
+    modelsDir?: string,
   ): Promise<void> {
     const built = new URL('../../dist/main.js', import.meta.url).href;
     const { createService } = (await import(built)) as typeof Main;
@@ -67,7 +77,7 @@ describe.skipIf(missing('two model sets', sharedModelsDir, facesDir))('two model
       keysDir: join(folder, 'keys'),
       http: { port: 0 },
       mqtt: { embedded: { port: 0 } },
-      models: models(set),
+      models: models(set, modelsDir),
       vision: { workers: 1 },
     });
     const service = await createService({ config, environment: {}, log: silentLog, manifest });
@@ -84,12 +94,12 @@ describe.skipIf(missing('two model sets', sharedModelsDir, facesDir))('two model
   }
 
   /** `lintel gallery groups` where the manifest has only these sets. */
-  async function groupsListed(set: string, ...sets: ('standard' | 'second')[]) {
+  async function groupsListed(set: string, sets: readonly string[], modelsDir?: string) {
     const cwd = join(folder, 'cwd');
     mkdirSync(cwd, { recursive: true });
     const path = join(cwd, 'manifest.json');
-    writeFileSync(path, JSON.stringify(manifestOf(...sets)));
-    const config = { dataDir: join(folder, 'data'), keysDir: join(folder, 'keys'), models: models(set) };
+    writeFileSync(path, JSON.stringify(manifestOf(sets)));
+    const config = { dataDir: join(folder, 'data'), keysDir: join(folder, 'keys'), models: models(set, modelsDir) };
     writeFileSync(join(cwd, 'lintel.yaml'), JSON.stringify(config));
     return lintel(
       ['--config', 'lintel.yaml', 'gallery', 'groups'],
@@ -100,12 +110,12 @@ describe.skipIf(missing('two model sets', sharedModelsDir, facesDir))('two model
 
   it('work side by side, each group under the version that it was made under', async () => {
     const [first, second] = photos.map(imageOf);
-    await withService('standard', manifestOf('standard', 'second'), async (call) => {
+    await withService(FIRST_SET, manifestOf([FIRST_SET, 'second']), async (call) => {
       await call('POST', '/groups', { groupId: 'old' });
       const { data } = await call('POST', '/groups/old', { image: first });
       expect(data).toMatchObject({ modelVersion: FIRST, addedFaceCount: 1 });
     });
-    await withService('second', manifestOf('standard', 'second'), async (call, url) => {
+    await withService('second', manifestOf([FIRST_SET, 'second']), async (call, url) => {
       await call('POST', '/groups', { groupId: 'new' });
       const added = await call('POST', '/groups/new', { image: first });
       expect(added.data).toMatchObject({ modelVersion: SECOND, addedFaceCount: 1 });
@@ -127,23 +137,103 @@ describe.skipIf(missing('two model sets', sharedModelsDir, facesDir))('two model
       const health = (await (await fetch(`${url}/healthz`)).json()) as { parts: { vision: { facts: object } } };
       expect(health.parts.vision.facts).toMatchObject({ modelVersion: SECOND, otherModelVersions: [FIRST] });
       // From the running service.
-      const { code, stdout } = await groupsListed('second', 'standard', 'second');
+      const { code, stdout } = await groupsListed('second', [FIRST_SET, 'second']);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^new .* 1 faces, second-1: in use$/m);
-      expect(stdout).toMatch(/^old .* 2 faces, .*: installed, of the set standard$/m);
+      expect(stdout).toMatch(new RegExp(`^old .* 2 faces, .*: installed, of the set ${FIRST_SET}$`, 'm'));
     });
   });
 
   it('where one is not installed, its groups are refused and listed, and the others go on', async () => {
     const image = imageOf(photos[1]);
-    await withService('second', manifestOf('second'), async (call) => {
+    await withService('second', manifestOf(['second']), async (call) => {
       const refused = await call('POST', '/groups/old/search', { image });
       expect(refused.header).toMatchObject({ isSuccessful: false, resultCode: -40080 });
       expect((await call('POST', '/groups/new/search?threshold=1', { image })).data.matchFaceCount).toBe(1);
     });
     // From the data directory.
-    const { stdout, stderr } = await groupsListed('second', 'second');
+    const { stdout, stderr } = await groupsListed('second', ['second']);
     expect(stdout).toMatch(/^old .* 2 faces, .*: not installed$/m);
     expect(stderr).toContain('1 of 2 groups cannot be used');
   });
+
+  it('where the embedder of one is removed while the service runs, its groups alone are refused, and it is declared', async () => {
+    const dir = join(folder, 'models');
+    cpSync(installed, dir, { recursive: true });
+    const own = 'second.onnx';
+    copyFileSync(join(dir, bestModels.models.embedder.file), join(dir, own));
+    const manifest = manifestOf([FIRST_SET, 'second'], own);
+    const image = imageOf(photos[1]);
+    await withService(
+      FIRST_SET,
+      manifest,
+      async (call, url) => {
+        const search = (group: string) => call('POST', `/groups/${group}/search?threshold=1`, { image });
+        const visionHealth = async () => {
+          const { parts } = (await (await fetch(`${url}/healthz`)).json()) as { parts: { vision: object } };
+          return parts.vision;
+        };
+        rmSync(join(dir, own));
+        // Nobody has asked for it yet.
+        expect(await visionHealth()).toMatchObject({ status: 'ok', facts: { otherModelVersions: [SECOND] } });
+        for (let i = 0; i < 2; i++) {
+          expect((await search('new')).header).toMatchObject({
+            resultCode: -40080,
+            detail: 'The models of second-1 cannot be loaded.',
+          });
+          expect((await search('old')).data).toMatchObject({ modelVersion: FIRST, matchFaceCount: 2 });
+        }
+        expect(await visionHealth()).toMatchObject({
+          status: 'degraded',
+          detail: expect.stringMatching(
+            /^the models of second-1 cannot be loaded: the model second\.onnx is missing/,
+          ) as string,
+        });
+      },
+      dir,
+    );
+  });
+
+  describe.skipIf(missing('the standard set beside the built-in one', standardModels?.modelsDir))(
+    'where the standard one is missing for a while',
+    () => {
+      const image = imageOf(photos[1]);
+      const both = ['standard', 'builtin'];
+
+      it('its groups are refused and listed as such, and new ones are made under the built-in one', async () => {
+        await withService(
+          'standard',
+          manifestOf(both),
+          async (call) => {
+            expect((await call('POST', '/groups/old/search', { image })).header).toMatchObject({
+              resultCode: -40080,
+              resultMessage: 'ModelVersionMismatch',
+              detail: `The group was enrolled under the model ${FIRST}, which is not installed.`,
+            });
+            expect((await call('POST', '/groups/old', { image })).header).toMatchObject({ resultCode: -40080 });
+            await call('POST', '/groups', { groupId: 'offline' });
+            const added = await call('POST', '/groups/offline', { image: imageOf(photos[0]) });
+            expect(added.data).toMatchObject({ modelVersion: BUILTIN, addedFaceCount: 1 });
+          },
+          nowhere,
+        );
+        const { stdout, stderr } = await groupsListed('standard', both, nowhere);
+        expect(stdout).toMatch(/^offline .* 1 faces, builtin-\S+: in use$/m);
+        expect(stdout).toMatch(new RegExp(`^old .* 2 faces, ${FIRST}: not installed$`, 'm'));
+        expect(stderr).toContain('2 of 3 groups cannot be used: their models are not installed.');
+      });
+
+      it('they work again when it is back, and those made meanwhile go on under the built-in one', async () => {
+        await withService('standard', manifestOf(both), async (call) => {
+          const search = async (group: string): Promise<Found> =>
+            (await call('POST', `/groups/${group}/search?threshold=70`, { image })).data as Found;
+          expect(await search('old')).toMatchObject({ modelVersion: FIRST, matchFaceCount: 2 });
+          expect(await search('offline')).toMatchObject({ modelVersion: BUILTIN, matchFaceCount: 1 });
+          const { stdout } = await groupsListed('standard', both);
+          expect(stdout).toMatch(/^offline .*: installed, of the set builtin$/m);
+          expect(stdout).toMatch(/^old .*: in use$/m);
+        });
+      });
+    },
+  );
 });

@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DEFAULT_MODELS_DIR } from '../../src/models/manifest.js';
-import { sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { fuzzService } from './fuzz-service.js';
 
 const { values } = parseArgs({
@@ -14,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'lintel-fuzz-'));
 try {
   const report = await fuzzService({
     folder,
-    modelsDir: sharedModelsDir ?? DEFAULT_MODELS_DIR,
+    ...bestModels,
     seed: Number(values.seed),
     seconds: Number(values.seconds),
   });

@@ -8,6 +8,8 @@ import { fuzz, type FuzzReport } from './fuzz-run.js';
 export interface FuzzServiceOptions {
   folder: string;
   modelsDir: string;
+  /** Of the models. */
+  set: string;
   seed: number;
   seconds: number;
 }
@@ -20,10 +22,11 @@ export interface FuzzServiceReport extends FuzzReport {
 export async function fuzzService({
   folder,
   modelsDir,
+  set,
   seed,
   seconds,
 }: FuzzServiceOptions): Promise<FuzzServiceReport> {
-  const service = await startService({ folder, modelsDir, config: { vision: { workers: 1 } } });
+  const service = await startService({ folder, modelsDir, set, config: { vision: { workers: 1 } } });
   let exitCode: number | null = null;
   let report: FuzzReport;
   let aftermath: Omit<FuzzServiceReport['aftermath'], 'exitCode'>;

@@ -1,17 +1,17 @@
 // Seeded rubbish against a whole service, for a minute. For longer, or under another seed: npx tsx test/hostile/fuzz-main.ts --seconds 600 --seed 2
 import { describe, expect, it } from 'vitest';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { tempDir } from '../support/temp-dir.js';
 import { fuzzService } from './fuzz-service.js';
 
 const SECONDS = 60;
 const SEED = 1;
 
-describe.skipIf(missing('fuzzing the whole service', sharedModelsDir))('a service under made-up requests', () => {
+describe('a service under made-up requests', () => {
   it('answers each with a code of the contract or a refusal, and lives', { timeout: 180_000 }, async () => {
     const report = await fuzzService({
       folder: tempDir(),
-      modelsDir: sharedModelsDir ?? '',
+      ...bestModels,
       seed: SEED,
       seconds: SECONDS,
     });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { imageOf, startService, type Service } from '../support/service.js';
 import { hostileFiles, SUCCESS, type HostileFile } from './corpus.js';
 
@@ -14,14 +14,14 @@ const MAX_MEMORY_MB = 200;
 
 const files = await hostileFiles();
 
-describe.skipIf(missing('untrusted pictures against the whole service', sharedModelsDir))('a running service', () => {
+describe('a running service', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-hostile-'));
   let service: Service;
 
   beforeAll(async () => {
     service = await startService({
       folder,
-      modelsDir: sharedModelsDir ?? '',
+      ...bestModels,
       config: { vision: { workers: 1 } },
     });
     // A decoder's first picture is the dearest, and says nothing about the file.

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadManifest, modelSet, modelsOf, type Model } from '../../src/models/manifest.js';
-import { fetchModel, fileState, readModel, type FetchProgress } from '../../src/models/model-files.js';
+import {
+  loadManifest,
+  modelSet,
+  modelsOf,
+  type Manifest,
+  type MaskModel,
+  type Model,
+} from '../../src/models/manifest.js';
+import { fetchModel, fileState, readModel, readTrained, type FetchProgress } from '../../src/models/model-files.js';
+import { inspectSet } from '../../src/models/inspect.js';
+import { inPrecision } from '../../src/models/precision.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const content = Buffer.from('the bytes of a model');
@@ -92,7 +101,7 @@ describe('fetchModel', () => {
       (thrown: unknown) => thrown as Error,
     );
     expect(error).toMatchObject({ code: 'DOWNLOAD_FAILED' });
-    for (const part of ['tiny.onnx', '127.0.0.1:1', join(dir, 'tiny.onnx'), model.origin.url, '--from']) {
+    for (const part of ['tiny.onnx', '127.0.0.1:1', join(dir, 'tiny.onnx'), 'https://', '--from']) {
       expect((error as Error).message).toContain(part);
     }
   });
@@ -118,6 +127,62 @@ describe('readModel', () => {
   });
 });
 
+describe('a built-in model', () => {
+  const trained = modelSet(loadManifest(), 'builtin').detector;
+  const places = (): [string, string] => [tempDir(), tempDir()];
+
+  it('is missing with the sentence that it is part of the installation, and where it was looked for', async () => {
+    const [files, builtin] = places();
+    for (const form of [inPrecision(trained, 'int8'), inPrecision(trained, 'float')]) {
+      await expect(readModel([files, builtin], form)).rejects.toMatchObject({
+        code: 'MODEL_MISSING',
+        message: `the model ${form.file} is missing; it was looked for in ${files} and ${builtin}. It is part of the installation: install Lintel again`,
+      });
+    }
+  });
+
+  it('says of its float file what makes it, and of another one how it is taken', async () => {
+    const [files, builtin] = places();
+    await expect(readModel([files, builtin], trained)).rejects.toThrow(
+      /looked for in \S+\. It is made by scripts\/train\/detector\.py; only its 8-bit form is part of the installation$/,
+    );
+    writeFileSync(join(files, trained.file), content);
+    await expect(readModel([files, builtin], trained)).rejects.toThrow(
+      /trained anew, run "lintel models ranges" for it$/,
+    );
+    expect(Buffer.from(await readTrained([files, builtin], trained))).toEqual(content);
+  });
+
+  it('cannot be downloaded', async () => {
+    const dir = tempDir();
+    await expect(fetchModel(dir, trained)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('trained by scripts/train/detector.py') as string,
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('what is said of a set', () => {
+  it('are its files with their states, and where they come from', async () => {
+    const [detector] = await inspectSet(tempDir(), modelSet(loadManifest(), 'standard'));
+    expect(detector).toMatchObject({ task: 'detector', file: template.file, state: 'missing' });
+    expect(detector.origin).toMatch(/^github\.com\/\S+@[0-9a-f]{8}$/);
+  });
+
+  it('are of the built-in one the files of 8 bits, and what trained them', async () => {
+    const set = modelSet(loadManifest(), 'builtin');
+    const statuses = await inspectSet(tempDir(), set);
+    expect(statuses.map(({ file, bytes, origin }) => ({ file, bytes, origin }))).toEqual(
+      modelsOf(set).map(({ quantised, origin }) => ({
+        file: quantised?.file,
+        bytes: quantised?.bytes,
+        origin: `trained by ${'trainedBy' in origin ? origin.trainedBy : ''}`,
+      })),
+    );
+  });
+});
+
 describe('the manifest', () => {
   it('has the standard set with all four tasks', () => {
     expect(modelsOf(modelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
@@ -128,8 +193,12 @@ describe('the manifest', () => {
     ]);
   });
 
-  it('names each origin by its commit', () => {
+  it('names each origin by its commit, or by the script that trains it', () => {
     for (const { origin } of Object.values(loadManifest().models)) {
+      if ('trainedBy' in origin) {
+        expect(existsSync(new URL(`../../${origin.trainedBy}`, import.meta.url))).toBe(true);
+        continue;
+      }
       expect(origin.url).toContain(origin.commit);
       expect(origin.url.endsWith(origin.path)).toBe(true);
     }
@@ -147,6 +216,34 @@ describe('the manifest', () => {
     const path = join(tempDir(), 'manifest.json');
     writeFileSync(path, text);
     expect(() => loadManifest(path)).toThrow(message);
+  });
+
+  type Json = Record<string, Record<string, Record<string, unknown>>>;
+  it.each<[string, (models: Json) => void, RegExp]>([
+    [
+      'a built-in model without an 8-bit form',
+      (models) => delete models['builtin-mask'].quantised,
+      /needs an 8-bit form/,
+    ],
+    [
+      'an 8-bit form of a fetched embedder without points of its own',
+      (models) => delete models.mobilefacenet.quantised.calibration,
+      /needs a calibration of its own/,
+    ],
+    ['a script outside scripts/train', (models) => (models['builtin-mask'].origin.trainedBy = '../a.py'), /origin/],
+  ])('refuses %s', (_name, change, message) => {
+    const manifest = structuredClone(loadManifest());
+    change(manifest.models as unknown as Json);
+    const path = join(tempDir(), 'manifest.json');
+    writeFileSync(path, JSON.stringify(manifest));
+    expect(() => loadManifest(path)).toThrow(message);
+  });
+
+  it('refuses a set whose mask model takes aligned faces of another size than the embedder', () => {
+    const manifest: Manifest = structuredClone(loadManifest());
+    manifest.models['builtin-mask'] = { ...(manifest.models['builtin-mask'] as MaskModel), view: 'template' };
+    (manifest.models['builtin-mask'].input as { widthPx: number }).widthPx = 96;
+    expect(() => modelSet(manifest, 'builtin')).toThrow(/has not the size of its input/);
   });
 
   it('refuses a set whose embedder is a detector', () => {

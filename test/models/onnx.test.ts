@@ -2,11 +2,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readOnnx, writeOnnx } from '../../src/models/onnx/onnx-model.js';
+import { makeNode, shortenNames } from '../../src/models/onnx/onnx-graph.js';
+import { ATTRIBUTE_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/onnx/onnx-model.js';
 import { constantTensor, floatsOf, integersOf } from '../../src/models/onnx/onnx-tensor.js';
 import { decodeMessage, encodeMessage, UNKNOWN, type MessageType } from '../../src/models/onnx/protobuf.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
-import { tinyDetector } from './tiny-model.js';
+import { runTiny, tinyDetector, tinyInput } from './tiny-model.js';
 
 const type: MessageType = () => ({
   small: { number: 1, kind: 'int', repeated: false, packed: false },
@@ -96,5 +97,52 @@ describe('a constant tensor', () => {
     expect(() => floatsOf(tensor)).toThrow(/has 2 values/);
     expect(() => integersOf(tensor)).toThrow(/of type 1/);
     expect(() => floatsOf(constantTensor('b', [1], Int8Array.of(1)))).toThrow(/of type 3/);
+  });
+});
+
+describe('short names', () => {
+  it('leave the inputs, the outputs and what the graph computes as they were', async () => {
+    const model = readOnnx(tinyDetector());
+    const names = (graph: OnnxGraph): string[] => [...graph.input, ...graph.output].map(({ name }) => name);
+    const before = names(model.graph);
+    shortenNames(model.graph);
+    expect(names(model.graph)).toEqual(before);
+    expect(before).toEqual(['input', 'score', 'place']);
+    const tensors = model.graph.node.flatMap(({ input, output }) => [...input, ...output]);
+    for (const name of tensors) expect(before.includes(name) || name.length <= 2).toBe(true);
+    expect(model.graph.node.some(({ name }) => name !== undefined)).toBe(false);
+    const bytes = writeOnnx(model);
+    expect(bytes.length).toBeLessThan(tinyDetector().length);
+    expect(await runTiny(bytes, tinyInput(3))).toEqual(await runTiny(tinyDetector(), tinyInput(3)));
+  });
+
+  it('are none that an input or an output has, and leave out what is not given', () => {
+    const graph: OnnxGraph = {
+      node: [makeNode('Clip', ['0', '', 'greatest'], ['between']), makeNode('Relu', ['between'], ['1'])],
+      initializer: [constantTensor('greatest', [], Float32Array.of(6))],
+      input: [{ name: '0' }],
+      output: [{ name: '1' }],
+      valueInfo: [{ name: 'between' }],
+    };
+    shortenNames(graph);
+    expect(graph.initializer.map(({ name }) => name)).toEqual(['2']);
+    expect(graph.node.map(({ input, output }) => [...input, ...output])).toEqual([
+      ['0', '', '2', '3'],
+      ['3', '1'],
+    ]);
+    expect(graph.valueInfo).toEqual([]);
+  });
+
+  it('are refused where a node has a graph of its own', () => {
+    const branch = makeNode('If', ['condition'], ['chosen']);
+    branch.attribute.push({ name: 'then_branch', floats: [], ints: [], type: ATTRIBUTE_TYPE.graph });
+    const graph: OnnxGraph = {
+      node: [branch],
+      initializer: [],
+      input: [],
+      output: [{ name: 'chosen' }],
+      valueInfo: [],
+    };
+    expect(() => shortenNames(graph)).toThrow(expect.objectContaining({ code: 'MODEL_INVALID' }) as Error);
   });
 });

@@ -1,5 +1,5 @@
 // Which sets beside the configured one can serve the groups that were made under them.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ function manifestWith(change: (embedder: EmbedderModel) => void = () => undefine
   if (embedder.quantised) Object.assign(embedder.quantised, { file: 'older.int8.onnx', sha256: sha256(INT8) });
   change(embedder);
   manifest.models.older = embedder;
-  manifest.sets.older = { ...standard, modelVersion: 'older-1', embedder: 'older' };
+  manifest.sets = { standard, older: { ...standard, modelVersion: 'older-1', embedder: 'older' } };
   return manifest;
 }
 
@@ -52,6 +52,14 @@ describe('another set', () => {
     expect(older.embedder.file).toBe(file);
   });
 
+  it('is computed in float where the current set is, though its one file is of 8 bits, as that of a built-in model is', async () => {
+    const builtIn = manifestWith((embedder) => {
+      embedder.origin = { trainedBy: 'scripts/train/embedder.py' };
+    });
+    const [older] = await otherSets(builtIn, current, folderWith({ 'older.int8.onnx': INT8 }));
+    expect(older.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });
+  });
+
   it('runs in float where the current set does', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT, 'older.int8.onnx': INT8 });
     expect((await otherSets(manifestWith(), current, folder))[0].embedder.file).toBe('older.onnx');
@@ -68,6 +76,12 @@ describe('another set', () => {
     ],
   ])('is left out where %s', async (_words, manifest, files) => {
     expect(await otherSets(manifest, current, folderWith(files))).toEqual([]);
+  });
+
+  it('is left out where its embedder cannot be read', async () => {
+    const folder = tempDir();
+    mkdirSync(join(folder, 'older.onnx'));
+    expect(await otherSets(manifestWith(), current, folder)).toEqual([]);
   });
 
   it('of the same version is no other one', async () => {

@@ -5,8 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import {
   choosePrecision,
+  formsOf,
   inPrecision,
+  isBuiltIn,
   multipliesBytes,
+  precisionOf,
   readProcessorFlags,
   type Precision,
   type PrecisionParts,
@@ -53,6 +56,46 @@ describe('a form of a model', () => {
 
   it('that does not exist is refused', () => {
     expect(() => inPrecision(floatOnly, 'int8')).toThrow(/no 8-bit form/);
+  });
+});
+
+describe('the forms of a built-in model', () => {
+  const builtin = modelSet(loadManifest(), 'builtin').embedder;
+  const int8 = inPrecision(builtin, 'int8');
+  const float = inPrecision(builtin, 'float');
+
+  it('are one file of 8 bits, computed in two ways, with one calibration', () => {
+    expect([isBuiltIn(builtin), isBuiltIn(model)]).toEqual([true, false]);
+    expect(int8).toMatchObject({ file: builtin.quantised?.file, sha256: builtin.quantised?.sha256 });
+    expect(float).toEqual({ ...int8, inFloat: true });
+    expect(int8).not.toHaveProperty('inFloat');
+    expect([precisionOf(float), precisionOf(int8)]).toEqual(['float', 'int8']);
+  });
+
+  it('have the calibration of the manifest where the 8-bit form names none', () => {
+    if (!builtin.quantised) throw new Error('a built-in model has an 8-bit form');
+    const { file, bytes, sha256, ranges } = builtin.quantised;
+    const one = { ...builtin, quantised: { file, bytes, sha256, ranges } };
+    for (const form of formsOf(one)) expect(form.calibration).toEqual(builtin.calibration);
+  });
+
+  it('can be made of each other', () => {
+    expect(inPrecision(float, 'int8')).toEqual(int8);
+    expect(inPrecision(int8, 'float')).toEqual(float);
+  });
+
+  it('are all that an installation can have', () => {
+    expect(formsOf(builtin)).toEqual([float, int8]);
+    expect(formsOf(model)).toEqual([model, inPrecision(model, 'int8')]);
+    expect(formsOf(floatOnly)).toEqual([floatOnly]);
+  });
+
+  it('are in float where the processor has no dot product, whose integer kernels would overflow', async () => {
+    const machine = new Machine();
+    machine.flags = new Set(['avx2']);
+    const { precision } = await choosePrecision(builtin, 'auto', machine);
+    expect([precision, machine.opened]).toEqual(['float', 0]);
+    expect(inPrecision(builtin, precision).inFloat).toBe(true);
   });
 });
 

@@ -192,8 +192,8 @@ describe('lintel models sensitivity', () => {
 
 describe('the recorded ranges', () => {
   it('belong to the files that the manifest names', () => {
-    const quantised = modelsOf(modelSet(loadManifest(), 'standard')).filter((model) => model.quantised);
-    expect(quantised.length).toBeGreaterThanOrEqual(2);
+    const quantised = Object.values(loadManifest().models).filter((model) => model.quantised);
+    expect(quantised.length).toBeGreaterThanOrEqual(5);
     for (const model of quantised) {
       const recorded = readRanges(join(dirname(MANIFEST_PATH), model.quantised?.ranges ?? ''));
       expect(recorded).toMatchObject({ file: model.file, sha256: model.sha256 });

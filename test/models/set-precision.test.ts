@@ -41,6 +41,35 @@ describe('a configured form', () => {
   });
 });
 
+describe('the forms of the built-in set', () => {
+  const builtin = modelSet(loadManifest(), 'builtin');
+  const measurable = multipliesBytes(process.arch, readProcessorFlags());
+  const at = (choice: PrecisionChoice, workerFile = PRECISION_WORKER_FILE): Promise<ChosenSet> =>
+    chooseSetPrecision({ set: builtin, modelsDir: tempDir(), providers: ['cpu'], choice, workerFile });
+  const NO_WORKER = new URL('file:///nonesuch.js');
+
+  it.each(['float', 'int8'] as const)(
+    'are in %s what is configured, with the files of the installation',
+    async (form) => {
+      const { set: chosen, precisions } = await at(form, NO_WORKER);
+      expect(modelsOf(chosen).map(precisionOf)).toEqual([form, form, form]);
+      expect(modelsOf(chosen).map(({ file }) => file)).toEqual(
+        modelsOf(builtin).map(({ quantised }) => quantised?.file),
+      );
+      expect(modelsOf(chosen).map(({ inFloat = false }) => inFloat)).toEqual(Array(3).fill(form === 'float'));
+      expect(precisions.map(precisionText)[2]).toBe(`mask: ${form}, configured`);
+    },
+  );
+
+  it('are measured where none is configured, and in float where integer kernels would overflow', async () => {
+    const { set: chosen, precisions } = await at('auto');
+    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
+    for (const one of precisions) expect(one.reason).toMatch(reason);
+    expect(modelsOf(chosen).map(precisionOf)).toEqual(precisions.map(({ precision }) => precision));
+    if (!measurable) expect(modelsOf(chosen).every(({ inFloat }) => inFloat)).toBe(true);
+  });
+});
+
 describe('a trial that ends early', () => {
   it('is an error', async () => {
     const script = join(tempDir(), 'ends.mjs');

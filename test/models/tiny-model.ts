@@ -113,12 +113,16 @@ export function tinyInput(seed: number, heightPx = 32, widthPx = 48): FloatTenso
   return { data, dims: [1, 3, heightPx, widthPx] };
 }
 
-export async function openTiny(model: Uint8Array): Promise<ModelSession> {
-  return ModelSession.create('tiny', model, { providers: ['cpu'], warmUp: { input: tinyInput(1) } });
+export async function openTiny(model: Uint8Array, inFloat?: boolean): Promise<ModelSession> {
+  return ModelSession.create('tiny', model, { providers: ['cpu'], warmUp: { input: tinyInput(1) }, inFloat });
 }
 
-export async function runTiny(model: Uint8Array, input: FloatTensor): Promise<Record<string, Float32Array>> {
-  const session = await openTiny(model);
+export async function runTiny(
+  model: Uint8Array,
+  input: FloatTensor,
+  inFloat?: boolean,
+): Promise<Record<string, Float32Array>> {
+  const session = await openTiny(model, inFloat);
   try {
     return await session.run({ input });
   } finally {

@@ -9,13 +9,12 @@ import { encodePicture, renderClip } from '../../src/demo/clip-file.js';
 import { GUEST_SEED, STRANGER_SEED, renderPortrait } from '../../src/demo/demo-clip.js';
 import { silentLog } from '../../src/domain/log.js';
 import { FACE_KEYS, decodeFace } from '../../src/gallery/face-record.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { UNKNOWN_FACES_LABEL, decodePicture } from '../../src/privacy/unknown-face-record.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { collect, forever } from '../store/support.js';
-import { missing, sharedModelsDir } from '../support/shared.js';
+import { bestModels } from '../support/model-sets.js';
 import { imageOf, startService, type Service } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 import {
@@ -31,7 +30,6 @@ import {
 } from './disk-search.js';
 
 const addon = loadAddon();
-const modelsDir = sharedModelsDir ?? '';
 
 /** The guest, who is enrolled, then a stranger, each standing still for a moment; and the frames as they went into the file. */
 async function makeClip(path: string): Promise<Buffer[]> {
@@ -71,7 +69,7 @@ async function needlesOf(what: string, jpeg: Buffer, count: number): Promise<Nee
 }
 
 async function embeddingOf(jpeg: Buffer): Promise<Float32Array> {
-  const set = modelSet(loadManifest(), 'standard');
+  const { models: set, modelsDir } = bestModels;
   const pipeline = await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
   try {
     const { faces } = await pipeline.analyseImage(jpeg, { embed: 1, mask: false, liveness: false });
@@ -150,116 +148,113 @@ describe('the search', () => {
   });
 });
 
-describe.skipIf(missing('the search for pictures on the disk', sharedModelsDir))(
-  'a service that has seen faces',
-  () => {
-    it('has left none of them on the disk, and opened no file for it', async () => {
-      const folder = tempDir();
-      const home = join(folder, 'home');
-      const temporary = join(folder, 'tmp');
-      mkdirSync(temporary);
-      const clip = join(folder, 'clip.avi');
-      const frames = await makeClip(clip);
-      const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
-      const embedding = await embeddingOf(portrait);
+describe('a service that has seen faces', () => {
+  it('has left none of them on the disk, and opened no file for it', async () => {
+    const folder = tempDir();
+    const home = join(folder, 'home');
+    const temporary = join(folder, 'tmp');
+    mkdirSync(temporary);
+    const clip = join(folder, 'clip.avi');
+    const frames = await makeClip(clip);
+    const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
+    const embedding = await embeddingOf(portrait);
 
-      const cache = join(folder, 'cache');
-      mkdirSync(cache);
-      // What libraries would leave there; and without what keeps them from it in this process.
-      setEnvironment({ TMPDIR: temporary, HOME: cache, XDG_CACHE_HOME: cache, ORT_DISABLE_TELEMETRY: undefined });
-      const watches: Watch[] = [];
-      const traces: { opened: () => string[] }[] = [];
-      const start = async (config: Record<string, unknown>): Promise<Service> => {
-        const service = await startService({ folder: home, modelsDir, config });
-        onTestFinished(() => service.kill());
-        watches.push(new Watch(service.pid));
-        const trace = await traceOpens(service.pid, join(folder, `trace-${traces.length}`));
-        if (trace) traces.push(trace);
-        return service;
-      };
+    const cache = join(folder, 'cache');
+    mkdirSync(cache);
+    // What libraries would leave there; and without what keeps them from it in this process.
+    setEnvironment({ TMPDIR: temporary, HOME: cache, XDG_CACHE_HOME: cache, ORT_DISABLE_TELEMETRY: undefined });
+    const watches: Watch[] = [];
+    const traces: { opened: () => string[] }[] = [];
+    const start = async (config: Record<string, unknown>): Promise<Service> => {
+      const service = await startService({ folder: home, ...bestModels, config });
+      onTestFinished(() => service.kill());
+      watches.push(new Watch(service.pid));
+      const trace = await traceOpens(service.pid, join(folder, `trace-${traces.length}`));
+      if (trace) traces.push(trace);
+      return service;
+    };
 
-      const first = await start({});
-      await first.call('POST', '/groups', { groupId: 'door' });
-      const answer = await first.call('POST', '/groups/door', { image: imageOf(portrait) });
-      expect(answer).toMatchObject({ data: { addedFaceCount: 1 } });
-      await first.call('POST', '/groups/door/search', { image: imageOf(frames[10]) });
-      const asMultipart = new FormData();
-      asMultipart.set('imageFile', new Blob([Uint8Array.from(frames[38])]));
-      const secret = readFileSync(join(home, 'keys', 'secret-key'), 'utf8').trim();
-      const detected = await fetch(`${first.url}/v2.0/appkeys/${first.appKey}/faces/detect`, {
-        method: 'POST',
-        headers: { authorization: secret },
-        body: asMultipart,
-      });
-      expect(await detected.json()).toMatchObject({ data: { faceDetailCount: 1 } });
-      expect(await first.stop()).toBe(0);
+    const first = await start({});
+    await first.call('POST', '/groups', { groupId: 'door' });
+    const answer = await first.call('POST', '/groups/door', { image: imageOf(portrait) });
+    expect(answer).toMatchObject({ data: { addedFaceCount: 1 } });
+    await first.call('POST', '/groups/door/search', { image: imageOf(frames[10]) });
+    const asMultipart = new FormData();
+    asMultipart.set('imageFile', new Blob([Uint8Array.from(frames[38])]));
+    const secret = readFileSync(join(home, 'keys', 'secret-key'), 'utf8').trim();
+    const detected = await fetch(`${first.url}/v2.0/appkeys/${first.appKey}/faces/detect`, {
+      method: 'POST',
+      headers: { authorization: secret },
+      body: asMultipart,
+    });
+    expect(await detected.json()).toMatchObject({ data: { faceDetailCount: 1 } });
+    expect(await first.stop()).toBe(0);
 
-      const second = await start({
-        privacy: { unknownFacesHours: 1 },
-        cameras: [
-          {
-            id: 'front',
-            group: 'door',
-            snapshots: true,
-            agree: 2,
-            source: { type: 'file', path: clip, realTime: true },
-          },
-        ],
-      });
-      const parts = async (): Promise<Record<string, { detail?: string; facts?: Record<string, unknown> }>> =>
-        ((await (await fetch(`${second.url}/healthz`)).json()) as { parts: never }).parts;
-      await expect
-        .poll(async () => (await parts())['camera:front'].detail, { timeout: 20_000, interval: 200 })
-        .toContain('played to its end');
-      await expect
-        .poll(async () => (await parts())['unknown-faces'].facts?.faces, { timeout: 10_000 })
-        .toBeGreaterThan(0);
-      const some = frames.filter((_, i) => i % 4 === 0);
-      const needles = [
-        ...(await needlesOf('the portrait', portrait, 9)),
-        ...(await Promise.all(some.map((frame, i) => needlesOf(`frame ${4 * i}`, frame, 4)))).flat(),
-        ...piecesOf('the embedding', bytesOf(embedding), 6),
-        ...PICTURE_BEGINNINGS,
-      ];
-      // While it runs: files without a name, too.
-      expect(
-        search(
-          openFiles(second.pid)
-            .filter((file) => file.isForWriting)
-            .map(({ link }) => link),
-          needles,
-        ),
-      ).toEqual([]);
-      // A kill leaves what a stop would have tidied away.
-      await second.kill();
-      for (const watch of watches) watch.stop();
+    const second = await start({
+      privacy: { unknownFacesHours: 1 },
+      cameras: [
+        {
+          id: 'front',
+          group: 'door',
+          snapshots: true,
+          agree: 2,
+          source: { type: 'file', path: clip, realTime: true },
+        },
+      ],
+    });
+    const parts = async (): Promise<Record<string, { detail?: string; facts?: Record<string, unknown> }>> =>
+      ((await (await fetch(`${second.url}/healthz`)).json()) as { parts: never }).parts;
+    await expect
+      .poll(async () => (await parts())['camera:front'].detail, { timeout: 20_000, interval: 200 })
+      .toContain('played to its end');
+    await expect
+      .poll(async () => (await parts())['unknown-faces'].facts?.faces, { timeout: 10_000 })
+      .toBeGreaterThan(0);
+    const some = frames.filter((_, i) => i % 4 === 0);
+    const needles = [
+      ...(await needlesOf('the portrait', portrait, 9)),
+      ...(await Promise.all(some.map((frame, i) => needlesOf(`frame ${4 * i}`, frame, 4)))).flat(),
+      ...piecesOf('the embedding', bytesOf(embedding), 6),
+      ...PICTURE_BEGINNINGS,
+    ];
+    // While it runs: files without a name, too.
+    expect(
+      search(
+        openFiles(second.pid)
+          .filter((file) => file.isForWriting)
+          .map(({ link }) => link),
+        needles,
+      ),
+    ).toEqual([]);
+    // A kill leaves what a stop would have tidied away.
+    await second.kill();
+    for (const watch of watches) watch.stop();
 
-      const sealed = await openedStore(home);
-      // So it is the right embedding that is looked for …
-      expect(sealed.embeddings.some((stored) => bytesOf(stored).equals(bytesOf(embedding)))).toBe(true);
-      // … and the stranger's face lies there, sealed.
-      expect(sealed.crops.length).toBeGreaterThan(0);
-      needles.push(
-        ...sealed.crops.flatMap((crop) => [
-          ...piecesOf('a crop', crop, 9),
-          ...piecesOf('a crop, as BGR', swapped(crop), 9),
-        ]),
-        ...sealed.embeddings.flatMap((stored) => piecesOf('an embedding', bytesOf(stored), 6)),
-      );
-      const files = filesBelow(home, temporary, cache);
-      expect(files.length).toBeGreaterThan(5);
-      expect(search(files, needles)).toEqual([]);
-      expect(filesBelow(temporary, cache)).toEqual([]);
+    const sealed = await openedStore(home);
+    // So it is the right embedding that is looked for …
+    expect(sealed.embeddings.some((stored) => bytesOf(stored).equals(bytesOf(embedding)))).toBe(true);
+    // … and the stranger's face lies there, sealed.
+    expect(sealed.crops.length).toBeGreaterThan(0);
+    needles.push(
+      ...sealed.crops.flatMap((crop) => [
+        ...piecesOf('a crop', crop, 9),
+        ...piecesOf('a crop, as BGR', swapped(crop), 9),
+      ]),
+      ...sealed.embeddings.flatMap((stored) => piecesOf('an embedding', bytesOf(stored), 6)),
+    );
+    const files = filesBelow(home, temporary, cache);
+    expect(files.length).toBeGreaterThan(5);
+    expect(search(files, needles)).toEqual([]);
+    expect(filesBelow(temporary, cache)).toEqual([]);
 
-      const own = [join(home, 'data'), join(home, 'keys')];
-      const isOwn = (path: string): boolean =>
-        path === '/dev/null' || path.startsWith('/proc/self/') || own.some((place) => path.startsWith(`${place}/`));
-      for (const watch of watches) {
-        expect(watch.looks).toBeGreaterThan(10);
-        expect([...watch.written].filter((path) => !isOwn(path))).toEqual([]);
-      }
-      expect(watches[0].written.size).toBeGreaterThan(0);
-      for (const { opened } of traces) expect(opened().filter((path) => !isOwn(path))).toEqual([]);
-    }, 60_000);
-  },
-);
+    const own = [join(home, 'data'), join(home, 'keys')];
+    const isOwn = (path: string): boolean =>
+      path === '/dev/null' || path.startsWith('/proc/self/') || own.some((place) => path.startsWith(`${place}/`));
+    for (const watch of watches) {
+      expect(watch.looks).toBeGreaterThan(10);
+      expect([...watch.written].filter((path) => !isOwn(path))).toEqual([]);
+    }
+    expect(watches[0].written.size).toBeGreaterThan(0);
+    for (const { opened } of traces) expect(opened().filter((path) => !isOwn(path))).toEqual([]);
+  }, 60_000);
+});

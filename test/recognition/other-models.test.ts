@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
 import type { OtherModels } from '../../src/domain/other-models.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
+import { AppError } from '../../src/errors.js';
 import { CropReader, openDoor, staff, type Sight } from './door.js';
 
 const OLDER = 'older-1';
@@ -21,11 +22,14 @@ const otherModels: OtherModels = new Map([
 /** The older models have every person on another axis: no embedding of one version is like one of the other. */
 class TwoModels extends CropReader {
   readonly asked: string[] = [];
+  /** Of the older models. */
+  failure: Error | undefined;
 
   override async embedCrops(crops: readonly Uint8Array[], modelVersion = this.modelVersion): Promise<Float32Array[]> {
     this.asked.push(modelVersion);
     const embeddings = await super.embedCrops(crops);
     if (modelVersion === this.modelVersion) return embeddings;
+    if (this.failure) throw this.failure;
     return embeddings.map((one) => one.map((_, i) => one[(i + one.length - SHIFT) % one.length]));
   }
 }
@@ -79,8 +83,89 @@ test('without those models it is declared, and nobody of the group is matched', 
   const door = await openDoors({ group: 'staff' }, undefined);
   expect(door.recogniser.health()).toMatchObject({
     status: 'degraded',
-    detail: 'group staff was enrolled under older-1, not under model-1',
+    detail: 'group staff was enrolled under older-1, whose models are not installed',
   });
   await door.play(1_000, standing({ person: anna, x: 320 }));
   expect(door.events.told).not.toContain('match anna');
+});
+
+const unloadable = new AppError('MODEL_VERSION_MISMATCH', 'older-1 cannot be loaded: its file is gone', {
+  detail: 'The models of older-1 cannot be loaded.',
+});
+
+test.each([unloadable, new AppError('WORKER_FAILED', 'a vision worker ended')])(
+  'where those models fail (%s), the people of the other group are recognised, and the failure is declared and logged once',
+  async (failure) => {
+    const door = await openDoors(both, otherModels);
+    door.vision.failure = failure;
+    await door.play(2_000, () => [
+      { person: anna, x: 160 },
+      { person: bert, x: 480 },
+    ]);
+    // Nobody can say that she is a stranger.
+    expect(door.events.reasons.toSorted()).toEqual(['match agreed', 'uncertain group-unusable']);
+    expect(door.events.told).toContain('match bert');
+    const detail = `group staff cannot be searched: ${failure.detail ?? failure.message}`;
+    expect(door.recogniser.health()).toEqual({ status: 'degraded', detail });
+    expect(door.recogniser.stats()).toMatchObject({ errors: 0, refused: 0 });
+    const warnings = door.log.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toEqual([
+      {
+        level: 'warn',
+        message: 'a face could not be embedded for the groups of other models',
+        fields: { cameraId: 'front', modelVersion: OLDER, code: failure.code, reason: failure.message },
+      },
+    ]);
+  },
+);
+
+test('who stands there while the models fail is let in when they work again', async () => {
+  const door = await openDoors({ group: 'staff' }, otherModels);
+  door.vision.failure = unloadable;
+  await door.play(2_000, standing({ person: anna, x: 320 }));
+  expect(door.events.reasons).toEqual(['uncertain group-unusable']);
+  door.vision.failure = undefined;
+  await door.play(8_000, standing({ person: anna, x: 320 }));
+  expect(door.events.reasons).toEqual(['uncertain group-unusable', 'match agreed']);
+  expect(door.recogniser.health()).toEqual({ status: 'ok' });
+});
+
+test('one failure between successes is declared for a while, and logged once', async () => {
+  const door = await openDoors({ group: 'staff' }, otherModels);
+  let asked = 0;
+  door.vision.script = () => {
+    // Two workers in turn, one of which has those models.
+    door.vision.failure = asked++ % 4 < 2 ? unloadable : undefined;
+  };
+  for (let n = 0; n < 4; n++) {
+    await door.play(400, (at) => (at < 3 ? [{ person: anna, x: 320, quality: 0.5 + n * 0.1 }] : []));
+    expect(door.recogniser.health().status).toBe('degraded');
+  }
+  expect(door.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+});
+
+test('a shot that finds the queue full under one version is tried again under both', async () => {
+  const door = await openDoors({ group: 'staff' }, otherModels);
+  let asked = 0;
+  door.vision.script = () => {
+    door.vision.failure = ++asked <= 4 ? new AppError('SERVER_BUSY', 'the vision queue is full') : undefined;
+  };
+  await door.play(1_500, standing({ person: anna, x: 320 }));
+  expect(door.events.told).toEqual(['match anna']);
+  expect(door.recogniser.stats()).toMatchObject({ refused: 2, errors: 0 });
+  expect(door.recogniser.health()).toEqual({ status: 'ok' });
+});
+
+test('a gallery that cannot be read is declared, and nothing is begun that nobody waits for', async () => {
+  const vision = new TwoModels();
+  const unreadable = () => {
+    throw new AppError('STORE_UNAVAILABLE', 'the disk refuses');
+  };
+  const door = await openDoor({ parts: { vision, gallery: { group: unreadable, searchByEmbedding: unreadable } } });
+  await door.play(1_000, standing({ person: anna, x: 320 }));
+  expect(vision.asked).toEqual([]);
+  expect(door.recogniser.health()).toMatchObject({
+    status: 'degraded',
+    detail: 'group staff cannot be read: the disk refuses',
+  });
 });

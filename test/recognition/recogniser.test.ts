@@ -330,7 +330,7 @@ describe('a group that cannot be searched', () => {
     await door.enrol(anna, 'anna');
     await door.play(2_000, standing({ person: anna, x: 320 }));
     expect(door.events.reasons).toEqual(['uncertain group-unusable']);
-    const detail = 'group staff was enrolled under model-1, not under model-2';
+    const detail = 'group staff was enrolled under model-1, whose models are not installed';
     expect(door.recogniser.health()).toEqual({ status: 'degraded', detail });
   });
 

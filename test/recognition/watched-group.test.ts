@@ -128,7 +128,9 @@ describe('several groups', () => {
     const gallery = await openGallery();
     await gallery.createGroup(staff, 'another');
     const groups = new WatchedGroups({ ...partsOf(gallery), config });
-    expect(groups.problem()).toBe('group staff was enrolled under another, not under m; group guests does not exist');
+    expect(groups.problem()).toBe(
+      'group staff was enrolled under another, whose models are not installed; group guests does not exist',
+    );
     expect(groups.nearest(probe)).toEqual([]);
   });
 

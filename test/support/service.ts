@@ -41,6 +41,8 @@ export interface ServiceOptions {
   /** Holds data, keys and the configuration; may be used again for a second start. */
   folder: string;
   modelsDir: string;
+  /** Of the manifest; `standard` where it is not given. */
+  set?: string;
   /** Of the models; float where it is not given, so that similarities are the same on every machine. */
   precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
@@ -51,7 +53,7 @@ export interface ServiceOptions {
 
 /** Resolves when the service says that it is ready; rejects with its output when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { folder, modelsDir, precision = 'float', cpus, config } = options;
+  const { folder, modelsDir, set = 'standard', precision = 'float', cpus, config } = options;
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, 'lintel.yaml');
   writeFileSync(
@@ -60,7 +62,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       dataDir: 'data',
       keysDir: 'keys',
       http: { port: 0 },
-      models: { dir: modelsDir, precision },
+      models: { dir: modelsDir, set, precision },
       mqtt: { embedded: { port: 0 } },
       ...config,
     }),

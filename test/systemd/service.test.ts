@@ -5,11 +5,11 @@ import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isAlive, notifySocket } from '../ops/notify-socket.js';
+import { bestModels } from '../support/model-sets.js';
 import { CLI } from '../support/service.js';
-import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
-describe.skipIf(missing('the service under systemd', sharedModelsDir))('the service', () => {
+describe('the service', () => {
   it('is ready when its cameras have been tried, lives while its loop turns, and stops when it is told to', async () => {
     const folder = tempDir();
     const systemd = await notifySocket(join(folder, 'notify'));
@@ -19,7 +19,7 @@ describe.skipIf(missing('the service under systemd', sharedModelsDir))('the serv
       keysDir: 'keys',
       http: { port: 0 },
       mqtt: { embedded: { port: 0 } },
-      models: { dir: sharedModelsDir },
+      models: { dir: bestModels.modelsDir, set: bestModels.set },
       vision: { workers: 1 },
       cameras: [camera],
     };

@@ -1,15 +1,17 @@
 // The pool of real worker threads with the real models.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { encodePicture } from '../../src/demo/clip-file.js';
+import { GUEST_SEED, renderPortrait } from '../../src/demo/demo-clip.js';
 import { silentLog } from '../../src/domain/log.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
 import { clip } from '../camera/clips.js';
+import { bestModels } from '../support/model-sets.js';
 import { WORKER_FILE } from '../support/service.js';
-import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const DETECT = { embed: 0, mask: false, liveness: false };
@@ -17,8 +19,8 @@ const signal = new AbortController().signal;
 
 function newPool(options: Partial<WorkerPoolOptions> = {}): WorkerPool {
   const pool = new WorkerPool({
-    set: modelSet(loadManifest(), 'standard'),
-    modelsDir: sharedModelsDir ?? '',
+    set: bestModels.models,
+    modelsDir: bestModels.modelsDir,
     providers: ['cpu'],
     workers: 1,
     queueLength: 4,
@@ -41,7 +43,7 @@ const blank = (): Promise<Buffer> =>
     .jpeg()
     .toBuffer();
 
-describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', () => {
+describe('the worker pool', () => {
   it('refuses work before its start and after its stop', async () => {
     const pool = newPool();
     await expect(pool.analyseImage(await blank(), DETECT)).rejects.toMatchObject({ code: 'STOPPED' });
@@ -90,10 +92,9 @@ describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', 
     expect(bytes.equals(before)).toBe(true);
   });
 
-  it.skipIf(missing('embeddings of photographs', facesDir))('embeds the same in every worker', async () => {
+  it('embeds the same in every worker', async () => {
     const pool = await startedPool({ workers: 2, queueLength: 20 });
-    const people = join(facesDir ?? '', 'people', 'amy');
-    const photo = readFileSync(join(people, readdirSync(people)[0]));
+    const photo = encodePicture(renderPortrait(GUEST_SEED), loadAddon());
     const results = await Promise.all(
       Array.from({ length: 8 }, () => pool.analyseImage(photo, { ...DETECT, embed: 1 })),
     );
@@ -141,7 +142,7 @@ describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', 
       'detector cpu',
       'embedder cpu',
       'mask cpu',
-      'liveness cpu',
+      ...(pool.hasLiveness ? ['liveness cpu'] : []),
     ]);
     expect(pool.health().status).toBe('ok');
   });
@@ -168,7 +169,8 @@ describe.skipIf(missing('the worker pool', sharedModelsDir))('the worker pool', 
 
   it('does not start without its models, and says which file is missing and where it was looked for', async () => {
     const modelsDir = tempDir();
-    await expect(startedPool({ modelsDir })).rejects.toMatchObject({
+    const set = modelSet(loadManifest(), 'standard');
+    await expect(startedPool({ set, modelsDir })).rejects.toMatchObject({
       code: 'MODEL_MISSING',
       message: expect.stringContaining(modelsDir) as string,
     });

@@ -132,8 +132,10 @@ export class Enrolments {
     const camera = this.#parts.config.find(({ id }) => id === kept.cameraId);
     if (!camera) throw new AppError('CAMERA_NOT_FOUND', 'the camera is not there any more');
     const ref = this.#group(wish, camera.appKey);
-    if (kept.modelVersion !== this.#parts.gallery.group(ref).modelVersion) {
-      throw clientError('MODEL_VERSION_MISMATCH', 'The face was kept under another model.');
+    const { modelVersion } = this.#parts.gallery.group(ref);
+    if (kept.modelVersion !== modelVersion) {
+      const detail = `The face was kept under the models ${kept.modelVersion}, the group was enrolled under ${modelVersion}.`;
+      throw clientError('MODEL_VERSION_MISMATCH', detail);
     }
     // Nobody asked the stranger to show that they live.
     if (camera.liveness === 'required') throw new EnrolmentRefused('liveness-missing');
@@ -171,6 +173,9 @@ export class Enrolments {
     const { modelVersion } = gallery.group(ref);
     const embeddings = await Promise.race([vision.embedCrops(crops, modelVersion), cancelled]);
     const chosen = this.#choose(collector.shots, embeddings, wish.faces, this.#scaleOf(modelVersion));
+    if (gallery.group(ref).modelVersion !== modelVersion) {
+      throw clientError('MODEL_VERSION_MISMATCH', 'The group was made anew, under other models, in the meantime.');
+    }
     this.#mustBeNew(ref, chosen[0].embedding, wish);
     // Nobody is enrolled for a client who has left, or while the cameras must not look.
     if (call.signal.aborted) throw clientGone();
@@ -248,7 +253,8 @@ export class Enrolments {
     const ref = { owner, groupId };
     const { modelVersion } = gallery.group(ref);
     if (modelVersion !== vision.modelVersion && !otherModels?.has(modelVersion)) {
-      throw new AppError('MODEL_VERSION_MISMATCH', `the group is of ${modelVersion}, which is not installed`);
+      const detail = `The group was enrolled under the models ${modelVersion}, which are not installed.`;
+      throw clientError('MODEL_VERSION_MISMATCH', detail);
     }
     if (gallery.freePlaces(ref) <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
     return ref;

@@ -17,7 +17,14 @@ import {
   textLimit,
 } from '../parameters.js';
 import { route, type Route } from '../route.js';
-import { analyse, fieldsFor, requireComparableGroup, type FaceQuestions, type Services } from '../services.js';
+import {
+  analyse,
+  fieldsFor,
+  requireComparableGroup,
+  requireGroup,
+  type FaceQuestions,
+  type Services,
+} from '../services.js';
 
 export interface Registration {
   modelVersion: string;
@@ -57,6 +64,10 @@ export async function register(
       detectionScore: face.detectionScore,
       embedding: face.embedding,
     });
+  }
+  // Embeddings of different versions never meet, also where the group was deleted and made anew while the picture was analysed.
+  if (requireGroup(services, ref).modelVersion !== modelVersion) {
+    throw clientError('MODEL_VERSION_MISMATCH', 'The group was made anew, under other models, in the meantime.');
   }
   // The quota is the gallery's to keep: another registration may have taken places since they were counted.
   const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces, actor)).enrolled;

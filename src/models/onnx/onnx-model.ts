@@ -4,7 +4,7 @@ import { decodeMessage, encodeMessage, type Field, type Kind, type Message, type
 /** onnx.proto, TensorProto.DataType. */
 export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
 /** onnx.proto, AttributeProto.AttributeType. */
-export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 
 export interface OnnxTensor {
   dims: number[];

@@ -1,0 +1,122 @@
+// What a mask model is shown of a picture, and what is made of its scores.
+import { describe, expect, it } from 'vitest';
+import type { Landmarks, Point } from '../../src/domain/face.js';
+import { renderFace } from '../../src/demo/render-face.js';
+import { loadManifest, modelSet, type MaskModel } from '../../src/models/manifest.js';
+import type { FloatTensor } from '../../src/models/session.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { MaskClassifier, squareAround } from '../../src/vision/attributes.js';
+
+const addon = loadAddon();
+const manifest = loadManifest();
+const { embedder, mask: aligned } = modelSet(manifest, 'builtin');
+const { mask: square } = modelSet(manifest, 'standard');
+if (aligned?.view !== 'template' || !square || square.view === 'template') throw new Error('the sets have other views');
+const { template } = embedder;
+const [CROP, WIDTH, HEIGHT] = [112, 400, 300];
+
+/** A model that remembers what it was shown, and always says the same. */
+class Shown {
+  input: FloatTensor | undefined;
+  readonly #answer: { name: string; scores: readonly number[] };
+
+  constructor({ output }: MaskModel, scores: readonly number[]) {
+    this.#answer = { name: output.name, scores };
+  }
+
+  async run(feeds: Readonly<Record<string, FloatTensor>>): Promise<Record<string, Float32Array>> {
+    const [{ data, dims }] = Object.values(feeds);
+    this.input = { data: Float32Array.from(data), dims };
+    return { [this.#answer.name]: Float32Array.from(this.#answer.scores) };
+  }
+}
+
+const crop = renderFace(5, { widthPx: CROP, heightPx: CROP, facePx: 90 }).rgb;
+
+/** A picture in which the crop lies turned and enlarged. */
+function scene(degrees: number, scale: number): { rgb: Uint8Array; landmarksPx: Landmarks } {
+  const angle = (degrees / 180) * Math.PI;
+  const [a, b] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+  const at = ([x, y]: readonly [number, number]): Point => ({
+    x: WIDTH / 2 + a * (x - CROP / 2) - b * (y - CROP / 2),
+    y: HEIGHT / 2 + b * (x - CROP / 2) + a * (y - CROP / 2),
+  });
+  const origin = at([0, 0]);
+  const rgb = new Uint8Array(WIDTH * HEIGHT * 3);
+  const matrix = [a, -b, origin.x, b, a, origin.y] as const;
+  addon.warp(addon.wrapRgb(crop, CROP, CROP), rgb, { widthPx: WIDTH, heightPx: HEIGHT, matrix, border: 'reflect' });
+  const [leftEye, rightEye, nose, leftLip, rightLip] = template.map(at);
+  return { rgb, landmarksPx: [leftEye, rightEye, nose, leftLip, rightLip] };
+}
+
+/** In steps of grey, between an interleaved picture and the planes of a tensor. */
+function meanDifference(rgb: Uint8Array, { data }: FloatTensor): number {
+  const pixels = rgb.length / 3;
+  let sum = 0;
+  for (let i = 0; i < rgb.length; i++) sum += Math.abs(rgb[i] - data[(i % 3) * pixels + Math.floor(i / 3)]);
+  return sum / rgb.length;
+}
+
+describe('a mask model of aligned faces', () => {
+  const plain: MaskModel = {
+    ...aligned,
+    input: { ...aligned.input, order: 'rgb', mean: [0, 0, 0], std: [1, 1, 1], widthPx: CROP, heightPx: CROP },
+  };
+
+  it.each([
+    [0, 1],
+    [25, 1.8],
+    [-70, 1.4],
+  ])(
+    'is shown the face on the template where it is turned by %i degrees and %f times as large',
+    async (angle, scale) => {
+      const { rgb, landmarksPx } = scene(angle, scale);
+      const session = new Shown(plain, [1, 0]);
+      const classifier = new MaskClassifier({ addon, session, model: plain, template });
+      // The box says nothing.
+      const boxPx = { x0: 0, y0: 0, x1: 10, y1: 10 };
+      await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
+      expect(session.input?.dims).toEqual([1, 3, CROP, CROP]);
+      if (!session.input) return;
+      expect(meanDifference(crop, session.input)).toBeLessThan(5);
+      // As it would not be, were the face somewhere else.
+      const shifted = scene(angle + 15, scale);
+      await classifier.isMasked(addon.wrapRgb(shifted.rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
+      expect(meanDifference(crop, session.input)).toBeGreaterThan(8);
+    },
+  );
+});
+
+describe('a mask model of squares', () => {
+  it('is shown the square around the box', async () => {
+    const { rgb, landmarksPx } = scene(0, 1);
+    const boxPx = { x0: 150, y0: 100, x1: 250, y1: 180 };
+    const session = new Shown(square, [0, 1, 0]);
+    const { input, view } = square;
+    if (view === 'template') return;
+    const image = addon.wrapRgb(rgb, WIDTH, HEIGHT);
+    await new MaskClassifier({ addon, session, model: square, template }).isMasked(image, { boxPx, landmarksPx });
+    const expected = new Float32Array(3 * input.widthPx * input.heightPx);
+    const { widthPx, heightPx, order, mean, std } = input;
+    const matrix = squareAround(boxPx, view.boxFactor, widthPx, heightPx);
+    addon.warpToTensor(image, expected, { widthPx, heightPx, matrix, border: view.border, order, mean, std });
+    expect(session.input?.dims).toEqual([1, 3, heightPx, widthPx]);
+    expect(session.input?.data.every((value, i) => value === expected[i])).toBe(true);
+  });
+});
+
+describe('a face is masked', () => {
+  it.each<[string, MaskModel, number[], boolean]>([
+    ['where that logit is the greater one', aligned, [-3, -2], true],
+    ['not where the other one is', aligned, [4, -1], false],
+    ['not where both are alike', aligned, [1, 1], false],
+    ['by the best box, whatever is in the background', square, [9, 0.1, 0.2, 0, 0.7, 0.3, 5, 0, 0.8], true],
+    ['not where the best box is bare', square, [0, 0.1, 0.2, 9, 0.9, 0.3], false],
+    ['not where there is no box', square, [], false],
+  ])('%s', async (_words, model, scores, expected) => {
+    const { rgb, landmarksPx } = scene(0, 1);
+    const classifier = new MaskClassifier({ addon, session: new Shown(model, scores), model, template });
+    const boxPx = { x0: 150, y0: 100, x1: 250, y1: 200 };
+    expect(await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { boxPx, landmarksPx })).toBe(expected);
+  });
+});

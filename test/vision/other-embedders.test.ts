@@ -1,0 +1,160 @@
+// The embedders of other sets in a worker: loaded when they are asked for, and no harm to the set in use where they cannot be.
+import { copyFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog, type Log } from '../../src/domain/log.js';
+import { modelsOf } from '../../src/models/manifest.js';
+import type { OtherSet } from '../../src/models/other-sets.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { lateProviders, Pipeline, type OtherLoading } from '../../src/vision/pipeline.js';
+import { WorkerPool } from '../../src/vision/worker-pool.js';
+import { RecordedLog } from '../camera/test-camera.js';
+import { bestModels } from '../support/model-sets.js';
+import { tempDir } from '../support/temp-dir.js';
+
+const SECOND = 'second-1';
+const { models: set, modelsDir: installed } = bestModels;
+const second: OtherSet = { name: 'second', modelVersion: SECOND, embedder: { ...set.embedder, file: 'second.onnx' } };
+const crop = new Uint8Array(112 * 112 * 3).map((_, i) => (i * 7) & 255);
+const DETECT = { embed: 0, mask: false, liveness: false };
+
+describe('the embedder of another set', () => {
+  /** The second one's file is there, unless it is removed. */
+  async function open() {
+    const modelsDir = tempDir();
+    for (const { file } of modelsOf(set)) symlinkSync(join(installed, file), join(modelsDir, file));
+    const file = join(modelsDir, second.embedder.file);
+    const restore = (): void => copyFileSync(join(installed, set.embedder.file), file);
+    restore();
+    const loadings: OtherLoading[] = [];
+    const clock = { ms: 0 };
+    const pipeline = await Pipeline.open({
+      addon: loadAddon(),
+      set,
+      others: [second],
+      modelsDir,
+      providers: ['cpu'],
+      onOther: (loading) => loadings.push(loading),
+      monotonicMs: () => clock.ms,
+    });
+    onTestFinished(() => pipeline.close());
+    return { pipeline, loadings, clock, file, restore };
+  }
+
+  it('is loaded when it is first asked for, and once', async () => {
+    const { pipeline, loadings } = await open();
+    const [own] = await pipeline.embedCrops([crop]);
+    expect(loadings).toEqual([]);
+    const [first] = await pipeline.embedCrops([crop], SECOND);
+    expect(first).toEqual(own);
+    expect(await pipeline.embedCrops([crop], SECOND)).toEqual([first]);
+    expect(loadings).toEqual([{ modelVersion: SECOND }]);
+  });
+
+  it.each<[string, (file: string) => void, RegExp]>([
+    ['removed', (file) => rmSync(file), /second\.onnx is missing/],
+    ['cut short', (file) => truncateSync(file, 1_000), /second\.onnx from .* was refused/],
+  ])('whose file was %s after the start is an error of its own groups alone', async (_words, spoil, why) => {
+    const { pipeline, file, loadings } = await open();
+    const [own] = await pipeline.embedCrops([crop]);
+    spoil(file);
+    const refusal = {
+      code: 'MODEL_VERSION_MISMATCH',
+      message: expect.stringMatching(why) as string,
+      detail: 'The models of second-1 cannot be loaded.',
+    };
+    await expect(pipeline.embedCrops([crop], SECOND)).rejects.toMatchObject(refusal);
+    expect(await pipeline.embedCrops([crop])).toEqual([own]);
+    const picture = await sharp({ create: { width: 320, height: 240, channels: 3, background: '#789' } })
+      .png()
+      .toBuffer();
+    await expect(pipeline.analyseImage(picture, { ...DETECT, modelVersion: SECOND })).rejects.toMatchObject(refusal);
+    await expect(pipeline.analyseImage(picture, DETECT)).resolves.toMatchObject({ faces: [] });
+    expect(loadings).toEqual([{ modelVersion: SECOND, problem: expect.stringMatching(why) as string }]);
+  });
+
+  it('that could not be loaded is tried again after half a minute, not each time', async () => {
+    const { pipeline, file, restore, loadings, clock } = await open();
+    rmSync(file);
+    for (clock.ms = 0; clock.ms < 60_000; clock.ms += 100) {
+      await expect(pipeline.embedCrops([crop], SECOND)).rejects.toMatchObject({ code: 'MODEL_VERSION_MISMATCH' });
+    }
+    expect(loadings).toHaveLength(2);
+    restore();
+    expect(await pipeline.embedCrops([crop], SECOND)).toHaveLength(1);
+    expect(loadings.slice(2)).toEqual([{ modelVersion: SECOND }]);
+  });
+
+  it('of a version that is not installed is refused', async () => {
+    const { pipeline, loadings } = await open();
+    const refusal = { code: 'MODEL_VERSION_MISMATCH', detail: 'No models of third-1 are installed.' };
+    await expect(pipeline.embedCrops([crop], 'third-1')).rejects.toMatchObject(refusal);
+    expect(loadings).toEqual([]);
+  });
+});
+
+it.each([
+  [['cpu'], ['cpu']],
+  [
+    ['tensorrt', 'cuda', 'cpu'],
+    ['cuda', 'cpu'],
+  ],
+  [['tensorrt'], ['cpu']],
+])('of the providers %j those are tried while the service runs that load in seconds: %j', (providers, late) => {
+  expect(lateProviders(providers)).toEqual(late);
+});
+
+describe('the worker pool', () => {
+  /** Workers that fail to load the version that a crop of one byte is to be embedded under, and load it for longer ones. */
+  async function poolOf(workers: number, log: Log = silentLog): Promise<WorkerPool> {
+    const file = join(tempDir(), 'worker.mjs');
+    writeFileSync(
+      file,
+      `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ type, job }) => {
+        if (type === 'close') return parentPort.close();
+        const { modelVersion, crops } = job;
+        const fails = crops[0].length === 1;
+        const loading = fails ? { modelVersion, problem: 'it is missing' } : { modelVersion };
+        parentPort.postMessage({ type: 'other', loading });
+        const error = { code: 'MODEL_VERSION_MISMATCH', message: 'cannot be loaded' };
+        parentPort.postMessage(fails ? { type: 'error', error } : { type: 'result', result: [] });
+      });
+      parentPort.postMessage({ type: 'ready', providers: [] });`,
+    );
+    const workerFile = pathToFileURL(file);
+    const options = { set, others: [second], modelsDir: '', providers: ['cpu'], workers, queueLength: 10, log };
+    const pool = new WorkerPool({ ...options, workerFile });
+    await pool.start(new AbortController().signal);
+    onTestFinished(() => pool.stop());
+    return pool;
+  }
+
+  it('declares models that cannot be loaded until they can be, and logs it once for all workers', async () => {
+    const log = new RecordedLog();
+    const pool = await poolOf(2, log);
+    expect(pool.health()).toMatchObject({ status: 'ok', facts: { otherModelVersions: [SECOND] } });
+    const bad = Array.from({ length: 4 }, () => pool.embedCrops([new Uint8Array(1)], SECOND));
+    for (const { status } of await Promise.allSettled(bad)) expect(status).toBe('rejected');
+    expect(pool.health()).toMatchObject({
+      status: 'degraded',
+      detail: 'the models of second-1 cannot be loaded: it is missing',
+    });
+    await pool.embedCrops([new Uint8Array(2)], SECOND);
+    expect(pool.health().status).toBe('ok');
+    expect(log.lines).toEqual([
+      {
+        level: 'warn',
+        message: 'models beside those in use cannot be loaded',
+        fields: { modelVersion: SECOND, reason: 'it is missing' },
+      },
+      {
+        level: 'info',
+        message: 'models beside those in use can be loaded again',
+        fields: { modelVersion: SECOND },
+      },
+    ]);
+  });
+});
