@@ -19,7 +19,7 @@ from torch import nn
 
 from embedder import Tally, at_clock
 from onnx_check import check
-from scenes import Rendered, Repertoire, Scene, Stage, stages
+from scenes import Rendered, Repertoire, Scene, Stage, flipped, stages
 from student import Block, conv, fold_in
 from verbs import run
 from workers import agree, follow, join
@@ -106,8 +106,11 @@ class Target:
     geometry: torch.Tensor
 
 
-def targets(maps: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
-    """The teacher's answers, corrected by the truth: what lies on no face is none, and a face it missed is one."""
+def targets(maps: list[torch.Tensor], mirrored: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
+    """The teacher's answers, corrected by the truth: what lies on no face is none, and a face it missed is one.
+
+    mirrored: its answers to the scenes in the mirror; where they are of the same face, box and points are the mean.
+    """
     out = []
     answers = [decode(m, stride) for m, stride in zip(maps, STRIDES)]
     best = [np.zeros(len(s.boxes)) for s in scenes]
@@ -123,7 +126,7 @@ def targets(maps: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
                     best[i][k] = max(best[i][k], float(s.numpy()[good].max()))
         out.append(Target(scores, torch.where(scores > 0.3, scores, torch.zeros(1)), geometry))
     for i, scene in enumerate(scenes):
-        found = collect(maps, i, 0.3)
+        found = steadied(collect(maps, i, 0.3), collect(mirrored, i, 0.3), scene.picture.shape[1])
         if len(found.scores) > 0:
             for target, (_, boxes, _), stride in zip(out, answers, STRIDES):
                 agree_on(target, i, boxes[i], found, stride)
@@ -131,6 +134,21 @@ def targets(maps: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
         for k in np.flatnonzero((best[i] < 0.6) & (scene.boxes[:, 3] >= 24)):
             add_missed(out, i, scene.boxes[k], scene.points[k])
     return out
+
+
+def steadied(found: Found, other: Found, width: int) -> Found:
+    """The mean of two looks at the same faces, the second of which was in the mirror."""
+    if len(found.boxes) == 0 or len(other.boxes) == 0:
+        return found
+    others, theirs = flipped(other.boxes, other.points, width)
+    boxes, points = found.boxes.copy(), found.points.copy()
+    for k, box in enumerate(found.boxes):
+        over = overlap(box, others)
+        best = int(over.argmax())
+        if over[best] > 0.5:
+            boxes[k] = (box + others[best]) / 2
+            points[k] = (points[k] + theirs[best]) / 2
+    return Found(boxes, points, found.scores)
 
 
 def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int) -> torch.Tensor:
@@ -287,7 +305,7 @@ def train(worker: int, a: argparse.Namespace) -> None:
         part_of, repertoire = kinds[TURNS[training.step % len(TURNS)]]
         scenes = repertoire.scenes(max(1, round(share * part_of)))
         x = as_batch(scenes)
-        wanted = targets(teacher(x), scenes)
+        wanted = targets(teacher(x), teacher(x.flip(3)), scenes)
         training.detector.train()
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=a.precision == 'bfloat16'):
             answers = training.detector(x / SCALE)
