@@ -18,7 +18,7 @@ import {
   type ModelSet,
 } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
-import { inPrecision, isBuiltIn, type Precision } from '../src/models/precision.js';
+import { isBuiltIn, setInForms, type Precision } from '../src/models/precision.js';
 import { quantiseFile } from '../src/models/quantise.js';
 import { readRanges } from '../src/models/quantise-ranges.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
@@ -99,10 +99,10 @@ async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   if (isOwn(set)) {
     // Its one file, computed in float, and as it is meant.
-    const float = inForms(set, () => 'float');
+    const float = setInForms(set, () => 'float');
     return [
       { id: `${set.name}.float`, set: float, modelsDir: BUILTIN_MODELS_DIR },
-      { id: set.name, set: inForms(set, () => 'int8'), modelsDir: BUILTIN_MODELS_DIR },
+      { id: set.name, set: setInForms(set, () => 'int8'), modelsDir: BUILTIN_MODELS_DIR },
     ];
   }
   const forms: Form[] = [{ id: set.name, set, modelsDir }];
@@ -114,19 +114,8 @@ async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
     writeFileSync(join(folder, quantised?.file ?? model.file), made ?? bytes);
   }
   const best = ({ quantised }: Model): Precision => (quantised ? 'int8' : 'float');
-  forms.push({ id: `${set.name}.int8`, set: inForms(set, best), modelsDir: folder });
+  forms.push({ id: `${set.name}.int8`, set: setInForms(set, best), modelsDir: folder });
   return forms;
-}
-
-function inForms(set: ModelSet, precisionOf: (model: Model) => Precision): ModelSet {
-  const of = <M extends Model>(model: M): M => inPrecision(model, precisionOf(model));
-  return {
-    ...set,
-    detector: of(set.detector),
-    embedder: of(set.embedder),
-    ...(set.mask ? { mask: of(set.mask) } : {}),
-    ...(set.liveness ? { liveness: of(set.liveness) } : {}),
-  };
 }
 
 function isOwn(set: ModelSet): boolean {

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.multiprocessing
 import torch.nn.functional as F
 from PIL import Image
 from torch import nn
@@ -22,7 +21,7 @@ from onnx_check import check
 from scenes import Rendered, Repertoire, Scene, Stage, flipped, stages
 from student import Block, conv, fold_in
 from verbs import run
-from workers import agree, follow, join
+from workers import agree, follow, join, start
 from yunet import KINDS, STRIDES, Found, YunetTeacher, cells, collect, decode, overlap, padded
 
 SCALE = 128
@@ -372,12 +371,6 @@ def evaluate(a: argparse.Namespace) -> None:
     print(f'{len(files)} photos, {count} faces, found {hits}, false {false}, points {np.median(errors or [1]):.4f}')
 
 
-def start(a: argparse.Namespace) -> None:
-    a.out.mkdir(parents=True, exist_ok=True)
-    (a.out / 'rendezvous').unlink(missing_ok=True)
-    torch.multiprocessing.spawn(train, (a,), a.workers)
-
-
 def check_export(a: argparse.Namespace) -> None:
     stage: Stage = stages(a.shared, a.marks, a.seed)[1]
     model = Contract(trained(a.out / 'checkpoint.pt'), SCALE)
@@ -404,7 +397,7 @@ OPTIONS = {
 
 if __name__ == '__main__':
     verbs = {
-        'train': start,
+        'train': lambda a: start(train, a),
         'evaluate': evaluate,
         'export': lambda a: export(trained(a.out / 'checkpoint.pt'), a.out),
         'check': check_export,

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
-import torch.multiprocessing
 import torch.nn.functional as F
 from torch import nn
 
@@ -20,7 +19,7 @@ from onnx_check import check
 from shards import Window
 from student import Bytes, Student, as_input, embed, export
 from verbs import run
-from workers import agree, follow, join
+from workers import agree, follow, join, start
 
 COUNTERS = ('step', 'seen', 'first_step', 'first_seen', 'started')
 
@@ -205,12 +204,6 @@ def trained(file: Path) -> Student:
     return student.eval()
 
 
-def start(a: argparse.Namespace) -> None:
-    a.out.mkdir(parents=True, exist_ok=True)
-    (a.out / 'rendezvous').unlink(missing_ok=True)
-    torch.multiprocessing.spawn(train, (a,), a.workers)
-
-
 def tell_held_out(a: argparse.Namespace) -> None:
     faces = load_faces(a.shared)
     r: Report = evaluate(faces, embed(trained(a.out / 'checkpoint.pt'), faces.pictures))
@@ -238,7 +231,7 @@ OPTIONS = {
 
 if __name__ == '__main__':
     verbs = {
-        'train': start,
+        'train': lambda a: start(train, a),
         'evaluate': tell_held_out,
         'export': lambda a: export(trained(a.out / 'checkpoint.pt'), a.out / 'embedder.onnx'),
         'check': check_export,

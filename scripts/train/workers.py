@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+import torch.multiprocessing
 from torch import nn
+
+
+def start(train: Callable[[int, argparse.Namespace], None], a: argparse.Namespace) -> None:
+    """Runs `train` in a.workers processes, and waits for them."""
+    a.out.mkdir(parents=True, exist_ok=True)
+    (a.out / 'rendezvous').unlink(missing_ok=True)
+    torch.multiprocessing.spawn(train, (a,), a.workers)
 
 
 def join(worker: int, workers: int, folder: Path) -> None:

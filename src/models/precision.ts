@@ -1,7 +1,7 @@
 // Which form of a model runs: the float file, or its 8-bit form where that is at hand, safe on this processor, and measurably faster.
 import { readFileSync } from 'node:fs';
 import { AppError, messageOf } from '../errors.js';
-import type { Model } from './manifest.js';
+import type { Model, ModelSet } from './manifest.js';
 
 export type Precision = 'float' | 'int8';
 /** What the configuration asks for. */
@@ -32,6 +32,20 @@ export function isBuiltIn({ origin }: Model): boolean {
 export function formsOf<M extends Model>(model: M): M[] {
   const float = inPrecision(model, 'float');
   return model.quantised ? [float, inPrecision(model, 'int8')] : [float];
+}
+
+/** The set with each of its models in the form that is chosen for it. @throws AppError MODEL_INVALID where a model has no such form */
+export function setInForms(set: ModelSet, choose: (model: Model) => Precision): ModelSet {
+  const of = <M extends Model>(model: M): M => inPrecision(model, choose(model));
+  const { name, modelVersion, detector, embedder, mask, liveness } = set;
+  return {
+    name,
+    modelVersion,
+    detector: of(detector),
+    embedder: of(embedder),
+    ...(mask && { mask: of(mask) }),
+    ...(liveness && { liveness: of(liveness) }),
+  };
 }
 
 /** Which form of its model this is. */

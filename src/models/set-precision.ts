@@ -5,7 +5,7 @@ import { AppError } from '../errors.js';
 import { modelsOf, type Model, type ModelSet } from './manifest.js';
 import { fileState, readModel } from './model-files.js';
 import { circumstancesOf, recall, remember } from './precision-memory.js';
-import { inPrecision, type PrecisionChoice, type PrecisionDecision } from './precision.js';
+import { inPrecision, setInForms, type PrecisionChoice, type PrecisionDecision } from './precision.js';
 
 export interface ChosenPrecision extends PrecisionDecision {
   task: Model['task'];
@@ -45,22 +45,8 @@ export async function chooseSetPrecision(options: SetPrecisionOptions): Promise<
   const { set } = options;
   const decisions = await decide(options);
   const precisions = modelsOf(set).map(({ task }, i) => ({ task, ...decisions[i] }));
-  const of = <M extends Model>(model: M): M => {
-    const precision = precisions.find(({ task }) => task === model.task)?.precision ?? 'float';
-    return inPrecision(model, precision);
-  };
-  const { name, modelVersion, detector, embedder, mask, liveness } = set;
-  return {
-    set: {
-      name,
-      modelVersion,
-      detector: of(detector),
-      embedder: of(embedder),
-      ...(mask && { mask: of(mask) }),
-      ...(liveness && { liveness: of(liveness) }),
-    },
-    precisions,
-  };
+  const chosen = setInForms(set, ({ task }) => precisions.find((one) => one.task === task)?.precision ?? 'float');
+  return { set: chosen, precisions };
 }
 
 async function decide(options: SetPrecisionOptions): Promise<readonly PrecisionDecision[]> {
