@@ -155,6 +155,19 @@ describe('of a picture is measured', () => {
   });
 });
 
+test('a lamp of a few pixels that flickers is no still picture', async () => {
+  const flickering = (level: number): Pixels =>
+    paint(640, 480, (x, y) => (x >> 2 === 80 && y >> 2 === 60 ? [level, level, level] : [90, 90, 90]));
+  const lit = Array.from({ length: 25 }, (_, i) => flickering(100 + ((i * 37) % 100)));
+  const stillMsOf = async (pictures: readonly Pixels[]): Promise<number> => {
+    const capture = new TestCapture(paced(clipOf(pictures)));
+    await capture.untilStatus('ended');
+    return (capture.state.picture as PictureState).stillMs;
+  };
+  expect(await stillMsOf(lit)).toBe(0);
+  expect(await stillMsOf(lit.map(() => lit[0]))).toBeGreaterThan(500);
+});
+
 const missing = spawnSync('ffmpeg', ['-version']).error !== undefined;
 if (missing) console.warn('skipped: a still picture behind an encoder: ffmpeg is not installed');
 
@@ -178,7 +191,8 @@ describe.skipIf(missing)('a picture behind an encoder', () => {
 
   test.each([
     ['x264', ['-c:v', 'libx264', '-g', '50', '-b:v', '600k']],
-    ['MPEG-4', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k']],
+    ['MPEG-4', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k', '-threads', '1']],
+    ['MPEG-4 in slices', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k', '-threads', '16']],
   ])('is still, and with the least noise of a sensor it is not: %s', async (_, encoder) => {
     const [still, noisy] = await Promise.all([
       playedStill(encoder, 'null'),
