@@ -388,6 +388,24 @@ describe('an enrolment ends', () => {
     expect(await outcome(answer)).toEqual([409, 'PRIVACY_ON']);
   });
 
+  test('when the admin key is revoked', async () => {
+    const { answer } = await begin();
+    show(seen(10));
+    await device.adminKeys.revoke('front-desk');
+    await timers.advance(300);
+    expect(await outcome(answer)).toEqual([401, 'UNAUTHORIZED_ADMIN_KEY']);
+  });
+
+  test('when the admin key is revoked while the last frames are embedded', async () => {
+    const { promise, open } = gate();
+    device.embedGate.promise = promise;
+    const { answer } = await begin();
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await device.adminKeys.revoke('front-desk');
+    open();
+    expect(await outcome(answer)).toEqual([401, 'UNAUTHORIZED_ADMIN_KEY']);
+  });
+
   test('when the service stops', async () => {
     const { answer } = await begin();
     await Promise.all([device.server.stop(), expect(outcome(answer)).resolves.toEqual([503, 'STOPPED'])]);

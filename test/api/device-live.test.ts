@@ -20,8 +20,8 @@ interface View {
   ended(): boolean | undefined;
 }
 
-function view(path = '/cameras/front/live?fps=15', agent: Agent | false = false): Promise<View> {
-  const headers = { authorization: `Bearer ${device.adminKey}` };
+function view(path = '/cameras/front/live?fps=15', agent: Agent | false = false, key = device.adminKey): Promise<View> {
+  const headers = { authorization: `Bearer ${key}` };
   return new Promise((resolve, reject) => {
     const request = get(`${device.origin}/device/v1${path}`, { headers, agent }, (response) => {
       let text = '';
@@ -84,6 +84,20 @@ describe('a live view', () => {
     const live = await view();
     await device.cameras.pause('front');
     await expect.poll(() => live.ended()).toBe(true);
+  });
+
+  test('ends when its admin key is revoked, and shows no frame after that; that of another key goes on', async () => {
+    device = await startDevice();
+    const { key } = await device.adminKeys.create('guard');
+    device.cameras.show('front', 'frame 1');
+    const [live, other] = [await view(), await view(undefined, false, key)];
+    await expect.poll(() => pictures(live.text()).concat(pictures(other.text()))).toEqual(['frame 1', 'frame 1']);
+    await device.adminKeys.revoke('front-desk');
+    device.cameras.show('front', 'frame 2');
+    await expect.poll(() => live.ended()).toBe(true);
+    expect(pictures(live.text())).toEqual(['frame 1']);
+    await expect.poll(() => pictures(other.text())).toEqual(['frame 1', 'frame 2']);
+    expect(other.ended()).toBeUndefined();
   });
 
   test('ends when privacy goes on, and shows no frame after that', async () => {

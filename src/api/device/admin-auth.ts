@@ -25,6 +25,13 @@ export function adminOf({ headers, address }: Caller, keys: AdminKeyAuthority, l
   throw clientError('UNAUTHORIZED_ADMIN_KEY', 'The admin key is unknown or revoked.');
 }
 
+/** Whether the key of a request that was let in is still valid: it may have been revoked since. */
+export function isStillAdmin(headers: IncomingHttpHeaders, keys: AdminKeyAuthority): boolean {
+  const key = keyOf(headers);
+  return key !== undefined && keys.authenticate(key) !== undefined;
+}
+
+export const KEY_REVOKED = 'The admin key was revoked meanwhile.';
 const NEEDED = 'An admin key is needed: Authorization: Bearer KEY, or X-Lintel-Admin-Key: KEY.';
 const TOO_MANY = 'Too many wrong keys came from this address; try again later.';
 

@@ -11,7 +11,7 @@ import { AppError, clientError } from '../../errors.js';
 import type { AdminKeyAuthority } from '../admin-keys.js';
 import { ClientGone, discardBody, parseJsonObject, readBody } from '../body.js';
 import type { RequestObserver } from '../envelope.js';
-import { adminOf } from './admin-auth.js';
+import { adminOf, isStillAdmin } from './admin-auth.js';
 import { AttemptLimit, MS_PER_ATTEMPT } from './attempt-limit.js';
 import { checkedStrictly, nothing } from './inputs.js';
 import { DOCUMENT_PATH, deviceDocument } from './openapi.js';
@@ -122,7 +122,8 @@ export class DeviceApi {
     };
     ctx.res.once('close', onClose);
     try {
-      const request = { actor, params: ctx.params, query, body, gone: gone.signal };
+      const isAllowed = (): boolean => isStillAdmin(caller.headers, adminKeys);
+      const request = { actor, params: ctx.params, query, body, gone: gone.signal, isAllowed };
       this.#give(ctx, await route.handle(services, request));
     } catch (error) {
       throw gone.signal.aborted ? new ClientGone('the connection was closed') : error;

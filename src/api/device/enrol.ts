@@ -46,10 +46,10 @@ export const enrolRoutes: readonly DeviceRoute[] = [
       'SERVER_BUSY',
       'STORE_UNAVAILABLE',
     ],
-    handle: async (services, { params: { cameraId }, query, body, actor, gone }) => {
+    handle: async (services, { params: { cameraId }, query, body, actor, gone, isAllowed }) => {
       requireCamera(services, cameraId);
       const begin = (onProgress: (progress: Progress) => void): Promise<EnrolmentOutcome> =>
-        services.enrolments.begin(cameraId, body, { actor, signal: gone, onProgress });
+        services.enrolments.begin(cameraId, body, { actor, signal: gone, isAllowed, onProgress });
       if (!query.progress) return { json: enrolmentData(body, await begin(() => undefined)) };
       const lines = new ProgressLines();
       const outcome = begin((progress) => lines.progress(progress));

@@ -9,6 +9,7 @@ import { AppError, clientError } from '../../errors.js';
 import type { EnrolledFace, Gallery, GroupRef } from '../../gallery/gallery.types.js';
 import type { Vision } from '../../vision/vision.js';
 import { cosineFloor, reportedSimilarity } from '../reported-similarity.js';
+import { KEY_REVOKED } from './admin-auth.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
 import { isPaused } from './live-views.js';
 import { ShotCollector, type EnrolmentShot } from './shot-collector.js';
@@ -79,6 +80,8 @@ export interface EnrolmentCall {
   /** As in AuditEntry. */
   actor: string;
   signal: AbortSignal;
+  /** Whether who asked still may. */
+  isAllowed: () => boolean;
   onProgress: (progress: Progress) => void;
 }
 
@@ -177,8 +180,9 @@ export class Enrolments {
       throw clientError('MODEL_VERSION_MISMATCH', 'The group was made anew, under other models, in the meantime.');
     }
     this.#mustBeNew(ref, chosen[0].embedding, wish);
-    // Nobody is enrolled for a client who has left, or while the cameras must not look.
+    // Nobody is enrolled for a client who has left or lost their key, or while the cameras must not look.
     if (call.signal.aborted) throw clientGone();
+    if (!call.isAllowed()) throw keyRevoked();
     if (this.#parts.cameras.privacy) throw new AppError('PRIVACY_ON', 'privacy is on');
     const { imageId, enrolled } = await gallery.enrol(
       ref,
@@ -205,7 +209,7 @@ export class Enrolments {
     cameraId: string,
     collector: ShotCollector,
     { timeoutMs, frames }: EnrolmentWish,
-    { signal, onProgress }: EnrolmentCall,
+    { signal, isAllowed, onProgress }: EnrolmentCall,
     cancelled: Promise<never>,
   ): Promise<void> {
     const { cameras, clock, timers } = this.#parts;
@@ -225,6 +229,7 @@ export class Enrolments {
         });
         const tick = (): void => {
           if (signal.aborted) return reject(clientGone());
+          if (!isAllowed()) return reject(keyRevoked());
           if (cameras.privacy) return reject(new AppError('PRIVACY_ON', 'privacy is on'));
           if (isPaused(cameras, cameraId)) return reject(new AppError('CAMERA_UNAVAILABLE', 'the camera is paused'));
           if (clock() < deadlineMs) {
@@ -314,6 +319,10 @@ export class Enrolments {
 
 function clientGone(): AppError {
   return new AppError('STOPPED', 'the client went away');
+}
+
+function keyRevoked(): AppError {
+  return clientError('UNAUTHORIZED_ADMIN_KEY', KEY_REVOKED);
 }
 
 function differs(a: EnrolmentShot['pose'], b: EnrolmentShot['pose']): boolean {

@@ -21,6 +21,8 @@ export interface LiveViewOptions {
   boxes: boolean;
   quality: number;
   maxWidthPx: number;
+  /** Asked before each frame: the view ends when it is no more. */
+  isAllowed: () => boolean;
 }
 
 interface View {
@@ -42,7 +44,7 @@ export class LiveViews {
    * Its place is free again when the stream is closed, so whoever takes it destroys it.
    * @throws AppError CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE, PRIVACY_ON, SERVER_BUSY: too many viewers; STOPPED
    */
-  async open(cameraId: string, { fps, ...picture }: LiveViewOptions): Promise<MjpegStream> {
+  async open(cameraId: string, { fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
     const { cameras, clock, timers } = this.#parts;
     if (this.#closed) throw new AppError('STOPPED', 'the service is stopping');
     if (this.count(cameraId) >= VIEWERS_PER_CAMERA || this.#views.size >= VIEWERS_IN_ALL) {
@@ -56,7 +58,7 @@ export class LiveViews {
       const stream = new MjpegStream({
         first,
         next: (after) => cameras.frame(cameraId, { ...picture, after }),
-        isOver: () => cameras.privacy || isPaused(cameras, cameraId),
+        isOver: () => !isAllowed() || cameras.privacy || isPaused(cameras, cameraId),
         intervalMs: 1_000 / fps,
         clock,
         timers,

@@ -33,8 +33,8 @@ export const pictureRoutes: readonly DeviceRoute[] = [
     name: 'watchLive',
     summary: 'A live view of a camera: JPEG frames, one after the other',
     description:
-      'Ends when the camera is paused or shows nothing for 10 s, when privacy goes on, and when the service stops. A slow viewer ' +
-      'misses frames. 4 views of a camera, 8 in all.',
+      'Ends when the camera is paused or shows nothing for 10 s, when privacy goes on, when the admin key is revoked, and when the ' +
+      'service stops. A slow viewer misses frames. 4 views of a camera, 8 in all.',
     method: 'GET',
     path: '/cameras/:cameraId/live',
     query: z.strictObject({
@@ -43,10 +43,10 @@ export const pictureRoutes: readonly DeviceRoute[] = [
     }),
     media: [MJPEG_TYPE.split(';')[0]],
     refusals: ['CAMERA_NOT_FOUND', 'CAMERA_UNAVAILABLE', 'PRIVACY_ON', 'SERVER_BUSY', 'STORE_UNAVAILABLE'],
-    handle: async ({ cameras, views, audit }, { params: { cameraId }, query, actor, gone }) => {
+    handle: async ({ cameras, views, audit }, { params: { cameraId }, query, actor, gone, isAllowed }) => {
       requireCamera({ cameras }, cameraId);
       const { fps, boxes, quality, maxWidth } = query;
-      const stream = await views.open(cameraId, { fps, boxes, quality, maxWidthPx: maxWidth });
+      const stream = await views.open(cameraId, { fps, boxes, quality, maxWidthPx: maxWidth, isAllowed });
       try {
         await audit.append({ action: 'camera.viewed', actor, subject: { cameraId, live: true } });
       } catch (error) {

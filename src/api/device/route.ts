@@ -16,6 +16,8 @@ export interface DeviceRequest<Query, Body> {
   body: Body;
   /** Aborted when the client went away before its answer was complete. */
   gone: AbortSignal;
+  /** Whether the admin key that was sent is still valid; asked by what goes on for a while before it shows or stores anything. */
+  isAllowed: () => boolean;
 }
 
 /** JSON, with 200 where no status is given; bytes; or a stream that is destroyed when the client goes away. */
