@@ -1,9 +1,10 @@
 // How well a detector finds faces: against known boxes, and against what another detector found.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { composeScene, type ComposedScene } from '../../src/cli/models-scenes.js';
 import type { Picture } from '../../src/demo/head.js';
-import { boxHeight, boxIou, boxWidth, type Box } from '../../src/domain/face.js';
+import { boxHeight, boxIou, boxWidth, type Box, type Point } from '../../src/domain/face.js';
 import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import type { DetectedFace, Detector } from '../../src/vision/detect.js';
@@ -34,12 +35,41 @@ export function photoFiles(facesDir: string): string[] {
 }
 
 export async function detectInFile(detector: Detector, file: string, addon: Addon): Promise<DetectedFace[]> {
-  const image = await decodePicture(readFileSync(file), addon);
+  return detectIn(detector, await decodePicture(readFileSync(file), addon));
+}
+
+/** What the detector sees in the mirrored picture, in pixels of the picture as it is. */
+export async function detectInMirror(detector: Detector, file: string, addon: Addon): Promise<DetectedFace[]> {
+  const image = await decodePicture(await sharp(file).flop().png().toBuffer(), addon);
+  const { widthPx } = image;
+  const mirrored = ({ x, y }: Point): Point => ({ x: widthPx - x, y });
+  const faces = await detectIn(detector, image);
+  return faces.map(({ boxPx: { x0, x1, y0, y1 }, landmarksPx: [left, right, nose, leftLip, rightLip], ...rest }) => ({
+    ...rest,
+    boxPx: { x0: widthPx - x1, x1: widthPx - x0, y0, y1 },
+    landmarksPx: [mirrored(right), mirrored(left), mirrored(nose), mirrored(rightLip), mirrored(leftLip)],
+  }));
+}
+
+async function detectIn(detector: Detector, image: NativeImage): Promise<DetectedFace[]> {
   try {
     return await detector.detect(image, { minFacePx: MIN_FACE_PX / 2 });
   } finally {
     image.release();
   }
+}
+
+/** The faces with the mean landmarks of both looks. */
+export function steadied(faces: readonly DetectedFace[], others: readonly DetectedFace[]): DetectedFace[] {
+  return faces.map((face) => {
+    const other = others.find(({ boxPx }) => boxIou(boxPx, face.boxPx) >= SAME_IOU);
+    if (!other) return face;
+    const [a, b, c, d, e] = face.landmarksPx.map(({ x, y }, i) => ({
+      x: (x + other.landmarksPx[i].x) / 2,
+      y: (y + other.landmarksPx[i].y) / 2,
+    }));
+    return { ...face, landmarksPx: [a, b, c, d, e] };
+  });
 }
 
 /** Counts against the faces of at least 60 px that a reference found. */

@@ -27,10 +27,15 @@ from yunet import KINDS, STRIDES, Found, YunetTeacher, cells, collect, decode, o
 SCALE = 128
 SIZES = ((640, 480), (320, 256))
 # the service enlarges a small portrait to about this side
-PORTRAIT = 384
+PORTRAIT = 416
 TURNS = ('scene', 'portrait', 'scene', 'portrait', 'scene', 'portrait', 'scene', 'large')
+# two looks at a face that differ by this much of the eye distance count half
+DOUBTED = 0.05
+UNSURE = 0.1
 # the height of the face, in cells, that a stride answers for where the teacher is silent
 REACH = (2.0, 7.0)
+# cells that a depthwise convolution of each stride sees: the last one sees 431 pixels in all, more than a face of 300
+AROUND = (3, 3, 5)
 
 
 class Detector(nn.Module):
@@ -42,9 +47,9 @@ class Detector(nn.Module):
         self.stage8 = nn.Sequential(Block(32, 64, wide, 2), Block(64, 64, wide))
         self.stage16 = nn.Sequential(Block(64, 64, wide, 2), Block(64, 64, wide))
         self.stage32 = nn.Sequential(Block(64, 64, wide, 2), Block(64, 64, wide))
-        self.mix = nn.ModuleList(nn.Sequential(conv(64, 64), conv(64, 64, 3, 1, 64)) for _ in STRIDES)
+        self.mix = nn.ModuleList(nn.Sequential(conv(64, 64), conv(64, 64, size, 1, 64)) for size in AROUND)
         self.heads = nn.ModuleList(
-            nn.Sequential(conv(64, 64), conv(64, 64, 3, 1, 64), nn.Conv2d(64, 16, 1)) for _ in STRIDES
+            nn.Sequential(conv(64, 64), conv(64, 64, size, 1, 64), nn.Conv2d(64, 16, 1)) for size in AROUND
         )
         for head in self.heads:
             # faces are rare: start from a low score
@@ -125,29 +130,35 @@ def targets(maps: list[torch.Tensor], mirrored: list[torch.Tensor], scenes: list
                     best[i][k] = max(best[i][k], float(s.numpy()[good].max()))
         out.append(Target(scores, torch.where(scores > 0.3, scores, torch.zeros(1)), geometry))
     for i, scene in enumerate(scenes):
-        found = steadied(collect(maps, i, 0.3), collect(mirrored, i, 0.3), scene.picture.shape[1])
+        found, trust = steadied(collect(maps, i, 0.3), collect(mirrored, i, 0.3), scene.picture.shape[1])
         if len(found.scores) > 0:
             for target, (_, boxes, _), stride in zip(out, answers, STRIDES):
-                agree_on(target, i, boxes[i], found, stride)
+                agree_on(target, i, boxes[i], found, trust, stride)
         # too small a face is no miss
         for k in np.flatnonzero((best[i] < 0.6) & (scene.boxes[:, 3] >= 24)):
             add_missed(out, i, scene.boxes[k], scene.points[k])
     return out
 
 
-def steadied(found: Found, other: Found, width: int) -> Found:
-    """The mean of two looks at the same faces, the second of which was in the mirror."""
+def steadied(found: Found, other: Found, width: int) -> tuple[Found, np.ndarray]:
+    """The mean of two looks at the same faces, the second of which was in the mirror.
+
+    Returns also how much each is to be trusted, 0..1: two looks that differ much are of a face that is hard to see.
+    """
+    trust = np.full(len(found.boxes), UNSURE)
     if len(found.boxes) == 0 or len(other.boxes) == 0:
-        return found
+        return found, trust
     others, theirs = flipped(other.boxes, other.points, width)
     boxes, points = found.boxes.copy(), found.points.copy()
     for k, box in enumerate(found.boxes):
         over = overlap(box, others)
         best = int(over.argmax())
         if over[best] > 0.5:
+            gap = np.linalg.norm(points[k] - theirs[best], axis=1).mean() / np.linalg.norm(points[k, 0] - points[k, 1])
+            trust[k] = max(UNSURE, 1 / (1 + (gap / DOUBTED) ** 2))
             boxes[k] = (box + others[best]) / 2
             points[k] = (points[k] + theirs[best]) / 2
-    return Found(boxes, points, found.scores)
+    return Found(boxes, points, found.scores), trust
 
 
 def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int) -> torch.Tensor:
@@ -159,7 +170,9 @@ def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int
     return torch.stack([dx, dy, *sides, *(v for pair in five for v in pair)]).float()
 
 
-def agree_on(target: Target, i: int, boxes: torch.Tensor, found: Found, stride: int) -> None:
+def agree_on(
+    target: Target, i: int, boxes: torch.Tensor, found: Found, trust: np.ndarray, stride: int
+) -> None:
     """All cells that saw a face are taught the box and the points that the teacher's cells agree on."""
     h, w = target.score.shape[1:]
     flat = boxes.reshape(-1, 4).numpy()
@@ -172,6 +185,7 @@ def agree_on(target: Target, i: int, boxes: torch.Tensor, found: Found, stride: 
         at = torch.from_numpy(seen[(nearest == k) & sure])
         wanted = geometry_of(found.boxes[k], found.points[k], h, w, stride).view(14, -1)
         target.geometry[i].view(14, -1)[:, at] = wanted[:, at]
+        target.weight[i].view(-1)[at] *= float(trust[k])
 
 
 def add_missed(out: list[Target], i: int, box: np.ndarray, points: np.ndarray) -> None:
@@ -203,9 +217,9 @@ def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Te
         size = t.geometry[:, 2:4].clamp(-6, 6).exp().mean(1, keepdim=True)
         gap = m[:, 2:] - t.geometry
         gap = torch.cat([gap[:, :2] / size, gap[:, 2:4], gap[:, 4:] / size], 1)
-        far = F.smooth_l1_loss(gap, torch.zeros(1).expand_as(gap), reduction='none', beta=0.02)
-        # points count as much as boxes
-        geometry = geometry + ((far[:, :4].mean(1) + far[:, 4:].mean(1)) * t.weight).sum()
+        far = F.smooth_l1_loss(gap, torch.zeros(1).expand_as(gap), reduction='none', beta=0.005)
+        # points count twice as much as boxes
+        geometry = geometry + ((far[:, :4].mean(1) + 2 * far[:, 4:].mean(1)) * t.weight).sum()
     parts = {'score': float(score / total), 'geometry': float(geometry / total)}
     return (score + 10 * geometry) / total, parts
 
@@ -283,10 +297,13 @@ def train(worker: int, a: argparse.Namespace) -> None:
     def composed() -> Scene:
         return heads.pick(stage.rng) if stage.rng.random() < a.rendered else stage.scene(*SIZES[1])
 
+    def portrait() -> Scene:
+        return stage.cut_out(PORTRAIT) if stage.rng.random() < 0.7 else stage.scene(PORTRAIT, PORTRAIT, True)
+
     # pictures of each kind in a batch, so that it costs about the same; the kinds take turns
     kinds = {
         'scene': (1, Repertoire(stage, composed, a.room, a.reuse)),
-        'portrait': (0.5, Repertoire(stage, lambda: stage.scene(PORTRAIT, PORTRAIT, True), a.room // 2, a.reuse)),
+        'portrait': (0.5, Repertoire(stage, portrait, a.room // 2, a.reuse)),
         'large': (0.25, Repertoire(stage, lambda: stage.scene(*SIZES[0]), a.room // 4, a.reuse)),
     }
     fixed = stages(a.shared, a.marks, a.seed)[1]
@@ -382,7 +399,7 @@ def check_export(a: argparse.Namespace) -> None:
 OPTIONS = {
     '--marks': {'type': Path, 'default': Path('var/train/marks.npz')},
     '--heads': {'type': Path, 'default': Path('var/train/heads'), 'help': 'what heads.mjs wrote'},
-    '--scenes': {'type': int, 'default': 400_000},
+    '--scenes': {'type': int, 'default': 700_000},
     '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --scenes'},
     '--room': {'type': int, 'default': 800, 'help': 'scenes kept in memory by each worker'},
     '--reuse': {'type': float, 'default': 4, 'help': 'times that a scene is shown, on average'},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +16,12 @@ from torch import nn
 
 
 def start(train: Callable[[int, argparse.Namespace], None], a: argparse.Namespace) -> None:
-    """Runs `train` in a.workers processes, and waits for them."""
+    """Runs `train` in a.workers processes, and waits for them; they end with this one."""
     a.out.mkdir(parents=True, exist_ok=True)
     (a.out / 'rendezvous').unlink(missing_ok=True)
-    torch.multiprocessing.spawn(train, (a,), a.workers)
+    # to be killed is to leave in order, so that daemons are ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    torch.multiprocessing.spawn(train, (a,), a.workers, daemon=True)
 
 
 def join(worker: int, workers: int, folder: Path) -> None:
