@@ -26,7 +26,7 @@ from yunet import KINDS, STRIDES, Found, YunetTeacher, cells, collect, decode, o
 
 SCALE = 128
 SIZES = ((640, 480), (320, 256))
-# the service enlarges a small portrait to about this side
+# about the tensor's side where the service enlarges a small picture
 PORTRAIT = 416
 TURNS = ('scene', 'portrait', 'scene', 'portrait', 'scene', 'portrait', 'scene', 'large')
 # two looks at a face that differ by this much of the eye distance count half
@@ -143,7 +143,7 @@ def targets(maps: list[torch.Tensor], mirrored: list[torch.Tensor], scenes: list
 def steadied(found: Found, other: Found, width: int) -> tuple[Found, np.ndarray]:
     """The mean of two looks at the same faces, the second of which was in the mirror.
 
-    Returns also how much each is to be trusted, 0..1: two looks that differ much are of a face that is hard to see.
+    Returns also how much each is to be trusted, [n] 0..1: two looks that differ much are of a face that is hard to see.
     """
     trust = np.full(len(found.boxes), UNSURE)
     if len(found.boxes) == 0 or len(other.boxes) == 0:

@@ -293,7 +293,7 @@ class Stage:
         canvas.paste(piece, tuple(at), cover)
 
     def _face(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A crop, its box and its five points, in most cases with other proportions."""
+        """A crop uint8 [112,112,3] RGB, its box x, y, width, height, its points [5,2]; most with other proportions."""
         who = int(self.rng.integers(len(self.pictures)))
         crop, points = self.pictures[who], self.marks.points[who]
         if self.rng.random() < 0.75:

@@ -19,8 +19,8 @@ constexpr int kGreen = 1;
 /// encoder changes a still by 0.68, which passes for a live picture (640 x 480, November 2026). Not measured on cameras.
 constexpr double kMeanStillDifference = 0.15;
 /// An encoder of one thread changes no pixel of a still by more than 3, MPEG-4 in slices 1 in 12,800 by 4 or 5 where it begins anew.
-constexpr int kMostStillDifference = 3;
-constexpr int kRareStillDifference = 8;
+constexpr int kUsualStillDifference = 3;
+constexpr int kMostStillDifference = 8;
 constexpr int kPixelsPerRare = 5000;
 
 double deviationOf(double sum, double squares, double count) {
@@ -61,9 +61,9 @@ bool isStillPicture(const ReducedPicture& one, const ReducedPicture& other) {
     const int difference = std::abs(one.grey[i] - other.grey[i]);
     sum += difference;
     most = std::max(most, difference);
-    rare += difference > kMostStillDifference ? 1 : 0;
+    rare += difference > kUsualStillDifference ? 1 : 0;
   }
-  return most <= kRareStillDifference && rare <= one.grey.size() / kPixelsPerRare &&
+  return most <= kMostStillDifference && rare <= one.grey.size() / kPixelsPerRare &&
          static_cast<double>(sum) < kMeanStillDifference * static_cast<double>(one.grey.size());
 }
 

@@ -378,14 +378,17 @@ describe('an enrolment ends', () => {
     expect(await outcome(second)).toEqual([409, 'PRIVACY_ON']);
   });
 
-  test('when privacy goes on while the last frames are embedded', async () => {
+  test.each<[string, () => Promise<unknown>, unknown]>([
+    ['privacy goes on', () => device.cameras.setPrivacy(true), [409, 'PRIVACY_ON']],
+    ['the admin key is revoked', () => device.adminKeys.revoke('front-desk'), [401, 'UNAUTHORIZED_ADMIN_KEY']],
+  ])('when %s while the last frames are embedded', async (_, act, expected) => {
     const { promise, open } = gate();
     device.embedGate.promise = promise;
     const { answer } = await begin();
     for (let n = 0; n < 4; n++) show(seen(10));
-    await device.cameras.setPrivacy(true);
+    await act();
     open();
-    expect(await outcome(answer)).toEqual([409, 'PRIVACY_ON']);
+    expect(await outcome(answer)).toEqual(expected);
   });
 
   test('when the admin key is revoked', async () => {
@@ -393,16 +396,6 @@ describe('an enrolment ends', () => {
     show(seen(10));
     await device.adminKeys.revoke('front-desk');
     await timers.advance(300);
-    expect(await outcome(answer)).toEqual([401, 'UNAUTHORIZED_ADMIN_KEY']);
-  });
-
-  test('when the admin key is revoked while the last frames are embedded', async () => {
-    const { promise, open } = gate();
-    device.embedGate.promise = promise;
-    const { answer } = await begin();
-    for (let n = 0; n < 4; n++) show(seen(10));
-    await device.adminKeys.revoke('front-desk');
-    open();
     expect(await outcome(answer)).toEqual([401, 'UNAUTHORIZED_ADMIN_KEY']);
   });
 

@@ -31,7 +31,6 @@ export function isStillAdmin(headers: IncomingHttpHeaders, keys: AdminKeyAuthori
   return key !== undefined && keys.authenticate(key) !== undefined;
 }
 
-export const KEY_REVOKED = 'The admin key was revoked meanwhile.';
 const NEEDED = 'An admin key is needed: Authorization: Bearer KEY, or X-Lintel-Admin-Key: KEY.';
 const TOO_MANY = 'Too many wrong keys came from this address; try again later.';
 

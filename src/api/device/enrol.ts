@@ -27,7 +27,7 @@ export const enrolRoutes: readonly DeviceRoute[] = [
     summary: 'Enrol the person before a camera, from the best of some frames',
     description:
       'With progress=true the answer is lines of JSON (ProgressLine) while the person is guided, the last one result or error. One ' +
-      'enrolment at a time at a camera; it ends when the client goes away.',
+      'enrolment at a time at a camera; it ends when the client goes away or the admin key is revoked.',
     method: 'POST',
     path: '/cameras/:cameraId/enrol',
     query: z.strictObject({ progress: textFlag }),

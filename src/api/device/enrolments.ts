@@ -9,7 +9,6 @@ import { AppError, clientError } from '../../errors.js';
 import type { EnrolledFace, Gallery, GroupRef } from '../../gallery/gallery.types.js';
 import type { Vision } from '../../vision/vision.js';
 import { cosineFloor, reportedSimilarity } from '../reported-similarity.js';
-import { KEY_REVOKED } from './admin-auth.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
 import { isPaused } from './live-views.js';
 import { ShotCollector, type EnrolmentShot } from './shot-collector.js';
@@ -322,7 +321,7 @@ function clientGone(): AppError {
 }
 
 function keyRevoked(): AppError {
-  return clientError('UNAUTHORIZED_ADMIN_KEY', KEY_REVOKED);
+  return clientError('UNAUTHORIZED_ADMIN_KEY', 'The admin key was revoked meanwhile.');
 }
 
 function differs(a: EnrolmentShot['pose'], b: EnrolmentShot['pose']): boolean {
