@@ -5,20 +5,29 @@ import tseslint from 'typescript-eslint';
 const allowed = {
   domain: [],
   native: ['domain'],
-  config: ['domain'],
-  models: ['domain', 'native', 'config'],
-  store: ['domain'],
-  vision: ['domain', 'native', 'models', 'config'],
-  camera: ['domain', 'native', 'config', 'vision'],
-  gallery: ['domain', 'store', 'models', 'config'],
-  events: ['domain', 'store', 'models', 'config'],
-  recognition: ['domain', 'vision', 'camera', 'gallery', 'events', 'models', 'config'],
-  ops: ['domain', 'native', 'config'],
-  audit: ['domain', 'store', 'config'],
-  privacy: ['domain', 'store', 'config', 'camera'],
-  api: ['domain', 'vision', 'camera', 'gallery', 'events', 'audit', 'privacy', 'models', 'config', 'ops'],
+  platform: ['domain', 'native'],
+  config: ['domain', 'platform'],
+  models: ['domain', 'native', 'platform', 'config'],
+  store: ['domain', 'platform'],
+  keys: ['domain', 'platform', 'config', 'store'],
+  clock: ['domain', 'store'],
+  vision: ['domain', 'native', 'platform', 'models', 'config'],
+  camera: ['domain', 'native', 'platform', 'config', 'vision'],
+  gallery: ['domain', 'platform', 'store', 'models', 'config'],
+  audit: ['domain', 'platform', 'store', 'config'],
+  events: ['domain', 'platform', 'store', 'models', 'config'],
+  recognition: ['domain', 'platform', 'vision', 'camera', 'gallery', 'events', 'models', 'config'],
+  enrolment: ['domain', 'platform', 'vision', 'camera', 'gallery', 'recognition', 'config', 'api'],
+  privacy: ['domain', 'platform', 'store', 'config', 'camera'],
+  ops: ['domain', 'native', 'platform', 'config'],
+  api: [
+    ...['domain', 'platform', 'vision', 'camera', 'gallery', 'enrolment', 'events', 'audit', 'privacy', 'keys'],
+    ...['models', 'config', 'ops'],
+  ],
   demo: ['domain', 'native'],
 };
+/** Rooms within a room: the other ones of the same room that each may not import. */
+const apart = { 'api/nhn': ['device'] };
 const rooms = [...Object.keys(allowed), 'cli'];
 
 /** The one file through which each third-party library with state or native code is used. */
@@ -32,32 +41,33 @@ const doors = {
 };
 const doorPaths = Object.entries(doors).map(([name, file]) => ({ name, message: `${name} has one door: ${file}` }));
 
-const directions = Object.entries(allowed).map(([room, mayImport]) => {
-  const forbidden = rooms.filter((other) => other !== room && !mayImport.includes(other));
+/** The rule for the files of one room: which rooms they may not import, beside the doors that they may not pass. */
+function direction(folder, forbidden, message) {
+  const group = [
+    { regex: `^(\\.\\./)+(${forbidden.join('|')})/`, message },
+    { regex: '^(\\.\\./)+main\\.js$', message },
+  ];
   return {
-    files: [`src/${room}/**/*.ts`],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          paths: doorPaths,
-          patterns: [
-            {
-              group: [
-                ...forbidden.flatMap((other) => [`../${other}/*`, `../../${other}/*`]),
-                '../main.js',
-                '../../main.js',
-              ],
-              message: `src/${room} may import only: ${[...mayImport, 'errors'].join(', ')}`,
-            },
-          ],
-        },
-      ],
-    },
+    files: [`src/${folder}/**/*.ts`],
+    rules: { 'no-restricted-imports': ['error', { paths: doorPaths, patterns: group }] },
   };
-});
+}
+
+function forbiddenIn(room) {
+  return rooms.filter((other) => other !== room && !allowed[room].includes(other));
+}
+
+const directions = [
+  ...Object.entries(allowed).map(([room, mayImport]) =>
+    direction(room, forbiddenIn(room), `src/${room} may import only: ${[...mayImport, 'errors'].join(', ')}`),
+  ),
+  ...Object.entries(apart).map(([folder, others]) => {
+    const room = folder.split('/')[0];
+    return direction(folder, [...forbiddenIn(room), ...others], `src/${folder} does not import: ${others.join(', ')}`);
+  }),
+];
 const openDoors = Object.entries(doors).map(([name, file]) => {
-  const base = directions.find((d) => d.files[0] === `${file.split('/').slice(0, 2).join('/')}/**/*.ts`);
+  const base = directions.findLast((d) => file.startsWith(d.files[0].replace('**/*.ts', '')));
   const [level, options] = base.rules['no-restricted-imports'];
   return {
     files: [file],
@@ -84,7 +94,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/config/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**'],
+    files: ['src/config/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'tools/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
@@ -92,7 +102,7 @@ export default tseslint.config(
     files: ['test/e2e/**/*.ts'],
     rules: { '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-assignment': 'off' },
   },
-  { files: ['*.js', 'scripts/**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  { files: ['*.js', 'scripts/**/*.mjs', 'tools/**/*.mjs'], ...tseslint.configs.disableTypeChecked },
   ...directions,
   ...openDoors,
 );

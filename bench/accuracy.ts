@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Picture } from '../src/demo/head.js';
-import { embedAll } from '../src/cli/models-embed.js';
-import { readCrops } from '../src/cli/models-inputs.js';
-import type { ComposedScene } from '../src/cli/models-scenes.js';
-import { CALIBRATED, pairTable } from '../src/models/calibrate.js';
+import { embedAll } from '../src/cli/models/embed-set.js';
+import { readCrops } from '../src/cli/models/inputs.js';
+import type { ComposedScene } from '../src/cli/models/scenes.js';
+import { CALIBRATED, pairTable } from '../src/models/calibrate/calibrate.js';
 import {
   BUILTIN_MODELS_DIR,
   DEFAULT_MODELS_DIR,
@@ -19,8 +19,8 @@ import {
 } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
 import { isBuiltIn, setInForms, type Precision } from '../src/models/precision.js';
-import { quantiseFile } from '../src/models/quantise.js';
-import { readRanges } from '../src/models/quantise-ranges.js';
+import { quantiseFile } from '../src/models/quantise/quantise.js';
+import { readRanges } from '../src/models/quantise/ranges.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
 import { loadAddon, type Addon } from '../src/native/addon.js';
 import { MaskClassifier } from '../src/vision/attributes.js';

@@ -1,9 +1,9 @@
 // The LFW protocol over aligned crops: reads the tar, and computes the 10-fold accuracy.
 import { readFileSync } from 'node:fs';
 import { cosine } from '../../src/domain/embedding.js';
-import type { Pair } from '../../src/models/lfw-pairs.js';
+import type { Pair } from '../../src/models/calibrate/lfw-pairs.js';
 
-export { HELD_OUT_FOLDS, heldOutPeople, readPairs, type Pair } from '../../src/models/lfw-pairs.js';
+export { HELD_OUT_FOLDS, heldOutPeople, readPairs, type Pair } from '../../src/models/calibrate/lfw-pairs.js';
 
 /** Entries of an uncompressed ustar archive, by name. */
 export function readTar(path: string): Map<string, Uint8Array> {

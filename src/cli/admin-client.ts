@@ -1,7 +1,7 @@
 // The command line's side of the admin socket: asks the service that runs on a data directory.
 import { request, type IncomingMessage } from 'node:http';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.js';
-import { MAX_SOCKET_PATH_BYTES, type AdminFailure } from '../ops/admin-socket.js';
+import { MAX_SOCKET_PATH_BYTES, type AdminFailure } from '../platform/admin-socket.js';
 
 /** The system's words for: nobody listens there. */
 const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);

@@ -19,7 +19,7 @@ import {
 import { AppError } from '../errors.js';
 import { recognitionEventSchema } from '../events/event.js';
 import { loadAddon, type Addon } from '../native/addon.js';
-import { createLog } from '../ops/log.js';
+import { createLog } from '../platform/log.js';
 import type { CliContext } from './context.js';
 import { Progress } from './progress.js';
 

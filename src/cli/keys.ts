@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { AdminKeys } from '../api/admin-keys.js';
-import { AppKeys } from '../api/app-keys.js';
+import { AdminKeys } from '../keys/admin-keys.js';
+import { AppKeys } from '../keys/app-keys.js';
 import { dataPaths } from '../config/paths.js';
 import { silentLog } from '../domain/log.js';
 import { commandConfig, type CliContext } from './context.js';

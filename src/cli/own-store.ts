@@ -1,12 +1,12 @@
 // The sealed store for a command, where no service runs on it.
 import type { AuditLog } from '../audit/audit-log.js';
-import { readNextMasterKey } from '../config/master-key-rotation.js';
+import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
-import { hasEntries, masterKeyPath, readMasterKey } from '../config/secrets.js';
+import { hasEntries, masterKeyPath, readMasterKey } from '../keys/secrets.js';
 import { silentLog } from '../domain/log.js';
 import { AppError } from '../errors.js';
-import type { MasterKeyKeeper } from '../ops/master-key.js';
+import type { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import type { SealedStore } from '../store/sealed-store.js';
 import type { CliContext } from './context.js';
 
@@ -30,7 +30,7 @@ export async function withOwnStore<T>(
   const { SealedStore } = await import('../store/sealed-store.js');
   const { AuditLog } = await import('../audit/audit-log.js');
   const { auditedRotation } = await import('../audit/audited.js');
-  const { MasterKeyKeeper } = await import('../ops/master-key.js');
+  const { MasterKeyKeeper } = await import('../keys/master-key-keeper.js');
   const store = new SealedStore({
     directory: databaseDir,
     masterKey: master.key,

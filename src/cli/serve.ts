@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Service } from '../main.js';
 import { messageOf } from '../errors.js';
-import { createLog, forJournal, writesToJournal } from '../ops/log.js';
+import { createLog, forJournal, writesToJournal } from '../platform/log.js';
 import { commandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 

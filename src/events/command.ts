@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../domain/ids.js';
 import type { Clock } from '../domain/time.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../platform/canonical-json.js';
 
 export const commandSchema = z.strictObject({
   version: z.literal(1),

@@ -3,7 +3,7 @@ import { systemTimers, type Timers } from '../domain/time.js';
 import type { HistoryRecord, HistorySource } from './history.js';
 import type { Fate } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
-import { WakeSignal } from './wake-signal.js';
+import { WakeSignal } from '../platform/wake-signal.js';
 
 /** What an event of the history was when it was settled; the numbers of a gap count one by one. */
 export type Outcome = 'inTime' | 'late' | 'gap';

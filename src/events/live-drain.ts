@@ -3,7 +3,7 @@ import type { Clock } from '../domain/time.js';
 import { liveDelivery, type Delivery } from './delivery.js';
 import type { LiveLane } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
-import { WakeSignal } from './wake-signal.js';
+import { WakeSignal } from '../platform/wake-signal.js';
 
 /** A broker that said something so recently is taken to be alive. Otherwise it is asked first: one round trip, some 0.3 ms on this machine. */
 const PROOF_MS = 100;

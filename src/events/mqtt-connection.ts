@@ -6,7 +6,7 @@ import type { Clock } from '../domain/time.js';
 import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
 import type { Delivery } from './delivery.js';
 import { offlineStatus } from './device-status.js';
-import { atMost } from './time-limit.js';
+import { atMost } from '../platform/time-limit.js';
 import { clientIdOf, statusTopic } from './topics.js';
 
 export type ProtocolVersion = 4 | 5;

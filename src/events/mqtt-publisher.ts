@@ -5,7 +5,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { messageOf } from '../errors.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../platform/backoff.js';
 import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
 import type { Commander } from './commander.js';
 import { historyDelivery, type Delivery } from './delivery.js';
@@ -22,7 +22,7 @@ import {
   type ProtocolVersion,
 } from './mqtt-connection.js';
 import { SendWindow } from './send-window.js';
-import { atMost } from './time-limit.js';
+import { atMost } from '../platform/time-limit.js';
 import { commandTopic, statusTopic } from './topics.js';
 
 export interface PublisherTiming extends ConnectionTiming {

@@ -1,6 +1,6 @@
 // The device's signature on its events: Ed25519 over the canonical JSON of the event without the member `signature`.
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../platform/canonical-json.js';
 import type { RecognitionEvent } from './event.js';
 
 /** What whoever checks signatures needs; nothing of it is secret. */

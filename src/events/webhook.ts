@@ -10,11 +10,11 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { messageOf } from '../errors.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../platform/backoff.js';
 import { lifeLeftMs } from './event.js';
 import { historyPayload, type HistoryRecord, type HistorySource } from './history.js';
-import { atMost } from './time-limit.js';
-import { WakeSignal } from './wake-signal.js';
+import { atMost } from '../platform/time-limit.js';
+import { WakeSignal } from '../platform/wake-signal.js';
 
 export interface WebhookTiming {
   backoffFirstMs: number;

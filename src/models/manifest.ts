@@ -28,7 +28,7 @@ const file = {
       path: z.string(),
       url: z.url({ protocol: /^https$/ }),
     }),
-    z.strictObject({ trainedBy: z.string().regex(/^scripts\/train\/[\w.-]+$/) }),
+    z.strictObject({ trainedBy: z.string().regex(/^tools\/train\/[\w.-]+$/) }),
   ]),
 };
 

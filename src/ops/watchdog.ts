@@ -1,7 +1,7 @@
 // The watchdog: feeds systemd's as long as the service really goes on, and asks for time while it starts.
 import type { Log } from '../domain/log.js';
 import type { Clock, Timers } from '../domain/time.js';
-import type { SdNotifier } from './sd-notify.js';
+import type { SdNotifier } from '../platform/sd-notify.js';
 import type { Heartbeat, Progress } from './stall.js';
 
 /** The status is renewed so often where systemd's limit does not ask for more. */

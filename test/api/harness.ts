@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AppKeys } from '../../src/api/app-keys.js';
-import { ApiServer, type ApiServerOptions } from '../../src/api/server.js';
+import { AppKeys } from '../../src/keys/app-keys.js';
+import { ApiServer, type ApiServerOptions } from '../../src/api/core/server.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';

@@ -1,8 +1,8 @@
 // Cameras on the network that fail, in a short form of `npm run faults -- streams`.
 import { expect, it } from 'vitest';
-import { runReconnects } from '../../scripts/faults/reconnects.js';
-import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from '../../scripts/faults/stream-servers.js';
-import { RECOVERY_LIMIT_MS, runStreams } from '../../scripts/faults/streams.js';
+import { runReconnects } from '../../tools/faults/reconnects.js';
+import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from '../../tools/faults/stream-servers.js';
+import { RECOVERY_LIMIT_MS, runStreams } from '../../tools/faults/streams.js';
 import { freePort } from '../support/free-port.js';
 
 const lacks = { rtsp: lacksRtspServer(), http: lacksHttpStream() };

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lacksRtspServer, rtspServer } from '../../scripts/faults/stream-servers.js';
+import { lacksRtspServer, rtspServer } from '../../tools/faults/stream-servers.js';
 import { loadAddon, type Addon } from '../../src/native/addon.js';
 import { lacks } from '../events/support.js';
 import { freePort } from '../support/free-port.js';

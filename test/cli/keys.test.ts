@@ -2,7 +2,7 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AppKeys } from '../../src/api/app-keys.js';
+import { AppKeys } from '../../src/keys/app-keys.js';
 import { registerKeys } from '../../src/cli/keys.js';
 import { silentLog } from '../../src/domain/log.js';
 import { tempDir } from '../support/temp-dir.js';

@@ -1,7 +1,7 @@
 // The program: help, usage, exit codes and the words of an error.
 import { describe, expect, it } from 'vitest';
 import type { RegisterCommand } from '../../src/cli/context.js';
-import { registerDoctor } from '../../src/cli/doctor.js';
+import { registerDoctor } from '../../src/cli/doctor/doctor.js';
 import { registerKeys } from '../../src/cli/keys.js';
 import { SilentFailure } from '../../src/cli/program.js';
 import { AppError } from '../../src/errors.js';

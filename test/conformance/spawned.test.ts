@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { CLI } from '../support/service.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 
-const MAIN = fileURLToPath(new URL('../../conformance/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../tools/conformance/main.ts', import.meta.url));
 
 describe.skipIf(missing('the conformance suite', sharedModelsDir, existsSync(CLI) ? CLI : undefined))('Lintel', () => {
   it('keeps every rule of the contract that the conformance suite asks about', { timeout: 240_000 }, async () => {

@@ -10,7 +10,7 @@ import { bestModels } from '../support/model-sets.js';
 import { CLI, startService, type Service } from '../support/service.js';
 import { missing } from '../support/shared.js';
 
-const MAIN = fileURLToPath(new URL('../../conformance/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../tools/conformance/main.ts', import.meta.url));
 const left = existsSync(CLI) ? CLI : undefined;
 
 interface Ran {

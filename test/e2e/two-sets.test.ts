@@ -3,8 +3,8 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { galleryCommand } from '../../src/cli/gallery-command.js';
-import { registerGroups } from '../../src/cli/gallery-groups.js';
+import { galleryCommand } from '../../src/cli/gallery/command.js';
+import { registerGroups } from '../../src/cli/gallery/groups.js';
 import { configSchema } from '../../src/config/schema.js';
 import { encodePicture } from '../../src/demo/clip-file.js';
 import { GUEST_SEED, renderPortrait } from '../../src/demo/demo-clip.js';

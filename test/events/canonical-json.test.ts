@@ -1,6 +1,6 @@
 // Canonical JSON against the examples of RFC 8785.
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from '../../src/events/canonical-json.js';
+import { canonicalJson } from '../../src/platform/canonical-json.js';
 
 /** A double by its bits, as appendix B gives them. */
 function double(hex: string): number {

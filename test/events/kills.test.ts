@@ -1,8 +1,8 @@
 // A broker and the owner of the events killed -9, in the short form of `npm run faults -- events`; and that its witness sees what must not be.
 import { describe, expect, it } from 'vitest';
-import { runEvents } from '../../scripts/faults/events-rounds.js';
-import { EventsWitness } from '../../scripts/faults/events-witness.js';
-import { absentPrograms } from '../../scripts/faults/mosquitto.js';
+import { runEvents } from '../../tools/faults/events-rounds.js';
+import { EventsWitness } from '../../tools/faults/events-witness.js';
+import { absentPrograms } from '../../tools/faults/mosquitto.js';
 import { tempDir } from '../support/temp-dir.js';
 import { anEvent, lacks } from './support.js';
 

@@ -1,6 +1,6 @@
 // What is published where: topics, deliveries, the status, and the words for what goes wrong.
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../src/events/backoff.js';
+import { Backoff } from '../../src/platform/backoff.js';
 import { BrokerFailure, brokerFailureOf } from '../../src/events/broker-failure.js';
 import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
 import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';

@@ -2,7 +2,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { EventSigner, isSignedBy, signingKeyInfo } from '../../src/events/signing.js';
-import { canonicalJson } from '../../src/events/canonical-json.js';
+import { canonicalJson } from '../../src/platform/canonical-json.js';
 import { anEvent, SIGNING_KEY } from './support.js';
 
 const publicKey = createPublicKey(SIGNING_KEY);

@@ -1,6 +1,6 @@
 // A file system that really is full, in the short form of `npm run faults -- disk`.
 import { expect, test } from 'vitest';
-import { canMount, runFullDisk } from '../../scripts/faults/disk.js';
+import { canMount, runFullDisk } from '../../tools/faults/disk.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const able = canMount();

@@ -1,10 +1,10 @@
 // kill -9 at random moments, in the short form of `npm run faults -- kill`; and that its ledger sees what must not be.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { galleryTarget } from '../../scripts/faults/gallery-target.js';
-import { runKills } from '../../scripts/faults/kill-rounds.js';
-import { Ledger, type FoundGroup } from '../../scripts/faults/ledger.js';
-import { serviceTarget } from '../../scripts/faults/service-target.js';
+import { galleryTarget } from '../../tools/faults/gallery-target.js';
+import { runKills } from '../../tools/faults/kill-rounds.js';
+import { Ledger, type FoundGroup } from '../../tools/faults/ledger.js';
+import { serviceTarget } from '../../tools/faults/service-target.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cosine, normalise } from '../../src/domain/embedding.js';
-import { pairTable, type LabelledEmbedding } from '../../src/models/calibrate.js';
-import { labelledPictures } from '../../src/models/calibrate-pictures.js';
-import { layOut } from '../../src/models/json-layout.js';
-import { editModel } from '../../src/models/manifest-edit.js';
+import { pairTable, type LabelledEmbedding } from '../../src/models/calibrate/calibrate.js';
+import { labelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
+import { layOut } from '../../src/platform/json-layout.js';
+import { editModel } from '../../src/models/calibrate/manifest-edit.js';
 import { MANIFEST_PATH, loadManifest, modelSet } from '../../src/models/manifest.js';
 import { tempDir } from '../support/temp-dir.js';
 

@@ -1,11 +1,11 @@
 // A model of 8 bits that is computed in float: close to the float model, with what its ranges cut off.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { makeNode } from '../../src/models/onnx/onnx-graph.js';
-import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/onnx/onnx-model.js';
-import { constantTensor } from '../../src/models/onnx/onnx-tensor.js';
+import { makeNode } from '../../src/models/quantise/onnx/onnx-graph.js';
+import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
+import { constantTensor } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { multipliesBytes, readProcessorFlags } from '../../src/models/precision.js';
-import { recordRanges } from '../../src/models/quantise-ranges.js';
-import { quantiseFile } from '../../src/models/quantise.js';
+import { recordRanges } from '../../src/models/quantise/ranges.js';
+import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { ModelSession } from '../../src/models/session.js';
 import { TINY_OUTPUTS, openTiny, runTiny, sha256, signalToNoise, tinyDetector, tinyInput } from './tiny-model.js';
 

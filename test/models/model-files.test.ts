@@ -144,7 +144,7 @@ describe('a built-in model', () => {
   it('says of its float file what makes it, and of another one how it is taken', async () => {
     const [files, builtin] = places();
     await expect(readModel([files, builtin], trained)).rejects.toThrow(
-      /looked for in \S+\. It is made by scripts\/train\/detector\.py; only its 8-bit form is part of the installation$/,
+      /looked for in \S+\. It is made by tools\/train\/detector\.py; only its 8-bit form is part of the installation$/,
     );
     writeFileSync(join(files, trained.file), content);
     await expect(readModel([files, builtin], trained)).rejects.toThrow(
@@ -157,7 +157,7 @@ describe('a built-in model', () => {
     const dir = tempDir();
     await expect(fetchModel(dir, trained)).rejects.toMatchObject({
       code: 'DOWNLOAD_FAILED',
-      message: expect.stringContaining('trained by scripts/train/detector.py') as string,
+      message: expect.stringContaining('trained by tools/train/detector.py') as string,
     });
     expect(readdirSync(dir)).toEqual([]);
   });
@@ -230,7 +230,7 @@ describe('the manifest', () => {
       (models) => delete models.mobilefacenet.quantised.calibration,
       /needs a calibration of its own/,
     ],
-    ['a script outside scripts/train', (models) => (models['builtin-mask'].origin.trainedBy = '../a.py'), /origin/],
+    ['a script outside tools/train', (models) => (models['builtin-mask'].origin.trainedBy = '../a.py'), /origin/],
   ])('refuses %s', (_name, change, message) => {
     const manifest = structuredClone(loadManifest());
     change(manifest.models as unknown as Json);

@@ -54,7 +54,7 @@ describe('another set', () => {
 
   it('is computed in float where the current set is, though its one file is of 8 bits, as that of a built-in model is', async () => {
     const builtIn = manifestWith((embedder) => {
-      embedder.origin = { trainedBy: 'scripts/train/embedder.py' };
+      embedder.origin = { trainedBy: 'tools/train/embedder.py' };
     });
     const [older] = await otherSets(builtIn, current, folderWith({ 'older.int8.onnx': INT8 }));
     expect(older.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });

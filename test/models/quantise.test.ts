@@ -1,14 +1,14 @@
 // Quantisation of a small detector with made-up weights: what it computes before and after.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/onnx/onnx-model.js';
-import { floatsOf } from '../../src/models/onnx/onnx-tensor.js';
-import { prepareModel } from '../../src/models/quantise-prepare.js';
-import { splitIntoBands } from '../../src/models/quantise-bands.js';
-import { equaliseChannels, equalisableTensors, factorsFor } from '../../src/models/quantise-equalise.js';
-import { quantisableLayers, scaleFor } from '../../src/models/quantise-layers.js';
-import { formatRanges, readRanges, recordRanges, type RecordedRanges } from '../../src/models/quantise-ranges.js';
-import { layerSensitivities } from '../../src/models/quantise-sensitivity.js';
-import { quantiseFile } from '../../src/models/quantise.js';
+import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/quantise/onnx/onnx-model.js';
+import { floatsOf } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { prepareModel } from '../../src/models/quantise/prepare.js';
+import { splitIntoBands } from '../../src/models/quantise/bands.js';
+import { equaliseChannels, equalisableTensors, factorsFor } from '../../src/models/quantise/equalise.js';
+import { quantisableLayers, scaleFor } from '../../src/models/quantise/layers.js';
+import { formatRanges, readRanges, recordRanges, type RecordedRanges } from '../../src/models/quantise/ranges.js';
+import { layerSensitivities } from '../../src/models/quantise/sensitivity.js';
+import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '../support/temp-dir.js';

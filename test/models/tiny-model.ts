@@ -1,6 +1,6 @@
 // A small detector of YuNet's kind with made-up weights, as an exporter of operator set 11 writes it: all that quantisation has to cope with.
 import { createHash } from 'node:crypto';
-import { makeNode, type AttributeValues } from '../../src/models/onnx/onnx-graph.js';
+import { makeNode, type AttributeValues } from '../../src/models/quantise/onnx/onnx-graph.js';
 import {
   ATTRIBUTE_TYPE,
   DATA_TYPE,
@@ -8,8 +8,8 @@ import {
   type OnnxAttribute,
   type OnnxNode,
   type OnnxTensor,
-} from '../../src/models/onnx/onnx-model.js';
-import { constantTensor, elementCount } from '../../src/models/onnx/onnx-tensor.js';
+} from '../../src/models/quantise/onnx/onnx-model.js';
+import { constantTensor, elementCount } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 
 export const TINY_OUTPUTS = ['score', 'place'];

@@ -2,7 +2,7 @@
 import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { SdNotifier } from '../../src/ops/sd-notify.js';
+import { SdNotifier } from '../../src/platform/sd-notify.js';
 import { Watchdog } from '../../src/ops/watchdog.js';
 
 const [socketPath, blockMs] = process.argv.slice(2);

@@ -9,13 +9,13 @@ import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { SdNotifier } from '../../src/ops/sd-notify.js';
+import { SdNotifier } from '../../src/platform/sd-notify.js';
 import { StallDetector, type Heartbeat, type Progress } from '../../src/ops/stall.js';
 import { Watchdog, type WatchdogParts } from '../../src/ops/watchdog.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { tempDir } from '../support/temp-dir.js';
-import { isAlive, notifySocket } from './notify-socket.js';
+import { isAlive, notifySocket } from '../platform/notify-socket.js';
 
 function watchdogOf(parts: Partial<WatchdogParts> & { socketPath?: string | undefined } = {}) {
   const sent: string[] = [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { dataPaths } from '../../src/config/paths.js';
-import { readMasterKey } from '../../src/config/secrets.js';
+import { readMasterKey } from '../../src/keys/secrets.js';
 import { encodePicture, renderClip } from '../../src/demo/clip-file.js';
 import { GUEST_SEED, STRANGER_SEED, renderPortrait } from '../../src/demo/demo-clip.js';
 import { silentLog } from '../../src/domain/log.js';

@@ -1,8 +1,8 @@
 // A process that changes its master key over and over until it is killed, and says how often it did.
-import { readNextMasterKey } from '../../src/config/master-key-rotation.js';
-import { readMasterKey } from '../../src/config/secrets.js';
+import { readNextMasterKey } from '../../src/keys/master-key-rotation.js';
+import { readMasterKey } from '../../src/keys/secrets.js';
 import { silentLog } from '../../src/domain/log.js';
-import { MasterKeyKeeper } from '../../src/ops/master-key.js';
+import { MasterKeyKeeper } from '../../src/keys/master-key-keeper.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
 const [directory, keysDir] = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isAlive, notifySocket } from '../ops/notify-socket.js';
+import { isAlive, notifySocket } from '../platform/notify-socket.js';
 import { bestModels } from '../support/model-sets.js';
 import { CLI } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';

@@ -1,8 +1,8 @@
 // Who asks: the admin key of a request, from its header, under the limit of wrong ones.
 import type { IncomingHttpHeaders } from 'node:http';
 import { clientError } from '../../errors.js';
-import type { AdminKeyAuthority } from '../admin-keys.js';
-import type { AttemptLimit } from './attempt-limit.js';
+import type { AdminKeyAuthority } from '../../keys/admin-keys.js';
+import type { AttemptLimit } from '../core/attempt-limit.js';
 
 export const ADMIN_KEY_HEADER = 'x-lintel-admin-key';
 

@@ -1,7 +1,7 @@
 // What the device API answers, as schemas: the types of the code and the responses of the document are made of them.
 import { z } from 'zod';
 import { recognitionEventSchema } from '../../events/event.js';
-import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from './enrolment-refused.js';
+import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from '../../enrolment/enrolment-refused.js';
 
 const count = z.int().min(0);
 const fraction = z.number().min(0).max(1);

@@ -5,7 +5,7 @@ import type { Timers } from '../../domain/time.js';
 import type { Vision } from '../../vision/vision.js';
 import { CaptureRates } from './capture-rates.js';
 import { DeviceApi, type DeviceApiParts } from './device-api.js';
-import { Enrolments, type EnrolmentsParts } from './enrolments.js';
+import { Enrolments, type EnrolmentsParts } from '../../enrolment/enrolments.js';
 import { LiveViews } from './live-views.js';
 import type { DeviceServices } from './services.js';
 import { ViewAudit } from './view-audit.js';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { clientError } from '../../errors.js';
-import { checked, numberFromText } from '../parameters.js';
+import { checked, numberFromText } from '../nhn/parameters.js';
 
 /** As `checked`, and says which names it does not know. @throws AppError INVALID_PARAM */
 export function checkedStrictly<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {

@@ -1,5 +1,5 @@
 // The OpenAPI 3.1 document of the device API, made of the schemas that its routes validate with and answer by.
-import { Components, documentPath, queryParameters } from '../openapi.js';
+import { Components, documentPath, queryParameters } from '../nhn/openapi.js';
 import type { ErrorCode } from '../../errors.js';
 import { ADMIN_KEY_HEADER } from './admin-auth.js';
 import { errorAnswer, progressLine } from './answers.js';

@@ -10,7 +10,7 @@ import type { HealthAnswer } from '../../ops/health.js';
 import type { PrivacyChange } from '../../privacy/privacy-switch.js';
 import type { UnknownFaces } from '../../privacy/unknown-faces.js';
 import type { CaptureRates } from './capture-rates.js';
-import type { Enrolments } from './enrolments.js';
+import type { Enrolments } from '../../enrolment/enrolments.js';
 import type { LiveViews } from './live-views.js';
 import type { ViewAudit } from './view-audit.js';
 

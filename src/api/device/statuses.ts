@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { AppError, type ErrorCode } from '../../errors.js';
 import type { errorAnswer } from './answers.js';
-import { EnrolmentRefused } from './enrolment-refused.js';
+import { EnrolmentRefused } from '../../enrolment/enrolment-refused.js';
 
 interface Refusal {
   status: number;

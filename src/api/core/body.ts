@@ -1,0 +1,85 @@
+// Request bodies: read within a limit, parsed as a JSON object, or discarded within a bound.
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { clientError } from '../../errors.js';
+
+/** So much of a body that nobody wants is still read, so that the client gets its answer; then the connection is closed. */
+export const MAX_DISCARDED_BYTES = 64_000_000;
+
+/** The client closed the connection in the middle of its request: there is nobody to answer. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+/**
+ * @returns the whole body, or undefined when it is longer than maxBytes: the rest of it is then still to be read or discarded
+ * @throws ClientGone
+ */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return undefined;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const ended = await consume(request, (chunk) => {
+    length += chunk.length;
+    if (length > maxBytes) return false;
+    chunks.push(chunk);
+    return true;
+  });
+  if (!ended) return undefined;
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
+}
+
+/** Reads and forgets what is left of a body. @returns whether its end was reached, within maxBytes and before the client left */
+export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCARDED_BYTES): Promise<boolean> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return request.readableEnded;
+  let left = maxBytes;
+  try {
+    return await consume(request, (chunk) => (left -= chunk.length) >= 0);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws AppError INVALID_PARAM: not UTF-8, not JSON, or JSON that is no object */
+export function parseJsonObject(body: Buffer): Record<string, unknown> {
+  if (body.length === 0) throw clientError('INVALID_PARAM', 'The body is empty; it must be a JSON object.');
+  if (!isUtf8(body)) throw clientError('INVALID_PARAM', 'The body must be UTF-8.');
+  const byteOrderMark = body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8', byteOrderMark ? 3 : 0));
+  } catch {
+    // The parser's own message quotes the body, so it is neither passed on nor kept as a cause.
+    throw clientError('INVALID_PARAM', 'The body is not valid JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw clientError('INVALID_PARAM', 'The body must be a JSON object.');
+  }
+  return value as Record<string, unknown>;
+}
+
+/** Feeds `take` until the end (true) or until it returns false; the stream is then paused. @throws ClientGone */
+async function consume(request: IncomingMessage, take: (chunk: Buffer) => boolean): Promise<boolean> {
+  if (request.readableEnded) return true;
+  if (request.destroyed) throw new ClientGone('the connection was closed');
+  return new Promise<boolean>((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      if (take(chunk)) return;
+      settle();
+      request.pause();
+      resolve(false);
+    };
+    const onEnd = () => {
+      settle();
+      resolve(true);
+    };
+    const onGone = () => {
+      settle();
+      reject(new ClientGone('the connection was closed'));
+    };
+    const settle = () => request.off('data', onData).off('end', onEnd).off('close', onGone);
+    // The error listener stays: an abort after this point must not become an uncaught exception.
+    request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
+    request.resume();
+  });
+}

@@ -1,0 +1,70 @@
+// Faces as the contract writes them: fractions of the picture, degrees, percent.
+import { LANDMARK_TYPES, type AnalysedImage, type Box, type Face } from '../../domain/face.js';
+import type { EnrolledFace } from '../../gallery/gallery.types.js';
+import type { EnrolledFaceDetail, FaceDetail } from './answers.js';
+
+type Dimensions = Pick<AnalysedImage, 'widthPx' | 'heightPx'>;
+
+/** Which optional fields the client wants of every face. */
+export interface FaceFields {
+  orientation: boolean;
+  mask: boolean;
+  /** A face whose liveness score is below it is an attack; undefined: the field is left out. */
+  livenessThreshold?: number;
+}
+
+export function faceDetail(face: Face, image: Dimensions, fields: FaceFields): FaceDetail {
+  const detail: FaceDetail = {
+    bbox: fractionBox(face.boxPx, image),
+    landmarks: face.landmarksPx.map((point, i) => ({
+      type: LANDMARK_TYPES[i],
+      x: fraction(point.x, image.widthPx),
+      y: fraction(point.y, image.heightPx),
+    })),
+    confidence: percent(face.detectionScore),
+  };
+  if (fields.orientation) {
+    const { yaw, pitch, roll } = face.pose;
+    detail.orientation = { x: rounded(yaw, 1e4), y: rounded(pitch, 1e4), z: rounded(roll, 1e4) };
+  }
+  if (fields.mask && face.masked !== undefined) detail.mask = face.masked;
+  if (fields.livenessThreshold !== undefined) {
+    // A face that could not be scored is no living one.
+    detail.spoofing = !((face.livenessScore ?? -Infinity) >= fields.livenessThreshold);
+  }
+  return detail;
+}
+
+export function enrolledFaceDetail(face: EnrolledFace): EnrolledFaceDetail {
+  const { bbox, faceId, imageId, externalImageId, detectionScore } = face;
+  return {
+    bbox: fractionBox(bbox, { widthPx: 1, heightPx: 1 }),
+    faceId,
+    imageId,
+    ...(externalImageId === undefined ? {} : { externalImageId }),
+    confidence: percent(detectionScore),
+  };
+}
+
+/** Fractions of the picture, 0..1, of six decimals: a thousandth of a pixel. */
+export function fractionBox(box: Box, image: Dimensions): Box {
+  return {
+    x0: fraction(box.x0, image.widthPx),
+    y0: fraction(box.y0, image.heightPx),
+    x1: fraction(box.x1, image.widthPx),
+    y1: fraction(box.y1, image.heightPx),
+  };
+}
+
+function fraction(value: number, whole: number): number {
+  return rounded(Math.max(0, Math.min(1, value / whole)), 1e6);
+}
+
+function percent(score: number): number {
+  return rounded(Math.max(0, Math.min(100, score * 100)), 1e4);
+}
+
+/** Without negative zero, which JSON has no use for. */
+function rounded(value: number, steps: number): number {
+  return Math.round(value * steps) / steps + 0;
+}

@@ -1,0 +1,186 @@
+// Search a group, by an enrolled face or by the largest face of a picture.
+import { z } from 'zod';
+import type { AnalysedImage, Face } from '../../../domain/face.js';
+import type { SimilarityScale } from '../../../domain/similarity.js';
+import type { EnrolledFace, FaceMatch, GroupRef, SearchOptions } from '../../../gallery/gallery.types.js';
+import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';
+import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
+import type { ImageInput } from '../../core/image-input.js';
+import { imageFile } from '../form-images.js';
+import {
+  bodyLimit,
+  bodyThreshold,
+  DEFAULT_THRESHOLD,
+  faceFields,
+  faceTexts,
+  imageField,
+  searchQuery,
+  textLimit,
+  textThreshold,
+} from '../parameters.js';
+import { cosineFloor, reportedSimilarity } from '../../../domain/reported-similarity.js';
+import { route, type Route } from '../route.js';
+import {
+  analyse,
+  embeddedFace,
+  fieldsFor,
+  requireComparableGroup,
+  requireFace,
+  scaleOf,
+  type FaceQuestions,
+  type Services,
+} from '../services.js';
+
+interface SearchBounds {
+  limit: number;
+  /** 1..100 */
+  threshold: number;
+}
+
+export interface SimilarFace {
+  face: EnrolledFace;
+  /** 0..100 */
+  similarity: number;
+}
+
+export interface SearchResult {
+  modelVersion: string;
+  /** Most similar first. */
+  matches: SimilarFace[];
+}
+
+export interface ImageSearchResult extends SearchResult {
+  /** Absent where the picture has no eligible face. */
+  source?: { face: Face; image: AnalysedImage; fields: FaceFields };
+}
+
+/** The face itself is not a match of itself. @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND */
+export async function searchByFace(
+  services: Services,
+  ref: GroupRef,
+  faceId: string,
+  bounds: SearchBounds,
+): Promise<SearchResult> {
+  const group = requireComparableGroup(services, ref);
+  const { modelVersion } = group;
+  requireFace(services, ref, faceId);
+  const matches = similarFaces(scaleOf(services, group), bounds, (options) =>
+    services.gallery.searchByFace(ref, faceId, options),
+  );
+  return { modelVersion, matches };
+}
+
+/** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH and those of a picture */
+export async function searchByImage(
+  services: Services,
+  ref: GroupRef,
+  input: SearchBounds & FaceQuestions & { image: ImageInput },
+): Promise<ImageSearchResult> {
+  const fields = fieldsFor(services, input);
+  const group = requireComparableGroup(services, ref);
+  const { modelVersion } = group;
+  const image = await analyse(services, input.image, fields, 1, { modelVersion });
+  const probe = embeddedFace(image);
+  if (!probe) return { modelVersion, matches: [] };
+  const matches = similarFaces(scaleOf(services, group), input, (options) =>
+    services.gallery.searchByEmbedding(ref, probe.embedding, options),
+  );
+  return { modelVersion, matches, source: { face: probe.face, image, fields } };
+}
+
+function similarFaces(
+  scale: SimilarityScale,
+  { limit, threshold }: SearchBounds,
+  search: (options: SearchOptions) => FaceMatch[],
+): SimilarFace[] {
+  return search({ limit, minCosine: cosineFloor(scale, threshold) })
+    .map(({ face, cosine }) => ({ face, similarity: reportedSimilarity(scale, cosine) }))
+    .filter(({ similarity }) => similarity >= threshold);
+}
+
+/** The answer without the model version. */
+function searchData({ matches }: SearchResult): z.output<typeof faceSearchAnswerV2> {
+  const matchFaces = matches.map(({ face, similarity }) => ({ face: enrolledFaceDetail(face), similarity }));
+  return { matchFaceCount: matchFaces.length, matchFaces };
+}
+
+/** The answer without the model version. */
+function imageSearchData(result: ImageSearchResult): z.output<typeof imageSearchAnswerV2> {
+  const { source } = result;
+  return {
+    ...searchData(result),
+    sourceFace: source && faceDetail(source.face, source.image, source.fields),
+  };
+}
+
+const MAX_MATCHES = 4096;
+const MAX_MATCHES_V2 = 100;
+
+export const searchRoutes: readonly Route[] = [
+  route({
+    name: 'searchByFace',
+    summary: 'Search a group by one of its faces',
+    method: 'GET',
+    path: '/groups/:groupId/faces/:faceId',
+    query: searchQuery(MAX_MATCHES),
+    data: faceSearchAnswer,
+    handle: async (services, { owner, params, query }) => {
+      const result = await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query);
+      return { data: { modelVersion: result.modelVersion, ...searchData(result) } };
+    },
+  }),
+  route({
+    name: 'searchByImage',
+    summary: 'Search a group by the largest face of a picture',
+    method: 'POST',
+    path: '/groups/:groupId/search',
+    query: searchQuery(MAX_MATCHES),
+    body: z.object({ image: imageField, ...faceFields }),
+    imageFields: ['image'],
+    data: imageSearchAnswer,
+    handle: async (services, { owner, params, query, body }) => {
+      const result = await searchByImage(services, { owner, groupId: params.groupId }, { ...query, ...body });
+      return { data: { modelVersion: result.modelVersion, ...imageSearchData(result) } };
+    },
+  }),
+];
+
+export const searchRoutesV2: readonly Route[] = [
+  route({
+    name: 'searchByFace',
+    summary: 'Search a group by one of its faces',
+    method: 'GET',
+    path: '/groups/:groupId/faces/:faceId/search',
+    query: searchQuery(MAX_MATCHES_V2),
+    data: faceSearchAnswerV2,
+    handle: async (services, { owner, params, query }) => ({
+      data: searchData(await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query)),
+    }),
+  }),
+  route({
+    name: 'searchByImage',
+    summary: 'Search a group by the largest face of a picture',
+    method: 'POST',
+    path: '/groups/:groupId/faces/search',
+    body: z.object({
+      image: imageField,
+      limit: bodyLimit(MAX_MATCHES_V2, MAX_MATCHES_V2),
+      threshold: bodyThreshold,
+      ...faceFields,
+    }),
+    form: z
+      .object({
+        imageFile,
+        limit: textLimit(MAX_MATCHES_V2, MAX_MATCHES_V2),
+        threshold: textThreshold,
+        ...faceTexts,
+      })
+      .transform(({ imageFile: image, threshold, ...rest }) => ({ ...rest, image, threshold })),
+    imageFields: ['image'],
+    data: imageSearchAnswerV2,
+    handle: async (services, { owner, params, body }) => {
+      const input = { ...body, threshold: body.threshold ?? DEFAULT_THRESHOLD };
+      return { data: imageSearchData(await searchByImage(services, { owner, groupId: params.groupId }, input)) };
+    },
+  }),
+];

@@ -1,0 +1,89 @@
+// Verify: the similarity of one enrolled face and the largest face of a picture.
+import { z } from 'zod';
+import type { AnalysedImage, Face } from '../../../domain/face.js';
+import { clientError } from '../../../errors.js';
+import type { EnrolledFace, GroupRef } from '../../../gallery/gallery.types.js';
+import { verifyAnswer } from '../answers.js';
+import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
+import type { ImageInput } from '../../core/image-input.js';
+import { imageFile } from '../form-images.js';
+import { faceFields, faceTexts, imageField } from '../parameters.js';
+import { reportedSimilarity } from '../../../domain/reported-similarity.js';
+import { route, type Route, type RouteRequest } from '../route.js';
+import {
+  analyse,
+  embeddedFace,
+  fieldsFor,
+  requireComparableGroup,
+  requireFace,
+  scaleOf,
+  type FaceQuestions,
+  type Services,
+} from '../services.js';
+
+type VerifyInput = FaceQuestions & { image: ImageInput };
+
+export interface Verification {
+  /** 0..100 */
+  similarity: number;
+  face: EnrolledFace;
+  source: { face: Face; image: AnalysedImage };
+  fields: FaceFields;
+}
+
+/** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND, those of a picture; INVALID_PARAM: no eligible face in it */
+export async function verify(
+  services: Services,
+  ref: GroupRef,
+  faceId: string,
+  input: VerifyInput,
+): Promise<Verification> {
+  const fields = fieldsFor(services, input);
+  const group = requireComparableGroup(services, ref);
+  const face = requireFace(services, ref, faceId);
+  const image = await analyse(services, input.image, fields, 1, { modelVersion: group.modelVersion });
+  const probe = embeddedFace(image);
+  if (!probe) throw clientError('INVALID_PARAM', 'compareImage has no face that can be compared.');
+  const cosine = services.gallery.compareWithFace(ref, faceId, probe.embedding);
+  return {
+    similarity: reportedSimilarity(scaleOf(services, group), cosine),
+    face,
+    source: { face: probe.face, image },
+    fields,
+  };
+}
+
+function verificationData({ similarity, face, source, fields }: Verification): z.output<typeof verifyAnswer> {
+  return {
+    similarity,
+    face: enrolledFaceDetail(face),
+    sourceFace: faceDetail(source.face, source.image, fields),
+  };
+}
+
+const verifyRoute = {
+  name: 'verify',
+  summary: 'Compare the largest face of a picture with an enrolled face',
+  method: 'POST',
+  body: z
+    .object({ compareImage: imageField, ...faceFields })
+    .transform(({ compareImage: image, ...rest }) => ({ ...rest, image })),
+  imageFields: ['compareImage'],
+  data: verifyAnswer,
+  handle: async (services: Services, { owner, params, body }: RouteRequest<unknown, VerifyInput>) => {
+    const ref = { owner, groupId: params.groupId };
+    return { data: verificationData(await verify(services, ref, params.faceId, body)) };
+  },
+} as const;
+
+export const verifyRoutes: readonly Route[] = [
+  route({ ...verifyRoute, path: '/verify/groups/:groupId/faces/:faceId' }),
+];
+
+export const verifyRoutesV2: readonly Route[] = [
+  route({
+    ...verifyRoute,
+    path: '/groups/:groupId/faces/:faceId/verify',
+    form: z.object({ imageFile, ...faceTexts }).transform(({ imageFile: image, ...rest }) => ({ ...rest, image })),
+  }),
+];

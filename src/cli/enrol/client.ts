@@ -1,0 +1,149 @@
+// The REST API as a client sees it: one call after another, busy answers waited out, everything else told apart.
+import { z } from 'zod';
+import type { Timers } from '../../domain/time.js';
+import { AppError, messageOf, type ErrorCode } from '../../errors.js';
+
+const answerSchema = z.object({
+  header: z.object({
+    isSuccessful: z.boolean(),
+    resultCode: z.number(),
+    resultMessage: z.string(),
+    detail: z.string().optional(),
+  }),
+  data: z.unknown().optional(),
+});
+
+const BUSY = -50300;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_PAUSE_MS = 30_000;
+/** A service that is busy for so long is not going to be free. */
+const MAX_BUSY_MS = 120_000;
+
+/** Results after which there is no use in going on with the next picture. */
+const FATAL: Readonly<Record<number, [ErrorCode, string]>> = {
+  [-41000]: ['UNAUTHORIZED_APP_KEY', 'the service does not accept the appKey'],
+  [-40030]: ['GROUP_NOT_FOUND', 'there is no such group for this appKey; --create makes it'],
+  [-40070]: ['QUOTA_EXCEEDED', 'the quota is reached: no more faces or groups fit in'],
+  [-40080]: ['MODEL_VERSION_MISMATCH', 'the group was enrolled under a model that is not installed there'],
+};
+
+/** An answer of the service that refuses one request, and the next may do better. */
+export class RefusedRequest extends Error {
+  override readonly name = 'RefusedRequest';
+  readonly resultCode: number;
+
+  constructor(resultCode: number, message: string) {
+    super(message);
+    this.resultCode = resultCode;
+  }
+}
+
+export interface EnrolClientOptions {
+  /** Of the service, such as http://127.0.0.1:8080. */
+  url: string;
+  appKey: string;
+  timers: Timers;
+  /** Ends the waiting for a busy service; a request that is under way is finished. */
+  signal: AbortSignal;
+}
+
+export class EnrolClient {
+  readonly #options: EnrolClientOptions;
+
+  constructor(options: EnrolClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param path under the base, such as /groups
+   * @returns `data`, checked
+   * @throws RefusedRequest; AppError SERVICE_UNREACHABLE, SERVER_BUSY (for two minutes), STOPPED, and those of results that concern
+   * every request
+   */
+  async call<S extends z.ZodType>(
+    method: 'GET' | 'POST',
+    path: string,
+    schema: S,
+    body?: object,
+  ): Promise<z.output<S>> {
+    let busyMs = 0;
+    for (;;) {
+      const { answer, retryAfter } = await this.#send(method, path, body);
+      const { isSuccessful, resultCode, resultMessage, detail } = answer.header;
+      if (isSuccessful) {
+        const data = schema.safeParse(answer.data);
+        if (!data.success) throw unreachable('an answer of it is not as the contract says', data.error);
+        return data.data;
+      }
+      if (resultCode === BUSY) {
+        const pauseMs = Math.min(MAX_PAUSE_MS, (Number(retryAfter) || 1) * 1_000);
+        busyMs += pauseMs;
+        if (busyMs > MAX_BUSY_MS) throw new AppError('SERVER_BUSY', 'the service has been busy for too long');
+        await this.#pause(pauseMs);
+        continue;
+      }
+      const fatal = FATAL[resultCode];
+      if (fatal) throw new AppError(...fatal);
+      throw new RefusedRequest(resultCode, detail ?? resultMessage);
+    }
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: object | undefined,
+  ): Promise<{ answer: z.output<typeof answerSchema>; retryAfter: string | null }> {
+    const { url, appKey } = this.#options;
+    let status: number;
+    let text: string;
+    let retryAfter: string | null;
+    try {
+      const response = await fetch(`${url}/nhn-face-reco/v1.0/appkeys/${encodeURIComponent(appKey)}${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        // The path holds the appKey: it goes to this address and to no other.
+        redirect: 'error',
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
+      status = response.status;
+      retryAfter = response.headers.get('retry-after');
+      text = await response.text();
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+      throw new AppError('SERVICE_UNREACHABLE', `the service at ${url} does not answer: ${reasonOf(cause)}`);
+    }
+    if (status !== 200) throw unreachable(`it answers with HTTP ${status}; is ${url} Lintel?`);
+    try {
+      return { answer: answerSchema.parse(JSON.parse(text)), retryAfter };
+    } catch (cause) {
+      throw unreachable(`its answer is not JSON as the contract says; is ${url} Lintel?`, cause);
+    }
+  }
+
+  async #pause(pauseMs: number): Promise<void> {
+    const { timers, signal } = this.#options;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        timers.clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = timers.setTimeout(end, pauseMs);
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end);
+    });
+    if (signal.aborted) throw new AppError('STOPPED', 'stopped');
+  }
+}
+
+function unreachable(message: string, cause?: unknown): AppError {
+  return new AppError('SERVICE_UNREACHABLE', `the service is not to be talked to: ${message}`, { cause });
+}
+
+/** The system's code where it has one: messages of fetch can quote the request, and with it the appKey. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return messageOf(cause);
+  const { code } = cause as NodeJS.ErrnoException;
+  if (typeof code === 'string') return code;
+  return cause.name === 'TimeoutError' ? `nothing for ${REQUEST_TIMEOUT_MS / 1_000} s` : cause.name;
+}

@@ -1,0 +1,56 @@
+// Embeds a whole set of aligned, labelled faces: for calibration and for the accuracy bench.
+import { AppError } from '../../errors.js';
+import type { LabelledEmbedding } from '../../models/calibrate/calibrate.js';
+import { labelledPictures } from '../../models/calibrate/aligned-pictures.js';
+import type { EmbedderModel } from '../../models/manifest.js';
+import { readModel } from '../../models/model-files.js';
+import { ModelSession } from '../../models/session.js';
+import { loadAddon } from '../../native/addon.js';
+import { Embedder } from '../../vision/embed.js';
+import type { CliContext } from '../context.js';
+import { decodeCrop } from './inputs.js';
+import { Progress } from '../progress.js';
+
+/**
+ * Embeds each picture as it is: an aligned face of the embedder's size.
+ * @param people only their pictures; without it everybody's
+ * @throws AppError INVALID_PARAM on another size
+ */
+export async function embedAll(
+  model: EmbedderModel,
+  modelsDir: string,
+  pictures: string,
+  { stderr, clock }: Pick<CliContext, 'stderr' | 'clock'>,
+  people?: ReadonlySet<string>,
+): Promise<(LabelledEmbedding & { name: string })[]> {
+  const { widthPx, heightPx, name: input } = model.input;
+  const warmUp = { [input]: { data: new Float32Array(3 * widthPx * heightPx), dims: [1, 3, heightPx, widthPx] } };
+  const bytes = await readModel(modelsDir, model);
+  const addon = loadAddon();
+  const session = await ModelSession.create(model.file, bytes, {
+    providers: ['cpu'],
+    warmUp,
+    inFloat: model.inFloat,
+  });
+  const progress = new Progress({ output: stderr, clock, label: 'embedding', total: undefined, unit: 'count' });
+  try {
+    const embedder = new Embedder({ addon, session, model });
+    const faces: (LabelledEmbedding & { name: string })[] = [];
+    for await (const picture of labelledPictures(pictures)) {
+      if (people && !people.has(picture.person)) continue;
+      const crop = await decodeCrop(picture.bytes, addon);
+      if (crop.widthPx !== widthPx || crop.heightPx !== heightPx) {
+        throw new AppError('INVALID_PARAM', `${picture.name} is not ${widthPx} x ${heightPx} px`);
+      }
+      faces.push({ person: picture.person, name: picture.name, embedding: await embedder.embed(crop.rgb) });
+      progress.update(faces.length);
+    }
+    progress.finish();
+    return faces;
+  } catch (error) {
+    progress.fail();
+    throw error;
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,124 @@
+// The input tensors on which a model's ranges are recorded, made of aligned faces.
+import { AppError } from '../../errors.js';
+import { labelledPictures } from '../../models/calibrate/aligned-pictures.js';
+import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } from '../../models/manifest.js';
+import type { FloatTensor } from '../../models/session.js';
+import type { Picture } from '../../demo/head.js';
+import type { Addon } from '../../native/addon.js';
+import { squareAround } from '../../vision/attributes.js';
+import { decodePicture } from '../../vision/decode.js';
+import { composeScene } from './scenes.js';
+
+const SCENE = { widthPx: 640, heightPx: 480 };
+/** A face that fills the picture is found at this size with a margin. */
+const CLOSE_UP_PX = 320;
+
+/** An aligned face as RGB bytes, at the size of its file. @throws AppError INVALID_IMAGE_BYTES */
+export async function decodeCrop(bytes: Uint8Array, addon: Addon): Promise<Picture> {
+  const image = await decodePicture(bytes, addon);
+  const { widthPx, heightPx } = image;
+  const rgb = new Uint8Array(widthPx * heightPx * 3);
+  addon.warp(image, rgb, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
+  image.release();
+  return { widthPx, heightPx, rgb };
+}
+
+/** Crops evenly spread over the set, so that they show many people. */
+export async function readCrops(path: string, count: number, addon: Addon): Promise<Picture[]> {
+  const all: Uint8Array[] = [];
+  for await (const { bytes } of labelledPictures(path)) all.push(bytes);
+  const step = Math.max(1, all.length / count);
+  const crops: Picture[] = [];
+  for (let at = 0; at < all.length && crops.length < count; at += step) {
+    crops.push(await decodeCrop(all[Math.floor(at)], addon));
+  }
+  return crops;
+}
+
+/**
+ * `crops.length` inputs as the vision pipeline would make them: the crop itself for a model of aligned faces, with every second one masked
+ * for a model of masks; a composed scene for a detector; the square around a face of one for the others.
+ * @throws AppError INVALID_PARAM where the crops do not have the size of the model's input
+ */
+export async function* modelInputs(model: Model, crops: readonly Picture[], addon: Addon): AsyncGenerator<FloatTensor> {
+  for (let i = 0; i < crops.length; i++) yield oneInput(model, crops, i, addon);
+}
+
+/** What they are, for the record. */
+export function inputsInWords(model: Model): string {
+  if (model.task === 'embedder') return 'aligned faces of LFW';
+  if (model.task === 'mask' && model.view === 'template') return 'aligned faces of LFW, every second one masked';
+  return 'scenes composed of LFW faces and rendered heads';
+}
+
+function oneInput(model: Model, crops: readonly Picture[], i: number, addon: Addon): FloatTensor {
+  switch (model.task) {
+    case 'embedder':
+      return alignedInput(model, crops[i], addon);
+    case 'mask':
+      if (model.view !== 'template') return squareInput(model, model.view, crops, i, addon);
+      return alignedInput(model, i % 2 === 1 ? withoutMouth(crops[i], i) : crops[i], addon);
+    case 'liveness':
+      return squareInput(model, model, crops, i, addon);
+    case 'detector':
+      return sceneInput(model, crops, i, addon);
+  }
+}
+
+function alignedInput({ input }: EmbedderModel | MaskModel, crop: Picture, addon: Addon): FloatTensor {
+  const { widthPx, heightPx } = input;
+  if (crop.widthPx !== widthPx || crop.heightPx !== heightPx) {
+    throw new AppError('INVALID_PARAM', `the aligned faces must be ${widthPx} x ${heightPx} px`);
+  }
+  const tensor = emptyTensor(widthPx, heightPx);
+  const image = addon.wrapRgb(crop.rgb, widthPx, heightPx);
+  const place = { widthPx, heightPx, scale: 1, offsetX: 0, offsetY: 0 };
+  addon.letterbox(image, tensor.data, { ...place, ...formatOf(input) });
+  return tensor;
+}
+
+function sceneInput({ input }: DetectorModel, crops: readonly Picture[], i: number, addon: Addon): FloatTensor {
+  const { widthPx, heightPx } = SCENE;
+  const scene = composeScene(i + 1, widthPx, heightPx, crops);
+  const image = addon.wrapRgb(scene.rgb, widthPx, heightPx);
+  const isCloseUp = i % 4 === 3;
+  const scale = isCloseUp ? CLOSE_UP_PX / widthPx : 1;
+  const [width, height] = isCloseUp ? [CLOSE_UP_PX, CLOSE_UP_PX] : [widthPx, heightPx];
+  const tensor = emptyTensor(width, height);
+  const offsetY = Math.round((height - heightPx * scale) / 2);
+  const place = { widthPx: width, heightPx: height, scale, offsetX: 0, offsetY };
+  addon.letterbox(image, tensor.data, { ...place, ...formatOf(input) });
+  return tensor;
+}
+
+function squareInput(
+  { input }: LivenessModel | MaskModel,
+  { boxFactor, border }: Pick<LivenessModel, 'boxFactor' | 'border'>,
+  crops: readonly Picture[],
+  i: number,
+  addon: Addon,
+): FloatTensor {
+  const scene = composeScene(i + 1, SCENE.widthPx, SCENE.heightPx, crops);
+  const image = addon.wrapRgb(scene.rgb, SCENE.widthPx, SCENE.heightPx);
+  const { widthPx, heightPx } = input;
+  const tensor = emptyTensor(widthPx, heightPx);
+  const matrix = squareAround(scene.boxes[0], boxFactor, widthPx, heightPx);
+  addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...formatOf(input) });
+  return tensor;
+}
+
+function emptyTensor(widthPx: number, heightPx: number): FloatTensor {
+  return { data: new Float32Array(3 * widthPx * heightPx), dims: [1, 3, heightPx, widthPx] };
+}
+
+function formatOf({ order, mean, std }: Model['input']): Pick<Model['input'], 'order' | 'mean' | 'std'> {
+  return { order, mean, std };
+}
+
+/** The lower part of a crop under one colour, as a mask hides it. */
+function withoutMouth({ widthPx, heightPx, rgb }: Picture, seed: number): Picture {
+  const covered = Uint8Array.from(rgb);
+  const colour = [(seed * 67) % 256, (seed * 131) % 256, (seed * 197) % 256];
+  for (let at = Math.round(heightPx * 0.56) * widthPx * 3; at < covered.length; at++) covered[at] = colour[at % 3];
+  return { widthPx, heightPx, rgb: covered };
+}

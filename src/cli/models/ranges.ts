@@ -1,0 +1,85 @@
+// lintel models ranges: a developer's command that records the ranges of a float model's tensors on aligned faces and composed scenes.
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { AppError } from '../../errors.js';
+import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../../models/manifest.js';
+import { editModel } from '../../models/calibrate/manifest-edit.js';
+import { readModel, readTrained } from '../../models/model-files.js';
+import { isBuiltIn } from '../../models/precision.js';
+import { formatRanges, readRanges, recordRanges, type RangeMethod } from '../../models/quantise/ranges.js';
+import { loadAddon } from '../../native/addon.js';
+import { commandConfig, type CliContext } from '../context.js';
+
+interface RangesOptions {
+  pictures: string;
+  count: string;
+  method: RangeMethod;
+  outputs?: string[];
+  float?: string[];
+}
+
+export function registerRanges(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
+  models
+    .command('ranges <model>')
+    .description("record the ranges of a model's values, by which it is quantised (for developers)")
+    .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
+    .option('--count <number>', 'how many of them are used', '200')
+    .addOption(new Option('--method <method>', 'how a range is found').choices(['minmax', 'mse']).default('minmax'))
+    .option('--outputs <names...>', 'the outputs to keep; without it those of the file that is replaced, or all')
+    .option('--float <tensors...>', 'layers that stay in float; without it those of the file that is replaced, or none')
+    .addHelpText(
+      'after',
+      `
+Of a built-in model, the float file that tools/train made is taken as it is: its size and sha256 are written into models/manifest.json.
+After it come "lintel models quantise --update" and, for an embedder, "lintel models calibrate --write".`,
+    )
+    .action(async (key: string, options: RangesOptions, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const model = loadManifest(manifestPath).models[key];
+      if (!model) throw new AppError('MODEL_INVALID', `the manifest has no model "${key}"`);
+      const count = Number(options.count);
+      if (!Number.isInteger(count) || count < 1) throw new AppError('INVALID_PARAM', '--count must be a whole number');
+      const path = join(dirname(manifestPath), model.quantised?.ranges ?? `ranges/${key}.json`);
+      const before = existsSync(path) ? readRanges(path) : undefined;
+      const outputs = options.outputs ?? before?.outputs;
+      // Loaded here only, so that a broken library cannot stop the other commands.
+      const { inputsInWords, modelInputs, readCrops } = await import('./inputs.js');
+      const { ModelSession } = await import('../../models/session.js');
+      const addon = loadAddon();
+      const read = isBuiltIn(model) ? readTrained : readModel;
+      const bytes = await read(modelsDirOf(config, context.environment), model);
+      const crops = await readCrops(resolve(context.cwd, options.pictures), count, addon);
+      const recorded = await recordRanges({
+        file: model.file,
+        bytes,
+        inputName: model.input.name,
+        ...(outputs ? { outputs } : {}),
+        floatLayers: options.float ?? before?.floatLayers ?? [],
+        ...(before?.bands ? { bands: before.bands } : {}),
+        recordedOn: `${crops.length} ${inputsInWords(model)}`,
+        method: options.method,
+        pictures: () => modelInputs(model, crops, addon),
+        open: async (observed) => {
+          for await (const input of modelInputs(model, crops, addon)) {
+            const warmUp = { [model.input.name]: input };
+            return ModelSession.create(model.file, observed, { providers: ['cpu'], warmUp });
+          }
+          throw new TypeError('there are no pictures');
+        },
+      });
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, formatRanges(recorded));
+      if (isBuiltIn(model) && recorded.sha256 !== model.sha256) {
+        await editModel(manifestPath, key, (json) => {
+          Object.assign(json, { bytes: bytes.length, sha256: recorded.sha256 });
+        });
+        context.stdout.write(`${model.file} was trained anew: its size and sha256 are in ${manifestPath}\n`);
+      }
+      const tensors = Object.keys(recorded.ranges).length;
+      context.stdout.write(
+        `the ranges of ${tensors} tensors of ${model.file}, on ${crops.length} pictures, in ${path}\n`,
+      );
+    });
+}

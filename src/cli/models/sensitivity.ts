@@ -1,0 +1,48 @@
+// lintel models sensitivity: a developer's command that tells which layers lose most by 8 bits.
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { AppError } from '../../errors.js';
+import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../../models/manifest.js';
+import { readModel } from '../../models/model-files.js';
+import { readRanges } from '../../models/quantise/ranges.js';
+import { layerSensitivities } from '../../models/quantise/sensitivity.js';
+import type { FloatTensor } from '../../models/session.js';
+import { loadAddon } from '../../native/addon.js';
+import { commandConfig, type CliContext } from '../context.js';
+
+const PICTURES = 6;
+
+export function registerSensitivity(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
+  models
+    .command('sensitivity <model>')
+    .description('tell what each layer loses when it alone is quantised, worst first (for developers)')
+    .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
+    .action(async (key: string, options: { pictures: string }, command: Command) => {
+      const { config } = await commandConfig(command, context);
+      const model = loadManifest(manifestPath).models[key];
+      if (!model) throw new AppError('MODEL_INVALID', `the manifest has no model "${key}"`);
+      if (!model.quantised) throw new AppError('MODEL_INVALID', `the model ${key} has no recorded ranges`);
+      // Loaded here only, so that a broken library cannot stop the other commands.
+      const { modelInputs, readCrops } = await import('./inputs.js');
+      const { ModelSession } = await import('../../models/session.js');
+      const addon = loadAddon();
+      const bytes = await readModel(modelsDirOf(config, context.environment), model);
+      const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);
+      const pictures: FloatTensor[] = [];
+      for await (const input of modelInputs(model, crops, addon)) pictures.push(input);
+      const layers = await layerSensitivities({
+        bytes,
+        recorded: readRanges(join(dirname(manifestPath), model.quantised.ranges)),
+        inputName: model.input.name,
+        pictures,
+        open: (variant) =>
+          ModelSession.create(model.file, variant, {
+            providers: ['cpu'],
+            warmUp: { [model.input.name]: pictures[0] },
+          }),
+      });
+      for (const { layer, operator, signalToNoise } of layers) {
+        context.stdout.write(`${signalToNoise.toFixed(1).padStart(6)} dB  ${operator.padEnd(4)}  ${layer}\n`);
+      }
+    });
+}

@@ -1,0 +1,56 @@
+// Why nobody was enrolled from a camera, and what the person is told meanwhile.
+import { AppError } from '../errors.js';
+
+/** What can be wrong with one frame: the hint for the person, and the refusal when it stays so. */
+export const FRAME_REASONS = {
+  'no-face': { hint: 'step in front of the camera', refusal: 'No face was seen.' },
+  'several-faces': { hint: 'only one person, please', refusal: 'Others were in sight.' },
+  'too-small': { hint: 'come closer', refusal: 'The face was too small.' },
+  turned: { hint: 'look at the camera', refusal: 'The face was turned away.' },
+  blurred: { hint: 'hold still', refusal: 'The face was blurred.' },
+  'too-dark': { hint: 'more light on the face', refusal: 'The face was too dark.' },
+  'too-bright': { hint: 'less light on the face', refusal: 'The face was too bright.' },
+  masked: { hint: 'take the mask off', refusal: 'The face was masked.' },
+  obscured: { hint: 'keep the whole face in sight', refusal: 'The face was not seen clearly.' },
+} as const;
+
+export type FrameReason = keyof typeof FRAME_REASONS;
+
+/** What can be wrong with the frames together. */
+export const PERSON_REASONS = {
+  'not-the-same-person': 'The frames do not show one person.',
+  'already-enrolled-as-somebody-else': 'The person is enrolled under another externalImageId.',
+  'liveness-not-live': 'The face is not that of a living person.',
+  'liveness-missing': 'The camera requires liveness, which could not be told.',
+} as const;
+
+export type EnrolmentReason = FrameReason | keyof typeof PERSON_REASONS;
+
+export const ENROLMENT_REASONS = [...Object.keys(FRAME_REASONS), ...Object.keys(PERSON_REASONS)] as [
+  EnrolmentReason,
+  ...EnrolmentReason[],
+];
+
+/** Who a person is already. */
+export interface EnrolledAs {
+  faceId: string;
+  externalImageId?: string;
+  similarity: number;
+}
+
+/** A foreseen end of a guided enrolment without an enrolment. */
+export class EnrolmentRefused extends AppError {
+  readonly reason: EnrolmentReason;
+  readonly enrolledAs: EnrolledAs | undefined;
+
+  constructor(reason: EnrolmentReason, enrolledAs?: EnrolledAs) {
+    const detail = isFrameReason(reason) ? FRAME_REASONS[reason].refusal : PERSON_REASONS[reason];
+    super('ENROLMENT_REFUSED', detail, { detail });
+    this.reason = reason;
+    this.enrolledAs = enrolledAs;
+  }
+}
+
+function isFrameReason(reason: EnrolmentReason): reason is FrameReason {
+  return reason in FRAME_REASONS;
+}

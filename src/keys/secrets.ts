@@ -1,0 +1,240 @@
+// Secrets: the master key and the passwords, from systemd credentials, the environment and files. Their values go nowhere else.
+import { randomBytes as systemRandomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { AppError } from '../errors.js';
+import type { Environment } from '../config/environment.js';
+
+/** Of the master key, in bytes. */
+export const MASTER_KEY_LENGTH = 32;
+
+export interface MasterKey {
+  /** 32 bytes. */
+  key: Buffer;
+  /** Where it came from: a systemd credential, LINTEL_MASTER_KEY, or the file in keysDir. */
+  origin: 'credential' | 'environment' | 'file';
+}
+
+export interface MasterKeySources {
+  environment: Pick<Environment, 'credentialsDir' | 'masterKey'>;
+  keysDir: string;
+}
+
+export function masterKeyPath(keysDir: string): string {
+  return join(keysDir, 'master.key');
+}
+
+/**
+ * The master key, from the first source that has one: the credential `master-key`, LINTEL_MASTER_KEY, `master.key` in keysDir. Each
+ * holds 32 bytes as base64.
+ * @returns undefined where there is none
+ * @throws AppError SECRET_INVALID: not 32 bytes of base64, or a file that others may read
+ */
+export async function readMasterKey({ environment, keysDir }: MasterKeySources): Promise<MasterKey | undefined> {
+  if (environment.credentialsDir !== undefined) {
+    // systemd keeps credentials private by an ACL, which shows in the mode as group bits: no check of the mode here.
+    const text = await readSecretFile(join(environment.credentialsDir, 'master-key'), 'the systemd credential', 0);
+    if (text !== undefined) return { key: decodeKey(text, 'the systemd credential master-key'), origin: 'credential' };
+  }
+  if (environment.masterKey !== undefined) {
+    return { key: decodeKey(environment.masterKey, 'LINTEL_MASTER_KEY'), origin: 'environment' };
+  }
+  const key = await readKeyFile(masterKeyPath(keysDir), 'the master key');
+  return key && { key, origin: 'file' };
+}
+
+/**
+ * Makes a new master key in keysDir (0700), readable by its owner alone; never in the place of another.
+ * @throws AppError SECRET_INVALID when there is one, or it cannot be written
+ */
+export async function createMasterKey(
+  keysDir: string,
+  randomBytes: (size: number) => Buffer = systemRandomBytes,
+): Promise<MasterKey> {
+  const path = masterKeyPath(keysDir);
+  const key = randomBytes(MASTER_KEY_LENGTH);
+  try {
+    await mkdir(keysDir, { recursive: true, mode: 0o700 });
+    await writeNewKey(path, key);
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    const message =
+      code === 'EEXIST' && syscall === 'link'
+        ? `there is a master key at ${path} already; it was left as it is`
+        : `the master key could not be written to ${path} (${code})`;
+    throw new AppError('SECRET_INVALID', message, { cause });
+  }
+  return { key, origin: 'file' };
+}
+
+/** Never in the place of another file, and the name never stands for half a key. Errors are the system's: EEXIST of `link` among them. */
+export async function writeNewKey(path: string, key: Buffer): Promise<void> {
+  await writeNewSecret(path, `${key.toString('base64')}\n`);
+}
+
+/** A text in place of the key; otherwise as writeNewKey. */
+export async function writeNewSecret(path: string, text: string): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}`);
+  try {
+    await writeSynced(temporary, text);
+    await link(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncFolder(folder);
+}
+
+/**
+ * A key from a file that only its owner may read: 32 bytes as base64.
+ * @returns undefined where there is no such file @throws AppError SECRET_INVALID
+ */
+export async function readKeyFile(path: string, what: string): Promise<Buffer | undefined> {
+  const text = await readSecretFile(path, what, 0o077);
+  return text === undefined ? undefined : decodeKey(text, path);
+}
+
+/**
+ * The master key of a service that starts: the existing one, or, where there is neither a key nor any data, a new one.
+ * @throws AppError SECRET_MISSING when there is data without a key, SECRET_INVALID; nothing is created or overwritten then
+ */
+export async function openMasterKey(
+  sources: MasterKeySources & { dataDir: string; randomBytes?: (size: number) => Buffer },
+): Promise<MasterKey & { created: boolean }> {
+  const existing = await readMasterKey(sources);
+  if (existing) return { ...existing, created: false };
+  if (await hasEntries(sources.dataDir)) {
+    throw new AppError(
+      'SECRET_MISSING',
+      `there is data in ${sources.dataDir}, but no master key: put the key it was sealed with at ` +
+        `${masterKeyPath(sources.keysDir)}, or give it as a systemd credential or in LINTEL_MASTER_KEY`,
+    );
+  }
+  return { ...(await createMasterKey(sources.keysDir, sources.randomBytes)), created: true };
+}
+
+/**
+ * The password for the broker: `mqtt.passwordFile`, LINTEL_MQTT_PASSWORD, or the systemd credential `mqtt-password`.
+ * @returns undefined where there is none
+ * @throws AppError SECRET_MISSING, SECRET_INVALID
+ */
+export async function readMqttPassword(
+  mqtt: { passwordFile?: string | undefined },
+  environment: Pick<Environment, 'credentialsDir' | 'mqttPassword'>,
+): Promise<string | undefined> {
+  if (mqtt.passwordFile !== undefined) return readPasswordFile(mqtt.passwordFile, 'mqtt.passwordFile');
+  if (environment.mqttPassword !== undefined) return checkPassword(environment.mqttPassword, 'LINTEL_MQTT_PASSWORD');
+  if (environment.credentialsDir === undefined) return undefined;
+  const text = await readSecretFile(join(environment.credentialsDir, 'mqtt-password'), 'the systemd credential', 0);
+  return text === undefined ? undefined : checkPassword(text, 'the systemd credential mqtt-password');
+}
+
+/**
+ * A password from a file that only its owner and its group may read; the newline at its end is not part of it.
+ * @param key the configuration key that names the file, for messages
+ * @throws AppError SECRET_MISSING when there is no such file, SECRET_INVALID
+ */
+export async function readPasswordFile(path: string, key: string): Promise<string> {
+  const text = await readSecretFile(path, key, 0o007);
+  if (text === undefined) throw new AppError('SECRET_MISSING', `${key}: there is no file ${path}`);
+  return checkPassword(text, `${key}: ${path}`);
+}
+
+const MIN_COMMAND_SECRET = 16;
+
+/**
+ * The secret of `mqtt.commands`, as readPasswordFile reads one.
+ * @throws AppError SECRET_MISSING; SECRET_INVALID, also for one of less than 16 characters
+ */
+export async function readCommandSecret(path: string): Promise<string> {
+  const secret = await readPasswordFile(path, 'mqtt.commands.secretFile');
+  if (secret.length < MIN_COMMAND_SECRET) {
+    const message = `mqtt.commands.secretFile: ${path} must hold ${MIN_COMMAND_SECRET} characters at least`;
+    throw new AppError('SECRET_INVALID', message);
+  }
+  return secret;
+}
+
+const MAX_SECRET_BYTES = 4096;
+
+/** @param forbiddenMode the permission bits that a file must not have @returns undefined where there is no such file */
+export async function readSecretFile(path: string, what: string, forbiddenMode: number): Promise<string | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) throw new AppError('SECRET_INVALID', `${what}: ${path} is not a file`);
+      if ((found.mode & forbiddenMode) !== 0) {
+        const fix = forbiddenMode & 0o070 ? 'chmod 600' : 'chmod o-rwx';
+        const mode = (found.mode & 0o777).toString(8);
+        throw new AppError(
+          'SECRET_INVALID',
+          `${what}: ${path} is open to other users (mode ${mode}); close it with: ${fix} ${path}`,
+        );
+      }
+      if (found.size > MAX_SECRET_BYTES) {
+        throw new AppError('SECRET_INVALID', `${what}: ${path} is longer than ${MAX_SECRET_BYTES} bytes`);
+      }
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    const reason = (cause as NodeJS.ErrnoException).code;
+    if (reason === 'ENOENT' || reason === 'ENOTDIR') return undefined;
+    throw new AppError('SECRET_INVALID', `${what}: ${path} cannot be read (${reason})`, { cause });
+  }
+}
+
+function decodeKey(text: string, where: string): Buffer {
+  const base64 = withoutNewline(text);
+  const key = Buffer.from(base64, 'base64');
+  // Buffer.from skips what is not base64: only a text that comes back is one.
+  if (key.length !== MASTER_KEY_LENGTH || key.toString('base64') !== base64) {
+    throw new AppError('SECRET_INVALID', `${where} does not hold a master key: 32 bytes as base64, 44 characters`);
+  }
+  return key;
+}
+
+function checkPassword(text: string, where: string): string {
+  const password = withoutNewline(text);
+  if (password === '' || password.includes('\n')) {
+    throw new AppError('SECRET_INVALID', `${where} must hold a password on one line`);
+  }
+  return password;
+}
+
+function withoutNewline(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}
+
+/** Whether a folder holds anything; one that is not there does not. @throws AppError STORE_UNAVAILABLE */
+export async function hasEntries(dir: string): Promise<boolean> {
+  try {
+    return (await readdir(dir)).length > 0;
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code;
+    if (reason === 'ENOENT') return false;
+    throw new AppError('STORE_UNAVAILABLE', `the data directory ${dir} cannot be read (${reason})`, { cause });
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+export async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,202 @@
+// The protobuf wire format for messages that a small table describes; fields that the table does not know survive a round trip.
+import { AppError } from '../../../errors.js';
+
+/**
+ * `int` is a varint that fits a JavaScript number, `int64` one that may not; `bytes` are not copied out of the input. `packed` says how
+ * a repeated scalar is written; both ways are read.
+ */
+export type Kind = 'int' | 'int64' | 'float' | 'string' | 'bytes' | MessageType;
+
+export interface Field {
+  number: number;
+  kind: Kind;
+  repeated: boolean;
+  packed: boolean;
+}
+
+/** A message's fields by name. A function, so that messages can contain each other. */
+export type MessageType = () => Readonly<Record<string, Field>>;
+
+/** Fields of a message that its table does not name, as they were read: key and value, one after another. */
+export const UNKNOWN = Symbol('unknown fields');
+
+export type Message = Record<string, unknown> & { [UNKNOWN]?: Uint8Array[] };
+
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const FIXED32 = 5;
+
+/** @throws AppError MODEL_INVALID where the bytes are no message of this type */
+export function decodeMessage(type: MessageType, bytes: Uint8Array): Message {
+  try {
+    return new Reader(bytes).message(type);
+  } catch (cause) {
+    if (cause instanceof AppError || cause instanceof RangeError) {
+      throw new AppError('MODEL_INVALID', 'the file is no ONNX model, or is cut off', { cause });
+    }
+    throw cause;
+  }
+}
+
+/** Fields in the order of their numbers, unknown ones last, as protobuf's own libraries write them. */
+export function encodeMessage(type: MessageType, message: Message): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  writeMessage(type, message, chunks);
+  return Buffer.concat(chunks);
+}
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  message(type: MessageType): Message {
+    const names = new Map(Object.entries(type()).map(([name, field]) => [field.number, { name, field }]));
+    const message: Message = {};
+    for (const { name, field } of names.values()) if (field.repeated) message[name] = [];
+    while (this.#at < this.#bytes.length) {
+      const start = this.#at;
+      const key = Number(this.#varint());
+      const known = names.get(key >>> 3);
+      const wire = key & 7;
+      if (!known) {
+        this.#skip(wire);
+        (message[UNKNOWN] ??= []).push(this.#bytes.subarray(start, this.#at));
+      } else if (!known.field.repeated) {
+        message[known.name] = this.#value(known.field.kind, wire);
+      } else if (wire === DELIMITED && isScalar(known.field.kind)) {
+        const packed = new Reader(this.#delimited());
+        const values = message[known.name] as unknown[];
+        while (packed.#at < packed.#bytes.length)
+          values.push(packed.#value(known.field.kind, wireOf(known.field.kind)));
+      } else {
+        (message[known.name] as unknown[]).push(this.#value(known.field.kind, wire));
+      }
+    }
+    return message;
+  }
+
+  #value(kind: Kind, wire: number): unknown {
+    if (wire !== wireOf(kind)) throw new RangeError(`a field has wire type ${wire}`);
+    if (kind === 'int') {
+      const value = Number(BigInt.asIntN(64, this.#varint()));
+      if (!Number.isSafeInteger(value)) throw new RangeError('an integer is out of range');
+      return value;
+    }
+    if (kind === 'int64') return BigInt.asIntN(64, this.#varint());
+    if (kind === 'float') return this.#view.getFloat32(this.#forward(4), true);
+    const content = this.#delimited();
+    if (kind === 'string') return Buffer.from(content).toString('utf8');
+    return kind === 'bytes' ? content : new Reader(content).message(kind);
+  }
+
+  #skip(wire: number): void {
+    if (wire === VARINT) this.#varint();
+    else if (wire === FIXED64) this.#forward(8);
+    else if (wire === FIXED32) this.#forward(4);
+    else if (wire === DELIMITED) this.#delimited();
+    else throw new RangeError(`a field has wire type ${wire}`);
+  }
+
+  #delimited(): Uint8Array {
+    const length = Number(this.#varint());
+    const start = this.#forward(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  #varint(): bigint {
+    let low = 0;
+    // Nearly all are short: 28 bits fit a number.
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.#bytes[this.#forward(1)];
+      low |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt(low);
+    }
+    let value = BigInt(low);
+    for (let shift = 28n; shift < 70n; shift += 7n) {
+      const byte = this.#bytes[this.#forward(1)];
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError('a varint does not end');
+  }
+
+  #forward(length: number): number {
+    const start = this.#at;
+    if (!(length <= this.#bytes.length - start)) throw new RangeError('a field is cut off');
+    this.#at += length;
+    return start;
+  }
+}
+
+function writeMessage(type: MessageType, message: Message, chunks: Uint8Array[]): void {
+  const fields = Object.entries(type()).sort(([, a], [, b]) => a.number - b.number);
+  for (const [name, field] of fields) {
+    const value = message[name];
+    if (value === undefined) continue;
+    const { number, kind } = field;
+    const values = field.repeated ? (value as unknown[]) : [value];
+    if (field.packed && values.length > 0) {
+      const content: Uint8Array[] = [];
+      for (const one of values) writeValue(kind, one, content);
+      writeDelimited(number, Buffer.concat(content), chunks);
+    } else {
+      for (const one of values) {
+        if (isScalar(kind)) {
+          chunks.push(varint(BigInt((number << 3) | wireOf(kind))));
+          writeValue(kind, one, chunks);
+        } else {
+          writeDelimited(number, contentOf(kind, one), chunks);
+        }
+      }
+    }
+  }
+  chunks.push(...(message[UNKNOWN] ?? []));
+}
+
+function writeValue(kind: Kind, value: unknown, chunks: Uint8Array[]): void {
+  if (kind === 'float') {
+    const four = Buffer.alloc(4);
+    four.writeFloatLE(value as number);
+    chunks.push(four);
+  } else {
+    chunks.push(varint(BigInt(value as number | bigint)));
+  }
+}
+
+function contentOf(kind: Kind, value: unknown): Uint8Array {
+  if (kind === 'string') return Buffer.from(value as string, 'utf8');
+  if (kind === 'bytes') return value as Uint8Array;
+  const chunks: Uint8Array[] = [];
+  writeMessage(kind as MessageType, value as Message, chunks);
+  return Buffer.concat(chunks);
+}
+
+function writeDelimited(number: number, content: Uint8Array, chunks: Uint8Array[]): void {
+  chunks.push(varint(BigInt((number << 3) | DELIMITED)), varint(BigInt(content.length)), content);
+}
+
+function varint(value: bigint): Uint8Array {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, value);
+  while (rest >= 0x80n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Uint8Array.from(bytes);
+}
+
+function isScalar(kind: Kind): boolean {
+  return kind === 'int' || kind === 'int64' || kind === 'float';
+}
+
+function wireOf(kind: Kind): number {
+  return kind === 'float' ? FIXED32 : kind === 'int' || kind === 'int64' ? VARINT : DELIMITED;
+}

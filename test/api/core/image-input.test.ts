@@ -1,0 +1,106 @@
+// Pictures in the body: strict base64, decoded once.
+import { describe, expect, test } from 'vitest';
+import { decodeBase64, ImageLoader, oversizeImages } from '../../../src/api/core/image-input.js';
+import type { AppError } from '../../../src/errors.js';
+
+const MAX = 1_000;
+
+function codeOf(decode: () => unknown): string {
+  try {
+    decode();
+    return 'accepted';
+  } catch (error) {
+    return (error as AppError).code;
+  }
+}
+
+describe('base64', () => {
+  test('of every length and byte is decoded, padded or not', () => {
+    for (let length = 1; length <= 260; length++) {
+      const bytes = Buffer.from(Array.from({ length }, (_, i) => (i * 73 + length * 31) % 256));
+      const padded = bytes.toString('base64');
+      for (const text of [padded, padded.replace(/=+$/, '')]) {
+        const decoded = decodeBase64(text, MAX);
+        expect(decoded.equals(bytes)).toBe(true);
+        // Nothing else is in the buffer: it may be given away to a worker.
+        expect(decoded.buffer.byteLength).toBe(length);
+      }
+    }
+  });
+
+  test.each([
+    ['', 'empty'],
+    ['=', 'padding alone'],
+    ['==', 'padding alone'],
+    ['====', 'padding alone'],
+    ['Q', 'a lone digit'],
+    ['QUJDQ', 'a lone digit at the end'],
+    ['QQ=', 'half a padding'],
+    ['QUJD=', 'padding too much'],
+    ['QUJD====', 'padding too much'],
+    ['QUI=QUJD', 'padding in the middle'],
+    ['QUJD=QUJD', 'padding in the middle'],
+    ['QU=DQQ==', 'padding in the middle'],
+    ['QUJD QUJD', 'a space'],
+    ['QUJD\nQUJD', 'a line end'],
+    ['QUJDQUJD\n', 'a line end at the end'],
+    [' QUJDQUI', 'a space at the start'],
+    ['QUJD\0UJD', 'a zero character'],
+    ['QU-D', 'the URL alphabet'],
+    ['QU_D', 'the URL alphabet'],
+    ['\u0141UJD', 'a character whose low byte is a digit'],
+    ['QUJDQUJ\u00c4', 'a Latin letter'],
+    ['QUJ\ud83d\ude00', 'an emoji'],
+    ['data:image/png;base64,QUJD', 'a data: prefix'],
+    ['QU%2BD', 'percent-encoding'],
+  ])('%j is refused: %s', (text) => {
+    expect(codeOf(() => decodeBase64(text, MAX))).toBe('INVALID_IMAGE_BYTES');
+  });
+
+  test('agrees with the grammar on every text of up to four characters of a mixed alphabet', () => {
+    const alphabet = ['A', '/', '=', '-', '\u0141', ' '];
+    const grammar = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+    let texts = [''];
+    for (let length = 1; length <= 4; length++) {
+      texts = texts.flatMap((text) => alphabet.map((character) => text + character));
+      for (const text of [...texts, ...texts.map((tail) => `QUJD${tail}`)]) {
+        const accepted = codeOf(() => decodeBase64(text, MAX)) === 'accepted';
+        if (accepted !== grammar.test(text)) expect.fail(`${JSON.stringify(text)} was accepted: ${accepted}`);
+      }
+    }
+  });
+
+  test('holds the limit to the byte, before it looks at the digits', () => {
+    const just = Buffer.alloc(MAX).toString('base64');
+    const over = Buffer.alloc(MAX + 1).toString('base64');
+    expect(decodeBase64(just, MAX)).toHaveLength(MAX);
+    expect(codeOf(() => decodeBase64(over, MAX))).toBe('IMAGE_TOO_LARGE');
+    expect(codeOf(() => decodeBase64('*'.repeat(2 * MAX), MAX))).toBe('IMAGE_TOO_LARGE');
+  });
+});
+
+describe('a loader', () => {
+  const fetched: string[] = [];
+  const files: Record<string, Uint8Array> = { full: Buffer.from('picture'), empty: new Uint8Array() };
+  const fetcher = {
+    fetch: async (url: string) => {
+      fetched.push(url);
+      return files[url];
+    },
+  };
+  const loader = new ImageLoader({ maxImageBytes: MAX, fetcher });
+
+  test('fetches a url and decodes bytes', async () => {
+    expect(Buffer.from(await loader.load({ url: 'full' })).toString()).toBe('picture');
+    expect(Buffer.from(await loader.load({ bytes: 'QUJD' })).toString()).toBe('ABC');
+    expect(fetched).toEqual(['full']);
+  });
+
+  test('refuses an empty file', async () => {
+    await expect(loader.load({ url: 'empty' })).rejects.toMatchObject({ code: 'INVALID_IMAGE_FORMAT' });
+  });
+
+  test('of a body that was not read refuses every picture', async () => {
+    await expect(oversizeImages.load({ bytes: 'QUJD' })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+  });
+});

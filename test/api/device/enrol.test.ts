@@ -1,0 +1,487 @@
+// Guided enrolment: what is enrolled, every reason for which nobody is, the progress that is told, and how it ends early.
+import { request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { judgeFrame } from '../../../src/enrolment/frame-check.js';
+import type { Face } from '../../../src/domain/face.js';
+import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
+import { SimilarityScale } from '../../../src/domain/similarity.js';
+import { ManualTimers } from '../../camera/manual-timers.js';
+import { embeddingOf, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
+
+let timers: ManualTimers;
+let device: Device;
+beforeEach(async () => {
+  timers = new ManualTimers();
+  device = await startDevice({ timers, clock: timers.clock, livenessThreshold: 1 });
+});
+afterEach(() => device.close());
+
+const WISH = { group: 'door', externalImageId: 'alice', frames: 4, timeoutMs: 5_000 };
+const ref = (): { owner: string; groupId: string } => ({ owner: device.owner, groupId: 'door' });
+
+/** Begins, and resolves when the camera is watched. */
+async function begin(wish: object = WISH, camera = 'front', query = ''): Promise<{ answer: Promise<Called> }> {
+  const answer = device.call('POST', `/cameras/${camera}/enrol${query}`, wish);
+  await expect.poll(() => device.cameras.watchers(camera)).toBe(1);
+  return { answer };
+}
+
+async function enrolled(): Promise<(string | undefined)[]> {
+  const { items } = await device.gallery.listFaces(ref(), { limit: 10 });
+  return items.map(({ externalImageId }) => externalImageId);
+}
+
+function show(...faces: Face[]): void {
+  device.cameras.show('front', 'x', ...faces);
+}
+
+describe('a person before a camera', () => {
+  test('is enrolled from the best of the frames', async () => {
+    const { answer } = await begin();
+    expect((await device.call('GET', '/cameras/front')).body.enrolling).toBe(true);
+    show();
+    show(seen(10, { sidePx: 60 }));
+    show(seen(10, { quality: { overall: 0.7 } }));
+    show(seen(12, { quality: { overall: 0.95 } }));
+    show(seen(10, { sidePx: 60 }));
+    show(seen(11, { quality: { overall: 0.8 } }));
+    show(seen(10, { quality: { overall: 0.6 } }));
+    const { status, body } = await answer;
+    expect(status).toBe(200);
+    const [face] = (await device.gallery.listFaces(ref(), { limit: 10 })).items;
+    expect(body).toEqual({
+      groupId: 'door',
+      faceId: face.faceId,
+      imageId: face.imageId,
+      externalImageId: 'alice',
+      quality: 0.95,
+      faces: [{ faceId: face.faceId, quality: 0.95 }],
+      framesSeen: 7,
+      framesUsed: 4,
+      hints: [
+        { reason: 'too-small', frames: 2 },
+        { reason: 'no-face', frames: 1 },
+      ],
+    });
+    expect(face).toMatchObject({ externalImageId: 'alice', detectionScore: 0.95 });
+    expect(face.bbox).toMatchObject({ x0: 0.15625, x1: 0.34375 });
+    expect(device.gallery.compareWithFace(ref(), face.faceId, embeddingOf(12))).toBeCloseTo(1, 5);
+    expect(device.cameras.watchers('front')).toBe(0);
+    expect((await device.call('GET', '/cameras/front')).body.enrolling).toBe(false);
+    expect(timers.waitingMs).toEqual([]);
+    expect((await device.audited()).at(-1)).toEqual([
+      'face.enrolled',
+      'admin:front-desk',
+      { ...ref(), faceId: face.faceId, imageId: face.imageId },
+    ]);
+  });
+
+  test('is enrolled with up to three faces of different pose', async () => {
+    const { answer } = await begin({ ...WISH, faces: 3 });
+    show(seen(10, { yaw: 0, quality: { overall: 0.9 } }));
+    show(seen(11, { yaw: 2, quality: { overall: 0.8 } }));
+    show(seen(12, { yaw: 10, quality: { overall: 0.7 } }));
+    show(seen(13, { yaw: -10, quality: { overall: 0.6 } }));
+    expect((await answer).body.faces.map(({ quality }: { quality: number }) => quality)).toEqual([0.9, 0.7, 0.6]);
+    expect(await enrolled()).toEqual(['alice', 'alice', 'alice']);
+  });
+
+  test('is enrolled once more under the same externalImageId', async () => {
+    for (let i = 0; i < 2; i++) {
+      const { answer } = await begin();
+      for (let n = 0; n < 4; n++) show(seen(10));
+      expect((await answer).status).toBe(200);
+    }
+    expect(await enrolled()).toEqual(['alice', 'alice']);
+  });
+
+  test('is enrolled when the time is over, from fewer frames than were wished for', async () => {
+    const { answer } = await begin({ ...WISH, frames: 30 });
+    for (let n = 0; n < 3; n++) show(seen(10));
+    await timers.advance(5_000);
+    expect((await answer).body).toMatchObject({ framesUsed: 3, framesSeen: 3 });
+  });
+
+  test('is enrolled though one frame in five is of nobody in particular', async () => {
+    const { answer } = await begin({ ...WISH, frames: 5 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    show(seen(80, { quality: { overall: 0.6 } }));
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe('nobody is enrolled', () => {
+  async function refusal(...frames: Face[][]): Promise<unknown> {
+    const { answer } = await begin();
+    for (const faces of frames) show(...faces);
+    await timers.advance(5_000);
+    const { status, body } = await answer;
+    expect([status, body.error.code]).toEqual([422, 'ENROLMENT_REFUSED']);
+    expect(await enrolled()).not.toContain('alice');
+    return body.error;
+  }
+  const words = expect.stringMatching(/^[A-Z].*\.$/) as string;
+
+  test.each<[string, (SeenFace | undefined)[]]>([
+    ['no-face', [undefined]],
+    ['too-small', [{ sidePx: 79 }]],
+    ['turned', [{ yaw: 26 }]],
+    ['blurred', [{ quality: { sharpness: 0.3 } }]],
+    ['too-dark', [{ quality: { exposure: 0.4 }, grey: 20 }]],
+    ['too-bright', [{ quality: { exposure: 0.4 }, grey: 250 }]],
+    ['masked', [{ masked: true }]],
+    ['obscured', [{ quality: { overall: 0.4, detection: 0.1 } }]],
+    ['blurred', [{ quality: { overall: 0.4, sharpness: 0.4 } }]],
+    ['turned', [{ quality: { overall: 0.4, pose: 0.1 } }]],
+    ['too-small', [{ quality: { overall: 0.4, size: 0.1 } }]],
+    ['too-dark', [{ quality: { overall: 0.4, exposure: 0.5 }, grey: 90 }]],
+    ['turned', [undefined, undefined, { yaw: 40 }]],
+    ['too-small', [{ yaw: 40 }, { sidePx: 60 }, { sidePx: 60 }]],
+  ])('for %s, when %j is what was seen', async (reason, frames) => {
+    const error = await refusal(...frames.map((face) => (face === undefined ? [] : [seen(10, face)])));
+    expect(error).toEqual({ code: 'ENROLMENT_REFUSED', message: words, reason });
+  });
+
+  test('when others are in sight', async () => {
+    expect(await refusal([seen(10), seen(50)], [])).toMatchObject({ reason: 'several-faces' });
+  });
+
+  test('when a face has not been looked at closely', async () => {
+    expect(await refusal([{ ...seen(10), crop: undefined }])).toMatchObject({ reason: 'obscured' });
+  });
+
+  test('when the person changes between the frames', async () => {
+    expect(await refusal([seen(0)], [seen(0)], [seen(80)], [seen(80)])).toEqual({
+      code: 'ENROLMENT_REFUSED',
+      message: words,
+      reason: 'not-the-same-person',
+    });
+  });
+
+  test('who is somebody else already, and it is told who', async () => {
+    const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+    const face = { bbox, detectionScore: 1, embedding: embeddingOf(20), externalImageId: 'bob' };
+    const { enrolled } = await device.gallery.enrol(ref(), [face]);
+    const frames = [1, 2, 3, 4].map(() => [seen(10)]);
+    expect(await refusal(...frames)).toEqual({
+      code: 'ENROLMENT_REFUSED',
+      message: words,
+      reason: 'already-enrolled-as-somebody-else',
+      enrolledAs: {
+        faceId: enrolled[0].faceId,
+        externalImageId: 'bob',
+        similarity: expect.closeTo(98.48, 2) as number,
+      },
+    });
+    const { answer } = await begin({ ...WISH, duplicateThreshold: 99 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe('a group that was made under other models', () => {
+  const OLDER = 'older-1';
+  const points = [
+    { cosine: 0.2, similarity: 20, far: 1e-3 },
+    { cosine: 0.99, similarity: 30, far: 1e-5 },
+  ];
+  const old = (): { owner: string; groupId: string } => ({ owner: device.owner, groupId: 'old' });
+
+  beforeEach(async () => {
+    await device.close();
+    const scales = { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+    device = await startDevice({ timers, clock: timers.clock, otherModels: new Map([[OLDER, scales]]) });
+    await device.gallery.createGroup(old(), OLDER);
+  });
+
+  test('gets embeddings of those', async () => {
+    // Four frames of one face: alike on any scale.
+    const { answer } = await begin({ ...WISH, group: 'old', duplicateThreshold: 25 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+    const [{ faceId }] = (await device.gallery.listFaces(old(), { limit: 10 })).items;
+    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(100))).toBeCloseTo(1, 5);
+  });
+
+  test('and was made anew under those in use while the face was embedded gets none', async () => {
+    const { promise, open } = gate();
+    device.embedGate.promise = promise;
+    const { answer } = await begin({ ...WISH, group: 'old' });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await expect.poll(() => device.cameras.watchers('front')).toBe(0);
+    await device.gallery.deleteGroup(old());
+    await device.gallery.createGroup(old(), 'test-1');
+    open();
+    const { status, body } = await answer;
+    expect([status, body.error]).toEqual([
+      409,
+      {
+        code: 'MODEL_VERSION_MISMATCH',
+        message: 'The group was made anew, under other models, in the meantime.',
+      },
+    ]);
+    expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
+  });
+
+  test('takes no stranger who was kept under those in use, and says so', async () => {
+    expect(await strangerEnrolled('test-1')).toEqual([
+      409,
+      {
+        code: 'MODEL_VERSION_MISMATCH',
+        message: 'The face was kept under the models test-1, the group was enrolled under older-1.',
+      },
+    ]);
+    expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
+    expect(device.unknownFaces.stats().faces).toBe(1);
+  });
+
+  test('takes a stranger who was kept when those were in use', async () => {
+    const [status, error] = await strangerEnrolled(OLDER);
+    expect([status, error]).toEqual([200, undefined]);
+    const [{ faceId }] = (await device.gallery.listFaces(old(), { limit: 10 })).items;
+    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(10))).toBeCloseTo(1, 5);
+  });
+
+  /** A stranger of the camera `front`, kept under a version, into the old group. @returns status and error */
+  async function strangerEnrolled(modelVersion: string): Promise<unknown[]> {
+    const { crop = new Uint8Array() } = seen(10);
+    const rest = { cameraId: 'front', trackId: 1, quality: 0.5, capturedAtMs: timers.nowMs };
+    device.unknownFaces.keep({ ...rest, modelVersion, crop, embedding: embeddingOf(10) });
+    await expect.poll(() => device.unknownFaces.stats().kept).toBe(1);
+    const [{ id }] = (await device.call('GET', '/unknown-faces')).body.faces;
+    const wish = { group: 'old', externalImageId: 'alice' };
+    const { status, body } = await device.call('POST', `/unknown-faces/${id}/enrol`, wish);
+    return [status, body.error];
+  }
+
+  test('and is searched for somebody else on their scale', async () => {
+    const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+    // A cosine of 0.98, which is 98 on the scale in use.
+    const face = { bbox, detectionScore: 1, embedding: embeddingOf(110), externalImageId: 'bob' };
+    await device.gallery.enrol(old(), [face]);
+    const { answer } = await begin({ ...WISH, group: 'old', duplicateThreshold: 90 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe('where the camera requires liveness', () => {
+  async function scored(...scores: (number | undefined)[]): Promise<Called> {
+    const { answer } = await begin(WISH, 'yard');
+    for (const score of scores) {
+      const livenessScore = score === undefined ? {} : { livenessScore: score };
+      device.cameras.show('yard', 'x', seen(10, livenessScore));
+    }
+    await timers.advance(5_000);
+    return answer;
+  }
+
+  test('a living person is enrolled, by the frames that were scored', async () => {
+    expect((await scored(undefined, 2, 0.5, undefined, 2, 1)).body).toMatchObject({ framesUsed: 4, framesSeen: 6 });
+  });
+
+  test.each<[string, (number | undefined)[]]>([
+    ['liveness-not-live', [0.5, 0.5, 0.5, 0.5]],
+    ['liveness-not-live', [2, -3, 2, 2]],
+    ['liveness-missing', [undefined, undefined]],
+  ])('nobody is for %s: %j', async (reason, scores) => {
+    const { status, body } = await scored(...scores);
+    expect([status, body.error.reason]).toEqual([422, reason]);
+    expect(await enrolled()).toEqual([]);
+  });
+
+  test('nobody is without a liveness model', async () => {
+    await device.close();
+    device = await startDevice({ timers, clock: timers.clock });
+    expect((await scored(9, 9, 9, 9)).body.error.reason).toBe('liveness-missing');
+  });
+});
+
+describe('an enrolment is refused at once', () => {
+  test.each<[string, object, number, string]>([
+    ['cellar', WISH, 404, 'CAMERA_NOT_FOUND'],
+    ['front', { ...WISH, group: 'none' }, 404, 'GROUP_NOT_FOUND'],
+    ['front', { ...WISH, appKey: 'none' }, 404, 'NOT_FOUND'],
+    ['front', { ...WISH, group: 'old' }, 409, 'MODEL_VERSION_MISMATCH'],
+    ['front', { ...WISH, group: 'full' }, 409, 'QUOTA_EXCEEDED'],
+  ])('at %s with %j: %i %s', async (camera, wish, status, code) => {
+    const { owner } = device;
+    await device.gallery.createGroup({ owner, groupId: 'old' }, 'another-model');
+    await device.gallery.createGroup({ owner, groupId: 'full' }, 'test-1');
+    const face = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: embeddingOf(20) };
+    await device.gallery.enrol({ owner, groupId: 'full' }, [face, face, face, face, face]);
+    for (const query of ['', '?progress=true']) {
+      const answer = await device.call('POST', `/cameras/${camera}/enrol${query}`, wish);
+      expect([answer.status, answer.body.error.code]).toEqual([status, code]);
+      if (code !== 'MODEL_VERSION_MISMATCH') continue;
+      const words = 'The group was enrolled under the models another-model, which are not installed.';
+      expect(answer.body.error.message).toBe(words);
+    }
+  });
+
+  test('while another is under way at this camera, and at no other', async () => {
+    const { answer } = await begin();
+    const second = await device.call('POST', '/cameras/front/enrol', WISH);
+    expect([second.status, second.body.error.code]).toEqual([409, 'CAMERA_UNAVAILABLE']);
+    const { answer: other } = await begin({ ...WISH, externalImageId: 'bob' }, 'yard');
+    for (let n = 0; n < 4; n++) {
+      show(seen(10));
+      device.cameras.show('yard', 'x', seen(100, { livenessScore: 5 }));
+    }
+    expect([(await answer).status, (await other).status]).toEqual([200, 200]);
+  });
+
+  test('while privacy is on', async () => {
+    await device.call('PUT', '/privacy', { on: true });
+    const { status, body } = await device.call('POST', '/cameras/front/enrol', WISH);
+    expect([status, body.error.code]).toEqual([409, 'PRIVACY_ON']);
+  });
+});
+
+describe('an enrolment ends', () => {
+  async function outcome(answer: Promise<Called>): Promise<unknown> {
+    const { status, body } = await answer;
+    expect(device.cameras.watchers('front')).toBe(0);
+    expect(await enrolled()).toEqual([]);
+    return [status, body.error.code];
+  }
+
+  test('when the camera shows nothing', async () => {
+    const { answer } = await begin();
+    await timers.advance(5_000);
+    expect(await outcome(answer)).toEqual([409, 'CAMERA_UNAVAILABLE']);
+  });
+
+  test('when the camera is paused', async () => {
+    const { answer } = await begin();
+    show(seen(10));
+    await device.call('POST', '/cameras/front/pause');
+    expect(await outcome(answer)).toEqual([409, 'CAMERA_UNAVAILABLE']);
+  });
+
+  test('when the camera is paused by somebody else', async () => {
+    const { answer } = await begin();
+    show(seen(10));
+    await device.cameras.pause('front');
+    await timers.advance(300);
+    expect(await outcome(answer)).toEqual([409, 'CAMERA_UNAVAILABLE']);
+  });
+
+  test('when privacy goes on, whoever asked for it', async () => {
+    const { answer } = await begin();
+    await device.call('PUT', '/privacy', { on: true });
+    expect(await outcome(answer)).toEqual([409, 'PRIVACY_ON']);
+    await device.call('PUT', '/privacy', { on: false });
+    const { answer: second } = await begin();
+    await device.privacy.set(true, 'mqtt-command');
+    await timers.advance(300);
+    expect(await outcome(second)).toEqual([409, 'PRIVACY_ON']);
+  });
+
+  test.each<[string, () => Promise<unknown>, unknown]>([
+    ['privacy goes on', () => device.cameras.setPrivacy(true), [409, 'PRIVACY_ON']],
+    ['the admin key is revoked', () => device.adminKeys.revoke('front-desk'), [401, 'UNAUTHORIZED_ADMIN_KEY']],
+  ])('when %s while the last frames are embedded', async (_, act, expected) => {
+    const { promise, open } = gate();
+    device.embedGate.promise = promise;
+    const { answer } = await begin();
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await act();
+    open();
+    expect(await outcome(answer)).toEqual(expected);
+  });
+
+  test('when the admin key is revoked', async () => {
+    const { answer } = await begin();
+    show(seen(10));
+    await device.adminKeys.revoke('front-desk');
+    await timers.advance(300);
+    expect(await outcome(answer)).toEqual([401, 'UNAUTHORIZED_ADMIN_KEY']);
+  });
+
+  test('when the service stops', async () => {
+    const { answer } = await begin();
+    await Promise.all([device.server.stop(), expect(outcome(answer)).resolves.toEqual([503, 'STOPPED'])]);
+  });
+
+  test.each(['', '?progress=true'])('when the client goes away, and the next may begin%s', async (query) => {
+    const { port } = device.server.address;
+    const path = `/device/v1/cameras/front/enrol${query}`;
+    const headers = { authorization: `Bearer ${device.adminKey}` };
+    const client = request({ port, host: '127.0.0.1', path, method: 'POST', headers });
+    client.on('error', () => undefined).end(JSON.stringify(WISH));
+    await expect.poll(() => device.cameras.watchers('front')).toBe(1);
+    client.destroy();
+    await expect.poll(() => device.cameras.watchers('front')).toBe(0);
+    await expect.poll(() => device.services.enrolments.isRunning('front')).toBe(false);
+    expect(await enrolled()).toEqual([]);
+  });
+});
+
+describe('progress', () => {
+  const lines = (text: unknown): object[] =>
+    String(text)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+
+  test('is told as lines of JSON, each change once, and the result at the end', async () => {
+    const { answer } = await begin(WISH, 'front', '?progress=true');
+    show();
+    show();
+    show(seen(10, { yaw: 40 }));
+    for (let n = 0; n < 4; n++) show(seen(10));
+    const { status, headers, body } = await answer;
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe('application/x-ndjson');
+    const told = lines(body);
+    expect(told.slice(0, -1)).toEqual([
+      { type: 'progress', collected: 0, wanted: 4, reason: 'no-face', hint: 'step in front of the camera' },
+      { type: 'progress', collected: 0, wanted: 4, reason: 'turned', hint: 'look at the camera' },
+      { type: 'progress', collected: 1, wanted: 4 },
+      { type: 'progress', collected: 2, wanted: 4 },
+      { type: 'progress', collected: 3, wanted: 4 },
+      { type: 'progress', collected: 4, wanted: 4 },
+    ]);
+    expect(told.at(-1)).toMatchObject({ type: 'result', result: { externalImageId: 'alice', framesUsed: 4 } });
+  });
+
+  test('arrives while the person stands there', async () => {
+    const response = device.fetch('/cameras/front/enrol?progress=true', { method: 'POST', body: JSON.stringify(WISH) });
+    await expect.poll(() => device.cameras.watchers('front')).toBe(1);
+    show(seen(10, { sidePx: 60 }));
+    const reader = (await response).body?.getReader();
+    const first = (await reader?.read()) as { value: Uint8Array };
+    expect(lines(Buffer.from(first.value).toString())).toEqual([
+      { type: 'progress', collected: 0, wanted: 4, reason: 'too-small', hint: 'come closer' },
+    ]);
+    await reader?.cancel();
+    await expect.poll(() => device.cameras.watchers('front')).toBe(0);
+  });
+
+  test('ends with the refusal', async () => {
+    const { answer } = await begin(WISH, 'front', '?progress=true');
+    show(seen(10), seen(90));
+    await timers.advance(5_000);
+    expect(lines((await answer).body).at(-1)).toEqual({
+      type: 'error',
+      error: { code: 'ENROLMENT_REFUSED', message: 'Others were in sight.', reason: 'several-faces' },
+    });
+  });
+
+  test('ends without a word of what failed unforeseen', async () => {
+    device.embedGate.promise = Promise.reject(new TypeError('secret'));
+    device.embedGate.promise.catch(() => undefined);
+    const { answer } = await begin(WISH, 'front', '?progress=true');
+    for (let n = 0; n < 4; n++) show(seen(10));
+    const last = lines((await answer).body).at(-1);
+    expect(last).toMatchObject({ type: 'error', error: { code: 'INTERNAL' } });
+    expect(JSON.stringify(last)).not.toContain('secret');
+  });
+});
+
+test('a frame is judged by what would help most', () => {
+  expect(judgeFrame({ faces: [seen(1, { sidePx: 60, yaw: 60 })] }, 0.5)).toEqual({ reason: 'too-small' });
+  expect(judgeFrame({ faces: [seen(1)] }, 0.5)).toHaveProperty('face');
+  expect(judgeFrame({ faces: [seen(1)] }, 0.95)).toHaveProperty('reason');
+});

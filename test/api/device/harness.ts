@@ -1,0 +1,364 @@
+// What the tests of the device API share: scripted cameras, and a server on real parts but for cameras, events and models.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AdminKeys } from '../../../src/keys/admin-keys.js';
+import { AppKeys } from '../../../src/keys/app-keys.js';
+import { createDeviceApi } from '../../../src/api/device/create.js';
+import type { ErrorBody } from '../../../src/api/device/statuses.js';
+import type { DeviceServices } from '../../../src/api/device/services.js';
+import { ApiServer } from '../../../src/api/core/server.js';
+import { AuditLog } from '../../../src/audit/audit-log.js';
+import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../../../src/camera/camera-control.js';
+import { configSchema, type CameraConfig } from '../../../src/config/schema.js';
+import type { Face, Quality } from '../../../src/domain/face.js';
+import { silentLog, type Log } from '../../../src/domain/log.js';
+import type { OtherModels } from '../../../src/domain/other-models.js';
+import { systemTimers, type Clock, type Timers } from '../../../src/domain/time.js';
+import { AppError } from '../../../src/errors.js';
+import type { EventFilter, RecognitionEvent } from '../../../src/events/event.js';
+import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
+import type { HealthAnswer } from '../../../src/ops/health.js';
+import { PrivacySwitch } from '../../../src/privacy/privacy-switch.js';
+import { UnknownFaces } from '../../../src/privacy/unknown-faces.js';
+import { SealedStore } from '../../../src/store/sealed-store.js';
+import type { AnalysedFrame } from '../../../src/vision/vision.js';
+import { DIMENSIONS, MODEL, scale, ScriptedVision, testConfig } from '../harness.js';
+
+type Listener = (frame: AnalysedFrame) => void;
+
+interface ScriptedCamera {
+  status: CameraView['stats']['status'];
+  frame?: Omit<FrameJpeg, 'capturedAtMs'>;
+  listeners: Set<Listener>;
+}
+
+/** The cameras `front` and `yard`, as a test moves them. */
+export class ScriptedCameras implements CameraControl {
+  privacy = false;
+  /** Of every frame that was asked for. */
+  readonly asked: (FrameJpegOptions & { cameraId: string })[] = [];
+  /** Awaited before a frame is given, and before a source counts as closed. */
+  frameGate: Promise<void> = Promise.resolve();
+  closeGate: Promise<void> = Promise.resolve();
+  readonly #cameras = new Map<string, ScriptedCamera>(
+    ['front', 'yard'].map((id) => [id, { status: 'running', listeners: new Set() }]),
+  );
+
+  /** A new picture, and what was seen in it. */
+  show(cameraId: string, text: string, ...faces: Face[]): void {
+    const camera = this.#of(cameraId);
+    const frameNumber = (camera.frame?.frameNumber ?? 0) + 1;
+    camera.frame = { jpeg: Buffer.from(text), widthPx: 640, heightPx: 480, frameNumber };
+    const frame = { widthPx: 640, heightPx: 480, frameNumber, capturedAtMs: CAPTURED_AT_MS, faces };
+    for (const listener of [...camera.listeners]) listener(frame);
+  }
+
+  watchers(cameraId: string): number {
+    return this.#of(cameraId).listeners.size;
+  }
+
+  views(): CameraView[] {
+    return [...this.#cameras].map(([id, { status, frame }]) => ({
+      id,
+      health: status === 'running' ? { status: 'ok' } : { status: 'degraded', detail: status },
+      stats: {
+        status: this.privacy ? 'private' : status,
+        frames: frame?.frameNumber ?? 0,
+        dropped: 1,
+        losses: 0,
+        reopenings: 0,
+        delayMs: 0,
+        analysed: 2,
+        fps: 9.96,
+        refused: 0,
+        errors: 0,
+        ...(id === 'yard' ? { fault: 'covered' as const, lastFrameAtMs: CAPTURED_AT_MS } : {}),
+      },
+      recognition: { tracks: 3 },
+      ...(frame ? { widthPx: frame.widthPx, heightPx: frame.heightPx } : {}),
+      groups: [{ appKey: 'default', groupId: 'door' }],
+    }));
+  }
+
+  async frame(cameraId: string, options: FrameJpegOptions): Promise<FrameJpeg | undefined> {
+    this.asked.push({ cameraId, ...options });
+    await this.frameGate;
+    const { frame, status } = this.#of(cameraId);
+    if (this.privacy || status !== 'running' || !frame || frame.frameNumber <= options.after) return undefined;
+    return { ...frame, capturedAtMs: CAPTURED_AT_MS };
+  }
+
+  watch(cameraId: string, listener: Listener): () => void {
+    const { listeners } = this.#of(cameraId);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  async pause(cameraId: string): Promise<void> {
+    this.#of(cameraId).status = 'paused';
+    await this.closeGate;
+  }
+
+  async resume(cameraId: string): Promise<void> {
+    this.#of(cameraId).status = 'running';
+  }
+
+  async setPrivacy(on: boolean): Promise<void> {
+    this.privacy = on;
+    await this.closeGate;
+  }
+
+  #of(cameraId: string): ScriptedCamera {
+    const camera = this.#cameras.get(cameraId);
+    if (!camera) throw new AppError('CAMERA_NOT_FOUND', 'no such camera');
+    return camera;
+  }
+}
+
+export const CAPTURED_AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
+const CROP_BYTES = 112 * 112 * 3;
+const GOOD: Quality = { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 0.9 };
+
+export interface SeenFace extends Partial<Omit<Face, 'quality'>> {
+  /** Shorter side of the box. */
+  sidePx?: number;
+  yaw?: number;
+  quality?: Partial<Quality>;
+  /** Of the whole crop, but for its first bytes. */
+  grey?: number;
+}
+
+/** A face before a camera, as vision gives it. @param degrees two faces have the cosine of their difference */
+export function seen(degrees: number, { sidePx = 120, yaw = 0, quality, grey = 128, ...rest }: SeenFace = {}): Face {
+  const crop = new Uint8Array(CROP_BYTES).fill(grey);
+  crop.set([degrees % 256, Math.floor(degrees / 256)]);
+  const point = { x: 150, y: 150 };
+  return {
+    boxPx: { x0: 100, y0: 100, x1: 100 + sidePx, y1: 120 + sidePx },
+    landmarksPx: [point, point, point, point, point],
+    detectionScore: 0.95,
+    pose: { yaw, pitch: 0, roll: 0 },
+    quality: { ...GOOD, ...quality },
+    masked: false,
+    crop,
+    ...rest,
+  };
+}
+
+export function embeddingOf(degrees: number): Float32Array {
+  const embedding = new Float32Array(DIMENSIONS);
+  const radians = (degrees * Math.PI) / 180;
+  embedding.set([Math.cos(radians), Math.sin(radians)]);
+  return embedding;
+}
+
+const OK_PARTS = { store: { status: 'ok' as const, required: true } };
+
+export interface DeviceOptions {
+  clock?: Clock;
+  timers?: Timers;
+  log?: Log;
+  events?: RecognitionEvent[];
+  health?: () => HealthAnswer;
+  livenessThreshold?: number;
+  /** Their embeddings are turned by a right angle. */
+  otherModels?: OtherModels;
+  stopTimeoutMs?: number;
+  observed?: [string, number][];
+}
+
+export interface Device {
+  cameras: ScriptedCameras;
+  services: DeviceServices;
+  gallery: LevelGallery;
+  unknownFaces: UnknownFaces;
+  privacy: PrivacySwitch;
+  audit: AuditLog;
+  store: SealedStore;
+  server: ApiServer;
+  /** Awaited before crops are embedded. */
+  embedGate: { promise: Promise<void> };
+  origin: string;
+  appKey: string;
+  adminKey: string;
+  adminKeys: AdminKeys;
+  /** The id of the appKey. */
+  owner: string;
+  /** Of the event filters that were asked for. */
+  filters: EventFilter[];
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Called>;
+  /** As it comes, with the admin key. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Actions and actors of the audit log, the oldest first. */
+  audited(): Promise<[string, string, object][]>;
+  close(): Promise<void>;
+}
+
+export interface Called {
+  status: number;
+  headers: Headers;
+  /** A text where it is not JSON. */
+  body: Body;
+}
+
+/** What one answer or another may have: a test reads what it asked for. */
+export interface Body {
+  error: ErrorBody['error'];
+  privacy: boolean;
+  cameras: object[];
+  state: string;
+  enrolling: boolean;
+  viewers: number;
+  faces: { id: string; quality: number }[];
+  entries: { sequence: number }[];
+  parts: Record<string, object>;
+  next: string;
+}
+
+/** The group `door` of the appKey `default` is there, and empty. */
+export async function startDevice(options: DeviceOptions = {}): Promise<Device> {
+  const { clock = Date.now, timers = systemTimers, log = silentLog, events = [] } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'lintel-device-'));
+  const { signal } = new AbortController();
+  const store = new SealedStore({ directory: join(folder, 'db'), masterKey: Buffer.alloc(32, 7), log: silentLog });
+  const audit = new AuditLog({ store, clock, log: silentLog });
+  const limits = { maxGroups: 10, maxFacesPerGroup: 5 };
+  const gallery = new LevelGallery({ store, audit, limits, clock: Date.now, log: silentLog });
+  const cameras = new ScriptedCameras();
+  const privacy = new PrivacySwitch({ store, cameras, audit, log });
+  const unknownFaces = new UnknownFaces({
+    store,
+    retentionHours: 1_000_000,
+    maxFaces: 10,
+    clock,
+    timers: { setTimeout: () => undefined, clearTimeout: () => undefined },
+    log: silentLog,
+    encodeJpeg: (crop) => Buffer.from(`jpeg of ${crop[0]}`),
+  });
+  const parts = [store, audit, gallery, privacy, unknownFaces];
+  for (const part of parts) await part.start(signal);
+
+  const appKeys = new AppKeys({ path: join(folder, 'app-keys.json'), clock, log });
+  const { key: appKey, appKey: owner } = await appKeys.create('default');
+  const adminKeys = new AdminKeys({ path: join(folder, 'admin-keys.json'), clock, log });
+  const { key: adminKey } = await adminKeys.create('front-desk');
+  await gallery.createGroup({ owner: owner.id, groupId: 'door' }, MODEL);
+
+  const embedGate = { promise: Promise.resolve() };
+  const filters: EventFilter[] = [];
+  const { livenessThreshold } = options;
+  const { observed, otherModels } = options;
+  const device = createDeviceApi({
+    config: { deviceId: 'gate', cameras: [cameraConfig('front'), cameraConfig('yard', { liveness: 'required' })] },
+    adminKeys,
+    cameras,
+    vision: {
+      modelVersion: MODEL,
+      embedCrops: async (crops, modelVersion = MODEL) => {
+        await embedGate.promise;
+        const turned = modelVersion === MODEL ? 0 : 90;
+        return crops.map((crop) => embeddingOf(crop[0] + 256 * crop[1] + turned));
+      },
+    },
+    gallery,
+    ownerOf: (name) => appKeys.ownerOf(name),
+    scale,
+    ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    ...(otherModels && { otherModels }),
+    events: {
+      recent: async (filter) => {
+        filters.push(filter);
+        const found = events.filter(({ sequence }) => sequence < (filter.before ?? Infinity)).slice(0, filter.limit);
+        const last = found.at(-1)?.sequence ?? 0;
+        return last > 1 ? { events: found, before: last } : { events: found };
+      },
+    },
+    privacy,
+    unknownFaces,
+    audit,
+    auditLog: audit,
+    signingKey: () => ({
+      keyId: '0123456789abcdef',
+      algorithm: 'Ed25519',
+      publicKeyPem: '-----BEGIN PUBLIC KEY-----\n',
+      publicKeyJwk: { kty: 'OKP', crv: 'Ed25519', x: 'x', kid: '0123456789abcdef', use: 'sig', alg: 'EdDSA' },
+    }),
+    health: options.health ?? (() => ({ status: 200, body: { status: 'ok', ready: true, parts: OK_PARTS } })),
+    clock,
+    timers,
+    log,
+    ...(observed && { observer: { observeRequest: (route, status) => observed.push([route, status]) } }),
+  });
+  const { services } = device;
+  const server = new ApiServer({
+    config: testConfig(),
+    vision: new ScriptedVision(),
+    gallery,
+    appKeys,
+    scale,
+    log,
+    device,
+    ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
+  });
+  await server.start(signal);
+  const origin = `http://127.0.0.1:${server.address.port}`;
+  const authorization = `Bearer ${adminKey}`;
+  return {
+    cameras,
+    services,
+    gallery,
+    unknownFaces,
+    privacy,
+    audit,
+    store,
+    server,
+    embedGate,
+    origin,
+    appKey,
+    adminKey,
+    adminKeys,
+    owner: owner.id,
+    filters,
+    async call(method, path, body, headers = { authorization }) {
+      const response = await fetch(`${origin}/device/v1${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, body: parsed(text) as Body };
+    },
+    fetch: (path, init = {}) =>
+      fetch(`${origin}/device/v1${path}`, { ...init, headers: { authorization, ...init.headers } }),
+    async audited() {
+      const { records } = await audit.list({}, { limit: 1_000 });
+      return records.reverse().map(({ action, actor, subject }) => [action, actor, subject]);
+    },
+    async close() {
+      await server.stop();
+      for (const part of [...parts].reverse()) await part.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A promise to be resolved by hand. */
+export function gate(): { promise: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => (open = resolve));
+  return { promise, open };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function cameraConfig(id: string, rest: Partial<CameraConfig> = {}): CameraConfig {
+  const camera = { id, group: 'door', source: { type: 'file', path: 'none' }, ...rest };
+  return configSchema.parse({ cameras: [camera] }).cameras[0];
+}

@@ -1,0 +1,327 @@
+// Every documented error of v1.0 over a real socket, and the order in which a request is checked.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RESULTS } from '../../../src/api/nhn/envelope.js';
+import { ERROR_CODES, type ErrorCode } from '../../../src/errors.js';
+import { callJson, face, picture, recordingLog, scripted, startHarness, type Harness } from '../harness.js';
+
+const NO_FACE = '00000000-0000-4000-8000-000000000000';
+const image = picture(face(0));
+const broken = { bytes: '*' };
+
+const log = recordingLog();
+let harness: Harness;
+let faceId: string;
+beforeAll(async () => {
+  harness = await startHarness({ log, limits: { maxFacesPerGroup: 2, maxGroups: 4 } });
+  for (const groupId of ['full', 'old', 'free']) await harness.call('POST', '/groups', { groupId });
+  await harness.gallery.createGroup({ owner: harness.owner, groupId: 'foreign-model' }, 'another-model');
+  for (const degrees of [0, 60]) await harness.call('POST', '/groups/full', { image: picture(face(degrees)) });
+  const { items } = await harness.gallery.listFaces({ owner: harness.owner, groupId: 'full' }, { limit: 1 });
+  faceId = items[0].faceId;
+});
+afterAll(() => harness.close());
+
+/** A path with FACE in it means the enrolled face's. */
+function call(method: string, path: string, body?: unknown) {
+  return harness.call(method, path.replace('FACE', faceId), body);
+}
+
+const oversize = { bytes: 'A'.repeat(4_000_004) };
+const text = { bytes: Buffer.from('just text').toString('base64') };
+
+describe('InvalidParam', () => {
+  test.each<[string, string, unknown, string]>([
+    ['POST', '/groups', undefined, 'body is empty'],
+    ['POST', '/groups', '', 'body is empty'],
+    ['POST', '/groups', '{', 'not valid JSON'],
+    ['POST', '/groups', '"text"', 'a JSON object'],
+    ['POST', '/groups', 'null', 'a JSON object'],
+    ['POST', '/groups', '[]', 'a JSON object'],
+    ['POST', '/groups', {}, 'groupId is missing'],
+    ['POST', '/groups', { groupId: null }, 'groupId is missing'],
+    ['POST', '/groups', { groupId: 7 }, 'groupId must be a string'],
+    ['POST', '/groups', '{"__proto__":{"groupId":"x"}}', 'groupId is missing'],
+    ['GET', '/groups?limit=0', undefined, 'limit must be at least 1'],
+    ['GET', '/groups?limit=201', undefined, 'limit must be at most 200'],
+    ['GET', '/groups?limit=1.5', undefined, 'limit must be a whole number'],
+    ['GET', '/groups?limit=-1', undefined, 'limit must be at least 1'],
+    ['GET', '/groups?limit=ten', undefined, 'limit must be a number'],
+    ['GET', '/groups?limit=', undefined, 'limit must be a number'],
+    ['GET', '/groups?limit=0x10', undefined, 'limit must be a number'],
+    ['GET', '/groups?limit=1&limit=1', undefined, 'limit must be a number'],
+    ['GET', '/groups?next-token=a&next-token=b', undefined, 'next-token must be a string'],
+    ['GET', '/groups/full/faces?limit=201', undefined, 'limit must be at most 200'],
+    ['GET', '/groups/full/faces/FACE?limit=4097', undefined, 'limit must be at most 4096'],
+    ['GET', '/groups/full/faces/FACE?threshold=0.99', undefined, 'threshold must be at least 1'],
+    ['GET', '/groups/full/faces/FACE?threshold=100.01', undefined, 'threshold must be at most 100'],
+    ['GET', '/groups/full/faces/FACE?threshold=NaN', undefined, 'threshold must be a number'],
+    ['GET', '/groups/full/faces/FACE?threshold=Infinity', undefined, 'threshold must be a number'],
+    ['GET', `/groups/full/faces/FACE?threshold=${'9'.repeat(400)}`, undefined, 'threshold must be'],
+    ['POST', '/groups/full/search?threshold=101', { image }, 'threshold must be at most 100'],
+    ['POST', '/groups/full/search?limit=0', { image }, 'limit must be at least 1'],
+    ['POST', '/detect', {}, 'image is missing'],
+    ['POST', '/detect', { image: null }, 'image is missing'],
+    ['POST', '/detect', { image: 'text' }, 'image must be an object'],
+    ['POST', '/detect', { image: [] }, 'image must be an object'],
+    ['POST', '/detect', { image: {} }, 'image must have exactly one of url and bytes'],
+    ['POST', '/detect', { image: { url: 'http://a/', bytes: 'QQ==' } }, 'image must have exactly one'],
+    ['POST', '/detect', { image: { url: null, bytes: null } }, 'image must have exactly one'],
+    ['POST', '/detect', { image: { bytes: 7 } }, 'image.bytes must be a string'],
+    ['POST', '/detect', { image: { url: {} } }, 'image.url must be a string'],
+    ['POST', '/detect', { image, orientation: 'true' }, 'orientation must be a boolean'],
+    ['POST', '/detect', { image, mask: 1 }, 'mask must be a boolean'],
+    ['POST', '/detect', { image, spoofing: 'yes' }, 'spoofing must be a boolean'],
+    [
+      'POST',
+      '/detect',
+      { image, spoofingCondition: 'harsh' },
+      'spoofingCondition must be one of: weak, balanced, strict',
+    ],
+    ['POST', '/detect', { image, spoofing: true }, 'no liveness model'],
+    ['POST', '/spoofing', { image }, 'no liveness model'],
+    ['POST', '/spoofing', { image, aligned: true }, 'no liveness model'],
+    ['POST', '/spoofing', { image, aligned: 'true' }, 'aligned must be a boolean'],
+    ['POST', '/groups/full', { image, limit: 0 }, 'limit must be at least 1'],
+    ['POST', '/groups/full', { image, limit: 21 }, 'limit must be at most 20'],
+    ['POST', '/groups/full', { image, limit: '3' }, 'limit must be a number'],
+    ['POST', '/groups/full', { image, limit: 2.5 }, 'limit must be a whole number'],
+    ['POST', '/groups/full', { image, externalImageId: '' }, 'externalImageId must have 1 to 255'],
+    ['POST', '/groups/full', { image, externalImageId: 'a b' }, 'externalImageId must have 1 to 255'],
+    ['POST', '/groups/full', { image, externalImageId: 'a'.repeat(256) }, 'externalImageId must have 1 to 255'],
+    ['POST', '/groups/full', { image, externalImageId: 7 }, 'externalImageId must be a string'],
+    ['POST', '/compare', { targetImage: image }, 'sourceImage is missing'],
+    ['POST', '/compare', { sourceImage: image }, 'targetImage is missing'],
+    ['POST', '/compare?threshold=80', { sourceImage: image, targetImage: image, threshold: 81 }, 'they differ'],
+    ['POST', '/compare', { sourceImage: image, targetImage: image, threshold: '80' }, 'threshold must be a number'],
+    ['POST', '/compare', { sourceImage: image, targetImage: image, threshold: 0 }, 'threshold must be at least 1'],
+    ['POST', '/compare', { sourceImage: picture(), targetImage: image }, 'sourceImage has no face'],
+    ['POST', '/compare', { sourceImage: picture(face(0, { yaw: 90 })), targetImage: image }, 'sourceImage has no face'],
+    ['POST', '/verify/groups/full/faces/FACE', {}, 'compareImage is missing'],
+    ['POST', '/verify/groups/full/faces/FACE', { compareImage: picture() }, 'compareImage has no face'],
+  ])('%s %s %j', async (method, path, body, detail) => {
+    const answer = await call(method, path, body);
+    expect(answer).toEqual({
+      header: {
+        isSuccessful: false,
+        resultCode: -40000,
+        resultMessage: 'InvalidParam',
+        detail: expect.stringContaining(detail) as string,
+      },
+    });
+  });
+
+  test('of a body that is not UTF-8', async () => {
+    const body = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
+    const response = await fetch(`${harness.origin}${harness.base}/groups`, { method: 'POST', body });
+    expect(await response.json()).toMatchObject({ header: { resultCode: -40000, detail: 'The body must be UTF-8.' } });
+  });
+});
+
+type Row = [string, ErrorCode, string, string, unknown?];
+
+const rows: Row[] = [
+  ['an upper-case group id', 'INVALID_GROUP_ID', 'POST', '/groups', { groupId: 'Abc' }],
+  ['an empty group id', 'INVALID_GROUP_ID', 'POST', '/groups', { groupId: '' }],
+  ['a group id with a line end', 'INVALID_GROUP_ID', 'POST', '/groups', { groupId: 'abc\n' }],
+  ['a long group id', 'INVALID_GROUP_ID', 'POST', '/groups', { groupId: 'a'.repeat(256) }],
+  ['a group that exists', 'DUPLICATED_GROUP', 'POST', '/groups', { groupId: 'full' }],
+  ['one group too many', 'QUOTA_EXCEEDED', 'POST', '/groups', { groupId: 'fifth' }],
+  ...['/groups/none', '/groups/NONE', '/groups/%2e%2e%2f', '/groups/a%00', '/groups/%zz'].map((path): Row => [
+    path,
+    'GROUP_NOT_FOUND',
+    'GET',
+    path,
+  ]),
+  ['an unknown group', 'GROUP_NOT_FOUND', 'DELETE', '/groups/none'],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'POST', '/groups/none', { image }],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'GET', '/groups/none/faces'],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'GET', '/groups/none/faces/FACE'],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'DELETE', '/groups/none/faces/FACE'],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'POST', '/groups/none/search', { image }],
+  ['an unknown group', 'GROUP_NOT_FOUND', 'POST', '/verify/groups/none/faces/FACE', { compareImage: image }],
+  ['an unknown face', 'FACE_NOT_FOUND', 'GET', `/groups/full/faces/${NO_FACE}`],
+  ['an ill-formed face id', 'FACE_NOT_FOUND', 'GET', '/groups/full/faces/7'],
+  ['an unknown face', 'FACE_NOT_FOUND', 'DELETE', `/groups/full/faces/${NO_FACE}`],
+  ['an ill-formed face id', 'FACE_NOT_FOUND', 'DELETE', '/groups/full/faces/7'],
+  ['a face of another group', 'FACE_NOT_FOUND', 'DELETE', '/groups/free/faces/FACE'],
+  ['an unknown face', 'FACE_NOT_FOUND', 'POST', `/verify/groups/full/faces/${NO_FACE}`, { compareImage: image }],
+  ['a made-up token', 'INVALID_TOKEN', 'GET', '/groups?next-token=made-up'],
+  ['an empty token', 'INVALID_TOKEN', 'GET', '/groups?next-token='],
+  ['a made-up token', 'INVALID_TOKEN', 'GET', '/groups/full/faces?next-token=made-up'],
+  ['an empty token', 'INVALID_TOKEN', 'GET', '/groups/full/faces?next-token='],
+  ['a full group', 'QUOTA_EXCEEDED', 'POST', '/groups/full', { image }],
+  ['another model', 'MODEL_VERSION_MISMATCH', 'POST', '/groups/foreign-model', { image }],
+  ['another model', 'MODEL_VERSION_MISMATCH', 'POST', '/groups/foreign-model/search', { image }],
+  ['another model', 'MODEL_VERSION_MISMATCH', 'GET', '/groups/foreign-model/faces/FACE'],
+  [
+    'another model',
+    'MODEL_VERSION_MISMATCH',
+    'POST',
+    '/verify/groups/foreign-model/faces/FACE',
+    { compareImage: image },
+  ],
+];
+
+/** Every fault of a picture; the same wherever a picture is taken. */
+const pictureFaults: [string, ErrorCode, object][] = [
+  ['bytes beyond the limit', 'IMAGE_TOO_LARGE', oversize],
+  ['pixels beyond the limit', 'IMAGE_TOO_LARGE', scripted({ error: 'IMAGE_TOO_LARGE' })],
+  ['no base64', 'INVALID_IMAGE_BYTES', broken],
+  ['empty bytes', 'INVALID_IMAGE_BYTES', { bytes: '' }],
+  ['a data: prefix', 'INVALID_IMAGE_BYTES', { bytes: `data:image/png;base64,${image.bytes}` }],
+  ['a text file', 'INVALID_IMAGE_FORMAT', text],
+  ['a malformed url', 'INVALID_IMAGE_URL', { url: 'no url' }],
+  ['an empty url', 'INVALID_IMAGE_URL', { url: '' }],
+  ['a private address', 'INVALID_IMAGE_URL', { url: 'http://127.0.0.1/a.jpg' }],
+  ['half a JPEG', 'INVALID_IMAGE_FILE', scripted({ error: 'INVALID_IMAGE_FILE' })],
+];
+for (const [name, code, fault] of pictureFaults) {
+  rows.push([name, code, 'POST', '/detect', { image: fault }]);
+  rows.push([name, code, 'POST', '/groups/free', { image: fault }]);
+  rows.push([name, code, 'POST', '/groups/full/search', { image: fault }]);
+  rows.push([name, code, 'POST', '/verify/groups/full/faces/FACE', { compareImage: fault }]);
+}
+
+describe('documented errors', () => {
+  test.each(rows)('%s is %s: %s %s', async (_name, code, method, path, body) => {
+    const answer = await call(method, path, body);
+    const result = RESULTS[code];
+    expect(answer.header).toMatchObject({
+      isSuccessful: false,
+      resultCode: result?.code,
+      resultMessage: result?.name,
+    });
+    expect(answer).not.toHaveProperty('data');
+  });
+
+  test('the table has the codes and names of the contract', () => {
+    expect(Object.entries(RESULTS).map(([code, result]) => `${code} ${result.code} ${result.name}`)).toEqual([
+      'INVALID_PARAM -40000 InvalidParam',
+      'INVALID_GROUP_ID -40010 InvalidGroupID',
+      'DUPLICATED_GROUP -40020 DuplicatedGroupID',
+      'GROUP_NOT_FOUND -40030 NotFoundGroupError',
+      'INVALID_TOKEN -40040 InvalidTokenError',
+      'FACE_NOT_FOUND -40050 NotFoundFaceIDError',
+      'QUOTA_EXCEEDED -40070 ServiceQuotaExceededException',
+      'MODEL_VERSION_MISMATCH -40080 ModelVersionMismatch',
+      'UNAUTHORIZED_APP_KEY -41000 UnauthorizedAppKey',
+      'UNAUTHORIZED_APP_KEY_OR_SECRET_KEY -41005 UnauthorizedAppKeyOrSecretKey',
+      'IMAGE_TOO_LARGE -45020 ImageTooLargeException',
+      'INVALID_IMAGE_BYTES -45030 InvalidImageBytesException',
+      'INVALID_IMAGE_FORMAT -45040 InvalidImageFormatException',
+      'INVALID_IMAGE_URL -45050 InvalidImageURLException',
+      'IMAGE_TIMEOUT -45060 ImageTimeoutError',
+      'INVALID_IMAGE_FILE -45080 InvalidImageFileException',
+      'SERVER_BUSY -50300 ServerBusy',
+    ]);
+  });
+
+  test.each(pictureFaults)('compare names the side of %s (%s)', async (_name, code, fault) => {
+    const result = RESULTS[code];
+    const source = await call('POST', '/compare', { sourceImage: fault, targetImage: image });
+    expect(source.header).toMatchObject({ resultCode: result?.code, resultMessage: `${result?.name}:Source` });
+    const target = await call('POST', '/compare', { sourceImage: image, targetImage: fault });
+    expect(target.header).toMatchObject({ resultCode: result?.code, resultMessage: `${result?.name}:Target` });
+  });
+
+  test('compare reports the source first, whichever of the two fails sooner', async () => {
+    const late = scripted({ error: 'INVALID_IMAGE_FILE' });
+    const both = await call('POST', '/compare', { sourceImage: late, targetImage: broken });
+    expect(both.header.resultMessage).toBe('InvalidImageFileException:Source');
+    const noFace = await call('POST', '/compare', { sourceImage: picture(), targetImage: late });
+    expect(noFace.header.resultMessage).toBe('InvalidImageFileException:Target');
+  });
+
+  test('a full queue is ServerBusy with Retry-After, on compare without a side', async () => {
+    const busy = scripted({ error: 'SERVER_BUSY' });
+    const url = `${harness.origin}${harness.base}/compare`;
+    const body = JSON.stringify({ sourceImage: busy, targetImage: image });
+    const response = await fetch(url, { method: 'POST', body });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ header: { resultCode: -50300, resultMessage: 'ServerBusy' } });
+    const fine = await fetch(url, { method: 'POST', body: JSON.stringify({ sourceImage: image, targetImage: image }) });
+    expect(fine.headers.get('retry-after')).toBeNull();
+    await fine.body?.cancel();
+  });
+
+  test('what is unforeseen carries the request id and nothing else but the state of the disk, and is logged under it', async () => {
+    const codes = ERROR_CODES.filter((code) => RESULTS[code] === undefined);
+    expect(codes).toContain('STORE_UNAVAILABLE');
+    const faults = [...codes.map((error) => ({ error })), { crash: 'a secret path' }];
+    for (const fault of faults) {
+      const response = await fetch(`${harness.origin}${harness.base}/detect`, {
+        method: 'POST',
+        body: JSON.stringify({ image: scripted(fault) }),
+      });
+      const requestId = response.headers.get('x-request-id');
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual({
+        header: {
+          isSuccessful: false,
+          resultCode: -50000,
+          resultMessage: 'InternalServerError',
+          detail:
+            'error' in fault && fault.error === 'STORE_UNAVAILABLE'
+              ? `The disk refuses to write; nothing was changed (request id ${requestId}).`
+              : `request id ${requestId}`,
+        },
+      });
+      const logged = log.lines.find((line) => line.level === 'error' && line.fields.requestId === requestId);
+      expect(logged?.fields.err).toBeInstanceOf(Error);
+    }
+  });
+});
+
+describe('checks run in the order of the contract', () => {
+  const unknownKey = '/nhn-face-reco/v1.0/appkeys/unknown';
+
+  test.each<[string, string, unknown?]>([
+    ['GET', '/groups?limit=0'],
+    ['POST', '/groups', '{'],
+    ['POST', '/groups/none', { image: broken }],
+    ['POST', '/detect', { image: oversize }],
+    ['POST', '/detect', 'x'.repeat(10_000_000)],
+    ['DELETE', '/groups/none'],
+  ])('the appKey before everything: %s %s', async (method, path, body) => {
+    const answer = await callJson(method, `${harness.origin}${unknownKey}${path}`, body);
+    expect(answer.header).toMatchObject({ resultCode: -41000, resultMessage: 'UnauthorizedAppKey' });
+  });
+
+  test.each<[string, number, string, string, unknown?]>([
+    ['parameters before the group', -40000, 'POST', '/groups/none', { image, limit: 0 }],
+    ['parameters before the group', -40000, 'POST', '/groups/none/search?limit=0', { image }],
+    ['parameters before the group', -40000, 'GET', '/groups/none/faces?limit=0'],
+    ['liveness before the group', -40000, 'POST', '/groups/none/search', { image, spoofing: true }],
+    ['the group before the picture', -40030, 'POST', '/groups/none', { image: broken }],
+    ['the group before the picture', -40030, 'POST', '/groups/none/search', { image: broken }],
+    ['the group before an overlong body', -40030, 'POST', '/groups/none', { image: { bytes: 'A'.repeat(10_000_000) } }],
+    ['the face before the picture', -40050, 'POST', `/verify/groups/full/faces/${NO_FACE}`, { compareImage: broken }],
+    ['the group before the face', -40030, 'POST', '/verify/groups/none/faces/7', { compareImage: broken }],
+    ['the quota before the picture', -40070, 'POST', '/groups/full', { image: broken }],
+    ['the id of a new group before the quota', -40010, 'POST', '/groups', { groupId: 'A' }],
+  ])('%s (%i)', async (_name, code, method, path, body) => {
+    expect((await call(method, path, body)).header.resultCode).toBe(code);
+  });
+});
+
+describe('a path that is no route gets a plain 404', () => {
+  test.each([
+    ['GET', '/'],
+    ['GET', '/nhn-face-reco/v1.0/appkeys'],
+    ['GET', 'BASE'],
+    ['GET', 'BASE/detect'],
+    ['PUT', 'BASE/groups'],
+    ['PATCH', 'BASE/groups/full'],
+    ['POST', 'BASE/GROUPS'],
+    ['POST', 'BASE/groups/full/faces'],
+    ['POST', 'BASE/detect/more'],
+    ['GET', '/v2.0/appkeys'],
+    ['GET', '/v3.0/appkeys/x/groups'],
+  ])('%s %s', async (method, path) => {
+    const url = harness.origin + path.replace('BASE', harness.base);
+    const response = await fetch(url, { method, body: method === 'GET' ? undefined : '{}' });
+    expect(response.status).toBe(404);
+    expect(await response.text()).toBe('Not Found');
+  });
+});

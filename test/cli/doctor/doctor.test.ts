@@ -1,0 +1,220 @@
+// `lintel doctor`: what each check says, and the report as a whole.
+import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkAddon, checkClock, checkLibraries, checkNode } from '../../../src/cli/doctor/machine.js';
+import { checkAppKeys, checkDataDir, checkMasterKey, spaceFinding } from '../../../src/cli/doctor/storage.js';
+import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
+import { registerKeys } from '../../../src/cli/keys.js';
+import { AppError } from '../../../src/errors.js';
+import { tempDir } from '../../support/temp-dir.js';
+import { closedPort } from '../ports.js';
+import { lintel, type Run } from '../terminal.js';
+
+const isRoot = process.getuid?.() === 0;
+if (isRoot) console.warn('skipped: a data directory that cannot be written: root can write everywhere');
+
+describe('the machine', () => {
+  it.each([
+    ['20.18.3', 'fail'],
+    ['18.20.0', 'fail'],
+    ['20.19.0', 'ok'],
+    ['22.0.0', 'ok'],
+  ])('node %s is %s', (version, level) => {
+    expect(checkNode(version)).toMatchObject([{ level }]);
+  });
+
+  it('a clock before the installation is a failure', async () => {
+    const dir = tempDir();
+    const installed = join(dir, 'package.json');
+    await writeFile(installed, '');
+    await utimes(installed, new Date('2026-03-01'), new Date('2026-03-01'));
+    const places = {
+      installed,
+      synchronised: join(dir, 'synchronized'),
+      batteryClocks: join(dir, 'rtc'),
+      kernel: async (): Promise<string | undefined> => undefined,
+    };
+    await mkdir(join(places.batteryClocks, 'rtc0'), { recursive: true });
+    const at = (time: string, more = {}) => checkClock(Date.parse(time), { ...places, ...more });
+    expect(await at('1970-01-01T00:00:09Z')).toMatchObject([{ level: 'fail' }]);
+    expect(await at('2026-02-28T01:00:00Z')).toMatchObject([{ level: 'ok' }]);
+    const now = '2026-03-02T00:00:00.000Z';
+    expect(await at('2026-03-02')).toEqual([
+      { level: 'ok', text: `${now}; whether it is synchronised cannot be told` },
+    ]);
+    expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual([
+      { level: 'warn', text: `${now}, not synchronised: is there a time server?` },
+    ]);
+    const synchronised = [{ level: 'ok', text: `${now}, synchronised` }];
+    expect(await at('2026-03-02', { kernel: async () => 'yes\n' })).toEqual(synchronised);
+    await writeFile(places.synchronised, '');
+    expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual(synchronised);
+    const [{ text }] = await at('2026-03-02', { batteryClocks: join(dir, 'none') });
+    expect(text).toContain('no battery keeps it');
+  });
+
+  it('a library that does not load is named with the reason', async () => {
+    const doors: [string, () => Promise<unknown>][] = [
+      ['good', () => Promise.resolve()],
+      ['bad', () => Promise.reject(new Error('no such symbol'))],
+    ];
+    expect(await checkLibraries(doors)).toEqual([{ level: 'fail', text: 'bad does not load: no such symbol' }]);
+    expect(await checkLibraries(doors.slice(0, 1))).toEqual([{ level: 'ok', text: 'good' }]);
+  });
+
+  it('an addon that is missing is a failure, with the reason of the system', () => {
+    const load = (): never => {
+      throw new AppError('ADDON_MISSING', 'no addon', { cause: new Error('cannot open shared object file') });
+    };
+    expect(checkAddon(load)).toEqual([{ level: 'fail', text: 'no addon (cannot open shared object file)' }]);
+  });
+
+  it('an OpenCV without a back-end says which cameras that rules out', () => {
+    const info = () => ({ opencv: '4.6.0', backends: ['V4L2', 'FFMPEG'] });
+    expect(checkAddon(() => ({ info }))).toEqual([
+      { level: 'ok', text: 'OpenCV 4.6.0, video back-ends V4L2, FFMPEG' },
+      { level: 'warn', text: 'OpenCV has no GSTREAMER: no CSI cameras' },
+    ]);
+  });
+});
+
+describe('the storage', () => {
+  it('a data directory to be made is fine where its parent is writable', async () => {
+    const dir = tempDir();
+    const [place] = await checkDataDir(join(dir, 'var/data'));
+    expect(place).toEqual({ level: 'ok', text: `${dir}/var/data, to be made at the first start` });
+  });
+
+  it('a data directory that others may look into is worth a look', async () => {
+    const dir = tempDir();
+    await chmod(dir, 0o755);
+    const findings = await checkDataDir(dir);
+    expect(findings[1]).toEqual({ level: 'warn', text: `${dir} is open to other users (mode 755): chmod 700` });
+    await chmod(dir, 0o700);
+    expect(await checkDataDir(dir)).toHaveLength(2);
+  });
+
+  it('a file in the place of a data directory, or above it, is a failure', async () => {
+    const file = join(tempDir(), 'data');
+    await writeFile(file, '');
+    for (const path of [file, join(file, 'db')]) {
+      expect(await checkDataDir(path)).toEqual([{ level: 'fail', text: `${file} is not a folder` }]);
+    }
+  });
+
+  it.skipIf(isRoot)('a data directory that cannot be written is a failure', async () => {
+    const dir = tempDir();
+    await chmod(dir, 0o500);
+    expect((await checkDataDir(dir))[0]).toMatchObject({ level: 'fail' });
+  });
+
+  it.each([
+    [49_000_000, 'fail', '49.0 MB free'],
+    [400_000_000, 'warn', '400.0 MB free'],
+    [2_000_000_000, 'ok', '2.0 GB free'],
+  ])('%i free bytes are %s', (free, level, text) => {
+    expect(spaceFinding(free)).toEqual({ level, text });
+  });
+
+  it('the master key: none yet, there, unreadable, and missing beside data', async () => {
+    const dir = tempDir();
+    const config = { dataDir: join(dir, 'data'), keysDir: join(dir, 'keys') };
+    expect(await checkMasterKey(config, {})).toMatchObject({ level: 'ok', text: /no master key yet/ });
+    await mkdir(join(config.dataDir, 'db'), { recursive: true });
+    await writeFile(join(config.dataDir, 'db/CURRENT'), '');
+    expect(await checkMasterKey(config, {})).toEqual({
+      level: 'fail',
+      text: `there is data in ${config.dataDir}, but no master key`,
+    });
+    const masterKey = Buffer.alloc(32, 1).toString('base64');
+    expect(await checkMasterKey(config, { masterKey })).toEqual({
+      level: 'ok',
+      text: 'a master key from LINTEL_MASTER_KEY',
+    });
+    await expect(checkMasterKey(config, { masterKey: 'x' })).rejects.toThrow('32 bytes');
+  });
+
+  it('the appKeys: none yet, how many are valid, and a registry that is broken', async () => {
+    const cwd = tempDir();
+    const config = { dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') };
+    const keys = (...args: string[]): Promise<Run> => lintel(['keys', ...args], [registerKeys], { cwd });
+    expect(checkAppKeys(config, Date.now).text).toContain('no appKey yet');
+    await keys('add', 'one');
+    await keys('add', 'two');
+    expect(checkAppKeys(config, Date.now)).toEqual({ level: 'ok', text: '2 valid appKeys' });
+    await keys('revoke', 'two');
+    expect(checkAppKeys(config, Date.now)).toEqual({ level: 'ok', text: '1 valid appKey' });
+    await writeFile(join(config.dataDir, 'app-keys.json'), '[]');
+    expect(checkAppKeys(config, Date.now)).toMatchObject({ level: 'fail' });
+  });
+});
+
+describe('the report', () => {
+  const hooks: DoctorHooks = {
+    loadAddon: () => ({ info: () => ({ opencv: '4.6.0', backends: ['FFMPEG', 'GSTREAMER', 'V4L2'] }) }),
+    inspectModels: async ({ models }) => ({ lines: [`${models.set}: complete`, 'on cpu'] }),
+  };
+  const doctor = (cwd: string, args: string[] = [], more: DoctorHooks = {}): Promise<Run> =>
+    lintel(
+      ['doctor', ...args],
+      [(program, context) => registerDoctor(program, context, { ...hooks, ...more })],
+      // The real clock: the installation is younger than the clock that stands.
+      { cwd, clock: Date.now },
+    );
+
+  it('of a sound installation has a line for everything and ends well', async () => {
+    const cwd = tempDir();
+    await writeFile(join(cwd, 'lintel.yaml'), 'http: { port: 0 }\n');
+    const { code, stdout, stderr } = await doctor(cwd, ['--config', 'lintel.yaml']);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^Lintel 1\.2\.3, \d{4}-/);
+    const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|look|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
+    const machine = ['node', 'platform', 'memory', 'heat', 'clock', 'libraries', 'addon', 'video', 'unit'];
+    const stored = ['data', 'keys', 'certificates', 'audit', 'models', 'groups'];
+    const configured = ['config', ...stored, 'cameras', 'broker', 'service'];
+    expect([...new Set(titles)]).toEqual([...machine, ...configured]);
+    expect(stdout).toContain('standard: complete');
+    expect(stdout).toMatch(/\n0 failed, \d+ to look at, \d+ ok\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 when something does not work, and goes on after a check that breaks', async () => {
+    const { code, stdout, stderr } = await doctor(tempDir(), [], {
+      inspectModels: () => Promise.reject(new Error('the manifest cannot be read')),
+    });
+    expect(code).toBe(1);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^FAIL {2}models +the manifest cannot be read$/m);
+    expect(stdout).toMatch(/^ok {4}cameras /m);
+    expect(stdout).toContain('\n1 failed, ');
+  });
+
+  it('lists what is wrong with the configuration, and looks at the machine all the same', async () => {
+    const cwd = tempDir();
+    await writeFile(join(cwd, 'lintel.yaml'), 'deviceId: hunter2!\nhtpp: {}\n');
+    const { code, stdout } = await doctor(cwd, ['--config', 'lintel.yaml']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^FAIL {2}config +the configuration .* is not valid:\n +deviceId: must match .*\n +htpp: /m);
+    expect(stdout).toMatch(/^ok {4}node /m);
+    expect(stdout).not.toContain('hunter2');
+    expect(stdout).not.toContain('broker');
+  });
+
+  it('holds no secret', async () => {
+    const cwd = tempDir();
+    const { stdout: appKeys } = await lintel(['keys', 'add', 'default'], [registerKeys], { cwd });
+    const masterKey = Buffer.alloc(32, 3).toString('base64');
+    await mkdir(join(cwd, 'var/keys'));
+    await writeFile(join(cwd, 'var/keys/master.key'), masterKey, { mode: 0o600 });
+    await writeFile(join(cwd, 'password'), 'hunter2', { mode: 0o600 });
+    await writeFile(
+      join(cwd, 'lintel.yaml'),
+      `http: { port: 0 }\nmqtt: { url: "mqtt://127.0.0.1:${await closedPort()}", username: u, passwordFile: password }\n`,
+    );
+    const { stdout } = await doctor(cwd, ['--config', 'lintel.yaml']);
+    expect(stdout).toContain(`a master key in ${cwd}/var/keys`);
+    expect(stdout).toContain('1 valid appKey');
+    for (const secret of [...appKeys.trim().split('\n'), masterKey, 'hunter2']) expect(stdout).not.toContain(secret);
+  });
+});

@@ -1,0 +1,452 @@
+// `lintel gallery enrol` against a service that runs, with pictures of rendered people.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerEnrol } from '../../../src/cli/enrol/enrol.js';
+import type { Outcome } from '../../../src/cli/enrol/picture-result.js';
+import { galleryCommand } from '../../../src/cli/gallery/command.js';
+import { CLI, imageOf, startService, type Service } from '../../support/service.js';
+import { bestModels, standardModels } from '../../support/model-sets.js';
+import { masksDir, missing } from '../../support/shared.js';
+import { tempDir } from '../../support/temp-dir.js';
+import { People, writeFiles } from './pictures.js';
+import { startProxy } from './proxy.js';
+import { closedPort } from '../ports.js';
+import { lintel, type Run } from '../terminal.js';
+
+describe('lintel gallery enrol', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-enrol-'));
+  const people = new People();
+  let service: Service;
+  let groups = 0;
+
+  beforeAll(async () => {
+    service = await startService({ folder, ...bestModels, config: { vision: { workers: 2 } } });
+  });
+
+  afterAll(async () => {
+    expect(await service.stop()).toBe(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const config = (): string[] => ['--config', join(folder, 'lintel.yaml')];
+  const argsOf = (source: string, group: string, url = service.url): string[] => [
+    ...config(),
+    'gallery',
+    'enrol',
+    source,
+    '--group',
+    group,
+    '--url',
+    url,
+  ];
+  const run = (args: readonly string[]): Promise<Run> =>
+    lintel(args, [(program, context) => registerEnrol(galleryCommand(program), context)]);
+
+  /** Of a test's own. */
+  async function newGroup(): Promise<string> {
+    const groupId = `group-${++groups}`;
+    await service.call('POST', '/groups', { groupId });
+    return groupId;
+  }
+
+  async function facesOf(group: string): Promise<{ faceId: string; externalImageId: string }[]> {
+    const answer = await service.call('GET', `/groups/${group}/faces?limit=200`);
+    return (answer.data as { faces: { faceId: string; externalImageId: string }[] }).faces;
+  }
+
+  /** The externalImageIds of the enrolled faces, sorted. */
+  async function enrolled(group: string): Promise<string[]> {
+    return (await facesOf(group)).map(({ externalImageId }) => externalImageId).sort();
+  }
+
+  /** A folder `in` in a folder of the test's own, so that the journal beside it is the test's own as well. */
+  function folderOf(files: Readonly<Record<string, Uint8Array | string>>): string {
+    const source = join(tempDir(), 'in');
+    mkdirSync(source);
+    writeFiles(source, files);
+    return source;
+  }
+
+  const threePeople = (): Record<string, Uint8Array> => ({
+    'alice/1.jpg': people.portrait(0),
+    'alice/2.jpg': people.again(0),
+    'bob/1.jpg': people.portrait(1),
+    'carol/1.jpg': people.portrait(2),
+  });
+
+  function reportOf(file: string): Outcome[] {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Outcome);
+  }
+
+  const reasonsOf = (outcomes: readonly Outcome[]) =>
+    Object.fromEntries(
+      outcomes.map(({ path, outcome, reasons }) => [path, [outcome, ...reasons.map((r) => r.reason)]]),
+    );
+
+  describe('with ordinary pictures', () => {
+    it('enrols each once, whatever is run again, and with the journal lost as well', async () => {
+      const source = folderOf({ ...threePeople(), 'bob/notes.txt': 'x' });
+      const args = [...argsOf(source, 'ordinary'), '--create'];
+      const proxy = await startProxy(service.url);
+      const first = await run([...args, '--url', proxy.url]);
+      expect(first.stdout).toBe('4 enrolled, 0 were enrolled before, 0 refused, 1 other files left alone\n');
+      expect(first).toMatchObject({ code: 0, stderr: 'enrolling: 4, done\n' });
+      expect(proxy.mostAtOnce).toBeLessThanOrEqual(2);
+      expect(await enrolled('ordinary')).toEqual(['alice', 'alice', 'bob', 'carol']);
+
+      const asked = proxy.seen.length;
+      const second = await run([...args, '--url', proxy.url]);
+      expect(second.code).toBe(0);
+      expect(second.stdout).toContain('0 enrolled, 4 were enrolled before');
+      expect(proxy.seen.slice(asked)).toEqual(['GET /groups/ordinary']);
+
+      rmSync(join(source, '../.lintel-enrol.jsonl'));
+      expect((await run(args)).stdout).toContain('0 enrolled, 4 were enrolled before');
+      expect(await enrolled('ordinary')).toHaveLength(4);
+    });
+
+    it('enrols anew what lies in the journal of a group that was deleted since', async () => {
+      const source = folderOf({ 'alice/1.jpg': people.portrait(0) });
+      const group = await newGroup();
+      const state = join(tempDir(), 'state');
+      expect((await run([...argsOf(source, group), '--state', state])).code).toBe(0);
+      expect(existsSync(join(source, '../.lintel-enrol.jsonl'))).toBe(false);
+      // Its time of creation is what tells it apart, and counts in seconds.
+      const line = readFileSync(state, 'utf8');
+      writeFileSync(state, line.replace(/"groupCreated":"[^"]*"/, '"groupCreated":"2020-01-01T00:00:00"'));
+      const [face] = await facesOf(group);
+      await service.call('DELETE', `/groups/${group}/faces/${face.faceId}`);
+      expect((await run([...argsOf(source, group), '--state', state])).stdout).toContain('1 enrolled, 0 were');
+    });
+
+    it('takes pictures and names from a table', async () => {
+      const source = folderOf({
+        'x/1.jpg': people.portrait(3),
+        'y.jpg': people.portrait(4),
+        'list.csv': 'path,externalImageId\r\nx/1.jpg,"dora"\r\ny.jpg,eve\r\n',
+      });
+      const group = await newGroup();
+      expect(await run(argsOf(join(source, 'list.csv'), group))).toMatchObject({ code: 0 });
+      expect(await enrolled(group)).toEqual(['dora', 'eve']);
+      expect(readdirSync(source)).toContain('.lintel-enrol.jsonl');
+    });
+
+    it('takes the names of folders from a table', async () => {
+      const source = folderOf({ 'Dora D./1.jpg': people.portrait(3), '../map.csv': 'Dora D.,badge:7' });
+      const group = await newGroup();
+      expect(await run([...argsOf(source, group), '--map', join(source, '../map.csv')])).toMatchObject({ code: 0 });
+      expect(await enrolled(group)).toEqual(['badge:7']);
+    });
+
+    it('refuses a table with mistakes before anything is sent', async () => {
+      const source = folderOf({ 'y.jpg': people.portrait(4), 'list.csv': 'y.jpg,eve\nz.jpg,e v e\n' });
+      const proxy = await startProxy(service.url);
+      const { code, stdout, stderr } = await run(argsOf(join(source, 'list.csv'), 'nowhere', proxy.url));
+      expect(code).toBe(1);
+      expect(stdout).toBe('');
+      expect(stderr).toMatch(/^lintel: the table .*\n {2}line 2: an externalImageId has/);
+      expect(proxy.seen).toEqual([]);
+    });
+  });
+
+  describe('with doubtful pictures', () => {
+    // The built-in detector knows faces that look ahead; how far others are turned it cannot tell.
+    const tellsTurns = bestModels === standardModels;
+    const doubtful = (): Record<string, Uint8Array | string> => ({
+      'a/none.jpg': people.scene(),
+      'a/two.jpg': people.scene(0, 1),
+      'b/small.jpg': people.portrait(1, { facePx: 76 }),
+      'c/blurred.jpg': people.portrait(2, { camera: { blurPx: 6 } }),
+      ...(tellsTurns && {
+        'd/turned.jpg': people.portrait(3, { pose: { yaw: 38 } }),
+        'e/profile.jpg': people.portrait(4, { pose: { yaw: 62 } }),
+      }),
+      'f/cut.jpg': people.portrait(5).subarray(0, 3000),
+      'f/fine.jpg': people.portrait(5),
+      'f/huge.jpg': new Uint8Array(3_000_001),
+      'f/text.png': 'this is no picture',
+      'no name/1.jpg': 'x',
+    });
+    const always = {
+      'a/none.jpg': ['refused', 'no-face'],
+      'a/two.jpg': ['refused', 'several-faces'],
+      'f/cut.jpg': ['refused', 'unreadable'],
+      'f/huge.jpg': ['refused', 'too-large'],
+      ...(tellsTurns && { 'e/profile.jpg': ['refused', 'not-accepted', 'turned-away'] }),
+      'f/text.png': ['refused', 'unreadable'],
+      'no name/1.jpg': ['refused', 'bad-id'],
+    };
+
+    it('names every doubt, refuses what is unfit and enrols the rest with a warning', async () => {
+      const group = await newGroup();
+      const report = join(tempDir(), 'report.jsonl');
+      const { code, stdout } = await run([...argsOf(folderOf(doubtful()), group), '--report', report]);
+      expect(code).toBe(1);
+      const outcomes = reportOf(report);
+      expect(reasonsOf(outcomes)).toEqual({
+        ...always,
+        'b/small.jpg': ['doubtful', 'small'],
+        'c/blurred.jpg': ['doubtful', 'blurred'],
+        ...(tellsTurns && { 'd/turned.jpg': ['doubtful', 'turned-away'] }),
+      });
+      expect(await enrolled(group)).toEqual(['b', 'c', ...(tellsTurns ? ['d'] : []), 'f']);
+      expect(stdout).toMatch(/^refused {3}no name\/1\.jpg: bad-id: the folder's name is no externalImageId/m);
+      expect(stdout).toMatch(/^doubtful {2}b\/small\.jpg: small: the face has \d+ x \d+ px; 100 are wanted$/m);
+      const [count, refused] = tellsTurns
+        ? ['4 enrolled (3 of them doubtful)', 7]
+        : ['3 enrolled (2 of them doubtful)', 6];
+      expect(stdout.split('\n').at(-2)).toBe(`${count}, 0 were enrolled before, ${refused} refused`);
+      expect(outcomes.find(({ path }) => path === 'b/small.jpg')?.faceId).toMatch(/^[0-9a-f-]{36}$/);
+      const turned = outcomes.find(({ path }) => path === 'd/turned.jpg')?.reasons[0];
+      if (tellsTurns) expect(turned?.detail).toMatch(/^yaw [34]\d, pitch -?\d+ degrees; 30 at most$/);
+    });
+
+    it('refuses all of them where it is strict', async () => {
+      const group = await newGroup();
+      const report = join(tempDir(), 'report.jsonl');
+      const { code } = await run([...argsOf(folderOf(doubtful()), group), '--strict', '--report', report]);
+      expect(code).toBe(1);
+      expect(reasonsOf(reportOf(report))).toMatchObject({
+        ...always,
+        'b/small.jpg': ['refused', 'small'],
+        'c/blurred.jpg': ['refused', 'blurred'],
+        ...(tellsTurns && { 'd/turned.jpg': ['refused', 'turned-away'] }),
+      });
+      expect(await enrolled(group)).toEqual(['f']);
+    });
+
+    it.skipIf(missing('the picture of a masked face', masksDir))('names a mask', async () => {
+      const withMask = join(masksDir ?? '', 'with_mask');
+      const files = readdirSync(withMask).filter((file) => /\.(jpg|png)$/.test(file));
+      const masked: string[] = [];
+      for (const file of files) {
+        const bytes = readFileSync(join(withMask, file));
+        const answer = await service.call('POST', '/detect', { image: imageOf(bytes) });
+        const { faceDetails = [] } = (answer.data ?? {}) as { faceDetails?: { mask: boolean }[] };
+        if (faceDetails.length === 1 && faceDetails[0].mask) masked.push(file);
+        if (masked.length === 1) break;
+      }
+      const source = folderOf({ [`m/${masked[0]}`]: readFileSync(join(withMask, masked[0])) });
+      const report = join(tempDir(), 'report.jsonl');
+      await run([...argsOf(source, await newGroup()), '--report', report]);
+      expect(reportOf(report)[0].reasons.map(({ reason }) => reason)).toContain('masked');
+    });
+  });
+
+  describe('with a face that is somebody else’s already', () => {
+    it('refuses it, be it the same picture or another, and says whose it is and how similar', async () => {
+      const group = await newGroup();
+      const source = folderOf({
+        'alice/1.jpg': people.portrait(0),
+        'mallory/another.jpg': people.again(0),
+        'mallory/same.jpg': people.portrait(0),
+      });
+      const report = join(tempDir(), 'report.jsonl');
+      const { code, stdout } = await run([...argsOf(source, group), '--report', report]);
+      expect(code).toBe(1);
+      const outcomes = reportOf(report);
+      expect(reasonsOf(outcomes)).toEqual({
+        'mallory/another.jpg': ['refused', 'lookalike'],
+        'mallory/same.jpg': ['refused', 'duplicate'],
+      });
+      const [{ reasons }] = outcomes;
+      expect(reasons[0]).toMatchObject({ belongsTo: 'alice' });
+      expect(reasons[0].similarity).toBeGreaterThan(80);
+      expect(reasons[0].similarity).toBeLessThan(99.9);
+      expect(outcomes[1].reasons[0].similarity).toBeCloseTo(100, 1);
+      expect(stdout).toMatch(/^refused {3}mallory\/another\.jpg: lookalike: similar to alice, similarity 9\d\.\d$/m);
+      expect(await enrolled(group)).toEqual(['alice']);
+    });
+
+    it('takes the threshold that is given, and a face without a name as somebody else’s', async () => {
+      const group = await newGroup();
+      await service.call('POST', `/groups/${group}`, { image: imageOf(people.portrait(0)) });
+      const source = folderOf({ 'bob/1.jpg': people.again(0) });
+      const refusedRun = await run(argsOf(source, group));
+      expect(refusedRun.stdout).toContain('similar to a face without externalImageId');
+      const taken = await run([...argsOf(source, group), '--duplicate-threshold', '99.9']);
+      expect(taken).toMatchObject({ code: 0 });
+    });
+  });
+
+  describe('when it is interrupted', () => {
+    const many = (): Record<string, Uint8Array> => ({
+      ...threePeople(),
+      'dora/1.jpg': people.portrait(3),
+      'eve/1.jpg': people.portrait(4),
+      'fred/1.jpg': people.portrait(5),
+    });
+    const everybody = ['alice', 'alice', 'bob', 'carol', 'dora', 'eve', 'fred'];
+
+    it('by SIGKILL between a registration and the journal, goes on and enrols nothing twice', async () => {
+      const source = folderOf(many());
+      const group = await newGroup();
+      let kill = (): void => undefined;
+      const proxy = await startProxy(service.url, ({ call, count }) => {
+        if (call !== `POST /groups/${group}` || count < 3) return 'pass';
+        kill();
+        return 'cut-answer';
+      });
+      const child = spawn(process.execPath, [CLI, ...argsOf(source, group, proxy.url)], { stdio: 'ignore' });
+      const exited = once(child, 'exit');
+      kill = () => void child.kill('SIGKILL');
+      expect((await exited)[1]).toBe('SIGKILL');
+      await expect.poll(() => enrolled(group)).toHaveLength(3);
+      const journal = readFileSync(join(source, '../.lintel-enrol.jsonl'), 'utf8');
+      expect(journal.trimEnd().split('\n')).toHaveLength(2);
+
+      const again = await run(argsOf(source, group));
+      expect(again.stdout).toBe('4 enrolled, 3 were enrolled before, 0 refused\n');
+      expect(await enrolled(group)).toEqual(everybody);
+    });
+
+    it('by SIGINT, ends what is under way, says how far it came, and goes on', async () => {
+      const source = folderOf(many());
+      const group = await newGroup();
+      let interrupt = (): void => undefined;
+      const proxy = await startProxy(service.url, ({ call }) => {
+        if (call === `POST /groups/${group}`) interrupt();
+        return 'pass';
+      });
+      const child = spawn(process.execPath, [CLI, ...argsOf(source, group, proxy.url)]);
+      let stdout = '';
+      let stderr = '';
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      const closed = once(child, 'close');
+      interrupt = () => void child.kill('SIGINT');
+      expect((await closed)[0]).toBe(1);
+      expect(stdout).toMatch(/^\d enrolled, 0 were enrolled before, 0 refused, \d not looked at\n$/);
+      expect(stderr).toContain('lintel: stopped; the same command goes on where it was\n');
+      const done = Number(stdout[0]);
+      expect(done).toBeGreaterThan(0);
+      expect(await enrolled(group)).toHaveLength(done);
+      expect((await run(argsOf(source, group))).stdout).toContain(`${7 - done} enrolled, ${done} were enrolled before`);
+      expect(await enrolled(group)).toEqual(everybody);
+    });
+
+    it('by a connection that is lost, keeps what is done and says why', async () => {
+      const source = folderOf(many());
+      const group = await newGroup();
+      const proxy = await startProxy(service.url, ({ call, count }) =>
+        call === `POST /groups/${group}/search` && count >= 3 ? 'cut' : 'pass',
+      );
+      const { code, stdout, stderr } = await run(argsOf(source, group, proxy.url));
+      expect(code).toBe(1);
+      expect(stdout).toBe('2 enrolled, 0 were enrolled before, 0 refused, 5 not looked at\n');
+      expect(stderr).toContain('enrolling: stopped at 2 of 7\n');
+      expect(stderr).toContain(`lintel: the service at ${proxy.url} does not answer: `);
+      expect(stderr).not.toContain(service.appKey);
+      expect((await run(argsOf(source, group))).stdout).toContain('5 enrolled, 2 were enrolled before');
+    });
+
+    it('by a busy service, waits and goes on', async () => {
+      const source = folderOf({ 'alice/1.jpg': people.portrait(0) });
+      const group = await newGroup();
+      const proxy = await startProxy(service.url, ({ call, count }) =>
+        call === `POST /groups/${group}` && count === 1 ? 'busy' : 'pass',
+      );
+      expect(await run(argsOf(source, group, proxy.url))).toMatchObject({ code: 0 });
+      expect(proxy.seen.slice(-2)).toEqual([`POST /groups/${group}`, `POST /groups/${group}`]);
+    });
+  });
+
+  describe('when the service does not do as expected', () => {
+    const internalError = {
+      header: { isSuccessful: false, resultCode: -50000, resultMessage: 'InternalServerError', detail: 'request id 7' },
+    };
+    const nothingAdded = {
+      header: { isSuccessful: true, resultCode: 0, resultMessage: 'Success' },
+      data: { addedFaces: [] },
+    };
+
+    it('with one picture, reports it, goes on, and tries it again next time', async () => {
+      const source = folderOf(threePeople());
+      const group = await newGroup();
+      const proxy = await startProxy(service.url, ({ call, count }) => {
+        if (call === `POST /groups/${group}`) return count === 2 ? nothingAdded : 'pass';
+        return call === `POST /groups/${group}/search` && count === 3 ? internalError : 'pass';
+      });
+      const { code, stdout } = await run(argsOf(source, group, proxy.url));
+      expect(code).toBe(1);
+      expect(stdout).toBe(
+        'refused   alice/2.jpg: not-accepted: the service takes no face of it\n' +
+          'refused   bob/1.jpg: service-error: -50000: request id 7\n' +
+          '2 enrolled, 0 were enrolled before, 2 refused\n',
+      );
+      expect((await run(argsOf(source, group))).stdout).toBe('2 enrolled, 2 were enrolled before, 0 refused\n');
+    });
+
+    it('with the group, says so', async () => {
+      const proxy = await startProxy(service.url, () => internalError);
+      const { code, stdout, stderr } = await run(argsOf(folderOf({}), 'door', proxy.url));
+      expect({ code, stdout, stderr }).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'lintel: the service answers for the group: request id 7 (-50000)\n',
+      });
+    });
+  });
+
+  describe('refuses with a sentence', () => {
+    it('a service that cannot be reached', async () => {
+      const url = `http://127.0.0.1:${await closedPort()}`;
+      const { code, stdout, stderr } = await run(argsOf(folderOf(threePeople()), 'door', url));
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toBe(`lintel: the service at ${url} does not answer: ECONNREFUSED\n`);
+    });
+
+    it('a wrong appKey, one that is not there, and one that others may read', async () => {
+      const source = folderOf(threePeople());
+      const file = join(tempDir(), 'key');
+      const args = [...argsOf(source, 'door'), '--app-key-file', file];
+      expect((await run(args)).stderr).toBe(`lintel: the appKey (--app-key-file): there is no file ${file}\n`);
+      writeFileSync(file, 'another-key\n', { mode: 0o600 });
+      expect(await run(args)).toMatchObject({ code: 1, stderr: 'lintel: the service does not accept the appKey\n' });
+      writeFileSync(join(file, '../open'), 'another-key\n', { mode: 0o644 });
+      expect((await run([...args, '--app-key-file', join(file, '../open')])).stderr).toContain(
+        'is open to other users',
+      );
+      expect(existsSync(join(source, '../.lintel-enrol.jsonl'))).toBe(false);
+    });
+
+    it('a group that is not there, without --create', async () => {
+      const { code, stderr } = await run(argsOf(folderOf(threePeople()), 'nobody-made-it'));
+      expect(code).toBe(1);
+      expect(stderr).toBe('lintel: there is no such group for this appKey; --create makes it\n');
+    });
+
+    it.each<[string, string[], number, string]>([
+      ['a group id that is none', ['--group', 'A B'], 2, 'It has 1 to 255 of: a to z'],
+      ['a threshold that is none', ['--duplicate-threshold', '101'], 2, 'It must be a number from 1 to 100'],
+      ['a URL that is none', ['--url', 'localhost:8080'], 1, '--url must be such as'],
+      ['a URL with a password', ['--url', 'http://a:b@localhost'], 1, '--url must be such as'],
+      ['a journal that is something else', ['--state', 'JOURNAL'], 1, 'is no journal of an enrolment'],
+      ['a report that cannot be written', ['--report', '/proc/nowhere/report'], 1, 'ENOENT'],
+    ])('%s', async (_what, more, code, message) => {
+      const journal = join(tempDir(), 'letter');
+      writeFileSync(journal, 'Dear Alice\n');
+      const args = [
+        ...argsOf(folderOf({}), await newGroup()),
+        ...more.map((arg) => (arg === 'JOURNAL' ? journal : arg)),
+      ];
+      writeFiles(args[4], {});
+      const result = await run(args);
+      expect(result.code).toBe(code);
+      expect(result.stderr).toContain(message);
+    });
+
+    it('no service to speak to, where the configuration leaves the port open', async () => {
+      const { code, stderr } = await run([...config(), 'gallery', 'enrol', folderOf({}), '--group', 'door']);
+      expect(code).toBe(1);
+      expect(stderr).toContain('(http.port 0): name the service with --url');
+    });
+  });
+});

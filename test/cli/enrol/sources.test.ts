@@ -1,0 +1,116 @@
+// What of a folder or a table is enrolled, and what is refused before a picture is opened.
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { listPictures, type Listing } from '../../../src/cli/enrol/sources.js';
+import { tempDir } from '../../support/temp-dir.js';
+
+/** A folder with these files, each of which holds its name. */
+function folderWith(...files: string[]): string {
+  const root = tempDir();
+  for (const file of files) put(root, file, file);
+  return root;
+}
+
+function put(root: string, file: string, text: string): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(join(root, file), text);
+}
+
+const pictures = (listing: Listing) => listing.pictures.map(({ path, externalImageId }) => [path, externalImageId]);
+const refused = (listing: Listing) => listing.refused.map(({ path, reasons }) => [path, reasons[0].reason]);
+
+describe('a folder with a folder for each person', () => {
+  it('gives the pictures in the order of their paths; other and hidden files are left alone', async () => {
+    const root = folderWith(
+      'bob/2.JPEG',
+      'bob/1.png',
+      'alice/a.jpg',
+      'alice/notes.txt',
+      'bob/.x.jpg',
+      '.git/a.jpg',
+      'x.md',
+    );
+    const listing = await listPictures(root);
+    expect(pictures(listing)).toEqual([
+      ['alice/a.jpg', 'alice'],
+      ['bob/1.png', 'bob'],
+      ['bob/2.JPEG', 'bob'],
+    ]);
+    expect(listing.refused).toEqual([]);
+    expect(listing.leftAlone).toBe(4);
+  });
+
+  it('refuses what belongs to nobody, and names that are no externalImageIds', async () => {
+    const root = folderWith('loose.jpg', 'Anna Maria/1.jpg', 'bob/old/1.jpg', 'bob/1.jpg');
+    const listing = await listPictures(root);
+    expect(pictures(listing)).toEqual([['bob/1.jpg', 'bob']]);
+    expect(refused(listing)).toEqual([
+      ['Anna Maria/1.jpg', 'bad-id'],
+      ['bob/old', 'nested'],
+      ['loose.jpg', 'no-person'],
+    ]);
+  });
+
+  it('follows links inside the folder and none out of it', async () => {
+    const outside = folderWith('1.jpg', 'face/2.jpg');
+    const root = folderWith('bob/1.jpg', 'alice/own.jpg');
+    symlinkSync('../bob/1.jpg', join(root, 'alice/inside.jpg'));
+    symlinkSync(join(outside, '1.jpg'), join(root, 'alice/outside.jpg'));
+    symlinkSync(join(root, 'alice/nowhere'), join(root, 'alice/dangling.jpg'));
+    symlinkSync(join(outside, 'face'), join(root, 'carol'));
+    const listing = await listPictures(root);
+    expect(pictures(listing)).toEqual([
+      ['alice/inside.jpg', 'alice'],
+      ['alice/own.jpg', 'alice'],
+      ['bob/1.jpg', 'bob'],
+    ]);
+    expect(refused(listing)).toEqual([
+      ['alice/dangling.jpg', 'unreadable'],
+      ['alice/outside.jpg', 'outside'],
+      ['carol', 'outside'],
+    ]);
+  });
+
+  it('takes the externalImageIds from a table where one is given', async () => {
+    const root = folderWith('Anna Maria/1.jpg', 'bob/1.jpg');
+    const map = join(tempDir(), 'map.csv');
+    writeFileSync(map, 'folder,externalImageId\nAnna Maria,badge-7\n');
+    const listing = await listPictures(root, map);
+    expect(pictures(listing)).toEqual([['Anna Maria/1.jpg', 'badge-7']]);
+    expect(refused(listing)).toEqual([['bob/1.jpg', 'no-person']]);
+    writeFileSync(map, 'Anna Maria,badge-7\nCarol,badge-8\n');
+    await expect(listPictures(root, map)).rejects.toThrow('line 2: there is no folder of this name');
+  });
+
+  it('that is not there is refused', async () => {
+    await expect(listPictures(join(tempDir(), 'x'))).rejects.toMatchObject({ code: 'INVALID_PARAM' });
+  });
+});
+
+describe('a table of pictures', () => {
+  it('gives them in its order, relative to its folder, and none outside of it', async () => {
+    const outside = folderWith('1.jpg');
+    const root = folderWith('b.jpg', 'sub/a.png', 'c.txt');
+    symlinkSync(join(outside, '1.jpg'), join(root, 'link.jpg'));
+    const rows = ['sub/a.png,alice', 'b.jpg,bob', 'c.txt,carol', 'd.jpg,dora', `${outside}/1.jpg,eve`, 'link.jpg,eve'];
+    put(root, 'people.csv', [...rows, '../x/../y.jpg,eve'].join('\r\n'));
+    const listing = await listPictures(join(root, 'people.csv'));
+    expect(pictures(listing)).toEqual([
+      ['sub/a.png', 'alice'],
+      ['b.jpg', 'bob'],
+    ]);
+    expect(refused(listing)).toEqual([
+      ['c.txt', 'unreadable'],
+      ['d.jpg', 'unreadable'],
+      [`${outside}/1.jpg`, 'outside'],
+      ['link.jpg', 'outside'],
+      ['../x/../y.jpg', 'unreadable'],
+    ]);
+  });
+
+  it('goes without a map', async () => {
+    const root = folderWith('a.csv');
+    await expect(listPictures(join(root, 'a.csv'), join(root, 'a.csv'))).rejects.toThrow('--map goes with a folder');
+  });
+});

@@ -1,0 +1,77 @@
+// lintel models fetch and list, on the built-in set and without a network.
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { registerModels } from '../../../src/cli/models/models.js';
+import { loadManifest, modelSet, modelsOf } from '../../../src/models/manifest.js';
+import { lintel, type Run } from '../terminal.js';
+import { tempDir } from '../../support/temp-dir.js';
+
+const builtin = modelSet(loadManifest(), 'builtin');
+
+function models(args: string[], modelsDir: string, config?: string): Promise<Run> {
+  const cwd = tempDir();
+  if (config !== undefined) writeFileSync(join(cwd, 'lintel.yaml'), config);
+  const given = config === undefined ? [] : ['--config', 'lintel.yaml'];
+  return lintel(['models', ...args, ...given], [registerModels], { environment: { modelsDir }, cwd });
+}
+
+describe('lintel models fetch', () => {
+  const SENTENCE = 'model set builtin: part of the installation, there is nothing to fetch\n';
+
+  it.each<[string, string[], string | undefined]>([
+    ['that is asked for', ['--set', 'builtin'], undefined],
+    ['that is configured', [], 'models: { set: builtin }'],
+    ['from a folder that has nothing', ['--set', 'builtin', '--from', '.'], undefined],
+  ])('has nothing to do for the built-in set %s, and says so', async (_words, args, config) => {
+    const modelsDir = join(tempDir(), 'files');
+    const { code, stdout, stderr } = await models(['fetch', ...args], modelsDir, config);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: SENTENCE, stderr: '' });
+    expect(existsSync(modelsDir)).toBe(false);
+  });
+
+  it('fails where a built-in file is not what the manifest says', async () => {
+    const modelsDir = tempDir();
+    writeFileSync(join(modelsDir, builtin.embedder.quantised?.file ?? ''), 'another');
+    const { code, stdout, stderr } = await models(['fetch', '--set', 'builtin'], modelsDir);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/builtin-embedder\.int8\.onnx from .* was refused/);
+  });
+
+  it('fetches the set that is asked for, whatever is configured', async () => {
+    const modelsDir = tempDir();
+    const args = ['fetch', '--set', 'standard', '--from', '.'];
+    const { code, stderr } = await models(args, modelsDir, 'models: { set: builtin }');
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${modelSet(loadManifest(), 'standard').detector.file} is not in`);
+    expect(readdirSync(modelsDir)).toEqual([]);
+  });
+
+  it('refuses a set that the manifest does not have', async () => {
+    const { code, stderr } = await models(['fetch', '--set', 'nonesuch'], tempDir());
+    expect(code).toBe(1);
+    expect(stderr).toContain('no model set "nonesuch"');
+  });
+});
+
+describe('lintel models list', () => {
+  it('lists each built-in file once, in 8 bits, with what trained it, and how it would run', async () => {
+    const { code, stdout } = await models(['list'], tempDir(), 'models: { set: builtin, precision: float }');
+    expect(code).toBe(0);
+    for (const { task, quantised, origin } of modelsOf(builtin)) {
+      const { file = '' } = quantised ?? {};
+      expect(stdout.match(new RegExp(`^  ${task} +present +\\d\\.\\d\\d MB  ${file}$`, 'gm'))).toHaveLength(1);
+      expect(stdout.split(file)).toHaveLength(2);
+      expect(stdout).toContain(`as Lintel, trained by ${'trainedBy' in origin ? origin.trainedBy : ''}\n`);
+      expect(stdout).toContain(`  ${task}: float, configured\n`);
+    }
+    expect(stdout).toMatch(/^builtin \(version builtin-\d+, configured\): /m);
+    expect(stdout).toMatch(/^ {2}in 8 bits missing .* MobileFaceNet\.int8\.onnx$/m);
+  });
+
+  it('says of the standard set, where it is missing, that the built-in one runs', async () => {
+    const { stdout } = await models(['list'], tempDir(), 'models: { precision: float }');
+    expect(stdout).toContain('the built-in models run, because');
+    expect(stdout).not.toContain('liveness: float');
+  });
+});

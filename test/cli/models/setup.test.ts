@@ -1,0 +1,55 @@
+// The functions of scripts/setup that look for the models.
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadManifest, MANIFEST_PATH, modelSet, modelsOf } from '../../../src/models/manifest.js';
+import { tempDir } from '../../support/temp-dir.js';
+
+const setup = readFileSync(fileURLToPath(new URL('../../../scripts/setup', import.meta.url)), 'utf8');
+
+/** @param files in models/files of a checkout */
+function checkoutWith(files: readonly string[]): string {
+  const checkout = tempDir();
+  mkdirSync(join(checkout, 'models/files'), { recursive: true });
+  copyFileSync(MANIFEST_PATH, join(checkout, 'models/manifest.json'));
+  for (const file of files) writeFileSync(join(checkout, 'models/files', file), '');
+  return checkout;
+}
+
+/** @returns the exit code */
+function modelsAreThere(checkout: string, modelsDir?: string): Promise<number> {
+  const body = /^models_are_there\(\) \{[^]*?^\}$/m.exec(setup)?.[0] ?? 'false';
+  const env = { PATH: process.env.PATH, ...(modelsDir !== undefined && { LINTEL_MODELS_DIR: modelsDir }) };
+  return new Promise((resolve) => {
+    execFile('bash', ['-euo', 'pipefail', '-c', `${body}\nmodels_are_there`], { cwd: checkout, env }, (error) =>
+      resolve(error ? Number(error.code) : 0),
+    );
+  });
+}
+
+describe('the models of setup', () => {
+  const fetched = modelsOf(modelSet(loadManifest(), 'standard')).map(({ file }) => file);
+
+  it('are there with the files that are fetched: neither 8-bit forms nor files of a training are asked for', async () => {
+    expect(await modelsAreThere(checkoutWith(fetched))).toBe(0);
+    const checkout = checkoutWith([]);
+    expect(await modelsAreThere(checkout, join(checkoutWith(fetched), 'models/files'))).toBe(0);
+  });
+
+  it.each(fetched)('are not there without %s', async (file) => {
+    const checkout = checkoutWith(fetched);
+    rmSync(join(checkout, 'models/files', file));
+    expect(await modelsAreThere(checkout)).toBe(1);
+  });
+
+  it('are not there in a new checkout, which has the built-in ones', async () => {
+    const checkout = checkoutWith([]);
+    mkdirSync(join(checkout, 'models/builtin'));
+    for (const { quantised } of modelsOf(modelSet(loadManifest(), 'builtin'))) {
+      writeFileSync(join(checkout, 'models/builtin', quantised?.file ?? ''), '');
+    }
+    expect(await modelsAreThere(checkout)).toBe(1);
+  });
+});
