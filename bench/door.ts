@@ -9,7 +9,7 @@ import { encodePicture, renderClip } from '../src/demo/clip-file.js';
 import type { ClipScript } from '../src/demo/clip.js';
 import { renderPortrait } from '../src/demo/demo-clip.js';
 import { DISTINCT_SEEDS } from '../src/demo/distinct-seeds.js';
-import { messageOf } from '../src/errors.js';
+import { describeError } from '../src/errors.js';
 import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type Model, type ModelSet } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
 import { multipliesBytes, readProcessorFlags, type Precision } from '../src/models/precision.js';
@@ -84,7 +84,7 @@ async function inInt8(set: ModelSet, modelsDir: string): Promise<ModelSet | unde
   try {
     return (await chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice: 'int8' })).set;
   } catch (error) {
-    console.log(`not measured in 8 bits: ${messageOf(error)}`);
+    console.log(`not measured in 8 bits: ${describeError(error)}`);
     return undefined;
   }
 }

@@ -76,7 +76,7 @@ export function clientError(code: ErrorCode, detail: string, cause?: unknown): A
   return new AppError(code, detail, { detail, cause });
 }
 
-/** The message of anything thrown, for a log line. */
-export function messageOf(error: unknown): string {
+/** Returns the message of anything thrown, for a log line. */
+export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@ import type { AuditEntry } from '../domain/audit.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Timers } from '../domain/time.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { SealedStore } from '../store/sealed-store.js';
 import type { AuditLog } from './audit-log.js';
 import { KNOWN_KEY } from './audit-space.js';
@@ -97,7 +97,7 @@ export class ServiceEntries implements Part {
       if (entries.length > 0) await this.#write(entries, { config: this.#known.config, keys });
     } catch (error) {
       // Compared again at the next turn: nothing is lost.
-      this.#options.log.warn({ error: messageOf(error) }, 'a change of the appKeys could not be noted yet');
+      this.#options.log.warn({ error: describeError(error) }, 'a change of the appKeys could not be noted yet');
     }
   }
 

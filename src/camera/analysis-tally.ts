@@ -1,5 +1,5 @@
 // How the analysis of one camera's frames fares: counters, and what is to be declared of it.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
@@ -62,7 +62,7 @@ export class AnalysisTally {
     const isNew = this.#failure === undefined;
     this.#failure = error instanceof AppError ? error.code : 'INTERNAL';
     if (isNew) {
-      const fields = { cameraId: this.#parts.cameraId, code: this.#failure, reason: messageOf(error) };
+      const fields = { cameraId: this.#parts.cameraId, code: this.#failure, reason: describeError(error) };
       this.#parts.log.warn(fields, 'a frame could not be analysed');
     }
   }

@@ -1,5 +1,5 @@
 // One camera: opens its source, opens it again when it is lost or its pictures cannot be trusted, and says how it is.
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { CameraConfig } from '../config/schema.js';
 import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
@@ -248,7 +248,7 @@ export class Camera implements Part {
       this.#analyser.attach(handle);
       outcome = await this.#watch(handle, generation);
     } catch (error) {
-      outcome = { status: 'lost', reason: messageOf(error) };
+      outcome = { status: 'lost', reason: describeError(error) };
     }
     this.#analyser.detach();
     // Declared before the source is closed: closing one that hangs takes a while.

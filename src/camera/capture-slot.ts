@@ -1,5 +1,5 @@
 // The capture of a camera that is open now, where one is, and what was counted over all of them.
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { Log } from '../domain/log.js';
 import type { Addon, CaptureOptions, CaptureState } from '../native/addon.js';
 import { withoutSecrets } from './capture-source.js';
@@ -70,7 +70,7 @@ export class CaptureSlot {
     try {
       await addon.closeCapture(handle);
     } catch (error) {
-      log.warn({ cameraId, reason: withoutSecrets(messageOf(error), password) }, 'a capture did not close');
+      log.warn({ cameraId, reason: withoutSecrets(describeError(error), password) }, 'a capture did not close');
     }
   }
 }

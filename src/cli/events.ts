@@ -9,7 +9,7 @@ import { connectAsync } from 'mqtt';
 import { readCommandSecret, readMqttPassword } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
 import type { Config } from '../config/schema.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { commandMac, type Command as DeviceCommand } from '../events/command.js';
 import { signingKeyInfo } from '../events/signing.js';
 import { commandResultTopic, commandTopic, snapshotTopic } from '../events/topics.js';
@@ -149,7 +149,7 @@ async function sendCommand(
     reconnectPeriod: 0,
     connectTimeout: ANSWER_TIMEOUT_MS,
   }).catch((cause: unknown) => {
-    throw new AppError('BROKER_FAILED', `the broker ${url} cannot be used: ${messageOf(cause)}`, { cause });
+    throw new AppError('BROKER_FAILED', `the broker ${url} cannot be used: ${describeError(cause)}`, { cause });
   });
   try {
     let picture: Buffer | undefined;

@@ -1,6 +1,6 @@
 // The program `lintel`: its commands, its help, and what becomes of an error.
 import { Command, CommanderError } from 'commander';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { CliContext, RegisterCommand } from './context.js';
 import type { Output } from './progress.js';
 
@@ -55,10 +55,10 @@ export function printError(output: Output, error: unknown): void {
     for (const inner of error.errors) printError(output, inner);
     return;
   }
-  let said = messageOf(error);
+  let said = describeError(error);
   output.write(`lintel: ${said}\n`);
   for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
-    const reason = messageOf(cause);
+    const reason = describeError(cause);
     if (said.includes(reason)) continue;
     said += `\n${reason}`;
     output.write(`  because: ${reason}\n`);

@@ -1,7 +1,7 @@
 // lintel serve: the service, until it is told to stop.
 import type { Command } from 'commander';
 import type { Service } from '../main.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import { createLog, forJournal, writesToJournal } from '../platform/log.js';
 import { commandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
@@ -43,7 +43,7 @@ listens, where the first appKey lies, and what to try.`,
       try {
         await service.stop();
       } catch (error) {
-        log.error({ reason: messageOf(error) }, 'the service did not stop cleanly');
+        log.error({ reason: describeError(error) }, 'the service did not stop cleanly');
         throw new SilentFailure();
       }
     });

@@ -4,7 +4,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 
 /** The last time that was seen and believed, on the disk. */
 export interface LastTime {
@@ -154,7 +154,7 @@ export class ClockGuard implements Part, TrustGuard {
       await lastTime.write(clock());
       this.#recordFailed = false;
     } catch (error) {
-      if (!this.#recordFailed) log.warn({ error: messageOf(error) }, 'the time could not be recorded');
+      if (!this.#recordFailed) log.warn({ error: describeError(error) }, 'the time could not be recorded');
       this.#recordFailed = true;
     }
   }

@@ -1,5 +1,5 @@
 // Why a broker cannot be used, in words for the operator.
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 
 /** CONNACK: 1 in MQTT 3.1.1, 132 in MQTT 5. */
 const VERSION_REFUSED = new Set([1, 132]);
@@ -45,14 +45,15 @@ export function brokerFailureOf(error: unknown): BrokerFailure {
   if (error instanceof BrokerFailure) return error;
   const code = (error as { code?: unknown } | undefined)?.code;
   if (typeof code === 'number') {
-    return new BrokerFailure(reasonDetail(code) ?? messageOf(error), { cause: error, reasonCode: code });
+    return new BrokerFailure(reasonDetail(code) ?? describeError(error), { cause: error, reasonCode: code });
   }
   if (typeof code === 'string') {
     const detail =
-      NETWORK_DETAILS.get(code) ?? (TLS_CODE.test(code) ? `TLS: ${messageOf(error)} (${code})` : messageOf(error));
+      NETWORK_DETAILS.get(code) ??
+      (TLS_CODE.test(code) ? `TLS: ${describeError(error)} (${code})` : describeError(error));
     return new BrokerFailure(detail, { cause: error });
   }
-  const message = messageOf(error);
+  const message = describeError(error);
   return new BrokerFailure(CLIENT_DETAILS.get(message) ?? `not as MQTT has it: ${message}`, { cause: error });
 }
 

@@ -1,7 +1,7 @@
 // Carries out the commands that came over MQTT, and answers them.
 import type { AuditAction, AuditSink } from '../domain/audit.js';
 import type { Log } from '../domain/log.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { CommandGate, type Command, type CommandError } from './command.js';
 import type { Delivery } from './delivery.js';
 import type { Incoming } from './mqtt-connection.js';
@@ -81,7 +81,7 @@ export class Commander {
     } catch (error) {
       this.#counts.refused++;
       const { command: name, cameraId } = command;
-      this.#options.log.warn({ command: name, cameraId, reason: messageOf(error) }, 'an MQTT command failed');
+      this.#options.log.warn({ command: name, cameraId, reason: describeError(error) }, 'an MQTT command failed');
       const isTold = error instanceof AppError && TOLD_ERRORS.includes(error.code);
       return [this.#result(command.id, isTold ? (error.code as CommandError) : 'FAILED')];
     } finally {

@@ -7,7 +7,7 @@ import { Aedes, type AedesOptions, type Client } from 'aedes';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { PacketGuard } from './packet-guard.js';
 
 export interface EmbeddedBrokerOptions {
@@ -57,7 +57,7 @@ export class EmbeddedBroker implements Part {
     keepNoAcknowledgements(broker);
     // Its own type leaves this event out; without a listener it would end the process.
     (broker as EventEmitter).on('error', (error) => {
-      this.#failure = messageOf(error);
+      this.#failure = describeError(error);
       log.error({ reason: this.#failure }, 'the embedded MQTT broker failed');
     });
     const onClientError = (client: Client, error: Error): void =>
@@ -171,5 +171,5 @@ function listenFailure(host: string, port: number, error: unknown): string {
     return `${place} is in use by another program, another broker perhaps: set mqtt.url or another port`;
   if (code === 'EACCES') return `${place} may not be opened by this user: take a port above 1023`;
   if (code === 'EADDRNOTAVAIL') return `${place}: this machine has no such address`;
-  return `${place} cannot be opened: ${messageOf(error)}`;
+  return `${place} cannot be opened: ${describeError(error)}`;
 }

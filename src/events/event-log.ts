@@ -5,7 +5,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { systemTimers, type Clock, type Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
 import {
   recognitionEventSchema,
@@ -282,8 +282,8 @@ export class EventLog implements Part, EventSink, EventReader {
       ]);
     } catch (error) {
       this.#marksAreOnDisk = false;
-      if (!this.#storeFailure) log.error({ reason: messageOf(error) }, 'the event log cannot be written');
-      this.#storeFailure = messageOf(error);
+      if (!this.#storeFailure) log.error({ reason: describeError(error) }, 'the event log cannot be written');
+      this.#storeFailure = describeError(error);
       const refusal = new AppError('STORE_UNAVAILABLE', 'the event could not be stored', { cause: error });
       for (const { reject } of group) reject(refusal);
       return false;
@@ -312,7 +312,7 @@ export class EventLog implements Part, EventSink, EventReader {
     try {
       return await this.#oldest(limit);
     } catch (error) {
-      this.#options.log.warn({ reason: messageOf(error) }, 'old events cannot be read to be removed');
+      this.#options.log.warn({ reason: describeError(error) }, 'old events cannot be read to be removed');
       return undefined;
     }
   }

@@ -4,7 +4,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
 import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
 import type { Commander } from './commander.js';
@@ -244,7 +244,7 @@ export class MqttPublisher implements Part {
     try {
       for (const answer of await answers) await connection.publish(answer);
     } catch (error) {
-      this.#options.log.debug({ reason: messageOf(error) }, 'an answer to an MQTT command was not taken');
+      this.#options.log.debug({ reason: describeError(error) }, 'an answer to an MQTT command was not taken');
     }
   }
 

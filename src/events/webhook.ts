@@ -9,7 +9,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
 import { lifeLeftMs } from './event.js';
 import { historyPayload, type HistoryRecord, type HistorySource } from './history.js';
@@ -139,7 +139,7 @@ export class Webhook implements Part {
       try {
         records = await source.read(cursor, READ_AT_ONCE);
       } catch (error) {
-        this.#declare(messageOf(error));
+        this.#declare(describeError(error));
         await this.#pause(backoff.next());
         continue;
       }

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 
 const APP_KEY_NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,64}$/;
 const KEY_BYTES = 32;
@@ -154,7 +154,7 @@ export class AppKeys implements AppKeyAuthority {
     try {
       this.load();
     } catch (error) {
-      this.#options.log.error({ cause: messageOf(error) }, `the ${this.#noun} registry changed and cannot be read`);
+      this.#options.log.error({ cause: describeError(error) }, `the ${this.#noun} registry changed and cannot be read`);
     }
   }
 
@@ -169,7 +169,7 @@ export class AppKeys implements AppKeyAuthority {
       text = readFileSync(this.#options.path, 'utf8');
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw new AppError('SECRET_INVALID', `${this.#options.path} cannot be read: ${messageOf(cause)}`, { cause });
+      throw new AppError('SECRET_INVALID', `${this.#options.path} cannot be read: ${describeError(cause)}`, { cause });
     }
     let value: unknown;
     try {

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
 import { isBuiltIn, precisionOf } from './precision.js';
 
@@ -188,5 +188,5 @@ function originUrl({ file, origin }: Model): string {
 /** fetch() hides the reason (no route, no name) in the cause. */
 function reason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageOf(cause)}`;
+  return cause === undefined ? describeError(error) : `${describeError(error)}: ${describeError(cause)}`;
 }

@@ -1,6 +1,6 @@
 // The worker thread of a trial: measures the forms of a set's models, says what it chose, and ends.
 import { parentPort, workerData } from 'node:worker_threads';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { modelsOf, type Model } from './manifest.js';
 import { readModel } from './model-files.js';
 import { choosePrecision, inPrecision, readProcessorFlags, type Precision, type TimedForm } from './precision.js';
@@ -28,7 +28,7 @@ try {
   }
   answer({ decisions });
 } catch (error) {
-  answer({ error: { code: error instanceof AppError ? error.code : undefined, message: messageOf(error) } });
+  answer({ error: { code: error instanceof AppError ? error.code : undefined, message: describeError(error) } });
 }
 
 function answer(message: TrialAnswer): void {

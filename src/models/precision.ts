@@ -1,6 +1,6 @@
 // Which form of a model runs: the float file, or its 8-bit form where that is at hand, safe on this processor, and measurably faster.
 import { readFileSync } from 'node:fs';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { Model, ModelSet } from './manifest.js';
 
 export type Precision = 'float' | 'int8';
@@ -124,7 +124,7 @@ export async function choosePrecision(
   try {
     speedup = await measureSpeedup(parts);
   } catch (error) {
-    return { ...float(`the 8-bit form cannot be used: ${messageOf(error)}`), hasFailed: true };
+    return { ...float(`the 8-bit form cannot be used: ${describeError(error)}`), hasFailed: true };
   }
   const reason = `8 bits are ${speedup.toFixed(2)} times as fast here`;
   return { precision: speedup >= LEAST_SPEEDUP ? 'int8' : 'float', reason, speedup };

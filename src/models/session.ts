@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import '../config/no-telemetry.js';
 import { InferenceSession, Tensor, env, listSupportedBackends } from 'onnxruntime-node';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 
 // What fails is thrown, and said by whoever catches it; onnxruntime would print it as well.
 env.logLevel = 'fatal';
@@ -53,7 +53,7 @@ export class ModelSession {
         const session = await openOn(provider, model, options);
         return new ModelSession(session, provider, failures);
       } catch (error) {
-        failures.push({ provider, reason: firstLine(messageOf(error)) });
+        failures.push({ provider, reason: firstLine(describeError(error)) });
       }
     }
     const tried = failures.map((failure) => `${failure.provider} (${failure.reason})`).join('; ');

@@ -1,5 +1,5 @@
 // Tells work that goes slowly from work that stands still, by counters alone.
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { Clock } from '../domain/time.js';
 
 /** `why` for a person, where it is not healthy; no secret. */
@@ -61,7 +61,7 @@ export class StallDetector implements Heartbeat {
     try {
       current = lanes();
     } catch (error) {
-      return { healthy: false, why: messageOf(error) };
+      return { healthy: false, why: describeError(error) };
     }
     const nowMs = clock();
     const seen = new Map<string | number, Seen>();

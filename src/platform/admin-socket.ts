@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 
 /** A longer name would be cut off without a word, and the socket lie elsewhere (sockaddr_un, less its zero). */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -51,7 +51,7 @@ export class AdminSocket implements Part {
       this.#server = server;
       await chmod(path, 0o600);
     } catch (error) {
-      log.warn({ error: messageOf(error) }, 'no admin socket: backups and key rotation need the service stopped');
+      log.warn({ error: describeError(error) }, 'no admin socket: backups and key rotation need the service stopped');
     }
   }
 
@@ -75,7 +75,7 @@ export class AdminSocket implements Part {
       response.writeHead(200, { 'content-type': 'application/octet-stream', connection: 'close' });
       await pipeline(Readable.from(following(first, body)), response);
     } catch (error) {
-      log.warn({ request: name, error: messageOf(error) }, 'an admin request failed');
+      log.warn({ request: name, error: describeError(error) }, 'an admin request failed');
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { connection: 'close' }).end(JSON.stringify(failureOf(error)));
     }
@@ -96,5 +96,5 @@ async function* following(
 }
 
 function failureOf(error: unknown): AdminFailure {
-  return { code: error instanceof AppError ? error.code : 'INTERNAL', message: messageOf(error) };
+  return { code: error instanceof AppError ? error.code : 'INTERNAL', message: describeError(error) };
 }

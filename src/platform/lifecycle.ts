@@ -2,7 +2,7 @@
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 
 export type LifecycleState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
 
@@ -74,7 +74,7 @@ export class Lifecycle {
       const reason = aborted.aborted ? interrupted(error) : error;
       const failures = await this.#stopBegun();
       if (failures.length === 0) throw reason;
-      throw new AggregateError([reason, ...failures], messageOf(reason), { cause: reason });
+      throw new AggregateError([reason, ...failures], describeError(reason), { cause: reason });
     }
   }
 

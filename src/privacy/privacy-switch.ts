@@ -4,7 +4,7 @@ import type { CameraControl } from '../camera/camera-control.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { NoteMaker, SealedStore, Space } from '../store/sealed-store.js';
 
 const SPACE = 'device';
@@ -99,7 +99,7 @@ export class PrivacySwitch implements Part {
       this.#stored = true;
     } catch (error) {
       this.#stored = false;
-      log.error({ reason: messageOf(error) }, 'privacy is on, but that could not be stored');
+      log.error({ reason: describeError(error) }, 'privacy is on, but that could not be stored');
     }
     await closed;
     log.info({ stored: this.#stored }, 'privacy is on: every camera is closed');
@@ -123,7 +123,7 @@ export class PrivacySwitch implements Part {
       const stored = await this.#space.get(KEY);
       return stored === undefined ? false : stateSchema.parse(JSON.parse(stored.toString())).on;
     } catch (error) {
-      this.#unread = messageOf(error);
+      this.#unread = describeError(error);
       this.#parts.log.error({ reason: this.#unread }, 'the state of the privacy switch cannot be read');
       return true;
     }

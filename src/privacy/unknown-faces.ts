@@ -5,7 +5,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
-import { AppError, clientError, messageOf } from '../errors.js';
+import { AppError, clientError, describeError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
 import {
   INFO_KEYS,
@@ -290,7 +290,7 @@ export class UnknownFaces implements Part {
       } catch (error) {
         this.#dropped++;
         if (this.#failure === undefined) {
-          this.#options.log.warn({ error: messageOf(error) }, 'a face of a stranger could not be kept');
+          this.#options.log.warn({ error: describeError(error) }, 'a face of a stranger could not be kept');
         }
         this.#failure = 'the disk refuses them';
       }
@@ -385,7 +385,7 @@ export class UnknownFaces implements Part {
           () => (this.#failure = undefined),
           (error: unknown) => {
             this.#failure = 'what is due cannot be destroyed';
-            log.error({ error: messageOf(error) }, 'faces of strangers could not be purged; it is tried again');
+            log.error({ error: describeError(error) }, 'faces of strangers could not be purged; it is tried again');
           },
         )
         .finally(() => {

@@ -1,5 +1,5 @@
 // Says of each appearance once what was decided, and keeps silent about those that go on in another track.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { CameraConfig } from '../config/schema.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
@@ -188,7 +188,7 @@ export class Announcer {
       const jpeg = encodeCrop(crop);
       return jpeg.length <= MOST_SNAPSHOT_BYTES ? jpeg : undefined;
     } catch (error) {
-      log.warn({ cameraId: config.id, reason: messageOf(error) }, 'a snapshot could not be made');
+      log.warn({ cameraId: config.id, reason: describeError(error) }, 'a snapshot could not be made');
       return undefined;
     }
   }
@@ -199,7 +199,7 @@ export class Announcer {
     try {
       strangers.keep({ cameraId: config.id, trackId, capturedAtMs, crop, embedding, quality, modelVersion });
     } catch (error) {
-      log.warn({ cameraId: config.id, reason: messageOf(error) }, "a stranger's face could not be kept");
+      log.warn({ cameraId: config.id, reason: describeError(error) }, "a stranger's face could not be kept");
     }
   }
 
@@ -212,7 +212,7 @@ export class Announcer {
       this.counts.lostEvents++;
       const code = error instanceof AppError ? error.code : 'INTERNAL';
       if (!this.#isFailing)
-        log.error({ cameraId: config.id, code, reason: messageOf(error) }, 'an event could not be stored');
+        log.error({ cameraId: config.id, code, reason: describeError(error) }, 'an event could not be stored');
       this.#isFailing = true;
     }
   }

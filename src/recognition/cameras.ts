@@ -5,7 +5,7 @@ import type { CaptureAddon } from '../camera/capture-slot.js';
 import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
 import type { Health, HealthStatus } from '../domain/health.js';
 import type { Part } from '../domain/part.js';
-import { clientError, messageOf } from '../errors.js';
+import { clientError, describeError } from '../errors.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import { Recogniser, type RecogniserParts, type RecogniserStats } from './recogniser.js';
 import { shownBoxes, type SeenFaces } from './shown-boxes.js';
@@ -183,7 +183,7 @@ export class Cameras implements Part, CameraControl {
       try {
         watcher(frame);
       } catch (error) {
-        this.#parts.log.warn({ reason: messageOf(error) }, 'a watcher of a camera failed');
+        this.#parts.log.warn({ reason: describeError(error) }, 'a watcher of a camera failed');
       }
     }
   }

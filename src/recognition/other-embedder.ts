@@ -1,5 +1,5 @@
 // Faces as the models of a camera's other groups have them: a version that fails is declared, and hurts no other one.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { Log } from '../domain/log.js';
 import type { Vision } from '../vision/vision.js';
 import type { OtherEmbeddings } from './watched-group.js';
@@ -51,9 +51,9 @@ export class OtherEmbedder {
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'INTERNAL';
       if (code === 'SERVER_BUSY' || code === 'STOPPED') throw error;
-      const reason = (error instanceof AppError ? error.detail : undefined) ?? messageOf(error);
+      const reason = (error instanceof AppError ? error.detail : undefined) ?? describeError(error);
       this.#failures.set(version, { reason, atMs: nowMs });
-      const fields = { cameraId, modelVersion: version, code, reason: messageOf(error) };
+      const fields = { cameraId, modelVersion: version, code, reason: describeError(error) };
       if (!before) log.warn(fields, 'a face could not be embedded for the groups of other models');
       return { version };
     }

@@ -1,5 +1,5 @@
 // Recognition at one camera: frames of faces in, one event for each appearance of a person out.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { CameraConfig } from '../config/schema.js';
 import type { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { Box, Face } from '../domain/face.js';
@@ -342,7 +342,7 @@ export class Recogniser {
     const { log, config } = this.#parts;
     this.#errors += shots;
     const code = error instanceof AppError ? error.code : 'INTERNAL';
-    const fields = { cameraId: config.id, code, reason: messageOf(error) };
+    const fields = { cameraId: config.id, code, reason: describeError(error) };
     if (!this.#isFailing) log.warn(fields, 'a face could not be embedded or searched');
     this.#isFailing = true;
   }

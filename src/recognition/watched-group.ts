@@ -1,5 +1,5 @@
 // One group whose faces a camera recognises: there or not, of the right model version or not, and the threshold in force.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { WatchedGroupConfig } from '../config/schema.js';
 import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
@@ -50,7 +50,7 @@ export class WatchedGroup {
       const problem = modelVersion === this.#parts.modelVersion ? undefined : this.#parts.otherProblem?.(modelVersion);
       return problem && `group ${this.#parts.config.group} cannot be searched: ${problem}`;
     } catch (error) {
-      return `group ${this.#parts.config.group} cannot be read: ${messageOf(error)}`;
+      return `group ${this.#parts.config.group} cannot be read: ${describeError(error)}`;
     }
   }
 

@@ -1,6 +1,6 @@
 // Removes, in the background and in bounded batches, the records of spaces whose key is gone.
 import type { Log } from '../domain/log.js';
-import { messageOf } from '../errors.js';
+import { describeError } from '../errors.js';
 import { DATA_PREFIX, dataPrefix, KEY_PREFIX, uidOf } from './key-records.js';
 import { rangeOf, type KeyRange, type Operation, type Records } from './records.js';
 
@@ -80,7 +80,7 @@ export class Leftovers {
       this.#options.log.info({ records: removed }, 'removed the records of deleted spaces');
     } catch (error) {
       // They cannot be read any more; the next deletion or the next start tries again.
-      this.#options.log.warn({ error: messageOf(error) }, 'could not remove the records of deleted spaces');
+      this.#options.log.warn({ error: describeError(error) }, 'could not remove the records of deleted spaces');
     } finally {
       this.#running = undefined;
     }

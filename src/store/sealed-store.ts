@@ -5,7 +5,7 @@ import { ClassicLevel, type Snapshot } from 'classic-level';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { Note } from './note.js';
 import type { Operation, Records } from './records.js';
 import { deriveKey, masterSealingKey, type RandomBytes } from './sealing.js';
@@ -343,7 +343,7 @@ export class SealedStore implements Part {
       this.#batches++;
     } catch (cause) {
       this.#failedBatches++;
-      this.#options.log.error({ error: messageOf(cause) }, 'the disk refused a write');
+      this.#options.log.error({ error: describeError(cause) }, 'the disk refused a write');
       await this.#breakOff(operations);
       throw storeError(cause);
     }
@@ -363,7 +363,10 @@ export class SealedStore implements Part {
       this.#undo = keys.map((key, i) => (values[i] === undefined ? { key } : { key, value: values[i] }));
       await this.#reopen();
     } catch (error) {
-      this.#options.log.error({ error: messageOf(error) }, 'the store is out of service until the disk takes writes');
+      this.#options.log.error(
+        { error: describeError(error) },
+        'the store is out of service until the disk takes writes',
+      );
       this.#retryLater();
     }
   }

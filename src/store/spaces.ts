@@ -1,6 +1,6 @@
 // The spaces of one store: their key records, their creation, and their destruction by destroying the key.
 import type { Log } from '../domain/log.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import {
   CHECK_PLACE,
   KEY_PREFIX,
@@ -123,7 +123,7 @@ export class Spaces {
       await this.#options.compact(rangeOf(KEY_PREFIX));
     } catch (error) {
       this.#options.log.warn(
-        { error: messageOf(error) },
+        { error: describeError(error) },
         'could not compact the keys; records under the old key are left',
       );
     }
@@ -224,7 +224,7 @@ export class Spaces {
       this.#entries.set(id, this.#entry(uid, unsealKeyRecord(this.#master, uid, sealed)));
     } catch (error) {
       this.#damaged.add(id);
-      this.#options.log.error({ space: id, error: messageOf(error) }, 'a key record does not open; it was kept');
+      this.#options.log.error({ space: id, error: describeError(error) }, 'a key record does not open; it was kept');
     }
   }
 

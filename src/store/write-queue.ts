@@ -1,5 +1,5 @@
 // Writes one after the other; what arrives while one is under way is joined to a single batch, so that many share one sync.
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
 
@@ -107,5 +107,5 @@ export class WriteQueue {
 
 function ownError(error: unknown): AppError {
   const code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
-  return new AppError(code, messageOf(error), { cause: error instanceof AppError ? error.cause : error });
+  return new AppError(code, describeError(error), { cause: error instanceof AppError ? error.cause : error });
 }

@@ -1,6 +1,6 @@
 // The one door to sharp: bytes that somebody uploaded become an upright picture, or a clear refusal.
 import sharp from 'sharp';
-import { clientError, messageOf } from '../errors.js';
+import { clientError, describeError } from '../errors.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { jpegClaims, pngClaims } from './picture-claims.js';
 
@@ -34,7 +34,7 @@ export async function decodePicture(
   if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'the image is neither PNG nor JPEG');
   refuseGiants(bytes);
   const picture = await decode(bytes, addon).catch((cause: unknown) => {
-    if (/pixel limit/i.test(messageOf(cause))) {
+    if (/pixel limit/i.test(describeError(cause))) {
       throw clientError('IMAGE_TOO_LARGE', 'the image has more than 50 megapixels', cause);
     }
     throw clientError('INVALID_IMAGE_FILE', 'the image is truncated or corrupt', cause);

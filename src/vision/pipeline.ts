@@ -2,7 +2,7 @@
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
 import { modelsOf, type Model, type ModelSet } from '../models/manifest.js';
 import type { OtherSet } from '../models/other-sets.js';
-import { AppError, clientError, messageOf } from '../errors.js';
+import { AppError, clientError, describeError } from '../errors.js';
 import { readModel } from '../models/model-files.js';
 import { precisionOf, type Precision } from '../models/precision.js';
 import { ModelSession, type ProviderFailure } from '../models/session.js';
@@ -191,12 +191,16 @@ export class Pipeline {
       onOther?.({ modelVersion });
       return new Embedder({ addon: this.#addon, session, model });
     } catch (cause) {
-      const error = new AppError('MODEL_VERSION_MISMATCH', `${modelVersion} cannot be loaded: ${messageOf(cause)}`, {
-        detail: `The models of ${modelVersion} cannot be loaded.`,
-        cause,
-      });
+      const error = new AppError(
+        'MODEL_VERSION_MISMATCH',
+        `${modelVersion} cannot be loaded: ${describeError(cause)}`,
+        {
+          detail: `The models of ${modelVersion} cannot be loaded.`,
+          cause,
+        },
+      );
       this.#failedOthers.set(modelVersion, { error, againMs: monotonicMs() + RETRY_OTHER_MS });
-      onOther?.({ modelVersion, problem: messageOf(cause) });
+      onOther?.({ modelVersion, problem: describeError(cause) });
       throw error;
     }
   }

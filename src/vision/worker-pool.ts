@@ -5,7 +5,7 @@ import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { precisionText, type ChosenPrecision } from '../models/set-precision.js';
 import type { OtherLoading, ProviderReport } from './pipeline.js';
 import { JobLanes, type Lane } from './job-lanes.js';
@@ -247,7 +247,7 @@ export class WorkerPool implements Vision, Part {
         }
       });
       worker.on('error', (cause) => {
-        this.#options.log.error({ reason: messageOf(cause) }, 'a vision worker failed');
+        this.#options.log.error({ reason: describeError(cause) }, 'a vision worker failed');
       });
       worker.on('exit', (exitCode) => {
         const error = new AppError('WORKER_FAILED', `a vision worker ended with exit code ${exitCode}`);
@@ -290,7 +290,7 @@ export class WorkerPool implements Vision, Part {
       this.#restartTimers.delete(timer);
       this.#restarts++;
       this.#launch(slot).catch((error: unknown) => {
-        this.#options.log.error({ reason: messageOf(error) }, 'a vision worker could not be restarted');
+        this.#options.log.error({ reason: describeError(error) }, 'a vision worker could not be restarted');
         // With no worker left, what waits would wait for ever.
         if (!this.#slots.some((other) => other.ready)) for (const job of this.#queue.drain()) job.reject(error);
         if (this.#running) this.#restartLater(slot);

@@ -1,7 +1,7 @@
 // A vision worker thread: one pipeline, one job at a time.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Face } from '../domain/face.js';
-import { AppError, messageOf } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { loadAddon, type Addon } from '../native/addon.js';
 import { encodeFrame } from './frame-jpeg.js';
 import { Pipeline, type OtherLoading } from './pipeline.js';
@@ -62,7 +62,7 @@ function buffersOf(result: JobResults[keyof JobResults]): ArrayBuffer[] {
 function wireError(error: unknown): WireError {
   return {
     code: error instanceof AppError ? error.code : undefined,
-    message: messageOf(error),
+    message: describeError(error),
     detail: error instanceof AppError ? error.detail : undefined,
     stack: error instanceof Error ? error.stack : undefined,
   };

@@ -90,7 +90,7 @@ async function conform(options: Options, signal: AbortSignal): Promise<Summary> 
   try {
     await world.prepare().catch((error: unknown) => {
       const received = client.last ? `\n  asked     ${client.last.asked}\n  received  ${client.last.received}` : '';
-      throw new Error(`${url} does not enrol faces: ${messageOf(error)}${received}`, { cause: error });
+      throw new Error(`${url} does not enrol faces: ${describeError(error)}${received}`, { cause: error });
     });
     print(`${cases.length} cases against ${url}`);
     const timeLimitMs = Number(options['time-limit']) * 1_000;
@@ -130,7 +130,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function messageOf(error: unknown): string {
+function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -139,7 +139,7 @@ async function main(): Promise<number> {
   try {
     options = optionsOf(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`);
+    process.stderr.write(`${describeError(error)}\n\n${USAGE}`);
     return 2;
   }
   if (options.help || options.list) {
@@ -155,7 +155,7 @@ async function main(): Promise<number> {
     print(`${passed} passed, ${failures.length} failed`);
     return failures.length === 0 && passed > 0 && !interrupted.signal.aborted ? 0 : 1;
   } catch (error) {
-    print(messageOf(error));
+    print(describeError(error));
     print('0 passed, 1 failed');
     return 1;
   }

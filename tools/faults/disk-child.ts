@@ -2,7 +2,7 @@
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLog } from '../../src/domain/log.js';
-import { AppError, messageOf } from '../../src/errors.js';
+import { AppError, describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { newFace, staff } from '../../test/gallery/faces.js';
@@ -46,7 +46,7 @@ async function oneChange(): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    const code = error instanceof AppError ? error.code : messageOf(error);
+    const code = error instanceof AppError ? error.code : describeError(error);
     tally.refused[code] = (tally.refused[code] ?? 0) + 1;
     return false;
   }

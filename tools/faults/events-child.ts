@@ -2,7 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
-import { messageOf } from '../../src/errors.js';
+import { describeError } from '../../src/errors.js';
 import { Events } from '../../src/events/events.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { masterKey } from '../../test/store/values.js';
@@ -41,7 +41,7 @@ process.on('message', ({ id, ttlMs }: EmitRequest) => {
   } as const;
   events.emit(draft).then(
     ({ sequence, eventId }) => process.send?.({ id, sequence, eventId } satisfies EmitAnswer),
-    (error: unknown) => process.send?.({ id, error: messageOf(error) } satisfies EmitAnswer),
+    (error: unknown) => process.send?.({ id, error: describeError(error) } satisfies EmitAnswer),
   );
 });
 process.on('disconnect', () => process.exit(1));

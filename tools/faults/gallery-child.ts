@@ -1,6 +1,6 @@
 // A process that serves a gallery over its parent's channel, one message for a request and one for its answer, until it is killed.
 import { silentLog } from '../../src/domain/log.js';
-import { messageOf } from '../../src/errors.js';
+import { describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { newFace } from '../../test/gallery/faces.js';
@@ -67,7 +67,7 @@ async function serve({ operation, groupId, text }: Request): Promise<unknown> {
 process.on('message', (request: Request) => {
   serve(request).then(
     (value) => process.send?.({ id: request.id, value } satisfies Answer),
-    (error: unknown) => process.send?.({ id: request.id, error: messageOf(error) } satisfies Answer),
+    (error: unknown) => process.send?.({ id: request.id, error: describeError(error) } satisfies Answer),
   );
 });
 process.on('disconnect', () => process.exit(1));

@@ -11,7 +11,7 @@ import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
 import type { OtherModels } from '../../domain/other-models.js';
 import type { SimilarityScale } from '../../domain/similarity.js';
-import { AppError, messageOf } from '../../errors.js';
+import { AppError, describeError } from '../../errors.js';
 import type { Gallery } from '../../gallery/gallery.types.js';
 import type { Vision } from '../../vision/vision.js';
 import type { AppKeyAuthority } from '../../keys/app-keys.js';
@@ -93,7 +93,7 @@ export class ApiServer implements Part {
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       const onError = (cause: Error) => {
-        const message = `cannot listen on ${http.host} port ${http.port}: ${messageOf(cause)}`;
+        const message = `cannot listen on ${http.host} port ${http.port}: ${describeError(cause)}`;
         reject(new AppError('CONFIG_INVALID', message, { cause }));
       };
       server.once('error', onError);
@@ -151,7 +151,7 @@ export class ApiServer implements Part {
     const { log, observer, monotonicMs, config, device } = this.#options;
     const app = new Koa<RequestState>();
     // Koa reports here what goes wrong while an answer is being written: a client that left.
-    app.on('error', (error: unknown) => log.debug({ cause: messageOf(error) }, 'an answer could not be delivered'));
+    app.on('error', (error: unknown) => log.debug({ cause: describeError(error) }, 'an answer could not be delivered'));
     app.use(async (ctx, next) => {
       await next();
       if (!this.#server) ctx.set('connection', 'close');

@@ -7,7 +7,7 @@ import { createSecureContext } from 'node:tls';
 import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
 import { contractTime, systemTimers, type Clock, type Timers } from '../../domain/time.js';
-import { AppError, messageOf } from '../../errors.js';
+import { AppError, describeError } from '../../errors.js';
 
 export interface TlsFiles {
   /** PEM: the certificate and those between it and its authority. */
@@ -59,7 +59,7 @@ export class TlsIdentity {
       this.#validTo = Date.parse(certificate.validTo);
       return { cert, key };
     } catch (cause) {
-      throw new AppError('CONFIG_INVALID', `http.tls cannot be used: ${messageOf(cause)}`, { cause });
+      throw new AppError('CONFIG_INVALID', `http.tls cannot be used: ${describeError(cause)}`, { cause });
     }
   }
 
@@ -116,7 +116,7 @@ export class TlsIdentity {
       this.#problem = undefined;
       log.info({ validTo: certificate.validTo }, 'a new certificate is served');
     } catch (error) {
-      this.#problem = messageOf(error);
+      this.#problem = describeError(error);
       log.error({ reason: this.#problem }, 'a new certificate cannot be used; the old one is served');
     }
   }
@@ -165,7 +165,7 @@ async function readNamed(file: string, name: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? messageOf(cause);
+    const reason = (cause as NodeJS.ErrnoException).code ?? describeError(cause);
     throw new Error(`${name} cannot be read (${reason})`, { cause });
   }
 }

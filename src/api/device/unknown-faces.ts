@@ -1,7 +1,7 @@
 // The faces of strangers, where the configuration keeps them for a while.
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../../domain/ids.js';
-import { AppError, messageOf } from '../../errors.js';
+import { AppError, describeError } from '../../errors.js';
 import { deletedAnswer, unknownFaceEnrolmentAnswer, unknownFaceListAnswer } from './answers.js';
 import { enrolFields, nextPage, textWhole } from './inputs.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
@@ -88,7 +88,10 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
           await noteDone(services, { action: 'unknown-face.deleted', actor, subject: { unknownFaceId: id } });
         }
       } catch (error) {
-        log.warn({ unknownFaceId: id, reason: messageOf(error) }, 'an enrolled stranger could not be deleted as one');
+        log.warn(
+          { unknownFaceId: id, reason: describeError(error) },
+          'an enrolled stranger could not be deleted as one',
+        );
       }
       return { json: { groupId, faceId: face.faceId, imageId, externalImageId: body.externalImageId } };
     },

@@ -4,7 +4,7 @@ import { captureOptions, withoutSecrets } from '../../camera/capture-source.js';
 import type { CameraConfig } from '../../config/schema.js';
 import { readPasswordFile } from '../../keys/secrets.js';
 import { systemTimers, type Timers } from '../../domain/time.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import type { Addon, CaptureState } from '../../native/addon.js';
 import type { Finding } from './doctor.js';
 
@@ -55,7 +55,7 @@ async function tryCamera(config: CameraConfig, addon: TrialAddon, timers: Timers
     const tookMs = Math.round(performance.now() - beganMs);
     return { level: 'ok', text: `a first picture after ${tookMs} ms, ${state.widthPx} x ${state.heightPx} px` };
   } catch (error) {
-    return { level: 'fail', text: withoutSecrets(messageOf(error), password) };
+    return { level: 'fail', text: withoutSecrets(describeError(error), password) };
   }
 }
 

@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls';
 import { z } from 'zod';
 import type { CameraConfig, Config } from '../../config/schema.js';
 import { readMqttPassword, readPasswordFile } from '../../keys/secrets.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import type { Finding } from './doctor.js';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -44,7 +44,7 @@ async function checkSource(source: CameraConfig['source'], index: number): Promi
         await reach({ host: bare(hostname), port: Number(port) || defaultPort });
         return ok(`${protocol}//${hostname} can be reached`);
       } catch (error) {
-        return fail(`${protocol}//${hostname}: ${messageOf(error)}`);
+        return fail(`${protocol}//${hostname}: ${describeError(error)}`);
       }
     }
   }
@@ -95,7 +95,7 @@ export async function checkBroker(
     });
     return [ok(`${where} can be reached${tls ? ', its certificate is good' : ''}`)];
   } catch (error) {
-    return [fail(`${where}: ${messageOf(error)}`)];
+    return [fail(`${where}: ${describeError(error)}`)];
   }
 }
 

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { LoadedConfig } from '../../config/load.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { commandConfig, type CliContext } from '../context.js';
 import { serviceRuns, tryCameras, type TrialAddon } from './cameras.js';
@@ -128,7 +128,7 @@ async function loadedConfig(command: Command, context: CliContext): Promise<Load
 /** Where the configuration is not valid, that alone is reported. */
 function configuredChecks(loaded: LoadedConfig | { error: unknown }, context: CliContext, hooks: DoctorHooks): Check[] {
   if ('error' in loaded) {
-    return [{ title: 'config', run: () => [{ level: 'fail', text: messageOf(loaded.error) }] }];
+    return [{ title: 'config', run: () => [{ level: 'fail', text: describeError(loaded.error) }] }];
   }
   const { config, file } = loaded;
   const { environment, clock } = context;

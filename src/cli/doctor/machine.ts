@@ -2,7 +2,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { arch, availableParallelism, freemem, platform, release, totalmem } from 'node:os';
 import { packageFile } from '../../config/paths.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { askSystem } from './device.js';
 import type { Finding } from './doctor.js';
@@ -88,7 +88,7 @@ export async function checkLibraries(doors = LIBRARY_DOORS): Promise<Finding[]> 
     try {
       await load();
     } catch (error) {
-      broken.push({ level: 'fail', text: `${name} does not load: ${messageOf(error)}` });
+      broken.push({ level: 'fail', text: `${name} does not load: ${describeError(error)}` });
     }
   }
   return broken.length > 0 ? broken : [{ level: 'ok', text: doors.map(([name]) => name).join(', ') }];
@@ -102,8 +102,8 @@ export function checkAddon(load: () => Pick<Addon, 'info'> = loadAddon): Finding
   try {
     info = load().info();
   } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
-    return [{ level: 'fail', text: `${messageOf(error)}${cause}` }];
+    const cause = error instanceof Error && error.cause !== undefined ? ` (${describeError(error.cause)})` : '';
+    return [{ level: 'fail', text: `${describeError(error)}${cause}` }];
   }
   const missing = Object.entries(BACKENDS).filter(([name]) => !info.backends.includes(name));
   return [

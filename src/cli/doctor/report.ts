@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../../config/environment.js';
 import type { Config } from '../../config/schema.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import type { Finding, FindingLevel } from './doctor.js';
 import type { Output } from '../progress.js';
 
@@ -56,7 +56,7 @@ async function findings(run: Check['run'], redact: (text: string) => string): Pr
   try {
     found = await run();
   } catch (error) {
-    found = [{ level: 'fail', text: messageOf(error) }];
+    found = [{ level: 'fail', text: describeError(error) }];
   }
   return found.map(({ level, text }) => ({ level, text: redact(text) }));
 }

@@ -9,7 +9,7 @@ import type { Config } from '../../config/schema.js';
 import { hasEntries, readMasterKey } from '../../keys/secrets.js';
 import { silentLog } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import { askService } from '../admin-client.js';
 import { withAuditLog } from '../audit.js';
 import type { CliContext } from '../context.js';
@@ -73,7 +73,7 @@ export function checkAppKeys(config: Pick<Config, 'dataDir' | 'keysDir'>, clock:
     if (valid.length === 0) return { level: 'ok', text: 'no appKey yet, to be made at the first start' };
     return { level: 'ok', text: `${valid.length} valid ${valid.length === 1 ? 'appKey' : 'appKeys'}` };
   } catch (error) {
-    return { level: 'fail', text: messageOf(error) };
+    return { level: 'fail', text: describeError(error) };
   }
 }
 

@@ -1,7 +1,7 @@
 // The REST API as a client sees it: one call after another, busy answers waited out, everything else told apart.
 import { z } from 'zod';
 import type { Timers } from '../../domain/time.js';
-import { AppError, messageOf, type ErrorCode } from '../../errors.js';
+import { AppError, describeError, type ErrorCode } from '../../errors.js';
 
 const answerSchema = z.object({
   header: z.object({
@@ -142,7 +142,7 @@ function unreachable(message: string, cause?: unknown): AppError {
 
 /** The system's code where it has one: messages of fetch can quote the request, and with it the appKey. */
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return messageOf(cause);
+  if (!(cause instanceof Error)) return describeError(cause);
   const { code } = cause as NodeJS.ErrnoException;
   if (typeof code === 'string') return code;
   return cause.name === 'TimeoutError' ? `nothing for ${REQUEST_TIMEOUT_MS / 1_000} s` : cause.name;

@@ -1,7 +1,7 @@
 // The work of an enrolment: each picture is looked at, compared with those already enrolled, and registered.
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { AppError, messageOf } from '../../errors.js';
+import { AppError, describeError } from '../../errors.js';
 import type { EnrolApi } from './api.js';
 import { RefusedRequest } from './client.js';
 import type { Journal, JournalKey } from './journal.js';
@@ -145,7 +145,7 @@ function reasonOf(error: unknown): Reason {
     return { reason: 'service-error', detail: `${resultCode}: ${message}` };
   }
   if (error instanceof AppError && error.code.includes('IMAGE')) {
-    return { reason: 'unreadable', detail: messageOf(error) };
+    return { reason: 'unreadable', detail: describeError(error) };
   }
   throw error;
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Environment } from '../../config/environment.js';
 import type { Config } from '../../config/schema.js';
-import { messageOf } from '../../errors.js';
+import { describeError } from '../../errors.js';
 import { loadAddon } from '../../native/addon.js';
 import { setInUse } from '../../models/fallback.js';
 import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../../models/manifest.js';
@@ -118,7 +118,7 @@ async function formsInUse(config: Config, modelsDir: string): Promise<string[]> 
       ...precisions.map((one) => `  ${precisionText(one)}`),
     ];
   } catch (error) {
-    return [`the service would not start: ${messageOf(error)}`];
+    return [`the service would not start: ${describeError(error)}`];
   }
 }
 
@@ -149,6 +149,6 @@ export async function inspectModels(
     }
     return { lines, level: fallback || reports.some(({ failures }) => failures.length > 0) ? 'warn' : 'ok' };
   } catch (error) {
-    return { lines: [...lines, messageOf(error)], level: 'fail' };
+    return { lines: [...lines, describeError(error)], level: 'fail' };
   }
 }
