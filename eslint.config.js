@@ -17,7 +17,7 @@ const allowed = {
   audit: ['domain', 'platform', 'store', 'config'],
   events: ['domain', 'platform', 'store', 'models', 'config'],
   recognition: ['domain', 'platform', 'vision', 'camera', 'gallery', 'events', 'models', 'config'],
-  enrolment: ['domain', 'platform', 'vision', 'camera', 'gallery', 'recognition', 'config', 'api'],
+  enrolment: ['domain', 'platform', 'vision', 'camera', 'gallery', 'recognition', 'config'],
   privacy: ['domain', 'platform', 'store', 'config', 'camera'],
   ops: ['domain', 'native', 'platform', 'config'],
   api: [

@@ -48,3 +48,8 @@ export interface CameraControl {
   setPrivacy(on: boolean): Promise<void>;
   readonly privacy: boolean;
 }
+
+/** Tells whether the camera is paused. False for an id that is not configured. */
+export function isPaused(cameras: Pick<CameraControl, 'views'>, cameraId: string): boolean {
+  return cameras.views().some(({ id, stats }) => id === cameraId && stats.status === 'paused');
+}

@@ -74,6 +74,26 @@ export function boxArea(box: Box): number {
   return Math.max(0, box.x1 - box.x0) * Math.max(0, box.y1 - box.y0);
 }
 
+/** Converts a box from pixels to fractions of the picture: 0..1, six decimals, which is a thousandth of a pixel. */
+export function fractionBox(box: Box, image: Pick<AnalysedImage, 'widthPx' | 'heightPx'>): Box {
+  return {
+    x0: fraction(box.x0, image.widthPx),
+    y0: fraction(box.y0, image.heightPx),
+    x1: fraction(box.x1, image.widthPx),
+    y1: fraction(box.y1, image.heightPx),
+  };
+}
+
+/** Converts a coordinate in pixels to a fraction of the picture: 0..1, six decimals. */
+export function fraction(value: number, whole: number): number {
+  return rounded(Math.max(0, Math.min(1, value / whole)), 1e6);
+}
+
+/** Rounds to 1/steps. The result is never negative zero, which JSON cannot write. */
+export function rounded(value: number, steps: number): number {
+  return Math.round(value * steps) / steps + 0;
+}
+
 /** Intersection over union, 0..1. */
 export function boxIou(a: Box, b: Box): number {
   const width = Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0);

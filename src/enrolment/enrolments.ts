@@ -1,5 +1,5 @@
 // Guided enrolment from a camera: watches it, gathers frames of one person, and enrols the best of them.
-import type { CameraControl } from '../camera/camera-control.js';
+import { isPaused, type CameraControl } from '../camera/camera-control.js';
 import type { CameraConfig } from '../config/schema.js';
 import { cosine } from '../domain/embedding.js';
 import type { OtherModels } from '../domain/other-models.js';
@@ -10,7 +10,6 @@ import type { EnrolledFace, Gallery, GroupRef } from '../gallery/gallery.types.j
 import type { Vision } from '../vision/vision.js';
 import { cosineFloor, reportedSimilarity } from '../domain/reported-similarity.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
-import { isPaused } from '../api/device/live-views.js';
 import { ShotCollector, type EnrolmentShot } from './shot-collector.js';
 
 /** Between two looks at the time, and at whether the camera may still look. */

@@ -1,7 +1,6 @@
 // The frames of one guided enrolment: those that fit are gathered, the others say what would help.
-import type { Box, Pose } from '../domain/face.js';
+import { fractionBox, type Box, type Pose } from '../domain/face.js';
 import type { AnalysedFrame } from '../vision/vision.js';
-import { fractionBox } from '../api/nhn/face-details.js';
 import { judgeFrame } from './frame-check.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
 

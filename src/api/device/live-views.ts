@@ -1,5 +1,5 @@
 // The live views that are under way: how many there may be, and when they end.
-import type { CameraControl } from '../../camera/camera-control.js';
+import { isPaused, type CameraControl } from '../../camera/camera-control.js';
 import type { Clock, Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
 import { MjpegStream } from './mjpeg.js';
@@ -102,8 +102,4 @@ export async function newestFrame(
   if (cameras.privacy) throw new AppError('PRIVACY_ON', 'privacy is on');
   if (!frame) throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame');
   return frame;
-}
-
-export function isPaused(cameras: Pick<CameraControl, 'views'>, cameraId: string): boolean {
-  return cameras.views().some(({ id, stats }) => id === cameraId && stats.status === 'paused');
 }

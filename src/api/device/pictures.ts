@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { AppError } from '../../errors.js';
 import { requireCamera } from './cameras.js';
 import { pictureQuery, textNumber } from './inputs.js';
-import { isPaused, newestFrame } from './live-views.js';
+import { isPaused } from '../../camera/camera-control.js';
+import { newestFrame } from './live-views.js';
 import { MJPEG_TYPE } from './mjpeg.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
 

@@ -1,5 +1,5 @@
 // Faces as the contract writes them: fractions of the picture, degrees, percent.
-import { LANDMARK_TYPES, type AnalysedImage, type Box, type Face } from '../../domain/face.js';
+import { fraction, fractionBox, LANDMARK_TYPES, rounded, type AnalysedImage, type Face } from '../../domain/face.js';
 import type { EnrolledFace } from '../../gallery/gallery.types.js';
 import type { EnrolledFaceDetail, FaceDetail } from './answers.js';
 
@@ -46,25 +46,6 @@ export function enrolledFaceDetail(face: EnrolledFace): EnrolledFaceDetail {
   };
 }
 
-/** Fractions of the picture, 0..1, of six decimals: a thousandth of a pixel. */
-export function fractionBox(box: Box, image: Dimensions): Box {
-  return {
-    x0: fraction(box.x0, image.widthPx),
-    y0: fraction(box.y0, image.heightPx),
-    x1: fraction(box.x1, image.widthPx),
-    y1: fraction(box.y1, image.heightPx),
-  };
-}
-
-function fraction(value: number, whole: number): number {
-  return rounded(Math.max(0, Math.min(1, value / whole)), 1e6);
-}
-
 function percent(score: number): number {
   return rounded(Math.max(0, Math.min(100, score * 100)), 1e4);
-}
-
-/** Without negative zero, which JSON has no use for. */
-function rounded(value: number, steps: number): number {
-  return Math.round(value * steps) / steps + 0;
 }

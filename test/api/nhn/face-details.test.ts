@@ -1,6 +1,7 @@
 // Faces and similarities as the contract writes them.
 import { describe, expect, test } from 'vitest';
-import { enrolledFaceDetail, faceDetail, fractionBox } from '../../../src/api/nhn/face-details.js';
+import { enrolledFaceDetail, faceDetail } from '../../../src/api/nhn/face-details.js';
+import { fractionBox } from '../../../src/domain/face.js';
 import { cosineFloor, reportedSimilarity } from '../../../src/domain/reported-similarity.js';
 import type { Face } from '../../../src/domain/face.js';
 import { SimilarityScale } from '../../../src/domain/similarity.js';

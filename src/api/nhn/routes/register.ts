@@ -1,10 +1,10 @@
 // Register the faces of a picture in a group.
 import { z } from 'zod';
-import { isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
+import { fractionBox, isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
-import { enrolledFaceDetail, faceDetail, fractionBox, type FaceFields } from '../face-details.js';
+import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import {
