@@ -47,7 +47,7 @@ import { ClockGuard } from './clock/clock-guard.js';
 import { Watchdog } from './ops/watchdog.js';
 import { PrivacySwitch } from './privacy/privacy-switch.js';
 import { UnknownFaces } from './privacy/unknown-faces.js';
-import { Cameras } from './recognition/cameras.js';
+import { Cameras } from './camera/cameras.js';
 import { livenessLines, livenessPath } from './recognition/liveness-lines.js';
 import { SealedStore } from './store/sealed-store.js';
 import { cropEncoder } from './vision/crop-jpeg.js';

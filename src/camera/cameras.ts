@@ -1,13 +1,13 @@
 // All cameras of the configuration, each with its recogniser, as one part of the service; and what others may do with them.
-import { Camera, type CameraStats } from '../camera/camera.js';
-import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../camera/camera-control.js';
-import type { CaptureAddon } from '../camera/capture-slot.js';
+import { Camera, type CameraStats } from './camera.js';
+import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from './camera-control.js';
+import type { CaptureAddon } from './capture-slot.js';
 import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
 import type { Health, HealthStatus } from '../domain/health.js';
 import type { Part } from '../domain/part.js';
 import { clientError, describeError } from '../errors.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
-import { Recogniser, type RecogniserParts, type RecogniserStats } from './recogniser.js';
+import { Recogniser, type RecogniserParts, type RecogniserStats } from '../recognition/recogniser.js';
 import { shownBoxes, type SeenFaces } from './shown-boxes.js';
 
 export interface CamerasParts extends Omit<RecogniserParts, 'config' | 'cameraProblem' | 'vision'> {

@@ -1,7 +1,7 @@
 // The boxes in a picture that somebody looks at.
 import { expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
-import { shownBoxes } from '../../src/recognition/shown-boxes.js';
+import { shownBoxes } from '../../src/camera/shown-boxes.js';
 
 const box = (x0: number): Box => ({ x0, y0: 100, x1: x0 + 80, y1: 180 });
 const seen = { capturedAtMs: 50_000, widthPx: 640, heightPx: 480, boxes: [box(100), box(300), box(500)] };
