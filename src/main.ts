@@ -49,6 +49,7 @@ import { PrivacySwitch } from './privacy/privacy-switch.js';
 import { UnknownFaces } from './privacy/unknown-faces.js';
 import { Cameras } from './camera/cameras.js';
 import { livenessLines, livenessPath } from './recognition/liveness-lines.js';
+import { Recogniser, type RecogniserStats } from './recognition/recogniser.js';
 import { SealedStore } from './store/sealed-store.js';
 import { cropEncoder } from './vision/crop-jpeg.js';
 import { WorkerPool } from './vision/worker-pool.js';
@@ -184,21 +185,30 @@ export async function createService(inputs: ServiceInputs): Promise<Service> {
     timers,
     log,
   });
-  const cameras: Cameras = new Cameras({
+  const cameras: Cameras<RecogniserStats> = new Cameras({
     cameras: config.cameras,
     passwords: secrets.cameraPasswords,
-    ownerOf: (name) => appKeys.ownerOf(name),
     addon,
     vision,
-    gallery,
-    events,
-    scale,
-    otherModels,
-    falseAccepts,
-    defaultLivenessThreshold: livenessThreshold,
-    trust: clockGuard,
-    strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
-    encodeCrop,
+    createConsumer: (camera, cameraProblem) =>
+      new Recogniser({
+        config: camera,
+        cameraProblem,
+        ownerOf: (name) => appKeys.ownerOf(name),
+        vision,
+        gallery,
+        events,
+        scale,
+        otherModels,
+        falseAccepts,
+        defaultLivenessThreshold: livenessThreshold,
+        trust: clockGuard,
+        strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
+        encodeCrop,
+        clock,
+        timers,
+        log,
+      }),
     clock,
     timers,
     log,

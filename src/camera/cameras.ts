@@ -1,76 +1,86 @@
-// All cameras of the configuration, each with its recogniser, as one part of the service; and what others may do with them.
+// All cameras of the configuration as one part of the service, and the operations that other rooms may call on them.
+import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
+import type { Health, HealthStatus } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import type { Part } from '../domain/part.js';
+import type { Clock, Timers } from '../domain/time.js';
+import { clientError, describeError } from '../errors.js';
+import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import { Camera, type CameraStats } from './camera.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from './camera-control.js';
 import type { CaptureAddon } from './capture-slot.js';
-import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
-import type { Health, HealthStatus } from '../domain/health.js';
-import type { Part } from '../domain/part.js';
-import { clientError, describeError } from '../errors.js';
-import type { AnalysedFrame, Vision } from '../vision/vision.js';
-import { Recogniser, type RecogniserParts, type RecogniserStats } from '../recognition/recogniser.js';
-import { shownBoxes, type SeenFaces } from './shown-boxes.js';
+import type { Counters, EventCount, FrameConsumer } from './frame-consumer.js';
+import { chooseShownBoxes, type SeenFaces } from './shown-boxes.js';
 
-export interface CamerasParts extends Omit<RecogniserParts, 'config' | 'cameraProblem' | 'vision'> {
+export interface CamerasParts<Stats extends Counters = Counters> {
   cameras: readonly CameraConfig[];
-  /** Of the cameras' users, by the camera's id. */
+  /** Password of each source that has a user, by camera id. */
   passwords: ReadonlyMap<string, string>;
-  /** Whether the privacy switch is on from the beginning; off where it is not given. */
+  /** State of the privacy switch at construction; off by default. */
   privacy?: boolean;
   addon: CaptureAddon;
-  vision: RecogniserParts['vision'] & Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
+  vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
+  /**
+   * Makes the consumer of one camera's frames.
+   * @param cameraProblem returns why the picture cannot be trusted now, in words; undefined while it can
+   */
+  createConsumer: (config: CameraConfig, cameraProblem: () => string | undefined) => FrameConsumer<Stats>;
+  clock: Clock;
+  timers: Timers;
+  log: Log;
 }
 
-export interface CameraReport {
+export interface CameraReport<Stats extends Counters = Counters> {
   id: string;
   health: Health;
   camera: CameraStats;
-  recognition: RecogniserStats;
-  /** Events since the start, by type and reason. */
-  outcomes: ReturnType<Recogniser['outcomes']>;
+  recognition: Stats;
+  eventCounts: readonly EventCount[];
 }
 
-type Watcher = (frame: AnalysedFrame) => void;
+type FrameWatcher = (frame: AnalysedFrame) => void;
 
-interface Door {
+interface CameraEntry<Stats extends Counters> {
   config: CameraConfig;
   camera: Camera;
-  recogniser: Recogniser;
-  watchers: Set<Watcher>;
+  consumer: FrameConsumer<Stats>;
+  watchers: Set<FrameWatcher>;
+  /** Faces of the newest analysed frame. */
   newest: SeenFaces | undefined;
 }
 
-export class Cameras implements Part, CameraControl {
+export class Cameras<Stats extends Counters = Counters> implements Part, CameraControl {
   readonly name = 'cameras';
-  readonly #parts: CamerasParts;
-  readonly #doors: readonly Door[];
+  readonly #parts: CamerasParts<Stats>;
+  readonly #entries: readonly CameraEntry<Stats>[];
   #privacy: boolean;
 
-  constructor(parts: CamerasParts) {
+  constructor(parts: CamerasParts<Stats>) {
     this.#parts = parts;
     this.#privacy = parts.privacy ?? false;
-    this.#doors = parts.cameras.map((config) => this.#newDoor(config));
+    this.#entries = parts.cameras.map((config) => this.#createEntry(config));
   }
 
-  /** Resolves when the first attempt of each camera has begun; a camera that is not there does not hold up the service. */
+  /** Resolves when the first attempt of each camera has begun; an absent camera does not delay the service. */
   async start(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#doors.map(({ camera }) => camera.start(signal)));
+    await Promise.all(this.#entries.map(({ camera }) => camera.start(signal)));
   }
 
   async stop(): Promise<void> {
     await Promise.all(
-      this.#doors.map(async ({ camera, recogniser }) => {
+      this.#entries.map(async ({ camera, consumer }) => {
         await camera.stop();
-        await recogniser.stop();
+        await consumer.stop();
       }),
     );
   }
 
-  /** Resolves when the first attempt of each camera is over, with whatever result, or after the limit. */
+  /** Resolves when the first attempt of each camera has succeeded or failed, or after the limit. */
   async firstAttempts(limitMs: number): Promise<void> {
     const { timers } = this.#parts;
     let timer: unknown;
     const limit = new Promise<void>((resolve) => (timer = timers.setTimeout(resolve, limitMs)));
-    await Promise.race([limit, Promise.all(this.#doors.map(({ camera }) => camera.firstAttempt))]);
+    await Promise.race([limit, Promise.all(this.#entries.map(({ camera }) => camera.firstAttempt))]);
     timers.clearTimeout(timer);
   }
 
@@ -81,36 +91,36 @@ export class Cameras implements Part, CameraControl {
   async setPrivacy(on: boolean): Promise<void> {
     this.#privacy = on;
     await Promise.all(
-      this.#doors.map((door) => {
-        door.newest = undefined;
-        if (on) door.recogniser.forgetAll();
-        return door.camera.setPrivate(on);
+      this.#entries.map((entry) => {
+        entry.newest = undefined;
+        if (on) entry.consumer.forgetAll();
+        return entry.camera.setPrivate(on);
       }),
     );
   }
 
   async pause(cameraId: string): Promise<void> {
-    const door = this.#door(cameraId);
-    door.newest = undefined;
-    door.recogniser.forgetAll();
-    await door.camera.pause();
+    const entry = this.#find(cameraId);
+    entry.newest = undefined;
+    entry.consumer.forgetAll();
+    await entry.camera.pause();
   }
 
   async resume(cameraId: string): Promise<void> {
-    await this.#door(cameraId).camera.resume();
+    await this.#find(cameraId).camera.resume();
   }
 
-  watch(cameraId: string, listener: Watcher): () => void {
-    const { watchers } = this.#door(cameraId);
-    // A function of its own: the same listener may be given twice.
-    const watcher: Watcher = (frame) => listener(frame);
+  watch(cameraId: string, listener: FrameWatcher): () => void {
+    const { watchers } = this.#find(cameraId);
+    // A function of its own for each call: the same listener may be passed twice.
+    const watcher: FrameWatcher = (frame) => listener(frame);
     watchers.add(watcher);
     return () => void watchers.delete(watcher);
   }
 
   async frame(cameraId: string, { boxes, ...options }: FrameJpegOptions): Promise<FrameJpeg | undefined> {
-    const { camera, recogniser, newest } = this.#door(cameraId);
-    const drawn = boxes ? shownBoxes(newest, recogniser, this.#parts.clock()) : [];
+    const { camera, consumer, newest } = this.#find(cameraId);
+    const drawn = boxes ? chooseShownBoxes(newest, consumer, this.#parts.clock()) : [];
     const frame = await camera.encode({ ...options, boxes: drawn });
     if (!frame) return undefined;
     const { buffer, byteOffset, byteLength } = frame.jpeg;
@@ -118,19 +128,19 @@ export class Cameras implements Part, CameraControl {
   }
 
   views(): CameraView[] {
-    return this.#doors.map(({ config, camera, recogniser, newest }) => ({
+    return this.#entries.map(({ config, camera, consumer, newest }) => ({
       id: config.id,
-      health: worse(camera.health(), recogniser.health()),
+      health: chooseWorse(camera.health(), consumer.health()),
       stats: camera.stats(),
-      recognition: recogniser.stats(),
+      recognition: consumer.stats(),
       ...(newest === undefined ? {} : { widthPx: newest.widthPx, heightPx: newest.heightPx }),
       groups: watchedGroupsOf(config).map(({ appKey, group }) => ({ appKey, groupId: group })),
     }));
   }
 
-  /** One for each camera, in the order of the configuration. */
-  reports(): CameraReport[] {
-    return this.#doors.map(({ config, camera, recogniser }) => {
+  /** Returns one report for each camera, in the order of the configuration. */
+  reports(): CameraReport<Stats>[] {
+    return this.#entries.map(({ config, camera, consumer }) => {
       const stats = camera.stats();
       const { status, fault, fps } = stats;
       const facts = {
@@ -138,12 +148,13 @@ export class Cameras implements Part, CameraControl {
         analysedFps: Math.round(fps * 10) / 10,
         ...(fault === undefined ? {} : { fault }),
       };
-      const health = { ...worse(camera.health(), recogniser.health()), facts };
-      return { id: config.id, health, camera: stats, recognition: recogniser.stats(), outcomes: recogniser.outcomes() };
+      const health = { ...chooseWorse(camera.health(), consumer.health()), facts };
+      const recognition = consumer.stats();
+      return { id: config.id, health, camera: stats, recognition, eventCounts: consumer.eventCounts() };
     });
   }
 
-  /** `failed` when no camera works, `degraded` when one has something to declare. */
+  /** `failed` when every camera failed, `degraded` when at least one has a problem. */
   health(): Health {
     const reports = this.reports();
     const facts = Object.fromEntries(reports.map(({ id, health }) => [id, health.status]));
@@ -154,31 +165,35 @@ export class Cameras implements Part, CameraControl {
     return { status: isAll ? 'failed' : 'degraded', detail, facts };
   }
 
-  #newDoor(config: CameraConfig): Door {
-    const { passwords, log, ...parts } = this.#parts;
-    const watchers = new Set<Watcher>();
-    const recogniser = new Recogniser({ ...parts, log, config, cameraProblem: () => camera.problem() });
+  #createEntry(config: CameraConfig): CameraEntry<Stats> {
+    const { passwords, addon, vision, createConsumer, clock, timers, log } = this.#parts;
+    const password = passwords.get(config.id);
+    const watchers = new Set<FrameWatcher>();
+    const consumer = createConsumer(config, () => camera.problem());
     const camera: Camera = new Camera({
-      ...parts,
-      log,
       config,
-      password: passwords.get(config.id),
+      ...(password === undefined ? {} : { password }),
       isPrivate: this.#privacy,
-      // Whoever watches wants to see every face in full.
-      settledBoxes: () => (watchers.size > 0 ? undefined : recogniser.settledBoxes()),
+      addon,
+      vision,
+      // A watcher needs crop and quality of every face.
+      settledBoxes: () => (watchers.size > 0 ? undefined : consumer.settledBoxes()),
       onFrame: async (frame) => {
         const { capturedAtMs, widthPx, heightPx, faces } = frame;
-        door.newest = { capturedAtMs, widthPx, heightPx, boxes: faces.map(({ boxPx }) => boxPx) };
-        this.#show(frame, watchers);
-        await recogniser.onFrame(frame);
+        entry.newest = { capturedAtMs, widthPx, heightPx, boxes: faces.map(({ boxPx }) => boxPx) };
+        this.#notify(watchers, frame);
+        await consumer.onFrame(frame);
       },
+      clock,
+      timers,
+      log,
     });
-    const door: Door = { config, camera, recogniser, watchers, newest: undefined };
-    return door;
+    const entry: CameraEntry<Stats> = { config, camera, consumer, watchers, newest: undefined };
+    return entry;
   }
 
-  /** Whoever only watches must not stop the recognition. */
-  #show(frame: AnalysedFrame, watchers: ReadonlySet<Watcher>): void {
+  /** Calls every watcher. One that throws is logged: it must not stop the recognition. */
+  #notify(watchers: ReadonlySet<FrameWatcher>, frame: AnalysedFrame): void {
     for (const watcher of [...watchers]) {
       try {
         watcher(frame);
@@ -188,15 +203,15 @@ export class Cameras implements Part, CameraControl {
     }
   }
 
-  #door(cameraId: string): Door {
-    const door = this.#doors.find(({ config }) => config.id === cameraId);
-    if (!door) throw clientError('CAMERA_NOT_FOUND', 'no camera of this id is configured');
-    return door;
+  #find(cameraId: string): CameraEntry<Stats> {
+    const entry = this.#entries.find(({ config }) => config.id === cameraId);
+    if (!entry) throw clientError('CAMERA_NOT_FOUND', 'No camera of this id is configured.');
+    return entry;
   }
 }
 
-const GRAVITY: readonly HealthStatus[] = ['ok', 'degraded', 'failed'];
+const SEVERITY: readonly HealthStatus[] = ['ok', 'degraded', 'failed'];
 
-function worse(a: Health, b: Health): Health {
-  return GRAVITY.indexOf(b.status) > GRAVITY.indexOf(a.status) ? b : a;
+function chooseWorse(a: Health, b: Health): Health {
+  return SEVERITY.indexOf(b.status) > SEVERITY.indexOf(a.status) ? b : a;
 }

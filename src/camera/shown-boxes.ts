@@ -1,13 +1,14 @@
-// Which boxes are drawn into a picture that somebody looks at.
+// The boxes that are drawn into a camera picture for a viewer.
 import { boxIou, type Box } from '../domain/face.js';
 import type { DrawnBox } from '../vision/vision.js';
+import type { FrameConsumer } from './frame-consumer.js';
 
-/** Faces of an older analysis are not where they were. */
-const OLDEST_MS = 1_000;
-/** A box of somebody who was matched covers their face by so much. */
-const SAME_PERSON_IOU = 0.3;
+/** Boxes of an older analysis are not drawn: the faces have moved since. */
+const MAX_AGE_MS = 1_000;
+/** Overlap from which a box of a matched person marks a face as matched. */
+const SAME_FACE_IOU = 0.3;
 
-/** What is kept of the newest analysis of a camera: no pixels. */
+/** Sizes and boxes of the newest analysed frame of a camera, without pixels. Boxes are in pixels of the frame. */
 export interface SeenFaces {
   capturedAtMs: number;
   widthPx: number;
@@ -15,17 +16,16 @@ export interface SeenFaces {
   boxes: readonly Box[];
 }
 
-/** A recogniser, as far as it knows where the matched persons are. */
-export interface MatchedPersons {
-  matchedBoxes(): readonly Box[];
-}
-
-/** Green where matched, red otherwise; none where the analysis is too old to say. */
-export function shownBoxes(seen: SeenFaces | undefined, persons: MatchedPersons, nowMs: number): DrawnBox[] {
-  if (seen === undefined || nowMs - seen.capturedAtMs > OLDEST_MS) return [];
-  const matched = persons.matchedBoxes();
+/** Returns a green box for each matched face and a red one for each other face; none when the analysis is too old. */
+export function chooseShownBoxes(
+  seen: SeenFaces | undefined,
+  consumer: Pick<FrameConsumer, 'matchedBoxes'>,
+  nowMs: number,
+): DrawnBox[] {
+  if (seen === undefined || nowMs - seen.capturedAtMs > MAX_AGE_MS) return [];
+  const matched = consumer.matchedBoxes();
   return seen.boxes.map((box) => ({
     box,
-    colour: matched.some((other) => boxIou(other, box) >= SAME_PERSON_IOU) ? 'green' : 'red',
+    colour: matched.some((other) => boxIou(other, box) >= SAME_FACE_IOU) ? 'green' : 'red',
   }));
 }

@@ -27,7 +27,7 @@ export interface MetricsSources {
     };
     recognition: { tracks: number; embedded: number; lostEvents: number };
     /** Decisions. */
-    outcomes: readonly { type: string; reason: string; count: number }[];
+    eventCounts: readonly { type: string; reason: string; count: number }[];
   }[];
   /** `published` are those of the history, `dropped` were removed before, `expired` came too late for the live topic. */
   events: () => {
@@ -189,8 +189,8 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
     registers: [registry],
     collect() {
       this.reset();
-      for (const { id, outcomes } of cameras()) {
-        for (const { type, reason, count } of outcomes) this.inc({ camera: id, type, reason }, count);
+      for (const { id, eventCounts } of cameras()) {
+        for (const { type, reason, count } of eventCounts) this.inc({ camera: id, type, reason }, count);
       }
     },
   });

@@ -136,7 +136,7 @@ export class Announcer {
   }
 
   /** Events since the start, by type and reason; those that could not be stored are among them. */
-  outcomes(): { type: Outcome['type']; reason: Reason; count: number }[] {
+  eventCounts(): { type: Outcome['type']; reason: Reason; count: number }[] {
     return [...this.#outcomes.values()].map((one) => ({ ...one }));
   }
 

@@ -1,5 +1,6 @@
 // Recognition at one camera: frames of faces in, one event for each appearance of a person out.
 import { AppError, describeError } from '../errors.js';
+import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/schema.js';
 import type { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { Box, Face } from '../domain/face.js';
@@ -98,7 +99,7 @@ interface Wanted extends Sight {
   shot: Shot;
 }
 
-export class Recogniser {
+export class Recogniser implements FrameConsumer<RecogniserStats> {
   readonly #parts: RecogniserParts;
   readonly #groups: WatchedGroups;
   readonly #others: OtherEmbedder;
@@ -210,9 +211,8 @@ export class Recogniser {
     };
   }
 
-  /** Events since the start, by type and reason. */
-  outcomes(): ReturnType<Announcer['outcomes']> {
-    return this.#announcer.outcomes();
+  eventCounts(): EventCount[] {
+    return this.#announcer.eventCounts();
   }
 
   health(): Health {

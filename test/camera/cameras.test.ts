@@ -7,6 +7,7 @@ import { alwaysTrusted } from '../../src/domain/trust.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Cameras, type CamerasParts } from '../../src/camera/cameras.js';
+import { Recogniser, type RecogniserStats } from '../../src/recognition/recogniser.js';
 import type { AnalysedFrame, EncodeOptions, FrameOptions } from '../../src/vision/vision.js';
 import { clip } from './clips.js';
 import { FakeCaptures } from './fake-capture.js';
@@ -32,8 +33,8 @@ function visionOf(addon: CamerasParts['addon']) {
   return { vision, frames };
 }
 
-async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasParts> = {}) {
-  const addon = parts.addon ?? loadAddon();
+async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasParts<RecogniserStats>> = {}) {
+  const { addon = loadAddon(), timers = systemTimers, clock = Date.now } = parts;
   const gallery = await openGallery();
   await gallery.createGroup(staff, 'model-1');
   const events = new RecordedEvents();
@@ -41,15 +42,24 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
   const all = new Cameras({
     cameras,
     passwords: new Map(),
-    ownerOf: (name) => (name === 'default' ? staff.owner : undefined),
     addon,
     vision,
-    gallery,
-    events,
-    scale,
-    trust: alwaysTrusted,
-    clock: Date.now,
-    timers: systemTimers,
+    createConsumer: (config, cameraProblem) =>
+      new Recogniser({
+        config,
+        cameraProblem,
+        ownerOf: (name) => (name === 'default' ? staff.owner : undefined),
+        vision,
+        gallery,
+        events,
+        scale,
+        trust: alwaysTrusted,
+        clock,
+        timers,
+        log: silentLog,
+      }),
+    clock,
+    timers,
     log: silentLog,
     ...parts,
   });
@@ -139,7 +149,7 @@ test('an aborted start opens nothing, and stopping after it is safe', async () =
 
 describe('what others may do with the cameras', () => {
   /** Two cameras that run, on hand-driven time. */
-  async function running(parts: Partial<CamerasParts> = {}) {
+  async function running(parts: Partial<CamerasParts<RecogniserStats>> = {}) {
     const addon = new FakeCaptures();
     const timers = new ManualTimers(Date.now());
     const cameras = [cameraConfig({ id: 'front' }), cameraConfig({ id: 'back', group: 'staff' })];
@@ -153,7 +163,8 @@ describe('what others may do with the cameras', () => {
     return { ...rest, addon, timers, shoot };
   }
 
-  const states = ({ all }: { all: Cameras }): string[] => all.reports().map(({ camera }) => camera.status);
+  const states = ({ all }: { all: Cameras<RecogniserStats> }): string[] =>
+    all.reports().map(({ camera }) => camera.status);
   const LOOK = { boxes: true, quality: 80, maxWidthPx: 0, after: 0 };
 
   test('one is paused and resumed while the other goes on', async () => {
@@ -183,8 +194,8 @@ describe('what others may do with the cameras', () => {
   });
 
   test.each([
-    ['the privacy switch', (all: Cameras) => all.setPrivacy(true)],
-    ['a pause', (all: Cameras) => all.pause('front')],
+    ['the privacy switch', (all: Cameras<RecogniserStats>) => all.setPrivacy(true)],
+    ['a pause', (all: Cameras<RecogniserStats>) => all.pause('front')],
   ])('after %s nothing is told of those who were in sight', async (_name, close) => {
     const those = await running();
     const { all, frames, events, timers } = those;

@@ -1,7 +1,7 @@
 // The boxes in a picture that somebody looks at.
 import { expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
-import { shownBoxes } from '../../src/camera/shown-boxes.js';
+import { chooseShownBoxes } from '../../src/camera/shown-boxes.js';
 
 const box = (x0: number): Box => ({ x0, y0: 100, x1: x0 + 80, y1: 180 });
 const seen = { capturedAtMs: 50_000, widthPx: 640, heightPx: 480, boxes: [box(100), box(300), box(500)] };
@@ -9,7 +9,7 @@ const nobody = { matchedBoxes: () => [] };
 
 test('are green where somebody was matched, who may have moved a little, and red elsewhere', () => {
   const persons = { matchedBoxes: () => [box(310), box(560)] };
-  expect(shownBoxes(seen, persons, 50_100)).toEqual([
+  expect(chooseShownBoxes(seen, persons, 50_100)).toEqual([
     { box: box(100), colour: 'red' },
     { box: box(300), colour: 'green' },
     { box: box(500), colour: 'red' },
@@ -20,9 +20,9 @@ test.each([
   ['there was no analysis', undefined, 50_000],
   ['the analysis is old', seen, 51_001],
 ])('are none where %s', (_, analysis, nowMs) => {
-  expect(shownBoxes(analysis, nobody, nowMs)).toEqual([]);
+  expect(chooseShownBoxes(analysis, nobody, nowMs)).toEqual([]);
 });
 
 test('are all red where nobody was matched', () => {
-  expect(shownBoxes(seen, nobody, 51_000).map(({ colour }) => colour)).toEqual(['red', 'red', 'red']);
+  expect(chooseShownBoxes(seen, nobody, 51_000).map(({ colour }) => colour)).toEqual(['red', 'red', 'red']);
 });

@@ -5,7 +5,7 @@ import { createMetrics, type MetricsSources } from '../../src/ops/metrics.js';
 function camera(
   id: string,
   changes: Partial<ReturnType<MetricsSources['cameras']>[number]['camera']>,
-  outcomes: ReturnType<MetricsSources['cameras']>[number]['outcomes'] = [],
+  eventCounts: ReturnType<MetricsSources['cameras']>[number]['eventCounts'] = [],
 ): ReturnType<MetricsSources['cameras']>[number] {
   return {
     id,
@@ -14,7 +14,7 @@ function camera(
       ...changes,
     },
     recognition: { tracks: 4, embedded: 9, lostEvents: 1 },
-    outcomes,
+    eventCounts,
   };
 }
 

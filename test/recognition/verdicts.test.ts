@@ -421,7 +421,7 @@ describe('what goes with an event', () => {
       { person: bert, x: 500, liveness: -3 },
     ]);
     expect(door.recogniser.stats()).toMatchObject({ matches: 1, unknowns: 1, spoofs: 1, uncertains: 0 });
-    expect(door.recogniser.outcomes().toSorted((a, b) => (a.reason < b.reason ? -1 : 1))).toEqual([
+    expect(door.recogniser.eventCounts().toSorted((a, b) => (a.reason < b.reason ? -1 : 1))).toEqual([
       { type: 'match', reason: 'agreed', count: 1 },
       { type: 'unknown', reason: 'below-threshold', count: 1 },
       { type: 'spoof', reason: 'not-alive', count: 1 },

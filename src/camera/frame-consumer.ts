@@ -1,0 +1,31 @@
+// The interface through which a camera hands its analysed frames to recognition, without knowing what recognition does.
+import type { Box } from '../domain/face.js';
+import type { Health } from '../domain/health.js';
+import type { AnalysedFrame } from '../vision/vision.js';
+
+/** Counters since the service started, by name. */
+export type Counters = Readonly<Record<string, number>>;
+
+/** Number of events of one type and reason since the service started. */
+export interface EventCount {
+  type: string;
+  reason: string;
+  count: number;
+}
+
+/** Consumer of the frames of one camera. Boxes are in pixels of the frame. */
+export interface FrameConsumer<Stats extends Counters = Counters> {
+  /** Takes frames in the order of capture, one call after the other. Resolves when everything that follows from the frame is stored. */
+  onFrame(frame: AnalysedFrame): Promise<void>;
+  /** Returns where the next frame will show faces that need no embedding, mask or liveness. */
+  settledBoxes(): readonly Box[];
+  /** Returns where the matched persons are now. */
+  matchedBoxes(): readonly Box[];
+  /** Drops all faces in sight without an event: the camera is paused or private. */
+  forgetAll(): void;
+  /** Takes no more frames. Resolves when everything that was decided is stored. */
+  stop(): Promise<void>;
+  stats(): Stats;
+  eventCounts(): readonly EventCount[];
+  health(): Health;
+}
