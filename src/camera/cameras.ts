@@ -140,18 +140,12 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
 
   /** Returns one report for each camera, in the order of the configuration. */
   reports(): CameraReport<Stats>[] {
-    return this.#entries.map(({ config, camera, consumer }) => {
-      const stats = camera.stats();
-      const { status, fault, fps } = stats;
-      const facts = {
-        state: status,
-        analysedFps: Math.round(fps * 10) / 10,
-        ...(fault === undefined ? {} : { fault }),
-      };
-      const health = { ...chooseWorse(camera.health(), consumer.health()), facts };
-      const recognition = consumer.stats();
-      return { id: config.id, health, camera: stats, recognition, eventCounts: consumer.eventCounts() };
-    });
+    return this.#entries.map((entry) => createReport(entry));
+  }
+
+  /** Returns the report of one camera. @throws AppError CAMERA_NOT_FOUND */
+  report(cameraId: string): CameraReport<Stats> {
+    return createReport(this.#find(cameraId));
   }
 
   /** `failed` when every camera failed, `degraded` when at least one has a problem. */
@@ -208,6 +202,15 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
     if (!entry) throw clientError('CAMERA_NOT_FOUND', 'No camera of this id is configured.');
     return entry;
   }
+}
+
+function createReport<Stats extends Counters>({ config, camera, consumer }: CameraEntry<Stats>): CameraReport<Stats> {
+  const stats = camera.stats();
+  const { status, fault, fps } = stats;
+  const facts = { state: status, analysedFps: Math.round(fps * 10) / 10, ...(fault === undefined ? {} : { fault }) };
+  const health = { ...chooseWorse(camera.health(), consumer.health()), facts };
+  const recognition = consumer.stats();
+  return { id: config.id, health, camera: stats, recognition, eventCounts: consumer.eventCounts() };
 }
 
 const SEVERITY: readonly HealthStatus[] = ['ok', 'degraded', 'failed'];

@@ -1,0 +1,67 @@
+// The admin socket, through which the command line reaches the running service.
+import { encodeAuditLines } from '../audit/audit-lines.js';
+import { readAuditLog } from '../audit/audit-space.js';
+import { audited } from '../audit/audited.js';
+import { AppError } from '../errors.js';
+import { exportGallery } from '../gallery/backup-records.js';
+import { readStoredGroups } from '../gallery/stored-groups.js';
+import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
+import type { RecognisingCameras } from './recognition.js';
+import { livenessLines, livenessPath } from '../recognition/liveness-lines.js';
+import type { ServiceBase } from './base.js';
+import type { ServiceModels } from './models.js';
+import type { Storage } from './storage.js';
+
+const EXPORTED = { action: 'gallery.exported', actor: 'cli' } as const;
+const CLOCK_ACCEPTED = { action: 'clock.accepted', actor: 'cli', subject: {} } as const;
+
+export interface AdminInputs {
+  models: ServiceModels;
+  storage: Storage;
+  cameras: RecognisingCameras;
+}
+
+export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): AdminSocket {
+  const { paths, clock, log } = base;
+  const { store, audit, gallery, unknownFaces, clockGuard, masterKey } = inputs.storage;
+  return new AdminSocket({
+    path: paths.adminSocket,
+    routes: {
+      'GET /gallery': () =>
+        audited(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
+      'GET /groups': () => encodeJson(() => readStoredGroups(store)),
+      'GET /audit': () => encodeAuditLines(readAuditLog(store)),
+      'GET /unknown-faces': () => encodeJson(async () => unknownFaces.stats()),
+      'POST /clock': () => runOnly(() => audit.append(CLOCK_ACCEPTED).then(() => clockGuard.accept())),
+      'POST /master-key': () => runOnly(() => masterKey.rotate()),
+      ...createLivenessRoutes(base, inputs),
+    },
+    log,
+  });
+}
+
+/** Creates one route per camera, on which `lintel doctor --liveness` follows the scores. */
+function createLivenessRoutes(
+  { config, timers }: ServiceBase,
+  { models, cameras }: AdminInputs,
+): Record<string, AdminRoute> {
+  const { set, livenessThreshold } = models;
+  const routes = config.cameras.map(({ id, livenessThreshold: ownThreshold }): [string, AdminRoute] => [
+    `GET ${livenessPath(id)}`,
+    () => {
+      if (!set.liveness) throw new AppError('MODEL_MISSING', `the model set ${set.name} has no liveness model`);
+      return livenessLines(cameras, id, ownThreshold ?? livenessThreshold ?? 0, timers);
+    },
+  ]);
+  return Object.fromEntries(routes);
+}
+
+async function* encodeJson(read: () => Promise<object>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(await read()));
+}
+
+/** Answers without content once the work is done. */
+async function* runOnly(work: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  await work();
+  yield new Uint8Array(0);
+}

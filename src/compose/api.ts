@@ -1,0 +1,89 @@
+// The REST APIs on one HTTP server: the NHN dialects, the device API, and the pages for health and metrics.
+import { ApiServer, type ExtraRoute } from '../api/core/server.js';
+import { createDeviceApi } from '../api/device/create.js';
+import type { DeviceApi } from '../api/device/device-api.js';
+import type { Events } from '../events/events.js';
+import type { HealthAnswer, HealthRegistry } from '../ops/health.js';
+import type { Metrics } from '../ops/metrics.js';
+import type { PrivacySwitch } from '../privacy/privacy-switch.js';
+import type { RecognisingCameras } from './recognition.js';
+import type { WorkerPool } from '../vision/worker-pool.js';
+import type { ServiceBase } from './base.js';
+import type { ServiceModels } from './models.js';
+import type { ApiKeys } from './secrets.js';
+import type { Storage } from './storage.js';
+
+export interface ApiInputs {
+  models: ServiceModels;
+  keys: ApiKeys;
+  storage: Storage;
+  vision: WorkerPool;
+  events: Events;
+  cameras: RecognisingCameras;
+  privacy: PrivacySwitch;
+  health: HealthRegistry;
+  metrics: Metrics;
+}
+
+export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
+  const { config, log } = base;
+  const { models, keys, storage, vision, health, metrics } = inputs;
+  const { set, scale, otherModels } = models;
+  return new ApiServer({
+    config,
+    vision,
+    gallery: storage.gallery,
+    appKeys: keys.appKeys,
+    scale,
+    otherModels,
+    device: createDevice(base, inputs),
+    ...(set.liveness === undefined ? {} : { livenessThresholds: set.liveness.thresholds }),
+    extraRoutes: createPages(health, metrics),
+    observer: metrics,
+    log,
+  });
+}
+
+function createDevice(base: ServiceBase, inputs: ApiInputs): DeviceApi {
+  const { config, clock, timers, log } = base;
+  const { models, keys, storage, vision, events, cameras, privacy, health, metrics } = inputs;
+  const { audit, gallery, unknownFaces } = storage;
+  const { scale, otherModels, livenessThreshold } = models;
+  return createDeviceApi({
+    config,
+    cameras,
+    events,
+    privacy,
+    unknownFaces,
+    audit,
+    auditLog: audit,
+    signingKey: () => events.publicKey,
+    health: () => health.liveness(),
+    adminKeys: keys.adminKeys,
+    gallery,
+    vision,
+    ownerOf: (name) => keys.appKeys.ownerOf(name),
+    scale,
+    otherModels,
+    ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    observer: metrics,
+    clock,
+    timers,
+    log,
+  });
+}
+
+function createPages(health: HealthRegistry, metrics: Metrics): ExtraRoute[] {
+  return [
+    { path: '/healthz', handler: async () => encodeHealth(health.liveness()) },
+    { path: '/readyz', handler: async () => encodeHealth(health.readiness()) },
+    {
+      path: '/metrics',
+      handler: async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() }),
+    },
+  ];
+}
+
+function encodeHealth({ status, body }: HealthAnswer): Awaited<ReturnType<ExtraRoute['handler']>> {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(body, null, 2)}\n` };
+}

@@ -1,0 +1,35 @@
+// What every part of the service is built from: configuration, paths, log, clocks, timers and the native addon.
+import type { Environment } from '../config/environment.js';
+import { dataPaths, readVersion, type DataPaths } from '../config/paths.js';
+import type { Config } from '../config/schema.js';
+import type { Log } from '../domain/log.js';
+import { systemTimers, type Clock, type Timers } from '../domain/time.js';
+import { loadAddon, type Addon } from '../native/addon.js';
+
+export interface ServiceBase {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly log: Log;
+  readonly paths: DataPaths;
+  /** Version of Lintel, from package.json. */
+  readonly version: string;
+  readonly addon: Addon;
+  /** Wall clock: milliseconds since the epoch. */
+  readonly clock: Clock;
+  /** Milliseconds since the start of the process; never set back. */
+  readonly monotonic: Clock;
+  readonly timers: Timers;
+}
+
+/** Loads the native addon. @throws when the addon is not built or a library is missing */
+export function createBase(inputs: Pick<ServiceBase, 'config' | 'environment' | 'log'>): ServiceBase {
+  return {
+    ...inputs,
+    paths: dataPaths(inputs.config),
+    version: readVersion(),
+    addon: loadAddon(),
+    clock: Date.now,
+    monotonic: () => performance.now(),
+    timers: systemTimers,
+  };
+}

@@ -1,0 +1,58 @@
+// The models of the service: the set in use, the form of each model on this machine, and the score scales.
+import { FalseAcceptCurve } from '../domain/false-accept.js';
+import type { ModelScales, OtherModels } from '../domain/other-models.js';
+import { SimilarityScale } from '../domain/similarity.js';
+import { setInUse } from '../models/fallback.js';
+import { modelsDirOf, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
+import { otherSets, type OtherSet } from '../models/other-sets.js';
+import { chooseSetPrecision, precisionText, type ChosenSet } from '../models/set-precision.js';
+import type { ServiceBase } from './base.js';
+
+export interface ServiceModels {
+  set: ModelSet;
+  modelsDir: string;
+  /** Form of each model: 8 bits or float, with the reason for it. */
+  precisions: ChosenSet['precisions'];
+  /** Reason why the built-in models run in place of the configured ones; undefined where they do not. */
+  fallback: string | undefined;
+  /** Model sets whose groups stay usable beside those of `set`. */
+  others: readonly OtherSet[];
+  /** Scales of `others`, by model version. */
+  otherModels: OtherModels;
+  scale: SimilarityScale;
+  falseAccepts: FalseAcceptCurve;
+  /** Balanced threshold of the liveness model; undefined where the set has none. */
+  livenessThreshold: number | undefined;
+}
+
+/** Finds the model files and chooses the form of each model; the first start on a machine measures them. */
+export async function chooseModels(base: ServiceBase, manifest: Manifest): Promise<ServiceModels> {
+  const { config, environment, paths, version, log } = base;
+  const { providers, precision } = config.models;
+  const modelsDir = modelsDirOf(config, environment);
+  const configured = await setInUse(manifest, config.models, modelsDir);
+  if (configured.fallback) log.warn({ set: configured.set.name }, configured.fallback);
+  const { set, precisions } = await chooseSetPrecision({
+    set: configured.set,
+    modelsDir,
+    providers,
+    choice: precision,
+    memory: { file: paths.precisionFile, version },
+  });
+  log.info({ set: set.name, forms: precisions.map(precisionText) }, 'the form of each model is chosen');
+  const others = await otherSets(manifest, set, modelsDir);
+  return {
+    set,
+    modelsDir,
+    precisions,
+    fallback: configured.fallback,
+    others,
+    otherModels: new Map(others.map(({ modelVersion, embedder }) => [modelVersion, createScales(embedder)])),
+    ...createScales(set.embedder),
+    livenessThreshold: set.liveness?.thresholds.balanced,
+  };
+}
+
+function createScales({ calibration: { points } }: EmbedderModel): ModelScales {
+  return { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+}

@@ -1,0 +1,78 @@
+// The vision workers, and the cameras with the privacy switch that closes them.
+import { Cameras } from '../camera/cameras.js';
+import type { Events } from '../events/events.js';
+import { PrivacySwitch } from '../privacy/privacy-switch.js';
+import { Recogniser, type RecogniserParts, type RecogniserStats } from '../recognition/recogniser.js';
+import { cropEncoder } from '../vision/crop-jpeg.js';
+import { WorkerPool } from '../vision/worker-pool.js';
+import type { ServiceBase } from './base.js';
+import type { ServiceModels } from './models.js';
+import type { ApiKeys, Secrets } from './secrets.js';
+import type { Storage } from './storage.js';
+
+export interface CamerasInputs {
+  secrets: Secrets;
+  models: ServiceModels;
+  keys: ApiKeys;
+  storage: Pick<Storage, 'clockGuard' | 'gallery' | 'unknownFaces'>;
+  vision: WorkerPool;
+  events: Events;
+}
+
+export function createVision({ config, log }: ServiceBase, models: ServiceModels): WorkerPool {
+  const { set, others, fallback, precisions, modelsDir } = models;
+  const { providers } = config.models;
+  return new WorkerPool({ set, others, fallback, precisions, modelsDir, ...config.vision, providers, log });
+}
+
+/** The cameras, each with a recogniser that turns its frames into events. */
+export type RecognisingCameras = Cameras<RecogniserStats>;
+
+export function createCameras(base: ServiceBase, inputs: CamerasInputs): RecognisingCameras {
+  const { config, addon, clock, timers, log } = base;
+  const { secrets, vision } = inputs;
+  return new Cameras({
+    cameras: config.cameras,
+    passwords: secrets.cameraPasswords,
+    addon,
+    vision,
+    createConsumer: (camera, cameraProblem) => createRecogniser(base, inputs, { config: camera, cameraProblem }),
+    clock,
+    timers,
+    log,
+  });
+}
+
+function createRecogniser(
+  { config, addon, clock, timers, log }: ServiceBase,
+  { models, keys, storage, vision, events }: CamerasInputs,
+  camera: Pick<RecogniserParts, 'config' | 'cameraProblem'>,
+): Recogniser {
+  const { clockGuard, gallery, unknownFaces } = storage;
+  return new Recogniser({
+    ...camera,
+    ownerOf: (name) => keys.appKeys.ownerOf(name),
+    vision,
+    gallery,
+    events,
+    scale: models.scale,
+    otherModels: models.otherModels,
+    falseAccepts: models.falseAccepts,
+    defaultLivenessThreshold: models.livenessThreshold,
+    trust: clockGuard,
+    strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
+    encodeCrop: cropEncoder(addon),
+    clock,
+    timers,
+    log,
+  });
+}
+
+export function createPrivacySwitch(
+  { log }: ServiceBase,
+  cameras: RecognisingCameras,
+  storage: Storage,
+): PrivacySwitch {
+  const { store, audit } = storage;
+  return new PrivacySwitch({ store, cameras, audit, log });
+}

@@ -1,0 +1,82 @@
+// The secrets of the service, and its registries of API keys. A first start creates the keys that are missing.
+import type { KeyObject } from 'node:crypto';
+import type { Config } from '../config/schema.js';
+import { AdminKeys, ensureAdminKey } from '../keys/admin-keys.js';
+import { AppKeys } from '../keys/app-keys.js';
+import { ensureAppKey } from '../keys/first-keys.js';
+import { readNextMasterKey } from '../keys/master-key-rotation.js';
+import {
+  openMasterKey,
+  readCommandSecret,
+  readMqttPassword,
+  readPasswordFile,
+  type MasterKey,
+} from '../keys/secrets.js';
+import { openSigningKey } from '../keys/signing-key.js';
+import type { ServiceBase } from './base.js';
+
+const DEFAULT_KEY_NAME = 'default';
+
+export interface Secrets {
+  master: MasterKey;
+  /** New master key of a rotation that was interrupted. */
+  nextMasterKey?: Buffer;
+  /** Ed25519 private key that signs the events. */
+  signingKey: KeyObject;
+  /** Secrets of the connections that take the events; absent where they are not configured. */
+  events: { password?: string; webhookSecret?: string; commandSecret?: string };
+  /** Passwords of the cameras' users, by camera id. */
+  cameraPasswords: ReadonlyMap<string, string>;
+}
+
+export interface ApiKeys {
+  appKeys: AppKeys;
+  adminKeys: AdminKeys;
+}
+
+/** Reads every secret. A first start creates the master key and the signing key. @throws AppError SECRET_INVALID */
+export async function readSecrets(base: ServiceBase): Promise<Secrets> {
+  const { config, environment, paths, log } = base;
+  const { keysDir } = config;
+  const master = await openMasterKey({ environment, keysDir, dataDir: paths.databaseDir });
+  if (master.created) log.info({ keysDir }, 'first start: a master key was created; keep a copy of it in a safe place');
+  const signing = await openSigningKey({ environment, keysDir });
+  if (signing.created) log.info({ keysDir }, 'first start: a key was created that signs the events');
+  const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
+  return {
+    master,
+    ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
+    signingKey: signing.privateKey,
+    events: await readEventSecrets(base),
+    cameraPasswords: await readCameraPasswords(config),
+  };
+}
+
+/** Opens the registries of keys in dataDir. A first start creates one appKey and one admin key. */
+export async function openApiKeys({ paths, clock, log }: ServiceBase): Promise<ApiKeys> {
+  const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
+  await ensureAppKey(appKeys, { ...paths, name: DEFAULT_KEY_NAME, log });
+  const adminKeys = new AdminKeys({ path: paths.adminKeysFile, clock, log });
+  await ensureAdminKey(adminKeys, { file: paths.firstAdminKeyFile, name: DEFAULT_KEY_NAME, log });
+  return { appKeys, adminKeys };
+}
+
+async function readEventSecrets({ config, environment }: ServiceBase): Promise<Secrets['events']> {
+  const { mqtt, webhook } = config;
+  const password = await readMqttPassword(mqtt, environment);
+  const webhookFile = webhook?.secretFile;
+  return {
+    ...(password === undefined ? {} : { password }),
+    ...(webhookFile === undefined ? {} : { webhookSecret: await readPasswordFile(webhookFile, 'webhook.secretFile') }),
+    ...(mqtt.commands === undefined ? {} : { commandSecret: await readCommandSecret(mqtt.commands.secretFile) }),
+  };
+}
+
+async function readCameraPasswords({ cameras }: Config): Promise<Map<string, string>> {
+  const passwords = new Map<string, string>();
+  for (const [index, { id, source }] of cameras.entries()) {
+    if (source.type !== 'url' || source.passwordFile === undefined) continue;
+    passwords.set(id, await readPasswordFile(source.passwordFile, `cameras[${index}].source.passwordFile`));
+  }
+  return passwords;
+}

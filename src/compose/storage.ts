@@ -1,0 +1,66 @@
+// The sealed store and everything that lives in it: audit log, gallery, faces of strangers, the time last seen, key rotation.
+import { statSync } from 'node:fs';
+import { AuditLog } from '../audit/audit-log.js';
+import { auditedRotation } from '../audit/audited.js';
+import { ServiceEntries } from '../audit/service-entries.js';
+import { ClockGuard } from '../clock/clock-guard.js';
+import { StoredTime } from '../clock/stored-time.js';
+import { packageFile } from '../config/paths.js';
+import { LevelGallery } from '../gallery/leveldb-gallery.js';
+import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
+import { UnknownFaces } from '../privacy/unknown-faces.js';
+import { SealedStore } from '../store/sealed-store.js';
+import { cropEncoder } from '../vision/crop-jpeg.js';
+import type { ServiceBase } from './base.js';
+import type { ApiKeys, Secrets } from './secrets.js';
+
+export interface Storage {
+  store: SealedStore;
+  audit: AuditLog;
+  masterKey: MasterKeyKeeper;
+  /** Writes starts, and changes of keys and configuration, to the audit log. */
+  serviceEntries: ServiceEntries;
+  clockGuard: ClockGuard;
+  gallery: LevelGallery;
+  unknownFaces: UnknownFaces;
+}
+
+export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys): Storage {
+  const { config, paths, version, addon, clock, monotonic, timers, log } = base;
+  const { keysDir, privacy } = config;
+  const { master, nextMasterKey } = secrets;
+  const store = new SealedStore({
+    directory: paths.databaseDir,
+    masterKey: master.key,
+    ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
+    log,
+  });
+  const audit = new AuditLog({ store, clock, log });
+  const buildMs = statSync(packageFile()).mtimeMs;
+  const clockGuard = new ClockGuard({ clock, monotonic, timers, lastTime: new StoredTime(store), buildMs, log });
+  return {
+    store,
+    audit,
+    masterKey: new MasterKeyKeeper({ store: auditedRotation(store, audit), keysDir, origin: master.origin, log }),
+    serviceEntries: new ServiceEntries({ audit, store, config, version, keys: () => listKeys(keys), timers, log }),
+    clockGuard,
+    gallery: new LevelGallery({ store, audit, limits: config.gallery, clock, log }),
+    unknownFaces: new UnknownFaces({
+      store,
+      retentionHours: privacy.unknownFacesHours,
+      maxFaces: privacy.unknownFacesMax,
+      encodeJpeg: cropEncoder(addon),
+      trust: clockGuard,
+      clock,
+      timers,
+      log,
+    }),
+  };
+}
+
+function listKeys({
+  appKeys,
+  adminKeys,
+}: ApiKeys): ReturnType<ConstructorParameters<typeof ServiceEntries>[0]['keys']> {
+  return [...appKeys.list(), ...adminKeys.list().map((key) => ({ ...key, kind: 'admin' as const }))];
+}
