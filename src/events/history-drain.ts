@@ -3,7 +3,7 @@ import { systemTimers, type Timers } from '../domain/time.js';
 import type { HistoryRecord, HistorySource } from './history.js';
 import type { Fate } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
-import { WakeSignal } from '../platform/wake-signal.js';
+import { WakeSignal } from '../platform/waiting.js';
 
 /** What an event of the history was when it was settled; the numbers of a gap count one by one. */
 export type Outcome = 'inTime' | 'late' | 'gap';
@@ -72,17 +72,17 @@ export class HistoryDrain {
 
   /** There may be something new in the source, a place in the window, or a fate that is decided. */
   wake(): void {
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   finish(): void {
     this.#finishing = true;
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   /** True when the source had nothing more. */
@@ -124,7 +124,7 @@ export class HistoryDrain {
       )
       .finally(() => {
         giveBack();
-        this.#signal.notify();
+        this.#signal.wake();
         onAcknowledged();
       });
     return true;
@@ -133,7 +133,7 @@ export class HistoryDrain {
   #lookAgain(untilMs: number): void {
     this.#timers.clearTimeout(this.#timer);
     const delayMs = Math.min(LOOK_AGAIN_MS, Math.max(1, Math.ceil(untilMs)));
-    this.#timer = this.#timers.setTimeout(() => this.#signal.notify(), delayMs);
+    this.#timer = this.#timers.setTimeout(() => this.#signal.wake(), delayMs);
   }
 
   #settle(entry: Entry): void {

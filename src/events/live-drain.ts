@@ -3,7 +3,7 @@ import type { Clock } from '../domain/time.js';
 import { liveDelivery, type Delivery } from './delivery.js';
 import type { LiveLane } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
-import { WakeSignal } from '../platform/wake-signal.js';
+import { WakeSignal } from '../platform/waiting.js';
 
 /** A broker that said something so recently is taken to be alive. Otherwise it is asked first: one round trip, some 0.3 ms on this machine. */
 const PROOF_MS = 100;
@@ -53,17 +53,17 @@ export class LiveDrain {
 
   /** There may be something new in the lane, or a place in the window. */
   wake(): void {
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   finish(): void {
     this.#finishing = true;
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   #publishNext(): void {
@@ -80,7 +80,7 @@ export class LiveDrain {
       .finally(() => {
         giveBack();
         this.#underWay--;
-        this.#signal.notify();
+        this.#signal.wake();
         onAcknowledged();
       });
   }

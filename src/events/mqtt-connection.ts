@@ -6,7 +6,7 @@ import type { Clock } from '../domain/time.js';
 import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
 import type { Delivery } from './delivery.js';
 import { offlineStatus } from './device-status.js';
-import { atMost } from '../platform/time-limit.js';
+import { waitAtMost } from '../platform/waiting.js';
 import { clientIdOf, statusTopic } from './topics.js';
 
 export type ProtocolVersion = 4 | 5;
@@ -191,7 +191,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     if (failure) return;
     if (unanswered.size === 0) {
       client.end(false);
-      await atMost(timing.endTimeoutMs, closed);
+      await waitAtMost(timing.endTimeoutMs, closed);
     }
     fail(new BrokerFailure('left'));
     client.stream.destroy();

@@ -1,5 +1,4 @@
 // Keeps a connection to the broker, announces the device and publishes its events: live ones while they are fresh, and the history.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
@@ -22,7 +21,7 @@ import {
   type ProtocolVersion,
 } from './mqtt-connection.js';
 import { SendWindow } from './send-window.js';
-import { atMost } from '../platform/time-limit.js';
+import { pause, waitAtMost } from '../platform/waiting.js';
 import { commandTopic, statusTopic } from './topics.js';
 
 export interface PublisherTiming extends ConnectionTiming {
@@ -120,7 +119,7 @@ export class MqttPublisher implements Part {
     this.#stopping.abort();
     this.#drains?.live.finish();
     this.#drains?.history.finish();
-    await atMost(this.#timing.flushTimeoutMs, this.#running);
+    await waitAtMost(this.#timing.flushTimeoutMs, this.#running);
     this.#connection?.abandon(new BrokerFailure('stopped before everything was published'));
     await this.#running;
     this.#state = 'stopped';
@@ -169,7 +168,7 @@ export class MqttPublisher implements Part {
       this.#state = 'waiting';
       this.#declare(failure);
       if (failure.versionRefused) this.#versionIndex++;
-      await sleep(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await pause(backoff.next(), this.#stopping.signal);
     }
   }
 
@@ -317,7 +316,7 @@ export class MqttPublisher implements Part {
       const { deviceId } = this.#options;
       const last = { topic: statusTopic(deviceId), payload: offlineStatus(deviceId, 'stopped'), retain: true };
       const published = connection.publish(last).catch(() => undefined);
-      await atMost(this.#timing.endTimeoutMs, published);
+      await waitAtMost(this.#timing.endTimeoutMs, published);
     }
     await connection.end();
   }

@@ -3,7 +3,6 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -13,8 +12,7 @@ import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
 import { lifeLeftMs } from './event.js';
 import { historyPayload, type HistoryRecord, type HistorySource } from './history.js';
-import { atMost } from '../platform/time-limit.js';
-import { WakeSignal } from '../platform/wake-signal.js';
+import { pause, waitAtMost, WakeSignal } from '../platform/waiting.js';
 
 export interface WebhookTiming {
   backoffFirstMs: number;
@@ -103,8 +101,8 @@ export class Webhook implements Part {
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#stopping.abort();
-    this.#signal.notify();
-    await atMost(this.#timing.stopTimeoutMs, this.#running);
+    this.#signal.wake();
+    await waitAtMost(this.#timing.stopTimeoutMs, this.#running);
     this.#aborting.abort();
     await this.#running;
     this.#agent?.destroy();
@@ -112,7 +110,7 @@ export class Webhook implements Part {
 
   /** The source may have something new. */
   wake(): void {
-    this.#signal.notify();
+    this.#signal.wake();
   }
 
   stats(): WebhookStats {
@@ -227,7 +225,7 @@ export class Webhook implements Part {
   }
 
   async #pause(delayMs: number): Promise<void> {
-    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    await pause(delayMs, this.#stopping.signal);
   }
 }
 

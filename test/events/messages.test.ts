@@ -1,6 +1,5 @@
 // What is published where: topics, deliveries, the status, and the words for what goes wrong.
 import { describe, expect, it } from 'vitest';
-import { Backoff } from '../../src/platform/backoff.js';
 import { BrokerFailure, brokerFailureOf } from '../../src/events/broker-failure.js';
 import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
 import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';
@@ -71,34 +70,6 @@ describe('the status', () => {
       status: 'offline',
       reason: 'connection-lost',
     });
-  });
-});
-
-describe('the back-off', () => {
-  const delays = (random: () => number, count: number): number[] => {
-    const backoff = new Backoff({ firstMs: 100, maxMs: 1_000, random });
-    return Array.from({ length: count }, () => backoff.next());
-  };
-
-  it('doubles up to its bound', () => {
-    expect(delays(() => 0, 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
-  });
-
-  it('is spread by chance over the lower half', () => {
-    expect(delays(() => 0.5, 2)).toEqual([75, 150]);
-    expect(delays(() => 0.999_999, 6).every((delay, i) => delay >= [50, 100, 200, 400, 500, 500][i])).toBe(true);
-  });
-
-  it('stays at its bound however often it is asked', () => {
-    expect(delays(() => 0, 2_000).at(-1)).toBe(1_000);
-  });
-
-  it('begins anew after a reset', () => {
-    const backoff = new Backoff({ firstMs: 100, maxMs: 1_000, random: () => 0 });
-    backoff.next();
-    backoff.next();
-    backoff.reset();
-    expect(backoff.next()).toBe(100);
   });
 });
 
