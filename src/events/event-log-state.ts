@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import type { Space } from '../store/sealed-store.js';
-import { EVENT_RANGE } from './event-records.js';
+import { EVENT_KEYS } from './event-records.js';
 
 const STATE_KEY = Buffer.from('state');
 
@@ -34,7 +34,7 @@ export async function readState(space: Space): Promise<EventLogState | undefined
   const { last, settled } = first.data;
   let bytes = 0;
   // Once in the life of a device: from here on the state knows.
-  for await (const [, value] of space.entries(EVENT_RANGE, () => undefined)) bytes += value.length;
+  for await (const [, value] of space.entries(EVENT_KEYS.range, () => undefined)) bytes += value.length;
   return { last, removed: settled, bytes, marks: { mqtt: settled } };
 }
 

@@ -16,7 +16,7 @@ import {
   type RecognitionEvent,
 } from './event.js';
 import { readState, stateRecord } from './event-log-state.js';
-import { eventKey, searchEvents } from './event-records.js';
+import { EVENT_KEYS, searchEvents } from './event-records.js';
 import type { HistoryRecord, HistorySource } from './history.js';
 
 /** What the event log needs of the store. */
@@ -217,7 +217,7 @@ export class EventLog implements Part, EventSink, EventReader {
 
   async #readOne(sequence: number): Promise<HistoryRecord> {
     try {
-      const value = await this.#opened.get(eventKey(sequence));
+      const value = await this.#opened.get(EVENT_KEYS.encode(sequence));
       if (value) return { sequence, event: JSON.parse(value.toString()) as RecognitionEvent };
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
@@ -276,8 +276,8 @@ export class EventLog implements Part, EventSink, EventReader {
       this.#removeThrough(removed);
       const marks = Object.fromEntries(this.#marks);
       await store.write([
-        ...events.map((event, index) => space.put(eventKey(event.sequence), values[index])),
-        ...old.map((_, index) => space.delete(eventKey(this.#removedOnDisk + 1 + index))),
+        ...events.map((event, index) => space.put(EVENT_KEYS.encode(event.sequence), values[index])),
+        ...old.map((_, index) => space.delete(EVENT_KEYS.encode(this.#removedOnDisk + 1 + index))),
         stateRecord(space, { last, removed, bytes, marks }),
       ]);
     } catch (error) {
@@ -346,7 +346,7 @@ export class EventLog implements Part, EventSink, EventReader {
 
   async #sizeOf(sequence: number): Promise<{ size: number; decidedAtMs: number }> {
     try {
-      const value = await this.#opened.get(eventKey(sequence));
+      const value = await this.#opened.get(EVENT_KEYS.encode(sequence));
       if (!value) return { size: 0, decidedAtMs: 0 };
       const { decidedAt } = JSON.parse(value.toString()) as RecognitionEvent;
       return { size: value.length, decidedAtMs: Date.parse(decidedAt) };

@@ -1,17 +1,13 @@
 // The records of the event log in their space: keys, and the search backwards through them.
-import type { KeyRange, Space } from '../store/sealed-store.js';
+import type { Space } from '../store/sealed-store.js';
+import { decimalSequenceKeys } from '../store/sequence-keys.js';
 import type { EventFilter, RecognitionEvent } from './event.js';
 
-/** All of them. */
-export const EVENT_RANGE: KeyRange = { gte: Buffer.from('event/'), lt: Buffer.from('event0') };
+/** Keys of the stored events. */
+export const EVENT_KEYS = decimalSequenceKeys('event/');
 
 /** Events that one search looks at: some 100 ms of this thread, in pieces. */
 const MAX_LOOKED_AT = 5_000;
-
-/** Sixteen digits, so that keys sort as numbers do. */
-export function eventKey(sequence: number): Buffer {
-  return Buffer.from(`event/${String(sequence).padStart(16, '0')}`);
-}
 
 /** @param stored the numbers that are there: after the one, up to the other; the rest as EventReader.recent */
 export async function searchEvents(
@@ -25,7 +21,7 @@ export async function searchEvents(
   const oldest = Math.max(stored.after + 1, newest - MAX_LOOKED_AT + 1);
   const events: RecognitionEvent[] = [];
   if (newest < oldest) return { events };
-  const range = { gte: eventKey(oldest), lte: eventKey(newest), reverse: true };
+  const range = { gte: EVENT_KEYS.encode(oldest), lte: EVENT_KEYS.encode(newest), reverse: true };
   let lowest = oldest;
   // A record that does not open is passed over; the drain has said so.
   for await (const [, value] of space.entries(range, () => undefined)) {
