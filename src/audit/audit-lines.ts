@@ -1,4 +1,4 @@
-// The audit log as lines of JSON: how a running service hands it to the command line.
+// The audit log as lines of JSON: the form in which a running service sends it to the command line.
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { auditHeadSchema, auditRecordSchema } from './audit-record.js';
@@ -10,40 +10,40 @@ const lineSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('head'), head: auditHeadSchema.optional() }),
   z.object({ kind: z.literal('end') }),
 ]);
-const PIECE_CHARACTERS = 64 * 1024;
+const CHUNK_CHARACTERS = 64 * 1024;
 
 export async function* encodeAuditLines(lines: AsyncIterable<AuditLine>): AsyncGenerator<Uint8Array> {
-  let piece = '';
+  let chunk = '';
   for await (const line of lines) {
-    piece += `${JSON.stringify(line)}\n`;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    yield Buffer.from(piece);
-    piece = '';
+    chunk += `${JSON.stringify(line)}\n`;
+    if (chunk.length < CHUNK_CHARACTERS) continue;
+    yield Buffer.from(chunk);
+    chunk = '';
   }
-  // An answer that was cut off must not pass for a log that was.
-  yield Buffer.from(`${piece}{"kind":"end"}\n`);
+  // The last line tells a complete answer from one that was cut off.
+  yield Buffer.from(`${chunk}{"kind":"end"}\n`);
 }
 
-/** @throws AppError STORE_CORRUPT: not from encodeAuditLines, or not all of it */
+/** Reads what encodeAuditLines wrote. @throws AppError STORE_CORRUPT for anything else, and for an incomplete log */
 export async function* decodeAuditLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<AuditLine> {
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const piece of bytes) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+  for await (const chunk of bytes) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const text of lines) {
-      const line = lineOf(text);
+      const line = parseLine(text);
       if (line.kind === 'end') return;
       yield line;
     }
   }
-  throw new AppError('STORE_CORRUPT', 'the audit log ended before its end');
+  throw new AppError('STORE_CORRUPT', 'the audit log that the service sent is incomplete');
 }
 
-function lineOf(text: string): z.infer<typeof lineSchema> {
+function parseLine(text: string): z.infer<typeof lineSchema> {
   try {
     return lineSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new AppError('STORE_CORRUPT', 'the service sent something else than the audit log', { cause });
+    throw new AppError('STORE_CORRUPT', 'the service sent something other than the audit log', { cause });
   }
 }

@@ -1,4 +1,4 @@
-// The audit log: entries chained by their hashes, sealed, each in the atomic batch of the change that it tells of.
+// The audit log: sealed entries, chained by their hashes, each in the same atomic batch as the change that it records.
 import type { AuditAction, AuditEntry, AuditSink } from '../domain/audit.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -6,50 +6,43 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { Journal, Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
-import { GENESIS, chained, type AuditHead, type AuditRecord } from './audit-record.js';
-import {
-  AUDIT_LABEL,
-  ENTRY_KEYS,
-  HEAD_KEY,
-  encodeRecord,
-  entryKey,
-  readAuditLog,
-  readHead,
-  readItems,
-} from './audit-space.js';
+import { GENESIS, chainEntry, type AuditHead, type AuditRecord } from './audit-record.js';
+import { AUDIT_LABEL, ENTRY_KEYS, HEAD_KEY, encodeRecord, readAuditLog, readHead, readItems } from './audit-space.js';
 import { verifyAuditLog, type AuditReport } from './verify.js';
 
 export interface AuditLogOptions {
-  /** Started before the log, stopped after it and after all that makes notes. */
+  /** Starts before the log, and stops after it and after everything that makes notes. */
   store: SealedStore;
   clock: Clock;
   log: Log;
+  /** Number of places that one page examines at most; 20,000 by default. */
+  maxExamined?: number;
 }
 
 export interface AuditFilter {
-  action?: AuditAction;
-  actor?: string;
+  action?: AuditAction | undefined;
+  actor?: string | undefined;
 }
 
 export interface AuditPage {
   /** Newest first. */
   records: AuditRecord[];
-  /** Give it as `before` for the next page; absent on the last one. */
+  /** Value of `before` for the next page; absent on the last page. */
   nextBefore?: number;
 }
 
 export interface AuditStats {
   entries: number;
-  /** Appended since the start. */
+  /** Number of entries appended since the start. */
   appended: number;
 }
 
-/** So many entries are looked at for one page, at most: a filter that few pass must not hold up the caller. */
-const MAX_LOOKED_AT = 20_000;
+/** A page ends here even if it is not full: a filter that few entries pass must not delay the caller. */
+const MAX_EXAMINED = 20_000;
 
 /**
- * Nothing is ever removed from it: an entry takes some 420 bytes on the disk. Its space outlives every group.
- * Where its end is damaged, it goes on behind the highest number that is known, and says so in its health.
+ * Entries are never removed: each takes about 420 bytes on the disk. The log's space is not destroyed with any group.
+ * If the end of the log is damaged, the log continues after the highest number that is known, and its health says so.
  */
 export class AuditLog implements Part, AuditSink, NoteMaker {
   readonly name = 'audit';
@@ -61,12 +54,12 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   #space: Space | undefined;
   #running = false;
   #damaged = false;
-  /** What the next entry hangs on; undefined after a refused write, which may have reached the disk. */
+  /** Head to which the next entry is chained. It is undefined after a refused write, which may still have reached the disk. */
   #head: AuditHead | undefined;
-  /** The head of the batch that is under way. */
+  /** Head after the batch that is being written. */
   #next: AuditHead | undefined;
-  /** Of the newest entry, for those who ask. */
-  #shown = GENESIS;
+  /** Head of the newest entry that is known to be on the disk. */
+  #stored = GENESIS;
   #appended = 0;
 
   constructor(options: AuditLogOptions) {
@@ -75,15 +68,17 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
 
   /** @throws AppError STORE_UNAVAILABLE */
   async start(): Promise<void> {
-    if (this.#running) throw new TypeError('the audit log is started already');
+    if (this.#running) throw new TypeError('the audit log is already started');
     this.#space = await this.#options.store.openSpace(AUDIT_LABEL);
     this.#damaged = false;
-    this.#head = this.#shown = await this.#findHead(this.#space);
-    if (this.#damaged) this.#options.log.error({}, 'the end of the audit log is damaged; see "lintel audit verify"');
+    this.#head = this.#stored = await this.#findHead(this.#space);
+    if (this.#damaged) {
+      this.#options.log.error({}, 'the end of the audit log is damaged: run "lintel audit verify"');
+    }
     this.#running = true;
   }
 
-  /** Notes that were made before are written all the same. */
+  /** Notes that were made before the stop are still written. */
   async stop(): Promise<void> {
     this.#running = false;
   }
@@ -92,62 +87,62 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     await this.#options.store.write([], this.note([entry]));
   }
 
-  /** Entries for a write of the store: they are on the disk if, and only if, it is. @throws AppError STOPPED */
+  /** Makes a note for a write of the store: its entries reach the disk if, and only if, that write does. @throws AppError STOPPED */
   note(entries: readonly AuditEntry[]): Note {
-    this.#mustRun();
+    this.#requireSpace();
     return { journal: this.#journal, drafts: entries };
   }
 
-  /** For records beside the log that change with it, by `store.write` and a note. */
+  /** Space of the log, for records that change together with it in one `store.write` with a note. @throws AppError STOPPED */
   get space(): Space {
-    return this.#mustRun();
-  }
-
-  /** Of the newest entry on the disk. To be noted elsewhere: entries can be cut off by one who has the master key, and put back by nobody. */
-  get head(): AuditHead {
-    return this.#shown;
+    return this.#requireSpace();
   }
 
   /**
-   * Newest first. Entries that do not open are passed over.
-   * @param page.before sequence; of a page before this one
+   * Head of the newest entry on the disk. An operator should keep a copy of it elsewhere: a person with the master key can cut entries
+   * off, but cannot make a shorter log have this head.
+   */
+  get head(): AuditHead {
+    return this.#stored;
+  }
+
+  /**
+   * Lists entries, newest first. Damaged entries are skipped. A page may hold fewer records than its limit, even none, and still have
+   * a next page.
+   * @param page.before only entries with a smaller sequence number are listed
    * @throws AppError STORE_UNAVAILABLE, STOPPED
    */
-  async list(filter: AuditFilter, page: { limit: number; before?: number }): Promise<AuditPage> {
-    const space = this.#mustRun();
-    const range = { ...ENTRY_KEYS, lt: entryKey(page.before ?? Number.MAX_SAFE_INTEGER), reverse: true };
+  async list(filter: AuditFilter, page: { limit: number; before?: number | undefined }): Promise<AuditPage> {
+    const space = this.#requireSpace();
+    const { maxExamined = MAX_EXAMINED } = this.#options;
+    const lt = ENTRY_KEYS.encode(page.before ?? Number.MAX_SAFE_INTEGER);
     const records: AuditRecord[] = [];
-    let lookedAt = 0;
-    for await (const item of readItems(space, { ...range, limit: MAX_LOOKED_AT })) {
-      lookedAt++;
-      if (item.kind === 'damaged') continue;
-      const { record } = item;
-      const fits =
-        (filter.action === undefined || record.action === filter.action) &&
-        (filter.actor === undefined || record.actor === filter.actor);
-      if (fits) records.push(record);
-      const { sequence } = record;
-      if (records.length < page.limit && lookedAt < MAX_LOOKED_AT) continue;
+    let examined = 0;
+    for await (const item of readItems(space, { ...ENTRY_KEYS.range, lt, reverse: true, limit: maxExamined })) {
+      examined++;
+      if (item.kind === 'entry' && matches(item.record, filter)) records.push(item.record);
+      if (records.length < page.limit && examined < maxExamined) continue;
+      const sequence = item.kind === 'entry' ? item.record.sequence : item.sequence;
       return sequence > 1 ? { records, nextBefore: sequence } : { records };
     }
     return { records };
   }
 
-  /** Reads everything; see verifyAuditLog. */
+  /** Reads and checks the whole log, as verifyAuditLog does. @throws AppError STORE_UNAVAILABLE, STOPPED */
   async verify(expectHead?: string): Promise<AuditReport> {
-    this.#mustRun();
+    this.#requireSpace();
     return verifyAuditLog(readAuditLog(this.#options.store), expectHead);
   }
 
   stats(): AuditStats {
-    return { entries: this.#shown.sequence, appended: this.#appended };
+    return { entries: this.#stored.sequence, appended: this.#appended };
   }
 
   health(): Health {
     if (!this.#running) return { status: 'failed', detail: 'the audit log is not open' };
-    const facts = { entries: this.#shown.sequence };
+    const facts = { entries: this.#stored.sequence };
     return this.#damaged
-      ? { status: 'degraded', detail: 'the audit log is damaged: see "lintel audit verify"', facts }
+      ? { status: 'degraded', detail: 'the audit log is damaged: run "lintel audit verify"', facts }
       : { status: 'ok', facts };
   }
 
@@ -157,9 +152,9 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     let head = this.#head ?? (await this.#findHead(space));
     const at = new Date(this.#options.clock()).toISOString();
     const operations = drafts.map((draft) => {
-      const record = chained(head, draft, at);
+      const record = chainEntry(head, draft, at);
       head = { sequence: record.sequence, hash: record.hash };
-      return space.put(entryKey(record.sequence), encodeRecord(record));
+      return space.put(ENTRY_KEYS.encode(record.sequence), encodeRecord(record));
     });
     this.#next = head;
     return [...operations, space.put(HEAD_KEY, encodeRecord(head))];
@@ -167,19 +162,19 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
 
   #end(written: boolean): void {
     if (written && this.#next) {
-      this.#appended += this.#next.sequence - this.#shown.sequence;
-      this.#shown = this.#next;
+      this.#appended += this.#next.sequence - this.#stored.sequence;
+      this.#stored = this.#next;
     }
     this.#head = written ? this.#next : undefined;
     this.#next = undefined;
   }
 
-  /** What the next entry hangs on, so that no number is used twice, whatever is damaged. */
+  /** Finds the head to which the next entry is chained. No number is used twice, whatever is damaged. */
   async #findHead(space: Space): Promise<AuditHead> {
     const head = await readHead(space);
     let last = GENESIS;
-    for await (const item of readItems(space, { ...ENTRY_KEYS, reverse: true, limit: 1 })) {
-      // One that does not open has a number, and a hash that nobody knows.
+    for await (const item of readItems(space, { ...ENTRY_KEYS.range, reverse: true, limit: 1 })) {
+      // The number of a damaged entry is known from its key; its hash is not known.
       last = item.kind === 'entry' ? item.record : { ...GENESIS, sequence: item.sequence };
     }
     if (head?.sequence === last.sequence && head.hash === last.hash) return head;
@@ -188,8 +183,15 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     return head && head.sequence >= last.sequence ? head : { sequence: last.sequence, hash: last.hash };
   }
 
-  #mustRun(): Space {
+  #requireSpace(): Space {
     if (!this.#running || !this.#space) throw new AppError('STOPPED', 'the audit log is not open');
     return this.#space;
   }
+}
+
+function matches(record: AuditRecord, filter: AuditFilter): boolean {
+  return (
+    (filter.action === undefined || record.action === filter.action) &&
+    (filter.actor === undefined || record.actor === filter.actor)
+  );
 }

@@ -1,54 +1,45 @@
-// Where the audit log lies in the sealed store, and how its space is read.
+// The audit log's space in the sealed store: its keys, and the reading of its entries and its head.
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
+import { binarySequenceKeys } from '../store/sequence-keys.js';
 import { auditHeadSchema, auditRecordSchema, type AuditHead, type AuditRecord } from './audit-record.js';
 
-/** Of the store's one space that holds the log. */
+/** Label of the one space that holds the log. */
 export const AUDIT_LABEL = 'audit';
 
-const ENTRY_PREFIX = 'e'.charCodeAt(0);
-const SEQUENCE_BYTES = 8;
-
-/** Above all entries. */
+/** Keys of the entries. */
+export const ENTRY_KEYS = binarySequenceKeys('e');
+/** Key of the head; it sorts behind all entries. */
 export const HEAD_KEY = Buffer.from('head');
-/** What the service compares at its next start: see ServiceEntries. */
+/** Key of what ServiceEntries compares at the next start. */
 export const KNOWN_KEY = Buffer.from('known');
-export const ENTRY_KEYS = { gte: Buffer.of(ENTRY_PREFIX), lt: Buffer.of(ENTRY_PREFIX + 1) };
-
-/** Sorts as the numbers do. */
-export function entryKey(sequence: number): Buffer {
-  const key = Buffer.alloc(1 + SEQUENCE_BYTES);
-  key[0] = ENTRY_PREFIX;
-  key.writeBigUInt64BE(BigInt(sequence), 1);
-  return key;
-}
-
-function sequenceOf(key: Buffer): number {
-  return Number(key.readBigUInt64BE(1));
-}
 
 export function encodeRecord(record: AuditRecord | AuditHead): Buffer {
   return Buffer.from(JSON.stringify(record));
 }
 
-/** A place in the log: an entry, or a record there that does not open or is no entry. */
+/** One place in the log: an entry, or a record that cannot be opened or is not an entry. */
 export type AuditItem = { kind: 'entry'; record: AuditRecord } | { kind: 'damaged'; sequence: number };
 
-/** The log as it is read for a check: its entries in order, then its head, which is absent where it is lost or does not open. */
-export type AuditLine = AuditItem | { kind: 'head'; head?: AuditHead };
+/** One line of the log as it is read for a check: first the entries in order, then the head. A lost or damaged head is undefined. */
+export type AuditLine = AuditItem | { kind: 'head'; head?: AuditHead | undefined };
 
-/** @param range of ENTRY_KEYS @throws AppError STORE_UNAVAILABLE */
+/**
+ * Reads entries in the order of the range.
+ * @param range a part of ENTRY_KEYS.range
+ * @throws AppError STORE_UNAVAILABLE
+ */
 export async function* readItems(space: Space, range: Parameters<Space['entries']>[0]): AsyncGenerator<AuditItem> {
   const damaged: number[] = [];
-  const onDamaged = (key: Buffer): void => void damaged.push(sequenceOf(key));
+  const onDamaged = (key: Buffer): void => void damaged.push(ENTRY_KEYS.decode(key));
   for await (const [key, value] of space.entries(range, onDamaged)) {
     for (const sequence of damaged.splice(0)) yield { kind: 'damaged', sequence };
-    yield itemOf(key, value);
+    yield parseItem(key, value);
   }
   for (const sequence of damaged) yield { kind: 'damaged', sequence };
 }
 
-/** @returns undefined where it is lost or does not open @throws AppError STORE_UNAVAILABLE */
+/** Reads the head. @returns undefined for a head that is lost or damaged @throws AppError STORE_UNAVAILABLE */
 export async function readHead(space: Space): Promise<AuditHead | undefined> {
   let value: Buffer | undefined;
   try {
@@ -56,30 +47,29 @@ export async function readHead(space: Space): Promise<AuditHead | undefined> {
   } catch (error) {
     if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
   }
-  return value && auditHeadSchema.safeParse(parsed(value)).data;
+  return value && auditHeadSchema.safeParse(parseJson(value)).data;
 }
 
-/** The whole log as it is at this moment, whatever is appended meanwhile. @throws AppError STORE_UNAVAILABLE */
+/** Reads the whole log as it is at this moment; entries that are appended meanwhile do not appear. @throws AppError STORE_UNAVAILABLE */
 export async function* readAuditLog(store: Pick<SealedStore, 'snapshot'>): AsyncGenerator<AuditLine> {
   const snapshot = await store.snapshot(AUDIT_LABEL);
   try {
     for (const space of snapshot.spaces) {
-      yield* readItems(space, ENTRY_KEYS);
-      const head = await readHead(space);
-      yield { kind: 'head', ...(head === undefined ? {} : { head }) };
+      yield* readItems(space, ENTRY_KEYS.range);
+      yield { kind: 'head', head: await readHead(space) };
     }
   } finally {
     await snapshot.close();
   }
 }
 
-function itemOf(key: Buffer, value: Buffer): AuditItem {
-  const record = auditRecordSchema.safeParse(parsed(value)).data;
-  const sequence = sequenceOf(key);
+function parseItem(key: Buffer, value: Buffer): AuditItem {
+  const record = auditRecordSchema.safeParse(parseJson(value)).data;
+  const sequence = ENTRY_KEYS.decode(key);
   return record?.sequence === sequence ? { kind: 'entry', record } : { kind: 'damaged', sequence };
 }
 
-function parsed(value: Buffer): unknown {
+function parseJson(value: Buffer): unknown {
   try {
     return JSON.parse(value.toString());
   } catch {

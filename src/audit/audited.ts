@@ -1,8 +1,8 @@
-// Work that goes on only with its entry in the audit log: an export, a change of the master key.
+// Work that must have its entry in the audit log: an export of the gallery, and a change of the master key.
 import type { AuditEntry, AuditSink } from '../domain/audit.js';
 import type { NoteMaker, SealedStore } from '../store/sealed-store.js';
 
-/** The items, behind the entry: where that cannot be written, nothing comes. @throws AppError STORE_UNAVAILABLE */
+/** Writes the entry, then yields the items. Yields nothing when the entry cannot be written. @throws AppError STORE_UNAVAILABLE */
 export async function* audited<T>(
   audit: AuditSink,
   entry: AuditEntry,
@@ -12,7 +12,7 @@ export async function* audited<T>(
   yield* items();
 }
 
-/** The store as the keeper of the master key sees it: a rotation and its entry are one batch. */
+/** Wraps the store for the keeper of the master key: a rotation and its entry are one atomic batch. */
 export function auditedRotation(
   store: Pick<SealedStore, 'masterKey' | 'rotateMasterKey'>,
   audit: NoteMaker,

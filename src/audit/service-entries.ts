@@ -1,4 +1,4 @@
-// What the service itself notes in the audit log: its starts, what changed in its configuration, and changes of the appKeys.
+// The entries that the service itself appends to the audit log: its starts, changes of its configuration, and changes of its keys.
 import { z } from 'zod';
 import type { AuditEntry } from '../domain/audit.js';
 import type { Log } from '../domain/log.js';
@@ -8,26 +8,27 @@ import { AppError, describeError } from '../errors.js';
 import type { SealedStore } from '../store/sealed-store.js';
 import type { AuditLog } from './audit-log.js';
 import { KNOWN_KEY } from './audit-space.js';
-import { changedPaths, configDigests, digestOf } from './config-paths.js';
+import { combineDigests, digestConfig, listChangedPaths } from './config-paths.js';
 
-/** A key as its registry tells of it. */
+/** A key as its registry lists it. */
 export interface ListedKey {
   /** UUID. */
   id: string;
   name: string;
-  /** Such as `admin`; an appKey where it is not given. */
+  /** Kind of the key, such as `admin`; absent for an appKey. */
   kind?: string;
   revokedAt?: string | undefined;
 }
 
 export interface ServiceEntriesOptions {
-  /** Started before. */
+  /** Starts before this part. */
   audit: Pick<AuditLog, 'note' | 'space'>;
   store: Pick<SealedStore, 'write'>;
-  /** As it was parsed; it holds no secrets. */
+  /** The parsed configuration, which holds no secrets. */
   config: object;
+  /** Version of Lintel. */
   version: string;
-  /** The registries as they are now, the revoked keys included. */
+  /** Reads the registries as they are now, revoked keys included. */
   keys: () => readonly ListedKey[];
   timers: Timers;
   log: Log;
@@ -37,15 +38,16 @@ const knownSchema = z.object({
   config: z.record(z.string(), z.string()),
   keys: z.record(z.string(), z.object({ name: z.string(), kind: z.string().optional(), revoked: z.boolean() })),
 });
+/** What the last entries were based on: digests of the configuration, and the keys by their ids. */
 type Known = z.infer<typeof knownSchema>;
 
 const POLL_MS = 10_000;
-/** Of the changed paths in one entry; the count says how many there are. */
+/** Number of changed paths that one entry names; its `count` says how many there are. */
 const MAX_PATHS = 50;
 
 /**
- * The registries of the keys are files that the command line changes: their changes are noted within 10 s, or at the next start. The
- * configuration is read at a start, and compared with that of the start before.
+ * The key registries are files that the command line changes: their changes are recorded within 10 s, or at the next start. The
+ * configuration is read at a start, and compared with the configuration of the start before.
  */
 export class ServiceEntries implements Part {
   readonly name = 'audit-service';
@@ -63,14 +65,14 @@ export class ServiceEntries implements Part {
   async start(): Promise<void> {
     const { config, version } = this.#options;
     const before = await this.#readKnown();
-    const digests = configDigests(config);
-    const { entries, keys } = this.#keyChanges(before?.keys ?? {}, before ? 'cli' : 'service');
+    const digests = digestConfig(config);
+    const { entries, keys } = this.#compareKeys(before?.keys ?? {}, before ? 'cli' : 'service');
     const started: AuditEntry = {
       action: 'service.started',
       actor: 'service',
-      subject: { version, config: digestOf(digests) },
+      subject: { version, config: combineDigests(digests) },
     };
-    await this.#write([started, ...(before ? configChanges(before.config, digests) : []), ...entries], {
+    await this.#write([started, ...(before ? compareConfig(before.config, digests) : []), ...entries], {
       config: digests,
       keys,
     });
@@ -91,21 +93,23 @@ export class ServiceEntries implements Part {
     }, POLL_MS);
   }
 
+  /** Never rejects. */
   async #poll(): Promise<void> {
     try {
-      const { entries, keys } = this.#keyChanges(this.#known.keys, 'cli');
+      const { entries, keys } = this.#compareKeys(this.#known.keys, 'cli');
       if (entries.length > 0) await this.#write(entries, { config: this.#known.config, keys });
     } catch (error) {
-      // Compared again at the next turn: nothing is lost.
-      this.#options.log.warn({ error: describeError(error) }, 'a change of the appKeys could not be noted yet');
+      // The next poll compares again, so that no change is lost.
+      const reason = describeError(error);
+      this.#options.log.warn({ error: reason }, 'a change of the keys could not be recorded in the audit log yet');
     }
   }
 
-  #keyChanges(before: Known['keys'], actor: string): { entries: AuditEntry[]; keys: Known['keys'] } {
+  #compareKeys(before: Known['keys'], actor: string): { entries: AuditEntry[]; keys: Known['keys'] } {
     const entries: AuditEntry[] = [];
     const keys: Known['keys'] = {};
     for (const { id, name, kind, revokedAt } of this.#options.keys()) {
-      const subject = subjectOf(id, { name, kind });
+      const subject = describeKey(id, { name, kind });
       const known = Object.hasOwn(before, id) ? before[id] : undefined;
       const revoked = revokedAt !== undefined;
       keys[id] = { name, ...(kind === undefined ? {} : { kind }), revoked };
@@ -113,7 +117,7 @@ export class ServiceEntries implements Part {
       if (revoked && !known?.revoked) entries.push({ action: 'key.revoked', actor, subject });
     }
     for (const [id, key] of Object.entries(before)) {
-      const subject = { ...subjectOf(id, key), removedFromFile: true };
+      const subject = { ...describeKey(id, key), removedFromFile: true };
       if (!Object.hasOwn(keys, id)) entries.push({ action: 'key.revoked', actor, subject });
     }
     return { entries, keys };
@@ -126,28 +130,28 @@ export class ServiceEntries implements Part {
     this.#known = known;
   }
 
-  /** Undefined at the first start, and where the record is damaged: everything is noted anew then. */
+  /** Returns undefined at the first start and when the record is damaged: then every key is recorded again. */
   async #readKnown(): Promise<Known | undefined> {
     try {
       const stored = await this.#options.audit.space.get(KNOWN_KEY);
       return stored && knownSchema.parse(JSON.parse(stored.toString()));
     } catch (error) {
       if (error instanceof AppError && error.code !== 'STORE_CORRUPT') throw error;
-      this.#options.log.error({}, 'what was known of the configuration at the last start cannot be read');
+      this.#options.log.error({}, 'the record of the last configuration and keys cannot be read');
       return undefined;
     }
   }
 }
 
-function subjectOf(
+function describeKey(
   id: string,
   { name, kind }: Pick<ListedKey, 'name'> & { kind?: string | undefined },
 ): AuditEntry['subject'] {
   return kind === undefined ? { id, name } : { id, name, kind };
 }
 
-function configChanges(before: Known['config'], now: Known['config']): AuditEntry[] {
-  const changed = changedPaths(before, now);
+function compareConfig(before: Known['config'], now: Known['config']): AuditEntry[] {
+  const changed = listChangedPaths(before, now);
   if (changed.length === 0) return [];
   const paths = changed.slice(0, MAX_PATHS).join(', ');
   return [{ action: 'config.changed', actor: 'service', subject: { paths, count: changed.length } }];

@@ -1,18 +1,18 @@
-// Checks the audit log: that no entry was altered, removed, moved or cut off.
-import { GENESIS, hashOf, type AuditHead } from './audit-record.js';
+// The check of the audit log: it finds entries that were altered, removed, moved or cut off.
+import { GENESIS, hashRecord, type AuditHead, type AuditRecord } from './audit-record.js';
 import type { AuditLine } from './audit-space.js';
 
 export interface AuditReport {
-  /** No problem was found. */
+  /** True when no problem was found. */
   ok: boolean;
-  /** That could be read. */
+  /** Number of entries that could be read. */
   entries: number;
-  /** Of the first and the newest entry; absent where there are none. */
+  /** Times of the first and of the newest entry; absent when there are no entries. */
   firstAt?: string;
   lastAt?: string;
-  /** Of the newest entry. */
+  /** Head of the newest entry. */
   head: AuditHead;
-  /** Sentences, the first few. */
+  /** One sentence for each problem; only the first 20. */
   problems: string[];
   problemCount: number;
 }
@@ -20,61 +20,73 @@ export interface AuditReport {
 const MAX_PROBLEMS = 20;
 
 /**
- * What this cannot see: that the whole database was replaced by an older copy of itself, and what somebody with the master key wrote anew.
- * A head that was noted elsewhere shows both.
- * @param expectHead the hash of a head noted earlier: the log must have that entry, and may have gone on since
+ * Reads the whole log and checks the numbers, the hashes and the head. Two things it cannot see without `expectHead`: that the whole
+ * database was replaced by an older copy of itself, and that a person with the master key wrote the log again.
+ * @param expectHead hash of a head that was noted earlier: the log must contain that entry, and may have later ones
  */
 export async function verifyAuditLog(lines: AsyncIterable<AuditLine>, expectHead?: string): Promise<AuditReport> {
   const report: AuditReport = { ok: true, entries: 0, head: GENESIS, problems: [], problemCount: 0 };
-  const problem = (text: string): void => {
+  const addProblem = (text: string): void => {
     report.ok = false;
     if (++report.problemCount <= MAX_PROBLEMS) report.problems.push(text);
   };
   let last: AuditHead = GENESIS;
-  /** The one before does not open: what this one hangs on is not known. */
-  let isLoose = false;
-  let expectedSeen = expectHead === undefined || expectHead === GENESIS.hash;
+  /** True when the hash of the last entry is unknown because that entry is damaged. */
+  let isLastHashUnknown = false;
+  let isExpectedFound = expectHead === undefined || expectHead === GENESIS.hash;
   let heads = 0;
   for await (const line of lines) {
     if (line.kind === 'head') {
-      if (++heads > 1) problem('there is more than one log');
-      else for (const text of headProblems(line.head, last, isLoose)) problem(text);
+      if (++heads > 1) addProblem('there is more than one log');
+      else for (const text of listHeadProblems(line.head, last, isLastHashUnknown)) addProblem(text);
       continue;
     }
     const sequence = line.kind === 'entry' ? line.record.sequence : line.sequence;
-    if (sequence !== last.sequence + 1) problem(missing(last.sequence + 1, sequence - 1));
+    if (sequence !== last.sequence + 1) addProblem(describeMissing(last.sequence + 1, sequence - 1));
     if (line.kind === 'damaged') {
-      problem(`entry ${sequence} does not open, or is no entry`);
+      addProblem(`entry ${sequence} is damaged: it cannot be opened, or is not an entry`);
       last = { sequence, hash: GENESIS.hash };
-      isLoose = true;
+      isLastHashUnknown = true;
       continue;
     }
     const { record } = line;
-    if (hashOf(record) !== record.hash) problem(`entry ${sequence} was altered: it does not have its hash`);
+    if (!hasOwnHash(record)) addProblem(`entry ${sequence} was altered: its hash does not match its contents`);
     const isNext = sequence === last.sequence + 1;
-    if (isNext && !isLoose && record.previous !== last.hash) {
-      problem(`entry ${sequence} does not follow the one before`);
+    if (isNext && !isLastHashUnknown && record.previous !== last.hash) {
+      addProblem(`entry ${sequence} does not follow the entry before it`);
     }
-    isLoose = false;
+    isLastHashUnknown = false;
     last = { sequence, hash: record.hash };
     report.entries++;
     report.firstAt ??= record.at;
     report.lastAt = record.at;
-    if (record.hash === expectHead) expectedSeen = true;
+    if (record.hash === expectHead) isExpectedFound = true;
   }
-  if (heads === 0 && last.sequence > 0) problem('the head is lost');
-  if (!expectedSeen) problem('the expected head is not in it: entries were cut off, or the log is another one');
+  if (heads === 0 && last.sequence > 0) addProblem('the head is lost');
+  if (!isExpectedFound) {
+    addProblem('no entry has the expected head: entries were cut off, or this is another log');
+  }
   report.head = last;
   return report;
 }
 
-function headProblems(head: AuditHead | undefined, last: AuditHead, isLoose: boolean): string[] {
-  if (!head) return last.sequence > 0 ? ['the head is lost, or does not open'] : [];
-  if (head.sequence > last.sequence) return [missing(last.sequence + 1, head.sequence)];
-  if (head.sequence < last.sequence) return [`the head stands at entry ${head.sequence}, before the last one`];
-  return head.hash === last.hash || isLoose ? [] : ['the head does not have the hash of the last entry'];
+function hasOwnHash(record: AuditRecord): boolean {
+  try {
+    return hashRecord(record) === record.hash;
+  } catch (error) {
+    // Lintel never wrote a record that has no canonical JSON.
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
 }
 
-function missing(from: number, to: number): string {
-  return from >= to ? `entry ${from} is missing` : `the entries ${from} to ${to} are missing`;
+function listHeadProblems(head: AuditHead | undefined, last: AuditHead, isLastHashUnknown: boolean): string[] {
+  if (!head) return last.sequence > 0 ? ['the head is lost or damaged'] : [];
+  if (head.sequence > last.sequence) return [describeMissing(last.sequence + 1, head.sequence)];
+  if (head.sequence < last.sequence) return [`the head names entry ${head.sequence}, which is not the last one`];
+  return head.hash === last.hash || isLastHashUnknown ? [] : ['the head does not have the hash of the last entry'];
+}
+
+function describeMissing(from: number, to: number): string {
+  return from >= to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`;
 }

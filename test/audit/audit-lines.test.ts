@@ -1,12 +1,12 @@
 // The audit log on its way from the service to the command line: whole, or an error.
 import { expect, test } from 'vitest';
 import { decodeAuditLines, encodeAuditLines } from '../../src/audit/audit-lines.js';
-import { GENESIS, chained } from '../../src/audit/audit-record.js';
+import { GENESIS, chainEntry } from '../../src/audit/audit-record.js';
 import type { AuditLine } from '../../src/audit/audit-space.js';
 import { collect, withCode } from '../store/support.js';
 
 const at = '2026-05-01T00:00:00.000Z';
-const record = chained(GENESIS, { action: 'camera.viewed', actor: 'admin:grün', subject: { cameraId: 'c' } }, at);
+const record = chainEntry(GENESIS, { action: 'camera.viewed', actor: 'admin:grün', subject: { cameraId: 'c' } }, at);
 const lines: AuditLine[] = [
   { kind: 'entry', record },
   { kind: 'damaged', sequence: 2 },

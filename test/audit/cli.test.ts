@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { AuditLog } from '../../src/audit/audit-log.js';
 import { encodeAuditLines } from '../../src/audit/audit-lines.js';
 import type { AuditRecord } from '../../src/audit/audit-record.js';
-import { entryKey, readAuditLog } from '../../src/audit/audit-space.js';
+import { ENTRY_KEYS, readAuditLog } from '../../src/audit/audit-space.js';
 import { audited, auditedRotation } from '../../src/audit/audited.js';
 import { registerAudit } from '../../src/cli/audit.js';
 import { registerClock } from '../../src/cli/clock.js';
@@ -123,7 +123,7 @@ describe('lintel audit', () => {
     });
     const other = await run(cwd, 'audit', 'verify', '--expect-head', 'a'.repeat(64));
     expect(other).toMatchObject({ code: 1, stdout: `3 ${head.hash}\n` });
-    expect(other.stderr).toContain('the expected head is not in it');
+    expect(other.stderr).toContain('no entry has the expected head');
 
     const lines = (await run(cwd, 'audit', 'export')).stdout;
     expect(await run(cwd, 'audit', 'export', 'file')).toMatchObject({ code: 0, stdout: '' });
@@ -155,7 +155,7 @@ describe('lintel audit', () => {
     expect(findings.map(({ text }) => text).join('\n')).toContain(`head 3 ${audit.head.hash}`);
     expect(findings[0].text).toBe('3 entries since 2026-05-01T00:00:00.000Z, some 1.4 kB');
     expect(findings[2].text).toBe('0 faces of strangers, none are to be kept');
-    await store.write([audit.space.delete(entryKey(2))]);
+    await store.write([audit.space.delete(ENTRY_KEYS.encode(2))]);
     const { code, stderr } = await run(cwd, 'audit', 'verify');
     expect(code).toBe(1);
     expect(stderr).toBe('lintel: entry 2 is missing\n');

@@ -1,6 +1,6 @@
 // What the service notes of itself: its starts, changes of the configuration, and of the appKeys while it runs and while it does not.
 import { describe, expect, test } from 'vitest';
-import { changedPaths, configDigests } from '../../src/audit/config-paths.js';
+import { combineDigests, digestConfig, listChangedPaths } from '../../src/audit/config-paths.js';
 import { ServiceEntries, type ListedKey } from '../../src/audit/service-entries.js';
 import { KNOWN_KEY } from '../../src/audit/audit-space.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -186,11 +186,31 @@ describe('paths of a configuration', () => {
     [{ a: '1' }, { a: 1 }, ['a']],
     [{ a: undefined }, {}, []],
   ])('from %j to %j', (before, now, paths) => {
-    expect(changedPaths(configDigests(before), configDigests(now))).toEqual(paths);
+    expect(listChangedPaths(digestConfig(before), digestConfig(now))).toEqual(paths);
+  });
+
+  test('have the digests that version 0.1.0 stored', () => {
+    const digests = digestConfig({
+      http: { port: 8080, host: '::' },
+      cameras: [{ id: 'gate', threshold: 90.5 }],
+      list: [true, null, 'é'],
+    });
+    expect(digests).toEqual({
+      'http.port': '6c237681e7092160',
+      'http.host': '5e0f6b19ad88ce1a',
+      'cameras[gate].id': '4f83d3c80ad2f21a',
+      'cameras[gate].threshold': '0e12e32bfa98b7f1',
+      'list[0]': 'b5bea41b6c623f7c',
+      'list[1]': '74234e98afe7498f',
+      'list[2]': 'f2886017e9c7abac',
+    });
+    expect(combineDigests(digests)).toBe('4f74c331e2b7940b');
   });
 
   test('the whole configuration can be compared', () => {
     const config = configSchema.parse({});
-    expect(changedPaths(configDigests(config), configDigests({ ...config, deviceId: 'other' }))).toEqual(['deviceId']);
+    expect(listChangedPaths(digestConfig(config), digestConfig({ ...config, deviceId: 'other' }))).toEqual([
+      'deviceId',
+    ]);
   });
 });

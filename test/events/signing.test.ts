@@ -22,6 +22,22 @@ describe('the signature of an event', () => {
     expect(isSignedBy(publicKey, Object.fromEntries(Object.entries(read).reverse()))).toBe(true);
   });
 
+  it('still holds as version 0.1.0 wrote it', () => {
+    const recorded =
+      '{"version":2,"type":"match","eventId":"9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33","sequence":7,"deviceId":"gate",' +
+      '"cameraId":"front","trackId":3,"capturedAt":"2026-05-01T00:00:00.000Z","decidedAt":"2026-05-01T00:00:00.100Z",' +
+      '"expiresAt":"2026-05-01T00:00:05.100Z","reason":"agreed","groupId":"door",' +
+      '"faceId":"5b4c4b3e-8d2f-4f2e-9a52-0b1b8a1b6d11","imageId":"0c4e5a1c-5f0c-4a4b-8f4f-6a5f5c1f1a22",' +
+      '"externalImageId":"guest-1","similarity":97.5,"threshold":90,' +
+      '"liveness":{"mode":"observe","verdict":"live","score":0.3333333333333333},"masked":false,' +
+      '"bbox":{"x0":0.25,"y0":0.1,"x1":0.5,"y1":0.75},"quality":0.8,"modelVersion":"test-1","keyId":"4e51532c7a566828",' +
+      '"signature":"HhcjJ9UZpzn4gVi1WEU8tTr18l9D9Eljb4UFHAk9DuseEmQ5IocsB841D3PgqVb8K6rTxb1aicequWIbUEAWCg"}';
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: 'vkU9QuxO_42euX8eDgthtOH1TzbVTB-g7guC2XLZf6E' };
+    const recordedKey = createPublicKey({ key: jwk, format: 'jwk' });
+    expect(isSignedBy(recordedKey, JSON.parse(recorded))).toBe(true);
+    expect(isSignedBy(recordedKey, JSON.parse(recorded.replace('"threshold":90', '"threshold":80')))).toBe(false);
+  });
+
   it('does not hold under another key', () => {
     expect(isSignedBy(generateKeyPairSync('ed25519').publicKey, anEvent())).toBe(false);
   });
