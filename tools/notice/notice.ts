@@ -1,0 +1,147 @@
+// The text of the file NOTICE: what Lintel is made of beside its own code, and under which licences.
+import { z } from 'zod';
+
+const packageSchema = z.object({
+  version: z.string().optional(),
+  license: z.string().optional(),
+  dev: z.boolean().optional(),
+  os: z.array(z.string()).optional(),
+  cpu: z.array(z.string()).optional(),
+  libc: z.array(z.string()).optional(),
+});
+
+/** The parts of package-lock.json that are read here. Keys of `packages` are folders, such as `node_modules/koa`. */
+export const lockSchema = z.object({ packages: z.record(z.string(), packageSchema) });
+
+/** The parts of models/manifest.json that are read here. */
+export const manifestSchema = z.object({
+  models: z.record(
+    z.string(),
+    z.object({
+      licence: z.string(),
+      origin: z.union([z.object({ repository: z.string(), commit: z.string() }), z.object({ trainedBy: z.string() })]),
+    }),
+  ),
+});
+
+export interface NoticeInputs {
+  lock: z.infer<typeof lockSchema>;
+  manifest: z.infer<typeof manifestSchema>;
+}
+
+/** Header-only packages: development dependencies whose code is compiled into the native addon. */
+const COMPILED_IN = ['node-addon-api', 'node-api-headers'];
+
+/** Licences that packages write in another form than SPDX's. */
+const SPDX_NAMES: ReadonlyMap<string, string> = new Map([['Apache 2.0', 'Apache-2.0']]);
+
+const HEAD = `Lintel
+Copyright 2026 The Lintel authors
+
+Licensed under the Apache License, Version 2.0; its text is in the file LICENSE.
+
+This file is made by "npm run notice" from package-lock.json and models/manifest.json. A test compares it with both.
+`;
+
+const MODELS = `
+Models
+------
+
+The files of the standard set are not part of this repository: an installation downloads them from their origin.
+
+`;
+
+const PACKAGES = `
+Packages from npm
+-----------------
+
+They are not part of this repository: an installation downloads them. Listed is what may be installed on Linux with glibc,
+on x64 and arm64. Most packages bring the text of their licence, under node_modules in the folder of their name.
+
+`;
+
+const COMPILED = `
+Compiled into the native addon
+------------------------------
+
+`;
+
+const SYSTEM = `
+Libraries of the operating system
+---------------------------------
+
+The native addon is linked with OpenCV (Apache-2.0) and libjpeg-turbo (IJG, BSD-3-Clause and Zlib) of the distribution.
+OpenCV in turn loads FFmpeg (LGPL-2.1-or-later) and GStreamer (LGPL-2.1-or-later). None of them is part of this repository.
+`;
+
+/**
+ * Returns the whole text of NOTICE.
+ * @throws Error when a package of the lock file names no licence
+ */
+export function writeNotice({ lock, manifest }: NoticeInputs): string {
+  const compiled = COMPILED_IN.map((name) => describePackage(`node_modules/${name}`, lock));
+  return [
+    HEAD,
+    MODELS,
+    listModels(manifest),
+    PACKAGES,
+    listPackages(lock),
+    COMPILED,
+    formatTable(compiled),
+    SYSTEM,
+  ].join('');
+}
+
+function listModels({ models }: NoticeInputs['manifest']): string {
+  return formatTable(
+    Object.entries(models).map(([name, { licence, origin }]) => [
+      name,
+      licence === 'as Lintel' ? 'Apache-2.0 (as Lintel)' : licence,
+      'trainedBy' in origin
+        ? `trained by ${origin.trainedBy}`
+        : `${origin.repository}, commit ${origin.commit.slice(0, 12)}`,
+    ]),
+  );
+}
+
+function listPackages(lock: NoticeInputs['lock']): string {
+  const folders = Object.entries(lock.packages)
+    .filter(([folder, entry]) => folder !== '' && entry.dev !== true && mayRunHere(entry))
+    .map(([folder]) => folder);
+  const rows = folders.map((folder) => describePackage(folder, lock));
+  const unique = new Map(rows.map((row) => [row.join(' '), row]));
+  return formatTable([...unique.values()].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
+}
+
+function describePackage(folder: string, { packages }: NoticeInputs['lock']): string[] {
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const { version, license } = packages[folder] ?? {};
+  if (version === undefined || license === undefined) throw new Error(`package-lock.json has no licence for ${folder}`);
+  return [`${name} ${version}`, SPDX_NAMES.get(license) ?? license];
+}
+
+/** Tells whether a package is for a platform that Lintel supports. */
+function mayRunHere({ os, cpu, libc }: z.infer<typeof packageSchema>): boolean {
+  return (
+    (os === undefined || os.includes('linux')) &&
+    (cpu === undefined || cpu.includes('x64') || cpu.includes('arm64')) &&
+    (libc === undefined || libc.includes('glibc'))
+  );
+}
+
+/** Returns one line for each row, the columns aligned. */
+function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, column) => Math.max(cell.length, widest[column] ?? 0)),
+    [],
+  );
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
