@@ -10,7 +10,7 @@ import { askService } from './admin-client.js';
 import { commandConfig, type CliContext } from './context.js';
 import { withOwnStore } from './own-store.js';
 import { SilentFailure } from './program.js';
-import { writeNewFile } from '../platform/write-new-file.js';
+import { writeNewFile } from '../platform/write-file.js';
 
 const DEFAULT_COUNT = 50;
 const HASH = /^[0-9a-f]{64}$/;

@@ -3,7 +3,8 @@ import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.js';
-import { MASTER_KEY_LENGTH, masterKeyPath, readKeyFile, syncFolder, writeNewKey } from './secrets.js';
+import { syncFolder } from '../platform/write-file.js';
+import { MASTER_KEY_LENGTH, masterKeyPath, readKeyFile, writeNewKey } from './secrets.js';
 
 export function nextMasterKeyPath(keysDir: string): string {
   return join(keysDir, 'master.key.next');

@@ -1,9 +1,10 @@
 // Secrets: the master key and the passwords, from systemd credentials, the environment and files. Their values go nowhere else.
-import { randomBytes as systemRandomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { mkdir, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError } from '../errors.js';
 import type { Environment } from '../config/environment.js';
+import { createFile } from '../platform/write-file.js';
 
 /** Of the master key, in bytes. */
 export const MASTER_KEY_LENGTH = 32;
@@ -69,20 +70,7 @@ export async function createMasterKey(
 
 /** Never in the place of another file, and the name never stands for half a key. Errors are the system's: EEXIST of `link` among them. */
 export async function writeNewKey(path: string, key: Buffer): Promise<void> {
-  await writeNewSecret(path, `${key.toString('base64')}\n`);
-}
-
-/** A text in place of the key; otherwise as writeNewKey. */
-export async function writeNewSecret(path: string, text: string): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomUUID()}`);
-  try {
-    await writeSynced(temporary, text);
-    await link(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await syncFolder(folder);
+  await createFile(path, `${key.toString('base64')}\n`);
 }
 
 /**
@@ -217,24 +205,5 @@ export async function hasEntries(dir: string): Promise<boolean> {
     const reason = (cause as NodeJS.ErrnoException).code;
     if (reason === 'ENOENT') return false;
     throw new AppError('STORE_UNAVAILABLE', `the data directory ${dir} cannot be read (${reason})`, { cause });
-  }
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-export async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.js';
 import type { Environment } from '../config/environment.js';
-import { readSecretFile, writeNewSecret } from './secrets.js';
+import { createFile } from '../platform/write-file.js';
+import { readSecretFile } from './secrets.js';
 
 export interface SigningKey {
   /** Ed25519. */
@@ -47,7 +48,7 @@ export async function openSigningKey(sources: SigningKeySources): Promise<Signin
   const { privateKey } = generateKeyPairSync('ed25519');
   try {
     await mkdir(sources.keysDir, { recursive: true, mode: 0o700 });
-    await writeNewSecret(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+    await createFile(path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code;
     throw new AppError('SECRET_INVALID', `the signing key could not be written to ${path} (${reason})`, { cause });

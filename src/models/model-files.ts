@@ -1,10 +1,11 @@
 // Model files on the disk: where they are, whether they are what the manifest says, and how they get there.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AppError, describeError } from '../errors.js';
+import { replaceFile } from '../platform/write-file.js';
 import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
 import { isBuiltIn, precisionOf } from './precision.js';
 
@@ -84,33 +85,27 @@ export async function fetchModel(
 ): Promise<boolean> {
   if ((await fileState(dir, model)) === 'present') return false;
   await mkdir(dir, { recursive: true });
-  const temporary = join(dir, `.${model.file}.${randomBytes(4).toString('hex')}.part`);
-  try {
-    const hash = createHash('sha256');
-    const handle = await open(temporary, 'wx');
-    try {
-      let receivedBytes = 0;
-      for await (const chunk of await openSource(dir, model, options.from, options.signal)) {
-        receivedBytes += chunk.length;
-        if (receivedBytes > model.bytes) {
-          throw new AppError(
-            'DOWNLOAD_FAILED',
-            `${model.file}: more than the ${model.bytes} bytes that the manifest names`,
-          );
-        }
-        hash.update(chunk);
-        await handle.write(chunk);
-        options.onProgress?.({ file: model.file, receivedBytes, totalBytes: model.bytes });
+  const hash = createHash('sha256');
+  const receive = async function* (): AsyncGenerator<Uint8Array> {
+    let receivedBytes = 0;
+    for await (const chunk of await openSource(dir, model, options.from, options.signal)) {
+      receivedBytes += chunk.length;
+      if (receivedBytes > model.bytes) {
+        throw new AppError(
+          'DOWNLOAD_FAILED',
+          `${model.file}: more than the ${model.bytes} bytes that the manifest names`,
+        );
       }
-      await handle.sync();
-    } finally {
-      await handle.close();
+      hash.update(chunk);
+      yield chunk;
+      options.onProgress?.({ file: model.file, receivedBytes, totalBytes: model.bytes });
     }
-    checkHash(options.from ?? originUrl(model), model, hash.digest('hex'));
-    await rename(temporary, join(dir, model.file));
+  };
+  const check = (): void => checkHash(options.from ?? originUrl(model), model, hash.digest('hex'));
+  try {
+    await replaceFile(join(dir, model.file), receive(), { mode: 0o666, check });
     return true;
   } catch (error) {
-    await rm(temporary, { force: true });
     if (error instanceof AppError) throw error;
     const source = options.from ?? originUrl(model);
     throw new AppError(

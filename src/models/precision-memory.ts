@@ -1,8 +1,9 @@
 // What was measured of the models' forms at an earlier start, so that the next ones begin at once and report the same similarities.
-import { createHash, randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { z } from 'zod';
+import { replaceFile } from '../platform/write-file.js';
 import { modelsOf, type ModelSet } from './manifest.js';
 import type { PrecisionDecision } from './precision.js';
 
@@ -38,11 +39,5 @@ export async function remember(
   circumstances: string,
   decisions: readonly PrecisionDecision[],
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
-  try {
-    await writeFile(temporary, JSON.stringify({ of: circumstances, decisions }), { flag: 'wx', mode: 0o600 });
-    await rename(temporary, path);
-  } catch {
-    await rm(temporary, { force: true });
-  }
+  await replaceFile(path, JSON.stringify({ of: circumstances, decisions })).catch(() => undefined);
 }

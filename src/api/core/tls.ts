@@ -1,6 +1,6 @@
 // The certificate that the API serves HTTPS with: read from its files, read again when they change, and how it is.
 import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
@@ -8,6 +8,7 @@ import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
 import { contractTime, systemTimers, type Clock, type Timers } from '../../domain/time.js';
 import { AppError, describeError } from '../../errors.js';
+import { readFileStamp } from '../../platform/file-stamp.js';
 
 export interface TlsFiles {
   /** PEM: the certificate and those between it and its authority. */
@@ -124,14 +125,7 @@ export class TlsIdentity {
   /** Differs whenever a file was written, replaced or removed. */
   async #stampOf(): Promise<string> {
     const { certFile, keyFile } = this.#options;
-    const stamps = await Promise.all(
-      [certFile, keyFile].map((file) =>
-        stat(file, { bigint: true }).then(
-          ({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
-          (error: NodeJS.ErrnoException) => error.code ?? 'absent',
-        ),
-      ),
-    );
+    const stamps = await Promise.all([certFile, keyFile].map(readFileStamp));
     return stamps.join(', ');
   }
 

@@ -15,7 +15,7 @@ import { withOwnStore } from '../own-store.js';
 import { SilentFailure } from '../program.js';
 import { Progress } from '../progress.js';
 import { restoreInto, refuseUnlessEmpty } from './restore.js';
-import { writeNewFile } from '../../platform/write-new-file.js';
+import { writeNewFile } from '../../platform/write-file.js';
 
 const MIN_PASSPHRASE = 12;
 const EXPORTED: AuditEntry = { action: 'gallery.exported', actor: 'cli', subject: {} };

@@ -1,13 +1,15 @@
 // Makes a data directory from a backup: beside the place first, then at one stroke in it.
-import { access, chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, rename, rm } from 'node:fs/promises';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { hasEntries, openMasterKey, syncFolder } from '../../keys/secrets.js';
+import { hasEntries, openMasterKey } from '../../keys/secrets.js';
 import { silentLog } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
 import type { BackupRecord } from '../../gallery/backup-records.js';
+import { withProcessLock } from '../../platform/process-lock.js';
+import { replaceFile, syncFolder } from '../../platform/write-file.js';
 
 type Folders = Pick<Config, 'dataDir' | 'keysDir'>;
 
@@ -66,8 +68,8 @@ export async function restoreInto({ config, environment, clock, records }: Resto
     throw error;
   }
   if (appKeys) {
-    await writeFile(`${appKeysFile}.restore`, appKeys, { mode: 0o600, flush: true });
-    await rename(`${appKeysFile}.restore`, appKeysFile);
+    const content = appKeys;
+    await withProcessLock(appKeysFile, () => replaceFile(appKeysFile, content));
   }
   await rename(directory, databaseDir);
   await syncFolder(dataDir);

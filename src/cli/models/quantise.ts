@@ -1,6 +1,6 @@
 // lintel models quantise: makes the 8-bit forms of a set's models on this device, from the fetched files and the committed ranges.
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../errors.js';
@@ -10,6 +10,7 @@ import { fileState, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { quantiseFile } from '../../models/quantise/quantise.js';
 import { readRanges } from '../../models/quantise/ranges.js';
+import { replaceFile } from '../../platform/write-file.js';
 import { commandConfig, type CliContext } from '../context.js';
 
 export function registerQuantise(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
@@ -68,7 +69,8 @@ installation in 8 bits; only a developer who has trained them makes them anew.`,
             `${quantised.file} came out with the sha256 ${sha256}, the manifest says ${quantised.sha256}`,
           );
         }
-        await writeWhole(out, quantised.file, bytes);
+        await mkdir(out, { recursive: true });
+        await replaceFile(join(out, quantised.file), bytes, { mode: 0o666 });
         context.stdout.write(`${describe(model, quantised.file, bytes.length)}\n`);
       }
       for (const folder of folders) context.stdout.write(`in ${folder}\n`);
@@ -78,23 +80,4 @@ installation in 8 bits; only a developer who has trained them makes them anew.`,
 function describe(model: Model, file: string, bytes: number): string {
   const megabytes = (count: number): string => `${(count / 1e6).toFixed(2)} MB`;
   return `${model.task.padEnd(9)} ${file}: ${megabytes(bytes)} instead of ${megabytes(model.bytes)}`;
-}
-
-/** To a temporary name, synced, then renamed. */
-async function writeWhole(folder: string, file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const temporary = join(folder, `.${file}.${randomBytes(4).toString('hex')}.part`);
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, join(folder, file));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 // Changes models/manifest.json, for the developer's commands that measure what it says: laid out as the repository's formatter does.
-import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { layOut } from '../../platform/json-layout.js';
+import { replaceFile } from '../../platform/write-file.js';
 import { loadManifest } from '../manifest.js';
 
 /** A JSON object whose values nobody has looked at yet. */
@@ -15,13 +15,8 @@ export async function editModel(path: string, key: string, change: (model: JsonO
   loadManifest(path);
   const manifest = JSON.parse(await readFile(path, 'utf8')) as { models: Record<string, JsonObject> };
   change(manifest.models[key]);
-  const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-  try {
-    await writeFile(temporary, `${layOut(manifest)}\n`);
-    loadManifest(temporary);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  const check = (temporaryPath: string): void => {
+    loadManifest(temporaryPath);
+  };
+  await replaceFile(path, `${layOut(manifest)}\n`, { mode: 0o666, check });
 }
