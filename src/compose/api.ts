@@ -62,7 +62,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): DeviceApi {
     adminKeys: keys.adminKeys,
     gallery,
     vision,
-    ownerOf: (name) => keys.appKeys.ownerOf(name),
+    ownerOf: (name) => keys.appKeys.findId(name),
     scale,
     otherModels,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),

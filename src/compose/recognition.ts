@@ -51,7 +51,7 @@ function createRecogniser(
   const { clockGuard, gallery, unknownFaces } = storage;
   return new Recogniser({
     ...camera,
-    ownerOf: (name) => keys.appKeys.ownerOf(name),
+    ownerOf: (name) => keys.appKeys.findId(name),
     vision,
     gallery,
     events,

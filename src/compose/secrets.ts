@@ -1,9 +1,8 @@
 // The secrets of the service, and its registries of API keys. A first start creates the keys that are missing.
 import type { KeyObject } from 'node:crypto';
 import type { Config } from '../config/schema.js';
-import { AdminKeys, ensureAdminKey } from '../keys/admin-keys.js';
-import { AppKeys } from '../keys/app-keys.js';
-import { ensureAppKey } from '../keys/first-keys.js';
+import { ensureFirstKey } from '../keys/first-key.js';
+import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../keys/key-registry.js';
 import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import {
   openMasterKey,
@@ -30,8 +29,8 @@ export interface Secrets {
 }
 
 export interface ApiKeys {
-  appKeys: AppKeys;
-  adminKeys: AdminKeys;
+  appKeys: KeyRegistry;
+  adminKeys: KeyRegistry;
 }
 
 /** Reads every secret. A first start creates the master key and the signing key. @throws AppError SECRET_INVALID */
@@ -54,10 +53,15 @@ export async function readSecrets(base: ServiceBase): Promise<Secrets> {
 
 /** Opens the registries of keys in dataDir. A first start creates one appKey and one admin key. */
 export async function openApiKeys({ paths, clock, log }: ServiceBase): Promise<ApiKeys> {
-  const appKeys = new AppKeys({ path: paths.appKeysFile, clock, log });
-  await ensureAppKey(appKeys, { ...paths, name: DEFAULT_KEY_NAME, log });
-  const adminKeys = new AdminKeys({ path: paths.adminKeysFile, clock, log });
-  await ensureAdminKey(adminKeys, { file: paths.firstAdminKeyFile, name: DEFAULT_KEY_NAME, log });
+  const appKeys = new KeyRegistry({ kind: APP_KEY, path: paths.appKeysFile, clock, log });
+  await ensureFirstKey(appKeys, {
+    name: DEFAULT_KEY_NAME,
+    keyFile: paths.firstAppKeyFile,
+    secretKeyFile: paths.firstSecretKeyFile,
+    log,
+  });
+  const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: paths.adminKeysFile, clock, log });
+  await ensureFirstKey(adminKeys, { name: DEFAULT_KEY_NAME, keyFile: paths.firstAdminKeyFile, log });
   return { appKeys, adminKeys };
 }
 

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AppKeys } from '../../src/keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
 import { ApiServer, type ApiServerOptions } from '../../src/api/core/server.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
@@ -120,7 +120,7 @@ export interface Answer {
 export interface Harness {
   vision: ScriptedVision;
   gallery: Gallery;
-  appKeys: AppKeys;
+  appKeys: KeyRegistry;
   server: ApiServer;
   /** `http://127.0.0.1:port` */
   origin: string;
@@ -153,8 +153,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const folder = await mkdtemp(join(tmpdir(), 'lintel-api-'));
   const vision = new ScriptedVision();
   const opened = await openGallery(folder, limits);
-  const appKeys = new AppKeys({ path: join(folder, 'app-keys.json'), clock: Date.now, log: silentLog });
-  const { key, secretKey, appKey } = await appKeys.create('default');
+  const appKeys = new KeyRegistry({
+    kind: APP_KEY,
+    path: join(folder, 'app-keys.json'),
+    clock: Date.now,
+    log: silentLog,
+  });
+  const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
   const server = new ApiServer({
     config: testConfig({ http, images }),
     vision,

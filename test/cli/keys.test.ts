@@ -2,7 +2,7 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AppKeys } from '../../src/keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
 import { registerKeys } from '../../src/cli/keys.js';
 import { silentLog } from '../../src/domain/log.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -10,8 +10,8 @@ import { lintel, type Run } from './terminal.js';
 
 const keys = (cwd: string, ...args: string[]): Promise<Run> => lintel(['keys', ...args], [registerKeys], { cwd });
 
-function authority(cwd: string): AppKeys {
-  return new AppKeys({ path: join(cwd, 'var/data/app-keys.json'), clock: Date.now, log: silentLog });
+function authority(cwd: string): KeyRegistry {
+  return new KeyRegistry({ kind: APP_KEY, path: join(cwd, 'var/data/app-keys.json'), clock: Date.now, log: silentLog });
 }
 
 describe('lintel keys', () => {

@@ -14,7 +14,7 @@ import type { SimilarityScale } from '../../domain/similarity.js';
 import { AppError, describeError } from '../../errors.js';
 import type { Gallery } from '../../gallery/gallery.types.js';
 import type { Vision } from '../../vision/vision.js';
-import type { AppKeyAuthority } from '../../keys/app-keys.js';
+import type { SecretKeyAuthority } from '../../keys/key-registry.js';
 import type { DeviceApi } from '../device/device-api.js';
 import { DIALECTS } from '../nhn/dialects.js';
 import { envelope, type RequestObserver, type RequestState } from '../nhn/envelope.js';
@@ -37,7 +37,7 @@ export interface ApiServerOptions {
   config: Pick<Config, 'http' | 'images'>;
   vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseImage'>;
   gallery: Gallery;
-  appKeys: AppKeyAuthority;
+  appKeys: SecretKeyAuthority;
   scale: SimilarityScale;
   otherModels?: OtherModels;
   log: Log;

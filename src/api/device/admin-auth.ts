@@ -1,7 +1,7 @@
 // Who asks: the admin key of a request, from its header, under the limit of wrong ones.
 import type { IncomingHttpHeaders } from 'node:http';
 import { clientError } from '../../errors.js';
-import type { AdminKeyAuthority } from '../../keys/admin-keys.js';
+import type { KeyAuthority } from '../../keys/key-registry.js';
 import type { AttemptLimit } from '../core/attempt-limit.js';
 
 export const ADMIN_KEY_HEADER = 'x-lintel-admin-key';
@@ -13,7 +13,7 @@ export interface Caller {
 }
 
 /** @returns the name of the key @throws AppError UNAUTHORIZED_ADMIN_KEY, TOO_MANY_ATTEMPTS */
-export function adminOf({ headers, address }: Caller, keys: AdminKeyAuthority, limit: AttemptLimit): string {
+export function adminOf({ headers, address }: Caller, keys: KeyAuthority, limit: AttemptLimit): string {
   const key = keyOf(headers);
   // Who brings none guesses none.
   if (key === undefined) throw clientError('UNAUTHORIZED_ADMIN_KEY', NEEDED);
@@ -26,7 +26,7 @@ export function adminOf({ headers, address }: Caller, keys: AdminKeyAuthority, l
 }
 
 /** Whether the key of a request that was let in is still valid: it may have been revoked since. */
-export function isStillAdmin(headers: IncomingHttpHeaders, keys: AdminKeyAuthority): boolean {
+export function isStillAdmin(headers: IncomingHttpHeaders, keys: KeyAuthority): boolean {
   const key = keyOf(headers);
   return key !== undefined && keys.authenticate(key) !== undefined;
 }

@@ -8,7 +8,7 @@ import type { Context, Middleware } from 'koa';
 import { readVersion } from '../../config/paths.js';
 import type { Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
-import type { AdminKeyAuthority } from '../../keys/admin-keys.js';
+import type { KeyAuthority } from '../../keys/key-registry.js';
 import { ClientGone, discardBody, parseJsonObject, readBody } from '../core/body.js';
 import type { RequestObserver } from '../nhn/envelope.js';
 import { adminOf, isStillAdmin } from './admin-auth.js';
@@ -32,7 +32,7 @@ const RETRY_AFTER: ReadonlyMap<string, string> = new Map([
 
 export interface DeviceApiParts {
   services: DeviceServices;
-  adminKeys: AdminKeyAuthority;
+  adminKeys: KeyAuthority;
   timers: Timers;
   /** Milliseconds from any origin, never going back. */
   monotonicMs?: () => number;

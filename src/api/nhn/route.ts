@@ -2,7 +2,7 @@
 import type { RouterMiddleware } from '@koa/router';
 import type { z } from 'zod';
 import { clientError } from '../../errors.js';
-import type { AppKey, AppKeyAuthority } from '../../keys/app-keys.js';
+import type { RegisteredKey, SecretKeyAuthority } from '../../keys/key-registry.js';
 import { parseJsonObject, readBody } from '../core/body.js';
 import type { Reply, RequestState } from './envelope.js';
 import { oversizeImages } from '../core/image-input.js';
@@ -60,7 +60,7 @@ export interface Dialect {
 }
 
 export interface RouteContext {
-  appKeys: AppKeyAuthority;
+  appKeys: SecretKeyAuthority;
   services: Services;
   maxImageBytes: number;
 }
@@ -120,7 +120,12 @@ export function handleRoute(route: Route, dialect: Dialect, context: RouteContex
 }
 
 /** @throws AppError UNAUTHORIZED_APP_KEY, UNAUTHORIZED_APP_KEY_OR_SECRET_KEY */
-function authenticated(appKeys: AppKeyAuthority, dialect: Dialect, appKey: string, authorization: string): AppKey {
+function authenticated(
+  appKeys: SecretKeyAuthority,
+  dialect: Dialect,
+  appKey: string,
+  authorization: string,
+): RegisteredKey {
   if (dialect.asksForSecretKey) {
     const caller = appKeys.authenticateWithSecret(appKey, authorization);
     if (caller) return caller;

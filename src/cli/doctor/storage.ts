@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppKeys } from '../../keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
@@ -67,7 +67,7 @@ export async function checkMasterKey(
 
 export function checkAppKeys(config: Pick<Config, 'dataDir' | 'keysDir'>, clock: Clock): Finding {
   try {
-    const appKeys = new AppKeys({ path: dataPaths(config).appKeysFile, clock, log: silentLog });
+    const appKeys = new KeyRegistry({ kind: APP_KEY, path: dataPaths(config).appKeysFile, clock, log: silentLog });
     appKeys.load();
     const valid = appKeys.list().filter(({ revokedAt }) => revokedAt === undefined);
     if (valid.length === 0) return { level: 'ok', text: 'no appKey yet, to be made at the first start' };

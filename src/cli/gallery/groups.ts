@@ -1,6 +1,6 @@
 // `lintel gallery groups`: every group, the models it was made under, and whether they are installed.
 import type { Command } from 'commander';
-import { AppKeys } from '../../keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import { silentLog } from '../../domain/log.js';
@@ -101,6 +101,11 @@ async function statesOf(
 
 /** The names of the appKeys, also of those that were revoked, by their ids. */
 function namesOf(config: Config): Map<string, string> {
-  const appKeys = new AppKeys({ path: dataPaths(config).appKeysFile, clock: Date.now, log: silentLog });
+  const appKeys = new KeyRegistry({
+    kind: APP_KEY,
+    path: dataPaths(config).appKeysFile,
+    clock: Date.now,
+    log: silentLog,
+  });
   return new Map(appKeys.list().map(({ id, name }) => [id, name]));
 }

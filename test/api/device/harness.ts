@@ -2,8 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AdminKeys } from '../../../src/keys/admin-keys.js';
-import { AppKeys } from '../../../src/keys/app-keys.js';
+import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { createDeviceApi } from '../../../src/api/device/create.js';
 import type { ErrorBody } from '../../../src/api/device/statuses.js';
 import type { DeviceServices } from '../../../src/api/device/services.js';
@@ -182,7 +181,7 @@ export interface Device {
   origin: string;
   appKey: string;
   adminKey: string;
-  adminKeys: AdminKeys;
+  adminKeys: KeyRegistry;
   /** The id of the appKey. */
   owner: string;
   /** Of the event filters that were asked for. */
@@ -239,9 +238,9 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const parts = [store, audit, gallery, privacy, unknownFaces];
   for (const part of parts) await part.start(signal);
 
-  const appKeys = new AppKeys({ path: join(folder, 'app-keys.json'), clock, log });
-  const { key: appKey, appKey: owner } = await appKeys.create('default');
-  const adminKeys = new AdminKeys({ path: join(folder, 'admin-keys.json'), clock, log });
+  const appKeys = new KeyRegistry({ kind: APP_KEY, path: join(folder, 'app-keys.json'), clock, log });
+  const { key: appKey, entry: owner } = await appKeys.create('default');
+  const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: join(folder, 'admin-keys.json'), clock, log });
   const { key: adminKey } = await adminKeys.create('front-desk');
   await gallery.createGroup({ owner: owner.id, groupId: 'door' }, MODEL);
 
@@ -262,7 +261,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       },
     },
     gallery,
-    ownerOf: (name) => appKeys.ownerOf(name),
+    ownerOf: (name) => appKeys.findId(name),
     scale,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     ...(otherModels && { otherModels }),

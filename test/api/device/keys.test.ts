@@ -2,8 +2,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { AdminKeys, ensureAdminKey } from '../../../src/keys/admin-keys.js';
-import { AppKeys } from '../../../src/keys/app-keys.js';
+import { ensureFirstKey } from '../../../src/keys/first-key.js';
+import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { dataPaths } from '../../../src/config/paths.js';
 import { silentLog } from '../../../src/domain/log.js';
@@ -16,19 +16,19 @@ const options = { clock: Date.now, log: silentLog };
 describe('a first start', () => {
   test('leaves an admin key that its owner alone may read, and a second start leaves it alone', async () => {
     const folder = tempDir();
-    const { firstAdminKeyFile: file } = dataPaths({ dataDir: folder, keysDir: join(folder, 'keys') });
-    const adminKeys = new AdminKeys({ path: join(folder, 'admin-keys.json'), ...options });
-    const first = { file, name: 'default', log: silentLog };
-    await ensureAdminKey(adminKeys, first);
-    const text = await readFile(file, 'utf8');
+    const { firstAdminKeyFile: keyFile } = dataPaths({ dataDir: folder, keysDir: join(folder, 'keys') });
+    const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: join(folder, 'admin-keys.json'), ...options });
+    const first = { keyFile, name: 'default', log: silentLog };
+    await ensureFirstKey(adminKeys, first);
+    const text = await readFile(keyFile, 'utf8');
     expect(text).toMatch(/^[\w-]{43}\n$/);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
     expect(adminKeys.authenticate(text.trim())).toMatchObject({ name: 'default' });
-    await ensureAdminKey(adminKeys, first);
-    expect(await readFile(file, 'utf8')).toBe(text);
+    await ensureFirstKey(adminKeys, first);
+    expect(await readFile(keyFile, 'utf8')).toBe(text);
     // Who revoked the first one does not want it back.
     await adminKeys.revoke('default');
-    await ensureAdminKey(adminKeys, first);
+    await ensureFirstKey(adminKeys, first);
     expect(adminKeys.authenticate(text.trim())).toBeUndefined();
     expect(adminKeys.list()).toHaveLength(1);
   });
@@ -37,9 +37,9 @@ describe('a first start', () => {
     const folder = tempDir();
     const path = join(folder, 'admin-keys.json');
     await writeFile(path, '{');
-    const adminKeys = new AdminKeys({ path, ...options });
+    const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path, ...options });
     await expect(
-      ensureAdminKey(adminKeys, { file: join(folder, 'k'), name: 'a', log: silentLog }),
+      ensureFirstKey(adminKeys, { keyFile: join(folder, 'k'), name: 'a', log: silentLog }),
     ).rejects.toMatchObject({ code: 'SECRET_INVALID' });
   });
 });
@@ -47,7 +47,7 @@ describe('a first start', () => {
 test('the registry keeps the digest of a key, and of no secretKey', async () => {
   const folder = tempDir();
   const path = join(folder, 'admin-keys.json');
-  const { key } = await new AdminKeys({ path, ...options }).create('a');
+  const { key } = await new KeyRegistry({ kind: ADMIN_KEY, path, ...options }).create('a');
   const text = await readFile(path, 'utf8');
   expect(text).not.toContain(key);
   expect(text).toContain('"sha256"');
@@ -55,8 +55,8 @@ test('the registry keeps the digest of a key, and of no secretKey', async () => 
 });
 
 describe('lintel keys --admin', () => {
-  const registry = (cwd: string): AdminKeys =>
-    new AdminKeys({ path: join(cwd, 'var/data/admin-keys.json'), ...options });
+  const registry = (cwd: string): KeyRegistry =>
+    new KeyRegistry({ kind: ADMIN_KEY, path: join(cwd, 'var/data/admin-keys.json'), ...options });
 
   test('adds one, prints it alone, and revokes it; no appKey is made or touched', async () => {
     const cwd = tempDir();
@@ -66,7 +66,7 @@ describe('lintel keys --admin', () => {
     expect(added.stdout).toMatch(/^[\w-]{43}\n$/);
     const key = added.stdout.trim();
     expect(registry(cwd).authenticate(key)).toMatchObject({ name: 'desk' });
-    const appKeys = new AppKeys({ path: join(cwd, 'var/data/app-keys.json'), ...options });
+    const appKeys = new KeyRegistry({ kind: APP_KEY, path: join(cwd, 'var/data/app-keys.json'), ...options });
     expect(appKeys.authenticate(key)).toBeUndefined();
 
     expect((await keys(cwd, 'revoke', 'desk', '--admin')).stderr).toContain('The admin key "desk"');

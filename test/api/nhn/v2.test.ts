@@ -49,10 +49,10 @@ describe('the secretKey', () => {
     callJson(method, `${harness.origin}/v2.0/appkeys/${appKey}${path}`, undefined, headers);
 
   test('lets its appKey in, and no other text does', async () => {
-    const other = await harness.appKeys.create('other');
+    const { key: otherKey, secretKey: otherSecretKey = '' } = await harness.appKeys.create('other');
     const { appKey, secretKey } = harness;
     expect((await call(appKey, { authorization: secretKey })).header).toEqual(SUCCESS);
-    const wrong = ['', 'x', appKey, other.secretKey, `Bearer ${secretKey}`, secretKey.toLowerCase()];
+    const wrong = ['', 'x', appKey, otherSecretKey, `Bearer ${secretKey}`, secretKey.toLowerCase()];
     for (const authorization of wrong) {
       expect((await call(appKey, { authorization })).header).toMatchObject(REFUSED);
     }
@@ -60,7 +60,7 @@ describe('the secretKey', () => {
     expect((await call('unknown', { authorization: secretKey })).header).toMatchObject(REFUSED);
     expect((await call(secretKey, { authorization: secretKey })).header).toMatchObject(REFUSED);
     await harness.appKeys.revoke('other');
-    expect((await call(other.key, { authorization: other.secretKey })).header).toMatchObject(REFUSED);
+    expect((await call(otherKey, { authorization: otherSecretKey })).header).toMatchObject(REFUSED);
   });
 
   test('is checked before anything else, and no answer tells which of the two was wrong', async () => {

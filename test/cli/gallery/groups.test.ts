@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { AppKeys } from '../../../src/keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { checkGroups } from '../../../src/cli/doctor/groups.js';
 import { registerDoctor } from '../../../src/cli/doctor/doctor.js';
 import { galleryCommand } from '../../../src/cli/gallery/command.js';
@@ -52,8 +52,13 @@ async function device(routes: 'new' | 'old' = 'new') {
   const { dataDir, keysDir, http, models } = config;
   writeFileSync(join(cwd, 'lintel.yaml'), JSON.stringify({ dataDir, keysDir, http: { port: http.port }, models }));
   for (const folder of [dataDir, models.dir ?? '']) mkdirSync(folder, { mode: 0o700 });
-  const appKeys = new AppKeys({ path: join(dataDir, 'app-keys.json'), clock: Date.now, log: silentLog });
-  const { appKey } = await appKeys.create('door');
+  const appKeys = new KeyRegistry({
+    kind: APP_KEY,
+    path: join(dataDir, 'app-keys.json'),
+    clock: Date.now,
+    log: silentLog,
+  });
+  const { entry: appKey } = await appKeys.create('door');
   const masterKey = (await createMasterKey(keysDir)).key;
   const store = new SealedStore({ directory: join(dataDir, 'db'), masterKey, log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 100 };

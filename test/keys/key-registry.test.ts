@@ -1,11 +1,13 @@
-// The registry of appKeys: what is stored, who is let in, and that changes count at once.
+// The key registry: what is stored, which keys are accepted, that changes count at once, and that none is lost.
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AppKeys } from '../../src/keys/app-keys.js';
+import { ADMIN_KEY, APP_KEY, KeyRegistry, type NewKey } from '../../src/keys/key-registry.js';
 import { callJson, recordingLog, startHarness } from '../api/harness.js';
+import { startChild } from '../store/support.js';
 
 let folder: string;
 let path: string;
@@ -15,17 +17,23 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Another look at the same file, as another process has. */
-function registry(log = recordingLog()): AppKeys {
-  return new AppKeys({ path, clock: () => Date.UTC(2026, 0, 2, 3, 4, 5), log });
+/** A second registry over the same file, as another process has one. */
+function registry(log = recordingLog()): KeyRegistry {
+  return new KeyRegistry({ kind: APP_KEY, path, clock: () => Date.UTC(2026, 0, 2, 3, 4, 5), log });
+}
+
+/** Makes an appKey, which always has a secretKey. */
+async function createPair(keys: KeyRegistry, name: string): Promise<NewKey & { secretKey: string }> {
+  const { secretKey = '', ...made } = await keys.create(name);
+  return { ...made, secretKey };
 }
 
 describe('a new key', () => {
   test('and its secretKey are 32 random bytes each, of which only the digests are stored, readable by the owner alone', async () => {
     const keys = registry();
-    const { key, secretKey, appKey } = await keys.create('front-door');
+    const { key, secretKey, entry } = await createPair(keys, 'front-door');
     expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
-    expect(appKey).toEqual({
+    expect(entry).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       name: 'front-door',
       createdAt: '2026-01-02T03:04:05.000Z',
@@ -36,7 +44,7 @@ describe('a new key', () => {
     expect(text).not.toContain(key);
     expect(text).not.toContain(secretKey);
     const [sha256, secretSha256] = [key, secretKey].map((one) => createHash('sha256').update(one).digest('hex'));
-    expect(JSON.parse(text)).toEqual({ keys: [{ ...appKey, sha256, secretSha256 }] });
+    expect(JSON.parse(text)).toEqual({ keys: [{ ...entry, sha256, secretSha256 }] });
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(['app-keys.json']);
     expect((await keys.create('other')).key).not.toBe(key);
@@ -49,13 +57,13 @@ describe('a new key', () => {
 
   test('takes no name that a valid key has, but that of a revoked one', async () => {
     const keys = registry();
-    const { appKey: first } = await keys.create('door');
+    const { entry: first } = await keys.create('door');
     await expect(keys.create('door')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await keys.revoke('door');
-    expect(keys.ownerOf('door')).toBeUndefined();
-    const { appKey: second } = await keys.create('door');
+    expect(keys.findId('door')).toBeUndefined();
+    const { entry: second } = await keys.create('door');
     expect(second.id).not.toBe(first.id);
-    expect(keys.ownerOf('door')).toBe(second.id);
+    expect(keys.findId('door')).toBe(second.id);
     expect(keys.list().map(({ revokedAt }) => revokedAt !== undefined)).toEqual([true, false]);
   });
 
@@ -68,7 +76,12 @@ describe('a new key', () => {
   });
 
   test('that cannot be written leaves nothing behind', async () => {
-    const keys = new AppKeys({ path: join(folder, 'none', 'app-keys.json'), clock: Date.now, log: recordingLog() });
+    const keys = new KeyRegistry({
+      kind: APP_KEY,
+      path: join(folder, 'none', 'app-keys.json'),
+      clock: Date.now,
+      log: recordingLog(),
+    });
     await expect(keys.create('door')).rejects.toThrow();
     expect(keys.list()).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
@@ -79,8 +92,8 @@ describe('authentication', () => {
   test('knows each of several keys, and no other text', async () => {
     const keys = registry();
     const made = [await keys.create('a'), await keys.create('b'), await keys.create('c')];
-    for (const { key, appKey } of made) expect(keys.authenticate(key)).toEqual(appKey);
-    const { key } = made[1];
+    for (const { key, entry } of made) expect(keys.authenticate(key)).toEqual(entry);
+    const key = made[1]?.key ?? '';
     for (const wrong of ['', 'a', key.slice(1), `${key}x`, key.toLowerCase(), key.replace(/.$/, '\0')]) {
       expect(keys.authenticate(wrong)).toBeUndefined();
     }
@@ -88,8 +101,8 @@ describe('authentication', () => {
 
   test('with a secretKey takes that of the appKey alone, and never a revoked pair', async () => {
     const keys = registry();
-    const [a, b] = [await keys.create('a'), await keys.create('b')];
-    expect(keys.authenticateWithSecret(a.key, a.secretKey)).toEqual(a.appKey);
+    const [a, b] = [await createPair(keys, 'a'), await createPair(keys, 'b')];
+    expect(keys.authenticateWithSecret(a.key, a.secretKey)).toEqual(a.entry);
     for (const secret of ['', a.key, b.secretKey, `${a.secretKey}x`, a.secretKey.slice(1), '0'.repeat(64)]) {
       expect(keys.authenticateWithSecret(a.key, secret)).toBeUndefined();
     }
@@ -97,16 +110,16 @@ describe('authentication', () => {
     expect(keys.authenticate(a.secretKey)).toBeUndefined();
     await keys.revoke('a');
     expect(keys.authenticateWithSecret(a.key, a.secretKey)).toBeUndefined();
-    expect(keys.authenticateWithSecret(b.key, b.secretKey)).toEqual(b.appKey);
+    expect(keys.authenticateWithSecret(b.key, b.secretKey)).toEqual(b.entry);
   });
 
   test('with a secretKey refuses a key that was made before there were any, which stays valid without', async () => {
     const keys = registry();
-    const { key, secretKey, appKey } = await keys.create('old');
+    const { key, secretKey, entry } = await createPair(keys, 'old');
     const stored = JSON.parse(await readFile(path, 'utf8')) as { keys: { secretSha256?: string }[] };
-    delete stored.keys[0].secretSha256;
+    for (const storedKey of stored.keys) delete storedKey.secretSha256;
     await writeFile(path, JSON.stringify(stored));
-    expect(keys.authenticate(key)).toEqual(appKey);
+    expect(keys.authenticate(key)).toEqual(entry);
     for (const secret of [secretKey, '', 'undefined']) {
       expect(keys.authenticateWithSecret(key, secret)).toBeUndefined();
     }
@@ -115,11 +128,11 @@ describe('authentication', () => {
   test('sees keys that another process made and revoked at once', async () => {
     const [service, cli] = [registry(), registry()];
     service.load();
-    const { key, appKey } = await cli.create('a');
-    expect(service.authenticate(key)).toEqual(appKey);
-    await cli.revoke(appKey.id);
+    const { key, entry } = await cli.create('a');
+    expect(service.authenticate(key)).toEqual(entry);
+    await cli.revoke(entry.id);
     expect(service.authenticate(key)).toBeUndefined();
-    expect(service.list()).toEqual([{ ...appKey, revokedAt: '2026-01-02T03:04:05.000Z' }]);
+    expect(service.list()).toEqual([{ ...entry, revokedAt: '2026-01-02T03:04:05.000Z' }]);
   });
 
   test('sees a change that leaves size and modification time as they were', async () => {
@@ -130,7 +143,7 @@ describe('authentication', () => {
     const text = await readFile(path, 'utf8');
     await writeFile(path, text.replaceAll('aaa', 'ccc'));
     await utimes(path, before.atime, before.mtime);
-    expect(service.ownerOf('ccc')).toBe(a.appKey.id);
+    expect(service.findId('ccc')).toBe(a.entry.id);
     expect(service.authenticate(b.key)).toBeDefined();
   });
 
@@ -158,6 +171,67 @@ describe('authentication', () => {
       await harness.close();
     }
   });
+});
+
+describe('several writers at once', () => {
+  test('in processes of their own: every printed key works, and every name is taken once', async () => {
+    const startFile = join(folder, 'start');
+    const script = fileURLToPath(new URL('add-keys-child.ts', import.meta.url));
+    const children = ['a', 'b', 'c', 'd'].map((prefix) => startChild(script, path, startFile, prefix, '8'));
+    for (const child of children) await child.line((line) => line === 'ready');
+    await writeFile(startFile, '');
+    for (const { ended } of children) expect(await ended).toBe(0);
+    const printed = children.flatMap(({ lines }) => lines.filter((line) => line.startsWith('key ')));
+    expect(printed).toHaveLength(32);
+    const service = registry();
+    for (const line of printed) expect(service.authenticate(line.slice(4))).toBeDefined();
+    expect(new Set(service.list().map(({ name }) => name)).size).toBe(32);
+  });
+
+  test('in one process: no creation and no revocation is lost', async () => {
+    const [here, there] = [registry(), registry()];
+    await here.create('old');
+    const [made, revoked, twice] = await Promise.allSettled([
+      here.create('new'),
+      there.revoke('old'),
+      there.create('new'),
+    ]);
+    expect(revoked.status).toBe('fulfilled');
+    expect([made.status, twice.status].sort()).toEqual(['fulfilled', 'rejected']);
+    expect(here.list().map(({ name, revokedAt }) => [name, revokedAt !== undefined])).toEqual([
+      ['old', true],
+      ['new', false],
+    ]);
+  });
+});
+
+describe('the first key', () => {
+  test('is made once, whoever asks for it', async () => {
+    const saved: string[] = [];
+    const save = async ({ key }: NewKey): Promise<void> => void saved.push(key);
+    const made = await Promise.all([1, 2, 3].map(() => registry().createFirst('default', save)));
+    const keys = made.flatMap((one) => (one === undefined ? [] : [one.key]));
+    expect(saved).toEqual(keys);
+    expect(keys).toHaveLength(1);
+    expect(registry().authenticate(keys[0] ?? '')).toMatchObject({ name: 'default' });
+    await registry().revoke('default');
+    expect(await registry().createFirst('default', save)).toBeUndefined();
+  });
+
+  test('is not accepted when it could not be saved for the operator', async () => {
+    const save = (): Promise<void> => Promise.reject(new Error('disk full'));
+    await expect(registry().createFirst('default', save)).rejects.toThrow('disk full');
+    expect(registry().list()).toEqual([]);
+  });
+});
+
+test('an admin key has no secretKey, and is no appKey', async () => {
+  const admins = new KeyRegistry({ kind: ADMIN_KEY, path, clock: Date.now, log: recordingLog() });
+  const { key, secretKey } = await admins.create('desk');
+  expect(secretKey).toBeUndefined();
+  expect(await readFile(path, 'utf8')).not.toContain('secret');
+  expect(admins.authenticate(key)).toMatchObject({ name: 'desk' });
+  for (const secret of ['', key, 'undefined']) expect(admins.authenticateWithSecret(key, secret)).toBeUndefined();
 });
 
 describe('revoking', () => {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AppKeys } from '../../src/keys/app-keys.js';
+import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
 import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
 import { createService } from '../../src/main.js';
@@ -25,7 +25,12 @@ test('a first start leaves an appKey and its secretKey that open v2.0, a second 
   const first = await read();
   for (const text of first) expect(text).toMatch(/^[\w-]{43}\n$/);
   for (const file of files) expect((await stat(file)).mode & 0o777).toBe(0o600);
-  const appKeys = new AppKeys({ path: join(folder, 'data/app-keys.json'), clock: Date.now, log: silentLog });
+  const appKeys = new KeyRegistry({
+    kind: APP_KEY,
+    path: join(folder, 'data/app-keys.json'),
+    clock: Date.now,
+    log: silentLog,
+  });
   const [appKey, secretKey] = first.map((text) => text.trim());
   expect(appKeys.authenticateWithSecret(appKey, secretKey)).toMatchObject({ name: 'default' });
 
