@@ -1,7 +1,7 @@
-// Why nobody was enrolled from a camera, and what the person is told meanwhile.
+// The reasons for which a guided enrolment is refused, and the hints that the person gets meanwhile.
 import { AppError } from '../errors.js';
 
-/** What can be wrong with one frame: the hint for the person, and the refusal when it stays so. */
+/** Problems of one frame: the hint for the person, and the text of the refusal when the problem stays. */
 export const FRAME_REASONS = {
   'no-face': { hint: 'step in front of the camera', refusal: 'No face was seen.' },
   'several-faces': { hint: 'only one person, please', refusal: 'Others were in sight.' },
@@ -16,12 +16,12 @@ export const FRAME_REASONS = {
 
 export type FrameReason = keyof typeof FRAME_REASONS;
 
-/** What can be wrong with the frames together. */
+/** Problems of all frames together, with the text of the refusal. */
 export const PERSON_REASONS = {
   'not-the-same-person': 'The frames do not show one person.',
   'already-enrolled-as-somebody-else': 'The person is enrolled under another externalImageId.',
-  'liveness-not-live': 'The face is not that of a living person.',
-  'liveness-missing': 'The camera requires liveness, which could not be told.',
+  'liveness-not-live': 'The frames do not show clearly that the person is alive and no picture.',
+  'liveness-missing': 'The camera requires liveness, and too few frames of the person have a liveness score.',
 } as const;
 
 export type EnrolmentReason = FrameReason | keyof typeof PERSON_REASONS;
@@ -31,14 +31,14 @@ export const ENROLMENT_REASONS = [...Object.keys(FRAME_REASONS), ...Object.keys(
   ...EnrolmentReason[],
 ];
 
-/** Who a person is already. */
+/** Enrolled face that the person already has under another externalImageId. */
 export interface EnrolledAs {
   faceId: string;
   externalImageId?: string;
   similarity: number;
 }
 
-/** A foreseen end of a guided enrolment without an enrolment. */
+/** Foreseen end of a guided enrolment without an enrolled face. */
 export class EnrolmentRefused extends AppError {
   readonly reason: EnrolmentReason;
   readonly enrolledAs: EnrolledAs | undefined;

@@ -1,30 +1,34 @@
-// The frames of one guided enrolment: those that fit are gathered, the others say what would help.
+// The shots of one guided enrolment: fit frames are kept, the reasons of the others are counted.
 import { fractionBox, type Box, type Pose } from '../domain/face.js';
+import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import type { AnalysedFrame } from '../vision/vision.js';
-import { judgeFrame } from './frame-check.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
+import { judgeFrame } from './frame-check.js';
 
-/** So many fit frames are enough when the time is over. */
-const ENOUGH = 3;
+/** Number of shots that is enough at the deadline. */
+const ENOUGH_SHOTS = 3;
+/** Limit of shots; a crop has 37,632 bytes. */
+const MAX_SHOTS = 60;
 
-/** One sight of the person. */
+/** One frame's picture of the person. */
 export interface EnrolmentShot {
   /** Aligned crop, as `Face.crop`. */
   crop: Uint8Array;
-  /** `Quality.overall` */
+  /** `Quality.overall`, 0..1. */
   quality: number;
   pose: Pose;
-  /** Fractions of the frame. */
+  /** Fractions of the frame, 0..1. */
   bbox: Box;
   detectionScore: number;
+  /** logit(live) - logit(spoof) */
   livenessScore?: number;
 }
 
 export interface CollectorOptions {
-  /** Fit frames to gather. */
+  /** Number of shots to collect. */
   frames: number;
   minQuality: number;
-  /** A frame without a liveness score does not fit. */
+  /** True: a frame without a liveness score is not used, and at least MIN_LIVENESS_SAMPLES shots are collected. */
   needsLiveness: boolean;
 }
 
@@ -32,31 +36,45 @@ export class ShotCollector {
   readonly #options: CollectorOptions;
   readonly #shots: EnrolmentShot[] = [];
   readonly #reasons = new Map<EnrolmentReason, number>();
+  #wanted: number;
   #seen = 0;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+    this.#wanted = Math.max(options.frames, options.needsLiveness ? MIN_LIVENESS_SAMPLES : 1);
   }
 
   get shots(): readonly EnrolmentShot[] {
     return this.#shots;
   }
 
-  /** Frames that were looked at. */
+  /** Number of shots to collect. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  /** Number of frames that were checked. */
   get seen(): number {
     return this.#seen;
   }
 
   get isComplete(): boolean {
-    return this.#shots.length >= this.#options.frames;
+    return this.#shots.length >= this.#wanted;
   }
 
-  /** Complete, or as good as that when the time is over. */
+  /** True when there are enough shots to go on with at the deadline. */
   get isEnough(): boolean {
-    return this.#shots.length >= Math.min(ENOUGH, this.#options.frames);
+    return this.#shots.length >= Math.min(ENOUGH_SHOTS, this.#wanted);
   }
 
-  /** @returns what would help, where the frame does not fit and a person can do something about it */
+  /** Collects further shots after those so far. @returns false when the limit is reached */
+  extend(by: number): boolean {
+    if (this.#wanted >= MAX_SHOTS) return false;
+    this.#wanted = Math.min(MAX_SHOTS, this.#wanted + by);
+    return true;
+  }
+
+  /** Checks one frame. @returns the reason for which it is not used, where the person can do something about it */
   take(frame: AnalysedFrame): FrameReason | undefined {
     if (this.isComplete) return undefined;
     this.#seen++;
@@ -70,29 +88,30 @@ export class ShotCollector {
       this.#count('liveness-missing');
       return undefined;
     }
-    const bbox = fractionBox(boxPx, frame);
     this.#shots.push({
       crop,
       quality: quality.overall,
       pose,
-      bbox,
+      bbox: fractionBox(boxPx, frame),
       detectionScore,
       ...(livenessScore === undefined ? {} : { livenessScore }),
     });
     return undefined;
   }
 
-  /** What was amiss, the most frequent first. */
-  amiss(): { reason: EnrolmentReason; frames: number }[] {
+  /** Returns the reasons for which frames were not used, most frequent first. */
+  listReasons(): { reason: EnrolmentReason; frames: number }[] {
     return [...this.#reasons].map(([reason, frames]) => ({ reason, frames })).sort((a, b) => b.frames - a.frames);
   }
 
-  /** Of a time that is over without enough fit frames, when at least one frame was seen. */
+  /** Returns the refusal for a deadline that passed without enough shots, when at least one frame was seen. */
   refusal(): EnrolmentRefused {
-    // Somebody who came late was not missing: what was amiss with a face says more than that there was none.
-    const amiss = this.amiss();
-    const reason = amiss.find((one) => one.reason !== 'no-face') ?? amiss[0];
-    return new EnrolmentRefused(reason?.reason ?? 'no-face');
+    const reasons = this.listReasons();
+    // A person who came late leaves many frames without a face: any other reason says more.
+    const reason = reasons.find((one) => one.reason !== 'no-face') ?? reasons[0];
+    if (reason) return new EnrolmentRefused(reason.reason);
+    const hasTooFew = this.#options.needsLiveness && this.#shots.length > 0;
+    return new EnrolmentRefused(hasTooFew ? 'liveness-missing' : 'no-face');
   }
 
   #count(reason: EnrolmentReason): void {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { enrolmentAnswer, type progressLine } from './answers.js';
 import { requireCamera } from './cameras.js';
 import { FRAME_REASONS } from '../../enrolment/enrolment-refused.js';
-import type { EnrolmentOutcome, EnrolmentWish, Progress } from '../../enrolment/enrolments.js';
+import type { EnrolmentProgress, EnrolmentRequest, EnrolmentResult } from '../../enrolment/enrolment.types.js';
 import { enrolFields, textFlag } from './inputs.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
 import { answerTo } from './statuses.js';
@@ -48,7 +48,7 @@ export const enrolRoutes: readonly DeviceRoute[] = [
     ],
     handle: async (services, { params: { cameraId }, query, body, actor, gone, isAllowed }) => {
       requireCamera(services, cameraId);
-      const begin = (onProgress: (progress: Progress) => void): Promise<EnrolmentOutcome> =>
+      const begin = (onProgress: (progress: EnrolmentProgress) => void): Promise<EnrolmentResult> =>
         services.enrolments.begin(cameraId, body, { actor, signal: gone, isAllowed, onProgress });
       if (!query.progress) return { json: enrolmentData(body, await begin(() => undefined)) };
       const lines = new ProgressLines();
@@ -66,11 +66,11 @@ export const enrolRoutes: readonly DeviceRoute[] = [
   }),
 ];
 
-function enrolmentData(wish: EnrolmentWish, outcome: EnrolmentOutcome): z.output<typeof enrolmentAnswer> {
-  const { groupId, imageId, faces, framesSeen, framesUsed, hints } = outcome;
+function enrolmentData(request: EnrolmentRequest, result: EnrolmentResult): z.output<typeof enrolmentAnswer> {
+  const { groupId, imageId, faces, framesSeen, framesUsed, hints } = result;
   const all = faces.map(({ face: { faceId }, quality }) => ({ faceId, quality: Math.round(quality * 1e4) / 1e4 }));
   const [{ faceId, quality }] = all;
-  const { externalImageId } = wish;
+  const { externalImageId } = request;
   return { groupId, faceId, imageId, externalImageId, quality, faces: all, framesSeen, framesUsed, hints };
 }
 
@@ -80,7 +80,7 @@ class ProgressLines extends Readable {
     // Lines come when there is something to tell.
   }
 
-  progress({ collected, wanted, reason }: Progress): void {
+  progress({ collected, wanted, reason }: EnrolmentProgress): void {
     if (this.readableLength > MAX_WAITING_BYTES) return;
     const help = reason === undefined ? {} : { reason, hint: FRAME_REASONS[reason].hint };
     this.#tell({ type: 'progress', collected, wanted, ...help });

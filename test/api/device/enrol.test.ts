@@ -1,11 +1,11 @@
 // Guided enrolment: what is enrolled, every reason for which nobody is, the progress that is told, and how it ends early.
 import { request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { judgeFrame } from '../../../src/enrolment/frame-check.js';
 import type { Face } from '../../../src/domain/face.js';
 import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
 import { SimilarityScale } from '../../../src/domain/similarity.js';
-import { ManualTimers } from '../../camera/manual-timers.js';
+import { ManualTimers, settle } from '../../camera/manual-timers.js';
 import { embeddingOf, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
 
 let timers: ManualTimers;
@@ -217,7 +217,7 @@ describe('a group that was made under other models', () => {
       409,
       {
         code: 'MODEL_VERSION_MISMATCH',
-        message: 'The group was made anew, under other models, in the meantime.',
+        message: 'The group was created again, under other models, in the meantime.',
       },
     ]);
     expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
@@ -276,18 +276,85 @@ describe('where the camera requires liveness', () => {
     return answer;
   }
 
-  test('a living person is enrolled, by the frames that were scored', async () => {
-    expect((await scored(undefined, 2, 0.5, undefined, 2, 1)).body).toMatchObject({ framesUsed: 4, framesSeen: 6 });
+  /** One fit frame with a liveness score. @param degrees two faces have the cosine of their difference */
+  const showScored = (degrees: number, livenessScore: number, overall = 0.9): void =>
+    device.cameras.show('yard', 'x', seen(degrees, { livenessScore, quality: { overall } }));
+
+  /** Resolves when the shots so far were embedded and the camera is watched for further ones. */
+  async function untilWatchedAgain(): Promise<void> {
+    await settle();
+    await expect.poll(() => device.cameras.watchers('yard')).toBe(1);
+  }
+
+  /** Fails where the enrolment ends already. */
+  async function expectToGoOn(answer: Promise<Called>): Promise<void> {
+    const settled = vi.fn();
+    void answer.then(settled);
+    await untilWatchedAgain();
+    expect(settled).not.toHaveBeenCalled();
+  }
+
+  test('a live person is enrolled, from the frames that have a score', async () => {
+    expect((await scored(undefined, 2, 1.5, undefined, 2, 1)).body).toMatchObject({ framesUsed: 4, framesSeen: 6 });
   });
 
   test.each<[string, (number | undefined)[]]>([
     ['liveness-not-live', [0.5, 0.5, 0.5, 0.5]],
     ['liveness-not-live', [2, -3, 2, 2]],
+    ['liveness-not-live', [99, 0.5, 0.5, 0.5]],
     ['liveness-missing', [undefined, undefined]],
+    ['liveness-missing', [2, 2]],
   ])('nobody is for %s: %j', async (reason, scores) => {
     const { status, body } = await scored(...scores);
     expect([status, body.error.reason]).toEqual([422, reason]);
     expect(await enrolled()).toEqual([]);
+  });
+
+  test.each<[string, number, string]>([
+    ['worse', 0.6, 'liveness-not-live'],
+    ['better', 0.95, 'not-the-same-person'],
+  ])('eight frames of a print do not pass by two %s ones of a live accomplice', async (_, overall, reason) => {
+    const { answer } = await begin({ ...WISH, frames: 10 }, 'yard');
+    for (let n = 0; n < 8; n++) showScored(10, -1);
+    for (let n = 0; n < 2; n++) showScored(80, 99, overall);
+    const { status, body } = await answer;
+    expect([status, body.error.reason]).toEqual([422, reason]);
+    expect(await enrolled()).toEqual([]);
+  });
+
+  test('frames of another live person do not count towards the least number of frames', async () => {
+    const { answer } = await begin({ ...WISH, frames: 3 }, 'yard');
+    showScored(10, 2);
+    showScored(10, 2);
+    showScored(80, 2);
+    const { status, body } = await answer;
+    expect([status, body.error.reason]).toEqual([422, 'not-the-same-person']);
+  });
+
+  test('one frame decides nothing, also where one is asked for', async () => {
+    const { answer } = await begin({ ...WISH, frames: 1 }, 'yard');
+    showScored(10, 9);
+    showScored(10, 9);
+    await expectToGoOn(answer);
+    showScored(10, 9);
+    expect((await answer).body).toMatchObject({ framesUsed: 3 });
+    const { answer: second } = await begin({ ...WISH, frames: 1 }, 'yard');
+    showScored(10, 9);
+    await timers.advance(5_000);
+    expect((await second).body.error.reason).toBe('liveness-missing');
+  });
+
+  test('frames that do not decide it are followed by others, until the deadline', async () => {
+    const { answer } = await begin(WISH, 'yard');
+    for (const score of [2, 0.5, 2, 2]) showScored(10, score);
+    await untilWatchedAgain();
+    for (const score of [2, 2, 2]) showScored(10, score);
+    expect((await answer).body).toMatchObject({ framesUsed: 7 });
+    const { answer: second } = await begin({ ...WISH, externalImageId: 'bob' }, 'yard');
+    for (const score of [2, 0.5, 2, 0.5]) showScored(100, score);
+    await expectToGoOn(second);
+    await timers.advance(5_000);
+    expect((await second).body.error.reason).toBe('liveness-not-live');
   });
 
   test('nobody is without a liveness model', async () => {

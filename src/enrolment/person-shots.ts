@@ -1,0 +1,57 @@
+// Decisions on the shots of a guided enrolment: which of them show one person, whether that person is live, which faces to enrol.
+import { cosine } from '../domain/embedding.js';
+import { reportedSimilarity } from '../domain/reported-similarity.js';
+import type { SimilarityScale } from '../domain/similarity.js';
+import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
+import { EnrolmentRefused } from './enrolment-refused.js';
+import type { EnrolmentShot } from './shot-collector.js';
+
+/** Similarity from which two shots show one person: one false accept in 10,000 comparisons. */
+const SAME_PERSON_SIMILARITY = 80;
+/** Share of the shots that must show the person of the best one; a shot that is blurred by movement may fail. */
+const MIN_SAME_SHARE = 0.8;
+/** Two shots with less difference in pose show the same view. */
+const MIN_POSE_DIFFERENCE_DEGREES = 6;
+
+export interface EmbeddedShot extends EnrolmentShot {
+  /** L2-normalised. */
+  embedding: Float32Array;
+}
+
+/** At least one shot, best quality first. */
+export type PersonShots = readonly [EmbeddedShot, ...EmbeddedShot[]];
+
+/**
+ * Returns the shots that show the person of the best one, best quality first.
+ * @param shots at least one
+ * @throws EnrolmentRefused not-the-same-person
+ */
+export function selectPersonShots(shots: readonly EmbeddedShot[], scale: SimilarityScale): PersonShots {
+  const [best, ...others] = shots.toSorted((a, b) => b.quality - a.quality);
+  if (!best) throw new TypeError('at least one shot is needed');
+  const same = others.filter(
+    ({ embedding }) => reportedSimilarity(scale, cosine(best.embedding, embedding)) >= SAME_PERSON_SIMILARITY,
+  );
+  if (1 + same.length < MIN_SAME_SHARE * shots.length) throw new EnrolmentRefused('not-the-same-person');
+  return [best, ...same];
+}
+
+/** Decides on the liveness of one person as recognition does. @param threshold score from which a shot counts as live */
+export function judgeLiveness(shots: readonly EmbeddedShot[], threshold: number): LivenessVerdict {
+  const samples = shots.map(({ livenessScore = NaN, quality }) => ({ score: livenessScore, quality }));
+  return fuseLiveness(samples, { threshold, isSuspect: false }).verdict;
+}
+
+/** Returns the best shot, and up to `count - 1` further ones that differ in pose from each other. */
+export function chooseFaces([best, ...others]: PersonShots, count: number): [EmbeddedShot, ...EmbeddedShot[]] {
+  const chosen: [EmbeddedShot, ...EmbeddedShot[]] = [best];
+  for (const shot of others) {
+    if (chosen.length >= count) break;
+    if (chosen.every(({ pose }) => hasOtherPose(pose, shot.pose))) chosen.push(shot);
+  }
+  return chosen;
+}
+
+function hasOtherPose(a: EnrolmentShot['pose'], b: EnrolmentShot['pose']): boolean {
+  return Math.hypot(a.yaw - b.yaw, a.pitch - b.pitch) >= MIN_POSE_DIFFERENCE_DEGREES;
+}
