@@ -1,7 +1,7 @@
 // The REST APIs on one HTTP server: the NHN dialects, the device API, and the pages for health and metrics.
-import { ApiServer, type ExtraRoute } from '../api/core/server.js';
+import { ApiServer, type MountedApi, type Page } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
-import type { DeviceApi } from '../api/device/device-api.js';
+import { createNhnApi } from '../api/nhn/create.js';
 import type { Events } from '../events/events.js';
 import type { HealthAnswer, HealthRegistry } from '../ops/health.js';
 import type { Metrics } from '../ops/metrics.js';
@@ -27,24 +27,32 @@ export interface ApiInputs {
 
 export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
   const { config, log } = base;
-  const { models, keys, storage, vision, health, metrics } = inputs;
-  const { set, scale, otherModels } = models;
+  const { health, metrics } = inputs;
   return new ApiServer({
+    config,
+    apis: [createDevice(base, inputs), createNhn(base, inputs)],
+    pages: createPages(health, metrics),
+    log,
+  });
+}
+
+function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi {
+  const { models, keys, storage, vision, metrics } = inputs;
+  const { set, scale, otherModels } = models;
+  return createNhnApi({
     config,
     vision,
     gallery: storage.gallery,
     appKeys: keys.appKeys,
     scale,
     otherModels,
-    device: createDevice(base, inputs),
-    ...(set.liveness === undefined ? {} : { livenessThresholds: set.liveness.thresholds }),
-    extraRoutes: createPages(health, metrics),
+    livenessThresholds: set.liveness?.thresholds,
     observer: metrics,
     log,
   });
 }
 
-function createDevice(base: ServiceBase, inputs: ApiInputs): DeviceApi {
+function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
   const { config, clock, timers, log } = base;
   const { models, keys, storage, vision, events, cameras, privacy, health, metrics } = inputs;
   const { audit, gallery, unknownFaces } = storage;
@@ -73,7 +81,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): DeviceApi {
   });
 }
 
-function createPages(health: HealthRegistry, metrics: Metrics): ExtraRoute[] {
+function createPages(health: HealthRegistry, metrics: Metrics): Page[] {
   return [
     { path: '/healthz', handler: async () => encodeHealth(health.liveness()) },
     { path: '/readyz', handler: async () => encodeHealth(health.readiness()) },
@@ -84,6 +92,6 @@ function createPages(health: HealthRegistry, metrics: Metrics): ExtraRoute[] {
   ];
 }
 
-function encodeHealth({ status, body }: HealthAnswer): Awaited<ReturnType<ExtraRoute['handler']>> {
+function encodeHealth({ status, body }: HealthAnswer): Awaited<ReturnType<Page['handler']>> {
   return { status, contentType: 'application/json', body: `${JSON.stringify(body, null, 2)}\n` };
 }

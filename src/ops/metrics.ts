@@ -43,9 +43,19 @@ export interface MetricsSources {
 
 type CameraSource = ReturnType<MetricsSources['cameras']>[number];
 
+/** An answered request of one of the two APIs. */
+export interface AnsweredRequest {
+  /** Method and path pattern; never a path, because it may hold a key. */
+  route: string;
+  /** HTTP status. */
+  status: number;
+  /** Result code in the header of the answer: 0, or the code of the error. Undefined in the device API, which has none. */
+  resultCode: number | undefined;
+  seconds: number;
+}
+
 export interface Metrics {
-  /** @param route the route's pattern, never a path @param resultCode of the envelope: 0, or the code of the error */
-  observeRequest(route: string, resultCode: number, seconds: number): void;
+  observeRequest(request: AnsweredRequest): void;
   /** The exposition format of Prometheus. */
   text(): Promise<string>;
   /** Of that text. */
@@ -63,16 +73,24 @@ export function createMetrics(sources: MetricsSources): Metrics {
   addCameras(registry, sources.cameras);
   addEvents(registry, sources.events);
   addGallery(registry, sources.gallery);
-  const requests = new Histogram({
+  const durations = new Histogram({
     name: 'lintel_http_request_duration_seconds',
-    help: 'Time from a request to its answer, by route and result code of the envelope',
-    labelNames: ['route', 'result_code'],
+    help: 'Time from a request to its answer, by route and HTTP status',
+    labelNames: ['route', 'status'],
     buckets: REQUEST_BUCKETS_S,
     registers: [registry],
   });
+  const results = new Counter({
+    name: 'lintel_api_requests_total',
+    help: 'Requests of the REST API that were answered, by route and result code: 0, or the code of the error',
+    labelNames: ['route', 'result_code'],
+    registers: [registry],
+  });
   return {
-    observeRequest: (route, resultCode, seconds) =>
-      requests.observe({ route, result_code: String(resultCode) }, seconds),
+    observeRequest: ({ route, status, resultCode, seconds }) => {
+      durations.observe({ route, status: String(status) }, seconds);
+      if (resultCode !== undefined) results.inc({ route, result_code: String(resultCode) });
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

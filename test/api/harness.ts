@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
-import { ApiServer, type ApiServerOptions } from '../../src/api/core/server.js';
+import { ApiServer, type Page } from '../../src/api/core/server.js';
+import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
@@ -136,10 +137,13 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export interface HarnessOptions extends Partial<Omit<ApiServerOptions, 'config'>> {
+export interface HarnessOptions extends Partial<Omit<NhnApiParts, 'config'>> {
   http?: Partial<Config['http']>;
   images?: Partial<Config['images']>;
   limits?: { maxGroups?: number; maxFacesPerGroup?: number };
+  pages?: readonly Page[];
+  tlsCheckIntervalMs?: number;
+  stopTimeoutMs?: number;
 }
 
 export function testConfig(options: Pick<HarnessOptions, 'http' | 'images'> = {}): Pick<Config, 'http' | 'images'> {
@@ -149,7 +153,7 @@ export function testConfig(options: Pick<HarnessOptions, 'http' | 'images'> = {}
 
 /** Starts a server of its own on real parts, except for the vision. */
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const { http, images, limits, ...rest } = options;
+  const { http, images, limits, pages, tlsCheckIntervalMs, stopTimeoutMs, ...rest } = options;
   const folder = await mkdtemp(join(tmpdir(), 'lintel-api-'));
   const vision = new ScriptedVision();
   const opened = await openGallery(folder, limits);
@@ -160,14 +164,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     log: silentLog,
   });
   const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
+  const config = testConfig({ ...(http && { http }), ...(images && { images }) });
+  const parts = { config, vision, gallery: opened.gallery, appKeys, scale, log: silentLog, ...rest };
   const server = new ApiServer({
-    config: testConfig({ http, images }),
-    vision,
-    gallery: opened.gallery,
-    appKeys,
-    scale,
-    log: silentLog,
-    ...rest,
+    config,
+    apis: [createNhnApi(parts)],
+    log: parts.log,
+    ...(pages && { pages }),
+    ...(tlsCheckIntervalMs !== undefined && { tlsCheckIntervalMs }),
+    ...(stopTimeoutMs !== undefined && { stopTimeoutMs }),
   });
   await server.start(new AbortController().signal);
   const origin = `http://127.0.0.1:${server.address.port}`;

@@ -57,6 +57,6 @@ async function aftermathOf(service: Service): Promise<Omit<FuzzServiceReport['af
   return {
     answers: (await service.call('GET', '/groups')).header.isSuccessful,
     vision: { status: parts.vision.status, restarts: parts.vision.facts.restarts },
-    unforeseen: service.log.filter(({ msg }) => msg === 'a request failed unforeseen'),
+    unforeseen: service.log.filter(({ msg }) => msg === 'a request failed for an unforeseen reason'),
   };
 }

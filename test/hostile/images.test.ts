@@ -57,7 +57,7 @@ describe('a running service', () => {
       parts: Record<string, { status: string; facts?: Record<string, unknown> }>;
     };
     expect(health.parts.vision).toMatchObject({ status: 'ok', facts: { workers: 1, restarts: 0 } });
-    expect(service.log.filter(({ msg }) => msg === 'a request failed unforeseen')).toEqual([]);
+    expect(service.log.filter(({ msg }) => msg === 'a request failed for an unforeseen reason')).toEqual([]);
   });
 
   interface Attempt {

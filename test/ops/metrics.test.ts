@@ -108,16 +108,29 @@ describe('the metrics', () => {
     expect(text).toContain('lintel_broker_connected 0\n');
   });
 
-  it('time the requests by route and result code', async () => {
+  it('time the requests by route and HTTP status', async () => {
     const metrics = createMetrics(sources());
-    metrics.observeRequest('POST /detect', 0, 0.02);
-    metrics.observeRequest('POST /detect', 0, 3);
-    metrics.observeRequest('POST /detect', -45040, 0.001);
+    metrics.observeRequest({ route: 'POST /detect', status: 200, resultCode: 0, seconds: 0.02 });
+    metrics.observeRequest({ route: 'POST /detect', status: 200, resultCode: -45040, seconds: 3 });
+    metrics.observeRequest({ route: 'GET /cameras', status: 401, resultCode: undefined, seconds: 0.001 });
     const text = await metrics.text();
     const name = 'lintel_http_request_duration_seconds';
-    expect(text).toContain(`${name}_count{route="POST /detect",result_code="0"} 2\n`);
-    expect(text).toContain(`${name}_bucket{le="0.025",route="POST /detect",result_code="0"} 1\n`);
-    expect(text).toContain(`${name}_count{route="POST /detect",result_code="-45040"} 1\n`);
+    expect(text).toContain(`${name}_count{route="POST /detect",status="200"} 2\n`);
+    expect(text).toContain(`${name}_bucket{le="0.025",route="POST /detect",status="200"} 1\n`);
+    expect(text).toContain(`${name}_count{route="GET /cameras",status="401"} 1\n`);
+  });
+
+  it('count result codes for the API that has them, and never a status among them', async () => {
+    const metrics = createMetrics(sources());
+    metrics.observeRequest({ route: 'POST /detect', status: 200, resultCode: 0, seconds: 0.02 });
+    metrics.observeRequest({ route: 'POST /detect', status: 200, resultCode: 0, seconds: 0.02 });
+    metrics.observeRequest({ route: 'POST /detect', status: 200, resultCode: -45040, seconds: 0.02 });
+    metrics.observeRequest({ route: 'GET /cameras', status: 404, resultCode: undefined, seconds: 0.02 });
+    const lines = (await metrics.text()).split('\n').filter((line) => line.includes('result_code='));
+    expect(lines).toEqual([
+      'lintel_api_requests_total{route="POST /detect",result_code="0"} 2',
+      'lintel_api_requests_total{route="POST /detect",result_code="-45040"} 1',
+    ]);
   });
 
   it('are in the format of Prometheus, with help and type, and those of the process', async () => {
@@ -133,7 +146,7 @@ describe('the metrics', () => {
   it('of two services in one process do not meet', async () => {
     const one = createMetrics(sources());
     const two = createMetrics(sources());
-    one.observeRequest('GET /groups', 0, 0.01);
+    one.observeRequest({ route: 'GET /groups', status: 200, resultCode: 0, seconds: 0.01 });
     expect(await one.text()).toContain('route="GET /groups"');
     expect(await two.text()).not.toContain('route="GET /groups"');
   });

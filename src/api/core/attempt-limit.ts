@@ -31,7 +31,7 @@ export class AttemptLimit {
   }
 
   /** A wrong key came from this address. */
-  wrong(address: string): void {
+  countWrong(address: string): void {
     const network = networkOf(address);
     const attempts = Math.min(ATTEMPTS, this.#debtOf(network) + 1);
     this.#debts.delete(network);

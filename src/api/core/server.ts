@@ -1,59 +1,42 @@
-// The HTTP server: listens, serves the dialects and the service's own pages, and stops without dropping what runs.
+// The HTTP server: listens, serves the APIs and the pages of the service, and stops without dropping running requests.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Router from '@koa/router';
-import Koa from 'koa';
-import { readVersion } from '../../config/paths.js';
+import Koa, { type Middleware } from 'koa';
 import type { Config } from '../../config/schema.js';
 import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
-import type { OtherModels } from '../../domain/other-models.js';
-import type { SimilarityScale } from '../../domain/similarity.js';
 import { AppError, describeError } from '../../errors.js';
-import type { Gallery } from '../../gallery/gallery.types.js';
-import type { Vision } from '../../vision/vision.js';
-import type { SecretKeyAuthority } from '../../keys/key-registry.js';
-import type { DeviceApi } from '../device/device-api.js';
-import { DIALECTS } from '../nhn/dialects.js';
-import { envelope, type RequestObserver, type RequestState } from '../nhn/envelope.js';
-import { ImageFetcher, type Resolver } from './fetch-image.js';
-import { ImageLoader } from './image-input.js';
-import { openApiDocument } from '../nhn/openapi.js';
-import { handleRoute } from '../nhn/route.js';
-import type { LivenessThresholds, Services } from '../nhn/services.js';
 import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from './tls.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** A page outside the contract, such as /healthz: GET, without appKey and envelope. */
-export interface ExtraRoute {
+/** A page that belongs to no API, such as /healthz: it answers GET and asks for no key. */
+export interface Page {
   path: string;
   handler: () => Promise<{ status: number; contentType: string; body: string | Buffer }>;
 }
 
+/** An API as the server mounts it. */
+export interface MountedApi {
+  /** Returns the middleware that answers the API's requests; it passes all others on, unless it is the last API. */
+  middleware(): Middleware;
+  pages?: readonly Page[];
+  /** Ends answers that would otherwise go on when the server stops. */
+  close?(): void;
+}
+
 export interface ApiServerOptions {
-  config: Pick<Config, 'http' | 'images'>;
-  vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseImage'>;
-  gallery: Gallery;
-  appKeys: SecretKeyAuthority;
-  scale: SimilarityScale;
-  otherModels?: OtherModels;
+  config: { http: Config['http'] };
+  /** APIs in the order in which they see a request. */
+  apis: readonly MountedApi[];
+  pages?: readonly Page[];
   log: Log;
-  /** Absent where no liveness model is loaded. */
-  livenessThresholds?: LivenessThresholds;
-  extraRoutes?: readonly ExtraRoute[];
-  observer?: RequestObserver;
-  /** Below /device/v1; nothing is there where it is not given. */
-  device?: Pick<DeviceApi, 'middleware' | 'close'>;
-  /** Name resolution for image.url; the system's where it is not given. */
-  resolve?: Resolver;
-  /** Milliseconds from any origin, never going back. */
-  monotonicMs?: () => number;
-  /** The files of http.tls are looked at so often. */
+  /** Milliseconds between two checks of the files of http.tls. */
   tlsCheckIntervalMs?: number;
-  /** Requests that run when the server stops have so long to finish. */
+  /** Milliseconds that running requests have to finish when the server stops. */
   stopTimeoutMs?: number;
 }
 
@@ -68,7 +51,7 @@ export class ApiServer implements Part {
     this.#options = options;
   }
 
-  /** Where it listens. @throws TypeError when it does not */
+  /** Address that the server listens on. @throws TypeError when it does not listen */
   get address(): AddressInfo {
     if (!this.#address) throw new TypeError('the API server does not listen');
     return this.#address;
@@ -87,7 +70,7 @@ export class ApiServer implements Part {
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { http } = this.#options.config;
-    const callback = this.#app().callback();
+    const callback = this.#createApp().callback();
     const server = await this.#createServer((request, response) => void callback(request, response));
     signal.throwIfAborted();
     this.#server = server;
@@ -116,7 +99,7 @@ export class ApiServer implements Part {
       requestTimeout: requestTimeoutMs,
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
       keepAliveTimeout: keepAliveTimeoutMs,
-      // Node looks for overdue requests only so often; every 30 s by default.
+      // Interval at which Node looks for overdue requests; 30 s by default.
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
     };
     if (!tls) return createServer(options, listener);
@@ -132,13 +115,13 @@ export class ApiServer implements Part {
     return server;
   }
 
-  /** Accepts nothing more, lets what runs finish within a bound, then closes every connection. */
+  /** Accepts no new connection, gives running requests a limited time to finish, then closes every connection. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
     this.#address = undefined;
     this.#tls?.stop();
-    this.#options.device?.close();
+    for (const api of this.#options.apis) api.close?.();
     if (!server?.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
@@ -147,76 +130,36 @@ export class ApiServer implements Part {
     clearTimeout(timer);
   }
 
-  #app(): Koa<RequestState> {
-    const { log, observer, monotonicMs, config, device } = this.#options;
-    const app = new Koa<RequestState>();
-    // Koa reports here what goes wrong while an answer is being written: a client that left.
+  #createApp(): Koa {
+    const { log, apis, pages = [] } = this.#options;
+    const app = new Koa();
+    // Koa reports errors here that happen while an answer is being written, such as a closed connection.
     app.on('error', (error: unknown) => log.debug({ cause: describeError(error) }, 'an answer could not be delivered'));
     app.use(async (ctx, next) => {
       await next();
       if (!this.#server) ctx.set('connection', 'close');
     });
-    app.use(this.#extraRouter().routes());
-    if (device) app.use(device.middleware());
-    app.use(envelope({ log, observer, monotonicMs }));
-
-    const context = {
-      appKeys: this.#options.appKeys,
-      services: this.#services(),
-      maxImageBytes: config.http.maxImageBytes,
-    };
-    const router = new Router<RequestState>({ sensitive: true });
-    for (const dialect of DIALECTS) {
-      for (const route of dialect.routes) {
-        router.register(dialect.base + route.path, [route.method], handleRoute(route, dialect, context));
-      }
-    }
-    app.use(router.routes());
+    app.use(createPageRouter([...pages, ...apis.flatMap((api) => api.pages ?? [])], log).routes());
+    for (const api of apis) app.use(api.middleware());
     return app;
-  }
-
-  #extraRouter(): Router<RequestState> {
-    const { extraRoutes = [], log } = this.#options;
-    const router = new Router<RequestState>({ sensitive: true });
-    for (const { path, handler } of [...extraRoutes, openApiPage()]) {
-      router.get(path, async (ctx) => {
-        try {
-          const { status, contentType, body } = await handler();
-          ctx.status = status;
-          ctx.set('cache-control', 'no-store');
-          ctx.body = body;
-          ctx.set('content-type', contentType);
-        } catch (error) {
-          log.error({ path, err: error }, 'a page could not be made');
-          ctx.status = 500;
-        }
-      });
-    }
-    return router;
-  }
-
-  #services(): Services {
-    const { config, vision, gallery, scale, otherModels, livenessThresholds, resolve } = this.#options;
-    const { maxImageBytes } = config.http;
-    const fetcher = new ImageFetcher({
-      maxBytes: maxImageBytes,
-      timeoutMs: config.images.timeoutMs,
-      allowNetworks: config.images.allowNetworks,
-      resolve,
-    });
-    const images = new ImageLoader({ maxImageBytes, fetcher });
-    return { vision, gallery, scale, otherModels, livenessThresholds, images };
   }
 }
 
-/** Made when it is first asked for: a start need not wait for it. */
-function openApiPage(): ExtraRoute {
-  let body: string | undefined;
-  return {
-    path: '/openapi.json',
-    handler: async () => {
-      body ??= `${JSON.stringify(openApiDocument(DIALECTS, readVersion()), null, 2)}\n`;
-      return { status: 200, contentType: 'application/json', body };
-    },
-  };
+function createPageRouter(pages: readonly Page[], log: Log): Router {
+  const router = new Router({ sensitive: true });
+  for (const { path, handler } of pages) {
+    router.get(path, async (ctx) => {
+      try {
+        const { status, contentType, body } = await handler();
+        ctx.status = status;
+        ctx.set('cache-control', 'no-store');
+        ctx.body = body;
+        ctx.set('content-type', contentType);
+      } catch (error) {
+        log.error({ path, err: error }, 'a page could not be made');
+        ctx.status = 500;
+      }
+    });
+  }
+  return router;
 }

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from '../../domain/audit.js';
 import { auditListAnswer } from './answers.js';
-import { nextPage, textSequence, textWhole } from './inputs.js';
+import { wholeNumberText } from '../core/parameters.js';
+import { nextPage, textSequence } from './inputs.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 
 const PATH = '/audit';
@@ -14,7 +15,7 @@ export const auditRoutes: readonly DeviceRoute[] = [
     method: 'GET',
     path: PATH,
     query: z.strictObject({
-      limit: textWhole(1, 1_000, 100),
+      limit: wholeNumberText(1, 1_000, 100),
       before: textSequence,
       action: z.enum(AUDIT_ACTIONS).optional(),
       actor: z.string().min(1).max(128).optional().meta({ description: 'Such as admin:front or cli.' }),

@@ -1,27 +1,45 @@
-// Puts the device API together from the parts of the service.
+// Assembly of the device API from the parts of the service: everything below /device/v1.
 import { readVersion } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import type { Timers } from '../../domain/time.js';
-import type { Vision } from '../../vision/vision.js';
-import { CaptureRates } from './capture-rates.js';
-import { DeviceApi, type DeviceApiParts } from './device-api.js';
 import { Enrolments, type EnrolmentsParts } from '../../enrolment/enrolments.js';
+import type { KeyAuthority } from '../../keys/key-registry.js';
+import type { Vision } from '../../vision/vision.js';
+import { AttemptLimit } from '../core/attempt-limit.js';
+import { HttpApi, type Endpoint, type RequestObserver } from '../core/http-api.js';
+import { OpenStreams } from '../core/open-streams.js';
+import type { MountedApi } from '../core/server.js';
+import { authenticateAdmin, isStillAdmin } from './admin-auth.js';
+import { CaptureRates } from './capture-rates.js';
 import { LiveViews } from './live-views.js';
+import { createDeviceDocument, DOCUMENT_PATH } from './openapi.js';
+import { DEVICE_BASE, type DeviceReply, type DeviceRoute } from './route.js';
+import { DEVICE_ROUTES } from './routes.js';
 import type { DeviceServices } from './services.js';
+import { createStatusEncoder } from './status-encoder.js';
 import { ViewAudit } from './view-audit.js';
+
+/** No request of this API is longer. */
+const MAX_BODY_BYTES = 16_384;
 
 export interface DeviceParts
   extends
     Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info'>,
-    Omit<DeviceApiParts, 'services'>,
     Pick<EnrolmentsParts, 'gallery' | 'ownerOf' | 'scale' | 'otherModels' | 'livenessThreshold'> {
   config: Pick<Config, 'deviceId' | 'cameras'>;
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
+  adminKeys: KeyAuthority;
   timers: Timers;
+  observer?: RequestObserver | undefined;
+}
+
+export interface DeviceApi extends MountedApi {
+  /** Everything that the routes work with. */
+  readonly services: DeviceServices;
 }
 
 export function createDeviceApi(parts: DeviceParts): DeviceApi {
-  const { config, cameras, vision, clock, timers, audit } = parts;
+  const { config, cameras, vision, clock, timers, audit, adminKeys, log, observer } = parts;
   const services: DeviceServices = {
     ...parts,
     rates: new CaptureRates(clock),
@@ -30,5 +48,44 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
     enrolments: new Enrolments({ ...parts, config: config.cameras }),
     info: () => ({ version: readVersion(), deviceId: config.deviceId, modelVersion: vision.modelVersion }),
   };
-  return new DeviceApi({ ...parts, services });
+  const streams = new OpenStreams(timers);
+  const api = new HttpApi({
+    endpoints: listEndpoints(DEVICE_ROUTES, services, adminKeys),
+    encoder: createStatusEncoder(streams),
+    input: { isStrict: true, maxFieldsBytes: MAX_BODY_BYTES, maxImageBytes: 0 },
+    ownedPath: DEVICE_BASE,
+    document: {
+      pattern: DEVICE_BASE + DOCUMENT_PATH,
+      make: () => createDeviceDocument(DEVICE_ROUTES, readVersion()),
+    },
+    maxDiscardedBytes: MAX_BODY_BYTES,
+    log,
+    observer,
+  });
+  return {
+    services,
+    middleware: () => api.middleware(),
+    close: () => {
+      services.views.close();
+      services.enrolments.close();
+      streams.close();
+    },
+  };
+}
+
+function listEndpoints(
+  routes: readonly DeviceRoute[],
+  services: DeviceServices,
+  adminKeys: KeyAuthority,
+): Endpoint<DeviceReply>[] {
+  const attempts = new AttemptLimit(services.clock);
+  return routes.map((route) => ({
+    pattern: DEVICE_BASE + route.path,
+    route,
+    authenticate: (credentials) => {
+      const actor = route.open ? 'nobody' : `admin:${authenticateAdmin(credentials, adminKeys, attempts)}`;
+      const isAllowed = (): boolean => isStillAdmin(credentials.headers, adminKeys);
+      return (request) => route.handle(services, { ...request, actor, isAllowed });
+    },
+  }));
 }

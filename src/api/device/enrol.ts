@@ -7,7 +7,7 @@ import { FRAME_REASONS } from '../../enrolment/enrolment-refused.js';
 import type { EnrolmentProgress, EnrolmentRequest, EnrolmentResult } from '../../enrolment/enrolment.types.js';
 import { enrolFields, textFlag } from './inputs.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
-import { answerTo } from './statuses.js';
+import { describeRefusal } from './statuses.js';
 
 /** Lines of progress that a slow client may have waiting; the others are dropped, but for the last one. */
 const MAX_WAITING_BYTES = 65_536;
@@ -56,9 +56,9 @@ export const enrolRoutes: readonly DeviceRoute[] = [
       outcome.then(
         (done) => lines.last({ type: 'result', result: enrolmentData(body, done) }),
         (error: unknown) => {
-          const { body: told, foreseen } = answerTo(error, 'not known');
-          if (!foreseen) services.log.error({ cameraId, err: error }, 'an enrolment failed unforeseen');
-          lines.last({ type: 'error', error: told.error });
+          const { body: answer, isForeseen } = describeRefusal(error, 'not known');
+          if (!isForeseen) services.log.error({ cameraId, err: error }, 'an enrolment failed for an unforeseen reason');
+          lines.last({ type: 'error', error: answer.error });
         },
       );
       return { stream: lines, contentType: NDJSON };

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { EVENT_TYPES, type EventFilter, type RecognitionEvent } from '../../events/event.js';
 import { eventListAnswer } from './answers.js';
-import { nextPage, textSequence, textWhole } from './inputs.js';
+import { wholeNumberText } from '../core/parameters.js';
+import { nextPage, textSequence } from './inputs.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 
 const PATH = '/events';
@@ -20,7 +21,7 @@ const time = z.iso
   .transform((text) => Date.parse(text));
 
 const eventsQuery = z.strictObject({
-  limit: textWhole(1, 1_000, 100),
+  limit: wholeNumberText(1, 1_000, 100),
   before: textSequence,
   type: types.optional().meta({ description: `Some of ${EVENT_TYPES.join(', ')}, with commas between them.` }),
   camera: z.string().regex(DEVICE_ID_PATTERN, 'must be the id of a camera').optional(),

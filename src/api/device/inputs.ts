@@ -1,37 +1,11 @@
-// The parameters of the device API: strict schemas, the pieces that several of them share, and how they are checked.
+// Parameters of the device API that several routes share, as schemas.
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
-import { clientError } from '../../errors.js';
-import { checked, numberFromText } from '../nhn/parameters.js';
-
-/** As `checked`, and says which names it does not know. @throws AppError INVALID_PARAM */
-export function checkedStrictly<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const unknown = result.error.issues.find((issue) => issue.code === 'unrecognized_keys');
-  if (unknown) throw clientError('INVALID_PARAM', `${what} ${unknown.keys.join(', ')} is not known here.`);
-  return checked(schema, value);
-}
-
-export const nothing = z.strictObject({});
-
-/** A whole number written as text. */
-export function textWhole(min: number, max: number, byDefault: number) {
-  return z
-    .preprocess(numberFromText, z.int().min(min).max(max).meta({ default: byDefault }).optional())
-    .transform((value) => value ?? byDefault);
-}
-
-/** A number written as text. */
-export function textNumber(min: number, max: number, byDefault: number) {
-  return z
-    .preprocess(numberFromText, z.number().min(min).max(max).meta({ default: byDefault }).optional())
-    .transform((value) => value ?? byDefault);
-}
+import { parseNumber, wholeNumberText } from '../core/parameters.js';
 
 /** A sequence number written as text; undefined where it is not given. */
 export const textSequence = z.preprocess(
-  numberFromText,
+  parseNumber,
   z.int().min(1).optional().meta({ description: 'Only what is older: the `before` of the page before.' }),
 );
 
@@ -54,8 +28,10 @@ export const enrolFields = {
 /** How a picture of a camera is made. */
 export const pictureQuery = {
   boxes: textFlag,
-  maxWidth: textWhole(0, 8_192, 0).meta({ description: 'Pixels; wider pictures are scaled down, 0 leaves the size.' }),
-  quality: textWhole(1, 100, 80).meta({ description: 'Of the JPEG.' }),
+  maxWidth: wholeNumberText(0, 8_192, 0).meta({
+    description: 'Pixels; wider pictures are scaled down, 0 leaves the size.',
+  }),
+  quality: wholeNumberText(1, 100, 80).meta({ description: 'Of the JPEG.' }),
 };
 
 /** @param before of the next page; undefined: this was the last one @param query that of this page */

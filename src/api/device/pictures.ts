@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { AppError } from '../../errors.js';
 import { requireCamera } from './cameras.js';
-import { pictureQuery, textNumber } from './inputs.js';
+import { numberText } from '../core/parameters.js';
+import { pictureQuery } from './inputs.js';
 import { isPaused } from '../../camera/camera-control.js';
 import { newestFrame } from './live-views.js';
 import { MJPEG_TYPE } from './mjpeg.js';
@@ -40,7 +41,7 @@ export const pictureRoutes: readonly DeviceRoute[] = [
     path: '/cameras/:cameraId/live',
     query: z.strictObject({
       ...pictureQuery,
-      fps: textNumber(0.1, 15, 5).meta({ description: 'Frames per second, at most.' }),
+      fps: numberText(0.1, 15, 5).meta({ description: 'Frames per second, at most.' }),
     }),
     media: [MJPEG_TYPE.split(';')[0]],
     refusals: ['CAMERA_NOT_FOUND', 'CAMERA_UNAVAILABLE', 'PRIVACY_ON', 'SERVER_BUSY', 'STORE_UNAVAILABLE'],

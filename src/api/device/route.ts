@@ -1,67 +1,55 @@
-// What a route of the device API declares of itself, and what it answers.
+// Routes of the device API: what they declare beside the fields that both APIs share, and what they answer.
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
+import type { RouteDeclaration, RouteRequest } from '../core/route.js';
 import type { DeviceServices } from './services.js';
 
 export const DEVICE_BASE = '/device/v1';
 
-/** A request of an admin whose parameters hold. */
-export interface DeviceRequest<Query, Body> {
-  /** `admin:{name of the key}`, for the audit log; of an open route `nobody`. */
+/** A checked request, on behalf of an admin. */
+export type AdminRequest<Path extends string, Query, Body> = RouteRequest<Path, Query, Body> & {
+  /** `admin:{name of the key}`, for the audit log; `nobody` on an open route. */
   actor: string;
-  /** Of the path, percent-decoded, otherwise as they came. */
-  params: Readonly<Record<string, string>>;
-  query: Query;
-  body: Body;
-  /** Aborted when the client went away before its answer was complete. */
-  gone: AbortSignal;
-  /** Whether the admin key that was sent is still valid; asked by what goes on for a while before it shows or stores anything. */
+  /** Tells whether the admin key of the request is still valid. An answer that takes a while asks before it shows or stores anything. */
   isAllowed: () => boolean;
-}
+};
 
-/** JSON, with 200 where no status is given; bytes; or a stream that is destroyed when the client goes away. */
-export type DeviceReply<Data> =
+/** Answer of a route: JSON (status 200 by default), bytes, or a stream that is destroyed when the client closes the connection. */
+export type DeviceReply<Data = object> =
   | { json: Data; status?: number }
   | { bytes: Uint8Array; contentType: string; headers?: Readonly<Record<string, string>> }
   | { stream: Readable; contentType: string };
 
-export interface DeviceRouteSpec<Query extends z.ZodType, Body extends z.ZodType, Data extends z.ZodType<object>> {
-  /** Of the operation, unique, such as `listCameras`. */
-  name: string;
-  /** One line for the document. */
-  summary: string;
-  /** Of the document, where there is more to tell. */
-  description?: string;
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below the base, such as `/cameras/:cameraId`. */
-  path: string;
-  /** True: no admin key is asked for. */
+interface DeviceRouteSpec<
+  Path extends string,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Data extends z.ZodType<object>,
+> extends RouteDeclaration<Path, Query, Body, Data> {
+  /** True for a route that asks for no admin key. */
   open?: boolean;
-  /** A strict object of texts; absent: no parameter is taken. */
-  query?: Query;
-  /** A strict JSON object; absent: none is taken. */
-  body?: Body;
-  /** Of the JSON answer; absent: it is another medium. */
-  data?: Data;
-  /** With which the JSON may come beside 200. */
+  /** Statuses that the JSON answer may have beside 200. */
   statuses?: readonly number[];
-  /** Content types that it answers in place of JSON, or beside it. */
+  /** Content types of answers that are not JSON. */
   media?: readonly string[];
-  /** Foreseen refusals beside those of every route. */
+  /** Foreseen errors beside those of every route. */
   refusals?: readonly ErrorCode[];
   handle(
     services: DeviceServices,
-    request: DeviceRequest<z.output<Query>, z.output<Body>>,
+    request: AdminRequest<Path, z.output<Query>, z.output<Body>>,
   ): Promise<DeviceReply<z.output<Data>>>;
 }
 
-/** A route whose types have been checked against its schemas. */
-export type DeviceRoute = DeviceRouteSpec<z.ZodType, z.ZodType, z.ZodType<object>>;
+/** A route whose handler has been checked against its schemas. */
+export type DeviceRoute = DeviceRouteSpec<string, z.ZodType, z.ZodType, z.ZodType<object>>;
 
-/** Declares a route; its handler sees what its schemas yield. */
-export function deviceRoute<Query extends z.ZodType, Body extends z.ZodType, Data extends z.ZodType<object>>(
-  spec: DeviceRouteSpec<Query, Body, Data>,
-): DeviceRoute {
+/** Declares a route; its handler receives the output of its schemas. */
+export function deviceRoute<
+  Path extends string,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Data extends z.ZodType<object>,
+>(spec: DeviceRouteSpec<Path, Query, Body, Data>): DeviceRoute {
   return spec;
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError, describeError } from '../../errors.js';
 import { deletedAnswer, unknownFaceEnrolmentAnswer, unknownFaceListAnswer } from './answers.js';
-import { enrolFields, nextPage, textWhole } from './inputs.js';
+import { wholeNumberText } from '../core/parameters.js';
+import { enrolFields, nextPage } from './inputs.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 import { noteDone } from './services.js';
 
@@ -16,7 +17,7 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     method: 'GET',
     path: PATH,
     query: z.strictObject({
-      limit: textWhole(1, 1_000, 100),
+      limit: wholeNumberText(1, 1_000, 100),
       before: z.uuid('must be the id of a face').optional().meta({ description: 'The `before` of the page before.' }),
       camera: z.string().regex(DEVICE_ID_PATTERN, 'must be the id of a camera').optional(),
     }),

@@ -1,44 +1,8 @@
 // The parameters that several operations share, as schemas, and what a client is told when one does not fit.
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
-import { clientError } from '../../errors.js';
 import type { ImageInput } from '../core/image-input.js';
-
-/** Checks an input against its schema. Null is what some JSON libraries write for a field that was not set: it counts as absent. */
-export function checked<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value, { error: (issue) => ruleOf(issue) });
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const where = issue.path.join('.') || 'The body';
-  throw clientError('INVALID_PARAM', `${where} ${issue.message}.`);
-}
-
-const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
-  ['int', 'a whole number'],
-  ['object', 'an object'],
-]);
-
-/** The broken rule; never the value. */
-function ruleOf(issue: z.core.$ZodRawIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_type':
-      if (issue.input === undefined || issue.input === null) return 'is missing';
-      return `must be ${TYPE_NAMES.get(issue.expected) ?? `a ${issue.expected}`}`;
-    case 'too_small':
-      return `must be at least ${issue.minimum}`;
-    case 'too_big':
-      return `must be at most ${issue.maximum}`;
-    case 'invalid_value':
-      return `must be one of: ${issue.values.join(', ')}`;
-    default:
-      return undefined;
-  }
-}
-
-/** Parameters of the query and of a form are texts: what reads as a decimal number is one, everything else stays text and fails as such. */
-export function numberFromText(value: unknown): unknown {
-  return typeof value === 'string' && /^[+-]?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-}
+import { parseNumber, wholeNumberText } from '../core/parameters.js';
 
 export const DEFAULT_THRESHOLD = 90;
 
@@ -49,9 +13,9 @@ const similarity = z
   .max(100)
   .meta({ default: DEFAULT_THRESHOLD, description: 'Similarity from which on a face matches.' });
 
-/** A whole number written as text, 1..max. */
+/** Schema of a whole number written as text, 1..max. */
 export function textLimit(max: number, byDefault: number) {
-  return z.preprocess(numberFromText, whole(max, byDefault).optional()).transform((value) => value ?? byDefault);
+  return wholeNumberText(1, max, byDefault);
 }
 
 /** A whole number of a JSON body, 1..max. */
@@ -62,7 +26,7 @@ export function bodyLimit(max: number, byDefault: number) {
 }
 
 /** Similarity written as text; undefined where it is not given. */
-export const textThreshold = z.preprocess(numberFromText, similarity.optional());
+export const textThreshold = z.preprocess(parseNumber, similarity.optional());
 
 /** Similarity in a JSON body; undefined where it is not given. */
 export const bodyThreshold = similarity.nullish().transform((value) => value ?? undefined);

@@ -24,7 +24,7 @@ export interface Services {
   otherModels?: OtherModels | undefined;
   images: ImageSource;
   /** Absent where no liveness model is loaded. */
-  livenessThresholds?: LivenessThresholds;
+  livenessThresholds?: LivenessThresholds | undefined;
 }
 
 /** What the client asks about faces. */

@@ -159,7 +159,9 @@ describe('a body that does not come', () => {
     half.socket.write(head('/detect', 'content-length: 100') + '{"image":');
     await expect.poll(() => reached).toBe(true);
     half.socket.destroy();
-    await expect.poll(() => log.lines.map(({ message }) => message)).toContain('the client went away');
+    await expect
+      .poll(() => log.lines.map(({ message }) => message))
+      .toContain('the client closed the connection before it was answered');
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
     await expectAlive();
   });

@@ -3,9 +3,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Agent, get } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ObservedRequest } from '../../../src/api/core/http-api.js';
 import { ApiServer } from '../../../src/api/core/server.js';
 import { silentLog } from '../../../src/domain/log.js';
-import { face, picture, recordingLog, scale, startHarness, testConfig, type Harness } from '../harness.js';
+import { face, picture, recordingLog, startHarness, testConfig, type Harness } from '../harness.js';
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -24,9 +25,7 @@ describe('listening', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    const { vision, gallery, appKeys } = harness;
-    const config = testConfig({ http: { port } });
-    const server = new ApiServer({ config, vision, gallery, appKeys, scale, log: silentLog });
+    const server = new ApiServer({ config: testConfig({ http: { port } }), apis: [], log: silentLog });
     await expect(server.start(new AbortController().signal)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(`127.0.0.1 port ${port}`) as string,
@@ -37,8 +36,7 @@ describe('listening', () => {
 
   test('does not begin when the start was given up', async () => {
     harness = await startHarness();
-    const { vision, gallery, appKeys } = harness;
-    const server = new ApiServer({ config: testConfig(), vision, gallery, appKeys, scale, log: silentLog });
+    const server = new ApiServer({ config: testConfig(), apis: [], log: silentLog });
     await expect(server.start(AbortSignal.abort())).rejects.toThrow();
     expect(() => server.address).toThrow(TypeError);
   });
@@ -47,12 +45,12 @@ describe('listening', () => {
 describe('access log and counts', () => {
   test('tell method, pattern, result and duration, never the appKey, a parameter or a payload', async () => {
     const log = recordingLog();
-    const counted: [string, number, number][] = [];
+    const counted: ObservedRequest[] = [];
     let now = 0;
     harness = await startHarness({
       log,
       monotonicMs: () => (now += 5),
-      observer: { observeRequest: (...entry) => counted.push(entry) },
+      observer: { observeRequest: (request) => counted.push(request) },
     });
     const image = picture(face(0));
     await harness.call('POST', '/groups', { groupId: 'secret-group' });
@@ -62,11 +60,12 @@ describe('access log and counts', () => {
     await fetch(`${harness.origin}/nhn-face-reco/v1.0/appkeys/secret/groups`).then((response) => response.text());
 
     const base = '/nhn-face-reco/v1.0/appkeys/:appKey';
+    const answered = { status: 200, seconds: 0.005 };
     expect(counted).toEqual([
-      [`POST ${base}/groups`, 0, 0.005],
-      [`POST ${base}/groups/:groupId`, 0, 0.005],
-      [`GET ${base}/groups/:groupId/faces`, -40030, 0.005],
-      [`GET ${base}/groups`, -41000, 0.005],
+      { ...answered, route: `POST ${base}/groups`, resultCode: 0 },
+      { ...answered, route: `POST ${base}/groups/:groupId`, resultCode: 0 },
+      { ...answered, route: `GET ${base}/groups/:groupId/faces`, resultCode: -40030 },
+      { ...answered, route: `GET ${base}/groups`, resultCode: -41000 },
     ]);
     const lines = log.lines.filter(({ message }) => message === 'request').map(({ fields }) => fields);
     expect(lines[1]).toEqual({
@@ -101,7 +100,7 @@ describe('pages beside the contract', () => {
     const log = recordingLog();
     harness = await startHarness({
       log,
-      extraRoutes: [
+      pages: [
         { path: '/readyz', handler: async () => ({ status: 503, contentType: 'application/json', body: '{"a":1}' }) },
         { path: '/metrics', handler: async () => ({ status: 200, contentType: 'text/plain; x=y', body: 'up 1\n' }) },
         { path: '/broken', handler: () => Promise.reject(new Error('no page')) },

@@ -93,7 +93,7 @@ describe('wrong keys', () => {
 
   test('of one address leave the others alone', () => {
     const limit = new AttemptLimit(timers.clock);
-    for (let i = 0; i < 100; i++) limit.wrong('192.0.2.1');
+    for (let i = 0; i < 100; i++) limit.countWrong('192.0.2.1');
     expect(limit.waitMs('192.0.2.1')).toBe(MS_PER_ATTEMPT);
     expect(limit.waitMs('192.0.2.2')).toBe(0);
   });
@@ -108,14 +108,14 @@ describe('wrong keys', () => {
     ['', '192.0.2.1', false],
   ])('of %s and of %s are counted together: %s', (one, other, together) => {
     const limit = new AttemptLimit(timers.clock);
-    for (let i = 0; i < ATTEMPTS; i++) limit.wrong(one);
+    for (let i = 0; i < ATTEMPTS; i++) limit.countWrong(one);
     expect(limit.waitMs(other) > 0).toBe(together);
   });
 
   test('of very many addresses are forgotten, those of the longest ago first', () => {
     const limit = new AttemptLimit(timers.clock);
-    for (let i = 0; i < ATTEMPTS; i++) limit.wrong('first');
-    for (let i = 0; i < 2_000; i++) limit.wrong(`address ${i}`);
+    for (let i = 0; i < ATTEMPTS; i++) limit.countWrong('first');
+    for (let i = 0; i < 2_000; i++) limit.countWrong(`address ${i}`);
     expect(limit.size).toBe(1_000);
     expect(limit.waitMs('first')).toBe(0);
   });
@@ -123,7 +123,7 @@ describe('wrong keys', () => {
   test('are forgotten in time, whatever the clock does', () => {
     let nowMs = 1e9;
     const limit = new AttemptLimit(() => nowMs);
-    for (let i = 0; i < ATTEMPTS; i++) limit.wrong('a');
+    for (let i = 0; i < ATTEMPTS; i++) limit.countWrong('a');
     nowMs = 0;
     expect(limit.waitMs('a')).toBe(MS_PER_ATTEMPT);
     nowMs = 1e9 + ATTEMPTS * MS_PER_ATTEMPT;
@@ -176,7 +176,7 @@ describe('parameters', () => {
     ['GET', '/cameras/front/frame?quality=101', undefined, 'quality must be at most 100.'],
     ['GET', '/cameras/front/frame?quality=80.5', undefined, 'quality must be a whole number.'],
     ['GET', '/cameras/front/frame?maxWidth=-1', undefined, 'maxWidth must be at least 0.'],
-    ['GET', '/cameras/front/frame?maxWidth=1&maxWidth=2', undefined, 'maxWidth must be a number.'],
+    ['GET', '/cameras/front/frame?maxWidth=1&maxWidth=2', undefined, 'The parameter maxWidth must be given once.'],
     ['GET', '/cameras/front/frame?boxes=yes', undefined, 'boxes must be one of: true, false.'],
     ['GET', '/cameras/front/frame?fps=1', undefined, 'The parameter fps is not known here.'],
     ['GET', '/cameras/front/live?fps=0', undefined, 'fps must be at least 0.1.'],
@@ -220,7 +220,11 @@ describe('parameters', () => {
     const head = `PUT /device/v1/privacy HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${device.adminKey}\r\n`;
     await new Promise((resolve) => socket.write(`${head}Content-Length: 100\r\n\r\n{`, resolve));
     socket.destroy();
-    await expect.poll(() => log.lines.some(({ message }) => message === 'the client went away')).toBe(true);
+    await expect
+      .poll(() =>
+        log.lines.some(({ message }) => message === 'the client closed the connection before it was answered'),
+      )
+      .toBe(true);
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import { createDeviceApi } from '../../../src/api/device/create.js';
 import type { ErrorBody } from '../../../src/api/device/statuses.js';
 import type { DeviceServices } from '../../../src/api/device/services.js';
 import { ApiServer } from '../../../src/api/core/server.js';
+import { createNhnApi } from '../../../src/api/nhn/create.js';
 import { AuditLog } from '../../../src/audit/audit-log.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../../../src/camera/camera-control.js';
 import { configSchema, type CameraConfig } from '../../../src/config/schema.js';
@@ -287,17 +288,15 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     clock,
     timers,
     log,
-    ...(observed && { observer: { observeRequest: (route, status) => observed.push([route, status]) } }),
+    ...(observed && { observer: { observeRequest: ({ route, status }) => observed.push([route, status]) } }),
   });
   const { services } = device;
+  const config = testConfig();
+  const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scale, log });
   const server = new ApiServer({
-    config: testConfig(),
-    vision: new ScriptedVision(),
-    gallery,
-    appKeys,
-    scale,
+    config,
+    apis: [device, nhn],
     log,
-    device,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   });
   await server.start(signal);

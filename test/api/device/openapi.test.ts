@@ -1,7 +1,7 @@
 // The document of the device API is what its code does: the same routes, and schemas that accept what it accepts and answers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { deviceDocument } from '../../../src/api/device/openapi.js';
+import { createDeviceDocument } from '../../../src/api/device/openapi.js';
 import { DEVICE_ROUTES } from '../../../src/api/device/routes.js';
 import { readVersion } from '../../../src/config/paths.js';
 import { embeddingOf, seen, startDevice, type Called, type Device } from './harness.js';
@@ -86,7 +86,7 @@ describe('the document', () => {
   test('is OpenAPI 3.1, of this version, served as it is made, to everybody', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.info.version).toBe(readVersion());
-    expect(document).toEqual(JSON.parse(JSON.stringify(deviceDocument(DEVICE_ROUTES, readVersion()))));
+    expect(document).toEqual(JSON.parse(JSON.stringify(createDeviceDocument(DEVICE_ROUTES, readVersion()))));
   });
 
   test('has every operation under its name, and no other', () => {

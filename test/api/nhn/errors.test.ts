@@ -48,8 +48,8 @@ describe('InvalidParam', () => {
     ['GET', '/groups?limit=ten', undefined, 'limit must be a number'],
     ['GET', '/groups?limit=', undefined, 'limit must be a number'],
     ['GET', '/groups?limit=0x10', undefined, 'limit must be a number'],
-    ['GET', '/groups?limit=1&limit=1', undefined, 'limit must be a number'],
-    ['GET', '/groups?next-token=a&next-token=b', undefined, 'next-token must be a string'],
+    ['GET', '/groups?limit=1&limit=1', undefined, 'The parameter limit must be given once.'],
+    ['GET', '/groups?next-token=a&next-token=b', undefined, 'The parameter next-token must be given once.'],
     ['GET', '/groups/full/faces?limit=201', undefined, 'limit must be at most 200'],
     ['GET', '/groups/full/faces/FACE?limit=4097', undefined, 'limit must be at most 4096'],
     ['GET', '/groups/full/faces/FACE?threshold=0.99', undefined, 'threshold must be at least 1'],
@@ -264,7 +264,7 @@ describe('documented errors', () => {
           detail:
             'error' in fault && fault.error === 'STORE_UNAVAILABLE'
               ? `The disk refuses to write; nothing was changed (request id ${requestId}).`
-              : `request id ${requestId}`,
+              : `Request id ${requestId}.`,
         },
       });
       const logged = log.lines.find((line) => line.level === 'error' && line.fields.requestId === requestId);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DIALECTS } from '../../../src/api/nhn/dialects.js';
 import { FilePart } from '../../../src/api/core/multipart.js';
-import { openApiDocument } from '../../../src/api/nhn/openapi.js';
+import { createNhnDocument } from '../../../src/api/nhn/openapi.js';
 import { readVersion } from '../../../src/config/paths.js';
 import { face, picture, startHarness, type Answer, type Harness } from '../harness.js';
 
@@ -99,7 +99,7 @@ describe('the document', () => {
   test('is OpenAPI 3.1, of this version, served as it is made', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.info.version).toBe(readVersion());
-    expect(document).toEqual(JSON.parse(JSON.stringify(openApiDocument(DIALECTS, readVersion()))));
+    expect(document).toEqual(JSON.parse(JSON.stringify(createNhnDocument(DIALECTS, readVersion()))));
   });
 
   test('has every operation of the contract under its name, which is unique, and no other', () => {

@@ -177,7 +177,7 @@ describe('the list of faces', () => {
 
   test('refuses a filter twice', async () => {
     const answer = await harness.callV2('GET', `/groups/${groupId}/faces?face-id=a&face-id=b`);
-    expect(answer.header.detail).toBe('face-id must be a string.');
+    expect(answer.header.detail).toBe('The parameter face-id must be given once.');
   });
 
   test('loses a face that is deleted', async () => {
@@ -348,7 +348,7 @@ describe('a bad request', () => {
 
   test('to search by face beyond 100 matches', async () => {
     const answer = await harness.callV2('GET', `/groups/${groupId}/faces/${faceId}/search?limit=101`);
-    expect(answer.header.detail).toBe('limit must be at most 100.');
+    expect(answer.header.detail).toBe('The parameter limit must be at most 100.');
   });
 
   test('with a broken form says so, and v1.0 takes no form', async () => {

@@ -9,7 +9,7 @@ import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import { faceFields, faceTexts, imageField } from '../parameters.js';
 import { reportedSimilarity } from '../../../domain/reported-similarity.js';
-import { route, type Route, type RouteRequest } from '../route.js';
+import { route, type AppRequest, type Route } from '../route.js';
 import {
   analyse,
   embeddedFace,
@@ -61,6 +61,8 @@ function verificationData({ similarity, face, source, fields }: Verification): z
   };
 }
 
+type VerifyRequest = AppRequest<':groupId/:faceId', unknown, VerifyInput>;
+
 const verifyRoute = {
   name: 'verify',
   summary: 'Compare the largest face of a picture with an enrolled face',
@@ -70,7 +72,7 @@ const verifyRoute = {
     .transform(({ compareImage: image, ...rest }) => ({ ...rest, image })),
   imageFields: ['compareImage'],
   data: verifyAnswer,
-  handle: async (services: Services, { owner, params, body }: RouteRequest<unknown, VerifyInput>) => {
+  handle: async (services: Services, { owner, params, body }: VerifyRequest) => {
     const ref = { owner, groupId: params.groupId };
     return { data: verificationData(await verify(services, ref, params.faceId, body)) };
   },

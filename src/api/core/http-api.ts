@@ -1,0 +1,221 @@
+// One HTTP API: mounts its routes, and takes every request from its id to its access log line.
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import Router, { type RouterContext } from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import type { Log } from '../../domain/log.js';
+import { AppError } from '../../errors.js';
+import { ClientGone, discardBody } from './body.js';
+import { readInput, type InputRules } from './request-input.js';
+import type { AnyRoute, RouteRequest } from './route.js';
+
+/** Everything that an API may look at to find out who sends a request. */
+export interface Credentials {
+  /** Parameters of the path, percent-decoded. */
+  params: Readonly<Record<string, string>>;
+  headers: IncomingHttpHeaders;
+  /** IP address of the other end of the connection. */
+  remoteAddress: string;
+}
+
+/** A request after all checks of the core. */
+export interface CheckedRequest extends RouteRequest<string, unknown, unknown> {
+  /** See RequestInput: the pictures of the body are placeholders. */
+  isTooLong: boolean;
+}
+
+/** A route at its full path, connected with the keys and the services of its API. */
+export interface Endpoint<Reply> {
+  /** Full path pattern; it is the name of the route in logs and metrics, because a path may hold a key. */
+  pattern: string;
+  route: AnyRoute;
+  /**
+   * Checks the credentials, before anything else of the request is looked at.
+   * @returns the operation, on behalf of the caller
+   * @throws AppError for an unknown key
+   */
+  authenticate: (credentials: Credentials) => (request: CheckedRequest) => Promise<Reply>;
+}
+
+/** Result code of an answer, for the access log and the metrics; undefined in an API that has none. */
+export type ResultCode = number | undefined;
+
+/** Writes the answers of one API: status, headers and body. */
+export interface AnswerEncoder<Reply> {
+  writeReply(ctx: Context, reply: Reply): ResultCode;
+  /** Writes the answer to anything that was thrown; `isForeseen` is false for an error that the API has no code for. */
+  writeError(ctx: Context, error: unknown, requestId: string): { resultCode: ResultCode; isForeseen: boolean };
+}
+
+/** One answered request, for the metrics. */
+export interface ObservedRequest {
+  /** Method and path pattern, such as `POST /nhn-face-reco/v1.0/appkeys/:appKey/detect`. */
+  route: string;
+  /** HTTP status. */
+  status: number;
+  resultCode: ResultCode;
+  seconds: number;
+}
+
+/** Counts and times requests. */
+export interface RequestObserver {
+  observeRequest(request: ObservedRequest): void;
+}
+
+export interface HttpApiOptions<Reply> {
+  endpoints: readonly Endpoint<Reply>[];
+  encoder: AnswerEncoder<Reply>;
+  input: InputRules;
+  /**
+   * Path below which every request belongs to this API: there, an unknown path is NOT_FOUND and an unknown method, HEAD included,
+   * METHOD_NOT_ALLOWED. Without it the API answers only its own routes, and any other request gets a plain 404.
+   */
+  ownedPath?: string;
+  /** OpenAPI document of an API with an owned path; it is made at the first request. */
+  document?: { pattern: string; make: () => object };
+  /** How many bytes of an unwanted body are read before the connection is closed. */
+  maxDiscardedBytes?: number;
+  log: Log;
+  observer?: RequestObserver | undefined;
+  /** Milliseconds from any origin; never goes back. */
+  monotonicMs?: (() => number) | undefined;
+}
+
+/** State of a request, kept in `ctx.state`. */
+interface RequestState {
+  /** Path pattern; absent until a route is reached. */
+  route?: string;
+  resultCode?: ResultCode;
+  /** Set once the encoder has written the answer. */
+  isAnswered?: boolean;
+}
+
+export class HttpApi<Reply> {
+  readonly #options: HttpApiOptions<Reply>;
+
+  constructor(options: HttpApiOptions<Reply>) {
+    this.#options = options;
+  }
+
+  /** Returns the middleware that answers the API's requests and passes all others on. */
+  middleware(): Middleware {
+    const { ownedPath } = this.#options;
+    const serve = this.#createRouter().routes() as unknown as Middleware;
+    return async (ctx, next) => {
+      if (ownedPath === undefined) return this.#answer(ctx, async () => void (await serve(ctx, next)));
+      if (ctx.path !== ownedPath && !ctx.path.startsWith(`${ownedPath}/`)) return void (await next());
+      return this.#answer(ctx, async () => {
+        await serve(ctx, () => Promise.reject(new AppError('NOT_FOUND', 'there is no such path')));
+      });
+    };
+  }
+
+  #createRouter(): Router {
+    const { endpoints, document, ownedPath } = this.#options;
+    const router = new Router({ sensitive: true });
+    const methods = new Map<string, string[]>();
+    for (const endpoint of endpoints) {
+      const { pattern, route } = endpoint;
+      methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
+      router.register(pattern, [route.method], (ctx) => this.#serve(endpoint, ctx));
+    }
+    if (document) {
+      router.register(document.pattern, ['GET'], createDocumentPage(document.make));
+      methods.set(document.pattern, ['GET']);
+    }
+    if (ownedPath !== undefined) {
+      for (const [pattern, allowed] of methods) router.all(pattern, (ctx) => refuseMethod(ctx, allowed));
+    }
+    return router;
+  }
+
+  /** Handles one request in this order: credentials, query, body, operation. */
+  async #serve({ pattern, route, authenticate }: Endpoint<Reply>, ctx: RouterContext): Promise<void> {
+    const { encoder, input, ownedPath } = this.#options;
+    const state = ctx.state as RequestState;
+    state.route = pattern;
+    // The router takes HEAD for GET. A picture that is not sent must not be made, and nobody must be recorded as its viewer.
+    if (ctx.method === 'HEAD' && ownedPath !== undefined) refuseMethod(ctx, [route.method]);
+    const { params } = ctx;
+    const remoteAddress = ctx.req.socket.remoteAddress ?? '';
+    const run = authenticate({ params, headers: ctx.req.headers, remoteAddress });
+    const { query, body, isTooLong } = await readInput(ctx.req, ctx.querystring, route, input);
+    const gone = new AbortController();
+    ctx.res.once('close', () => {
+      if (!ctx.res.writableFinished) gone.abort();
+    });
+    try {
+      const reply = await run({ params, query, body, isTooLong, gone: gone.signal });
+      state.resultCode = encoder.writeReply(ctx, reply);
+      state.isAnswered = true;
+    } catch (error) {
+      throw gone.signal.aborted ? new ClientGone('the connection was closed') : error;
+    }
+  }
+
+  /**
+   * Gives a request its id, answers anything thrown, and writes the access log. A body that nobody has read is discarded before the
+   * answer is sent, because a client that sends everything before it listens would not receive the answer otherwise.
+   */
+  async #answer(ctx: Context, serve: () => Promise<void>): Promise<void> {
+    const { encoder, log, observer, maxDiscardedBytes, ownedPath } = this.#options;
+    const monotonicMs = this.#options.monotonicMs ?? (() => performance.now());
+    const startedMs = monotonicMs();
+    const requestId = randomUUID();
+    const state = ctx.state as RequestState;
+    ctx.set('x-request-id', requestId);
+    const { method } = ctx;
+    try {
+      await serve();
+    } catch (error) {
+      const { route } = state;
+      if (error instanceof ClientGone) {
+        log.info({ requestId, method, route }, 'the client closed the connection before it was answered');
+        ctx.respond = false;
+        ctx.res.destroy();
+        return;
+      }
+      const { resultCode, isForeseen } = encoder.writeError(ctx, error, requestId);
+      state.resultCode = resultCode;
+      state.isAnswered = true;
+      if (!isForeseen) {
+        log.error({ requestId, route, err: error }, 'a request failed for an unforeseen reason');
+      } else if (error instanceof AppError && error.cause !== undefined) {
+        log.debug({ requestId, cause: nameCause(error.cause) }, 'a request was refused because of this error');
+      }
+    }
+    if (state.isAnswered || ownedPath !== undefined) ctx.set('cache-control', 'no-store');
+    if (!(await discardBody(ctx.req, maxDiscardedBytes))) ctx.set('connection', 'close');
+
+    const seconds = (monotonicMs() - startedMs) / 1_000;
+    const durationMs = Math.round(seconds * 1e5) / 100;
+    const { status } = ctx;
+    const { route, resultCode, isAnswered } = state;
+    log.info({ requestId, method, route, resultCode, status, durationMs }, 'request');
+    if (route !== undefined && isAnswered) {
+      observer?.observeRequest({ route: `${method} ${route}`, status, resultCode, seconds });
+    }
+  }
+}
+
+/** @throws AppError METHOD_NOT_ALLOWED */
+function refuseMethod(ctx: Context, allowed: readonly string[]): never {
+  ctx.set('allow', allowed.join(', '));
+  throw new AppError('METHOD_NOT_ALLOWED', 'the path has no such operation');
+}
+
+function createDocumentPage(make: () => object): (ctx: Context) => void {
+  let body: string | undefined;
+  return (ctx) => {
+    body ??= `${JSON.stringify(make(), null, 2)}\n`;
+    ctx.body = body;
+    ctx.set('content-type', 'application/json');
+  };
+}
+
+/** Returns the code or the class of an error: the message of a failed fetch would quote the request. */
+function nameCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return typeof cause;
+  return (cause as NodeJS.ErrnoException).code ?? cause.name;
+}

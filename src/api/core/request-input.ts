@@ -1,0 +1,59 @@
+// Reading of a request's query and body, and their check against the schemas of the route.
+import type { IncomingMessage } from 'node:http';
+import { clientError } from '../../errors.js';
+import { parseJsonObject, readBody } from './body.js';
+import { isMultipart, parseMultipart } from './multipart.js';
+import { checkInput, noFields, parseQuery } from './parameters.js';
+import type { AnyRoute } from './route.js';
+
+/** How an API treats the input of its requests. */
+export interface InputRules {
+  /** Refuse unknown query parameters, and a body where the route takes none; otherwise both are ignored. */
+  isStrict: boolean;
+  /** Longest body without its pictures, in bytes. */
+  maxFieldsBytes: number;
+  /** Longest picture file, in bytes; 0 for an API that takes no pictures. */
+  maxImageBytes: number;
+}
+
+export interface RequestInput {
+  query: unknown;
+  body: unknown;
+  /** The body was longer than its largest possible pictures and has not been read: each picture in `body` is a placeholder. */
+  isTooLong: boolean;
+}
+
+/** Base64 needs 4/3 of the bytes; some JSON writers also escape each of its slashes. */
+const BASE64_FACTOR = 1.4;
+/** Stands for a picture in a body that was too long to be read, so that the other parameters take their defaults. */
+const UNREAD_IMAGE = { bytes: '' };
+
+/** @throws AppError INVALID_PARAM @throws ClientGone */
+export async function readInput(
+  request: IncomingMessage,
+  querystring: string,
+  route: AnyRoute,
+  rules: InputRules,
+): Promise<RequestInput> {
+  const { imageFields = [] } = route;
+  const querySchema = route.query ?? (rules.isStrict ? noFields : undefined);
+  const query: unknown = querySchema && checkInput(querySchema, parseQuery(querystring), 'parameter');
+  const takesBody = route.body !== undefined || (rules.isStrict && route.method !== 'GET');
+  if (!takesBody) return { query, body: undefined, isTooLong: false };
+
+  const schema = route.body ?? noFields;
+  const maxBytes = rules.maxFieldsBytes + Math.ceil(imageFields.length * BASE64_FACTOR * rules.maxImageBytes);
+  const bytes = await readBody(request, maxBytes);
+  if (bytes === undefined) {
+    if (imageFields.length === 0) throw clientError('INVALID_PARAM', `The body is longer than ${maxBytes} bytes.`);
+    const placeholders = Object.fromEntries(imageFields.map((field) => [field, UNREAD_IMAGE]));
+    return { query, body: checkInput(schema, placeholders, 'field'), isTooLong: true };
+  }
+  if (route.body === undefined && bytes.length === 0) return { query, body: undefined, isTooLong: false };
+  const contentType = request.headers['content-type'] ?? '';
+  const body: unknown =
+    route.form && isMultipart(contentType)
+      ? checkInput(route.form, parseMultipart(bytes, contentType), 'field')
+      : checkInput(schema, parseJsonObject(bytes), 'field');
+  return { query, body, isTooLong: false };
+}
