@@ -9,14 +9,13 @@ import { addHealthSources, createServiceMetrics, createSupervision } from './com
 import { createCameras, createPrivacySwitch, createVision, type RecognisingCameras } from './compose/recognition.js';
 import { RunningService, type Service } from './compose/running-service.js';
 import { openApiKeys, readSecrets } from './compose/secrets.js';
+import { STOP_BUDGET } from './compose/stop-budget.js';
 import { createStorage } from './compose/storage.js';
 import { loadManifest, type Manifest } from './models/manifest.js';
 import { HealthRegistry } from './ops/health.js';
 import { Lifecycle } from './platform/lifecycle.js';
 
 export type { Service } from './compose/running-service.js';
-
-const STOP_TIMEOUT_MS = 5_000;
 
 export interface ServiceInputs extends Pick<ServiceBase, 'config' | 'environment' | 'log'> {
   /** Manifest of the model sets; default: the one of this installation. */
@@ -44,15 +43,15 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });
 
   const { store, audit, masterKey, serviceEntries, clockGuard, gallery, unknownFaces } = storage;
-  const { clock, timers, log, paths } = base;
+  const { monotonic, timers, log, paths } = base;
   // The order of the start; the stop goes the other way.
   const lifecycle: Lifecycle = new Lifecycle({
     parts: [
       ...[store, audit, masterKey, serviceEntries, clockGuard, gallery, unknownFaces],
       ...[vision, events, privacy, cameras, api, admin],
     ],
-    stopTimeoutMs: STOP_TIMEOUT_MS,
-    clock,
+    stopBudget: STOP_BUDGET,
+    monotonic,
     timers,
     log,
     onStarting: (name) => supervision.notifier.status(`starting ${name}`),

@@ -1,10 +1,13 @@
-// lintel serve: the service, until it is told to stop.
+// lintel serve: runs the service until SIGTERM or Ctrl-C.
 import type { Command } from 'commander';
 import type { Service } from '../main.js';
 import { describeError } from '../errors.js';
 import { createLog, forJournal, writesToJournal } from '../platform/log.js';
 import { commandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
+
+/** Once the service has stopped, the process ends within this time, also when a camera's library still holds a thread. */
+const EXIT_DELAY_MS = 200;
 
 export function registerServe(program: Command, context: CliContext): void {
   program
@@ -13,28 +16,28 @@ export function registerServe(program: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-The log goes to standard output, a line of JSON for each entry. Where systemd did not start it, the service says on standard error where it
-listens, where the first appKey lies, and what to try.`,
+The log goes to standard output, one line of JSON for each entry. Unless systemd started it, the service also prints on standard error
+where it listens, where the first appKey is, and a command to try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
-      // The database makes its files with the modes that this leaves; systemd sets the same.
+      // The database creates its files with the modes that this leaves; the systemd unit sets the same mask.
       process.umask(0o077);
-      // Loaded here only: the other commands, and the doctor above all, must work where a library does not.
+      // Imported here, so that the other commands, above all the doctor, work where a native library is missing.
       const { createService } = await import('../main.js');
       const { journalStream } = context.environment;
       const log = writesToJournal(journalStream)
         ? createLog(config.log.level, forJournal())
         : createLog(config.log.level);
       const service = await createService({ config, environment: context.environment, log });
-      // Heard from here on: a signal during the start stops what has been started.
+      // From here on a signal counts, also during the start: it stops the parts that are running by then.
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
       });
       const isReady = await Promise.race([service.start().then(() => true), stopped.then(() => false)]);
       if (isReady) {
         log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
-        // Behind the log, which is gathered; systemd's journal has no use for it.
+        // After the log, which is written in batches. Under systemd nobody reads it.
         log.flush(() => {
           if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
         });
@@ -45,11 +48,13 @@ listens, where the first appKey lies, and what to try.`,
       } catch (error) {
         log.error({ reason: describeError(error) }, 'the service did not stop cleanly');
         throw new SilentFailure();
+      } finally {
+        setTimeout(() => process.exit(), EXIT_DELAY_MS).unref();
       }
     });
 }
 
-/** For a person at a terminal. */
+/** Returns the text for a person at a terminal. */
 export function welcome({
   url,
   brokerUrl,

@@ -11,6 +11,7 @@ import type { WorkerPool } from '../vision/worker-pool.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
 import type { ApiKeys } from './secrets.js';
+import { API_GRACE_MS } from './stop-budget.js';
 import type { Storage } from './storage.js';
 
 export interface ApiInputs {
@@ -32,6 +33,7 @@ export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
     config,
     apis: [createDevice(base, inputs), createNhn(base, inputs)],
     pages: createPages(health, metrics),
+    stopTimeoutMs: API_GRACE_MS,
     log,
   });
 }

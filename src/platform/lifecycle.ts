@@ -1,17 +1,18 @@
-// The lifecycle of the service: starts the parts in order, stops them in reverse, and collects what goes wrong.
+// The lifecycle of the service: starts the parts in order, stops them in reverse within one time budget, and collects errors.
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
+import { SharedBudget, type StopBudget } from './stop-budget.js';
 
 export type LifecycleState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
 
 export interface LifecycleOptions {
   /** In the order of their start. */
   parts: readonly Part[];
-  /** A part that takes longer to stop is left behind, with an error; so is one whose start goes on that long after it was aborted. */
-  stopTimeoutMs: number;
-  clock: Clock;
+  stopBudget: StopBudget;
+  /** Monotonic, milliseconds: a clock that is set during the stop must not change the budget. */
+  monotonic: Clock;
   timers: Timers;
   log: Log;
   /** Called before each start, for a line of status. */
@@ -22,8 +23,9 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #abort = new AbortController();
   #state: LifecycleState = 'idle';
-  /** Those whose start was called, in that order. */
+  /** Parts whose start was called, in that order. */
   #begun: Part[] = [];
+  #budget: SharedBudget | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -36,9 +38,10 @@ export class Lifecycle {
   }
 
   /**
-   * Starts the parts. When one fails, those before it are stopped again.
+   * Starts the parts. When one fails, the parts before it are stopped again.
    * @param signal aborts the start, as stop() does
-   * @throws what the part threw; AppError STOPPED when it was aborted; AggregateError, that first, when stopping failed as well
+   * @throws the error of the part; AppError STOPPED when the start was aborted; AggregateError with that error first when
+   * stopping failed as well
    */
   start(signal?: AbortSignal): Promise<void> {
     if (this.#state !== 'idle') throw new TypeError('a lifecycle starts once');
@@ -48,8 +51,10 @@ export class Lifecycle {
   }
 
   /**
-   * Stops the parts that were started, the last one first; interrupts a start that is under way. A second call waits for the first.
-   * @throws AggregateError of all that went wrong; every part was asked to stop all the same
+   * Stops the parts that were started, the last one first, within the budget; interrupts a start that is under way. A second call
+   * returns the promise of the first. A part that exceeds its limit is left behind: with a warning, or with an error if the budget
+   * guarantees it a share.
+   * @throws AggregateError with every error; all parts were asked to stop
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -57,21 +62,21 @@ export class Lifecycle {
   }
 
   async #start(signal: AbortSignal | undefined): Promise<void> {
-    const { parts, log, clock, onStarting } = this.#options;
+    const { parts, log, monotonic, onStarting } = this.#options;
     const aborted = signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
     try {
       for (const part of parts) {
-        if (aborted.aborted) throw interrupted();
+        if (aborted.aborted) throw createInterruption();
         onStarting?.(part.name);
-        const beganMs = clock();
+        const beganMs = monotonic();
         this.#begun.push(part);
         await this.#startPart(part, aborted);
-        log.info({ part: part.name, tookMs: Math.round(clock() - beganMs) }, 'part started');
+        log.info({ part: part.name, tookMs: Math.round(monotonic() - beganMs) }, 'part started');
       }
-      if (aborted.aborted) throw interrupted();
+      if (aborted.aborted) throw createInterruption();
       this.#state = 'running';
     } catch (error) {
-      const reason = aborted.aborted ? interrupted(error) : error;
+      const reason = aborted.aborted ? createInterruption(error) : error;
       const failures = await this.#stopBegun();
       if (failures.length === 0) throw reason;
       throw new AggregateError([reason, ...failures], describeError(reason), { cause: reason });
@@ -79,17 +84,17 @@ export class Lifecycle {
   }
 
   async #startPart(part: Part, aborted: AbortSignal): Promise<void> {
-    const { stopTimeoutMs } = this.#options;
     const starting = (async () => part.start(aborted))();
-    // A start that does not heed the signal must not hold up the stop for ever.
-    const hung = withoutEnd();
+    // A start that ignores the signal must not delay the stop beyond its budget.
+    const abandoned = createRejection();
     let timer: unknown;
     const onAbort = (): void => {
-      timer = this.#options.timers.setTimeout(() => hung.reject(interrupted()), stopTimeoutMs);
+      const limitMs = this.#stopBudget().limitBefore(this.#begun);
+      timer = this.#options.timers.setTimeout(() => abandoned.reject(createInterruption()), limitMs);
     };
     aborted.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([starting, hung.promise]);
+      await Promise.race([starting, abandoned.promise]);
     } finally {
       aborted.removeEventListener('abort', onAbort);
       this.#options.timers.clearTimeout(timer);
@@ -102,7 +107,7 @@ export class Lifecycle {
       try {
         await this.#starting;
       } catch (error) {
-        // The start stopped everything already; only what went wrong with that is of interest here.
+        // The start has stopped every part itself; only the errors of that are reported here.
         if (error instanceof AggregateError) throw new AggregateError(error.errors.slice(1), STOP_FAILED);
         return;
       }
@@ -114,7 +119,7 @@ export class Lifecycle {
   async #stopBegun(): Promise<unknown[]> {
     this.#state = 'stopping';
     const failures: unknown[] = [];
-    for (const part of this.#begun.splice(0).reverse()) {
+    for (let part = this.#begun.pop(); part !== undefined; part = this.#begun.pop()) {
       try {
         await this.#stopPart(part);
       } catch (error) {
@@ -127,32 +132,41 @@ export class Lifecycle {
   }
 
   async #stopPart(part: Part): Promise<void> {
-    const { stopTimeoutMs, timers, clock, log } = this.#options;
-    const beganMs = clock();
-    const late = withoutEnd();
-    const timer = timers.setTimeout(
-      () => late.reject(new AppError('INTERNAL', `${part.name} did not stop within ${stopTimeoutMs} ms`)),
-      stopTimeoutMs,
-    );
+    const { timers, monotonic, log } = this.#options;
+    const budget = this.#stopBudget();
+    const limitMs = Math.round(budget.limitFor(part, this.#begun));
+    const beganMs = monotonic();
+    const expired = createRejection();
+    const lateness = new AppError('INTERNAL', `${part.name} did not stop within ${limitMs} ms`);
+    const timer = timers.setTimeout(() => expired.reject(lateness), limitMs);
     try {
-      await Promise.race([(async () => part.stop())(), late.promise]);
-      log.info({ part: part.name, tookMs: Math.round(clock() - beganMs) }, 'part stopped');
+      await Promise.race([(async () => part.stop())(), expired.promise]);
+      log.info({ part: part.name, tookMs: Math.round(monotonic() - beganMs) }, 'part stopped');
+    } catch (error) {
+      if (error !== lateness || budget.isGuaranteed(part)) throw error;
+      log.warn({ part: part.name, limitMs }, 'part did not stop in time; the stop goes on without it');
     } finally {
       timers.clearTimeout(timer);
     }
+  }
+
+  /** Starts the budget at the first call. */
+  #stopBudget(): SharedBudget {
+    this.#budget ??= new SharedBudget(this.#options.stopBudget, this.#options.monotonic);
+    return this.#budget;
   }
 }
 
 const STOP_FAILED = 'not every part could be stopped';
 
-function interrupted(cause?: unknown): AppError {
+function createInterruption(cause?: unknown): AppError {
   return cause instanceof AppError && cause.code === 'STOPPED'
     ? cause
     : new AppError('STOPPED', 'the start was interrupted', { cause });
 }
 
-/** A promise that only ever rejects, and whose rejection may go unseen. */
-function withoutEnd(): { promise: Promise<never>; reject: (error: Error) => void } {
+/** A promise that only ever rejects, and whose rejection needs no handler. */
+function createRejection(): { promise: Promise<never>; reject: (error: Error) => void } {
   let reject!: (error: Error) => void;
   const promise = new Promise<never>((_, rejectPromise) => {
     reject = rejectPromise;

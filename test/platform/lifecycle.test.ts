@@ -24,32 +24,49 @@ function part(name: string, calls: string[], behaviour: Partial<Pick<Part, 'star
 function lifecycle(parts: Part[], options: Partial<LifecycleOptions> = {}): Lifecycle {
   return new Lifecycle({
     parts,
-    stopTimeoutMs: 60_000,
-    clock: () => 0,
+    stopBudget: { totalMs: 60_000, guaranteedMs: {} },
+    monotonic: () => 0,
     timers: systemTimers,
     log: silentLog,
     ...options,
   });
 }
 
-/** Timers that fire when the test says so. */
-function handTimers(): Timers & { fire(): void; pending: number } {
-  const callbacks = new Set<() => void>();
-  return {
-    setTimeout(callback) {
-      callbacks.add(callback);
-      return callback;
-    },
-    clearTimeout(timer) {
-      callbacks.delete(timer as () => void);
-    },
-    fire() {
-      for (const callback of [...callbacks]) callback();
-    },
-    get pending() {
-      return callbacks.size;
-    },
-  };
+/** A clock and timers that stand still until the test advances them. */
+class ManualTime implements Timers {
+  nowMs = 0;
+  readonly #due = new Map<object, { atMs: number; callback: () => void }>();
+
+  readonly monotonic = (): number => this.nowMs;
+
+  setTimeout(callback: () => void, delayMs: number): object {
+    const timer = {};
+    this.#due.set(timer, { atMs: this.nowMs + delayMs, callback });
+    return timer;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#due.delete(timer as object);
+  }
+
+  get pending(): number {
+    return this.#due.size;
+  }
+
+  /** Fires the timers that come due, in their order, and lets what they cause happen before the next one. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.nowMs + byMs;
+    for (;;) {
+      await new Promise(setImmediate);
+      const [next] = [...this.#due].sort(([, a], [, b]) => a.atMs - b.atMs);
+      if (!next || next[1].atMs > untilMs) break;
+      this.#due.delete(next[0]);
+      this.nowMs = next[1].atMs;
+      next[1].callback();
+    }
+    this.nowMs = untilMs;
+    await new Promise(setImmediate);
+  }
 }
 
 const fails = (message: string) => () => Promise.reject(new Error(message));
@@ -172,18 +189,108 @@ describe('parts that do not stop', () => {
     expect(whole.state).toBe('stopped');
   });
 
-  it('are left behind after their time', async () => {
+  it('are left behind at the end of the budget; an error for one whose share is guaranteed', async () => {
     const calls: string[] = [];
-    const timers = handTimers();
-    const whole = lifecycle([part('a', calls), part('b', calls, { stop: never })], { timers, stopTimeoutMs: 5000 });
+    const time = new ManualTime();
+    const stopBudget = { totalMs: 5_000, guaranteedMs: { b: 1_000 } };
+    const whole = lifecycle([part('a', calls), part('b', calls, { stop: never })], {
+      timers: time,
+      monotonic: time.monotonic,
+      stopBudget,
+    });
     await whole.start();
-    const stopped = whole.stop();
+    const stopped = thrownBy(whole.stop());
     expect(calls.at(-1)).toBe('stop b');
-    timers.fire();
-    const error = await thrownBy(stopped);
-    expect((error as AggregateError).errors.map((e: Error) => e.message)).toEqual(['b did not stop within 5000 ms']);
+    await time.advance(5_000);
+    const error = await stopped;
+    expect((error as AggregateError).errors.map((e: Error) => e.message)).toEqual(['b did not stop within 4950 ms']);
     expect(calls.at(-1)).toBe('stop a');
-    expect(timers.pending).toBe(0);
+    expect(time.pending).toBe(0);
+  });
+});
+
+describe('the budget of a stop', () => {
+  /** Parts that all hang, with the moment at which each was asked to stop. */
+  async function stopHangingParts(
+    names: string[],
+    stopBudget: LifecycleOptions['stopBudget'],
+    takesMs: Readonly<Record<string, number>> = {},
+  ): Promise<{ askedAtMs: Record<string, number>; tookMs: number; errors: string[]; warned: unknown[] }> {
+    const time = new ManualTime();
+    const askedAtMs: Record<string, number> = {};
+    const warned: unknown[] = [];
+    const parts = names.map((name) =>
+      part(name, [], {
+        stop: () => {
+          askedAtMs[name] = time.nowMs;
+          const limitMs = takesMs[name];
+          return limitMs === undefined ? never() : new Promise((resolve) => void time.setTimeout(resolve, limitMs));
+        },
+      }),
+    );
+    const log = { ...silentLog, warn: (fields: { part?: unknown }) => void warned.push(fields.part) };
+    const whole = lifecycle(parts, { timers: time, monotonic: time.monotonic, stopBudget, log });
+    await whole.start();
+    let tookMs = Infinity;
+    const stopped = whole
+      .stop()
+      .then(
+        () => [],
+        (error: unknown) => (error as AggregateError).errors.map(({ message }: Error) => message),
+      )
+      .finally(() => (tookMs = time.nowMs));
+    await time.advance(2 * stopBudget.totalMs);
+    return { askedAtMs, errors: await stopped, tookMs, warned };
+  }
+
+  it('is one for all parts, however many of them hang', async () => {
+    const names = ['store', 'gallery', 'vision', 'events', 'cameras', 'api'];
+    const { tookMs, warned, errors } = await stopHangingParts(names, { totalMs: 5_000, guaranteedMs: {} });
+    expect(tookMs).toBe(5_000);
+    expect(warned).toEqual(['api', 'cameras', 'events', 'vision', 'gallery', 'store']);
+    expect(errors).toEqual([]);
+  });
+
+  it('keeps the guaranteed shares free: a client and a camera that hang do not take the time of events and store', async () => {
+    const guaranteedMs = { events: 2_300, store: 700 };
+    const names = ['store', 'gallery', 'vision', 'events', 'cameras', 'api'];
+    const { askedAtMs, tookMs, errors, warned } = await stopHangingParts(
+      names,
+      { totalMs: 5_000, guaranteedMs },
+      { api: 1_000, events: 2_000, store: 650 },
+    );
+    expect(errors).toEqual([]);
+    // The API needed its second; the cameras took what nobody else is promised.
+    expect(askedAtMs).toMatchObject({ api: 0, cameras: 1_000, events: 1_900 });
+    expect(warned).toEqual(['cameras', 'vision', 'gallery']);
+    expect(askedAtMs.store).toBeLessThanOrEqual(4_300);
+    expect(tookMs).toBeLessThanOrEqual(5_000);
+  });
+
+  it('leaves a part that is late, and guaranteed its share, with an error', async () => {
+    const guaranteedMs = { events: 2_300, store: 700 };
+    const { errors, tookMs } = await stopHangingParts(['store', 'events', 'api'], { totalMs: 5_000, guaranteedMs });
+    expect(errors).toEqual(['events did not stop within 2300 ms', 'store did not stop within 700 ms']);
+    expect(tookMs).toBe(5_000);
+  });
+
+  it('covers a start that ignores its abort', async () => {
+    const calls: string[] = [];
+    const time = new ManualTime();
+    const stopBudget = { totalMs: 5_000, guaranteedMs: { a: 1_000 } };
+    const whole = lifecycle([part('a', calls, { stop: never }), part('deaf', calls, { start: never, stop: never })], {
+      timers: time,
+      monotonic: time.monotonic,
+      stopBudget,
+    });
+    const started = thrownBy(whole.start());
+    await time.advance(20_000);
+    const stopped = thrownBy(whole.stop());
+    await time.advance(5_000);
+    expect((await stopped) as Error).toBeInstanceOf(AggregateError);
+    expect(await started).toBeInstanceOf(AggregateError);
+    expect(calls).toEqual(['start a', 'start deaf', 'stop deaf', 'stop a']);
+    expect(time.pending).toBe(0);
   });
 });
 
@@ -225,17 +332,17 @@ describe('a start that is interrupted', () => {
 
   it('does not wait for ever for a part that does not heed it', async () => {
     const calls: string[] = [];
-    const timers = handTimers();
-    const whole = lifecycle([part('deaf', calls, { start: never })], { timers });
+    const time = new ManualTime();
+    const whole = lifecycle([part('deaf', calls, { start: never })], { timers: time, monotonic: time.monotonic });
     const started = thrownBy(whole.start());
     await expect.poll(() => calls).toEqual(['start deaf']);
-    expect(timers.pending).toBe(0);
+    expect(time.pending).toBe(0);
     const stopped = whole.stop();
-    timers.fire();
+    await time.advance(60_000);
     expect(await started).toMatchObject({ code: 'STOPPED' });
     await stopped;
     expect(calls).toEqual(['start deaf', 'stop deaf']);
-    expect(timers.pending).toBe(0);
+    expect(time.pending).toBe(0);
   });
 
   it('reports from stop only what could not be stopped', async () => {

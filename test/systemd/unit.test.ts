@@ -1,20 +1,24 @@
-// The unit: what systemd-analyze says of it, and that it fits what the rest of the installation does.
+// The systemd unit: checked with systemd-analyze, and against the rest of the installation.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { STOP_BUDGET } from '../../src/compose/stop-budget.js';
 import { tempDir } from '../support/temp-dir.js';
 import { Machine, checkout, projectRoot, run } from './checkout.js';
 
 const unit = readFileSync(join(projectRoot, 'systemd/lintel.service'), 'utf8');
 
-/** Every value of a directive, in order. */
+/** Returns every value of a directive, in order. */
 function values(key: string, text = unit): string[] {
-  return [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value]) => value);
+  return [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value);
 }
 
 const lacks = spawnSync('systemd-analyze', ['--version']).error !== undefined;
-if (lacks) console.warn('skipped: what systemd-analyze says of the unit: it is not installed (Debian: systemd)');
+if (lacks)
+  console.warn(
+    'skipped: the checks of the unit with systemd-analyze, which is not installed (Debian: package systemd)',
+  );
 
 describe.skipIf(lacks)('systemd-analyze', () => {
   it('rates the exposure of the unit at 1.5 or less', async () => {
@@ -27,7 +31,7 @@ describe.skipIf(lacks)('systemd-analyze', () => {
   it('finds nothing wrong with the unit as it was installed', async () => {
     const machine = new Machine();
     await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
-    // verify looks for the program of ExecStart on this machine, also for a unit of another root: the one difference.
+    // verify looks for the program of ExecStart on this machine, also for a unit of another root, so its path is changed.
     const installed = machine.path('etc/systemd/system/lintel.service');
     const text = readFileSync(installed, 'utf8').replaceAll('=/opt/lintel/', `=${machine.root}/opt/lintel/`);
     writeFileSync(installed, text);
@@ -49,24 +53,30 @@ describe.skipIf(lacks)('systemd-analyze', () => {
 });
 
 describe('the unit', () => {
-  it('is told by the main process alone when it is ready and that it lives', () => {
+  it('accepts READY and WATCHDOG from the main process only', () => {
     expect(values('Type')).toEqual(['notify']);
     expect(values('NotifyAccess')).toEqual(['main']);
     expect(values('WatchdogSec')).toEqual(['30s']);
   });
 
-  it('never gives up', () => {
+  it('grants a stop more than its budget, for the end of the process', () => {
+    const [seconds] = values('TimeoutStopSec').map((value) => Number(/^(\d+)s$/.exec(value)?.[1]));
+    expect(seconds).toBeGreaterThanOrEqual(STOP_BUDGET.totalMs / 1_000 + 1);
+    expect(seconds).toBeLessThanOrEqual(10);
+  });
+
+  it('never stops restarting the service', () => {
     expect(values('Restart')).toEqual(['always']);
     expect(values('StartLimitIntervalSec')).toEqual(['0']);
   });
 
-  it('needs none of the credentials to be there: their paths are relative', () => {
+  it('needs no credential: their paths are relative', () => {
     const credentials = values('LoadCredential').map((value) => value.split(':'));
     expect(credentials.map(([id]) => id)).toEqual(['master-key', 'signing-key', 'mqtt-password']);
     for (const [id, path] of credentials) expect(path).toBe(`lintel.${id}`);
   });
 
-  it('knows no directive that Debian 12 (systemd 252) does not', () => {
+  it('uses only directives that Debian 12 (systemd 252) knows', () => {
     for (const newer of ['RestartSteps', 'RestartMaxDelaySec', 'ImportCredential', 'MemoryZSwapMax']) {
       expect(values(newer), newer).toEqual([]);
     }
@@ -74,7 +84,7 @@ describe('the unit', () => {
     expect(values('RestartSteps', steps)).toEqual(['10']);
   });
 
-  it('may write where the installed configuration says that data and keys are', async () => {
+  it('may write the data and key folders of the installed configuration', async () => {
     const machine = new Machine();
     await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
     const config = machine.read('etc/lintel/lintel.yaml');
