@@ -142,6 +142,8 @@ export interface Addon {
   decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
   /** @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
+  /** Number of native images of the whole process, all threads together, that were neither released nor garbage-collected. */
+  liveImageCount(): number;
 
   /**
    * Opens a source on a thread of its own and returns at once with a handle that is valid in every thread of the process. The

@@ -5,6 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -18,6 +19,8 @@ namespace {
 
 /// Marks our objects: instanceof could be deceived by a borrowed prototype, and unwrapping a foreign object is fatal.
 constexpr napi_type_tag kImageTag = {0x6c696e74656c2e69, 0x9a1f4be2703c58d4};
+
+std::atomic<int> liveImages{0};
 
 /// How a JPEG is made, beyond its quality; each part may be left out.
 struct Drawing {
@@ -115,6 +118,8 @@ Image::Image(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Image>(info) {
   }
   info.This().As<Napi::Object>().TypeTag(&kImageTag);
   contents_ = std::move(*info[0].As<Napi::External<Contents>>().Data());
+  isLive_ = true;
+  liveImages++;
   if (contents_.frame) {
     externalBytes_ = static_cast<int64_t>(contents_.frame->bgr.total() * contents_.frame->bgr.elemSize());
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), externalBytes_);
@@ -123,7 +128,11 @@ Image::Image(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Image>(info) {
 
 Image::~Image() { drop(Env()); }
 
+int Image::liveCount() { return liveImages; }
+
 void Image::drop(Napi::Env env) {
+  if (isLive_) liveImages--;
+  isLive_ = false;
   contents_.data.Reset();
   contents_.frame.reset();
   if (externalBytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(env, -externalBytes_);
@@ -158,6 +167,8 @@ Napi::Value wrapRgb(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array data = bytesArgument(info, 0, "data", static_cast<size_t>(widthPx) * heightPx * 3);
   return Image::wrapRgb(info.Env(), data, widthPx, heightPx);
 }
+
+Napi::Value liveImageCount(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), Image::liveCount()); }
 
 Napi::Value encodeJpeg(const Napi::CallbackInfo& info) {
   const int quality = integerArgument(info, 1, "quality", 1, 100);

@@ -40,6 +40,9 @@ class Image : public Napi::ObjectWrap<Image> {
   /// @throws TypeError after release(), or when the wrapped buffer was transferred away
   Picture picture();
 
+  /// Number of images of this process, in all its threads, that still hold a buffer or a frame.
+  static int liveCount();
+
  private:
   static Napi::Object make(Napi::Env env, Contents contents);
 
@@ -49,11 +52,14 @@ class Image : public Napi::ObjectWrap<Image> {
   void drop(Napi::Env env);
 
   Contents contents_;
-  /// What was reported to V8, so that unreleased frames bring garbage collection about.
+  /// True from construction until the pixels are dropped: the time in which the image is counted as live.
+  bool isLive_ = false;
+  /// Bytes of the frame that were reported to V8, so that frames which are not released cause a garbage collection.
   int64_t externalBytes_ = 0;
 };
 
 Napi::Value wrapRgb(const Napi::CallbackInfo& info);
 Napi::Value encodeJpeg(const Napi::CallbackInfo& info);
+Napi::Value liveImageCount(const Napi::CallbackInfo& info);
 
 }  // namespace lintel

@@ -54,6 +54,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<warpToTensorFunction>(exports, "warpToTensor");
   exportFunction<decodeJpeg>(exports, "decodeJpeg");
   exportFunction<encodeJpeg>(exports, "encodeJpeg");
+  exportFunction<liveImageCount>(exports, "liveImageCount");
   exportFunction<openCapture>(exports, "openCapture");
   exportFunction<captureState>(exports, "captureState");
   exportFunction<captureFrame>(exports, "captureFrame");

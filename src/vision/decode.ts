@@ -1,4 +1,4 @@
-// The one door to sharp: bytes that somebody uploaded become an upright picture, or a clear refusal.
+// Decoding of uploaded pictures: checks the bytes and turns them into an upright native image. The one file that uses sharp.
 import sharp from 'sharp';
 import { clientError, describeError } from '../errors.js';
 import type { Addon, NativeImage } from '../native/addon.js';
@@ -7,9 +7,12 @@ import { jpegClaims, pngClaims } from './picture-claims.js';
 export const MAX_PIXELS = 50_000_000;
 export const MIN_SIDE_PX = 80;
 export const MAX_SIDE_PX = 2048;
-/** No JPEG has a longer side; a PNG of 600,000 x 80 px took sharp 450 MB to scale down. */
+/** Longest side that the header may claim. No JPEG has a longer one; sharp took 450 MB to scale down a PNG of 600,000 x 80 px. */
 const MAX_CLAIMED_SIDE_PX = 65_535;
-/** Of what a decoder holds at once: 50 megapixels of 8-bit RGB. Interlaced PNGs and progressive JPEGs can want several times that. */
+/**
+ * Most bytes that a decoder may hold at once: 50 megapixels of 8-bit RGB. Interlaced PNGs and progressive JPEGs can need several
+ * times that.
+ */
 const MAX_HELD_BYTES = 3 * MAX_PIXELS;
 
 // One picture at a time in each worker; libvips keeps nothing between pictures.
@@ -17,13 +20,15 @@ sharp.cache(false);
 sharp.concurrency(1);
 
 /**
- * Plain JPEGs, which is what terminals send, are decoded by the addon on this thread: sharp takes another thread to a picture, and
- * with cold caches, between two runs of the models, that costs 2.5 ms instead of 0.6 for 640 x 480 (AMD EPYC, November 2026). Whatever is
- * not plain and clean goes through sharp, which alone says what is refused and why.
+ * Decodes a PNG or JPEG; the content decides which it is. The EXIF orientation is applied, transparent pixels are laid over grey
+ * (#808080), and a picture that is wider or higher than 2048 px is scaled down with its ratio kept.
  *
- * Decodes PNG or JPEG, told by content. EXIF orientation is applied; alpha is laid over grey; a picture wider or higher than 2048 px
- * is scaled down, ratio kept.
- * @throws AppError INVALID_IMAGE_FORMAT, IMAGE_TOO_LARGE (more than 50 megapixels, or too much memory to decode), INVALID_IMAGE_FILE (truncated, corrupt, too small)
+ * The addon decodes plain JPEGs, which is what terminals send, on this thread. sharp decodes each picture on another thread: with cold
+ * caches, between two runs of the models, that costs 2.5 ms instead of 0.6 ms for 640 x 480 (AMD EPYC, November 2026). Every picture that
+ * is not a plain and clean JPEG goes through sharp, and sharp alone decides what is refused and why.
+ * @returns an image of 80 to 2048 px a side, which the caller must release
+ * @throws AppError INVALID_IMAGE_FORMAT (neither PNG nor JPEG), IMAGE_TOO_LARGE (more than 50 megapixels, or too much memory to decode),
+ * INVALID_IMAGE_FILE (truncated, corrupt or too small)
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -31,36 +36,47 @@ export async function decodePicture(
 ): Promise<NativeImage> {
   const plain = addon.decodeJpeg(bytes);
   if (plain) return plain;
-  if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'the image is neither PNG nor JPEG');
+  if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'The image is neither PNG nor JPEG.');
   refuseGiants(bytes);
-  const picture = await decode(bytes, addon).catch((cause: unknown) => {
+  const pixels = await decodeBySharp(bytes).catch((cause: unknown) => {
     if (/pixel limit/i.test(describeError(cause))) {
-      throw clientError('IMAGE_TOO_LARGE', 'the image has more than 50 megapixels', cause);
+      throw clientError('IMAGE_TOO_LARGE', 'The image has more than 50 megapixels.', cause);
     }
-    throw clientError('INVALID_IMAGE_FILE', 'the image is truncated or corrupt', cause);
+    throw clientError('INVALID_IMAGE_FILE', 'The image is truncated or corrupt.', cause);
   });
-  if (Math.min(picture.widthPx, picture.heightPx) < MIN_SIDE_PX && !(await isScaledDown(bytes))) {
-    throw clientError('INVALID_IMAGE_FILE', 'the image is smaller than 80 x 80 px');
+  if (Math.min(pixels.widthPx, pixels.heightPx) < MIN_SIDE_PX && !(await isScaledDown(bytes))) {
+    throw clientError('INVALID_IMAGE_FILE', 'The image is smaller than 80 x 80 px.');
   }
-  return picture;
+  // Last: no error can follow that would leave the image unreleased.
+  return addon.wrapRgb(pixels.rgb, pixels.widthPx, pixels.heightPx);
 }
 
-/** Before anything is decoded. @throws AppError IMAGE_TOO_LARGE */
+/** Refuses a picture by its header, before anything is decoded. @throws AppError IMAGE_TOO_LARGE */
 function refuseGiants(bytes: Uint8Array): void {
   const claims = isPng(bytes) ? pngClaims(bytes) : jpegClaims(bytes);
   if (!claims) return;
   const { widthPx, heightPx, heldBytes } = claims;
   if (Math.max(widthPx, heightPx) > MAX_CLAIMED_SIDE_PX) {
-    throw clientError('IMAGE_TOO_LARGE', `the image has a side of more than ${MAX_CLAIMED_SIDE_PX} px`);
+    throw clientError('IMAGE_TOO_LARGE', `The image has a side of more than ${MAX_CLAIMED_SIDE_PX} px.`);
   }
-  if (widthPx * heightPx > MAX_PIXELS) throw clientError('IMAGE_TOO_LARGE', 'the image has more than 50 megapixels');
+  if (widthPx * heightPx > MAX_PIXELS) throw clientError('IMAGE_TOO_LARGE', 'The image has more than 50 megapixels.');
   if (heldBytes > MAX_HELD_BYTES) {
-    throw clientError('IMAGE_TOO_LARGE', 'the image is interlaced or progressive, and too large for that');
+    throw clientError(
+      'IMAGE_TOO_LARGE',
+      'The image is interlaced or progressive, and too large to be decoded that way.',
+    );
   }
 }
 
-/** One pass over the bytes: a look at the header before it would cost a tenth more. */
-async function decode(bytes: Uint8Array, addon: Pick<Addon, 'wrapRgb'>): Promise<NativeImage> {
+/** Decoded pixels: interleaved 8-bit RGB, widthPx * heightPx * 3 bytes. */
+interface DecodedPixels {
+  rgb: Uint8Array;
+  widthPx: number;
+  heightPx: number;
+}
+
+/** Decodes in one pass over the bytes: reading the header first would cost a tenth more. */
+async function decodeBySharp(bytes: Uint8Array): Promise<DecodedPixels> {
   const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS, pages: 1 })
     .autoOrient()
     .resize({ width: MAX_SIDE_PX, height: MAX_SIDE_PX, fit: 'inside', withoutEnlargement: true })
@@ -68,11 +84,11 @@ async function decode(bytes: Uint8Array, addon: Pick<Addon, 'wrapRgb'>): Promise
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3) throw new Error(`${info.channels} channels after conversion to sRGB`);
-  return addon.wrapRgb(data, info.width, info.height);
+  if (info.channels !== 3) throw new Error(`The picture has ${info.channels} channels after the conversion to sRGB.`);
+  return { rgb: data, widthPx: info.width, heightPx: info.height };
 }
 
-/** A long and narrow picture may be large enough, and only its scaled form is below the smallest side. */
+/** Returns true where the picture itself is large enough: a long and narrow one falls below the smallest side by scaling alone. */
 async function isScaledDown(bytes: Uint8Array): Promise<boolean> {
   const { width, height } = await sharp(bytes, { limitInputPixels: MAX_PIXELS, pages: 1 }).metadata();
   return Math.min(width, height) >= MIN_SIDE_PX;

@@ -9,11 +9,11 @@ import type { DetectedFace } from './detect.js';
 
 export class Embedder {
   readonly #addon: Addon;
-  readonly #session: ModelSession;
+  readonly #session: Pick<ModelSession, 'run'>;
   readonly #model: EmbedderModel;
   readonly #tensor: Float32Array;
 
-  constructor(parts: { addon: Addon; session: ModelSession; model: EmbedderModel }) {
+  constructor(parts: { addon: Addon; session: Pick<ModelSession, 'run'>; model: EmbedderModel }) {
     this.#addon = parts.addon;
     this.#session = parts.session;
     this.#model = parts.model;
@@ -56,18 +56,18 @@ export class Embedder {
   async embed(crop: Uint8Array): Promise<Float32Array> {
     const { input, output } = this.#model;
     const { widthPx, heightPx } = input;
-    const image = this.#addon.wrapRgb(crop, widthPx, heightPx);
-    this.#addon.letterbox(image, this.#tensor, {
-      widthPx,
-      heightPx,
-      scale: 1,
-      offsetX: 0,
-      offsetY: 0,
-      order: input.order,
-      mean: input.mean,
-      std: input.std,
-    });
+    this.#writeTensor(crop);
     const outputs = await this.#session.run({ [input.name]: { data: this.#tensor, dims: [1, 3, heightPx, widthPx] } });
     return normalise(outputs[output.name].slice(0, output.dimensions));
+  }
+  #writeTensor(crop: Uint8Array): void {
+    const { widthPx, heightPx, order, mean, std } = this.#model.input;
+    const image = this.#addon.wrapRgb(crop, widthPx, heightPx);
+    try {
+      const placement = { widthPx, heightPx, scale: 1, offsetX: 0, offsetY: 0 };
+      this.#addon.letterbox(image, this.#tensor, { ...placement, order, mean, std });
+    } finally {
+      image.release();
+    }
   }
 }

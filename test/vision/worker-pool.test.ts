@@ -79,7 +79,7 @@ describe('the worker pool', () => {
     await expect(pool.analyseImage(Buffer.from('no picture'), DETECT)).rejects.toMatchObject({
       name: 'AppError',
       code: 'INVALID_IMAGE_FORMAT',
-      detail: 'the image is neither PNG nor JPEG',
+      detail: 'The image is neither PNG nor JPEG.',
     });
     await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
   });
