@@ -13,7 +13,7 @@ import {
   loadManifest,
   MANIFEST_PATH,
   modelSet,
-  modelsOf,
+  listModels,
   type Model,
   type ModelSet,
 } from '../src/models/manifest.js';
@@ -95,7 +95,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
     const rounds = short ? 30 : 200;
     let standard: Form | undefined;
     for (const name of names) {
-      const forms = await formsOf(modelSet(manifest, name), folder);
+      const forms = await listForms(modelSet(manifest, name), folder);
       for (const form of forms) results.push(...(await measureForm(form, material)));
       if (forms.length > 1) results.push(...(await speedups(forms[0], forms[1], rounds)));
       if (name === 'standard') standard = forms[0];
@@ -109,7 +109,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
 }
 
 /** The set as it is, and with the 8-bit forms of the models that have one. */
-async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
+async function listForms(set: ModelSet, folder: string): Promise<Form[]> {
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   if (isOwn(set)) {
     // Its one file, computed in float, and as it is meant.
@@ -120,8 +120,8 @@ async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
     ];
   }
   const forms: Form[] = [{ id: set.name, set, modelsDir }];
-  if (!modelsOf(set).some(({ quantised }) => quantised)) return forms;
-  for (const model of modelsOf(set)) {
+  if (!listModels(set).some(({ quantised }) => quantised)) return forms;
+  for (const model of listModels(set)) {
     const bytes = await readModel(modelsDir, model);
     const { quantised } = model;
     const made = quantised && quantiseFile(bytes, readRanges(join(dirname(MANIFEST_PATH), quantised.ranges)));
@@ -133,7 +133,7 @@ async function formsOf(set: ModelSet, folder: string): Promise<Form[]> {
 }
 
 function isOwn(set: ModelSet): boolean {
-  return modelsOf(set).every(isBuiltIn);
+  return listModels(set).every(isBuiltIn);
 }
 
 /** What is asked of the built-in set alone. */
@@ -143,7 +143,7 @@ function barOf(set: ModelSet, relation: '<=' | '>=', value: number): ['<=' | '>=
 
 async function measureForm(form: Form, material: Material): Promise<Result[]> {
   const { id, set } = form;
-  const kilobytes = modelsOf(set).reduce((sum, { bytes }) => sum + bytes, 0) / 1e3;
+  const kilobytes = listModels(set).reduce((sum, { bytes }) => sum + bytes, 0) / 1e3;
   const results = [result(`${id}.bytes`, kilobytes, 'kB', barOf(set, '<=', 4_000))];
   if (isOwn(set)) results.push(result(`${id}.embedder.bytes`, set.embedder.bytes / 1e3, 'kB', ['<=', 700]));
   results.push(...(await recognition(form, material)));

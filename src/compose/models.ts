@@ -3,9 +3,9 @@ import { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { ModelScales, OtherModels } from '../domain/other-models.js';
 import { SimilarityScale } from '../domain/similarity.js';
 import { setInUse } from '../models/fallback.js';
-import { modelsDirOf, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
+import { resolveModelsDir, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
 import { otherSets, type OtherSet } from '../models/other-sets.js';
-import { chooseSetPrecision, precisionText, type ChosenSet } from '../models/set-precision.js';
+import { chooseSetPrecision, describePrecision, type ChosenSet } from '../models/set-precision.js';
 import type { ServiceBase } from './base.js';
 
 export interface ServiceModels {
@@ -29,7 +29,7 @@ export interface ServiceModels {
 export async function chooseModels(base: ServiceBase, manifest: Manifest): Promise<ServiceModels> {
   const { config, environment, paths, version, log } = base;
   const { providers, precision } = config.models;
-  const modelsDir = modelsDirOf(config, environment);
+  const modelsDir = resolveModelsDir(config, environment);
   const configured = await setInUse(manifest, config.models, modelsDir);
   if (configured.fallback) log.warn({ set: configured.set.name }, configured.fallback);
   const { set, precisions } = await chooseSetPrecision({
@@ -39,7 +39,7 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
     choice: precision,
     memory: { file: paths.precisionFile, version },
   });
-  log.info({ set: set.name, forms: precisions.map(precisionText) }, 'the form of each model is chosen');
+  log.info({ set: set.name, forms: precisions.map(describePrecision) }, 'the form of each model is chosen');
   const others = await otherSets(manifest, set, modelsDir);
   return {
     set,

@@ -83,7 +83,7 @@ export function createSupervision(
     });
   };
   const heartbeats = heartbeatsOf({
-    vision: () => vision.lanes(),
+    vision: () => vision.listWorkers(),
     store: () => storage.store.stats(),
     cameras: config.cameras.map(({ id, maxFps, freezeMs }) => ({
       id,

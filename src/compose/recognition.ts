@@ -3,7 +3,7 @@ import { Cameras } from '../camera/cameras.js';
 import type { Events } from '../events/events.js';
 import { PrivacySwitch } from '../privacy/privacy-switch.js';
 import { Recogniser, type RecogniserParts, type RecogniserStats } from '../recognition/recogniser.js';
-import { cropEncoder } from '../vision/crop-jpeg.js';
+import { createCropEncoder } from '../vision/crop-jpeg.js';
 import { WorkerPool } from '../vision/worker-pool.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
@@ -61,7 +61,7 @@ function createRecogniser(
     defaultLivenessThreshold: models.livenessThreshold,
     trust: clockGuard,
     strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
-    encodeCrop: cropEncoder(addon),
+    encodeCrop: createCropEncoder(addon),
     clock,
     timers,
     log,

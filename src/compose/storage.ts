@@ -10,7 +10,7 @@ import { LevelGallery } from '../gallery/leveldb-gallery.js';
 import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import { UnknownFaces } from '../privacy/unknown-faces.js';
 import { SealedStore } from '../store/sealed-store.js';
-import { cropEncoder } from '../vision/crop-jpeg.js';
+import { createCropEncoder } from '../vision/crop-jpeg.js';
 import type { ServiceBase } from './base.js';
 import type { ApiKeys, Secrets } from './secrets.js';
 
@@ -49,7 +49,7 @@ export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys
       store,
       retentionHours: privacy.unknownFacesHours,
       maxFaces: privacy.unknownFacesMax,
-      encodeJpeg: cropEncoder(addon),
+      encodeJpeg: createCropEncoder(addon),
       trust: clockGuard,
       clock,
       timers,

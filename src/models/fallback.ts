@@ -1,8 +1,8 @@
 // The set that really runs: the configured one, or the built-in one where files of that are missing.
 import type { Config } from '../config/schema.js';
-import { modelSet, modelsOf, type Manifest, type Model, type ModelSet } from './manifest.js';
+import { modelSet, listModels, type Manifest, type Model, type ModelSet } from './manifest.js';
 import { fileState, type ModelPlaces } from './model-files.js';
-import { formsOf } from './precision.js';
+import { listForms } from './precision.js';
 
 /** Its files are part of the installation. */
 const BUILTIN_SET = 'builtin';
@@ -34,8 +34,8 @@ export async function setInUse(
 }
 
 async function firstMissing(set: ModelSet, modelsDir: ModelPlaces): Promise<Model | undefined> {
-  for (const model of modelsOf(set)) {
-    const states = await Promise.all(formsOf(model).map((form) => fileState(modelsDir, form)));
+  for (const model of listModels(set)) {
+    const states = await Promise.all(listForms(model).map((form) => fileState(modelsDir, form)));
     if (states.every((state) => state === 'missing')) return model;
   }
   return undefined;

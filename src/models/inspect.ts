@@ -1,5 +1,5 @@
 // What can be said of a model set without running it: for `lintel models list`, the doctor and the start-up check.
-import { modelsOf, type Model, type ModelSet } from './manifest.js';
+import { listModels, type Model, type ModelSet } from './manifest.js';
 import { fileState, type FileState } from './model-files.js';
 import { inPrecision } from './precision.js';
 
@@ -15,7 +15,7 @@ export interface ModelStatus {
 
 export async function inspectSet(dir: string, set: ModelSet): Promise<ModelStatus[]> {
   return Promise.all(
-    modelsOf(set).map(async (named) => {
+    listModels(set).map(async (named) => {
       const model = inPrecision(named, 'float');
       const { task, file, bytes, licence, origin } = model;
       return {

@@ -173,7 +173,7 @@ export const DEFAULT_MODELS_DIR = fileURLToPath(new URL('../../models/files', im
 export const BUILTIN_MODELS_DIR = fileURLToPath(new URL('../../models/builtin', import.meta.url));
 
 /** Where the model files are: the configuration says, or LINTEL_MODELS_DIR, or they lie in the installation. */
-export function modelsDirOf(config: Pick<Config, 'models'>, environment: Pick<Environment, 'modelsDir'>): string {
+export function resolveModelsDir(config: Pick<Config, 'models'>, environment: Pick<Environment, 'modelsDir'>): string {
   return config.models.dir ?? environment.modelsDir ?? DEFAULT_MODELS_DIR;
 }
 
@@ -226,6 +226,6 @@ function isSameSize(one: z.infer<typeof fixedInput>, other: z.infer<typeof fixed
 }
 
 /** The models of a set, in the order detector, embedder, mask, liveness. */
-export function modelsOf(set: ModelSet): Model[] {
+export function listModels(set: ModelSet): Model[] {
   return [set.detector, set.embedder, set.mask, set.liveness].filter((model) => model !== undefined);
 }

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { AppError, describeError } from '../errors.js';
 import { replaceFile } from '../platform/write-file.js';
 import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
-import { isBuiltIn, precisionOf } from './precision.js';
+import { isBuiltIn, readPrecision } from './precision.js';
 
 export interface FetchProgress {
   file: string;
@@ -167,7 +167,7 @@ function missingSentence(places: ModelPlaces, model: Model): string {
   if ('trainedBy' in model.origin) {
     return `${missing}. It is made by ${model.origin.trainedBy}; only its 8-bit form is part of the installation`;
   }
-  if (precisionOf(model) === 'int8') return `${missing}. Run "lintel models quantise", which makes it`;
+  if (readPrecision(model) === 'int8') return `${missing}. Run "lintel models quantise", which makes it`;
   return `${missing}. Run "lintel models fetch", or, offline, ${byHand(dir, model)}`;
 }
 

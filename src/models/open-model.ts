@@ -1,8 +1,25 @@
-// The input on which a model is tried: black, in the shape that it will mostly see.
+// Opening of a model: reads and verifies its file, loads it, and runs it once.
 import type { Model } from './manifest.js';
-import type { FloatTensor } from './session.js';
+import { readModel, type ModelPlaces } from './model-files.js';
+import { ModelSession, type FloatTensor } from './session.js';
 
-export function warmUpInput(model: Model): Record<string, FloatTensor> {
+/**
+ * Opens a model on the first provider that really runs it.
+ * @param providers names as onnxruntime knows them, in order of preference
+ * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH, PROVIDER_UNAVAILABLE
+ */
+export async function openModel(
+  model: Model,
+  modelsDir: ModelPlaces,
+  providers: readonly string[],
+): Promise<ModelSession> {
+  const bytes = await readModel(modelsDir, model);
+  const { inFloat } = model;
+  return ModelSession.create(model.file, bytes, { providers, warmUp: createWarmUpInput(model), inFloat });
+}
+
+/** Creates the input on which a model is tried: black, in the shape that the model gets most often. */
+export function createWarmUpInput(model: Model): Record<string, FloatTensor> {
   const [heightPx, widthPx] = model.task === 'detector' ? [480, 640] : [model.input.heightPx, model.input.widthPx];
   const dims = [1, 3, heightPx, widthPx];
   return { [model.input.name]: { data: new Float32Array(3 * heightPx * widthPx), dims } };

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { modelSet, type EmbedderModel, type Manifest, type ModelSet } from './manifest.js';
 import { fileState } from './model-files.js';
-import { formsOf, precisionOf } from './precision.js';
+import { listForms, readPrecision } from './precision.js';
 
 export interface OtherSet {
   name: string;
@@ -22,8 +22,8 @@ export async function otherSets(manifest: Manifest, current: ModelSet, modelsDir
     const { modelVersion, embedder } = modelSet(manifest, name);
     if (modelVersion === current.modelVersion || found.has(modelVersion)) continue;
     if (!takesSameCrops(embedder, current.embedder)) continue;
-    const forms = formsOf(embedder);
-    for (const form of precisionOf(current.embedder) === 'int8' ? forms.reverse() : forms.slice(0, 1)) {
+    const forms = listForms(embedder);
+    for (const form of readPrecision(current.embedder) === 'int8' ? forms.reverse() : forms.slice(0, 1)) {
       // A file of another set that cannot even be read must not keep the set in use from starting.
       if ((await fileState(modelsDir, form).catch(() => 'missing')) !== 'present') continue;
       found.set(modelVersion, { name, modelVersion, embedder: form });

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { z } from 'zod';
 import { replaceFile } from '../platform/write-file.js';
-import { modelsOf, type ModelSet } from './manifest.js';
+import { listModels, type ModelSet } from './manifest.js';
 import type { PrecisionDecision } from './precision.js';
 
 const decisionSchema = z.strictObject({
@@ -16,7 +16,7 @@ const memorySchema = z.strictObject({ of: z.string(), decisions: z.array(decisio
 
 /** Of everything that a measurement depends on: another file, processor, provider or version of Lintel asks for another one. */
 export function circumstancesOf(set: ModelSet, providers: readonly string[], version: string): string {
-  const files = modelsOf(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
+  const files = listModels(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
   const processors = cpus();
   const all = [version, process.arch, processors.length, processors[0]?.model, providers, files];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');

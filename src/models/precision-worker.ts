@@ -1,12 +1,10 @@
-// The worker thread of a trial: measures the forms of a set's models, says what it chose, and ends.
+// A worker thread that measures both forms of a set's models, answers which form is faster for each, and ends.
 import { parentPort, workerData } from 'node:worker_threads';
 import { AppError, describeError } from '../errors.js';
-import { modelsOf, type Model } from './manifest.js';
-import { readModel } from './model-files.js';
+import { listModels, type Model } from './manifest.js';
+import { createWarmUpInput, openModel } from './open-model.js';
 import { choosePrecision, inPrecision, readProcessorFlags, type Precision, type TimedForm } from './precision.js';
-import { ModelSession } from './session.js';
 import type { TrialAnswer, TrialOrder } from './set-precision.js';
-import { warmUpInput } from './warm-up.js';
 
 if (!parentPort) throw new TypeError('the trial of the forms runs in a worker thread only');
 const port = parentPort;
@@ -15,12 +13,12 @@ try {
   const { set, modelsDir, providers } = workerData as TrialOrder;
   const flags = readProcessorFlags();
   const decisions = [];
-  for (const model of modelsOf(set)) {
+  for (const model of listModels(set)) {
     decisions.push(
       await choosePrecision(model, 'auto', {
         architecture: process.arch,
         flags,
-        provider: await providerOf(model, modelsDir, providers),
+        provider: await findProvider(model, modelsDir, providers),
         open: (precision) => openForm(model, precision, modelsDir),
         clock: () => performance.now(),
       }),
@@ -36,24 +34,17 @@ function answer(message: TrialAnswer): void {
   port.close();
 }
 
-/** Of the float form; which one that is shows only in a trial, unless there is no choice. */
-async function providerOf(model: Model, modelsDir: string, providers: readonly string[]): Promise<string> {
+/** Returns the provider that runs the float form. Only a trial shows which one works, unless there is no choice. */
+async function findProvider(model: Model, modelsDir: string, providers: readonly string[]): Promise<string> {
   if (!model.quantised || providers[0] === 'cpu') return 'cpu';
-  const float = inPrecision(model, 'float');
-  const bytes = await readModel(modelsDir, float);
-  const { inFloat } = float;
-  const session = await ModelSession.create(float.file, bytes, { providers, warmUp: warmUpInput(model), inFloat });
+  const session = await openModel(inPrecision(model, 'float'), modelsDir, providers);
   await session.release();
   return session.provider;
 }
 
 async function openForm(model: Model, precision: Precision, modelsDir: string): Promise<TimedForm> {
   const form = inPrecision(model, precision);
-  const warmUp = warmUpInput(form);
-  const session = await ModelSession.create(form.file, await readModel(modelsDir, form), {
-    providers: ['cpu'],
-    warmUp,
-    inFloat: form.inFloat,
-  });
-  return { run: () => session.run(warmUp), release: () => session.release() };
+  const session = await openModel(form, modelsDir, ['cpu']);
+  const input = createWarmUpInput(form);
+  return { run: () => session.run(input), release: () => session.release() };
 }

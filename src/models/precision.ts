@@ -29,7 +29,7 @@ export function isBuiltIn({ origin }: Model): boolean {
 }
 
 /** The forms that an installation can have. */
-export function formsOf<M extends Model>(model: M): M[] {
+export function listForms<M extends Model>(model: M): M[] {
   const float = inPrecision(model, 'float');
   return model.quantised ? [float, inPrecision(model, 'int8')] : [float];
 }
@@ -49,7 +49,7 @@ export function setInForms(set: ModelSet, choose: (model: Model) => Precision): 
 }
 
 /** Which form of its model this is. */
-export function precisionOf({ file, quantised, inFloat }: Model): Precision {
+export function readPrecision({ file, quantised, inFloat }: Model): Precision {
   return file === quantised?.file && !inFloat ? 'int8' : 'float';
 }
 

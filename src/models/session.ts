@@ -70,6 +70,13 @@ export class ModelSession {
   }
 }
 
+/** Returns the output of this name. @throws AppError MODEL_INVALID where the model has none of this name */
+export function pickOutput(outputs: Readonly<Record<string, Float32Array>>, name: string): Float32Array {
+  const data = outputs[name];
+  if (!data) throw new AppError('MODEL_INVALID', `the model has no output "${name}"`);
+  return data;
+}
+
 /** The providers that this build of onnxruntime knows; whether one works shows only when it is tried. */
 export function knownProviders(): string[] {
   return listSupportedBackends().map((backend) => backend.name);

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import '../config/no-telemetry.js';
 import { AppError } from '../errors.js';
-import { modelsOf, type Model, type ModelSet } from './manifest.js';
+import { listModels, type Model, type ModelSet } from './manifest.js';
 import { fileState, readModel } from './model-files.js';
 import { circumstancesOf, recall, remember } from './precision-memory.js';
 import { inPrecision, setInForms, type PrecisionChoice, type PrecisionDecision } from './precision.js';
@@ -14,7 +14,7 @@ export interface ChosenPrecision extends PrecisionDecision {
 export interface ChosenSet {
   /** Each model in its form, with the calibration of that form. */
   set: ModelSet;
-  /** In the order of modelsOf. */
+  /** In the order of listModels. */
   precisions: readonly ChosenPrecision[];
 }
 
@@ -44,7 +44,7 @@ export type TrialAnswer =
 export async function chooseSetPrecision(options: SetPrecisionOptions): Promise<ChosenSet> {
   const { set } = options;
   const decisions = await decide(options);
-  const precisions = modelsOf(set).map(({ task }, i) => ({ task, ...decisions[i] }));
+  const precisions = listModels(set).map(({ task }, i) => ({ task, ...decisions[i] }));
   const chosen = setInForms(set, ({ task }) => precisions.find((one) => one.task === task)?.precision ?? 'float');
   return { set: chosen, precisions };
 }
@@ -53,7 +53,7 @@ async function decide(options: SetPrecisionOptions): Promise<readonly PrecisionD
   const { set, modelsDir, choice } = options;
   if (choice === 'auto') return recallOrMeasure(options);
   const decisions: PrecisionDecision[] = [];
-  for (const model of modelsOf(set)) {
+  for (const model of listModels(set)) {
     const isWithout = choice === 'int8' && !model.quantised;
     if (choice === 'int8' && !isWithout) await readModel(modelsDir, inPrecision(model, 'int8'));
     decisions.push(
@@ -80,7 +80,7 @@ async function canBeUsed(
   decisions: readonly PrecisionDecision[],
   { set, modelsDir }: SetPrecisionOptions,
 ): Promise<boolean> {
-  const models = modelsOf(set);
+  const models = listModels(set);
   if (decisions.length !== models.length) return false;
   for (const [i, model] of models.entries()) {
     if (decisions[i].precision !== 'int8') continue;
@@ -113,6 +113,6 @@ function measure({
 }
 
 /** For the log, the health report and the doctor, such as `embedder: int8, 8 bits are 1.95 times as fast here`. */
-export function precisionText({ task, precision, reason }: ChosenPrecision): string {
+export function describePrecision({ task, precision, reason }: ChosenPrecision): string {
   return `${task}: ${precision}, ${reason}`;
 }

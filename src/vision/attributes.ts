@@ -1,9 +1,9 @@
-// Attributes of one face that a model of their own tells: mask and liveness.
+// Attributes of one face that have a model of their own: mask and liveness.
 import type { Box, Face } from '../domain/face.js';
 import type { EmbedderModel, LivenessModel, MaskModel } from '../models/manifest.js';
-import type { ModelSession } from '../models/session.js';
+import { pickOutput, type ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
-import { alignment, type AffineMatrix } from './align.js';
+import { alignToTemplate, type AffineMatrix } from './align.js';
 
 interface Parts<M> {
   addon: Pick<Addon, 'warpToTensor'>;
@@ -16,57 +16,67 @@ export class MaskClassifier {
   readonly #parts: Parts<MaskModel> & { template: EmbedderModel['template'] };
   readonly #tensor: Float32Array;
 
-  /** @param parts.template where the landmarks lie on a crop of the model's size, for a model that wants the aligned face */
+  /** @param parts.template where the landmarks lie on a crop of the model's input size; used by a model whose view is 'template' */
   constructor(parts: Parts<MaskModel> & { template: EmbedderModel['template'] }) {
     this.#parts = parts;
-    this.#tensor = tensorFor(parts.model);
+    this.#tensor = createTensor(parts.model);
   }
 
-  /** The better class of the best box decides; a model of aligned faces tells of one. */
+  /**
+   * Compares the best score for `maskedFace` with the best score for `face` over all boxes that the model returns. A model whose view
+   * is 'template' returns one box.
+   */
   async isMasked(image: NativeImage, { boxPx, landmarksPx }: Pick<Face, 'boxPx' | 'landmarksPx'>): Promise<boolean> {
     const { model, template } = this.#parts;
     const { widthPx, heightPx } = model.input;
     const view =
       model.view === 'template'
-        ? { matrix: alignment(landmarksPx, template), border: 'constant' as const }
+        ? { matrix: alignToTemplate(landmarksPx, template), border: 'constant' as const }
         : { matrix: squareAround(boxPx, model.view.boxFactor, widthPx, heightPx), border: model.view.border };
-    const scores = (await runOnView(this.#parts, this.#tensor, image, view))[model.output.name];
+    const scores = pickOutput(await runOnView(this.#parts, this.#tensor, image, view), model.output.name);
     const classes = model.output.classes.length;
     let bare = -Infinity;
     let masked = -Infinity;
+    // The last two classes of each box are `face` and `maskedFace`.
     for (let i = classes - 2; i < scores.length; i += classes) {
-      if (scores[i] > bare) bare = scores[i];
-      if (scores[i + 1] > masked) masked = scores[i + 1];
+      if (scores[i]! > bare) bare = scores[i]!;
+      if (scores[i + 1]! > masked) masked = scores[i + 1]!;
     }
     return masked > bare;
   }
 }
 
-/** Tells a live face from a print or a screen: one signal among several, and dependent on the camera. */
+/** Tells a live face from a print or a screen. The score is one signal among several, and it depends on the camera. */
 export class LivenessScorer {
   readonly #parts: Parts<LivenessModel>;
   readonly #tensor: Float32Array;
 
   constructor(parts: Parts<LivenessModel>) {
     this.#parts = parts;
-    this.#tensor = tensorFor(parts.model);
+    this.#tensor = createTensor(parts.model);
   }
 
-  /** @returns logit(live) - logit(spoof) */
+  /** @returns logit(live) - logit(spoof): greater is more alive */
   async score(image: NativeImage, boxPx: Box): Promise<number> {
     const { output, input, boxFactor, border } = this.#parts.model;
     const view = { matrix: squareAround(boxPx, boxFactor, input.widthPx, input.heightPx), border };
-    const logits = (await runOnView(this.#parts, this.#tensor, image, view))[output.name];
-    return logits[output.liveIndex] - logits[output.spoofIndex];
+    const logits = pickOutput(await runOnView(this.#parts, this.#tensor, image, view), output.name);
+    const live = logits[output.liveIndex];
+    const spoof = logits[output.spoofIndex];
+    if (live === undefined || spoof === undefined)
+      throw new RangeError(`the output ${output.name} has only ${logits.length} values`);
+    return live - spoof;
   }
 }
 
-function tensorFor(model: MaskModel | LivenessModel): Float32Array {
+/** Creates the input tensor [1, 3, height, width] of a model; each run writes over it. */
+function createTensor(model: MaskModel | LivenessModel): Float32Array {
   return new Float32Array(3 * model.input.widthPx * model.input.heightPx);
 }
 
-/** What a model is shown of a picture. */
+/** The part of a picture that a model gets as its input. */
 interface View {
+  /** From the picture to the input, in pixels. */
   matrix: AffineMatrix;
   border: 'constant' | 'reflect';
 }
@@ -77,20 +87,18 @@ async function runOnView(
   image: NativeImage,
   view: View,
 ): Promise<Record<string, Float32Array>> {
-  const { input } = model;
-  const { widthPx, heightPx } = input;
-  addon.warpToTensor(image, tensor, {
-    widthPx,
-    heightPx,
-    ...view,
-    order: input.order,
-    mean: input.mean,
-    std: input.std,
-  });
-  return session.run({ [input.name]: { data: tensor, dims: [1, 3, heightPx, widthPx] } });
+  const { name, widthPx, heightPx, order, mean, std } = model.input;
+  addon.warpToTensor(image, tensor, { widthPx, heightPx, ...view, order, mean, std });
+  return session.run({ [name]: { data: tensor, dims: [1, 3, heightPx, widthPx] } });
 }
 
-/** Fits the square around the box, `factor` times its longer side, into the middle of the input. */
+/**
+ * Computes the transform that fits the square around a box into the middle of a model's input.
+ * @param boxPx in pixels of the picture
+ * @param factor side of the square, as a multiple of the box's longer side
+ * @param widthPx width of the input
+ * @param heightPx height of the input
+ */
 export function squareAround(boxPx: Box, factor: number, widthPx: number, heightPx: number): AffineMatrix {
   const side = Math.max(boxPx.x1 - boxPx.x0, boxPx.y1 - boxPx.y0) * factor;
   const scale = Math.min(widthPx, heightPx) / side;

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { clientError, describeError } from '../errors.js';
 import type { Addon, NativeImage } from '../native/addon.js';
-import { jpegClaims, pngClaims } from './picture-claims.js';
+import { readJpegClaims, readPngClaims } from './picture-claims.js';
 
 export const MAX_PIXELS = 50_000_000;
 export const MIN_SIDE_PX = 80;
@@ -53,7 +53,7 @@ export async function decodePicture(
 
 /** Refuses a picture by its header, before anything is decoded. @throws AppError IMAGE_TOO_LARGE */
 function refuseGiants(bytes: Uint8Array): void {
-  const claims = isPng(bytes) ? pngClaims(bytes) : jpegClaims(bytes);
+  const claims = isPng(bytes) ? readPngClaims(bytes) : readJpegClaims(bytes);
   if (!claims) return;
   const { widthPx, heightPx, heldBytes } = claims;
   if (Math.max(widthPx, heightPx) > MAX_CLAIMED_SIDE_PX) {
@@ -84,7 +84,7 @@ async function decodeBySharp(bytes: Uint8Array): Promise<DecodedPixels> {
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3) throw new Error(`The picture has ${info.channels} channels after the conversion to sRGB.`);
+  if (info.channels !== 3) throw new Error(`the picture has ${info.channels} channels after the conversion to sRGB`);
   return { rgb: data, widthPx: info.width, heightPx: info.height };
 }
 

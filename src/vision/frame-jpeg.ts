@@ -1,8 +1,11 @@
-// A capture's newest frame as JPEG, scaled down and with the faces that are to be shown.
+// JPEGs of camera frames: the newest frame of a capture, scaled down, with boxes drawn around faces.
 import type { Addon } from '../native/addon.js';
 import type { EncodedFrame, EncodeOptions } from './vision.js';
 
-/** As Vision.encodeFrame, on this thread. The frame that others look at stays as it is. */
+/**
+ * Does the work of Vision.encodeFrame on the calling thread. The pixels of the frame are not changed: boxes are drawn on a copy.
+ * @returns undefined when the capture has no frame newer than `after`
+ */
 export function encodeFrame(
   addon: Pick<Addon, 'captureFrame' | 'encodeJpeg'>,
   captureHandle: number,

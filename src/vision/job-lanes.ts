@@ -1,37 +1,38 @@
-// What waits for a worker: the cameras' work and the requests in lanes of their own, so that neither starves the other.
+// The queue in front of the workers: cameras and requests wait in lanes of their own, so that neither starves the other.
 
-/** `camera`: frames and their crops; `request`: what somebody asked for. */
+/** `camera`: frames and their crops; `request`: jobs that an API client waits for. */
 export type Lane = 'camera' | 'request';
 
 const OTHER: Record<Lane, Lane> = { camera: 'request', request: 'camera' };
 
 /**
- * Each lane is bounded, and served in order; while both wait, they take turns. A camera has one frame in it at most, so that in their
- * lane the cameras take turns as well, and each frame is the newest when its turn comes.
+ * Two bounded lanes. Each is served in order, and they take turns while both hold jobs. A camera has at most one frame in its lane, so the
+ * cameras take turns as well, and each frame is the newest one when its turn comes.
  */
 export class JobLanes<T> {
-  readonly #most: number;
+  readonly #capacity: number;
   readonly #lanes: Record<Lane, T[]> = { camera: [], request: [] };
   #next: Lane = 'camera';
 
-  /** @param most that may wait in each */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param capacity most jobs that may wait in each lane */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
   }
 
+  /** Number of jobs that wait in both lanes together. */
   get length(): number {
     return this.#lanes.camera.length + this.#lanes.request.length;
   }
 
   isFull(lane: Lane): boolean {
-    return this.#lanes[lane].length >= this.#most;
+    return this.#lanes[lane].length >= this.#capacity;
   }
 
   push(lane: Lane, job: T): void {
     this.#lanes[lane].push(job);
   }
 
-  /** @returns undefined when nothing waits */
+  /** Removes and returns the job whose turn it is. @returns undefined when both lanes are empty */
   shift(): T | undefined {
     const lane = this.#lanes[this.#next].length > 0 ? this.#next : OTHER[this.#next];
     const job = this.#lanes[lane].shift();
@@ -39,7 +40,7 @@ export class JobLanes<T> {
     return job;
   }
 
-  /** Takes out all that waits. */
+  /** Removes and returns all jobs, the cameras' first. */
   drain(): T[] {
     return [...this.#lanes.camera.splice(0), ...this.#lanes.request.splice(0)];
   }

@@ -1,46 +1,54 @@
-// How fit a face is for recognition, from what is known of it and its aligned crop.
+// Quality of a face: measures of how well its picture suits recognition.
 import { boxHeight, boxWidth, type Face, type Quality } from '../domain/face.js';
 
-/** Below this `Quality.overall` a face says more about the picture than about the person: it is not fit for recognition. */
+/** Least `Quality.overall` of a face that is used for recognition. Below it a face says more about the picture than about the person. */
 export const MIN_SHOT_QUALITY = 0.4;
-/** Shorter side of the box at which a face is as large as it need be: the crop is 112 px wide. */
+/** Shorter side of the box from which a face is as large as it needs to be: the crop is 112 px wide. */
 const FULL_SIZE_PX = 112;
+/** Shorter side of the box up to which the size counts as 0. */
 const SMALLEST_PX = 24;
-/** Laplacian standard deviation, in grey levels of the aligned crop, from which a crop counts as sharp. */
+/** Standard deviation of the Laplacian, in grey levels of the aligned crop, from which a crop counts as sharp. */
 const SHARP_DEVIATION = 12;
+/** Turn of the head, as the root of the summed squares of yaw and pitch, from which the pose counts as 0. */
+const FULL_TURN_DEGREES = 60;
 
 /**
- * @param crop aligned crop, widthPx x widthPx RGB interleaved
- * @returns each measure 0..1; `overall` is their geometric mean, so that one bad measure is not made up for by the others
+ * Measures the quality of a face.
+ * @param crop the aligned crop: widthPx * widthPx * 3 bytes, interleaved 8-bit RGB
+ * @param widthPx width and height of the crop
+ * @returns each measure 0..1 (1 is best); `overall` is their geometric mean, so that the others cannot make up for one bad measure
  */
 export function measureQuality(
   face: Pick<Face, 'boxPx' | 'pose' | 'detectionScore'>,
   crop: Uint8Array,
   widthPx: number,
 ): Quality {
-  const grey = greyOf(crop);
+  const grey = convertToGrey(crop);
   const side = Math.min(boxWidth(face.boxPx), boxHeight(face.boxPx));
-  const size = unit((side - SMALLEST_PX) / (FULL_SIZE_PX - SMALLEST_PX));
-  const sharpness = unit(laplacianDeviation(grey, widthPx) / SHARP_DEVIATION);
+  const size = clampToUnit((side - SMALLEST_PX) / (FULL_SIZE_PX - SMALLEST_PX));
+  const sharpness = clampToUnit(measureDetail(grey, widthPx) / SHARP_DEVIATION);
   const turn = Math.hypot(face.pose.yaw, face.pose.pitch);
-  const pose = unit(1 - turn / 60);
-  const exposure = exposureOf(grey);
-  const detection = unit((face.detectionScore - 0.5) / 0.4);
+  const pose = clampToUnit(1 - turn / FULL_TURN_DEGREES);
+  const exposure = measureExposure(grey);
+  const detection = clampToUnit((face.detectionScore - 0.5) / 0.4);
   const overall = (size * sharpness * pose * exposure * detection) ** (1 / 5);
   return { size, sharpness, pose, exposure, detection, overall };
 }
 
-/** BT.601 luma. */
-function greyOf(rgb: Uint8Array): Uint8Array {
+/** Computes the luma of ITU-R BT.601 in whole numbers. */
+function convertToGrey(rgb: Uint8Array): Uint8Array {
   const grey = new Uint8Array(rgb.length / 3);
   for (let i = 0, j = 0; i < grey.length; i++, j += 3) {
-    grey[i] = (77 * rgb[j] + 150 * rgb[j + 1] + 29 * rgb[j + 2]) >> 8;
+    grey[i] = (77 * rgb[j]! + 150 * rgb[j + 1]! + 29 * rgb[j + 2]!) >> 8;
   }
   return grey;
 }
 
-/** Of the inner part of the crop, where the face is whatever its outline. */
-function laplacianDeviation(grey: Uint8Array, width: number): number {
+/**
+ * Computes the standard deviation of the Laplacian, in grey levels. Only the inner 60 % of the crop count, which show the face whatever
+ * its outline is.
+ */
+function measureDetail(grey: Uint8Array, width: number): number {
   const from = Math.floor(width * 0.2);
   const to = width - from;
   let sum = 0;
@@ -48,7 +56,7 @@ function laplacianDeviation(grey: Uint8Array, width: number): number {
   let count = 0;
   for (let y = from; y < to; y++) {
     for (let i = y * width + from; i < y * width + to; i++) {
-      const value = 4 * grey[i] - grey[i - 1] - grey[i + 1] - grey[i - width] - grey[i + width];
+      const value = 4 * grey[i]! - grey[i - 1]! - grey[i + 1]! - grey[i - width]! - grey[i + width]!;
       sum += value;
       squares += value * value;
       count++;
@@ -58,8 +66,8 @@ function laplacianDeviation(grey: Uint8Array, width: number): number {
   return Math.sqrt(Math.max(0, squares / count - mean * mean));
 }
 
-/** 1 where mean and spread of the grey levels are ordinary, towards 0 for a crop that is black, burnt out or flat. */
-function exposureOf(grey: Uint8Array): number {
+/** Returns 1 where mean and deviation of the grey levels are ordinary, and less for a crop that is dark, overexposed or flat. */
+function measureExposure(grey: Uint8Array): number {
   let sum = 0;
   let squares = 0;
   for (const value of grey) {
@@ -68,10 +76,10 @@ function exposureOf(grey: Uint8Array): number {
   }
   const mean = sum / grey.length;
   const deviation = Math.sqrt(Math.max(0, squares / grey.length - mean * mean));
-  const brightness = unit(Math.min(mean / 60, (255 - mean) / 40));
-  return brightness * unit(deviation / 20);
+  const brightness = clampToUnit(Math.min(mean / 60, (255 - mean) / 40));
+  return brightness * clampToUnit(deviation / 20);
 }
 
-function unit(value: number): number {
+function clampToUnit(value: number): number {
   return Math.max(0, Math.min(1, value));
 }

@@ -1,91 +1,104 @@
-// What the vision room offers the others: pictures and frames in, faces out, in worker threads behind one bounded queue.
+// The interface of the vision room: pictures and frames in, faces out. WorkerPool implements it.
 import type { AnalysedImage, Box } from '../domain/face.js';
 
 export interface AnalyseOptions {
-  /** Which eligible faces get an embedding, at most this many, largest first. 0: none. */
+  /** Most eligible faces that get an embedding, the largest first. 0: none. */
   embed: number;
+  /** Classifies each face as masked or bare. */
   mask: boolean;
+  /** Scores the liveness of each face, where the loaded set has a model for it. */
   liveness: boolean;
   /**
-   * The picture is one aligned crop of a face: nothing is detected. Its one face has the whole picture as its box, the landmarks
-   * where an alignment puts them, and the detection score 1.
+   * True for a picture that is one aligned crop of a face: nothing is detected. Its one face has the whole picture as its box, the
+   * landmarks where the alignment puts them, and the detection score 1.
    */
   aligned?: boolean;
-  /** Of the embeddings; that of the loaded set where it is not given. */
+  /** Model version of the embeddings. Default: the loaded set's. */
   modelVersion?: string;
 }
 
 export interface AnalysedFrame extends AnalysedImage {
+  /** Number of the frame in its capture, from 1. */
   frameNumber: number;
+  /** Wall clock, milliseconds since the epoch. */
   capturedAtMs: number;
 }
 
 export interface FrameOptions {
-  /** Only a frame newer than this one. */
+  /** Number of the last frame seen: only a newer one is analysed. 0 takes any. */
   after: number;
   mask: boolean;
   liveness: boolean;
-  /** Faces whose shorter side is less are left out. */
+  /** Faces whose shorter side is smaller are left out. */
   minFacePx: number;
   /**
-   * Boxes of tracks that are decided: a face there gets box, landmarks, score and pose, and nothing that costs more (crop, quality,
-   * mask, liveness).
+   * Boxes of tracks that are decided, in pixels of the frame. A face that overlaps one gets its box, landmarks, score and pose, and nothing
+   * that costs more (crop, quality, mask, liveness).
    */
   settled?: readonly Box[];
 }
 
-/** A rectangle to draw, in pixels of the frame, before it is scaled. */
+/** A rectangle to draw, in pixels of the frame before it is scaled. */
 export interface DrawnBox {
   box: Box;
   colour: 'green' | 'red';
 }
 
 export interface EncodeOptions {
-  /** Only a frame newer than this one. */
+  /** Number of the last frame seen: only a newer one is encoded. 0 takes any. */
   after: number;
-  /** 1..100 */
+  /** JPEG quality, 1..100. */
   quality: number;
-  /** Scaled down to it; 0 leaves the size. */
+  /** A wider frame is scaled down to this width. 0 keeps the size. */
   maxWidthPx: number;
   boxes: readonly DrawnBox[];
 }
 
 export interface EncodedFrame {
   jpeg: Uint8Array;
-  /** After scaling. */
+  /** Size of the JPEG, after scaling. */
   widthPx: number;
   heightPx: number;
+  /** Number of the frame in its capture, from 1. */
   frameNumber: number;
+  /** Wall clock, milliseconds since the epoch. */
   capturedAtMs: number;
 }
 
 export interface Vision {
-  /** Of the loaded set; embeddings of different versions never meet. */
+  /** Version of the loaded set. Embeddings of different versions are never compared. */
   readonly modelVersion: string;
+  /** True where the loaded set has a liveness model. */
   readonly hasLiveness: boolean;
 
   /**
-   * Decodes an uploaded picture (JPEG or PNG, EXIF orientation applied, at most 2048 px) and analyses its faces: at most 20 of at
-   * least 60 x 60 px, largest first.
-   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE; MODEL_VERSION_MISMATCH; SERVER_BUSY when the queue is
-   * full; STOPPED
+   * Decodes an uploaded picture (JPEG or PNG; the EXIF orientation is applied, and a side of more than 2048 px is scaled down) and analyses
+   * its faces: at most 20 of at least 60 x 60 px, the largest first. The caller's buffer is not changed.
+   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE, MODEL_VERSION_MISMATCH, SERVER_BUSY (the queue is full),
+   * STOPPED
    */
   analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage>;
 
   /**
-   * Analyses a capture's newest frame where it lies; faces carry their aligned `crop`, no embedding.
+   * Analyses the newest frame of a capture, without copying it between threads. Faces carry their aligned `crop` and no embedding.
    * @returns undefined when there is no newer frame
+   * @throws AppError SERVER_BUSY, STOPPED
    */
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined>;
 
-  /** A capture's newest frame as JPEG. @returns undefined when there is no newer frame */
+  /**
+   * Encodes the newest frame of a capture as JPEG.
+   * @returns undefined when there is no newer frame
+   * @throws AppError SERVER_BUSY, STOPPED
+   */
   encodeFrame(captureHandle: number, options: EncodeOptions): Promise<EncodedFrame | undefined>;
 
   /**
-   * @param crops aligned crops as `Face.crop`
-   * @param modelVersion of the embeddings; that of the loaded set where it is not given
-   * @returns one embedding each, in order
-   * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed, or its embedder cannot be loaded
+   * Embeds aligned crops.
+   * @param crops aligned crops as `Face.crop`: 112 x 112 px, interleaved 8-bit RGB
+   * @param modelVersion model version of the embeddings; default: the loaded set's
+   * @returns one embedding per crop, in order
+   * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed or its embedder cannot be loaded; SERVER_BUSY, STOPPED
    */
   embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]>;
 }

@@ -1,17 +1,19 @@
 // The messages between the worker pool and its workers.
 import type { AnalysedImage } from '../domain/face.js';
-import type { ErrorCode } from '../errors.js';
+import { AppError, describeError, type ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
 import type { OtherSet } from '../models/other-sets.js';
-import type { OtherLoading, ProviderReport } from './pipeline.js';
+import type { OtherLoading } from './other-embedders.js';
+import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions } from './vision.js';
 
-/** What a worker is started with. */
+/** Start data of a worker. */
 export interface WorkerSetup {
   set: ModelSet;
-  /** Whose embedders serve groups that were made under them; each is loaded when it is first asked for. */
+  /** Sets of other versions, for groups that were made under them; each embedder is loaded when it is first needed. */
   others?: readonly OtherSet[];
   modelsDir: string;
+  /** Execution providers in order of preference. */
   providers: readonly string[];
 }
 
@@ -28,19 +30,39 @@ export interface JobResults {
   crops: Float32Array[];
 }
 
-/** `close` lets the worker release its sessions and end. */
+/** A message to a worker. After `close` the worker finishes its job, releases its sessions and ends. */
 export type ToWorker = { type: 'job'; job: Job } | { type: 'close' };
 
-export interface WireError {
-  code: ErrorCode | undefined;
-  message: string;
-  detail: string | undefined;
-  stack: string | undefined;
-}
-
+/** A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job. */
 export type FromWorker =
   | { type: 'ready'; providers: readonly ProviderReport[] }
   | { type: 'failed'; error: WireError }
   | { type: 'other'; loading: OtherLoading }
   | { type: 'result'; result: JobResults[keyof JobResults] }
   | { type: 'error'; error: WireError };
+
+/** An error in a form that crosses between threads: a structured clone would lose the class and the code. */
+export interface WireError {
+  /** Code of an AppError; absent for any other error. */
+  code: ErrorCode | undefined;
+  message: string;
+  detail: string | undefined;
+  stack: string | undefined;
+}
+
+export function toWireError(error: unknown): WireError {
+  return {
+    code: error instanceof AppError ? error.code : undefined,
+    message: describeError(error),
+    detail: error instanceof AppError ? error.detail : undefined,
+    stack: error instanceof Error ? error.stack : undefined,
+  };
+}
+
+/** Returns an AppError where the worker threw one, else a plain Error with the worker's stack. */
+export function fromWireError({ code, message, detail, stack }: WireError): Error {
+  if (code) return new AppError(code, message, detail === undefined ? {} : { detail });
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

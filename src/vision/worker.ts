@@ -1,11 +1,18 @@
 // A vision worker thread: one pipeline, one job at a time.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Face } from '../domain/face.js';
-import { AppError, describeError } from '../errors.js';
 import { loadAddon, type Addon } from '../native/addon.js';
 import { encodeFrame } from './frame-jpeg.js';
-import { Pipeline, type OtherLoading } from './pipeline.js';
-import type { FromWorker, Job, JobResults, ToWorker, WireError, WorkerSetup } from './worker-protocol.js';
+import type { OtherLoading } from './other-embedders.js';
+import { Pipeline } from './pipeline.js';
+import {
+  toWireError,
+  type FromWorker,
+  type Job,
+  type JobResults,
+  type ToWorker,
+  type WorkerSetup,
+} from './worker-protocol.js';
 
 if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
 const port = parentPort;
@@ -22,13 +29,13 @@ try {
       return;
     }
     running = perform(addon, pipeline, message.job).then(
-      (result) => post({ type: 'result', result }, buffersOf(result)),
-      (error: unknown) => post({ type: 'error', error: wireError(error) }),
+      (result) => post({ type: 'result', result }, listBuffers(result)),
+      (error: unknown) => post({ type: 'error', error: toWireError(error) }),
     );
   });
   post({ type: 'ready', providers: pipeline.providers });
 } catch (error) {
-  post({ type: 'failed', error: wireError(error) });
+  post({ type: 'failed', error: toWireError(error) });
   port.close();
 }
 
@@ -45,25 +52,17 @@ async function perform(addon: Addon, pipeline: Pipeline, job: Job): Promise<JobR
   }
 }
 
+/** @param transfer buffers that are handed over to the pool instead of being copied */
 function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
-/** Crops, embeddings and JPEGs are handed over, not copied. */
-function buffersOf(result: JobResults[keyof JobResults]): ArrayBuffer[] {
+/** Lists the buffers of the crops, embeddings and JPEGs of a result. */
+function listBuffers(result: JobResults[keyof JobResults]): ArrayBuffer[] {
   if (result === undefined) return [];
   if (Array.isArray(result)) return result.map((embedding) => embedding.buffer as ArrayBuffer);
   if ('jpeg' in result) return [result.jpeg.buffer as ArrayBuffer];
   return result.faces.flatMap((face: Face) =>
     [face.crop, face.embedding].filter((array) => array !== undefined).map((array) => array.buffer as ArrayBuffer),
   );
-}
-
-function wireError(error: unknown): WireError {
-  return {
-    code: error instanceof AppError ? error.code : undefined,
-    message: describeError(error),
-    detail: error instanceof AppError ? error.detail : undefined,
-    stack: error instanceof Error ? error.stack : undefined,
-  };
 }

@@ -9,12 +9,18 @@ import {
   BUILTIN_MODELS_DIR,
   loadManifest,
   modelSet,
-  modelsOf,
+  listModels,
   type DetectorModel,
   type Model,
 } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
-import { formsOf, isBuiltIn, multipliesBytes, precisionOf, readProcessorFlags } from '../../src/models/precision.js';
+import {
+  listForms,
+  isBuiltIn,
+  multipliesBytes,
+  readPrecision,
+  readProcessorFlags,
+} from '../../src/models/precision.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Embedder } from '../../src/vision/embed.js';
@@ -39,7 +45,7 @@ async function open(form: Model, input: FloatTensor): Promise<ModelSession> {
 
 describe('the files of the built-in models', () => {
   it('are all there is in their folder, as the manifest says, and small enough for the repository', () => {
-    const files = modelsOf(set).flatMap(({ quantised }) => quantised ?? []);
+    const files = listModels(set).flatMap(({ quantised }) => quantised ?? []);
     expect(readdirSync(BUILTIN_MODELS_DIR).sort()).toEqual(files.map(({ file }) => file).sort());
     for (const { file, bytes, sha256 } of files) {
       const content = readFileSync(join(BUILTIN_MODELS_DIR, file));
@@ -58,13 +64,13 @@ describe('the files of the built-in models', () => {
   });
 
   it('are of all tasks but liveness, and of a model version of their own', () => {
-    expect(modelsOf(set).map(({ task }) => task)).toEqual(['detector', 'embedder', 'mask']);
-    expect(modelsOf(set).every(isBuiltIn)).toBe(true);
+    expect(listModels(set).map(({ task }) => task)).toEqual(['detector', 'embedder', 'mask']);
+    expect(listModels(set).every(isBuiltIn)).toBe(true);
     expect(set.modelVersion).not.toBe(modelSet(manifest, 'standard').modelVersion);
   });
 
   it('leave the similarity to calibrated points that rise', () => {
-    for (const { calibration } of formsOf(set.embedder)) {
+    for (const { calibration } of listForms(set.embedder)) {
       expect(calibration.points.map(({ similarity, far }) => [similarity, far])).toEqual([
         [70, 1e-3],
         [80, 1e-4],
@@ -78,7 +84,7 @@ describe('the files of the built-in models', () => {
 
 describe.each(['float', 'int8'] as const)('the built-in models in %s', (precision) => {
   const formOf = <M extends Model>(model: M): M => {
-    const form = formsOf(model).find((one) => precisionOf(one) === precision);
+    const form = listForms(model).find((one) => readPrecision(one) === precision);
     if (!form) throw new Error(`${model.file} has no form in ${precision}`);
     return form;
   };
@@ -127,7 +133,7 @@ describe('the two forms of the built-in embedder', () => {
     const addon = loadAddon();
     const { rgb } = renderFace(3, { widthPx: 112, heightPx: 112, facePx: 90 });
     const [inFloat, int8] = await Promise.all(
-      formsOf(set.embedder).map(async (model) => {
+      listForms(set.embedder).map(async (model) => {
         const session = await open(model, tensorOf(112, 112));
         return new Embedder({ addon, session, model }).embed(rgb);
       }),

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   loadManifest,
   modelSet,
-  modelsOf,
+  listModels,
   type Manifest,
   type MaskModel,
   type Model,
@@ -174,7 +174,7 @@ describe('what is said of a set', () => {
     const set = modelSet(loadManifest(), 'builtin');
     const statuses = await inspectSet(tempDir(), set);
     expect(statuses.map(({ file, bytes, origin }) => ({ file, bytes, origin }))).toEqual(
-      modelsOf(set).map(({ quantised, origin }) => ({
+      listModels(set).map(({ quantised, origin }) => ({
         file: quantised?.file,
         bytes: quantised?.bytes,
         origin: `trained by ${'trainedBy' in origin ? origin.trainedBy : ''}`,
@@ -185,7 +185,7 @@ describe('what is said of a set', () => {
 
 describe('the manifest', () => {
   it('has the standard set with all four tasks', () => {
-    expect(modelsOf(modelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
+    expect(listModels(modelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
       'detector',
       'embedder',
       'mask',

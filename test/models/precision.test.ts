@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import {
   choosePrecision,
-  formsOf,
+  listForms,
   inPrecision,
   isBuiltIn,
   multipliesBytes,
-  precisionOf,
+  readPrecision,
   readProcessorFlags,
   type Precision,
   type PrecisionParts,
@@ -69,14 +69,14 @@ describe('the forms of a built-in model', () => {
     expect(int8).toMatchObject({ file: builtin.quantised?.file, sha256: builtin.quantised?.sha256 });
     expect(float).toEqual({ ...int8, inFloat: true });
     expect(int8).not.toHaveProperty('inFloat');
-    expect([precisionOf(float), precisionOf(int8)]).toEqual(['float', 'int8']);
+    expect([readPrecision(float), readPrecision(int8)]).toEqual(['float', 'int8']);
   });
 
   it('have the calibration of the manifest where the 8-bit form names none', () => {
     if (!builtin.quantised) throw new Error('a built-in model has an 8-bit form');
     const { file, bytes, sha256, ranges } = builtin.quantised;
     const one = { ...builtin, quantised: { file, bytes, sha256, ranges } };
-    for (const form of formsOf(one)) expect(form.calibration).toEqual(builtin.calibration);
+    for (const form of listForms(one)) expect(form.calibration).toEqual(builtin.calibration);
   });
 
   it('can be made of each other', () => {
@@ -85,9 +85,9 @@ describe('the forms of a built-in model', () => {
   });
 
   it('are all that an installation can have', () => {
-    expect(formsOf(builtin)).toEqual([float, int8]);
-    expect(formsOf(model)).toEqual([model, inPrecision(model, 'int8')]);
-    expect(formsOf(floatOnly)).toEqual([floatOnly]);
+    expect(listForms(builtin)).toEqual([float, int8]);
+    expect(listForms(model)).toEqual([model, inPrecision(model, 'int8')]);
+    expect(listForms(floatOnly)).toEqual([floatOnly]);
   });
 
   it('are in float where the processor has no dot product, whose integer kernels would overflow', async () => {

@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadManifest, MANIFEST_PATH, modelSet, modelsOf } from '../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
-import { multipliesBytes, precisionOf, readProcessorFlags, type PrecisionChoice } from '../../src/models/precision.js';
+import {
+  multipliesBytes,
+  readPrecision,
+  readProcessorFlags,
+  type PrecisionChoice,
+} from '../../src/models/precision.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { readRanges } from '../../src/models/quantise/ranges.js';
-import { chooseSetPrecision, precisionText, type ChosenSet } from '../../src/models/set-precision.js';
+import { chooseSetPrecision, describePrecision, type ChosenSet } from '../../src/models/set-precision.js';
 import { PRECISION_WORKER_FILE, startService } from '../support/service.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -24,7 +29,7 @@ describe('a configured form', () => {
   it('float needs neither the files nor a trial', async () => {
     const chosen = await choose(tempDir(), 'float', new URL('file:///nonesuch.js'));
     expect(chosen.set).toEqual(set);
-    expect(chosen.precisions.map(precisionText)[0]).toBe('detector: float, configured');
+    expect(chosen.precisions.map(describePrecision)[0]).toBe('detector: float, configured');
   });
 
   it('int8 whose file is missing is refused with the command that makes it', async () => {
@@ -52,12 +57,12 @@ describe('the forms of the built-in set', () => {
     'are in %s what is configured, with the files of the installation',
     async (form) => {
       const { set: chosen, precisions } = await at(form, NO_WORKER);
-      expect(modelsOf(chosen).map(precisionOf)).toEqual([form, form, form]);
-      expect(modelsOf(chosen).map(({ file }) => file)).toEqual(
-        modelsOf(builtin).map(({ quantised }) => quantised?.file),
+      expect(listModels(chosen).map(readPrecision)).toEqual([form, form, form]);
+      expect(listModels(chosen).map(({ file }) => file)).toEqual(
+        listModels(builtin).map(({ quantised }) => quantised?.file),
       );
-      expect(modelsOf(chosen).map(({ inFloat = false }) => inFloat)).toEqual(Array(3).fill(form === 'float'));
-      expect(precisions.map(precisionText)[2]).toBe(`mask: ${form}, configured`);
+      expect(listModels(chosen).map(({ inFloat = false }) => inFloat)).toEqual(Array(3).fill(form === 'float'));
+      expect(precisions.map(describePrecision)[2]).toBe(`mask: ${form}, configured`);
     },
   );
 
@@ -65,8 +70,8 @@ describe('the forms of the built-in set', () => {
     const { set: chosen, precisions } = await at('auto');
     const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
     for (const one of precisions) expect(one.reason).toMatch(reason);
-    expect(modelsOf(chosen).map(precisionOf)).toEqual(precisions.map(({ precision }) => precision));
-    if (!measurable) expect(modelsOf(chosen).every(({ inFloat }) => inFloat)).toBe(true);
+    expect(listModels(chosen).map(readPrecision)).toEqual(precisions.map(({ precision }) => precision));
+    if (!measurable) expect(listModels(chosen).every(({ inFloat }) => inFloat)).toBe(true);
   });
 });
 
@@ -88,7 +93,7 @@ describe('what was measured', () => {
   /** A worker that says the same of each model. */
   function saying(decision: object): URL {
     const script = join(tempDir(), 'says.mjs');
-    const decisions = JSON.stringify(modelsOf(set).map(() => decision));
+    const decisions = JSON.stringify(listModels(set).map(() => decision));
     writeFileSync(
       script,
       `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ decisions: ${decisions} });`,
@@ -139,7 +144,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
   beforeAll(async () => {
     mkdirSync(both);
     mkdirSync(floatOnly);
-    for (const model of modelsOf(set)) {
+    for (const model of listModels(set)) {
       for (const dir of [both, floatOnly]) copyFileSync(join(sharedModelsDir ?? '', model.file), join(dir, model.file));
       if (!model.quantised) continue;
       const ranges = readRanges(join(dirname(MANIFEST_PATH), model.quantised.ranges));
@@ -169,11 +174,11 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
 
   it('are all that there are in 8 bits where that is configured, with the calibration of 8 bits', async () => {
     const chosen = await choose(both, 'int8');
-    expect(modelsOf(chosen.set).map(precisionOf)).toEqual(['int8', 'int8', 'int8', 'float']);
+    expect(listModels(chosen.set).map(readPrecision)).toEqual(['int8', 'int8', 'int8', 'float']);
     expect(chosen.set.embedder.calibration).toEqual(set.embedder.quantised?.calibration);
     expect(chosen.set.embedder.calibration).not.toEqual(set.embedder.calibration);
     expect(chosen.set).toMatchObject({ name: 'standard', modelVersion: set.modelVersion });
-    expect(chosen.precisions.map(precisionText).slice(2)).toEqual([
+    expect(chosen.precisions.map(describePrecision).slice(2)).toEqual([
       'mask: int8, configured',
       'liveness: float, it has no 8-bit form',
     ]);

@@ -7,7 +7,8 @@ import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
 import { renderScene } from '../../src/demo/render-face.js';
 import type { Box, Face } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { attributedFaces, Pipeline } from '../../src/vision/pipeline.js';
+import { pickAttributedFaces } from '../../src/vision/attributed-faces.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
 import type { AnalysedFrame, FrameOptions } from '../../src/vision/vision.js';
 import { modelSetsAtHand } from '../support/model-sets.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -99,13 +100,13 @@ describe('with a crowd, those that mask and liveness are told of', () => {
   it('are all where there are three, but those that are not fit', () => {
     const settled = { ...faceOf(1), quality: undefined };
     const faces = [faceOf(0.5), faceOf(0.3), settled, faceOf(0.9, 50), faceOf(0.7)];
-    expect(qualities(attributedFaces(faces, 1))).toEqual([0.5, 0.7]);
+    expect(qualities(pickAttributedFaces(faces, 1))).toEqual([0.5, 0.7]);
   });
 
   it.each([1, 2, 3])('are the two best and one of the others, each in turn, with every %d. frame', (step) => {
     const turns = new Map<number | undefined, number>();
     for (let n = 1; n <= 60; n++) {
-      const [first, second, third, ...more] = qualities(attributedFaces(crowd, n * step));
+      const [first, second, third, ...more] = qualities(pickAttributedFaces(crowd, n * step));
       expect([first, second, more]).toEqual([0.9, 0.8, []]);
       turns.set(third, (turns.get(third) ?? 0) + 1);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
-import { similarityTransform } from '../../src/vision/align.js';
+import { fitSimilarity } from '../../src/vision/align.js';
 import { squareAround } from '../../src/vision/attributes.js';
 import { estimatePose } from '../../src/vision/pose.js';
 
@@ -17,14 +17,14 @@ const frontal: Landmarks = [
   { x: 70.7, y: 92.2 },
 ];
 
-describe('similarityTransform', () => {
+describe('fitSimilarity', () => {
   it.each([0, 15, 90, 179, -120])('recovers a turn of %d degrees, a scale and a shift exactly', (degrees) => {
     const angle = (degrees / 180) * Math.PI;
     const move = ({ x, y }: Point): Point => ({
       x: 2.5 * (x * Math.cos(angle) - y * Math.sin(angle)) - 7,
       y: 2.5 * (x * Math.sin(angle) + y * Math.cos(angle)) + 30,
     });
-    const matrix = similarityTransform(frontal, frontal.map(move));
+    const matrix = fitSimilarity(frontal, frontal.map(move));
     for (const point of frontal) {
       expect(apply(matrix, point).x).toBeCloseTo(move(point).x, 6);
       expect(apply(matrix, point).y).toBeCloseTo(move(point).y, 6);
@@ -33,7 +33,7 @@ describe('similarityTransform', () => {
 
   it('is the least-squares fit: no nearby similarity is better', () => {
     const noisy = frontal.map((point, i) => ({ x: point.x + [2, -1, 3, 0, -2][i], y: point.y + [1, 2, -2, -1, 0][i] }));
-    const matrix = similarityTransform(noisy, frontal);
+    const matrix = fitSimilarity(noisy, frontal);
     const error = (m: readonly number[]): number =>
       noisy.reduce((sum, point, i) => {
         const moved = apply(m, point);
@@ -55,7 +55,7 @@ describe('similarityTransform', () => {
 
   it('refuses landmarks that coincide', () => {
     const point = { x: 5, y: 5 };
-    expect(() => similarityTransform([point, point, point, point, point], frontal)).toThrow(RangeError);
+    expect(() => fitSimilarity([point, point, point, point, point], frontal)).toThrow(RangeError);
   });
 });
 

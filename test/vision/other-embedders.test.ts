@@ -5,10 +5,11 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog, type Log } from '../../src/domain/log.js';
-import { modelsOf } from '../../src/models/manifest.js';
+import { listModels } from '../../src/models/manifest.js';
 import type { OtherSet } from '../../src/models/other-sets.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { lateProviders, Pipeline, type OtherLoading } from '../../src/vision/pipeline.js';
+import { pickQuickProviders, type OtherLoading } from '../../src/vision/other-embedders.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { RecordedLog } from '../camera/test-camera.js';
 import { bestModels } from '../support/model-sets.js';
@@ -24,7 +25,7 @@ describe('the embedder of another set', () => {
   /** The second one's file is there, unless it is removed. */
   async function open() {
     const modelsDir = tempDir();
-    for (const { file } of modelsOf(set)) symlinkSync(join(installed, file), join(modelsDir, file));
+    for (const { file } of listModels(set)) symlinkSync(join(installed, file), join(modelsDir, file));
     const file = join(modelsDir, second.embedder.file);
     const restore = (): void => copyFileSync(join(installed, set.embedder.file), file);
     restore();
@@ -103,7 +104,7 @@ it.each([
   ],
   [['tensorrt'], ['cpu']],
 ])('of the providers %j those are tried while the service runs that load in seconds: %j', (providers, late) => {
-  expect(lateProviders(providers)).toEqual(late);
+  expect(pickQuickProviders(providers)).toEqual(late);
 });
 
 describe('the worker pool', () => {
@@ -147,12 +148,12 @@ describe('the worker pool', () => {
     expect(log.lines).toEqual([
       {
         level: 'warn',
-        message: 'models beside those in use cannot be loaded',
+        message: 'the models of another version cannot be loaded',
         fields: { modelVersion: SECOND, reason: 'it is missing' },
       },
       {
         level: 'info',
-        message: 'models beside those in use can be loaded again',
+        message: 'the models of another version can be loaded again',
         fields: { modelVersion: SECOND },
       },
     ]);

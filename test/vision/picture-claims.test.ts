@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { jpegClaims, pngClaims } from '../../src/vision/picture-claims.js';
+import { readJpegClaims, readPngClaims } from '../../src/vision/picture-claims.js';
 import { exif, png, withClaimedSize, withSegment } from '../hostile/files.js';
 
 const grey = (width: number, height: number): Sharp =>
@@ -14,12 +14,12 @@ describe('what a PNG claims', () => {
     ['interlaced RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 6, bits: 16 }), 8],
     ['an interlaced palette', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 3 }), 4],
   ])('%s: its size, and the bytes that are held at once', (_name, bytes, perPixel) => {
-    expect(pngClaims(bytes)).toEqual({ widthPx: 300, heightPx: 200, heldBytes: 300 * 200 * perPixel });
+    expect(readPngClaims(bytes)).toEqual({ widthPx: 300, heightPx: 200, heldBytes: 300 * 200 * perPixel });
   });
 
   it('is nothing where there is no header', () => {
-    expect(pngClaims(png({ widthPx: 300, heightPx: 200 }).subarray(0, 20))).toBeUndefined();
-    expect(pngClaims(Buffer.alloc(100, 1))).toBeUndefined();
+    expect(readPngClaims(png({ widthPx: 300, heightPx: 200 }).subarray(0, 20))).toBeUndefined();
+    expect(readPngClaims(Buffer.alloc(100, 1))).toBeUndefined();
   });
 });
 
@@ -31,7 +31,7 @@ describe('what a JPEG claims', () => {
     ['progressive grey', (image) => image.toColourspace('b-w').jpeg({ progressive: true }), 2],
   ])('%s: its size, and the bytes that are held at once', async (_name, encode, perPixel) => {
     const bytes = await encode(grey(320, 160)).toBuffer();
-    expect(jpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes: 320 * 160 * perPixel });
+    expect(readJpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes: 320 * 160 * perPixel });
   });
 
   it('is found behind other segments, and behind rubbish between them', async () => {
@@ -39,15 +39,15 @@ describe('what a JPEG claims', () => {
     const whole = withClaimedSize(plain, 65_500, 65_500);
     const first = 4 + whole.readUInt16BE(4);
     const claims = { widthPx: 65_500, heightPx: 65_500, heldBytes: 0 };
-    expect(jpegClaims(withSegment(whole, 0xe1, exif(0x0112, 6)))).toEqual(claims);
+    expect(readJpegClaims(withSegment(whole, 0xe1, exif(0x0112, 6)))).toEqual(claims);
     const rubbish = Buffer.from([1, 2, 0xff, 0, 0xff, 0xff, 0xd0, 7]);
-    expect(jpegClaims(Buffer.concat([whole.subarray(0, first), rubbish, whole.subarray(first)]))).toEqual(claims);
+    expect(readJpegClaims(Buffer.concat([whole.subarray(0, first), rubbish, whole.subarray(first)]))).toEqual(claims);
   });
 
   it('is nothing where there is no frame, wherever the file ends', async () => {
     const bytes = await grey(320, 160).jpeg({ progressive: true }).toBuffer();
     const scan = bytes.indexOf(Buffer.from([0xff, 0xda]));
-    for (let length = 4; length < scan; length++) expect(jpegClaims(bytes.subarray(0, length))).toBeUndefined();
-    expect(jpegClaims(Buffer.concat([bytes.subarray(0, 2), bytes.subarray(scan)]))).toBeUndefined();
+    for (let length = 4; length < scan; length++) expect(readJpegClaims(bytes.subarray(0, length))).toBeUndefined();
+    expect(readJpegClaims(Buffer.concat([bytes.subarray(0, 2), bytes.subarray(scan)]))).toBeUndefined();
   });
 });

@@ -7,7 +7,7 @@ import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, boxHeight, boxWidth, type Face } from '../../src/domain/face.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { alignment } from '../../src/vision/align.js';
+import { alignToTemplate } from '../../src/vision/align.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { facesDir, masksDir, missing, sharedModelsDir } from '../support/shared.js';
@@ -125,7 +125,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     const [whole] = (await pipeline.analyseImage(bytes, { ...DETECT, embed: 1 })).faces;
     const { widthPx, heightPx } = embedder.input;
     const rgb = new Uint8Array(widthPx * heightPx * 3);
-    const matrix = alignment(whole.landmarksPx, embedder.template);
+    const matrix = alignToTemplate(whole.landmarksPx, embedder.template);
     addon.warp(await decodePicture(bytes, addon), rgb, { widthPx, heightPx, matrix, border: 'constant' });
     const crop = sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } });
 

@@ -1,9 +1,9 @@
 // Native images are released on every path through the vision room, those that end in an error included.
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { EmbedderModel } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { cropEncoder } from '../../src/vision/crop-jpeg.js';
+import { createCropEncoder } from '../../src/vision/crop-jpeg.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import { Embedder } from '../../src/vision/embed.js';
 import { encodeFrame } from '../../src/vision/frame-jpeg.js';
@@ -15,7 +15,7 @@ const addon = loadAddon();
 const { models: set, modelsDir } = bestModels;
 const OPTIONS = { embed: 1, mask: true, liveness: true };
 
-function blank(width: number, height: number): sharp.Sharp {
+function blank(width: number, height: number): Sharp {
   return sharp({ create: { width, height, channels: 3, background: '#789' } });
 }
 
@@ -110,7 +110,7 @@ describe('the pipeline keeps no image', () => {
 });
 
 it('encoding a crop keeps no image, where it fails too', () => {
-  const encode = cropEncoder(addon);
+  const encode = createCropEncoder(addon);
   expect(encode(new Uint8Array(112 * 112 * 3)).length).toBeGreaterThan(0);
   expect(() => encode(new Uint8Array(5))).toThrow(RangeError);
 });

@@ -8,7 +8,7 @@ import { renderScene } from '../../src/demo/render-face.js';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxHeight, boxWidth } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { alignment } from '../../src/vision/align.js';
+import { alignToTemplate } from '../../src/vision/align.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { modelSetsAtHand } from '../support/model-sets.js';
@@ -54,7 +54,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     const [whole] = (await pipeline.analyseImage(portrait, { ...DETECT, embed: 1 })).faces;
     const { widthPx, heightPx } = embedder.input;
     const rgb = new Uint8Array(widthPx * heightPx * 3);
-    const matrix = alignment(whole.landmarksPx, embedder.template);
+    const matrix = alignToTemplate(whole.landmarksPx, embedder.template);
     addon.warp(await decodePicture(portrait, addon), rgb, { widthPx, heightPx, matrix, border: 'constant' });
     const crop = await sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } })
       .png()

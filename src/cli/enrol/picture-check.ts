@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { MAX_YAW_PITCH_DEGREES, type Landmarks } from '../../domain/face.js';
 import type { EmbedderModel } from '../../models/manifest.js';
 import type { Addon } from '../../native/addon.js';
-import { alignment } from '../../vision/align.js';
+import { alignToTemplate } from '../../vision/align.js';
 import { measureQuality } from '../../vision/quality.js';
 import type { ReasonCode, Reason } from './picture-result.js';
 import type { detectedFace, searchMatch } from './api.js';
@@ -107,7 +107,7 @@ export class PictureGauge {
       const { input, template } = this.#embedder;
       const landmarks = face.landmarks.map(({ x, y }) => ({ x: x * widthPx, y: y * heightPx }));
       const crop = new Uint8Array(input.widthPx * input.heightPx * 3);
-      const matrix = alignment(landmarks as unknown as Landmarks, template);
+      const matrix = alignToTemplate(landmarks as unknown as Landmarks, template);
       this.#addon.warp(image, crop, { widthPx: input.widthPx, heightPx: input.heightPx, matrix, border: 'constant' });
       const { x0, y0, x1, y1 } = face.bbox;
       const boxPx = { x0: x0 * widthPx, y0: y0 * heightPx, x1: x1 * widthPx, y1: y1 * heightPx };

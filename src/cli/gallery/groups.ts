@@ -6,7 +6,7 @@ import type { Config } from '../../config/schema.js';
 import { silentLog } from '../../domain/log.js';
 import type { StoredGroup } from '../../gallery/stored-groups.js';
 import { setInUse } from '../../models/fallback.js';
-import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../../models/manifest.js';
+import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { otherSets } from '../../models/other-sets.js';
 import { askService } from '../admin-client.js';
 import { commandConfig, type CliContext } from '../context.js';
@@ -91,7 +91,7 @@ async function statesOf(
   manifestPath: string,
 ): Promise<(modelVersion: string) => string> {
   const manifest = loadManifest(manifestPath);
-  const modelsDir = modelsDirOf(config, environment);
+  const modelsDir = resolveModelsDir(config, environment);
   const { set } = await setInUse(manifest, config.models, modelsDir);
   const others = await otherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));

@@ -4,8 +4,8 @@ import { Option, type Command } from 'commander';
 import { CALIBRATED, pairTable, type PairTable } from '../../models/calibrate/calibrate.js';
 import { heldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.js';
 import { editModel, type JsonObject } from '../../models/calibrate/manifest-edit.js';
-import { loadManifest, modelSet, modelsDirOf, MANIFEST_PATH, type EmbedderModel } from '../../models/manifest.js';
-import { inPrecision, isBuiltIn, precisionOf, type Precision } from '../../models/precision.js';
+import { loadManifest, modelSet, resolveModelsDir, MANIFEST_PATH, type EmbedderModel } from '../../models/manifest.js';
+import { inPrecision, isBuiltIn, readPrecision, type Precision } from '../../models/precision.js';
 import { commandConfig, type CliContext } from '../context.js';
 
 interface CalibrateOptions {
@@ -32,7 +32,7 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
       const manifest = loadManifest(manifestPath);
       const set = modelSet(manifest, options.set ?? config.models.set);
       const model = inPrecision(set.embedder, options.precision);
-      const modelsDir = modelsDirOf(config, context.environment);
+      const modelsDir = resolveModelsDir(config, context.environment);
       // Loaded here only, so that a broken library cannot stop the other commands.
       const { embedAll } = await import('./embed-set.js');
       const people =
@@ -68,7 +68,7 @@ function calibrationOf(
   model: EmbedderModel,
 ): { source: string; points: readonly object[] } {
   const millions = `${(impostorPairs / 1e6).toFixed(1)} million`;
-  const form = precisionOf(model) === 'int8' || model.inFloat ? 'int8' : 'fp32';
+  const form = readPrecision(model) === 'int8' || model.inFloat ? 'int8' : 'fp32';
   return {
     source: `all pairs of the ${of}: ${count(genuinePairs)} genuine, ${millions} impostor, ${form}`,
     points: points.map(({ far, cosine, tar }, i) => ({

@@ -6,10 +6,10 @@ import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
 import { loadAddon } from '../../native/addon.js';
 import { setInUse } from '../../models/fallback.js';
-import { loadManifest, modelSet, modelsDirOf, modelsOf } from '../../models/manifest.js';
+import { loadManifest, modelSet, resolveModelsDir, listModels } from '../../models/manifest.js';
 import { fetchModel, fileState, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
-import { chooseSetPrecision, precisionText } from '../../models/set-precision.js';
+import { chooseSetPrecision, describePrecision } from '../../models/set-precision.js';
 import { inspectSet } from '../../models/inspect.js';
 import { commandConfig, type CliContext } from '../context.js';
 import { registerCalibrate } from './calibrate.js';
@@ -36,12 +36,12 @@ Every file is written under a temporary name, checked against the sha256 of mode
     )
     .action(async (options: { set?: string; from?: string }, command: Command) => {
       const { config } = await commandConfig(command, context);
-      const modelsDir = modelsDirOf(config, context.environment);
+      const modelsDir = resolveModelsDir(config, context.environment);
       const named = options.from ?? context.environment.modelsFrom;
       const from = named === undefined || /^https?:\/\//.test(named) ? named : resolve(context.cwd, named);
       const set = modelSet(loadManifest(), options.set ?? config.models.set);
       let fetched = 0;
-      for (const model of modelsOf(set)) {
+      for (const model of listModels(set)) {
         if (isBuiltIn(model)) {
           await readModel(modelsDir, inPrecision(model, 'int8'));
           continue;
@@ -68,7 +68,7 @@ Every file is written under a temporary name, checked against the sha256 of mode
         }
       }
       const what = fetched === 0 ? 'all files were there' : `${fetched} files fetched and verified`;
-      const isPart = modelsOf(set).every(isBuiltIn);
+      const isPart = listModels(set).every(isBuiltIn);
       const sentence = isPart ? 'part of the installation, there is nothing to fetch' : `${what}, in ${modelsDir}`;
       context.stdout.write(`model set ${set.name}: ${sentence}\n`);
     });
@@ -78,13 +78,13 @@ Every file is written under a temporary name, checked against the sha256 of mode
     .description('list the model sets of the manifest, and the state of each file')
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
-      const modelsDir = modelsDirOf(config, context.environment);
+      const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest();
       for (const name of Object.keys(manifest.sets)) {
         const set = modelSet(manifest, name);
         const inUse = name === config.models.set ? ', configured' : '';
         context.stdout.write(`${name} (version ${set.modelVersion}${inUse}): ${manifest.sets[name].description}\n`);
-        const floats = new Map(modelsOf(set).map((model) => [model.file, model]));
+        const floats = new Map(listModels(set).map((model) => [model.file, model]));
         for (const model of await inspectSet(modelsDir, set)) {
           context.stdout.write(
             `  ${model.task.padEnd(9)} ${listed(model)}\n            ${model.licence}, ${model.origin}\n`,
@@ -115,7 +115,7 @@ async function formsInUse(config: Config, modelsDir: string): Promise<string[]> 
     return [
       ...(fallback ? [fallback] : []),
       `the service would run, with precision ${choice}:`,
-      ...precisions.map((one) => `  ${precisionText(one)}`),
+      ...precisions.map((one) => `  ${describePrecision(one)}`),
     ];
   } catch (error) {
     return [`the service would not start: ${describeError(error)}`];
@@ -131,7 +131,7 @@ export async function inspectModels(
   config: Config,
   environment: Environment,
 ): Promise<{ lines: string[]; level: 'ok' | 'warn' | 'fail' }> {
-  const modelsDir = modelsDirOf(config, environment);
+  const modelsDir = resolveModelsDir(config, environment);
   const { set, fallback } = await setInUse(loadManifest(), config.models, modelsDir);
   const files = await inspectSet(modelsDir, set);
   const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`, ...(fallback ? [fallback] : [])];
@@ -140,7 +140,7 @@ export async function inspectModels(
   const { providers, precision: choice } = config.models;
   try {
     const chosen = await chooseSetPrecision({ set, modelsDir, providers, choice });
-    lines.push(...chosen.precisions.map(precisionText));
+    lines.push(...chosen.precisions.map(describePrecision));
     // Loaded here only, so that a broken library cannot stop the doctor from saying so.
     const { tryModels } = await import('../../vision/pipeline.js');
     const reports = await tryModels({ addon: loadAddon(), set: chosen.set, modelsDir, providers });

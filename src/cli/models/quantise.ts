@@ -5,7 +5,14 @@ import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../errors.js';
 import { editModel } from '../../models/calibrate/manifest-edit.js';
-import { loadManifest, modelSet, modelsDirOf, modelsOf, MANIFEST_PATH, type Model } from '../../models/manifest.js';
+import {
+  loadManifest,
+  modelSet,
+  resolveModelsDir,
+  listModels,
+  MANIFEST_PATH,
+  type Model,
+} from '../../models/manifest.js';
 import { fileState, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { quantiseFile } from '../../models/quantise/quantise.js';
@@ -33,11 +40,11 @@ installation in 8 bits; only a developer who has trained them makes them anew.`,
     )
     .action(async (options: { set?: string; out?: string; missing?: true; update?: true }, command: Command) => {
       const { config } = await commandConfig(command, context);
-      const modelsDir = modelsDirOf(config, context.environment);
+      const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest(manifestPath);
       const set = modelSet(manifest, options.set ?? config.models.set);
       const folders = new Set<string>();
-      for (const model of modelsOf(set)) {
+      for (const model of listModels(set)) {
         const { quantised } = model;
         if (!quantised) {
           context.stdout.write(`${model.task.padEnd(9)} ${model.file} stays in float\n`);

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { AppError } from '../../errors.js';
-import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../../models/manifest.js';
+import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { editModel } from '../../models/calibrate/manifest-edit.js';
 import { readModel, readTrained } from '../../models/model-files.js';
 import { isBuiltIn } from '../../models/precision.js';
@@ -49,7 +49,7 @@ After it come "lintel models quantise --update" and, for an embedder, "lintel mo
       const { ModelSession } = await import('../../models/session.js');
       const addon = loadAddon();
       const read = isBuiltIn(model) ? readTrained : readModel;
-      const bytes = await read(modelsDirOf(config, context.environment), model);
+      const bytes = await read(resolveModelsDir(config, context.environment), model);
       const crops = await readCrops(resolve(context.cwd, options.pictures), count, addon);
       const recorded = await recordRanges({
         file: model.file,

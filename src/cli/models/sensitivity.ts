@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../errors.js';
-import { loadManifest, modelsDirOf, MANIFEST_PATH } from '../../models/manifest.js';
+import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { readModel } from '../../models/model-files.js';
 import { readRanges } from '../../models/quantise/ranges.js';
 import { layerSensitivities } from '../../models/quantise/sensitivity.js';
@@ -26,7 +26,7 @@ export function registerSensitivity(models: Command, context: CliContext, manife
       const { modelInputs, readCrops } = await import('./inputs.js');
       const { ModelSession } = await import('../../models/session.js');
       const addon = loadAddon();
-      const bytes = await readModel(modelsDirOf(config, context.environment), model);
+      const bytes = await readModel(resolveModelsDir(config, context.environment), model);
       const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);
       const pictures: FloatTensor[] = [];
       for await (const input of modelInputs(model, crops, addon)) pictures.push(input);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { registerModels } from '../../../src/cli/models/models.js';
-import { loadManifest, modelSet, modelsOf } from '../../../src/models/manifest.js';
+import { loadManifest, modelSet, listModels } from '../../../src/models/manifest.js';
 import { lintel, type Run } from '../terminal.js';
 import { tempDir } from '../../support/temp-dir.js';
 
@@ -58,7 +58,7 @@ describe('lintel models list', () => {
   it('lists each built-in file once, in 8 bits, with what trained it, and how it would run', async () => {
     const { code, stdout } = await models(['list'], tempDir(), 'models: { set: builtin, precision: float }');
     expect(code).toBe(0);
-    for (const { task, quantised, origin } of modelsOf(builtin)) {
+    for (const { task, quantised, origin } of listModels(builtin)) {
       const { file = '' } = quantised ?? {};
       expect(stdout.match(new RegExp(`^  ${task} +present +\\d\\.\\d\\d MB  ${file}$`, 'gm'))).toHaveLength(1);
       expect(stdout.split(file)).toHaveLength(2);

@@ -11,7 +11,7 @@ import { registerRanges } from '../../../src/cli/models/ranges.js';
 import { registerSensitivity } from '../../../src/cli/models/sensitivity.js';
 import { encodePicture } from '../../../src/demo/clip-file.js';
 import { renderFace } from '../../../src/demo/render-face.js';
-import { loadManifest, MANIFEST_PATH, modelSet, modelsOf } from '../../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../../src/models/manifest.js';
 import { readRanges } from '../../../src/models/quantise/ranges.js';
 import { loadAddon } from '../../../src/native/addon.js';
 import { lintel, type Run } from '../terminal.js';
@@ -102,7 +102,7 @@ describe('lintel models quantise', () => {
     const { code, stdout, stderr } = await run(['quantise', '--out', out], command, sharedModelsDir ?? '');
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    const forms = modelsOf(modelSet(loadManifest(), 'standard')).flatMap(({ quantised }) => quantised ?? []);
+    const forms = listModels(modelSet(loadManifest(), 'standard')).flatMap(({ quantised }) => quantised ?? []);
     expect(readdirSync(out).sort()).toEqual(forms.map(({ file }) => file).sort());
     for (const { file, sha256: hash, bytes } of forms) {
       const made = readFileSync(join(out, file));

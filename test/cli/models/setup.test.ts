@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadManifest, MANIFEST_PATH, modelSet, modelsOf } from '../../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../../src/models/manifest.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const setup = readFileSync(fileURLToPath(new URL('../../../scripts/setup', import.meta.url)), 'utf8');
@@ -30,7 +30,7 @@ function modelsAreThere(checkout: string, modelsDir?: string): Promise<number> {
 }
 
 describe('the models of setup', () => {
-  const fetched = modelsOf(modelSet(loadManifest(), 'standard')).map(({ file }) => file);
+  const fetched = listModels(modelSet(loadManifest(), 'standard')).map(({ file }) => file);
 
   it('are there with the files that are fetched: neither 8-bit forms nor files of a training are asked for', async () => {
     expect(await modelsAreThere(checkoutWith(fetched))).toBe(0);
@@ -47,7 +47,7 @@ describe('the models of setup', () => {
   it('are not there in a new checkout, which has the built-in ones', async () => {
     const checkout = checkoutWith([]);
     mkdirSync(join(checkout, 'models/builtin'));
-    for (const { quantised } of modelsOf(modelSet(loadManifest(), 'builtin'))) {
+    for (const { quantised } of listModels(modelSet(loadManifest(), 'builtin'))) {
       writeFileSync(join(checkout, 'models/builtin', quantised?.file ?? ''), '');
     }
     expect(await modelsAreThere(checkout)).toBe(1);
