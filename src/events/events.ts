@@ -19,7 +19,7 @@ import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
 import { MqttPublisher, type PublisherStats, type PublisherTiming } from './mqtt-publisher.js';
 import { EventSigner, type SigningKeyInfo } from './signing.js';
-import { clientIdOf, commandTopic } from './topics.js';
+import { mqttClientId, commandTopic } from './topics.js';
 import { Webhook, type WebhookStats, type WebhookTiming } from './webhook.js';
 
 export interface EventsOptions {
@@ -224,7 +224,7 @@ export class Events implements Part, EventSink, EventReader {
       return { url, username, password, ca: await readCa(mqtt.caFile), protocolVersions: [5, 4] };
     }
     const owner = {
-      clientId: clientIdOf(deviceId),
+      clientId: mqttClientId(deviceId),
       username: 'lintel',
       password: randomBytes(24).toString('base64url'),
     };

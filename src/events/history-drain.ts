@@ -1,150 +1,132 @@
-// Moves the history from the log into one connection, in order, with a bounded part of it on the way.
+// Moves the history from the event log into one connection, in order, with a limited number of messages without a PUBACK.
 import { systemTimers, type Timers } from '../domain/time.js';
+import { Drain } from './drain.js';
 import type { HistoryRecord, HistorySource } from './history.js';
-import type { Fate } from './live-lane.js';
+import type { LiveFate } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
-import { WakeSignal } from '../platform/waiting.js';
 
-/** What an event of the history was when it was settled; the numbers of a gap count one by one. */
-export type Outcome = 'inTime' | 'late' | 'gap';
+/** How a record of the history was settled: its event was live in time, it was late, or it is missing (each number of a gap counts). */
+export type HistoryOutcome = 'inTime' | 'late' | 'gap';
 
 export interface HistoryDrainOptions {
   source: HistorySource;
   window: SendWindow;
-  /** What became of the event on the live topic; what is not decided yet holds up the history. */
-  fateOf: (sequence: number) => Fate;
-  /** Resolves with the broker's PUBACK, rejects when there will be none. `bytes`, for the window, are known before. */
+  /** Returns what became of an event on its live topic. The history waits for an event whose fate is still open. */
+  readFate: (sequence: number) => LiveFate;
+  /** Starts a publish. `acknowledged` resolves with the PUBACK, and rejects when there will be none; `bytes` count in the window. */
   publish: (record: HistoryRecord, late: boolean) => { bytes: number; acknowledged: Promise<void> };
-  /** Once for each record that is done with. */
-  onSettled: (outcome: Outcome, count: number) => void;
-  /** After each PUBACK: places in the window are free. */
+  /** Called once for each record that is settled. */
+  onSettled: (outcome: HistoryOutcome, count: number) => void;
+  /** Called after each PUBACK: a place in the window is free. */
   onAcknowledged: () => void;
   timers?: Timers;
 }
 
-interface Entry {
+interface PublishedRecord {
   sequence: number;
-  outcome: Outcome;
+  outcome: HistoryOutcome;
   count: number;
-  done: boolean;
+  isAcknowledged: boolean;
 }
 
-/** Read at once, and held at once. */
+/** Number of records that are read at once, and number that may be published and not settled. */
 const MAX_READ = 32;
-/** A fate that is not decided is looked at again after this, whatever the clock says. */
-const LOOK_AGAIN_MS = 1_000;
+/** Longest time after which an open fate is read again, whatever the clock says. */
+const MAX_RECHECK_MS = 1_000;
 
 /**
- * One drain belongs to one connection and starts at the oldest record that is not settled. A record is settled when it and all before it
- * have their PUBACK; what had none when the connection ended is published again by the next connection's drain.
+ * Starts at the oldest record that is not settled. A record is settled when it and all records before it have their PUBACK. Records
+ * without a PUBACK at the end of a connection are published again by the drain of the next connection.
  */
-export class HistoryDrain {
+export class HistoryDrain extends Drain {
   readonly #options: HistoryDrainOptions;
   readonly #timers: Timers;
-  readonly #signal = new WakeSignal();
-  /** Read, and not published yet. */
+  /** Records that were read and not published yet. */
   #records: HistoryRecord[] = [];
-  /** Published, and not settled yet; in the order of the sequence. */
-  readonly #entries: Entry[] = [];
+  /** Records that were published and are not settled yet, in the order of their sequence. */
+  readonly #published: PublishedRecord[] = [];
+  /** Sequence number of the last record that was published. */
   #cursor = 0;
   #timer: unknown;
-  #finishing = false;
-  #failure: { error: unknown } | undefined;
 
   constructor(options: HistoryDrainOptions) {
+    super();
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
   }
 
-  /** Resolves after `finish` when nothing is left; rejects with the first failure, its own or one of `fail`. */
-  async run(): Promise<void> {
+  override async run(): Promise<void> {
     try {
-      for (;;) {
-        const caughtUp = await this.#fill();
-        if (this.#failure) throw this.#failure.error;
-        if (this.#finishing && caughtUp && this.#entries.length === 0) return;
-        await this.#signal.wait();
-      }
+      await super.run();
     } finally {
       this.#timers.clearTimeout(this.#timer);
     }
   }
 
-  /** There may be something new in the source, a place in the window, or a fate that is decided. */
-  wake(): void {
-    this.#signal.wake();
+  protected async advance(): Promise<boolean> {
+    const isCaughtUp = await this.#publishAll();
+    return isCaughtUp && this.#published.length === 0;
   }
 
-  finish(): void {
-    this.#finishing = true;
-    this.#signal.wake();
-  }
-
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#signal.wake();
-  }
-
-  /** True when the source had nothing more. */
-  async #fill(): Promise<boolean> {
+  /** @returns true when the source has nothing more */
+  async #publishAll(): Promise<boolean> {
     const { source, window } = this.#options;
-    while (!this.#failure && window.historyIsFree && this.#entries.length < MAX_READ) {
-      if (this.#records.length === 0) {
+    while (!this.hasFailed && window.historyIsFree && this.#published.length < MAX_READ) {
+      const [next] = this.#records;
+      if (!next) {
         this.#records = await source.read(this.#cursor, MAX_READ);
         if (this.#records.length === 0) return true;
-        // The place may be taken meanwhile.
+        // During the read a live event may have taken the place in the window: check again.
         continue;
       }
-      if (!this.#publishNext(this.#records[0])) return false;
+      if (!this.#tryPublish(next)) return false;
       this.#records.shift();
     }
     return false;
   }
 
-  /** False when it has to wait. */
-  #publishNext(record: HistoryRecord): boolean {
-    const { window, fateOf, publish, onAcknowledged } = this.#options;
-    const fate: Fate = 'gap' in record ? { state: 'late' } : fateOf(record.sequence);
+  /** @returns false when the record has to wait for the fate of its live event */
+  #tryPublish(record: HistoryRecord): boolean {
+    const { window, readFate, publish, onAcknowledged } = this.#options;
+    const fate: LiveFate = 'gap' in record ? { state: 'late' } : readFate(record.sequence);
     if (fate.state === 'open') {
-      this.#lookAgain(fate.untilMs);
+      this.#wakeAfter(fate.untilMs);
       return false;
     }
     const isLate = fate.state === 'late';
     const outcome = 'gap' in record ? 'gap' : isLate ? 'late' : 'inTime';
     const count = 'gap' in record ? record.gap.to - record.gap.from + 1 : 1;
-    const entry: Entry = { sequence: record.sequence, outcome, count, done: false };
+    const published: PublishedRecord = { sequence: record.sequence, outcome, count, isAcknowledged: false };
     this.#cursor = record.sequence;
-    this.#entries.push(entry);
+    this.#published.push(published);
     const { bytes, acknowledged } = publish(record, isLate);
-    const giveBack = window.takeHistory(bytes);
+    const release = window.takeHistory(bytes);
     acknowledged
-      .then(
-        () => this.#settle(entry),
-        (error: unknown) => this.fail(error),
-      )
+      .then(() => this.#settle(published))
+      .catch((error: unknown) => this.fail(error))
       .finally(() => {
-        giveBack();
-        this.#signal.wake();
+        release();
+        this.wake();
         onAcknowledged();
       });
     return true;
   }
 
-  #lookAgain(untilMs: number): void {
+  #wakeAfter(openMs: number): void {
     this.#timers.clearTimeout(this.#timer);
-    const delayMs = Math.min(LOOK_AGAIN_MS, Math.max(1, Math.ceil(untilMs)));
-    this.#timer = this.#timers.setTimeout(() => this.#signal.wake(), delayMs);
+    const delayMs = Math.min(MAX_RECHECK_MS, Math.max(1, Math.ceil(openMs)));
+    this.#timer = this.#timers.setTimeout(() => this.wake(), delayMs);
   }
 
-  #settle(entry: Entry): void {
-    // A PUBACK beside a failure does not count: the next drain starts from what is settled.
-    if (this.#failure) return;
-    entry.done = true;
+  #settle(acknowledged: PublishedRecord): void {
+    // After a failure a PUBACK does not count: the next drain starts from what is settled.
+    if (this.hasFailed) return;
+    acknowledged.isAcknowledged = true;
     let settled: number | undefined;
-    while (this.#entries.length > 0 && this.#entries[0].done) {
-      const { sequence, outcome, count } = this.#entries.shift() as Entry;
-      settled = sequence;
-      this.#options.onSettled(outcome, count);
+    for (let [first] = this.#published; first?.isAcknowledged; [first] = this.#published) {
+      this.#published.shift();
+      settled = first.sequence;
+      this.#options.onSettled(first.outcome, first.count);
     }
     if (settled !== undefined) this.#options.source.settle(settled);
   }

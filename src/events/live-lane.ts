@@ -1,59 +1,60 @@
-// The live lane: events on their way to the topics that doors listen to, while they are fresh, and never later.
+// The live lane: fresh events on their way to the topics that doors listen to. An event never leaves it late.
 import type { Clock } from '../domain/time.js';
 import { lifeLeftMs, type RecognitionEvent } from './event.js';
 
 /**
- * What became of an event on the live topic. `acknowledged`: the broker took it before its expiry. `late`: it did not, and it will not be
- * sent there any more. `open`: not decided yet, at the latest `untilMs` from now.
+ * Fate of an event on its live topic. `acknowledged`: the broker took it before its expiry. `late`: the broker did not, and the event will
+ * not be sent there any more. `open`: not decided yet, but at the latest in `untilMs` milliseconds.
  */
-export type Fate = { state: 'acknowledged' | 'late' } | { state: 'open'; untilMs: number };
+export type LiveFate = { state: 'acknowledged' | 'late' } | { state: 'open'; untilMs: number };
 
-/** An event that shall be published now; one of the two is called, once. */
+/** An event that must be published now. The caller calls exactly one of the two functions, once. */
 export interface LiveDelivery {
   event: RecognitionEvent;
   acknowledged(this: void): void;
-  /** The connection ended first: it is published again by the next one, if it is fresh then. */
+  /** The connection ended before the PUBACK: the next connection publishes the event again if it is still fresh. */
   failed(this: void): void;
 }
 
 export interface LiveLaneOptions {
   clock: Clock;
-  /** Milliseconds that only go forward, as performance.now: a clock that is set back must not make an event fresh again. */
+  /** Milliseconds that never go back, as performance.now: when the clock is set back, an old event must not become fresh again. */
   monotonic: Clock;
-  /** Events that may wait here; the oldest beyond it go to the history only. */
+  /** Number of events that may wait. Beyond it the oldest events go to the history only. */
   maxEvents?: number;
+  /** Like maxEvents, in bytes of JSON. */
   maxBytes?: number;
 }
 
 export interface LiveStats {
-  /** Acknowledged in time. */
+  /** Events that were acknowledged in time. */
   live: number;
-  /** Not acknowledged in time. */
+  /** Events that were not acknowledged in time. */
   late: number;
 }
 
-interface Entry {
+interface OpenEvent {
   event: RecognitionEvent;
   bytes: number;
   expiresAtMs: number;
-  /** The same on the monotonic clock. */
+  /** The expiry on the monotonic clock. */
   deadlineMs: number;
-  sent: boolean;
+  isSent: boolean;
 }
 
-/** No message leaves when less of its life is left: the way to the door takes time as well. */
+/** An event with less life left than this is not sent, because the way to the door takes time as well. */
 export const EXPIRY_GUARD_MS = 100;
-/** Numbers that are remembered while the history does not get on. */
+/** Number of acknowledged events that are remembered while the history is behind. */
 const MAX_ACKNOWLEDGED = 100_000;
 
-/** Outlives the connections; forgets with the process. */
+/** The lane outlives the connections. It is kept in memory only. */
 export class LiveLane {
   readonly #options: LiveLaneOptions;
   readonly #maxEvents: number;
   readonly #maxBytes: number;
-  /** Undecided, by sequence, in order. */
-  readonly #open = new Map<number, Entry>();
-  /** Acknowledged in time, and not settled in the history yet. */
+  /** Events whose fate is open, by sequence number and in that order. */
+  readonly #open = new Map<number, OpenEvent>();
+  /** Sequence numbers of events that were acknowledged in time and are not settled in the history yet. */
   readonly #acknowledged = new Set<number>();
   #bytes = 0;
   #live = 0;
@@ -65,60 +66,60 @@ export class LiveLane {
     this.#maxBytes = options.maxBytes ?? 20_000_000;
   }
 
-  /** In the order of the sequence. */
+  /** Adds an event. Events must come in the order of their sequence numbers. */
   add(event: RecognitionEvent): void {
     const expiresAtMs = Date.parse(event.expiresAt);
     const deadlineMs = this.#options.monotonic() + lifeLeftMs(event, this.#options.clock());
-    const entry: Entry = { event, bytes: JSON.stringify(event).length, expiresAtMs, deadlineMs, sent: false };
-    if (!(this.#leftMs(entry) > 0)) {
+    const open: OpenEvent = { event, bytes: JSON.stringify(event).length, expiresAtMs, deadlineMs, isSent: false };
+    if (!this.#isFresh(open)) {
       this.#late++;
       return;
     }
-    this.#open.set(event.sequence, entry);
-    this.#bytes += entry.bytes;
+    this.#open.set(event.sequence, open);
+    this.#bytes += open.bytes;
     for (const sequence of this.#open.keys()) {
       if (this.#open.size <= this.#maxEvents && this.#bytes <= this.#maxBytes) return;
       this.#giveUp(sequence);
     }
   }
 
-  /** The next one to be published, marked as under way; undefined when there is none. */
+  /** Returns the next event to publish and marks it as sent; undefined when there is none. */
   take(): LiveDelivery | undefined {
-    for (const [sequence, entry] of this.#open) {
-      if (this.#isOver(entry)) {
+    for (const [sequence, open] of this.#open) {
+      if (!this.#isFresh(open)) {
         this.#giveUp(sequence);
         continue;
       }
-      if (entry.sent) continue;
-      entry.sent = true;
+      if (open.isSent) continue;
+      open.isSent = true;
       return {
-        event: entry.event,
-        acknowledged: () => this.#acknowledge(sequence, entry),
+        event: open.event,
+        acknowledged: () => this.#acknowledge(sequence, open),
         failed: () => {
-          entry.sent = false;
+          open.isSent = false;
         },
       };
     }
     return undefined;
   }
 
-  /** Whether take() would find one. */
-  get waiting(): boolean {
-    for (const entry of this.#open.values()) if (!entry.sent && !this.#isOver(entry)) return true;
+  /** True when take() would return an event. */
+  get hasWaiting(): boolean {
+    for (const open of this.#open.values()) if (!open.isSent && this.#isFresh(open)) return true;
     return false;
   }
 
-  /** Once it is not open any more it stays what it is, until the history settles it. */
-  fateOf(sequence: number): Fate {
+  /** Returns the fate of an event. A fate that is decided does not change until the history settles the event. */
+  readFate(sequence: number): LiveFate {
     if (this.#acknowledged.has(sequence)) return { state: 'acknowledged' };
-    const entry = this.#open.get(sequence);
-    if (!entry) return { state: 'late' };
-    if (!this.#isOver(entry)) return { state: 'open', untilMs: this.#leftMs(entry) };
+    const open = this.#open.get(sequence);
+    if (!open) return { state: 'late' };
+    if (this.#isFresh(open)) return { state: 'open', untilMs: this.#leftMs(open) };
     this.#giveUp(sequence);
     return { state: 'late' };
   }
 
-  /** The history has everything up to here: nothing of it is published any more. */
+  /** The history has settled everything up to this number, so that the fates of these events are not needed any more. */
   settle(throughSequence: number): void {
     for (const sequence of this.#acknowledged) {
       if (sequence > throughSequence) break;
@@ -130,13 +131,13 @@ export class LiveLane {
     return { live: this.#live, late: this.#late };
   }
 
-  #acknowledge(sequence: number, entry: Entry): void {
-    if (this.#open.get(sequence) !== entry) return;
-    if (this.#isOver(entry)) {
+  #acknowledge(sequence: number, open: OpenEvent): void {
+    if (this.#open.get(sequence) !== open) return;
+    if (!this.#isFresh(open)) {
       this.#giveUp(sequence);
       return;
     }
-    this.#forget(sequence, entry);
+    this.#remove(sequence, open);
     this.#live++;
     this.#acknowledged.add(sequence);
     for (const oldest of this.#acknowledged) {
@@ -146,25 +147,25 @@ export class LiveLane {
   }
 
   #giveUp(sequence: number): void {
-    const entry = this.#open.get(sequence);
-    if (!entry) return;
-    this.#forget(sequence, entry);
+    const open = this.#open.get(sequence);
+    if (!open) return;
+    this.#remove(sequence, open);
     this.#late++;
   }
 
-  #forget(sequence: number, entry: Entry): void {
+  #remove(sequence: number, open: OpenEvent): void {
     this.#open.delete(sequence);
-    this.#bytes -= entry.bytes;
+    this.#bytes -= open.bytes;
   }
 
-  /** By either clock; what is under way has until the expiry itself. */
-  #isOver(entry: Entry): boolean {
-    // Negated, so that a time that cannot be read counts as late.
-    return !(this.#leftMs(entry) > 0);
+  /** False for a time that cannot be parsed: comparisons with NaN are false. */
+  #isFresh(open: OpenEvent): boolean {
+    return this.#leftMs(open) > 0;
   }
 
-  #leftMs({ expiresAtMs, deadlineMs, sent }: Entry): number {
+  /** Milliseconds until the event is late, by the stricter of the two clocks. A sent event has until its expiry. */
+  #leftMs({ expiresAtMs, deadlineMs, isSent }: OpenEvent): number {
     const { clock, monotonic } = this.#options;
-    return Math.min(expiresAtMs - clock(), deadlineMs - monotonic()) - (sent ? 0 : EXPIRY_GUARD_MS);
+    return Math.min(expiresAtMs - clock(), deadlineMs - monotonic()) - (isSent ? 0 : EXPIRY_GUARD_MS);
   }
 }

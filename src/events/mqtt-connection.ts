@@ -1,39 +1,40 @@
-// The only door to mqtt.js: one connection to a broker, with a PUBACK or a failure for everything that is published on it.
+// One connection to a broker, through mqtt.js: every message that is published on it gets a PUBACK or a failure.
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Clock } from '../domain/time.js';
-import { BrokerFailure, brokerFailureOf } from './broker-failure.js';
+import { createDeferred, waitAtMost } from '../platform/waiting.js';
+import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Delivery } from './delivery.js';
 import { offlineStatus } from './device-status.js';
-import { waitAtMost } from '../platform/waiting.js';
-import { clientIdOf, statusTopic } from './topics.js';
+import { mqttClientId, statusTopic } from './topics.js';
 
+/** 4 is MQTT 3.1.1. */
 export type ProtocolVersion = 4 | 5;
 
 export interface BrokerTarget {
   /** mqtt:// or mqtts://, without user and password. */
   url: string;
-  username?: string;
-  password?: string;
-  /** PEM; in place of the system's authorities. */
-  ca?: string;
-  /** 4 is MQTT 3.1.1. The next one is tried when the broker refuses one. */
-  protocolVersions: readonly ProtocolVersion[];
+  username?: string | undefined;
+  password?: string | undefined;
+  /** PEM certificate of an authority, in place of the system's authorities. */
+  ca?: string | undefined;
+  /** Versions in the order in which they are tried: when the broker refuses one, the next connection uses the next. */
+  protocolVersions: readonly [ProtocolVersion, ...ProtocolVersion[]];
 }
 
 export interface ConnectionTiming {
-  /** From the attempt to the CONNACK. */
+  /** Limit from the attempt to the CONNACK. */
   connectTimeoutMs: number;
-  /** From a publish to its PUBACK; after that the connection is given up: a frozen broker must not stall the door for ever. */
+  /** Limit from a publish to its PUBACK. After it the connection is given up: a frozen broker must not block the door for ever. */
   ackTimeoutMs: number;
-  /** A broker takes the device for lost after one and a half times this. */
+  /** The broker counts the device as lost after one and a half times this interval. */
   keepaliveS: number;
-  /** What a farewell may take. */
+  /** Limit for leaving the broker with a DISCONNECT. */
   endTimeoutMs: number;
 }
 
-/** What came on a topic that was subscribed to. */
+/** A message that arrived on a subscribed topic. */
 export interface Incoming {
   topic: string;
   payload: Buffer;
@@ -42,24 +43,32 @@ export interface Incoming {
 
 export interface Connection {
   readonly open: boolean;
-  /** QoS 1 publishes that the broker takes without a PUBACK in between. */
+  /** Number of QoS 1 messages that the broker accepts before it has sent a PUBACK. */
   readonly receiveMaximum: number;
-  /** Resolves with the reason when the connection has ended, whoever ended it. */
+  /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly closed: Promise<BrokerFailure>;
   /**
-   * Resolves with the PUBACK. Rejects with a BrokerFailure, and the connection has ended, when there is none in time, by the message's
-   * expiry at the latest, or it says no.
+   * Publishes at QoS 1. Resolves with the PUBACK. Rejects with a BrokerFailure when the broker refuses the message or sends no PUBACK in
+   * time, at the latest when the message expires. The connection has then ended.
    */
   publish(this: void, delivery: Delivery): Promise<void>;
-  /** When the broker last sent anything, by `monotonic`. */
+  /**
+   * Like `publish`, but a refusal by the broker does not end the connection.
+   * @returns the refusal, or undefined when the broker accepted the message
+   */
+  offer(this: void, delivery: Delivery): Promise<BrokerFailure | undefined>;
+  /** Returns when the broker last sent anything, on the clock `monotonic`. */
   heardAtMs(this: void): number;
-  /** Resolves when the broker has answered a PINGREQ. Rejects as publish does. */
+  /** Resolves when the broker has answered a PINGREQ. Rejects as `publish` does. */
   probe(this: void): Promise<void>;
-  /** QoS 1. @throws BrokerFailure, and the connection has ended, when the broker says no */
-  subscribe(topic: string, onMessage: (message: Incoming) => void): Promise<void>;
-  /** With an MQTT DISCONNECT where nothing awaits its PUBACK; otherwise the broker publishes the will. */
+  /**
+   * Subscribes to a topic at QoS 1. Rejects as `publish` does, except for a refusal.
+   * @returns the refusal, or undefined when the broker accepted the subscription
+   */
+  subscribe(topic: string, onMessage: (message: Incoming) => void): Promise<BrokerFailure | undefined>;
+  /** Ends with an MQTT DISCONNECT when no message waits for its PUBACK; otherwise the broker publishes the will. */
   end(): Promise<void>;
-  /** Without one, and what is not on the wire yet never will be. */
+  /** Ends without a DISCONNECT. Unsent messages are discarded. */
   abandon(failure: BrokerFailure): void;
 }
 
@@ -70,18 +79,20 @@ export interface ConnectionOptions {
   timing: ConnectionTiming;
   clock: Clock;
   monotonic: Clock;
-  /** Ends the attempt, not a connection that stands. */
+  /** Aborts the attempt to connect. It does not end an open connection. */
   signal: AbortSignal;
 }
 
-/** An answer is waited for so long, however little is left of a message's life: a slow link is not a dead one. */
+/** An answer has at least this much time, however soon the message expires: a slow link is not a dead one. */
 const MIN_ACK_TIMEOUT_MS = 250;
-/** Of what is subscribed to. */
+/** Largest message that is accepted on a subscribed topic. */
 const MAX_INCOMING_BYTES = 64 * 1024;
+/** Reason codes from here on are errors. */
+const FIRST_ERROR_CODE = 0x80;
 
 /**
- * mqtt.js keeps publishes in memory over a reconnection and forgets their callbacks, so a client serves one connection and never
- * reconnects: when it ends, everything unanswered on it fails here, at once and for good.
+ * Connects to the broker. mqtt.js keeps messages in memory over a reconnection and forgets their callbacks. Therefore a client serves one
+ * connection and never reconnects: when it ends, everything without an answer fails here, at once and finally.
  * @throws BrokerFailure
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
@@ -90,23 +101,22 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const unanswered = new Set<(failure: BrokerFailure) => void>();
   let heardAtMs = -Infinity;
   let failure: BrokerFailure | undefined;
-  let resolveClosed: (failure: BrokerFailure) => void;
-  const closed = new Promise<BrokerFailure>((resolve) => (resolveClosed = resolve));
+  const closed = createDeferred<BrokerFailure>();
   const fail = (reason: BrokerFailure): void => {
     if (failure) return;
     failure = reason;
-    reset(client);
+    resetSocket(client);
     client.end(true);
     for (const reject of unanswered) reject(reason);
     unanswered.clear();
-    resolveClosed(reason);
+    closed.resolve(reason);
   };
-  client.on('error', (error) => fail(brokerFailureOf(error)));
+  client.on('error', (error) => fail(toBrokerFailure(error)));
   client.on('close', () => fail(new BrokerFailure('the connection was closed')));
   client.on('packetreceive', () => (heardAtMs = monotonic()));
   client.on('disconnect', ({ reasonCode: code }) => {
     const message = `the broker ended the connection (reason code ${code ?? 0})`;
-    fail(brokerFailureOf(Object.assign(new Error(message), { code })));
+    fail(toBrokerFailure(Object.assign(new Error(message), { code })));
   });
 
   const abort = (): void => fail(new BrokerFailure('stopped'));
@@ -115,60 +125,74 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     if (signal.aborted) abort();
     await new Promise<void>((resolve, reject) => {
       client.once('connect', () => resolve());
-      void closed.then(reject);
+      void closed.promise.then(reject);
     });
   } finally {
     signal.removeEventListener('abort', abort);
   }
 
-  /** @param ask calls back with the broker's answer, or an error */
-  const answered = (
-    name: string,
+  /**
+   * Waits for the broker's answer to one request.
+   * @param send sends the request and calls back with the answer, or with an error
+   * @returns an error with a reason code that the broker sent, or undefined for a good answer
+   * @throws BrokerFailure for every other error, and when there is no answer in time; the connection has then ended
+   */
+  const request = (
+    answerName: string,
     timeoutMs: number,
-    ask: (answer: (error?: Error | null) => void) => void,
-  ): Promise<void> =>
+    send: (answer: (error?: Error | null) => void) => void,
+  ): Promise<BrokerFailure | undefined> =>
     new Promise((resolve, reject) => {
       if (failure) {
         reject(failure);
         return;
       }
-      // After a look at the socket: an answer may lie there unread when the event loop was late.
-      const timer = setTimeout(() => setImmediate(noAnswer), timeoutMs);
-      const noAnswer = (): void => {
-        if (unanswered.has(refuse)) fail(new BrokerFailure(`no ${name} within ${timing.ackTimeoutMs} ms`));
+      // When the event loop was late, the answer may lie unread in the socket: the loop reads it before setImmediate runs.
+      const timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
+      const giveUp = (): void => {
+        if (!unanswered.has(refuse)) return;
+        fail(new BrokerFailure(`no ${answerName} within ${Math.round(timeoutMs)} ms`));
       };
       const refuse = (reason: BrokerFailure): void => {
         clearTimeout(timer);
         reject(reason);
       };
       unanswered.add(refuse);
-      ask((error) => {
-        // mqtt.js also calls back when the connection ends: that is answered by `fail`.
+      send((error) => {
+        // mqtt.js also calls back when the connection ends: `fail` answers then.
         if (failure || !unanswered.has(refuse)) return;
-        if (error) {
-          fail(brokerFailureOf(error));
+        const refusal = error ? toBrokerFailure(error) : undefined;
+        if (refusal && !(refusal.reasonCode !== undefined && refusal.reasonCode >= FIRST_ERROR_CODE)) {
+          fail(refusal);
           return;
         }
         clearTimeout(timer);
         unanswered.delete(refuse);
-        resolve();
+        resolve(refusal);
       });
     });
 
-  const publish = ({ topic, payload, retain, expiresAtMs }: Delivery): Promise<void> => {
+  const offer = ({ topic, payload, retain, expiresAtMs }: Delivery): Promise<BrokerFailure | undefined> => {
     const leftMs = expiresAtMs === undefined ? Infinity : expiresAtMs - clock();
-    // Whole seconds, rounded down, and 0 would be no expiry at all to some.
+    // Whole seconds, rounded down. Some brokers take 0 for "no expiry".
     const messageExpiryInterval = Number.isFinite(leftMs) ? Math.max(1, Math.floor(leftMs / 1000)) : undefined;
-    const properties = version === 5 && messageExpiryInterval ? { messageExpiryInterval } : undefined;
+    const properties = version === 5 && messageExpiryInterval ? { properties: { messageExpiryInterval } } : {};
     const timeoutMs = Math.min(timing.ackTimeoutMs, Math.max(MIN_ACK_TIMEOUT_MS, leftMs));
-    return answered('PUBACK', timeoutMs, (answer) =>
-      client.publish(topic, payload, { qos: 1, retain, properties }, (error) => answer(error)),
+    return request('PUBACK', timeoutMs, (answer) =>
+      client.publish(topic, payload, { qos: 1, retain, ...properties }, (error) => answer(error)),
     );
+  };
+
+  const publish = async (delivery: Delivery): Promise<void> => {
+    const refusal = await offer(delivery);
+    if (!refusal) return;
+    fail(refusal);
+    throw refusal;
   };
 
   let probing: Promise<void> | undefined;
   const probe = (): Promise<void> => {
-    probing ??= answered('PINGRESP', timing.ackTimeoutMs, (answer) => {
+    probing ??= request('PINGRESP', timing.ackTimeoutMs, (answer) => {
       const onPacket = ({ cmd }: { cmd: string }): void => {
         if (cmd !== 'pingresp') return;
         client.off('packetreceive', onPacket);
@@ -176,24 +200,26 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       };
       client.on('packetreceive', onPacket);
       client.sendPing();
-    }).finally(() => (probing = undefined));
+    })
+      .then(() => undefined)
+      .finally(() => (probing = undefined));
     return probing;
   };
 
-  const subscribe = async (topic: string, onMessage: (message: Incoming) => void): Promise<void> => {
+  const subscribe = (topic: string, onMessage: (message: Incoming) => void): Promise<BrokerFailure | undefined> => {
     client.on('message', (at, payload, { retain }) => {
       if (at === topic && !failure) onMessage({ topic: at, payload, retained: retain });
     });
-    await answered('SUBACK', timing.ackTimeoutMs, (answer) => client.subscribe(topic, { qos: 1 }, (e) => answer(e)));
+    return request('SUBACK', timing.ackTimeoutMs, (answer) => client.subscribe(topic, { qos: 1 }, (e) => answer(e)));
   };
 
   const end = async (): Promise<void> => {
     if (failure) return;
     if (unanswered.size === 0) {
       client.end(false);
-      await waitAtMost(timing.endTimeoutMs, closed);
+      await waitAtMost(timing.endTimeoutMs, closed.promise);
     }
-    fail(new BrokerFailure('left'));
+    fail(new BrokerFailure('stopped'));
     client.stream.destroy();
   };
 
@@ -202,8 +228,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       return !failure;
     },
     receiveMaximum: client.serverProperties?.receiveMaximum ?? Infinity,
-    closed,
+    closed: closed.promise,
     publish,
+    offer,
     heardAtMs: () => heardAtMs,
     probe,
     subscribe,
@@ -213,30 +240,30 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 }
 
 /**
- * The system throws away what it has not sent yet, instead of sending it when a frozen broker goes on. Under TLS Node cannot do so: what
- * is in the way then are the few messages of the window.
+ * Resets the connection, so that the system discards the bytes that it has not sent yet, instead of sending them when a frozen broker
+ * continues. Node cannot do this under TLS: there, only the few messages of the send window may still be delivered.
  */
-function reset({ stream }: MqttClient): void {
+function resetSocket({ stream }: MqttClient): void {
   if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
 }
 
-/** A client for one connection: it does not reconnect, and queues nothing while it is not connected. @throws BrokerFailure */
+/** Makes a client for one connection: it does not reconnect, and queues nothing while it is not connected. @throws BrokerFailure */
 function createClient({ target, version, deviceId, timing }: ConnectionOptions): MqttClient {
   const url = new URL(target.url);
   const options: IClientOptions = {
     protocol: url.protocol === 'mqtts:' ? 'mqtts' : 'mqtt',
-    // An IPv6 address stands in brackets in a URL only.
+    // URLs write an IPv6 address in brackets, sockets without.
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port ? Number(url.port) : undefined,
+    ...(url.port ? { port: Number(url.port) } : {}),
     protocolVersion: version,
-    clientId: clientIdOf(deviceId),
+    clientId: mqttClientId(deviceId),
     clean: true,
     keepalive: timing.keepaliveS,
     connectTimeout: timing.connectTimeoutMs,
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
-    // Commands are small: a broker that speaks MQTT 5 keeps larger messages to itself.
+    // Commands are small: an MQTT 5 broker does not send larger messages.
     ...(version === 5 ? { properties: { maximumPacketSize: MAX_INCOMING_BYTES } } : {}),
     will: {
       topic: statusTopic(deviceId),
@@ -251,6 +278,6 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
   try {
     return connect(options);
   } catch (error) {
-    throw brokerFailureOf(error);
+    throw toBrokerFailure(error);
   }
 }

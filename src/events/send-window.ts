@@ -1,18 +1,17 @@
-// How much may be on its way to the broker, so that a live event never waits behind the history.
+// The send window of one connection: it limits the messages without a PUBACK, so that a live event never waits behind the history.
 
-/** Places for live events that the history leaves free, as far as there is more than one place. */
+/** Number of places that the history leaves free for live events, as far as there is more than one place. */
 const LIVE_PLACES = 4;
-/** Bytes of the history that may be ahead of a live event on the wire; one message may be larger. */
+/** Number of history bytes that may be on the wire ahead of a live event. A single message may be larger. */
 const HISTORY_BYTES = 64 * 1024;
 
-/** Counts publishes without their PUBACK on one connection. */
 export class SendWindow {
   readonly #places: number;
   #live = 0;
   #history = 0;
   #historyBytes = 0;
 
-  /** @param places at least 1 */
+  /** @param places number of messages that may wait for their PUBACK at the same time, at least 1 */
   constructor(places: number) {
     this.#places = Math.max(1, places);
   }
@@ -27,7 +26,7 @@ export class SendWindow {
     return this.#history === 0 || this.#historyBytes < HISTORY_BYTES;
   }
 
-  /** @returns gives the place back */
+  /** Takes a place. @returns the function that gives it back */
   takeLive(): () => void {
     this.#live++;
     return () => {
@@ -35,7 +34,7 @@ export class SendWindow {
     };
   }
 
-  /** @returns gives the place back */
+  /** Takes a place. @returns the function that gives it back */
   takeHistory(bytes: number): () => void {
     this.#history++;
     this.#historyBytes += bytes;

@@ -32,6 +32,6 @@ export function snapshotTopic(deviceId: string, cameraId: string): string {
 }
 
 /** One per device: a connection that the network forgot is replaced by the next one, and its late will cannot follow an `online`. */
-export function clientIdOf(deviceId: string): string {
+export function mqttClientId(deviceId: string): string {
   return `lintel-${deviceId}`;
 }

@@ -1,8 +1,8 @@
 // The drain of the history: order, window, fates, acknowledgements and failures, without a broker.
 import { describe, expect, it } from 'vitest';
-import { HistoryDrain, type Outcome } from '../../src/events/history-drain.js';
+import { HistoryDrain, type HistoryOutcome } from '../../src/events/history-drain.js';
 import type { HistoryRecord, HistorySource } from '../../src/events/history.js';
-import type { Fate } from '../../src/events/live-lane.js';
+import type { LiveFate } from '../../src/events/live-lane.js';
 import { SendWindow } from '../../src/events/send-window.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { anEvent, eventually } from './support.js';
@@ -69,21 +69,21 @@ class Broker {
 interface Started {
   drain: HistoryDrain;
   run: Promise<void>;
-  settled: [Outcome, number][];
-  fates: Map<number, Fate>;
+  settled: [HistoryOutcome, number][];
+  fates: Map<number, LiveFate>;
   timers: ManualTimers;
 }
 
 /** Three of the history at a time: seven places, of which four are kept for live events. Fates are acknowledged, where no other is set. */
 function drainOf(source: Source, broker: Broker, places = 7): Started {
-  const settled: [Outcome, number][] = [];
-  const fates = new Map<number, Fate>();
+  const settled: [HistoryOutcome, number][] = [];
+  const fates = new Map<number, LiveFate>();
   const timers = new ManualTimers();
   const drain = new HistoryDrain({
     source,
     publish: broker.publish,
     window: new SendWindow(places),
-    fateOf: (sequence) => fates.get(sequence) ?? { state: 'acknowledged' },
+    readFate: (sequence) => fates.get(sequence) ?? { state: 'acknowledged' },
     onSettled: (outcome, count) => settled.push([outcome, count]),
     onAcknowledged: () => undefined,
     timers,

@@ -36,12 +36,12 @@ describe('an event in the live lane', () => {
     for (const n of [1, 2, 3]) lane.add(clocks.event(n));
     const [first, second] = [lane.take(), lane.take()];
     expect([first, second].map((one) => one?.event.sequence)).toEqual([1, 2]);
-    expect(lane.fateOf(1)).toEqual({ state: 'open', untilMs: 5_000 });
-    expect(lane.fateOf(3)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
+    expect(lane.readFate(1)).toEqual({ state: 'open', untilMs: 5_000 });
+    expect(lane.readFate(3)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
     first?.acknowledged();
-    expect(lane.fateOf(1)).toEqual({ state: 'acknowledged' });
+    expect(lane.readFate(1)).toEqual({ state: 'acknowledged' });
     expect(lane.take()?.event.sequence).toBe(3);
-    expect(lane.waiting).toBe(false);
+    expect(lane.hasWaiting).toBe(false);
     expect(lane.take()).toBeUndefined();
     expect(lane.stats()).toEqual({ live: 1, late: 0 });
   });
@@ -53,7 +53,7 @@ describe('an event in the live lane', () => {
     const lane = laneOf(clocks);
     lane.add(event);
     expect(lane.take()).toBeUndefined();
-    expect(lane.fateOf(1)).toEqual({ state: 'late' });
+    expect(lane.readFate(1)).toEqual({ state: 'late' });
   });
 
   it('does not live longer than from its decision to its expiry, where the clock went back by little', () => {
@@ -62,7 +62,7 @@ describe('an event in the live lane', () => {
     clocks.nowMs -= 90;
     const lane = laneOf(clocks);
     lane.add(event);
-    expect(lane.fateOf(1)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
+    expect(lane.readFate(1)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
   });
 
   it('is taken again when its connection ended first, and never after its acknowledgement', () => {
@@ -76,7 +76,7 @@ describe('an event in the live lane', () => {
     again?.failed();
     clocks.advance(10_000);
     expect(lane.take()).toBeUndefined();
-    expect(lane.fateOf(1)).toEqual({ state: 'acknowledged' });
+    expect(lane.readFate(1)).toEqual({ state: 'acknowledged' });
   });
 
   it.each([
@@ -88,9 +88,9 @@ describe('an event in the live lane', () => {
     const lane = laneOf(clocks);
     lane.add(clocks.event(1));
     clocks.advance(5_000 - leftMs);
-    expect(lane.waiting).toBe(isTaken);
+    expect(lane.hasWaiting).toBe(isTaken);
     expect(lane.take() !== undefined).toBe(isTaken);
-    expect(lane.fateOf(1).state).toBe(isTaken ? 'open' : 'late');
+    expect(lane.readFate(1).state).toBe(isTaken ? 'open' : 'late');
   });
 
   it('that has expired already, or whose expiry cannot be read, is late at once', () => {
@@ -99,8 +99,8 @@ describe('an event in the live lane', () => {
     lane.add(clocks.event(1, 0));
     lane.add({ ...clocks.event(2), expiresAt: 'soon' });
     expect(lane.take()).toBeUndefined();
-    expect(lane.fateOf(1)).toEqual({ state: 'late' });
-    expect(lane.fateOf(2)).toEqual({ state: 'late' });
+    expect(lane.readFate(1)).toEqual({ state: 'late' });
+    expect(lane.readFate(2)).toEqual({ state: 'late' });
     expect(lane.stats()).toEqual({ live: 0, late: 2 });
   });
 
@@ -110,11 +110,11 @@ describe('an event in the live lane', () => {
     lane.add(clocks.event(1));
     const delivery = lane.take();
     clocks.advance(4_999);
-    expect(lane.fateOf(1).state).toBe('open');
+    expect(lane.readFate(1).state).toBe('open');
     clocks.advance(1);
-    expect(lane.fateOf(1)).toEqual({ state: 'late' });
+    expect(lane.readFate(1)).toEqual({ state: 'late' });
     delivery?.acknowledged();
-    expect(lane.fateOf(1)).toEqual({ state: 'late' });
+    expect(lane.readFate(1)).toEqual({ state: 'late' });
     expect(lane.stats()).toEqual({ live: 0, late: 1 });
   });
 
@@ -125,7 +125,7 @@ describe('an event in the live lane', () => {
     const delivery = lane.take();
     clocks.advance(5_001);
     delivery?.acknowledged();
-    expect(lane.fateOf(1)).toEqual({ state: 'late' });
+    expect(lane.readFate(1)).toEqual({ state: 'late' });
   });
 
   it('does not become fresh again when the clock is set back, and expires when it is set forward', () => {
@@ -150,7 +150,7 @@ describe('an event in the live lane', () => {
       5,
       undefined,
     ]);
-    expect(few.fateOf(2)).toEqual({ state: 'late' });
+    expect(few.readFate(2)).toEqual({ state: 'late' });
     const bytes = JSON.stringify(clocks.event(1)).length;
     const small = laneOf(clocks, { maxBytes: 2 * bytes + 10 });
     for (const n of range(1, 5)) small.add(clocks.event(n));
@@ -166,8 +166,8 @@ describe('an event in the live lane', () => {
       lane.take()?.acknowledged();
     }
     lane.settle(1);
-    expect(lane.fateOf(1).state).toBe('late');
-    expect(lane.fateOf(2).state).toBe('acknowledged');
+    expect(lane.readFate(1).state).toBe('late');
+    expect(lane.readFate(2).state).toBe('acknowledged');
   });
 });
 

@@ -1,6 +1,6 @@
 // What is published where: topics, deliveries, the status, and the words for what goes wrong.
 import { describe, expect, it } from 'vitest';
-import { BrokerFailure, brokerFailureOf } from '../../src/events/broker-failure.js';
+import { BrokerFailure, toBrokerFailure } from '../../src/events/broker-failure.js';
 import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
 import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';
 import { EVENT_TYPES, recognitionEventSchema } from '../../src/events/event.js';
@@ -88,12 +88,12 @@ describe('the words for a broker that cannot be used', () => {
     [coded(1), /does not speak this version/],
     [coded(151, 'Publish error: Quota exceeded'), /^Publish error: Quota exceeded$/],
     [new Error('connack timeout'), /^no answer to the attempt to connect$/],
-    [new Error('Keepalive timeout'), /^no answer any more$/],
-    [new Error('Not supported'), /^not as MQTT has it: Not supported$/],
+    [new Error('Keepalive timeout'), /^the broker does not answer any more$/],
+    [new Error('Not supported'), /^the broker does not follow MQTT: Not supported$/],
     ['a text', /a text$/],
     [undefined, /undefined/],
   ])('%s', (error, words) => {
-    expect(brokerFailureOf(error).message).toMatch(words);
+    expect(toBrokerFailure(error).message).toMatch(words);
   });
 
   it.each([
@@ -107,6 +107,6 @@ describe('the words for a broker that cannot be used', () => {
 
   it('leave a failure as it is', () => {
     const failure = new BrokerFailure('gone');
-    expect(brokerFailureOf(failure)).toBe(failure);
+    expect(toBrokerFailure(failure)).toBe(failure);
   });
 });

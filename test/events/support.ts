@@ -182,6 +182,15 @@ export class Mosquitto {
     return `mqtt://127.0.0.1:${this.port}`;
   }
 
+  /** Publishes as another client does. @returns the exit code of mosquitto_pub: 0 when the broker accepted the message */
+  async publish(topic: string, payload: string | Buffer): Promise<unknown> {
+    const options = ['-h', '127.0.0.1', '-p', String(this.port), '-V', '311', '-q', '1', '-t', topic, '-s'];
+    const child = spawn('mosquitto_pub', options, { stdio: ['pipe', 'ignore', 'ignore'], env });
+    child.stdin.end(payload);
+    const [code] = (await once(child, 'exit')) as [unknown];
+    return code;
+  }
+
   async restart(): Promise<void> {
     await this.kill();
     const child = spawn('mosquitto', ['-c', this.#file], { stdio: 'ignore', env });

@@ -1,0 +1,51 @@
+// The messages beside the events on one connection: announcements of the cameras, and answers to commands.
+import type { Log } from '../domain/log.js';
+import { describeError } from '../errors.js';
+import type { Delivery } from './delivery.js';
+import type { Connection } from './mqtt-connection.js';
+import type { RefusedTopics } from './refused-topics.js';
+
+export interface SideMessagesOptions {
+  connection: Pick<Connection, 'open' | 'offer'>;
+  refusedTopics: RefusedTopics;
+  log: Log;
+}
+
+/**
+ * Publishes one message at a time, so that at most one place of the send window is taken. A refusal by the broker is recorded; it neither
+ * ends the connection nor delays an event.
+ */
+export class SideMessages {
+  readonly #options: SideMessagesOptions;
+  /** Resolves when everything in the queue was offered. Never rejects. */
+  #queue: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(options: SideMessagesOptions) {
+    this.#options = options;
+  }
+
+  /** Puts messages into the queue. They are dropped when the connection ends before their turn. */
+  publish(deliveries: readonly Delivery[]): void {
+    this.#queue = this.#queue.then(() => this.#offerAll(deliveries));
+  }
+
+  /** Drops what is in the queue. Resolves when the message that is being published has its answer. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#queue;
+  }
+
+  async #offerAll(deliveries: readonly Delivery[]): Promise<void> {
+    const { connection, refusedTopics, log } = this.#options;
+    try {
+      for (const delivery of deliveries) {
+        if (this.#isStopped || !connection.open) break;
+        refusedTopics.record(delivery.topic, await connection.offer(delivery));
+      }
+    } catch (error) {
+      log.debug({ reason: describeError(error) }, 'the connection ended before an MQTT message was acknowledged');
+    }
+    refusedTopics.logNew();
+  }
+}
