@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Picture } from '../src/demo/head.js';
 import { embedAll } from '../src/cli/models/embed-set.js';
-import { readCrops } from '../src/cli/models/inputs.js';
-import type { ComposedScene } from '../src/cli/models/scenes.js';
+import { readCrops } from '../tools/models/inputs.js';
+import type { ComposedScene } from '../tools/models/scenes.js';
 import { CALIBRATED, pairTable } from '../src/models/calibrate/calibrate.js';
 import {
   BUILTIN_MODELS_DIR,

@@ -139,7 +139,7 @@ async function openSource(
 
 function checkHash(source: string, model: Model, actual: string): void {
   if (actual !== model.sha256) {
-    const remedy = isTrainedFile(model) ? '. If it was trained anew, run "lintel models ranges" for it' : '';
+    const remedy = isTrainedFile(model) ? '. If it was trained anew, run "npm run models -- ranges" for it' : '';
     throw new AppError(
       'MODEL_HASH_MISMATCH',
       `${model.file} from ${source} was refused: its sha256 is ${actual}, the manifest says ${model.sha256}${remedy}`,

@@ -148,7 +148,7 @@ describe('a built-in model', () => {
     );
     writeFileSync(join(files, trained.file), content);
     await expect(readModel([files, builtin], trained)).rejects.toThrow(
-      /trained anew, run "lintel models ranges" for it$/,
+      /trained anew, run "npm run models -- ranges" for it$/,
     );
     expect(Buffer.from(await readTrained([files, builtin], trained))).toEqual(content);
   });

@@ -8,7 +8,7 @@ import { ModelSession } from '../../models/session.js';
 import { loadAddon } from '../../native/addon.js';
 import { Embedder } from '../../vision/embed.js';
 import type { CliContext } from '../context.js';
-import { decodeCrop } from './inputs.js';
+import { decodeCrop } from './decode-crop.js';
 import { Progress } from '../progress.js';
 
 /**

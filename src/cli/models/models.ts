@@ -14,8 +14,6 @@ import { inspectSet } from '../../models/inspect.js';
 import { commandConfig, type CliContext } from '../context.js';
 import { registerCalibrate } from './calibrate.js';
 import { registerQuantise } from './quantise.js';
-import { registerRanges } from './ranges.js';
-import { registerSensitivity } from './sensitivity.js';
 import { Progress } from '../progress.js';
 
 export function registerModels(program: Command, context: CliContext): void {
@@ -101,8 +99,6 @@ Every file is written under a temporary name, checked against the sha256 of mode
     });
 
   registerQuantise(models, context);
-  registerRanges(models, context);
-  registerSensitivity(models, context);
   registerCalibrate(models, context);
 }
 

@@ -1,4 +1,4 @@
-// lintel models ranges, quantise, sensitivity and calibrate on built-in models: for whoever trains them, and for whoever has them.
+// npm run models -- ranges, quantise, sensitivity and calibrate on built-in models: for whoever trains them, and for whoever has them.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,10 +6,10 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { RegisterCommand } from '../../../src/cli/context.js';
 import { registerCalibrate } from '../../../src/cli/models/calibrate.js';
-import { modelInputs } from '../../../src/cli/models/inputs.js';
+import { modelInputs } from '../../../tools/models/inputs.js';
 import { registerQuantise } from '../../../src/cli/models/quantise.js';
-import { registerRanges } from '../../../src/cli/models/ranges.js';
-import { registerSensitivity } from '../../../src/cli/models/sensitivity.js';
+import { registerRanges } from '../../../tools/models/ranges.js';
+import { registerSensitivity } from '../../../tools/models/sensitivity.js';
 import { encodePicture } from '../../../src/demo/clip-file.js';
 import { renderFace } from '../../../src/demo/render-face.js';
 import { HELD_OUT_FOLDS, heldOutPeople, readPairs } from '../../../src/models/calibrate/lfw-pairs.js';
@@ -62,7 +62,7 @@ describe('whoever has trained a built-in model', () => {
   it('takes it with ranges and quantise --update: sizes and hashes of both files come into the manifest', async () => {
     const { manifest, modelsDir, pictures } = trained();
     const early = await run(['quantise', '--set', 'builtin'], registerQuantise, { manifest, modelsDir });
-    expect(early.stderr).toContain('trained anew, run "lintel models ranges"');
+    expect(early.stderr).toContain('trained anew, run "npm run models -- ranges"');
     const record = ['ranges', 'tiny', '--pictures', pictures, '--count', '2'];
     const recorded = await run(record, registerRanges, { manifest, modelsDir });
     expect(recorded.stderr).toBe('');

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import type { RegisterCommand } from '../../../src/cli/context.js';
 import { registerCalibrate } from '../../../src/cli/models/calibrate.js';
 import { registerQuantise } from '../../../src/cli/models/quantise.js';
-import { registerRanges } from '../../../src/cli/models/ranges.js';
-import { registerSensitivity } from '../../../src/cli/models/sensitivity.js';
+import { registerRanges } from '../../../tools/models/ranges.js';
+import { registerSensitivity } from '../../../tools/models/sensitivity.js';
 import { encodePicture } from '../../../src/demo/clip-file.js';
 import { renderFace } from '../../../src/demo/render-face.js';
 import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../../src/models/manifest.js';
@@ -63,7 +63,7 @@ function run(args: string[], command: RegisterCommand, modelsDir: string): Promi
   return lintel(['models', ...args], [command], { environment: { modelsDir }, cwd: tempDir() });
 }
 
-describe('lintel models ranges', () => {
+describe('npm run models -- ranges', () => {
   it('records, quantises into the manifest, and the second time finds the hash right', async () => {
     const { manifest, modelsDir, pictures } = installation();
     const ranges = withManifest(registerRanges, manifest);
@@ -166,7 +166,7 @@ describe('lintel models calibrate', () => {
   });
 });
 
-describe('lintel models sensitivity', () => {
+describe('npm run models -- sensitivity', () => {
   it('lists the layers of a model, worst first', async () => {
     const { manifest, modelsDir, pictures } = installation();
     const record = ['ranges', 'tiny', '--pictures', pictures, '--count', '2'];

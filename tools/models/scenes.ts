@@ -1,10 +1,10 @@
 // Composed scenes for measuring a detector: faces of a labelled set and rendered heads, of all sizes, before rooms that do not exist.
-import { between, pick, seededRandom } from '../../demo/random.js';
-import { applyCamera, drawHeads } from '../../demo/render-face.js';
-import { renderBackground } from '../../demo/background.js';
-import { drawSprite } from '../../demo/sprite.js';
-import type { Picture } from '../../demo/head.js';
-import type { Box } from '../../domain/face.js';
+import { between, pick, seededRandom } from '../../src/demo/random.js';
+import { applyCamera, drawHeads } from '../../src/demo/render-face.js';
+import { renderBackground } from '../../src/demo/background.js';
+import { drawSprite } from '../../src/demo/sprite.js';
+import type { Picture } from '../../src/demo/head.js';
+import type { Box } from '../../src/domain/face.js';
 
 export interface ComposedScene extends Picture {
   /** Of the rendered heads and of the pasted faces, in pixels. */

@@ -1,16 +1,18 @@
-// lintel models ranges: a developer's command that records the ranges of a float model's tensors on aligned faces and composed scenes.
+// `npm run models -- ranges`: records the ranges of a float model's tensors on aligned faces and composed scenes.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { AppError } from '../../errors.js';
-import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
-import { editModel } from '../../models/calibrate/manifest-edit.js';
-import { readModel, readTrained } from '../../models/model-files.js';
-import { isBuiltIn } from '../../models/precision.js';
-import { formatRanges, readRanges, recordRanges, type RangeMethod } from '../../models/quantise/ranges.js';
-import { loadAddon } from '../../native/addon.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { AppError } from '../../src/errors.js';
+import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../src/models/manifest.js';
+import { editModel } from '../../src/models/calibrate/manifest-edit.js';
+import { readModel, readTrained } from '../../src/models/model-files.js';
+import { isBuiltIn } from '../../src/models/precision.js';
+import { formatRanges, readRanges, recordRanges, type RangeMethod } from '../../src/models/quantise/ranges.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { inputsInWords, modelInputs, readCrops } from './inputs.js';
+import { ModelSession } from '../../src/models/session.js';
+import { commandConfig, type CliContext } from '../../src/cli/context.js';
 
 interface RangesOptions {
   pictures: string;
@@ -23,7 +25,7 @@ interface RangesOptions {
 export function registerRanges(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   models
     .command('ranges <model>')
-    .description("record the ranges of a model's values, by which it is quantised (for developers)")
+    .description("record the ranges of a model's values, which lintel models quantise needs")
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
     .option('--count <number>', 'how many of them are used', '200')
     .addOption(new Option('--method <method>', 'how a range is found').choices(['minmax', 'mse']).default('minmax'))
@@ -32,8 +34,8 @@ export function registerRanges(models: Command, context: CliContext, manifestPat
     .addHelpText(
       'after',
       `
-Of a built-in model, the float file that tools/train made is taken as it is: its size and sha256 are written into models/manifest.json.
-After it come "lintel models quantise --update" and, for an embedder, "lintel models calibrate --write".`,
+For a built-in model, the command takes the float file that tools/train made and writes its size and sha256 into models/manifest.json.
+Run these next: "lintel models quantise --update" and, for an embedder, "lintel models calibrate --write".`,
     )
     .action(async (key: string, options: RangesOptions, command: Command) => {
       const { config } = await commandConfig(command, context);
@@ -44,9 +46,6 @@ After it come "lintel models quantise --update" and, for an embedder, "lintel mo
       const path = join(dirname(manifestPath), model.quantised?.ranges ?? `ranges/${key}.json`);
       const before = existsSync(path) ? readRanges(path) : undefined;
       const outputs = options.outputs ?? before?.outputs;
-      // Loaded here only, so that a broken library cannot stop the other commands.
-      const { inputsInWords, modelInputs, readCrops } = await import('./inputs.js');
-      const { ModelSession } = await import('../../models/session.js');
       const addon = loadAddon();
       const read = isBuiltIn(model) ? readTrained : readModel;
       const bytes = await read(resolveModelsDir(config, context.environment), model);

@@ -1,30 +1,28 @@
-// lintel models sensitivity: a developer's command that tells which layers lose most by 8 bits.
+// `npm run models -- sensitivity`: tells which layers of a model lose most when they are computed in 8 bits.
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { AppError } from '../../errors.js';
-import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
-import { readModel } from '../../models/model-files.js';
-import { readRanges } from '../../models/quantise/ranges.js';
-import { layerSensitivities } from '../../models/quantise/sensitivity.js';
-import type { FloatTensor } from '../../models/session.js';
-import { loadAddon } from '../../native/addon.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { AppError } from '../../src/errors.js';
+import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../src/models/manifest.js';
+import { readModel } from '../../src/models/model-files.js';
+import { readRanges } from '../../src/models/quantise/ranges.js';
+import { layerSensitivities } from '../../src/models/quantise/sensitivity.js';
+import { modelInputs, readCrops } from './inputs.js';
+import { ModelSession, type FloatTensor } from '../../src/models/session.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { commandConfig, type CliContext } from '../../src/cli/context.js';
 
 const PICTURES = 6;
 
 export function registerSensitivity(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   models
     .command('sensitivity <model>')
-    .description('tell what each layer loses when it alone is quantised, worst first (for developers)')
+    .description('print what each layer loses when only that layer is quantised, the worst first')
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
     .action(async (key: string, options: { pictures: string }, command: Command) => {
       const { config } = await commandConfig(command, context);
       const model = loadManifest(manifestPath).models[key];
       if (!model) throw new AppError('MODEL_INVALID', `the manifest has no model "${key}"`);
       if (!model.quantised) throw new AppError('MODEL_INVALID', `the model ${key} has no recorded ranges`);
-      // Loaded here only, so that a broken library cannot stop the other commands.
-      const { modelInputs, readCrops } = await import('./inputs.js');
-      const { ModelSession } = await import('../../models/session.js');
       const addon = loadAddon();
       const bytes = await readModel(resolveModelsDir(config, context.environment), model);
       const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);

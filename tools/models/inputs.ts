@@ -1,27 +1,17 @@
 // The input tensors on which a model's ranges are recorded, made of aligned faces.
-import { AppError } from '../../errors.js';
-import { labelledPictures } from '../../models/calibrate/aligned-pictures.js';
-import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } from '../../models/manifest.js';
-import type { FloatTensor } from '../../models/session.js';
-import type { Picture } from '../../demo/head.js';
-import type { Addon } from '../../native/addon.js';
-import { squareAround } from '../../vision/attributes.js';
-import { decodePicture } from '../../vision/decode.js';
+import { AppError } from '../../src/errors.js';
+import { labelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
+import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } from '../../src/models/manifest.js';
+import type { FloatTensor } from '../../src/models/session.js';
+import type { Picture } from '../../src/demo/head.js';
+import type { Addon } from '../../src/native/addon.js';
+import { squareAround } from '../../src/vision/attributes.js';
+import { decodeCrop } from '../../src/cli/models/decode-crop.js';
 import { composeScene } from './scenes.js';
 
 const SCENE = { widthPx: 640, heightPx: 480 };
 /** A face that fills the picture is found at this size with a margin. */
 const CLOSE_UP_PX = 320;
-
-/** An aligned face as RGB bytes, at the size of its file. @throws AppError INVALID_IMAGE_BYTES */
-export async function decodeCrop(bytes: Uint8Array, addon: Addon): Promise<Picture> {
-  const image = await decodePicture(bytes, addon);
-  const { widthPx, heightPx } = image;
-  const rgb = new Uint8Array(widthPx * heightPx * 3);
-  addon.warp(image, rgb, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
-  image.release();
-  return { widthPx, heightPx, rgb };
-}
 
 /** Crops evenly spread over the set, so that they show many people. */
 export async function readCrops(path: string, count: number, addon: Addon): Promise<Picture[]> {
