@@ -1,6 +1,7 @@
 // Where the files of the service lie within the configured folders, and what version it is.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Config } from './schema.js';
 
 /** The folder that holds package.json, models/ and build/; two rooms up from here and from dist/config. */
@@ -46,4 +47,9 @@ export function readVersion(): string {
 /** The package.json of this installation. */
 export function packageFile(): URL {
   return new URL('package.json', INSTALLATION);
+}
+
+/** Path of a file that is part of this installation. @param parts names below its root, such as `demo`, `clip.avi` */
+export function installationFile(...parts: readonly string[]): string {
+  return fileURLToPath(new URL(parts.join('/'), INSTALLATION));
 }

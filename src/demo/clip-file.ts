@@ -11,6 +11,8 @@ export interface ClipFileOptions {
   /** Called after each frame, which counts from 1, with its JPEG. */
   onProgress?: (progress: { frame: number; frameCount: number; jpeg: Buffer }) => void;
   signal?: AbortSignal;
+  /** JPEG quality of the frames, 1..100; 88 by default. */
+  quality?: number;
 }
 
 export interface ClipFile {
@@ -62,7 +64,7 @@ async function writeFrames(
   isAvi: boolean,
   options: ClipFileOptions,
 ): Promise<ClipFile> {
-  const { addon, onProgress, signal } = options;
+  const { addon, onProgress, signal, quality } = options;
   const sizes: number[] = [];
   let bytes = 0;
   const write = async (data: Buffer): Promise<void> => {
@@ -72,7 +74,7 @@ async function writeFrames(
   if (isAvi) await write(Buffer.alloc(AVI_HEADER_BYTES));
   for (const { index, picture } of clipFrames(script)) {
     signal?.throwIfAborted();
-    const jpeg = encodePicture(picture, addon);
+    const jpeg = encodePicture(picture, addon, quality);
     await write(isAvi ? aviChunk(jpeg) : jpeg);
     sizes.push(jpeg.length);
     onProgress?.({ frame: index + 1, frameCount: frameCountOf(script), jpeg });

@@ -270,11 +270,11 @@ describe('the clip of the demonstration', () => {
     }
   });
 
-  it('is 12 s of 640 x 480 at 15 frames per second', async () => {
+  it('is 12 s of 480 x 360 at 8 frames per second', async () => {
     const path = join(tempDir(), 'demo.avi');
     const { frameCount } = await renderDemoClip(path, { addon });
-    expect(frameCount).toBe(180);
-    expect(await play(path)).toMatchObject({ status: 'ended', frameNumber: 180, widthPx: 640, heightPx: 480, fps: 15 });
+    expect(frameCount).toBe(96);
+    expect(await play(path)).toMatchObject({ status: 'ended', frameNumber: 96, widthPx: 480, heightPx: 360, fps: 8 });
   });
 
   it('has a portrait of the guest that is no frame of the clip', () => {

@@ -77,7 +77,7 @@ const people = once(() =>
   }),
 );
 
-const demoFrames = once(() => [...clipFrames(demoScript())].filter(({ index }) => index % 3 === 0));
+const demoFrames = once(() => [...clipFrames(demoScript())].filter(({ index }) => index % 2 === 0));
 
 describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
   const { set } = models;

@@ -30,7 +30,7 @@ async function demonstrate({ set, modelsDir }: ModelsAtHand): Promise<{ over: Pr
   demo.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   demo.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const exited = new Promise((resolve) => demo.once('exit', resolve));
-  await expect.poll(() => output, { timeout: 30_000 }).toContain('Ctrl-C ends the trial');
+  await expect.poll(() => output, { timeout: 30_000 }).toContain('Ctrl-C ends the demonstration');
   const end = async (): Promise<Demonstration> => {
     await expect.poll(() => output, { timeout: 30_000 }).toMatch(/UNKNOWN nobody who is enrolled/);
     demo.kill('SIGINT');
