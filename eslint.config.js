@@ -24,7 +24,6 @@ const allowed = {
     ...['domain', 'platform', 'vision', 'camera', 'gallery', 'enrolment', 'events', 'audit', 'privacy', 'keys'],
     ...['models', 'config', 'ops'],
   ],
-  demo: ['domain', 'native'],
 };
 /** Rooms within a room: the other ones of the same room that each may not import. */
 const apart = { 'api/core': ['nhn', 'device'], 'api/nhn': ['device'], 'api/device': ['nhn'] };

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Picture } from '../src/demo/head.js';
+import type { Picture } from '../tools/rendered-people/head.js';
 import { embedAll } from '../src/cli/models/embed-set.js';
 import { readCrops } from '../tools/models/inputs.js';
 import type { ComposedScene } from '../tools/models/scenes.js';

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { composeScene, type ComposedScene } from '../../tools/models/scenes.js';
-import type { Picture } from '../../src/demo/head.js';
+import type { Picture } from '../../tools/rendered-people/head.js';
 import { boxHeight, boxIou, boxWidth, type Box, type Point } from '../../src/domain/face.js';
 import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';

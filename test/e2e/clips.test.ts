@@ -1,6 +1,6 @@
 // What a door says of scripted scenes: real models, a real camera and gallery, exactly the expected events.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClipActor, ClipScript } from '../../src/demo/clip.js';
+import type { ClipActor, ClipScript } from '../../tools/rendered-people/clip.js';
 import { bestModels, builtinModels, standardModels } from '../support/model-sets.js';
 import { facesDir, missing } from '../support/shared.js';
 import {

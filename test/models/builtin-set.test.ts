@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cosine, normalise } from '../../src/domain/embedding.js';
-import { renderFace } from '../../src/demo/render-face.js';
+import { renderFace } from '../../tools/rendered-people/render-face.js';
 import {
   BUILTIN_MODELS_DIR,
   loadManifest,

@@ -1,7 +1,7 @@
 // What a mask model is shown of a picture, and what is made of its scores.
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
-import { renderFace } from '../../src/demo/render-face.js';
+import { renderFace } from '../../tools/rendered-people/render-face.js';
 import { loadManifest, modelSet, type MaskModel } from '../../src/models/manifest.js';
 import type { FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';

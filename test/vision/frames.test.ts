@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { encodePicture } from '../../src/demo/clip-file.js';
-import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
-import { renderScene } from '../../src/demo/render-face.js';
+import { encodePicture } from '../../tools/rendered-people/clip-file.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import { renderScene } from '../../tools/rendered-people/render-face.js';
 import type { Box, Face } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { pickAttributedFaces } from '../../src/vision/attributed-faces.js';

@@ -1,10 +1,10 @@
 // Pictures of rendered people through the pipeline of each set: what is computed of whom, and aligned crops.
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodePicture } from '../../src/demo/clip-file.js';
-import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
-import { GUEST_SEED, renderPortrait } from '../../src/demo/demo-clip.js';
-import { renderScene } from '../../src/demo/render-face.js';
+import { encodePicture } from '../../tools/rendered-people/clip-file.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import { GUEST_SEED, renderPortrait } from '../../tools/rendered-people/demo-clip.js';
+import { renderScene } from '../../tools/rendered-people/render-face.js';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxHeight, boxWidth } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';

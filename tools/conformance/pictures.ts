@@ -1,9 +1,9 @@
 // The pictures of the suite: people who do not exist, rendered, and the same picture in every kind of file.
 import sharp, { type Sharp } from 'sharp';
-import { encodePicture } from '../../src/demo/clip-file.js';
-import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
-import { buildHead, type Head } from '../../src/demo/head.js';
-import { renderScene, type HeadPlacement } from '../../src/demo/render-face.js';
+import { encodePicture } from '../rendered-people/clip-file.js';
+import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
+import { buildHead, type Head } from '../rendered-people/head.js';
+import { renderScene, type HeadPlacement } from '../rendered-people/render-face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { blankPng, storedAs, withOrientation } from './image-files.js';
 

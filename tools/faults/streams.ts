@@ -1,6 +1,6 @@
 // Cameras on the network that are killed, stalled, frozen and started again: each is declared, and each recovers in time.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom, type Random } from '../../src/demo/random.js';
+import { seededRandom, type Random } from '../rendered-people/random.js';
 import type { StreamServer } from './stream-servers.js';
 import { grown, usage, type Usage } from './usage.js';
 import { watchedCamera, type WatchedCamera } from './watched-camera.js';

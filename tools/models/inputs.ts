@@ -3,7 +3,7 @@ import { AppError } from '../../src/errors.js';
 import { labelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
 import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } from '../../src/models/manifest.js';
 import type { FloatTensor } from '../../src/models/session.js';
-import type { Picture } from '../../src/demo/head.js';
+import type { Picture } from '../rendered-people/head.js';
 import type { Addon } from '../../src/native/addon.js';
 import { squareAround } from '../../src/vision/attributes.js';
 import { decodeCrop } from '../../src/cli/models/decode-crop.js';

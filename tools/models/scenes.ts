@@ -1,9 +1,9 @@
 // Composed scenes for measuring a detector: faces of a labelled set and rendered heads, of all sizes, before rooms that do not exist.
-import { between, pick, seededRandom } from '../../src/demo/random.js';
-import { applyCamera, drawHeads } from '../../src/demo/render-face.js';
-import { renderBackground } from '../../src/demo/background.js';
-import { drawSprite } from '../../src/demo/sprite.js';
-import type { Picture } from '../../src/demo/head.js';
+import { between, pick, seededRandom } from '../rendered-people/random.js';
+import { applyCamera, drawHeads } from '../rendered-people/render-face.js';
+import { renderBackground } from '../rendered-people/background.js';
+import { drawSprite } from '../rendered-people/sprite.js';
+import type { Picture } from '../rendered-people/head.js';
 import type { Box } from '../../src/domain/face.js';
 
 export interface ComposedScene extends Picture {

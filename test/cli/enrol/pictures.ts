@@ -1,10 +1,10 @@
 // Pictures of rendered people for enrolments, each rendered once.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { encodePicture } from '../../../src/demo/clip-file.js';
-import { renderPortrait } from '../../../src/demo/demo-clip.js';
-import { DISTINCT_SEEDS } from '../../../src/demo/distinct-seeds.js';
-import { renderScene, type FaceOptions } from '../../../src/demo/render-face.js';
+import { encodePicture } from '../../../tools/rendered-people/clip-file.js';
+import { renderPortrait } from '../../../tools/rendered-people/demo-clip.js';
+import { DISTINCT_SEEDS } from '../../../tools/rendered-people/distinct-seeds.js';
+import { renderScene, type FaceOptions } from '../../../tools/rendered-people/render-face.js';
 import { loadAddon } from '../../../src/native/addon.js';
 
 /** Small enough to be rendered fast, large enough to be beyond doubt. */

@@ -1,8 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { renderClip } from '../../src/demo/clip-file.js';
-import { clipFrames, type ClipActor, type ClipFrame, type ClipScript, type Keyframe } from '../../src/demo/clip.js';
+import { renderClip } from '../../tools/rendered-people/clip-file.js';
+import {
+  clipFrames,
+  type ClipActor,
+  type ClipFrame,
+  type ClipScript,
+  type Keyframe,
+} from '../../tools/rendered-people/clip.js';
 import {
   demoScript,
   ENROLMENT_MS,
@@ -10,8 +16,8 @@ import {
   renderDemoClip,
   renderPortrait,
   STRANGER_SEED,
-} from '../../src/demo/demo-clip.js';
-import type { Picture } from '../../src/demo/head.js';
+} from '../../tools/rendered-people/demo-clip.js';
+import type { Picture } from '../../tools/rendered-people/head.js';
 import { loadAddon, type CaptureState } from '../../src/native/addon.js';
 import { tempDir } from '../support/temp-dir.js';
 

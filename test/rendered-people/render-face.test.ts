@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
 import { boxHeight, boxWidth } from '../../src/domain/face.js';
-import { buildHead, type Picture } from '../../src/demo/head.js';
+import { buildHead, type Picture } from '../../tools/rendered-people/head.js';
 import {
   renderFace,
   renderScene,
@@ -9,7 +9,7 @@ import {
   type HeadPlacement,
   type RenderedFace,
   type SceneOptions,
-} from '../../src/demo/render-face.js';
+} from '../../tools/rendered-people/render-face.js';
 
 /** Mean brightness of a small square, 0..255. */
 function brightness(picture: Picture, centre: Point, reach = 2): number {

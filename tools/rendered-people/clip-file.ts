@@ -1,7 +1,7 @@
 // Writes a clip to a file that OpenCV and FFmpeg read: joined JPEGs (.mjpeg), or the same in an AVI that tells its frame rate (.avi).
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { Addon } from '../native/addon.js';
+import type { Addon } from '../../src/native/addon.js';
 import { aviChunk, aviHeader, aviIndex, AVI_HEADER_BYTES } from './avi.js';
 import { clipFrames, frameCountOf, type ClipScript } from './clip.js';
 import type { Picture } from './head.js';

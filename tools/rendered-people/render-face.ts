@@ -1,5 +1,5 @@
 // Pictures of people who do not exist: one face or a scene of several, for the demonstration and for tests.
-import type { Pose } from '../domain/face.js';
+import type { Pose } from '../../src/domain/face.js';
 import { renderBackground } from './background.js';
 import type { Expression } from './face-paint.js';
 import { buildHead, type FaceTruth, type Head, type Picture } from './head.js';

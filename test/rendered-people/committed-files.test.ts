@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { decodeCrop } from '../../src/cli/models/decode-crop.js';
-import { MOST_BYTES, renderCommittedFiles } from '../../src/demo/committed-files.js';
+import { MOST_BYTES, renderCommittedFiles } from '../../tools/rendered-people/committed-files.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { tempDir } from '../support/temp-dir.js';
 

@@ -1,5 +1,5 @@
 // A person's head, built once from a seed and drawn as often as wanted into pictures of RGB bytes.
-import type { Box, Landmarks, Point, Pose } from '../domain/face.js';
+import type { Box, Landmarks, Point, Pose } from '../../src/domain/face.js';
 import { eyeCentre, movingPatches, mouthCorner, paintExpression, paintStill, type Expression } from './face-paint.js';
 import { FaceTexture } from './face-texture.js';
 import { buildBody } from './head-mesh.js';

@@ -1,6 +1,6 @@
 // The project's own detector and embedder on rendered pictures.
 import { loadAddon } from '../../src/native/addon.js';
-import type { Picture } from '../../src/demo/head.js';
+import type { Picture } from '../../tools/rendered-people/head.js';
 import type { Model } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { ModelSession } from '../../src/models/session.js';

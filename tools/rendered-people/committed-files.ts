@@ -1,7 +1,7 @@
 // The rendered files that the repository holds: the demonstration's clip, the pictures of the README's commands and its picture.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Addon } from '../native/addon.js';
+import type { Addon } from '../../src/native/addon.js';
 import { clipFrames, type ClipFrame } from './clip.js';
 import { encodePicture } from './clip-file.js';
 import { demoScript, GUEST_SEED, renderDemoClip, renderPortrait, STRANGER_SEED } from './demo-clip.js';

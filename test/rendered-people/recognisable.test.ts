@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, type Pose } from '../../src/domain/face.js';
-import { clipFrames } from '../../src/demo/clip.js';
-import { demoScript, GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../src/demo/demo-clip.js';
-import { DISTINCT_SEEDS } from '../../src/demo/distinct-seeds.js';
-import { buildHead } from '../../src/demo/head.js';
-import { renderFace, renderScene, type FaceOptions } from '../../src/demo/render-face.js';
+import { clipFrames } from '../../tools/rendered-people/clip.js';
+import { demoScript, GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../tools/rendered-people/demo-clip.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import { buildHead } from '../../tools/rendered-people/head.js';
+import { renderFace, renderScene, type FaceOptions } from '../../tools/rendered-people/render-face.js';
 import { modelSetsAtHand, type ModelsAtHand } from '../support/model-sets.js';
 import { Recogniser } from './recogniser.js';
 

@@ -3,7 +3,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadAddon } from '../native/addon.js';
+import { loadAddon } from '../../src/native/addon.js';
 import { renderCommittedFiles } from './committed-files.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

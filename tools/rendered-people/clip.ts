@@ -1,5 +1,5 @@
 // Composes clips: people and pictures that come, move and go before a still background, frame by frame.
-import type { Pose } from '../domain/face.js';
+import type { Pose } from '../../src/domain/face.js';
 import { renderBackground } from './background.js';
 import type { Expression } from './face-paint.js';
 import { buildHead, type FaceTruth, type Head, type Picture } from './head.js';
