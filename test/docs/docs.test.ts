@@ -1,0 +1,142 @@
+// README and docs say what the code does: every command, path, key, topic, route, metric and link in them exists.
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ERROR_RESULTS, SUCCESS_RESULTS } from '../../src/api/nhn/envelope.js';
+import { PICTURE_FAULTS } from '../../src/camera/picture-faults.js';
+import { EVENT_TYPES, REASONS, recognitionEventSchema } from '../../src/events/event.js';
+import { checkCommands } from './command-rules.js';
+import { listMetrics, listSourceWords, readText } from './facts.js';
+import {
+  checkConfigKeys,
+  checkEnvironment,
+  checkIdentifiers,
+  checkMetrics,
+  checkPaths,
+  checkTopics,
+  checkYaml,
+  RouteBook,
+} from './name-rules.js';
+import { checkJson, checkLengths, checkLinks, listFirstColumn } from './page-rules.js';
+import { readPage, readPages, readRoomPages } from './pages.js';
+
+const pages = readPages();
+const roomPages = readRoomPages();
+const everyPage = [...pages, ...roomPages];
+const routes = new RouteBook();
+const words = listSourceWords();
+const API_PAGE = 'docs/api.md';
+
+describe('the pages', () => {
+  it('have lines of at most 120 characters, and the README at most 130 lines', () => {
+    expect(pages.flatMap(checkLengths)).toEqual([]);
+  });
+
+  it('have links and anchors that lead somewhere', () => {
+    expect(everyPage.flatMap(checkLinks)).toEqual([]);
+  });
+
+  it('are all in the table of contents of the README', () => {
+    const listed = readPage('README.md').links.map(({ target }) => target);
+    const present = readdirSync(new URL('../../docs', import.meta.url)).filter((name) => name.endsWith('.md'));
+    expect(listed).toEqual(expect.arrayContaining(present.map((name) => `docs/${name}`)));
+  });
+
+  it('hold commands that exist, with options that exist', () => {
+    expect(everyPage.flatMap((page) => checkCommands(page, routes))).toEqual([]);
+  });
+
+  it('hold paths that exist', () => {
+    expect(everyPage.flatMap((page) => checkPaths(page, words))).toEqual([]);
+  });
+
+  it('hold YAML that is a valid configuration, and JSON', () => {
+    expect(pages.flatMap(checkYaml)).toEqual([]);
+    expect(pages.flatMap(checkJson)).toEqual([]);
+  });
+
+  it('name keys of the configuration and environment variables that exist', () => {
+    expect(everyPage.flatMap(checkConfigKeys)).toEqual([]);
+    expect(everyPage.flatMap(checkEnvironment)).toEqual([]);
+  });
+
+  it('name topics that the service publishes or reads', () => {
+    expect(everyPage.flatMap(checkTopics)).toEqual([]);
+  });
+
+  it('name identifiers that the sources have', () => {
+    expect(pages.flatMap((page) => checkIdentifiers(page, words))).toEqual([]);
+  });
+});
+
+describe(API_PAGE, () => {
+  it('has every route of the three APIs, and the other pages name none that does not exist', () => {
+    expect(everyPage.flatMap((page) => routes.check(page, page.path === API_PAGE))).toEqual([]);
+  });
+
+  it('has every metric', async () => {
+    const metrics = await listMetrics();
+    expect(everyPage.flatMap((page) => checkMetrics(page, metrics, page.path === API_PAGE))).toEqual([]);
+  });
+
+  it('has every result code with its name', () => {
+    const rows = readPage(API_PAGE).rows.filter(({ tableName }) => tableName === 'code');
+    const listed = rows.map(({ cells: [code, name] }) => `${code} ${name}`).sort();
+    const results = [...SUCCESS_RESULTS, ...ERROR_RESULTS];
+    expect(listed).toEqual(results.map(({ code, name }) => `\`${code}\` \`${name}\``).sort());
+  });
+});
+
+describe('docs/events.md', () => {
+  const page = readPage('docs/events.md');
+
+  it('has every type and every reason of an event', () => {
+    expect(listFirstColumn(page, '`type`')).toEqual([...EVENT_TYPES]);
+    expect(listFirstColumn(page, '`reason`').sort()).toEqual(Object.keys(REASONS).sort());
+  });
+
+  it('has every field of an event', () => {
+    expect(listFirstColumn(page, 'field').sort()).toEqual(Object.keys(recognitionEventSchema.shape).sort());
+  });
+});
+
+it('docs/cameras.md has every fault of a picture', () => {
+  expect(listFirstColumn(readPage('docs/cameras.md'), 'fault').sort()).toEqual([...PICTURE_FAULTS].sort());
+});
+
+describe('docs/architecture.md', () => {
+  const page = readPage('docs/architecture.md');
+
+  it('has every dependency of package.json', () => {
+    const { dependencies, devDependencies } = JSON.parse(readText('package.json')) as {
+      dependencies: Record<string, string>;
+      devDependencies: Record<string, string>;
+    };
+    const known = [...Object.keys(dependencies), ...Object.keys(devDependencies)];
+    expect(listFirstColumn(page, 'package').sort()).toEqual(known.sort());
+  });
+
+  it('has every room of src with the rooms that it may import', async () => {
+    const directions = await readImportDirections();
+    const rows = page.rows.filter(({ tableName }) => tableName === 'room');
+    const listed = Object.fromEntries(
+      rows.map(({ cells: [room = '', , imports = ''] }) => [room.replaceAll('`', ''), imports]),
+    );
+    expect(listed).toEqual(directions);
+    const present = readdirSync(new URL('../../src', import.meta.url), { withFileTypes: true });
+    const rooms = present.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    expect(Object.keys(listed).sort()).toEqual(rooms.sort());
+  });
+});
+
+/** Returns for each room what the lint rule says that it may import, in the same words as the page. */
+async function readImportDirections(): Promise<Record<string, string>> {
+  const file: string = '../../eslint.config.js';
+  const { default: config } = (await import(file)) as { default: { files?: string[]; rules?: object }[] };
+  return Object.fromEntries(
+    config.flatMap(({ files, rules }) => {
+      const room = /^src\/(\w+)\/\*\*\/\*\.ts$/.exec(files?.[0] ?? '')?.[1];
+      const message = /src\/\w+ may import only: ([\w, /]+)/.exec(JSON.stringify(rules ?? {}))?.[1];
+      return room === undefined || message === undefined ? [] : [[room, message]];
+    }),
+  );
+}
