@@ -3,8 +3,9 @@ import { CommanderError } from 'commander';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIdleProgram, listCommands, listEnvironment, NPM_SCRIPTS, readText } from './facts.js';
-import { ROOT, type Page } from './pages.js';
-import { findTopicProblem, RouteBook } from './name-rules.js';
+import { listFiles, ROOT, type Page } from './pages.js';
+import type { RouteBook } from './name-rules.js';
+import { findTopicProblem } from './name-rules.js';
 import { listSubstitutions, parseShell, replaceSubstitutions, type ShellCommand } from './shell.js';
 
 /** Programs of the system that the pages may call. */
@@ -12,6 +13,8 @@ const SYSTEM_PROGRAMS = new Set([
   ...['apt', 'apt-get', 'cat', 'chmod', 'cp', 'curl', 'git', 'journalctl', 'mkdir', 'mosquitto_sub', 'mv', 'printf'],
   ...['python3', 'systemctl', 'base64', 'age', 'cd', 'echo', 'export'],
 ]);
+/** Options of other programs that a page explains. */
+const FOREIGN_OPTIONS = new Set(['--jitless']);
 /** Languages of code blocks that hold commands. */
 const SHELL_LANGUAGES = new Set(['sh', 'bash']);
 /** What commander says of a command line that ends too early. */
@@ -168,9 +171,10 @@ function checkSubscriber(args: readonly string[]): string | undefined {
 /** An option by itself, such as `--ready-timeout SECONDS`, belongs to some command, script or tool. */
 function checkOption(text: string): string | undefined {
   const option = splitOnce(text.split(' ')[0] ?? '', '=')[0] ?? '';
-  if (options.has(option)) return undefined;
+  if (options.has(option) || FOREIGN_OPTIONS.has(option)) return undefined;
   const files = [
-    ...['setup', 'start', 'test', 'install', 'uninstall'].map((name) => `scripts/${name}`),
+    ...listFiles('scripts/*'),
+    ...listFiles('tools/train/*.py'),
     ...Object.values(NPM_SCRIPTS).flatMap((script) => /\b(?:tsx|node) (\S+)/.exec(script)?.[1] ?? []),
   ];
   const isKnown = files.some((file) => hasOption(readText(file), option));

@@ -1,15 +1,8 @@
 // The rules for names: topics, routes, configuration keys, metrics, environment variables, identifiers and paths.
 import { parse } from 'yaml';
 import { configSchema } from '../../src/config/schema.js';
-import {
-  ANY,
-  EXTRA_PATHS,
-  listConfigKeys,
-  listEnvironment,
-  listRoutes,
-  listTopics,
-  type ApiRoute,
-} from './facts.js';
+import { EVENT_TYPES } from '../../src/events/event.js';
+import { ANY, EXTRA_PATHS, listConfigKeys, listEnvironment, listRoutes, listTopics, type ApiRoute } from './facts.js';
 import { pathExists, type Page } from './pages.js';
 
 const TOPICS = listTopics();
@@ -24,7 +17,7 @@ export function findTopicProblem(topic: string): string | undefined {
   const isPart = (level: string, known: string): boolean => {
     if (level === '+') return true;
     if (known === ANY) return /^(\{\w+\}|[\w-]+)$/.test(level) && level !== EVENT_TYPE_PLACEHOLDER;
-    return level === known || level === EVENT_TYPE_PLACEHOLDER;
+    return level === known || (level === EVENT_TYPE_PLACEHOLDER && EVENT_TYPES.some((type) => type === known));
   };
   const matches = (known: readonly string[]): boolean => {
     const wild = levels.at(-1) === '#';

@@ -20,7 +20,7 @@ export function checkLinks(page: Page): string[] {
     if (/^[a-z]+:/.test(target)) return [];
     const [file = '', anchor] = target.split('#');
     const path = file === '' ? page.path : resolveLink(page, file);
-    if (!pathExists(path)) return [`${page.path}:${line}: the link ${target} leads nowhere`];
+    if (file !== '' && !pathExists(path)) return [`${page.path}:${line}: the link ${target} leads nowhere`];
     if (anchor === undefined) return [];
     const { headings } = file === '' ? page : readPage(path);
     const isKnown = headings.some(({ text }) => anchorFor(text) === anchor);
