@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { deviceDocument } from '../../src/api/device/openapi.js';
+import { createDeviceDocument } from '../../src/api/device/openapi.js';
 import { DEVICE_ROUTES } from '../../src/api/device/routes.js';
 import { DIALECTS } from '../../src/api/nhn/dialects.js';
-import { openApiDocument } from '../../src/api/nhn/openapi.js';
+import { createNhnDocument } from '../../src/api/nhn/openapi.js';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { createProgram } from '../../src/cli/program.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -101,7 +101,7 @@ export function listRoutes(): ApiRoute[] {
     ...DIALECTS.map(({ version, base }): [string, string] => [version, base.replace(/:(\w+)/g, '{$1}')]),
     ['device', '/device/v1'],
   ];
-  const documents = [openApiDocument(DIALECTS, '0'), deviceDocument(DEVICE_ROUTES, '0')] as OpenApi[];
+  const documents = [createNhnDocument(DIALECTS, '0'), createDeviceDocument(DEVICE_ROUTES, '0')] as OpenApi[];
   return documents.flatMap(({ paths }) =>
     Object.entries(paths).flatMap(([path, operations]) =>
       Object.entries(operations).map(([method, { parameters }]) => {
