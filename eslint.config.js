@@ -34,6 +34,7 @@ const rooms = [...Object.keys(allowed), 'compose', 'cli'];
 const doors = {
   'onnxruntime-node': 'src/models/session.ts',
   'classic-level': 'src/store/sealed-store.ts',
+  'age-encryption': 'src/store/age-file.ts',
   usearch: 'src/gallery/vector-index.ts',
   mqtt: 'src/events/mqtt-connection.ts',
   aedes: 'src/events/embedded-broker.ts',

@@ -56,6 +56,11 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
+/** Yields the bytes in pieces of this size. */
+export async function* cut(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
 export interface Child {
   /** Lines of its standard output so far. */
   readonly lines: string[];

@@ -1,98 +1,27 @@
 // `lintel gallery backup`, `restore`, `verify` and `lintel keys rotate`, with a service on the data directory and without one.
 import { chmod, mkdir, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { galleryCommand } from '../../../src/cli/gallery/command.js';
-import { registerGallery } from '../../../src/cli/gallery/backup.js';
-import { registerKeys } from '../../../src/cli/keys.js';
-import { registerRotate } from '../../../src/cli/rotate.js';
-import { createMasterKey, readMasterKey } from '../../../src/keys/secrets.js';
-import { silentLog } from '../../../src/domain/log.js';
-import { exportGallery } from '../../../src/gallery/backup-records.js';
-import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
-import { AdminSocket } from '../../../src/platform/admin-socket.js';
-import { MasterKeyKeeper } from '../../../src/keys/master-key-keeper.js';
-import { SealedStore } from '../../../src/store/sealed-store.js';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { readMasterKey } from '../../../src/keys/secrets.js';
 import { newFace, staff } from '../../gallery/faces.js';
 import { randomNumbers } from '../../store/values.js';
-import { tempDir } from '../../support/temp-dir.js';
-import { lintel, type Run } from '../terminal.js';
-
-const signal = new AbortController().signal;
-const PASS = ['--passphrase-file', 'pass'];
-
-const run = (cwd: string, ...args: string[]): Promise<Run> =>
-  lintel(
-    args,
-    [(program, context) => registerGallery(galleryCommand(program), context), registerKeys, registerRotate],
-    { cwd, clock: Date.now },
-  );
-
-/** A running service's part of it, on the folders of the default configuration. */
-interface Device {
-  cwd: string;
-  store: SealedStore;
-  gallery: LevelGallery;
-  start: () => Promise<void>;
-  stop: () => Promise<void>;
-}
-
-async function device({ faces }: { faces: number }): Promise<Device> {
-  const cwd = tempDir();
-  const [data, keysDir] = [join(cwd, 'var/data'), join(cwd, 'var/keys')];
-  await mkdir(data, { recursive: true, mode: 0o700 });
-  await writeFile(join(cwd, 'pass'), 'a passphrase for tests\n', { mode: 0o600 });
-  await writeFile(join(data, 'app-keys.json'), '{"keys":"as they are"}');
-  const { key } = await createMasterKey(keysDir);
-  const store = new SealedStore({ directory: join(data, 'db'), masterKey: key, log: silentLog });
-  const limits = { maxGroups: 10, maxFacesPerGroup: 1_000 };
-  const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
-  const keeper = new MasterKeyKeeper({ store, keysDir, origin: 'file', log: silentLog });
-  const admin = new AdminSocket({
-    path: join(data, 'admin.sock'),
-    routes: {
-      'GET /gallery': () => exportGallery(store, Date.now),
-      'POST /master-key': async function* () {
-        await keeper.rotate();
-        yield new Uint8Array(0);
-      },
-    },
-    log: silentLog,
-  });
-  const parts = [store, keeper, gallery, admin];
-  const start = async (): Promise<void> => {
-    for (const part of parts) await part.start(signal);
-  };
-  const stop = async (): Promise<void> => {
-    for (const part of [...parts].reverse()) await part.stop();
-  };
-  onTestFinished(stop);
-  await start();
-  const random = randomNumbers(51);
-  await gallery.createGroup(staff, 'm1');
-  for (let i = 0; i < faces; i++) await gallery.enrol(staff, [newFace(random)]);
-  return { cwd, store, gallery, start, stop };
-}
-
-/** An empty one, with the same passphrase file. */
-async function emptyDevice(): Promise<string> {
-  const cwd = tempDir();
-  await writeFile(join(cwd, 'pass'), 'a passphrase for tests\n', { mode: 0o600 });
-  return cwd;
-}
+import { createBackupDevice, createEmptyDevice, PASSPHRASE_ARGS, run, signal } from './backup-device.js';
 
 describe('lintel gallery', () => {
   it('backs up, verifies and restores, whether a service runs or not', async () => {
-    const { cwd, gallery, stop } = await device({ faces: 20 });
+    const { cwd, gallery, stop } = await createBackupDevice({ faces: 20 });
     const { items } = await gallery.listFaces(staff, { limit: 200 });
-    const first = await run(cwd, 'gallery', 'backup', 'first', ...PASS);
+    const first = await run(cwd, 'gallery', 'backup', 'first', ...PASSPHRASE_ARGS);
     expect(first).toMatchObject({ code: 0, stdout: '' });
     expect(first.stderr).toContain('first holds 1 group and 20 faces.');
     expect((await stat(join(cwd, 'first'))).mode & 0o777).toBe(0o600);
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('holds 1 group and 20 faces.');
     await gallery.deleteFace(staff, items[0].faceId);
     await stop();
-    expect((await run(cwd, 'gallery', 'backup', 'second', ...PASS)).stderr).toContain('1 group and 19 faces.');
+    expect((await run(cwd, 'gallery', 'backup', 'second', ...PASSPHRASE_ARGS)).stderr).toContain(
+      '1 group and 19 faces.',
+    );
     expect((await run(cwd, 'gallery', 'verify')).code).toBe(0);
 
     for (const [name, faces] of [
@@ -100,14 +29,16 @@ describe('lintel gallery', () => {
       ['second', 19],
     ] as const) {
       const file = join(cwd, name);
-      expect((await run(cwd, 'gallery', 'verify', name, ...PASS)).stderr).toContain(`1 group and ${faces} faces.`);
-      const target = await emptyDevice();
-      expect(await run(target, 'gallery', 'restore', file, ...PASS)).toMatchObject({ code: 0, stdout: '' });
+      expect((await run(cwd, 'gallery', 'verify', name, ...PASSPHRASE_ARGS)).stderr).toContain(
+        `1 group and ${faces} faces.`,
+      );
+      const target = await createEmptyDevice();
+      expect(await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS)).toMatchObject({ code: 0, stdout: '' });
       expect((await run(target, 'gallery', 'verify')).stderr).toContain(`1 group and ${faces} faces.`);
       expect(await readFile(join(target, 'var/data/app-keys.json'), 'utf8')).toBe('{"keys":"as they are"}');
       expect((await readdir(join(target, 'var/data'))).sort()).toEqual(['app-keys.json', 'db']);
       // Never over what is there.
-      const again = await run(target, 'gallery', 'restore', file, ...PASS);
+      const again = await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS);
       expect(again).toMatchObject({ code: 1 });
       expect(again.stderr).toContain('is not empty');
     }
@@ -115,19 +46,19 @@ describe('lintel gallery', () => {
   });
 
   it('leaves nothing behind where the backup does not open, and can be tried again', async () => {
-    const { cwd, stop } = await device({ faces: 700 });
-    await run(cwd, 'gallery', 'backup', 'file', ...PASS);
+    const { cwd, stop } = await createBackupDevice({ faces: 700 });
+    await run(cwd, 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     await stop();
     const file = join(cwd, 'file');
     const { size } = await stat(file);
     const whole = await readFile(file);
     await truncate(file, size - 100);
-    const target = await emptyDevice();
-    const cutOff = await run(target, 'gallery', 'restore', file, ...PASS);
+    const target = await createEmptyDevice();
+    const cutOff = await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS);
     expect(cutOff).toMatchObject({ code: 1 });
     expect(cutOff.stderr).toContain('the backup is cut off');
     expect(await readdir(join(target, 'var/data'))).toEqual([]);
-    expect(await run(target, 'gallery', 'verify', file, ...PASS)).toMatchObject({ code: 1 });
+    expect(await run(target, 'gallery', 'verify', file, ...PASSPHRASE_ARGS)).toMatchObject({ code: 1 });
 
     await writeFile(file, whole);
     await writeFile(join(target, 'other'), 'another passphrase\n', { mode: 0o600 });
@@ -136,22 +67,22 @@ describe('lintel gallery', () => {
     // As after a kill between the registry and the database.
     await mkdir(join(target, 'var/data/db.restore'));
     await writeFile(join(target, 'var/data/app-keys.json'), '{}');
-    expect(await run(target, 'gallery', 'restore', file, ...PASS)).toMatchObject({ code: 0 });
+    expect(await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS)).toMatchObject({ code: 0 });
     expect((await run(target, 'gallery', 'verify')).stderr).toContain('1 group and 700 faces.');
   });
 
   it.each([
-    [['backup', 'taken', ...PASS], 'there is such a file already'],
-    [['backup', 'no/folder', ...PASS], 'ENOENT'],
+    [['backup', 'taken', ...PASSPHRASE_ARGS], 'there is such a file already'],
+    [['backup', 'no/folder', ...PASSPHRASE_ARGS], 'ENOENT'],
     [['backup', 'new', '--passphrase-file', 'short'], 'less than 12 characters'],
     [['backup', 'new', '--passphrase-file', 'absent'], 'there is no file'],
     [['backup', 'new', '--passphrase-file', 'open'], 'open to other users'],
-    [['verify', 'taken', ...PASS], 'no backup of Lintel'],
+    [['verify', 'taken', ...PASSPHRASE_ARGS], 'no backup of Lintel'],
     [['verify', 'taken'], 'needs --passphrase-file'],
-    [['verify', 'absent', ...PASS], 'ENOENT'],
-    [['restore', 'absent', ...PASS], 'is not empty'],
+    [['verify', 'absent', ...PASSPHRASE_ARGS], 'ENOENT'],
+    [['restore', 'absent', ...PASSPHRASE_ARGS], 'is not empty'],
   ])('refuses %j in a sentence', async (args, sentence) => {
-    const { cwd } = await device({ faces: 1 });
+    const { cwd } = await createBackupDevice({ faces: 1 });
     await writeFile(join(cwd, 'taken'), 'x'.repeat(100));
     await writeFile(join(cwd, 'short'), 'short\n', { mode: 0o600 });
     await writeFile(join(cwd, 'open'), 'a passphrase for all\n');
@@ -164,25 +95,70 @@ describe('lintel gallery', () => {
   });
 
   it('says where there is nothing to back up, and where a service does not answer', async () => {
-    const { stderr } = await run(await emptyDevice(), 'gallery', 'backup', 'file', ...PASS);
+    const { stderr } = await run(await createEmptyDevice(), 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     expect(stderr).toContain('there is no gallery in');
-    const { cwd, store, stop } = await device({ faces: 1 });
+    const { cwd, store, stop } = await createBackupDevice({ faces: 1 });
     await stop();
     await store.start(signal);
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('another process has the data directory open');
   });
 
   it('ends with code 1 where something does not open, and still backs up the rest', async () => {
-    const { cwd, store, gallery } = await device({ faces: 3 });
+    const { cwd, store, gallery } = await createBackupDevice({ faces: 3 });
     // Of a newer version, say: sealed by us and not a face.
     const [space] = store.spaces('group');
     await store.write([{ ...space.put(Buffer.from('f87654321'), Buffer.from('x')), value: Buffer.alloc(60, 1) }]);
-    const { code, stderr } = await run(cwd, 'gallery', 'backup', 'file', ...PASS);
+    const { code, stderr } = await run(cwd, 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     expect(code).toBe(1);
     expect(stderr).toContain('1 record could not be read and is missing: there are 1 group and 3 faces without it.');
     expect((await run(cwd, 'gallery', 'verify')).code).toBe(1);
-    expect((await run(await emptyDevice(), 'gallery', 'restore', join(cwd, 'file'), ...PASS)).code).toBe(1);
+    expect(
+      (await run(await createEmptyDevice(), 'gallery', 'restore', join(cwd, 'file'), ...PASSPHRASE_ARGS)).code,
+    ).toBe(1);
     expect(gallery.group(staff).faceCount).toBe(3);
+  });
+});
+
+describe('a backup of Lintel 0.1', () => {
+  const file = fileURLToPath(new URL('../../store/backup-of-0.1.lintel', import.meta.url));
+
+  it('is verified and restored', async () => {
+    const target = await createEmptyDevice();
+    const verified = await run(target, 'gallery', 'verify', file, ...PASSPHRASE_ARGS);
+    expect(verified.stderr).toContain('holds 2 groups and 3 faces.');
+    expect(await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS)).toMatchObject({ code: 0 });
+    expect((await run(target, 'gallery', 'verify')).stderr).toContain('2 groups and 3 faces.');
+    const registry = await readFile(join(target, 'var/data/app-keys.json'), 'utf8');
+    expect(registry).toContain('"name": "door"');
+  });
+
+  it('does not open with an identity', async () => {
+    const target = await createEmptyDevice();
+    await writeFile(join(target, 'key'), `AGE-SECRET-KEY-1${'Q'.repeat(58)}\n`, { mode: 0o600 });
+    const { code, stderr } = await run(target, 'gallery', 'verify', file, '--identity', 'key');
+    expect([code, stderr]).toEqual([1, 'lintel: the backup has a passphrase, not an identity\n']);
+  });
+});
+
+describe('the secrets of a backup', () => {
+  it.each([
+    [['backup', 'new'], 2, 'needs either --passphrase-file or --recipient'],
+    [['backup', 'new', ...PASSPHRASE_ARGS, '-r', 'age1x'], 2, 'needs either --passphrase-file or --recipient'],
+    [['backup', 'new', '-r', 'age1x'], 1, 'age1x is no recipient of age'],
+    [['verify', 'absent'], 1, 'needs --passphrase-file or --identity'],
+    [['verify', 'absent', ...PASSPHRASE_ARGS, '-i', 'key'], 1, 'needs --passphrase-file or --identity, and not both'],
+    [['verify', 'absent', '-i', 'key'], 1, '--identity: there is no file'],
+    [['verify', 'absent', '-i', 'open'], 1, 'is open to other users'],
+    [['verify', 'absent', '-i', 'empty'], 1, 'holds no private key'],
+  ])('%j ends with exit code %d and a sentence', async (args, exitCode, sentence) => {
+    const { cwd } = await createBackupDevice({ faces: 1 });
+    await writeFile(join(cwd, 'empty'), '# created: 2026-11-28\n\n', { mode: 0o600 });
+    await writeFile(join(cwd, 'open'), 'x\n');
+    await chmod(join(cwd, 'open'), 0o644);
+    const { code, stderr } = await run(cwd, 'gallery', ...args);
+    expect(stderr).toContain(sentence);
+    expect(code).toBe(exitCode);
+    expect((await readdir(cwd)).sort()).toEqual(['empty', 'open', 'pass', 'var']);
   });
 });
 
@@ -191,7 +167,7 @@ describe('lintel keys rotate', () => {
     (await readMasterKey({ environment: {}, keysDir: join(cwd, 'var/keys') }))?.key.toString('hex');
 
   it('changes the key under a running service, which goes on, and without one', async () => {
-    const { cwd, gallery, stop } = await device({ faces: 2 });
+    const { cwd, gallery, stop } = await createBackupDevice({ faces: 2 });
     const keys = [await keyOf(cwd)];
     const token = (await gallery.listFaces(staff, { limit: 1 })).nextToken as string;
     expect(await run(cwd, 'keys', 'rotate')).toMatchObject({ code: 0, stdout: '' });
@@ -207,7 +183,7 @@ describe('lintel keys rotate', () => {
   });
 
   it('says what the service says when it refuses', async () => {
-    const { cwd } = await device({ faces: 0 });
+    const { cwd } = await createBackupDevice({ faces: 0 });
     await writeFile(join(cwd, 'var/keys/master.key.next'), 'x', { mode: 0o600 });
     const { code, stderr } = await run(cwd, 'keys', 'rotate');
     expect(code).toBe(1);

@@ -1,0 +1,88 @@
+// A device with an enrolled gallery, as `lintel gallery backup` finds it, and the commands that are run on it.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { registerGallery } from '../../../src/cli/gallery/backup.js';
+import { galleryCommand } from '../../../src/cli/gallery/command.js';
+import { registerKeys } from '../../../src/cli/keys.js';
+import { registerRotate } from '../../../src/cli/rotate.js';
+import { silentLog } from '../../../src/domain/log.js';
+import { exportGallery } from '../../../src/gallery/backup-records.js';
+import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
+import { MasterKeyKeeper } from '../../../src/keys/master-key-keeper.js';
+import { createMasterKey } from '../../../src/keys/secrets.js';
+import { AdminSocket } from '../../../src/platform/admin-socket.js';
+import { SealedStore } from '../../../src/store/sealed-store.js';
+import { newFace, staff } from '../../gallery/faces.js';
+import { randomNumbers } from '../../store/values.js';
+import { tempDir } from '../../support/temp-dir.js';
+import { lintel, type Run } from '../terminal.js';
+
+export const signal = new AbortController().signal;
+export const PASSPHRASE = 'a passphrase for tests';
+/** The file lies in the working directory of each device here. */
+export const PASSPHRASE_ARGS = ['--passphrase-file', 'pass'];
+
+/** Runs a command line that begins with `gallery` or `keys`. */
+export const run = (cwd: string, ...args: string[]): Promise<Run> =>
+  lintel(
+    args,
+    [(program, context) => registerGallery(galleryCommand(program), context), registerKeys, registerRotate],
+    { cwd, clock: Date.now },
+  );
+
+export const runGallery = (cwd: string, ...args: string[]): Promise<Run> => run(cwd, 'gallery', ...args);
+
+/** The parts of a running service that a backup needs, on the folders of the default configuration. */
+export interface BackupDevice {
+  cwd: string;
+  store: SealedStore;
+  gallery: LevelGallery;
+  start: () => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+/** Makes a device with one group, and runs its service. */
+export async function createBackupDevice({ faces }: { faces: number }): Promise<BackupDevice> {
+  const cwd = tempDir();
+  const [data, keysDir] = [join(cwd, 'var/data'), join(cwd, 'var/keys')];
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await writeFile(join(cwd, 'pass'), `${PASSPHRASE}\n`, { mode: 0o600 });
+  await writeFile(join(data, 'app-keys.json'), '{"keys":"as they are"}');
+  const { key } = await createMasterKey(keysDir);
+  const store = new SealedStore({ directory: join(data, 'db'), masterKey: key, log: silentLog });
+  const limits = { maxGroups: 10, maxFacesPerGroup: 1_000 };
+  const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+  const keeper = new MasterKeyKeeper({ store, keysDir, origin: 'file', log: silentLog });
+  const admin = new AdminSocket({
+    path: join(data, 'admin.sock'),
+    routes: {
+      'GET /gallery': () => exportGallery(store, Date.now),
+      'POST /master-key': async function* () {
+        await keeper.rotate();
+        yield new Uint8Array(0);
+      },
+    },
+    log: silentLog,
+  });
+  const parts = [store, keeper, gallery, admin];
+  const start = async (): Promise<void> => {
+    for (const part of parts) await part.start(signal);
+  };
+  const stop = async (): Promise<void> => {
+    for (const part of [...parts].reverse()) await part.stop();
+  };
+  onTestFinished(stop);
+  await start();
+  const random = randomNumbers(51);
+  await gallery.createGroup(staff, 'm1');
+  for (let i = 0; i < faces; i++) await gallery.enrol(staff, [newFace(random)]);
+  return { cwd, store, gallery, start, stop };
+}
+
+/** Makes a working directory without data, with the same passphrase file. */
+export async function createEmptyDevice(): Promise<string> {
+  const cwd = tempDir();
+  await writeFile(join(cwd, 'pass'), `${PASSPHRASE}\n`, { mode: 0o600 });
+  return cwd;
+}
