@@ -42,7 +42,7 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
   try {
     const { spaces } = snapshot;
     const totals: GalleryTotals = { groups: spaces.length, faces: 0 };
-    for (const space of spaces) totals.faces += await space.count(FACE_KEYS);
+    for (const space of spaces) totals.faces += await space.count(FACE_KEYS.range);
     yield { kind: 'begin', createdAtMs: clock(), totals };
     const end: BackupEnd = { groups: 0, faces: 0, damaged: snapshot.damagedSpaces };
     const onDamaged = (): void => void end.damaged++;
@@ -54,7 +54,7 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
       }
       end.groups++;
       yield { kind: 'group', group };
-      for await (const [key, value] of space.entries(FACE_KEYS, onDamaged)) {
+      for await (const [key, value] of space.entries(FACE_KEYS.range, onDamaged)) {
         end.faces++;
         yield { kind: 'face', key, value };
       }

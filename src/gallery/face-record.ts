@@ -1,18 +1,18 @@
 // The bytes of a face and of a group in the sealed store.
 import { endianness } from 'node:os';
 import { AppError } from '../errors.js';
+import { binarySequenceKeys } from '../store/sequence-keys.js';
 import type { EnrolledFace } from './gallery.types.js';
 
 const VERSION = 1;
-const FACE_PREFIX = 'f'.charCodeAt(0);
-const SEQUENCE_BYTES = 8;
 const MAX_TEXT_BYTES = 255;
 /** Version (1), dimensions (2), then x0, y0, x1, y1, detectionScore in float64. */
 const HEADER_BYTES = 3 + 5 * 8;
 
 /** Below all face keys. */
 export const GROUP_KEY = Buffer.from('a');
-export const FACE_KEYS = { gte: Buffer.of(FACE_PREFIX), lt: Buffer.of(FACE_PREFIX + 1) };
+/** Keys of the faces, in the order of their enrolment. */
+export const FACE_KEYS = binarySequenceKeys('f');
 
 /** What is stored of a group, beside its faces. */
 export interface GroupRecord {
@@ -20,18 +20,6 @@ export interface GroupRecord {
   groupId: string;
   modelVersion: string;
   createdAtMs: number;
-}
-
-/** Orders faces by their enrolment. */
-export function faceKey(sequence: number): Buffer {
-  const key = Buffer.alloc(1 + SEQUENCE_BYTES);
-  key[0] = FACE_PREFIX;
-  key.writeBigUInt64BE(BigInt(sequence), 1);
-  return key;
-}
-
-export function sequenceOf(key: Buffer): number {
-  return Number(key.readBigUInt64BE(1));
 }
 
 /** Header, three texts (length in one byte, then Latin-1; none is length 0), the floats. Little endian throughout. */

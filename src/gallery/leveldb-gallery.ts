@@ -7,7 +7,7 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
 import type { Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
-import { GROUP_KEY, encodeFace, encodeGroup, faceKey, type GroupRecord } from './face-record.js';
+import { FACE_KEYS, GROUP_KEY, encodeFace, encodeGroup, type GroupRecord } from './face-record.js';
 import type {
   EnrolledFace,
   Enrolment,
@@ -169,7 +169,7 @@ export class LevelGallery implements Gallery, Part {
     group.reserved += entries.length;
     try {
       await this.#options.store.write(
-        entries.map((e) => group.space.put(faceKey(e.sequence), encodeFace(e.enrolled, e.embedding))),
+        entries.map((e) => group.space.put(FACE_KEYS.encode(e.sequence), encodeFace(e.enrolled, e.embedding))),
         entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(subjectOf)),
       );
       for (const { enrolled, sequence, embedding } of entries) group.faces.add(enrolled, sequence, embedding);
@@ -187,7 +187,7 @@ export class LevelGallery implements Gallery, Part {
     const sequence = group.faces.sequenceOf(faceId);
     if (leaving || sequence === undefined) throw faceNotFound();
     const note = this.#note(ref, 'face.deleted', actor, [{ faceId }]);
-    const deletion = this.#options.store.write([group.space.delete(faceKey(sequence))], note);
+    const deletion = this.#options.store.write([group.space.delete(FACE_KEYS.encode(sequence))], note);
     group.leaving.set(faceId, deletion);
     try {
       await deletion;

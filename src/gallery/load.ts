@@ -2,7 +2,7 @@
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, sequenceOf } from './face-record.js';
+import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup } from './face-record.js';
 import { GroupDirectory, newGroup, type Group } from './group-directory.js';
 
 /** Of the store's spaces that hold a group. */
@@ -63,7 +63,7 @@ async function openGroup(space: Space): Promise<Group | AppError> {
     const record = await space.get(GROUP_KEY);
     if (!record) return new AppError('STORE_CORRUPT', 'a group has lost its record');
     // Counted first: memory that grew on the way would be half as large again, and once more while it is copied.
-    return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS));
+    return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS.range));
   } catch (error) {
     if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;
     throw error;
@@ -76,11 +76,11 @@ async function loadFaces(group: Group, onFace: () => void): Promise<number> {
   let scratch: Float32Array | undefined;
   const onDamaged = (key: Buffer): void => {
     // Its place is taken: the next face must not be written over it.
-    group.nextSequence = sequenceOf(key) + 1;
+    group.nextSequence = FACE_KEYS.decode(key) + 1;
     damaged++;
   };
-  for await (const [key, value] of group.space.entries(FACE_KEYS, onDamaged)) {
-    const sequence = sequenceOf(key);
+  for await (const [key, value] of group.space.entries(FACE_KEYS.range, onDamaged)) {
+    const sequence = FACE_KEYS.decode(key);
     group.nextSequence = sequence + 1;
     try {
       const { face, embedding } = decodeFace(value, scratch);

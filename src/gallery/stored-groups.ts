@@ -25,7 +25,7 @@ export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Pr
         const record = await space.get(GROUP_KEY);
         if (!record) continue;
         const { owner, groupId, modelVersion } = decodeGroup(record);
-        groups.push({ owner, groupId, modelVersion, faces: await space.count(FACE_KEYS) });
+        groups.push({ owner, groupId, modelVersion, faces: await space.count(FACE_KEYS.range) });
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
       }

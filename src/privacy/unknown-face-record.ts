@@ -2,6 +2,7 @@
 import { endianness } from 'node:os';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { binarySequenceKeys } from '../store/sequence-keys.js';
 
 /** Of the spaces that hold such faces, one for each span of time. */
 export const UNKNOWN_FACES_LABEL = 'unknown-faces';
@@ -35,26 +36,14 @@ const infoSchema = z.strictObject({
   quality: z.number(),
   modelVersion: z.string(),
 });
-const INFO_PREFIX = 'i'.charCodeAt(0);
-const PICTURE_PREFIX = 'p'.charCodeAt(0);
-const SEQUENCE_BYTES = 8;
 const LENGTH_BYTES = 4;
 
 /** Below the faces: when the space's span of time begins. */
 export const SPAN_KEY = Buffer.from('a');
-export const INFO_KEYS = { gte: Buffer.of(INFO_PREFIX), lt: Buffer.of(INFO_PREFIX + 1) };
-
-export function infoKey(sequence: number): Buffer {
-  return keyOf(INFO_PREFIX, sequence);
-}
-
-export function pictureKey(sequence: number): Buffer {
-  return keyOf(PICTURE_PREFIX, sequence);
-}
-
-export function sequenceOf(key: Buffer): number {
-  return Number(key.readBigUInt64BE(1));
-}
+/** Keys of what is listed of each face. */
+export const INFO_KEYS = binarySequenceKeys('i');
+/** Keys of the crops with their embeddings. */
+export const PICTURE_KEYS = binarySequenceKeys('p');
 
 export function encodeInfo(info: UnknownFaceInfo): Buffer {
   return Buffer.from(JSON.stringify(info));
@@ -86,13 +75,6 @@ export function decodePicture(value: Buffer): Pick<UnknownFace, 'crop' | 'embedd
   const embedding = new Float32Array((value.length - cropEnd) / 4);
   Buffer.from(embedding.buffer).set(littleEndian(value.subarray(cropEnd)));
   return { crop: Uint8Array.from(value.subarray(LENGTH_BYTES, cropEnd)), embedding };
-}
-
-function keyOf(prefix: number, sequence: number): Buffer {
-  const key = Buffer.alloc(1 + SEQUENCE_BYTES);
-  key[0] = prefix;
-  key.writeBigUInt64BE(BigInt(sequence), 1);
-  return key;
 }
 
 function littleEndian(floats: Buffer): Buffer {

@@ -9,15 +9,13 @@ import { AppError, clientError, describeError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
 import {
   INFO_KEYS,
+  PICTURE_KEYS,
   SPAN_KEY,
   UNKNOWN_FACES_LABEL,
   decodeInfo,
   decodePicture,
   encodeInfo,
   encodePicture,
-  infoKey,
-  pictureKey,
-  sequenceOf,
   type UnknownFace,
   type UnknownFaceInfo,
 } from './unknown-face-record.js';
@@ -178,7 +176,7 @@ export class UnknownFaces implements Part {
     const kept = this.#faces.get(id);
     if (!kept) throw notFound();
     const { info, span, sequence } = kept;
-    const value = await span.space.get(pictureKey(sequence)).catch((error: unknown) => {
+    const value = await span.space.get(PICTURE_KEYS.encode(sequence)).catch((error: unknown) => {
       if (this.#faces.has(id)) throw error;
     });
     // Purged or deleted meanwhile, and its key with it.
@@ -262,11 +260,11 @@ export class UnknownFaces implements Part {
   async #load(span: Span): Promise<void> {
     const { log } = this.#options;
     const onDamaged = (key: Buffer): void => {
-      span.nextSequence = sequenceOf(key) + 1;
+      span.nextSequence = INFO_KEYS.decode(key) + 1;
       log.warn({ space: span.space.id }, 'a kept face does not open; it goes with its span');
     };
-    for await (const [key, value] of span.space.entries(INFO_KEYS, onDamaged)) {
-      const sequence = sequenceOf(key);
+    for await (const [key, value] of span.space.entries(INFO_KEYS.range, onDamaged)) {
+      const sequence = INFO_KEYS.decode(key);
       span.nextSequence = sequence + 1;
       const info = decodeInfo(value);
       if (!info) onDamaged(key);
@@ -306,8 +304,8 @@ export class UnknownFaces implements Part {
     const info: UnknownFaceInfo = { id: newId(), cameraId, trackId, capturedAtMs, quality, modelVersion };
     const startMs = Math.floor(capturedAtMs / this.#spanMs) * this.#spanMs;
     const operations = (space: Space, sequence: number): Operation[] => [
-      space.put(infoKey(sequence), encodeInfo(info)),
-      space.put(pictureKey(sequence), encodePicture({ crop, embedding })),
+      space.put(INFO_KEYS.encode(sequence), encodeInfo(info)),
+      space.put(PICTURE_KEYS.encode(sequence), encodePicture({ crop, embedding })),
     ];
     let span = this.#spans.get(startMs);
     const sequence = span?.nextSequence ?? 1;
@@ -337,8 +335,8 @@ export class UnknownFaces implements Part {
   async #remove(ids: readonly string[]): Promise<void> {
     const all = ids.flatMap((id) => this.#faces.get(id) ?? []);
     const operations = all.flatMap(({ span: { space }, sequence }) => [
-      space.delete(infoKey(sequence)),
-      space.delete(pictureKey(sequence)),
+      space.delete(INFO_KEYS.encode(sequence)),
+      space.delete(PICTURE_KEYS.encode(sequence)),
     ]);
     await this.#options.store.write(operations);
     for (const { info, span } of all) this.#forget(info.id, span);
@@ -406,7 +404,7 @@ export async function countUnknownFaces(
   let faces = 0;
   let oldestAtMs = Infinity;
   for (const space of store.spaces(UNKNOWN_FACES_LABEL)) {
-    for await (const [, value] of space.entries(INFO_KEYS, () => undefined)) {
+    for await (const [, value] of space.entries(INFO_KEYS.range, () => undefined)) {
       faces++;
       oldestAtMs = Math.min(oldestAtMs, decodeInfo(value)?.capturedAtMs ?? Infinity);
     }

@@ -8,7 +8,7 @@ import {
   writeGallery,
   type BackupRecord,
 } from '../../src/gallery/backup-records.js';
-import { encodeFace, faceKey } from '../../src/gallery/face-record.js';
+import { FACE_KEYS, encodeFace } from '../../src/gallery/face-record.js';
 import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { collect, openStore, temporaryDirectory, withCode, withRaw } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
@@ -118,7 +118,7 @@ const end = (groups: number, faces: number): BackupRecord => ({ kind: 'end', end
 function face(change: (value: Buffer) => Buffer = (value) => value): BackupRecord {
   const { embedding, ...rest } = newFace(randomNumbers(1));
   const value = encodeFace({ ...rest, faceId: 'f', imageId: 'i' }, embedding);
-  return { kind: 'face', key: faceKey(1), value: change(value) };
+  return { kind: 'face', key: FACE_KEYS.encode(1), value: change(value) };
 }
 async function* from(...records: BackupRecord[]): AsyncGenerator<BackupRecord> {
   yield* records;

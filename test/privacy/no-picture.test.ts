@@ -103,7 +103,8 @@ async function openedStore(folder: string): Promise<{ embeddings: Float32Array[]
     const embeddings: Float32Array[] = [];
     const crops: Uint8Array[] = [];
     for (const space of store.spaces('group')) {
-      for (const [, value] of await collect(space.entries(FACE_KEYS))) embeddings.push(decodeFace(value).embedding);
+      for (const [, value] of await collect(space.entries(FACE_KEYS.range)))
+        embeddings.push(decodeFace(value).embedding);
     }
     for (const space of store.spaces(UNKNOWN_FACES_LABEL)) {
       const pictures = { gte: Buffer.from('p'), lt: Buffer.from('q') };

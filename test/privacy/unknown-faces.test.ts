@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { AppError } from '../../src/errors.js';
-import { UNKNOWN_FACES_LABEL, infoKey } from '../../src/privacy/unknown-face-record.js';
+import { INFO_KEYS, UNKNOWN_FACES_LABEL } from '../../src/privacy/unknown-face-record.js';
 import {
   UnknownFaces,
   countUnknownFaces,
@@ -241,7 +241,7 @@ describe('the time of a face', () => {
     faces.keep(stranger(timers));
     await written(faces, 1);
     const [space] = store.spaces(UNKNOWN_FACES_LABEL);
-    const place = Buffer.concat([Buffer.from('d'), Buffer.from(space.id, 'hex'), infoKey(1)]);
+    const place = Buffer.concat([Buffer.from('d'), Buffer.from(space.id, 'hex'), INFO_KEYS.encode(1)]);
     await faces.stop();
     await store.stop();
     // What a file of the database that was kept would still hold: the sealed record, but not its key.
