@@ -19,20 +19,21 @@ import {
 import { checkJson, checkLengths, checkLinks, listFirstColumn } from './page-rules.js';
 import { readPage, readPages, readRoomPages } from './pages.js';
 
-const pages = readPages();
-const roomPages = readRoomPages();
-const everyPage = [...pages, ...roomPages];
+const allPages = readPages();
+/** A changelog also speaks of what was: its names need not exist any more. */
+const pages = allPages.filter(({ path }) => path !== 'CHANGELOG.md');
+const everyPage = [...pages, ...readRoomPages()];
 const routes = new RouteBook();
 const words = listSourceWords();
 const API_PAGE = 'docs/api.md';
 
 describe('the pages', () => {
   it('have lines of at most 120 characters, and the README at most 130 lines', () => {
-    expect(pages.flatMap(checkLengths)).toEqual([]);
+    expect(allPages.flatMap(checkLengths)).toEqual([]);
   });
 
   it('have links and anchors that lead somewhere', () => {
-    expect(everyPage.flatMap(checkLinks)).toEqual([]);
+    expect([...allPages, ...readRoomPages()].flatMap(checkLinks)).toEqual([]);
   });
 
   it('are all in the table of contents of the README', () => {
