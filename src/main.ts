@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminSocket } from './compose/admin.js';
 import { createApi } from './compose/api.js';
-import { createBase, type ServiceBase } from './compose/base.js';
+import { createBase, type BaseInputs } from './compose/base.js';
 import { createEvents } from './compose/events.js';
 import { chooseModels } from './compose/models.js';
 import { addHealthSources, createServiceMetrics, createSupervision } from './compose/ops.js';
@@ -17,7 +17,7 @@ import { Lifecycle } from './platform/lifecycle.js';
 
 export type { Service } from './compose/running-service.js';
 
-export interface ServiceInputs extends Pick<ServiceBase, 'config' | 'environment' | 'log'> {
+export interface ServiceInputs extends BaseInputs {
   /** Manifest of the model sets; default: the one of this installation. */
   manifest?: Manifest;
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Service } from '../main.js';
 import { describeError } from '../errors.js';
 import { createLog, forJournal, writesToJournal } from '../platform/log.js';
+import { LogOutput } from '../platform/log-output.js';
 import { commandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
@@ -26,10 +27,10 @@ where it listens, where the first appKey is, and a command to try.`,
       // Imported here, so that the other commands, above all the doctor, work where a native library is missing.
       const { createService } = await import('../main.js');
       const { journalStream } = context.environment;
-      const log = writesToJournal(journalStream)
-        ? createLog(config.log.level, forJournal())
-        : createLog(config.log.level);
-      const service = await createService({ config, environment: context.environment, log });
+      const output = new LogOutput(process.stdout.fd);
+      const log = createLog(config.log.level, writesToJournal(journalStream) ? forJournal(output) : output);
+      const { environment } = context;
+      const service = await createService({ config, environment, log, droppedLogLines: () => output.dropped });
       // From here on a signal counts, also during the start: it stops the parts that are running by then.
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));

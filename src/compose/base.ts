@@ -10,6 +10,8 @@ export interface ServiceBase {
   readonly config: Config;
   readonly environment: Environment;
   readonly log: Log;
+  /** Returns how many lines of the log were dropped since the start; default: always 0. */
+  readonly droppedLogLines: () => number;
   readonly paths: DataPaths;
   /** Version of Lintel, from package.json. */
   readonly version: string;
@@ -21,9 +23,13 @@ export interface ServiceBase {
   readonly timers: Timers;
 }
 
+export type BaseInputs = Pick<ServiceBase, 'config' | 'environment' | 'log'> &
+  Partial<Pick<ServiceBase, 'droppedLogLines'>>;
+
 /** Loads the native addon. @throws when the addon is not built or a library is missing */
-export function createBase(inputs: Pick<ServiceBase, 'config' | 'environment' | 'log'>): ServiceBase {
+export function createBase(inputs: BaseInputs): ServiceBase {
   return {
+    droppedLogLines: () => 0,
     ...inputs,
     paths: dataPaths(inputs.config),
     version: readVersion(),

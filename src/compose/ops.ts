@@ -30,7 +30,7 @@ export interface Supervision {
 }
 
 export function createServiceMetrics(
-  { version, addon }: ServiceBase,
+  { version, addon, droppedLogLines }: ServiceBase,
   { storage, vision, events, cameras }: Pick<HealthInputs, 'storage' | 'vision' | 'events' | 'cameras'>,
 ): Metrics {
   return createMetrics({
@@ -40,6 +40,7 @@ export function createServiceMetrics(
     cameras: () => cameras.reports(),
     events: () => events.stats(),
     gallery: () => storage.gallery.stats(),
+    droppedLogLines,
   });
 }
 

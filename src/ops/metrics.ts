@@ -39,6 +39,7 @@ export interface MetricsSources {
     connected: boolean;
   };
   gallery: () => { groups: number; faces: number };
+  droppedLogLines: () => number;
 }
 
 type CameraSource = ReturnType<MetricsSources['cameras']>[number];
@@ -73,6 +74,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
   addCameras(registry, sources.cameras);
   addEvents(registry, sources.events);
   addGallery(registry, sources.gallery);
+  const { droppedLogLines } = sources;
+  counter(registry, 'lintel_log_lines_dropped_total', 'Log lines dropped for a slow reader', droppedLogLines);
   const durations = new Histogram({
     name: 'lintel_http_request_duration_seconds',
     help: 'Time from a request to its answer, by route and HTTP status',

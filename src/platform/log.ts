@@ -1,50 +1,51 @@
-// The log: JSON lines on standard output, read by journald or any collector. No pixels, embeddings, names, payloads or keys.
-import { fstatSync, writeSync } from 'node:fs';
+// The log: JSON lines on standard output, for journald or any other collector. No pixels, embeddings, names, payloads or keys.
+import { fstatSync } from 'node:fs';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import type { DropListener } from './log-output.js';
 
 export type Log = Logger;
 
-/**
- * A write for each line of the access log would cost the main thread a third of a millisecond per request (measured on a pipe,
- * November 2026): lines are gathered, and written at the latest after so long. An exit or a crash writes what is left; kill -9 loses it.
- */
-const GATHERED_CHARACTERS = 4096;
-const LATEST_MS = 100;
+export interface LogDestination extends DestinationStream {
+  /** Absent where a destination drops nothing. */
+  onDropped?(listener: DropListener): void;
+  /** Writes the lines that wait; absent where none do. */
+  flush?(done?: () => void): void;
+}
 
-/** @param destination standard output where it is not given */
-export function createLog(level: string, destination: DestinationStream = new GatheredOutput(1)): Log {
+/** Creates the logger. Where the destination drops lines, a warning says how many. */
+export function createLog(level: string, destination: LogDestination): Log {
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, destination);
+  const log = pino(options, destination);
+  destination.onDropped?.((droppedLines) =>
+    log.warn({ droppedLines }, 'log lines were dropped, because the reader of the log was too slow'),
+  );
+  return log;
 }
 
-/** The journal's priorities, which `journalctl -p` sorts by. */
+/** The journal's priorities, which `journalctl -p` filters by. */
 const PRIORITIES: Readonly<Record<string, number>> = { trace: 7, debug: 7, info: 6, warn: 4, error: 3, fatal: 2 };
 
-/**
- * Begins every line with its priority, as journald takes it from standard output (`<4>{…}`); journald removes it again.
- * @param destination standard output where it is not given
- */
-export function forJournal(destination: DestinationStream = new GatheredOutput(1)): DestinationStream {
+/** Puts the priority in front of every line (`<4>{…}`), as journald expects it on standard output; journald removes it again. */
+export function forJournal(destination: LogDestination): LogDestination {
   return {
     write: (line) => {
       // The level comes first in every line.
       const level = /^\{"level":"(\w+)"/.exec(line)?.[1] ?? '';
       destination.write(`<${PRIORITIES[level] ?? PRIORITIES.info}>${line}`);
     },
-    ...(destination instanceof GatheredOutput
-      ? { flush: (done?: () => void) => destination.flush(done), flushSync: () => destination.flushSync() }
-      : {}),
+    onDropped: (listener) => destination.onDropped?.(listener),
+    flush: (done) => (destination.flush ? destination.flush(done) : done?.()),
   };
 }
 
 /**
- * Whether standard output is the journal's: JOURNAL_STREAM names the device and the inode of the stream that systemd connected, and a
- * process whose output was redirected inherits the variable all the same.
+ * Tells whether standard output is the journal. JOURNAL_STREAM names the device and the inode of the stream that systemd connected; a
+ * process whose output is redirected still inherits the variable.
  */
 export function writesToJournal(
   journalStream: string | undefined,
@@ -56,41 +57,5 @@ export function writesToJournal(
     return journalStream === `${dev}:${ino}`;
   } catch {
     return false;
-  }
-}
-
-/** Gathers lines for a file descriptor. Where nobody reads it any more, or it is full, lines are dropped: a log must not stop a door. */
-class GatheredOutput implements DestinationStream {
-  readonly #descriptor: number;
-  #lines = '';
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(descriptor: number) {
-    this.#descriptor = descriptor;
-    process.once('exit', () => this.flushSync());
-  }
-
-  write(line: string): void {
-    this.#lines += line;
-    if (this.#lines.length >= GATHERED_CHARACTERS) this.flushSync();
-    else this.#timer ??= setTimeout(() => this.flushSync(), LATEST_MS).unref();
-  }
-
-  flushSync(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const lines = Buffer.from(this.#lines);
-    this.#lines = '';
-    try {
-      for (let written = 0; written < lines.length;) written += writeSync(this.#descriptor, lines, written);
-    } catch {
-      // EPIPE or EAGAIN: see above.
-    }
-  }
-
-  /** As pino asks for it. */
-  flush(done?: () => void): void {
-    this.flushSync();
-    done?.();
   }
 }

@@ -125,6 +125,7 @@ export async function listMetrics(): Promise<string[]> {
     cameras: () => [],
     events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
     gallery: () => ({ groups: 0, faces: 0 }),
+    droppedLogLines: () => 0,
   });
   return [...(await metrics.text()).matchAll(/^# TYPE (lintel_\w+) /gm)].map(([, name = '']) => name);
 }

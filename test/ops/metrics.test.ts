@@ -32,6 +32,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
     ],
     events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true }),
     gallery: () => ({ groups: 3, faces: 1000 }),
+    droppedLogLines: () => 12,
     ...changes,
   };
 }
@@ -48,6 +49,7 @@ describe('the metrics', () => {
         'lintel_build_info{version="0.1.0",node="v20.19.0",opencv="4.6.0"} 1',
         'lintel_model_info{model_version="standard-1",task="detector",precision="int8",provider="cpu"} 1',
         'lintel_vision_workers 2',
+        'lintel_log_lines_dropped_total 12',
         'lintel_vision_workers_busy 1',
         'lintel_vision_queue_length 5',
         'lintel_vision_completed_total 70',

@@ -1,17 +1,17 @@
-// The log: one JSON object a line, and what journald makes of it.
+// The log: one JSON object per line, and the prefix that journald reads.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createLog, forJournal, writesToJournal } from '../../src/platform/log.js';
 
 describe('the log', () => {
-  it('writes the level as a word, the time, the fields and the message, and nothing of the machine', () => {
+  it('writes the level as a word, the time, the fields and the message, and nothing about the machine', () => {
     const lines: string[] = [];
     const log = createLog('info', { write: (line: string) => void lines.push(line) });
-    log.debug({}, 'too small to be told');
+    log.debug({}, 'below the level');
     log.warn({ camera: 'front' }, 'camera lost');
     expect(lines).toHaveLength(1);
-    const { time, ...rest } = JSON.parse(lines[0]) as Record<string, unknown>;
+    const { time, ...rest } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
     expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(rest).toEqual({ level: 'warn', camera: 'front', msg: 'camera lost' });
   });
@@ -20,14 +20,14 @@ describe('the log', () => {
     const lines: string[] = [];
     const log = createLog('info', { write: (line: string) => void lines.push(line) });
     log.error({ err: Object.assign(new Error('full'), { code: 'ENOSPC' }) }, 'disk');
-    const { err } = JSON.parse(lines[0]) as { err: Record<string, unknown> };
+    const { err } = JSON.parse(lines[0] ?? '') as { err: Record<string, unknown> };
     expect(err).toMatchObject({ type: 'Error', message: 'full', code: 'ENOSPC' });
     expect(err.stack).toContain('log.test');
   });
 });
 
 describe('for the journal', () => {
-  it('every line begins with the priority of its level and is JSON behind it', () => {
+  it('every line begins with the priority of its level, followed by JSON', () => {
     const lines: string[] = [];
     const log = createLog('trace', forJournal({ write: (line: string) => void lines.push(line) }));
     log.trace({}, 'one');
@@ -37,13 +37,14 @@ describe('for the journal', () => {
     log.error({}, 'five');
     expect(lines.map((line) => line.slice(0, 3))).toEqual(['<7>', '<7>', '<6>', '<4>', '<3>']);
     expect(lines.every((line) => line.endsWith('}\n'))).toBe(true);
-    expect(JSON.parse(lines[4].slice(3))).toMatchObject({ level: 'error', msg: 'five' });
+    expect(JSON.parse(lines[4]?.slice(3) ?? '')).toMatchObject({ level: 'error', msg: 'five' });
   });
 
-  it('lines that wait are written at the end, and on demand', async () => {
+  it('lines that wait are written on demand and at the end of the process', async () => {
     const script = `
       import { createLog, forJournal } from './src/platform/log.ts';
-      const log = createLog('info', forJournal());
+      import { LogOutput } from './src/platform/log-output.ts';
+      const log = createLog('info', forJournal(new LogOutput(process.stdout.fd)));
       log.warn({}, 'first');
       await new Promise((resolve) => log.flush(resolve));
       log.error({}, 'last');
@@ -64,9 +65,12 @@ describe('for the journal', () => {
     ['8:78', false],
     ['8', false],
     ['', false],
-  ])('JOURNAL_STREAM %j of another process is not taken for this one: %s', (journalStream, expected) => {
-    expect(writesToJournal(journalStream, () => ({ dev: 8, ino: 77 }))).toBe(expected);
-  });
+  ])(
+    'standard output with device 8 and inode 77 is the journal for JOURNAL_STREAM %j: %s',
+    (journalStream, expected) => {
+      expect(writesToJournal(journalStream, () => ({ dev: 8, ino: 77 }))).toBe(expected);
+    },
+  );
 
   it('an output that is closed is not the journal', () => {
     const closed = (): never => {
