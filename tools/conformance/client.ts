@@ -59,9 +59,9 @@ export interface Data {
   matchFaceCount: number;
   matchFaces: { face: EnrolledFace; similarity: number }[];
   matchedFaceDetailCount: number;
-  matchedFaceDetails: { faceDetail: FaceDetail; similarity: number }[];
+  matchedFaceDetails: { faceDetail: FaceDetail; mask?: boolean; similarity: number }[];
   unmatchedFaceDetailCount: number;
-  unmatchedFaceDetails: { faceDetail: FaceDetail; similarity: number }[];
+  unmatchedFaceDetails: { faceDetail: FaceDetail; mask?: boolean; similarity: number }[];
   sourceFace?: FaceDetail;
   similarity: number;
   face: EnrolledFace;

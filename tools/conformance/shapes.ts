@@ -96,7 +96,15 @@ export function shapesOf(versioned: boolean) {
         })
         .refine((data) => data.matchFaceCount === data.matchFaces.length, 'matchFaceCount must count matchFaces'),
     compare: (fields?: Fields) => {
-      const compared = z.array(z.strictObject({ faceDetail: detailOf(fields), similarity: percent }));
+      // v1.0 has the mask twice: in faceDetail, as in the example of the guides, and beside it, as in two of their tables.
+      const mask = versioned && (fields?.mask ?? true) ? { mask: z.boolean() } : {};
+      const face = z
+        .strictObject({ faceDetail: detailOf(fields), ...mask, similarity: percent })
+        .refine(
+          ({ faceDetail, mask: beside = faceDetail.mask }) => beside === faceDetail.mask,
+          'one mask for one face',
+        );
+      const compared = z.array(face);
       return z
         .strictObject({
           ...version,

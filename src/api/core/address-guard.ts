@@ -1,7 +1,7 @@
-// Which network addresses image.url may reach: the public internet, and what the operator admits.
+// Network addresses that an `image.url` may reach: the public internet, and the networks that the operator admits.
 import { BlockList, isIP } from 'node:net';
 
-/** Everything of IPv4 that is not public unicast (IANA IPv4 Special-Purpose Address Registry), multicast and reserved space. */
+/** IPv4 networks that are not public unicast (IANA IPv4 Special-Purpose Address Registry), multicast and reserved space. */
 const REFUSED_V4 = [
   '0.0.0.0/8', // this network
   '10.0.0.0/8', // private
@@ -20,49 +20,49 @@ const REFUSED_V4 = [
   '240.0.0.0/4', // reserved, broadcast
 ];
 
-/** Of IPv6 only 2000::/3 is public; the first three are all the rest: loopback, mapped IPv4, NAT64, unique local, link-local, multicast. */
+/** IPv6 networks that are not public: everything outside 2000::/3, and the special networks inside it. */
 const REFUSED_V6 = [
-  '::/3',
+  '::/3', // loopback, mapped IPv4, NAT64
   '4000::/2',
-  '8000::/1',
+  '8000::/1', // unique local, link-local, multicast
   '2001::/23', // protocol assignments, Teredo
   '2001:db8::/32', // documentation
   '2002::/16', // 6to4, which carries any IPv4 address
   '3fff::/20', // documentation
 ];
 
-/** One list per family: node:net matches an IPv4 address against an IPv6 network as its mapped form. */
+/** One list per family: node:net would match an IPv4 address against an IPv6 network in its mapped form. */
 interface Networks {
-  v4: BlockList;
-  v6: BlockList;
+  ipv4: BlockList;
+  ipv6: BlockList;
 }
 
 export class AddressGuard {
-  readonly #refused = networks([...REFUSED_V4, ...REFUSED_V6]);
+  readonly #refused = parseNetworks([...REFUSED_V4, ...REFUSED_V6]);
   readonly #allowed: Networks;
 
-  /** @param allowNetworks CIDRs that are admitted although they are not public; both forms of an address need their own */
+  /** @param allowNetworks CIDRs that are admitted although they are not public; IPv4 and its mapped form in IPv6 need one each */
   constructor(allowNetworks: readonly string[] = []) {
-    this.#allowed = networks(allowNetworks);
+    this.#allowed = parseNetworks(allowNetworks);
   }
 
-  /** @param address numeric; anything else is refused */
+  /** @param address numeric address, with or without a zone; anything else is refused */
   admits(address: string): boolean {
-    const [bare] = address.split('%');
-    const family = isIP(bare);
-    if (family === 0) return false;
-    const list = family === 4 ? 'v4' : 'v6';
-    const type = family === 4 ? 'ipv4' : 'ipv6';
-    return this.#allowed[list].check(bare, type) || !this.#refused[list].check(bare, type);
+    const bare = address.replace(/%.*$/, '');
+    const version = isIP(bare);
+    if (version === 0) return false;
+    const family = version === 4 ? 'ipv4' : 'ipv6';
+    return this.#allowed[family].check(bare, family) || !this.#refused[family].check(bare, family);
   }
 }
 
-function networks(cidrs: readonly string[]): Networks {
-  const lists = { v4: new BlockList(), v6: new BlockList() };
+/** @param cidrs texts that have been checked to be CIDRs */
+function parseNetworks(cidrs: readonly string[]): Networks {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
-    const [address, prefix] = cidr.split('/');
-    if (isIP(address) === 4) lists.v4.addSubnet(address, Number(prefix), 'ipv4');
-    else lists.v6.addSubnet(address, Number(prefix), 'ipv6');
+    const [address = '', prefix] = cidr.split('/');
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+    lists[family].addSubnet(address, Number(prefix), family);
   }
   return lists;
 }

@@ -1,68 +1,68 @@
-// Slows the guessing of keys: wrong ones are counted by the address they came from, and too many close it for a while.
+// Limit on the guessing of keys: wrong keys are counted by network address, and too many block the address for a while.
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../domain/time.js';
 
-/** So many wrong keys in a row are answered as such … */
+/** Number of wrong keys that an address may send before it is blocked. */
 export const ATTEMPTS = 10;
-/** … and after that one every so often. */
+/** Time after which a blocked address may try once more. */
 export const MS_PER_ATTEMPT = 6_000;
-/** Addresses that are remembered; the one that was wrong the longest ago is forgotten first. */
+/** Number of addresses that are remembered. Beyond it, the one whose last wrong key is the oldest is forgotten. */
 const MAX_ADDRESSES = 1_000;
 
-interface Debt {
-  attempts: number;
+interface WrongAttempts {
+  count: number;
   atMs: number;
 }
 
-/** Other addresses are let in whatever this one does. */
+/** An address that is blocked does not affect the others. */
 export class AttemptLimit {
   readonly #clock: Clock;
-  /** In the order of the last wrong key. */
-  readonly #debts = new Map<string, Debt>();
+  /** Attempts by network, ordered by the time of the last wrong key. */
+  readonly #attempts = new Map<string, WrongAttempts>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @returns milliseconds until this address may try a key again; 0: now */
+  /** @returns milliseconds until this address may try a key again; 0 when it may now */
   waitMs(address: string): number {
-    const debt = this.#debtOf(networkOf(address));
-    return debt > ATTEMPTS - 1 ? Math.ceil((debt - (ATTEMPTS - 1)) * MS_PER_ATTEMPT) : 0;
+    const count = this.#countAttempts(findNetwork(address));
+    return count > ATTEMPTS - 1 ? Math.ceil((count - (ATTEMPTS - 1)) * MS_PER_ATTEMPT) : 0;
   }
 
-  /** A wrong key came from this address. */
+  /** Records a wrong key from this address. */
   countWrong(address: string): void {
-    const network = networkOf(address);
-    const attempts = Math.min(ATTEMPTS, this.#debtOf(network) + 1);
-    this.#debts.delete(network);
-    this.#debts.set(network, { attempts, atMs: this.#clock() });
-    if (this.#debts.size > MAX_ADDRESSES) this.#debts.delete(this.#debts.keys().next().value ?? network);
+    const network = findNetwork(address);
+    const count = Math.min(ATTEMPTS, this.#countAttempts(network) + 1);
+    this.#attempts.delete(network);
+    this.#attempts.set(network, { count, atMs: this.#clock() });
+    if (this.#attempts.size > MAX_ADDRESSES) this.#attempts.delete(this.#attempts.keys().next().value ?? network);
   }
 
-  /** How many addresses are remembered. */
+  /** Number of addresses that are remembered. */
   get size(): number {
-    return this.#debts.size;
+    return this.#attempts.size;
   }
 
-  /** What is left of the wrong attempts. */
-  #debtOf(network: string): number {
-    const debt = this.#debts.get(network);
-    if (!debt) return 0;
-    // A clock that is set back must not close an address for ever.
-    const agoMs = Math.max(0, this.#clock() - debt.atMs);
-    const left = debt.attempts - agoMs / MS_PER_ATTEMPT;
+  /** Returns how many attempts still count: one less for each MS_PER_ATTEMPT, as a fraction in between. */
+  #countAttempts(network: string): number {
+    const attempts = this.#attempts.get(network);
+    if (!attempts) return 0;
+    // A clock that is set back must not block an address for ever.
+    const elapsedMs = Math.max(0, this.#clock() - attempts.atMs);
+    const left = attempts.count - elapsedMs / MS_PER_ATTEMPT;
     if (left > 0) return left;
-    this.#debts.delete(network);
+    this.#attempts.delete(network);
     return 0;
   }
 }
 
-/** Whoever has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (ipv4) return ipv4[1];
+/** Returns the /64 network of an IPv6 address, because one client has all of its 2^64 addresses; an IPv4 address is returned as it is. */
+function findNetwork(address: string): string {
+  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (ipv4 !== undefined) return ipv4;
   if (!isIPv6(address)) return address;
-  const [head, tail] = address.split('%')[0].split('::');
+  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
   const left = head === '' ? [] : head.split(':');
   if (tail === undefined) return left.slice(0, 4).join(':');
   const right = tail === '' ? [] : tail.split(':');

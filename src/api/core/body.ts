@@ -1,18 +1,18 @@
-// Request bodies: read within a limit, parsed as a JSON object, or discarded within a bound.
+// Request bodies: read within a limit, parsed as a JSON object, or discarded within a limit.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { clientError } from '../../errors.js';
 
-/** So much of a body that nobody wants is still read, so that the client gets its answer; then the connection is closed. */
+/** Part of an unwanted body that is still read, so that the client receives its answer; after it the connection is closed. */
 export const MAX_DISCARDED_BYTES = 64_000_000;
 
-/** The client closed the connection in the middle of its request: there is nobody to answer. */
+/** The client closed the connection in the middle of its request: nobody is left to answer. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
 /**
- * @returns the whole body, or undefined when it is longer than maxBytes: the rest of it is then still to be read or discarded
+ * @returns the whole body, or undefined when it is longer than maxBytes: the rest of it must then be read or discarded
  * @throws ClientGone
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
@@ -26,10 +26,11 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     return true;
   });
   if (!ended) return undefined;
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length);
 }
 
-/** Reads and forgets what is left of a body. @returns whether its end was reached, within maxBytes and before the client left */
+/** Reads the rest of a body and drops it. @returns whether it ended within maxBytes, before the client closed the connection */
 export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCARDED_BYTES): Promise<boolean> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return request.readableEnded;
   let left = maxBytes;
@@ -40,14 +41,14 @@ export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCA
   }
 }
 
-/** @throws AppError INVALID_PARAM: not UTF-8, not JSON, or JSON that is no object */
+/** @throws AppError INVALID_PARAM: the body is not UTF-8, not JSON, or JSON that is no object */
 export function parseJsonObject(body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw clientError('INVALID_PARAM', 'The body is empty; it must be a JSON object.');
   if (!isUtf8(body)) throw clientError('INVALID_PARAM', 'The body must be UTF-8.');
-  const byteOrderMark = body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+  const hasByteOrderMark = body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8', byteOrderMark ? 3 : 0));
+    value = JSON.parse(body.toString('utf8', hasByteOrderMark ? 3 : 0));
   } catch {
     // The parser's own message quotes the body, so it is neither passed on nor kept as a cause.
     throw clientError('INVALID_PARAM', 'The body is not valid JSON.');
@@ -58,7 +59,7 @@ export function parseJsonObject(body: Buffer): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Feeds `take` until the end (true) or until it returns false; the stream is then paused. @throws ClientGone */
+/** Calls `take` with each chunk until the end (true) or until it returns false; the stream is then paused. @throws ClientGone */
 async function consume(request: IncomingMessage, take: (chunk: Buffer) => boolean): Promise<boolean> {
   if (request.readableEnded) return true;
   if (request.destroyed) throw new ClientGone('the connection was closed');

@@ -1,32 +1,33 @@
-// Fetches the picture of an image.url without becoming a door into the local network.
+// Fetches the picture of an `image.url`, without giving clients access to the local network.
 import { lookup as lookupAll } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { AppError, clientError } from '../../errors.js';
 import { AddressGuard } from './address-guard.js';
-import { tooLarge } from './image-input.js';
+import { createTooLargeError } from './image-input.js';
 
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
+const MAX_CONCURRENT = 32;
 
 export interface Address {
   address: string;
   family: number;
 }
 
-/** All addresses of a host name. Rejects where it has none. */
+/** Returns all addresses of a host name; rejects for a name without any. */
 export type Resolver = (hostname: string) => Promise<Address[]>;
 
 export interface ImageFetcherOptions {
   maxBytes: number;
-  /** For name resolution, connecting, redirects and reading together. */
+  /** Time limit for name resolution, connecting, redirects and reading together. */
   timeoutMs: number;
   /** CIDRs that may be fetched from although they are not public. */
   allowNetworks: readonly string[];
-  /** Fetches at a time; one more is SERVER_BUSY. */
+  /** Limit of fetches at the same time; one more is SERVER_BUSY. */
   maxConcurrent?: number;
-  resolve?: Resolver;
+  resolve?: Resolver | undefined;
 }
 
 export class ImageFetcher {
@@ -41,20 +42,24 @@ export class ImageFetcher {
     this.#resolve = options.resolve ?? ((hostname) => lookupAll(hostname, { all: true }));
   }
 
-  /** @throws AppError INVALID_IMAGE_URL, IMAGE_TIMEOUT, IMAGE_TOO_LARGE, SERVER_BUSY */
-  async fetch(url: string): Promise<Buffer> {
-    if (this.#running >= (this.#options.maxConcurrent ?? 32)) {
-      throw clientError('SERVER_BUSY', 'Too many pictures are being fetched.');
-    }
+  /**
+   * @param cancelled closes the connection when it is aborted
+   * @throws AppError INVALID_IMAGE_URL, IMAGE_TIMEOUT, IMAGE_TOO_LARGE, SERVER_BUSY; the reason of `cancelled`
+   */
+  async fetch(url: string, cancelled?: AbortSignal): Promise<Buffer> {
+    const { maxConcurrent = MAX_CONCURRENT, timeoutMs } = this.#options;
+    if (this.#running >= maxConcurrent) throw clientError('SERVER_BUSY', 'Too many pictures are being fetched.');
     this.#running++;
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.#options.timeoutMs);
+    const timer = setTimeout(() => deadline.abort(), timeoutMs);
     try {
-      return await this.#follow(url, deadline.signal);
+      const signals = cancelled ? [deadline.signal, cancelled] : [deadline.signal];
+      return await this.#follow(url, AbortSignal.any(signals));
     } catch (error) {
+      cancelled?.throwIfAborted();
       if (error instanceof AppError) throw error;
       if (deadline.signal.aborted) {
-        throw clientError('IMAGE_TIMEOUT', `The url did not deliver within ${this.#options.timeoutMs} ms.`);
+        throw clientError('IMAGE_TIMEOUT', `The url did not deliver the picture within ${timeoutMs} ms.`);
       }
       throw clientError('INVALID_IMAGE_URL', 'The url could not be fetched.', error);
     } finally {
@@ -64,13 +69,15 @@ export class ImageFetcher {
   }
 
   async #follow(text: string, signal: AbortSignal): Promise<Buffer> {
-    let url = checkedUrl(text);
+    let url = parseUrl(text);
     for (let redirects = 0; ; redirects++) {
       const response = await this.#get(url, signal);
       try {
         if (!REDIRECTS.has(response.statusCode)) return await this.#read(response);
-        if (redirects === MAX_REDIRECTS) throw refused(`The url redirects more than ${MAX_REDIRECTS} times.`);
-        url = checkedUrl(response.headers.location ?? '', url);
+        const { location } = response.headers;
+        if (location === undefined) throw refuseUrl('The url redirects, but the answer has no Location header.');
+        if (redirects === MAX_REDIRECTS) throw refuseUrl(`The url redirects more than ${MAX_REDIRECTS} times.`);
+        url = parseUrl(location, url);
       } finally {
         response.destroy();
       }
@@ -81,12 +88,13 @@ export class ImageFetcher {
   async #get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
     const hostname = url.hostname.replace(/^\[|\]$/g, '');
     const family = isIP(hostname);
-    const resolved = family ? [{ address: hostname, family }] : await abortable(this.#resolve(hostname), signal);
+    const resolved = family ? [{ address: hostname, family }] : await raceAbort(this.#resolve(hostname), signal);
     const addresses = resolved.filter(({ address }) => this.#guard.admits(address));
-    if (addresses.length === 0) throw refused('The url leads to an address that is not allowed.');
+    const [first] = addresses;
+    if (first === undefined) throw refuseUrl('The url leads to an address that is not allowed.');
     const lookup: LookupFunction = (_hostname, options, callback) => {
       if (options.all) callback(null, addresses);
-      else callback(null, addresses[0].address, addresses[0].family);
+      else callback(null, first.address, first.family);
     };
     const options: RequestOptions = {
       agent: false,
@@ -102,15 +110,15 @@ export class ImageFetcher {
 
   async #read(response: IncomingMessage): Promise<Buffer> {
     const { maxBytes } = this.#options;
-    if (response.statusCode !== 200) throw refused('The url was not answered with status 200.');
+    if (response.statusCode !== 200) throw refuseUrl('The url was not answered with status 200.');
     const encoding = response.headers['content-encoding'] ?? 'identity';
-    if (encoding.toLowerCase() !== 'identity') throw refused('The url was answered with a compressed body.');
-    if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    if (encoding.toLowerCase() !== 'identity') throw refuseUrl('The url was answered with a compressed body.');
+    if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw createTooLargeError(maxBytes);
     const chunks: Buffer[] = [];
     let length = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > maxBytes) throw tooLarge(maxBytes);
+      if (length > maxBytes) throw createTooLargeError(maxBytes);
       chunks.push(chunk);
     }
     const bytes = Buffer.allocUnsafeSlow(length);
@@ -121,23 +129,23 @@ export class ImageFetcher {
 }
 
 /** @throws AppError INVALID_IMAGE_URL */
-function checkedUrl(text: string, base?: URL): URL {
-  if (!URL.canParse(text, base?.href)) throw refused('The url is malformed.');
+function parseUrl(text: string, base?: URL): URL {
+  if (!URL.canParse(text, base?.href)) throw refuseUrl('The url is malformed.');
   const url = new URL(text, base);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused('The url must be http or https.');
-  if (url.username || url.password) throw refused('The url must not contain a user or a password.');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuseUrl('The url must be http or https.');
+  if (url.username || url.password) throw refuseUrl('The url must not contain a user or a password.');
   const port = Number(url.port);
   const portAllowed = url.port === '' || port === 80 || port === 443 || (port >= 10_000 && port <= 12_000);
-  if (!portAllowed) throw refused('The port of the url must be 80, 443 or 10000 to 12000.');
+  if (!portAllowed) throw refuseUrl('The port of the url must be 80, 443 or 10000 to 12000.');
   return url;
 }
 
-function refused(detail: string): AppError {
+function refuseUrl(detail: string): AppError {
   return clientError('INVALID_IMAGE_URL', detail);
 }
 
-/** Name resolution cannot be cancelled; the wait for it can. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Waits for a promise until the signal is aborted: name resolution itself cannot be cancelled. */
+async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -103,11 +103,7 @@ export class ApiServer implements Part {
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
     };
     if (!tls) return createServer(options, listener);
-    const identity = new TlsIdentity({
-      ...tls,
-      log,
-      ...(tlsCheckIntervalMs === undefined ? {} : { checkIntervalMs: tlsCheckIntervalMs }),
-    });
+    const identity = new TlsIdentity({ ...tls, log, checkIntervalMs: tlsCheckIntervalMs });
     const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
     const server = createSecureServer({ ...options, ...(await identity.load()), handshakeTimeout }, listener);
     identity.serve(server);

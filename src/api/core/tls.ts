@@ -1,4 +1,4 @@
-// The certificate that the API serves HTTPS with: read from its files, read again when they change, and how it is.
+// Certificate for HTTPS: read from its files, replaced when the files change, with its health.
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
@@ -11,9 +11,9 @@ import { AppError, describeError } from '../../errors.js';
 import { readFileStamp } from '../../platform/file-stamp.js';
 
 export interface TlsFiles {
-  /** PEM: the certificate and those between it and its authority. */
+  /** Path of a PEM file: the certificate, and the certificates between it and its authority. */
   certFile: string;
-  /** PEM, without a passphrase. */
+  /** Path of a PEM file with the key, without a passphrase. */
   keyFile: string;
 }
 
@@ -21,11 +21,11 @@ export interface TlsIdentityOptions extends TlsFiles {
   log: Log;
   clock?: Clock;
   timers?: Timers;
-  /** The files are looked at so often: a watch would miss what is renamed over them or mounted anew. */
-  checkIntervalMs?: number;
+  /** Interval between two checks of the files. A file watch would miss files that are renamed over them or mounted. */
+  checkIntervalMs?: number | undefined;
 }
 
-interface Loaded {
+interface LoadedFiles {
   cert: Buffer;
   key: Buffer;
   certificate: X509Certificate;
@@ -33,87 +33,90 @@ interface Loaded {
 
 const CHECK_INTERVAL_MS = 5_000;
 
-/** What a client may take for its handshake; Node allows two minutes. */
+/** Time limit for the TLS handshake of a client; Node allows two minutes. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A new pair of files is taken when both fit together; until then the old one serves, and `health` says so. */
+/** A new pair of files is used once both fit together. Until then the old certificate is served, and `health` reports the problem. */
 export class TlsIdentity {
   readonly #options: TlsIdentityOptions;
-  /** Of the files as they were last looked at. */
+  /** Stamps of the two files at the last check. */
   #stamp = '';
-  #validTo = 0;
+  #validToMs = 0;
   #problem: string | undefined;
   #server: Server | undefined;
   #timer: unknown;
-  /** Sockets in the middle of their handshake, by the port of the client: the HTTP server does not know them yet. */
-  readonly #shaking = new Map<string, Socket>();
+  /** Sockets whose handshake is not complete, by address and port of the client: the HTTP server does not know them yet. */
+  readonly #handshaking = new Map<string, Socket>();
 
   constructor(options: TlsIdentityOptions) {
     this.#options = options;
   }
 
-  /** For `createServer`. @throws AppError CONFIG_INVALID: a file cannot be read, or the two do not fit together */
+  /**
+   * Reads the files for `createServer`.
+   * @throws AppError CONFIG_INVALID: a file cannot be read, or the two do not fit together
+   */
   async load(): Promise<{ cert: Buffer; key: Buffer }> {
-    this.#stamp = await this.#stampOf();
+    this.#stamp = await this.#readStamp();
     try {
-      const { cert, key, certificate } = await this.#read();
-      this.#validTo = Date.parse(certificate.validTo);
+      const { cert, key, certificate } = await this.#readFiles();
+      this.#validToMs = Date.parse(certificate.validTo);
       return { cert, key };
     } catch (cause) {
       throw new AppError('CONFIG_INVALID', `http.tls cannot be used: ${describeError(cause)}`, { cause });
     }
   }
 
-  /** Watches the files for the server that `load` was for. */
+  /** Starts to check the files for changes, on behalf of the server that was created with them. */
   serve(server: Server): void {
     this.#server = server;
     server.on('connection', (socket: Socket) => {
-      const id = peerOf(socket);
-      this.#shaking.set(id, socket);
-      socket.once('close', () => this.#shaking.delete(id));
+      const id = identifyPeer(socket);
+      this.#handshaking.set(id, socket);
+      socket.once('close', () => this.#handshaking.delete(id));
     });
-    server.on('secureConnection', (socket) => this.#shaking.delete(peerOf(socket)));
-    this.#checkLater();
+    server.on('secureConnection', (socket) => this.#handshaking.delete(identifyPeer(socket)));
+    this.#scheduleCheck();
   }
 
-  /** The server's own closing would wait for clients that have not finished their handshake. */
+  /** Ends the checks, and closes connections in their handshake: the server would wait for these when it closes. */
   stop(): void {
     this.#server = undefined;
     (this.#options.timers ?? systemTimers).clearTimeout(this.#timer);
-    for (const socket of this.#shaking.values()) socket.destroy();
+    for (const socket of this.#handshaking.values()) socket.destroy();
   }
 
   health(): Health {
-    const facts = { certificateValidTo: contractTime(this.#validTo) };
+    const facts = { certificateValidTo: contractTime(this.#validToMs) };
     if (this.#problem !== undefined) {
       return { status: 'degraded', detail: `the new certificate is not used: ${this.#problem}`, facts };
     }
-    if (this.#validTo <= (this.#options.clock ?? Date.now)()) {
+    if (this.#validToMs <= (this.#options.clock ?? Date.now)()) {
       return { status: 'degraded', detail: 'the certificate of http.tls has expired', facts };
     }
     return { status: 'ok', facts };
   }
 
-  #checkLater(): void {
+  #scheduleCheck(): void {
     const { timers = systemTimers, checkIntervalMs = CHECK_INTERVAL_MS } = this.#options;
     this.#timer = timers.setTimeout(() => {
       void this.#check().then(() => {
-        if (this.#server) this.#checkLater();
+        if (this.#server) this.#scheduleCheck();
       });
     }, checkIntervalMs);
   }
 
   /** Never rejects. */
   async #check(): Promise<void> {
-    // Before they are read: what changes in between is read again next time.
-    const stamp = await this.#stampOf();
+    // The stamp is read before the files: a change in between is noticed at the next check.
+    const stamp = await this.#readStamp();
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
     const { log } = this.#options;
     try {
-      const { cert, key, certificate } = await this.#read();
+      const { cert, key, certificate } = await this.#readFiles();
       this.#server?.setSecureContext({ cert, key });
-      this.#validTo = Date.parse(certificate.validTo);
+      this.#validToMs = Date.parse(certificate.validTo);
       this.#problem = undefined;
       log.info({ validTo: certificate.validTo }, 'a new certificate is served');
     } catch (error) {
@@ -122,18 +125,18 @@ export class TlsIdentity {
     }
   }
 
-  /** Differs whenever a file was written, replaced or removed. */
-  async #stampOf(): Promise<string> {
+  /** Returns a text that changes whenever one of the files is written, replaced or removed. */
+  async #readStamp(): Promise<string> {
     const { certFile, keyFile } = this.#options;
     const stamps = await Promise.all([certFile, keyFile].map(readFileStamp));
     return stamps.join(', ');
   }
 
-  /** @throws Error whose message names the key of the configuration, and nothing of the files */
-  async #read(): Promise<Loaded> {
+  /** @throws Error whose message names the key of the configuration, never the content of a file */
+  async #readFiles(): Promise<LoadedFiles> {
     const { certFile, keyFile } = this.#options;
-    const cert = await readNamed(certFile, 'certFile');
-    const key = await readNamed(keyFile, 'keyFile');
+    const cert = await readNamedFile(certFile, 'certFile');
+    const key = await readNamedFile(keyFile, 'keyFile');
     let certificate: X509Certificate;
     try {
       certificate = new X509Certificate(cert);
@@ -155,15 +158,16 @@ export class TlsIdentity {
   }
 }
 
-async function readNamed(file: string, name: string): Promise<Buffer> {
+/** @param name key of the configuration, for the message */
+async function readNamedFile(path: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await readFile(path);
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? describeError(cause);
     throw new Error(`${name} cannot be read (${reason})`, { cause });
   }
 }
 
-function peerOf(socket: Socket): string {
+function identifyPeer(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
 }

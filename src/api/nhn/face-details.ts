@@ -5,23 +5,25 @@ import type { EnrolledFaceDetail, FaceDetail } from './answers.js';
 
 type Dimensions = Pick<AnalysedImage, 'widthPx' | 'heightPx'>;
 
-/** Which optional fields the client wants of every face. */
+/** Optional fields that the client asks for in every face. */
 export interface FaceFields {
   orientation: boolean;
   mask: boolean;
-  /** A face whose liveness score is below it is an attack; undefined: the field is left out. */
+  /** Liveness score below which a face counts as an attack; absent when the client does not ask for spoofing. */
   livenessThreshold?: number;
 }
 
-export function faceDetail(face: Face, image: Dimensions, fields: FaceFields): FaceDetail {
+export function describeFace(face: Face, image: Dimensions, fields: FaceFields): FaceDetail {
+  const [leftEye, rightEye, nose, leftLip, rightLip] = face.landmarksPx;
+  const points = { leftEye, rightEye, nose, leftLip, rightLip };
   const detail: FaceDetail = {
     bbox: fractionBox(face.boxPx, image),
-    landmarks: face.landmarksPx.map((point, i) => ({
-      type: LANDMARK_TYPES[i],
-      x: fraction(point.x, image.widthPx),
-      y: fraction(point.y, image.heightPx),
+    landmarks: LANDMARK_TYPES.map((type) => ({
+      type,
+      x: fraction(points[type].x, image.widthPx),
+      y: fraction(points[type].y, image.heightPx),
     })),
-    confidence: percent(face.detectionScore),
+    confidence: toPercent(face.detectionScore),
   };
   if (fields.orientation) {
     const { yaw, pitch, roll } = face.pose;
@@ -29,23 +31,24 @@ export function faceDetail(face: Face, image: Dimensions, fields: FaceFields): F
   }
   if (fields.mask && face.masked !== undefined) detail.mask = face.masked;
   if (fields.livenessThreshold !== undefined) {
-    // A face that could not be scored is no living one.
-    detail.spoofing = !((face.livenessScore ?? -Infinity) >= fields.livenessThreshold);
+    // A face without a liveness score, and one whose score is not a number, counts as an attack.
+    const isLive = (face.livenessScore ?? -Infinity) >= fields.livenessThreshold;
+    detail.spoofing = !isLive;
   }
   return detail;
 }
 
-export function enrolledFaceDetail(face: EnrolledFace): EnrolledFaceDetail {
+export function describeEnrolledFace(face: EnrolledFace): EnrolledFaceDetail {
   const { bbox, faceId, imageId, externalImageId, detectionScore } = face;
   return {
     bbox: fractionBox(bbox, { widthPx: 1, heightPx: 1 }),
     faceId,
     imageId,
-    ...(externalImageId === undefined ? {} : { externalImageId }),
-    confidence: percent(detectionScore),
+    ...(externalImageId !== undefined && { externalImageId }),
+    confidence: toPercent(detectionScore),
   };
 }
 
-function percent(score: number): number {
+function toPercent(score: number): number {
   return rounded(Math.max(0, Math.min(100, score * 100)), 1e4);
 }

@@ -1,4 +1,4 @@
-// The parameters that several operations share, as schemas, and what a client is told when one does not fit.
+// Schemas of the parameters that several operations share.
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import type { ImageInput } from '../core/image-input.js';
@@ -6,50 +6,57 @@ import { parseNumber, wholeNumberText } from '../core/parameters.js';
 
 export const DEFAULT_THRESHOLD = 90;
 
-const whole = (max: number, byDefault: number) => z.int().min(1).max(max).meta({ default: byDefault });
-const similarity = z
-  .number()
-  .min(1)
-  .max(100)
-  .meta({ default: DEFAULT_THRESHOLD, description: 'Similarity from which on a face matches.' });
+const similarity = z.number().min(1).max(100).meta({
+  default: DEFAULT_THRESHOLD,
+  description: 'Similarity from which on a face matches.',
+});
 
 /** Schema of a whole number written as text, 1..max. */
 export function textLimit(max: number, byDefault: number) {
   return wholeNumberText(1, max, byDefault);
 }
 
-/** A whole number of a JSON body, 1..max. */
+/** Schema of a whole number in a JSON body, 1..max. */
 export function bodyLimit(max: number, byDefault: number) {
-  return whole(max, byDefault)
+  return z
+    .int()
+    .min(1)
+    .max(max)
+    .meta({ default: byDefault })
     .nullish()
     .transform((value) => value ?? byDefault);
 }
 
-/** Similarity written as text; undefined where it is not given. */
+/** Schema of a similarity written as text; undefined when it is not given. */
 export const textThreshold = z.preprocess(parseNumber, similarity.optional());
 
-/** Similarity in a JSON body; undefined where it is not given. */
+/** Schema of a similarity in a JSON body; undefined when it is not given. */
 export const bodyThreshold = similarity.nullish().transform((value) => value ?? undefined);
 
 const pageShape = {
   limit: textLimit(200, 100),
-  'next-token': z.string().optional().meta({ description: 'Of the page before; it carries the limit.' }),
+  'next-token': z
+    .string()
+    .optional()
+    .meta({ description: 'The nextToken of the page before; it carries its own limit.' }),
 };
 
-/** A token carries its own limit, so whatever stands beside it is not looked at. */
-function withoutLimitOfToken(query: unknown): unknown {
+/** Drops the limit beside a token: a token carries its own limit, so the one beside it is not even checked. */
+function dropLimitBesideToken(query: unknown): unknown {
   return isRecord(query) && 'next-token' in query ? { ...query, limit: undefined } : query;
 }
 
-/** One page of a listing. */
-export const pageQuery = z
-  .preprocess(withoutLimitOfToken, z.object(pageShape))
-  .transform(({ limit, 'next-token': token }) => ({ limit, token }));
+function toPage({ limit, 'next-token': token }: { limit: number; 'next-token'?: string | undefined }) {
+  return { limit, ...(token !== undefined && { token }) };
+}
 
-/** One page of the faces that have all of what is asked for. */
+/** Schema of the query for one page of a list. */
+export const pageQuery = z.preprocess(dropLimitBesideToken, z.object(pageShape)).transform(toPage);
+
+/** Schema of the query for one page of the faces that match all given filters. */
 export const filteredPageQuery = z
   .preprocess(
-    withoutLimitOfToken,
+    dropLimitBesideToken,
     z.object({
       ...pageShape,
       'face-id': z.string().optional(),
@@ -57,17 +64,17 @@ export const filteredPageQuery = z
       'external-image-id': z.string().optional(),
     }),
   )
-  .transform((query) => ({
-    limit: query.limit,
-    token: query['next-token'],
-    filter: {
-      faceId: query['face-id'],
-      imageId: query['image-id'],
-      externalImageId: query['external-image-id'],
-    },
-  }));
+  .transform((query) => {
+    const { 'face-id': faceId, 'image-id': imageId, 'external-image-id': externalImageId } = query;
+    const filter = {
+      ...(faceId !== undefined && { faceId }),
+      ...(imageId !== undefined && { imageId }),
+      ...(externalImageId !== undefined && { externalImageId }),
+    };
+    return { ...toPage(query), filter };
+  });
 
-/** Query of a search. */
+/** Schema of the query of a search. */
 export function searchQuery(maxLimit: number) {
   return z.object({
     limit: textLimit(maxLimit, 100),
@@ -77,7 +84,7 @@ export function searchQuery(maxLimit: number) {
 
 const isText = { type: 'string' } as const;
 
-/** Exactly one of `url` and `bytes`. What they hold is looked at later: a bad picture is no bad parameter. */
+/** Schema of a picture: exactly one of `url` and `bytes`. Their content is examined later, because a bad picture has codes of its own. */
 export const imageField = z
   .object({
     url: z.string().nullish().meta({ description: 'http or https.' }),
@@ -108,14 +115,12 @@ const flag = (byDefault: boolean) =>
     .nullish()
     .transform((value) => value ?? byDefault);
 
-export const spoofingConditionField = spoofingCondition.nullish().transform((value) => value ?? 'balanced');
-
-/** What the client wants to know of every face: fields of each body with a picture. */
+/** Fields of every JSON body with a picture: the facts about each face that the client asks for. */
 export const faceFields = {
   orientation: flag(true),
   mask: flag(true),
   spoofing: flag(false),
-  spoofingCondition: spoofingConditionField,
+  spoofingCondition: spoofingCondition.nullish().transform((value) => value ?? 'balanced'),
 };
 
 export const alignedField = bool(false)
@@ -125,8 +130,9 @@ export const alignedField = bool(false)
 
 const externalImageId = z.string().regex(EXTERNAL_IMAGE_ID_PATTERN, 'must have 1 to 255 of: letters, digits, _ . : -');
 
-/** Undefined where it is not given. */
+/** Schema of an externalImageId in a JSON body; undefined when it is not given. */
 export const externalImageIdField = externalImageId.nullish().transform((value) => value ?? undefined);
+/** Schema of an externalImageId in a form. */
 export const externalImageIdText = externalImageId.optional();
 
 const flagText = (byDefault: boolean) =>
@@ -137,7 +143,7 @@ const flagText = (byDefault: boolean) =>
     )
     .transform((value) => value ?? byDefault);
 
-/** As faceFields, in the texts of a form. */
+/** Like faceFields, for the texts of a form. */
 export const faceTexts = {
   orientation: flagText(true),
   mask: flagText(true),

@@ -1,5 +1,5 @@
 // image.url: what is fetched, what is refused, and that nothing reaches an address that was not admitted.
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -242,14 +242,19 @@ describe('a redirect is checked as the first url is', () => {
     expect(seen).toEqual(['/start']);
   });
 
-  test('a fourth one, an endless one and one that leads nowhere are refused', async () => {
+  test('a fourth one, an endless one and one without a Location are refused', async () => {
     const { origin, seen } = await serve((request, response) => {
       const location = request.url === '/nowhere' ? undefined : `${request.url}x`;
       response.writeHead(302, location === undefined ? {} : { location }).end();
     });
     expect(await refusal(fetcher().fetch(`${origin}/`))).toBe('INVALID_IMAGE_URL');
     expect(seen).toEqual(['/', '/x', '/xx', '/xxx']);
-    expect(await refusal(fetcher().fetch(`${origin}/nowhere`))).toBe('INVALID_IMAGE_URL');
+    seen.length = 0;
+    await expect(fetcher().fetch(`${origin}/nowhere`)).rejects.toMatchObject({
+      code: 'INVALID_IMAGE_URL',
+      detail: 'The url redirects, but the answer has no Location header.',
+    });
+    expect(seen).toEqual(['/nowhere']);
   });
 });
 
@@ -368,6 +373,69 @@ describe('the time-out covers everything together', () => {
   });
 });
 
+test('a fetch that is cancelled closes its connection, rejects with the reason and makes room', async () => {
+  let closed = false;
+  const { origin, seen } = await serve((_request, response) => void response.on('close', () => (closed = true)));
+  const bounded = fetcher({ maxConcurrent: 1 });
+  const cancel = new AbortController();
+  const fetching = bounded.fetch(`${origin}/slow`, cancel.signal);
+  await expect.poll(() => seen).toEqual(['/slow']);
+  const reason = new Error('not needed any more');
+  cancel.abort(reason);
+  await expect(fetching).rejects.toBe(reason);
+  await expect.poll(() => closed).toBe(true);
+  expect(await refusal(bounded.fetch('http://127.0.0.1:22/', new AbortController().signal))).toBe('INVALID_IMAGE_URL');
+});
+
+describe('compare, with a target url that never answers', () => {
+  /** Longer than the test may take: an answer that waits for the target fails the test. */
+  const timeoutMs = 60_000;
+
+  test.each<[string, object, string]>([
+    ['no base64', { bytes: '*' }, 'InvalidImageBytesException:Source'],
+    ['no picture', { bytes: 'QUJD' }, 'InvalidImageFormatException:Source'],
+    ['a url that is refused', { url: 'http://127.0.0.1:22/' }, 'InvalidImageURLException:Source'],
+  ])('answers at once when the source is %s, and closes the connection', async (_name, sourceImage, resultMessage) => {
+    let connections = 0;
+    let closed = 0;
+    const server = createTcpServer((socket) => {
+      connections++;
+      socket.resume().on('close', () => closed++);
+    });
+    const port = await listen(server);
+    const harness = await startHarness({ images: { allowNetworks: LOOPBACK, timeoutMs } });
+    try {
+      const targetImage = { url: `http://127.0.0.1:${port}/` };
+      const { header } = await harness.call('POST', '/compare', { sourceImage, targetImage });
+      expect(header).toMatchObject({ isSuccessful: false, resultMessage });
+      await expect.poll(() => closed).toBe(connections);
+    } finally {
+      await harness.close();
+    }
+  });
+
+  test('waits for the source when the target is refused first', async () => {
+    const { origin, seen } = await serve((_request, response) => {
+      responses.push(response);
+    });
+    const responses: ServerResponse[] = [];
+    const harness = await startHarness({ images: { allowNetworks: LOOPBACK, timeoutMs } });
+    try {
+      const ask = { sourceImage: { url: `${origin}/source` }, targetImage: { bytes: '*' } };
+      const late = harness.call('POST', '/compare', ask);
+      await expect.poll(() => seen.length).toBe(1);
+      responses[0]?.writeHead(404).end();
+      expect((await late).header.resultMessage).toBe('InvalidImageURLException:Source');
+      const good = harness.call('POST', '/compare', ask);
+      await expect.poll(() => seen.length).toBe(2);
+      responses[1]?.end(Buffer.from(picture(face(0)).bytes, 'base64'));
+      expect((await good).header.resultMessage).toBe('InvalidImageBytesException:Target');
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
 test('one fetch too many at a time is SERVER_BUSY, and room comes back', async () => {
   const waiting: (() => void)[] = [];
   const { origin, seen } = await serve((_request, response) => {
@@ -382,6 +450,6 @@ test('one fetch too many at a time is SERVER_BUSY, and room comes back', async (
   expect(seen).toHaveLength(2);
   const again = bounded.fetch(`${origin}/4`);
   await expect.poll(() => waiting.length).toBe(3);
-  waiting[2]();
+  waiting[2]?.();
   expect((await again).toString()).toBe('ok');
 });

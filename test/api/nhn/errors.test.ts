@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RESULTS } from '../../../src/api/nhn/envelope.js';
 import { ERROR_CODES, type ErrorCode } from '../../../src/errors.js';
+import { expectSentence } from '../details.js';
 import { callJson, face, picture, recordingLog, scripted, startHarness, type Harness } from '../harness.js';
 
 const NO_FACE = '00000000-0000-4000-8000-000000000000';
@@ -91,7 +92,7 @@ describe('InvalidParam', () => {
     ['POST', '/groups/full', { image, externalImageId: 7 }, 'externalImageId must be a string'],
     ['POST', '/compare', { targetImage: image }, 'sourceImage is missing'],
     ['POST', '/compare', { sourceImage: image }, 'targetImage is missing'],
-    ['POST', '/compare?threshold=80', { sourceImage: image, targetImage: image, threshold: 81 }, 'they differ'],
+    ['POST', '/compare?threshold=80', { sourceImage: image, targetImage: image, threshold: 81 }, 'threshold differs'],
     ['POST', '/compare', { sourceImage: image, targetImage: image, threshold: '80' }, 'threshold must be a number'],
     ['POST', '/compare', { sourceImage: image, targetImage: image, threshold: 0 }, 'threshold must be at least 1'],
     ['POST', '/compare', { sourceImage: picture(), targetImage: image }, 'sourceImage has no face'],
@@ -100,6 +101,7 @@ describe('InvalidParam', () => {
     ['POST', '/verify/groups/full/faces/FACE', { compareImage: picture() }, 'compareImage has no face'],
   ])('%s %s %j', async (method, path, body, detail) => {
     const answer = await call(method, path, body);
+    expectSentence(answer.header.detail);
     expect(answer).toEqual({
       header: {
         isSuccessful: false,
@@ -191,6 +193,7 @@ describe('documented errors', () => {
       resultCode: result?.code,
       resultMessage: result?.name,
     });
+    if (answer.header.detail !== undefined) expectSentence(answer.header.detail);
     expect(answer).not.toHaveProperty('data');
   });
 

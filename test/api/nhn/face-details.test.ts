@@ -1,6 +1,6 @@
 // Faces and similarities as the contract writes them.
 import { describe, expect, test } from 'vitest';
-import { enrolledFaceDetail, faceDetail } from '../../../src/api/nhn/face-details.js';
+import { describeEnrolledFace, describeFace } from '../../../src/api/nhn/face-details.js';
 import { fractionBox } from '../../../src/domain/face.js';
 import { cosineFloor, reportedSimilarity } from '../../../src/domain/reported-similarity.js';
 import type { Face } from '../../../src/domain/face.js';
@@ -26,7 +26,7 @@ const face: Face = {
 
 describe('a face', () => {
   test('is written in fractions clamped to the picture, degrees and percent', () => {
-    expect(faceDetail(face, image, { orientation: true, mask: true, livenessThreshold: 1 })).toEqual({
+    expect(describeFace(face, image, { orientation: true, mask: true, livenessThreshold: 1 })).toEqual({
       bbox: { x0: 0, y0: 0.1, x1: 0.333333, y1: 1 },
       landmarks: [
         { type: 'leftEye', x: 0.166667, y: 0.2 },
@@ -43,14 +43,14 @@ describe('a face', () => {
   });
 
   test('has only the fields that are wanted and known', () => {
-    const bare = faceDetail({ ...face, masked: undefined }, image, { orientation: false, mask: true });
+    const bare = describeFace({ ...face, masked: undefined }, image, { orientation: false, mask: true });
     expect(Object.keys(bare)).toEqual(['bbox', 'landmarks', 'confidence']);
   });
 
   test('that could not be scored is an attack', () => {
     for (const livenessScore of [undefined, NaN]) {
       const fields = { orientation: false, mask: false, livenessThreshold: -100 };
-      expect(faceDetail({ ...face, livenessScore }, image, fields).spoofing).toBe(true);
+      expect(describeFace({ ...face, livenessScore }, image, fields).spoofing).toBe(true);
     }
   });
 
@@ -59,7 +59,7 @@ describe('a face', () => {
     const { x0, y0, x1, y1 } = bbox;
     const [a, b, c, d, detectionScore] = new Float32Array([x0, y0, x1, y1, 0.87654321]);
     const enrolled = { faceId: 'f', imageId: 'i', bbox: { x0: a, y0: b, x1: c, y1: d }, detectionScore };
-    expect(enrolledFaceDetail(enrolled)).toEqual({ bbox, faceId: 'f', imageId: 'i', confidence: 87.6543 });
+    expect(describeEnrolledFace(enrolled)).toEqual({ bbox, faceId: 'f', imageId: 'i', confidence: 87.6543 });
   });
 });
 

@@ -341,6 +341,23 @@ describe('compare', () => {
     });
   });
 
+  test('has the mask of a target face beside its similarity too, unless the client wants no mask', async () => {
+    const images = {
+      sourceImage: picture(face(0)),
+      targetImage: picture(face(0, { masked: true }), face(80, { box: [500, 0, 600, 100] })),
+    };
+    const { data } = await harness.call('POST', '/compare', images);
+    expect(data).toMatchObject({
+      matchedFaceDetails: [{ mask: true, faceDetail: { mask: true } }],
+      unmatchedFaceDetails: [{ mask: false, faceDetail: { mask: false } }],
+    });
+    const withoutMask = JSON.stringify(await harness.call('POST', '/compare', { ...images, mask: false }));
+    expect(withoutMask).not.toContain('"mask"');
+    const ofV2 = await harness.callV2('POST', '/faces/compare', images);
+    expect(ofV2.data).toMatchObject({ matchedFaceDetails: [{ faceDetail: { mask: true } }] });
+    expect(ofV2.data?.matchedFaceDetails).not.toMatchObject([{ mask: true }]);
+  });
+
   test.each([
     ['?threshold=99', {}, 1],
     ['', { threshold: 99 }, 1],

@@ -49,7 +49,7 @@ test('a group that is made anew while the picture is analysed gets no embedding 
   open();
   expect((await answer).header).toMatchObject({
     resultCode: -40080,
-    detail: 'The group was made anew, under other models, in the meantime.',
+    detail: 'The group was created again, under other models, in the meantime.',
   });
   expect(harness.gallery.group(ref()).faceCount).toBe(0);
 });

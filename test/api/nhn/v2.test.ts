@@ -326,8 +326,16 @@ describe('a bad request', () => {
     [search, { imageFile, limit: '1.5' }, 'limit must be a whole number'],
     [search, { imageFile, threshold: '0' }, 'threshold must be at least 1'],
     ['/groups/GROUP/faces/FACE/verify', { compareImage: imageFile }, 'imageFile is missing'],
-    ['/faces/compare', { targetImageFile: imageFile }, 'sourceImageFile and sourceImageUrl: exactly one'],
-    ['/faces/compare', { ...two, targetImageUrl: 'http://a/' }, 'targetImageFile and targetImageUrl: exactly one'],
+    [
+      '/faces/compare',
+      { targetImageFile: imageFile },
+      'The field sourceImageFile or sourceImageUrl must be given, and not both.',
+    ],
+    [
+      '/faces/compare',
+      { ...two, targetImageUrl: 'http://a/' },
+      'The field targetImageFile or targetImageUrl must be given, and not both.',
+    ],
     ['/faces/compare', { ...two, threshold: '100.5' }, 'threshold must be at most 100'],
   ])('to %s with the form %j: %s', async (path, fields, detail) => {
     const answer = await post(path, form(fields));

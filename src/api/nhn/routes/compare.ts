@@ -1,45 +1,42 @@
-// Compare the largest face of one picture with the faces of another.
+// Compare: the largest face of one picture with the faces of another.
 import { z } from 'zod';
 import { cosine } from '../../../domain/embedding.js';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
-import { AppError, clientError } from '../../../errors.js';
-import { compareAnswer, compareAnswerV2 } from '../answers.js';
-import { ImageSideError } from '../envelope.js';
-import { faceDetail, type FaceFields } from '../face-details.js';
-import type { ImageInput } from '../../core/image-input.js';
-import { optionalFile, optionalUrl, oneImage, oneImageEach } from '../form-images.js';
-import { bodyThreshold, DEFAULT_THRESHOLD, faceFields, faceTexts, imageField, textThreshold } from '../parameters.js';
 import { reportedSimilarity } from '../../../domain/reported-similarity.js';
+import { AppError, clientError } from '../../../errors.js';
+import type { ImageInput } from '../../core/image-input.js';
+import { compareAnswer, compareAnswerV2, type ComparedFace, type ComparedFaceV2 } from '../answers.js';
+import { ImageSideError } from '../envelope.js';
+import { describeFace, type FaceFields } from '../face-details.js';
+import { chooseImage, describeImageChoice, optionalFile, optionalUrl } from '../form-images.js';
+import { bodyThreshold, DEFAULT_THRESHOLD, faceFields, faceTexts, imageField, textThreshold } from '../parameters.js';
 import { route, type Route } from '../route.js';
-import { analyse, embeddedFace, fieldsFor, type FaceQuestions, type Services } from '../services.js';
+import { analyse, chooseFields, findEmbeddedFace, type FaceQuestions, type Services } from '../services.js';
 
-/** As many faces as a picture can have. */
-const ALL_FACES = 20;
+/** The most faces that a picture can have. */
+const MAX_FACES = 20;
 
 export interface Comparison {
   modelVersion: string;
   fields: FaceFields;
   source: { face: Face; image: AnalysedImage };
   targetImage: AnalysedImage;
-  /** Every eligible face of the target, most similar first. */
+  /** All eligible faces of the target, most similar first. */
   targets: { face: Face; similarity: number }[];
 }
 
+interface ImagePair {
+  sourceImage: ImageInput;
+  targetImage: ImageInput;
+}
+
 /** @throws AppError INVALID_PARAM: no eligible face in the source image; ImageSideError: one of the images, the source first */
-export async function compare(
-  services: Services,
-  input: FaceQuestions & { sourceImage: ImageInput; targetImage: ImageInput },
-): Promise<Comparison> {
+export async function compare(services: Services, input: FaceQuestions & ImagePair): Promise<Comparison> {
   const { scale, vision } = services;
-  const fields = fieldsFor(services, input);
-  const [sourceResult, targetResult] = await Promise.allSettled([
-    analyse(services, input.sourceImage, fields, 1),
-    analyse(services, input.targetImage, fields, ALL_FACES),
-  ]);
-  const sourceImage = analysed(sourceResult, 'Source');
-  const targetImage = analysed(targetResult, 'Target');
-  const source = embeddedFace(sourceImage);
-  if (!source) throw clientError('INVALID_PARAM', 'sourceImage has no face that can be compared.');
+  const fields = chooseFields(services, input);
+  const [sourceImage, targetImage] = await analysePair(services, input, fields);
+  const source = findEmbeddedFace(sourceImage);
+  if (!source) throw clientError('INVALID_PARAM', 'The picture sourceImage has no face that can be compared.');
   const targets = targetImage.faces
     .flatMap((face) =>
       face.embedding ? [{ face, similarity: reportedSimilarity(scale, cosine(source.embedding, face.embedding)) }] : [],
@@ -54,34 +51,70 @@ export async function compare(
   };
 }
 
-function analysed(result: PromiseSettledResult<AnalysedImage>, side: 'Source' | 'Target'): AnalysedImage {
-  if (result.status === 'fulfilled') return result.value;
-  throw result.reason instanceof AppError ? new ImageSideError(side, result.reason) : result.reason;
+/**
+ * Analyses both pictures at the same time. A refused source is reported at once, and the target is then no longer fetched. A refused
+ * target is reported only when the source has been accepted.
+ * @throws ImageSideError
+ */
+async function analysePair(
+  services: Services,
+  { sourceImage, targetImage }: ImagePair,
+  fields: FaceFields,
+): Promise<[AnalysedImage, AnalysedImage]> {
+  const settled = new AbortController();
+  const source = analyse(services, sourceImage, fields, { embed: 1 });
+  const target = analyse(services, targetImage, fields, { embed: MAX_FACES, cancelled: settled.signal });
+  // A target that is refused while the source is still awaited must not become an unhandled rejection.
+  target.catch(() => undefined);
+  try {
+    return [await labelErrors('Source', source), await labelErrors('Target', target)];
+  } finally {
+    // Ends the fetch of the target when the source was refused.
+    settled.abort();
+  }
+}
+
+/** @throws ImageSideError for an AppError of the picture */
+async function labelErrors(side: 'Source' | 'Target', picture: Promise<AnalysedImage>): Promise<AnalysedImage> {
+  try {
+    return await picture;
+  } catch (error) {
+    throw error instanceof AppError ? new ImageSideError(side, error) : error;
+  }
 }
 
 /** @throws AppError INVALID_PARAM: both are given and differ */
-function oneThreshold(ofQuery: number | undefined, ofBody: number | undefined): number {
-  if (ofQuery !== undefined && ofBody !== undefined && ofQuery !== ofBody) {
-    throw clientError('INVALID_PARAM', 'threshold is given in the query and in the body, and they differ.');
+function chooseThreshold(fromQuery: number | undefined, fromBody: number | undefined): number {
+  if (fromQuery !== undefined && fromBody !== undefined && fromQuery !== fromBody) {
+    throw clientError('INVALID_PARAM', 'The parameter threshold differs from the field threshold; give one of them.');
   }
-  return ofQuery ?? ofBody ?? DEFAULT_THRESHOLD;
+  return fromQuery ?? fromBody ?? DEFAULT_THRESHOLD;
 }
 
-/** The answer without the model version. */
-function comparisonData({ fields, source, targetImage, targets }: Comparison, threshold: number) {
-  const matched: z.output<typeof compareAnswerV2>['matchedFaceDetails'] = [];
-  const unmatched: typeof matched = [];
+/** Returns the data of v2.0. */
+function describeComparison(
+  { fields, source, targetImage, targets }: Comparison,
+  threshold: number,
+): z.output<typeof compareAnswerV2> {
+  const matched: ComparedFaceV2[] = [];
+  const unmatched: ComparedFaceV2[] = [];
   for (const { face, similarity } of targets) {
     const list = similarity >= threshold ? matched : unmatched;
-    list.push({ faceDetail: faceDetail(face, targetImage, fields), similarity });
+    list.push({ faceDetail: describeFace(face, targetImage, fields), similarity });
   }
   return {
     matchedFaceDetailCount: matched.length,
     matchedFaceDetails: matched,
     unmatchedFaceDetailCount: unmatched.length,
     unmatchedFaceDetails: unmatched,
-    sourceFace: faceDetail(source.face, source.image, fields),
+    sourceFace: describeFace(source.face, source.image, fields),
   };
+}
+
+/** Adds the mask beside the similarity: guides of v1.0 list it there, while their examples have it inside faceDetail. */
+function addMask({ faceDetail, similarity }: ComparedFaceV2): ComparedFace {
+  const { mask } = faceDetail;
+  return { faceDetail, ...(mask !== undefined && { mask }), similarity };
 }
 
 const compareBody = z.object({
@@ -102,9 +135,17 @@ export const compareRoutes: readonly Route[] = [
     imageFields: ['sourceImage', 'targetImage'],
     data: compareAnswer,
     handle: async (services, { query, body }) => {
-      const threshold = oneThreshold(query.threshold, body.threshold);
+      const threshold = chooseThreshold(query.threshold, body.threshold);
       const comparison = await compare(services, body);
-      return { data: { modelVersion: comparison.modelVersion, ...comparisonData(comparison, threshold) } };
+      const data = describeComparison(comparison, threshold);
+      return {
+        data: {
+          modelVersion: comparison.modelVersion,
+          ...data,
+          matchedFaceDetails: data.matchedFaceDetails.map(addMask),
+          unmatchedFaceDetails: data.unmatchedFaceDetails.map(addMask),
+        },
+      };
     },
   }),
 ];
@@ -127,16 +168,16 @@ export const compareRoutesV2: readonly Route[] = [
       })
       .transform((form, context) => ({
         ...form,
-        // Named, so that it is there, if only as undefined, as it is in the JSON body.
+        // Named here so that the key is always present, as in the output of the JSON body.
         threshold: form.threshold,
-        sourceImage: oneImage('sourceImage', { file: form.sourceImageFile, url: form.sourceImageUrl }, context),
-        targetImage: oneImage('targetImage', { file: form.targetImageFile, url: form.targetImageUrl }, context),
+        sourceImage: chooseImage('sourceImage', { file: form.sourceImageFile, url: form.sourceImageUrl }, context),
+        targetImage: chooseImage('targetImage', { file: form.targetImageFile, url: form.targetImageUrl }, context),
       }))
-      .meta(oneImageEach('sourceImage', 'targetImage')),
+      .meta(describeImageChoice('sourceImage', 'targetImage')),
     imageFields: ['sourceImage', 'targetImage'],
     data: compareAnswerV2,
     handle: async (services, { body }) => ({
-      data: comparisonData(await compare(services, body), body.threshold ?? DEFAULT_THRESHOLD),
+      data: describeComparison(await compare(services, body), body.threshold ?? DEFAULT_THRESHOLD),
     }),
   }),
 ];

@@ -1,25 +1,26 @@
-// Detect the faces of a picture, and tell living ones from attacks.
+// Detect: the faces of a picture, and which of them are attacks.
 import { z } from 'zod';
 import type { AnalysedImage } from '../../../domain/face.js';
-import { detectAnswer } from '../answers.js';
-import { faceDetail, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
+import { detectAnswer } from '../answers.js';
+import { describeFace, type FaceFields } from '../face-details.js';
 import { imageFile } from '../form-images.js';
 import { alignedField, faceFields, faceTexts, imageField } from '../parameters.js';
 import { route, type Route } from '../route.js';
-import { analyse, fieldsFor, type FaceQuestions, type Services } from '../services.js';
+import { analyse, chooseFields, type FaceQuestions, type Services } from '../services.js';
 
-/** At most 20 faces, largest first. */
+/** Returns at most 20 faces, largest first. */
 export async function detect(
   services: Services,
   input: FaceQuestions & { image: ImageInput; aligned?: boolean },
 ): Promise<{ image: AnalysedImage; fields: FaceFields }> {
-  const fields = fieldsFor(services, input);
-  return { image: await analyse(services, input.image, fields, 0, { aligned: input.aligned }), fields };
+  const fields = chooseFields(services, input);
+  const image = await analyse(services, input.image, fields, { embed: 0, aligned: input.aligned ?? false });
+  return { image, fields };
 }
 
-function detectedFaces({ image, fields }: { image: AnalysedImage; fields: FaceFields }): z.output<typeof detectAnswer> {
-  const faceDetails = image.faces.map((face) => faceDetail(face, image, fields));
+function describeFaces({ image, fields }: { image: AnalysedImage; fields: FaceFields }): z.output<typeof detectAnswer> {
+  const faceDetails = image.faces.map((face) => describeFace(face, image, fields));
   return { faceDetailCount: faceDetails.length, faceDetails };
 }
 
@@ -34,7 +35,7 @@ export const detectRoutes: readonly Route[] = [
     body: detectBody,
     imageFields: ['image'],
     data: detectAnswer,
-    handle: async (services, { body }) => ({ data: detectedFaces(await detect(services, body)) }),
+    handle: async (services, { body }) => ({ data: describeFaces(await detect(services, body)) }),
   }),
   route({
     name: 'detectSpoofing',
@@ -45,7 +46,7 @@ export const detectRoutes: readonly Route[] = [
     imageFields: ['image'],
     data: detectAnswer,
     handle: async (services, { body }) => ({
-      data: detectedFaces(await detect(services, { ...body, spoofing: true })),
+      data: describeFaces(await detect(services, { ...body, spoofing: true })),
     }),
   }),
 ];
@@ -60,6 +61,6 @@ export const detectRoutesV2: readonly Route[] = [
     form: z.object({ imageFile, ...faceTexts }).transform(({ imageFile: image, ...rest }) => ({ ...rest, image })),
     imageFields: ['image'],
     data: detectAnswer,
-    handle: async (services, { body }) => ({ data: detectedFaces(await detect(services, body)) }),
+    handle: async (services, { body }) => ({ data: describeFaces(await detect(services, body)) }),
   }),
 ];

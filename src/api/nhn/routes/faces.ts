@@ -1,13 +1,13 @@
 // Enrolled faces: list, delete.
-import type { EnrolledFace, FaceFilter, GroupRef, Page, PageRequest } from '../../../gallery/gallery.types.js';
 import type { z } from 'zod';
+import type { EnrolledFace, FaceFilter, GroupRef, Page, PageRequest } from '../../../gallery/gallery.types.js';
 import { faceListAnswer, faceListAnswerV2 } from '../answers.js';
-import { enrolledFaceDetail } from '../face-details.js';
+import { describeEnrolledFace } from '../face-details.js';
 import { filteredPageQuery, pageQuery } from '../parameters.js';
 import { route, type Route } from '../route.js';
 import { requireFace, requireGroup, type Services } from '../services.js';
 
-/** Newest first. @throws AppError GROUP_NOT_FOUND, INVALID_TOKEN */
+/** Returns the newest faces first. @throws AppError GROUP_NOT_FOUND, INVALID_TOKEN */
 export async function listFaces(
   services: Services,
   ref: GroupRef,
@@ -25,9 +25,9 @@ export async function deleteFace(services: Services, ref: GroupRef, faceId: stri
   await services.gallery.deleteFace(ref, faceId, actor);
 }
 
-function pageData({ items, nextToken }: Page<EnrolledFace>): z.output<typeof faceListAnswerV2> {
-  const faces = items.map(enrolledFaceDetail);
-  return { faceCount: faces.length, faces, nextToken };
+function describePage({ items, nextToken }: Page<EnrolledFace>): z.output<typeof faceListAnswerV2> {
+  const faces = items.map(describeEnrolledFace);
+  return { faceCount: faces.length, faces, ...(nextToken !== undefined && { nextToken }) };
 }
 
 const deleteFaceRoute = route({
@@ -51,7 +51,7 @@ export const faceRoutes: readonly Route[] = [
     data: faceListAnswer,
     handle: async (services, { owner, params, query }) => {
       const page = await listFaces(services, { owner, groupId: params.groupId }, query);
-      return { data: { modelVersion: page.modelVersion, ...pageData(page) } };
+      return { data: { modelVersion: page.modelVersion, ...describePage(page) } };
     },
   }),
   deleteFaceRoute,
@@ -67,7 +67,7 @@ export const faceRoutesV2: readonly Route[] = [
     data: faceListAnswerV2,
     handle: async (services, { owner, params, query }) => {
       const { filter, ...page } = query;
-      return { data: pageData(await listFaces(services, { owner, groupId: params.groupId }, page, filter)) };
+      return { data: describePage(await listFaces(services, { owner, groupId: params.groupId }, page, filter)) };
     },
   }),
   deleteFaceRoute,

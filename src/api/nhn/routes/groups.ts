@@ -9,10 +9,10 @@ import { pageQuery } from '../parameters.js';
 import { route, type Route } from '../route.js';
 import { requireGroup, type Services } from '../services.js';
 
-/** The group is bound to the model version in use. @throws AppError INVALID_GROUP_ID, DUPLICATED_GROUP, QUOTA_EXCEEDED */
+/** Creates a group under the model version in use, which it then keeps. @throws AppError INVALID_GROUP_ID, DUPLICATED_GROUP, QUOTA_EXCEEDED */
 export async function createGroup(services: Services, ref: GroupRef, actor: string): Promise<void> {
   if (!GROUP_ID_PATTERN.test(ref.groupId)) {
-    throw clientError('INVALID_GROUP_ID', 'groupId must have 1 to 255 of: a to z, 0 to 9, -.');
+    throw clientError('INVALID_GROUP_ID', 'The field groupId must have 1 to 255 of: a to z, 0 to 9, -.');
   }
   await services.gallery.createGroup(ref, services.vision.modelVersion, actor);
 }
@@ -51,7 +51,7 @@ const deleteGroupRoute = route({
   },
 });
 
-function detailsOf({ groupId, createdAtMs, faceCount }: GroupInfo): z.output<typeof groupDetailsAnswerV2> {
+function describeGroup({ groupId, createdAtMs, faceCount }: GroupInfo): z.output<typeof groupDetailsAnswerV2> {
   return { groupId, createTime: contractTime(createdAtMs), faceCount };
 }
 
@@ -67,7 +67,7 @@ export const groupRoutes: readonly Route[] = [
     handle: async (services, { owner, query }) => {
       const { items, nextToken } = await listGroups(services, owner, query);
       const groups = items.map(({ groupId, modelVersion }) => ({ groupId, modelVersion }));
-      return { data: { groupCount: groups.length, groups, nextToken } };
+      return { data: { groupCount: groups.length, groups, ...(nextToken !== undefined && { nextToken }) } };
     },
   }),
   route({
@@ -78,7 +78,7 @@ export const groupRoutes: readonly Route[] = [
     data: groupDetailsAnswer,
     handle: async (services, { owner, params }) => {
       const group = requireGroup(services, { owner, groupId: params.groupId });
-      const { groupId, ...rest } = detailsOf(group);
+      const { groupId, ...rest } = describeGroup(group);
       return { data: { groupCount: 1 as const, groups: [{ groupId, modelVersion: group.modelVersion, ...rest }] } };
     },
   }),
@@ -97,7 +97,7 @@ export const groupRoutesV2: readonly Route[] = [
     handle: async (services, { owner, query }) => {
       const { items, nextToken } = await listGroups(services, owner, query);
       const groups = items.map(({ groupId }) => ({ groupId }));
-      return { data: { groupCount: groups.length, groups, nextToken } };
+      return { data: { groupCount: groups.length, groups, ...(nextToken !== undefined && { nextToken }) } };
     },
   }),
   route({
@@ -107,7 +107,7 @@ export const groupRoutesV2: readonly Route[] = [
     path: '/groups/:groupId',
     data: groupDetailsAnswerV2,
     handle: async (services, { owner, params }) => ({
-      data: detailsOf(requireGroup(services, { owner, groupId: params.groupId })),
+      data: describeGroup(requireGroup(services, { owner, groupId: params.groupId })),
     }),
   }),
   deleteGroupRoute,

@@ -1,10 +1,10 @@
-// Register the faces of a picture in a group.
+// Register: enrols the faces of a picture in a group.
 import { z } from 'zod';
 import { fractionBox, isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
-import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
+import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import {
@@ -19,7 +19,7 @@ import {
 import { route, type Route } from '../route.js';
 import {
   analyse,
-  fieldsFor,
+  chooseFields,
   requireComparableGroup,
   requireGroup,
   type FaceQuestions,
@@ -32,9 +32,9 @@ export interface Registration {
   fields: FaceFields;
   /** Largest first. */
   added: { face: Face; enrolled: EnrolledFace }[];
-  /** Not eligible, beyond `limit`, or beyond the quota; largest first. */
+  /** Faces that are not eligible, beyond `limit`, or beyond the quota; largest first. */
   notAdded: Face[];
-  /** The group's quota left some of the faces out. */
+  /** True when the group's quota left some of the faces out. */
   quotaReached: boolean;
 }
 
@@ -42,49 +42,54 @@ export interface Registration {
 export async function register(
   services: Services,
   ref: GroupRef,
-  input: FaceQuestions & { image: ImageInput; externalImageId?: string; limit: number },
+  input: FaceQuestions & { image: ImageInput; externalImageId?: string | undefined; limit: number },
   actor: string,
 ): Promise<Registration> {
   const { gallery } = services;
-  const fields = fieldsFor(services, input);
+  const fields = chooseFields(services, input);
   const { modelVersion } = requireComparableGroup(services, ref);
   const freePlaces = gallery.freePlaces(ref);
   if (freePlaces <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
-  const image = await analyse(services, input.image, fields, Math.min(input.limit, freePlaces), { modelVersion });
+  const embed = Math.min(input.limit, freePlaces);
+  const image = await analyse(services, input.image, fields, { embed, modelVersion });
   const wanted = Math.min(input.limit, image.faces.filter(isEligible).length);
+  const { externalImageId } = input;
   const chosen: Face[] = [];
   const newFaces: NewFace[] = [];
   for (const face of image.faces) {
     if (!face.embedding || chosen.length === input.limit) continue;
     chosen.push(face);
     newFaces.push({
-      externalImageId: input.externalImageId,
+      ...(externalImageId !== undefined && { externalImageId }),
       bbox: fractionBox(face.boxPx, image),
       detectionScore: face.detectionScore,
       embedding: face.embedding,
     });
   }
-  // Embeddings of different versions never meet, also where the group was deleted and made anew while the picture was analysed.
+  // Embeddings of different model versions must never meet. The group may have been deleted and created again in the meantime.
   if (requireGroup(services, ref).modelVersion !== modelVersion) {
-    throw clientError('MODEL_VERSION_MISMATCH', 'The group was made anew, under other models, in the meantime.');
+    throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
   }
-  // The quota is the gallery's to keep: another registration may have taken places since they were counted.
+  // The gallery has the last word on the quota: another registration may have taken places since they were counted.
   const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces, actor)).enrolled;
-  const added = enrolled.map((enrolledFace, i) => ({ face: chosen[i], enrolled: enrolledFace }));
-  const addedFaces = new Set(chosen.slice(0, enrolled.length));
+  const added = chosen.flatMap((face, i) => {
+    const enrolledFace = enrolled[i];
+    return enrolledFace ? [{ face, enrolled: enrolledFace }] : [];
+  });
+  const addedFaces = new Set(added.map(({ face }) => face));
   const notAdded = image.faces.filter((face) => !addedFaces.has(face));
   return { modelVersion, image, fields, added, notAdded, quotaReached: enrolled.length < wanted };
 }
 
-/** The answer without the model version. */
-function registrationData({ image, fields, added, notAdded }: Registration): z.output<typeof registerAnswerV2> {
+/** Returns the data of v2.0. */
+function describeRegistration({ image, fields, added, notAdded }: Registration): z.output<typeof registerAnswerV2> {
   return {
     addedFaceCount: added.length,
-    addedFaces: added.map(({ enrolled }) => enrolledFaceDetail(enrolled)),
-    addedFaceDetails: added.map(({ face }) => faceDetail(face, image, fields)),
+    addedFaces: added.map(({ enrolled }) => describeEnrolledFace(enrolled)),
+    addedFaceDetails: added.map(({ face }) => describeFace(face, image, fields)),
     notAddedFaceCount: notAdded.length,
-    notAddedFaces: notAdded.map((face) => faceDetail(face, image, fields)),
+    notAddedFaces: notAdded.map((face) => describeFace(face, image, fields)),
   };
 }
 
@@ -107,7 +112,7 @@ export const registerRoutes: readonly Route[] = [
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
       const { modelVersion, quotaReached: partial } = result;
-      return { data: { modelVersion, ...registrationData(result) }, partial };
+      return { data: { modelVersion, ...describeRegistration(result) }, partial };
     },
   }),
 ];
@@ -126,7 +131,7 @@ export const registerRoutesV2: readonly Route[] = [
     data: registerAnswerV2,
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
-      return { data: registrationData(result), partial: result.quotaReached };
+      return { data: describeRegistration(result), partial: result.quotaReached };
     },
   }),
 ];

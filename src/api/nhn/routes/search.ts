@@ -1,10 +1,10 @@
-// Search a group, by an enrolled face or by the largest face of a picture.
+// Search in a group: by an enrolled face, or by the largest face of a picture.
 import { z } from 'zod';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
 import type { SimilarityScale } from '../../../domain/similarity.js';
 import type { EnrolledFace, FaceMatch, GroupRef, SearchOptions } from '../../../gallery/gallery.types.js';
 import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';
-import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
+import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import {
@@ -22,11 +22,11 @@ import { cosineFloor, reportedSimilarity } from '../../../domain/reported-simila
 import { route, type Route } from '../route.js';
 import {
   analyse,
-  embeddedFace,
-  fieldsFor,
+  findEmbeddedFace,
+  chooseFields,
   requireComparableGroup,
   requireFace,
-  scaleOf,
+  findScale,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -50,11 +50,11 @@ export interface SearchResult {
 }
 
 export interface ImageSearchResult extends SearchResult {
-  /** Absent where the picture has no eligible face. */
+  /** Absent when the picture has no eligible face. */
   source?: { face: Face; image: AnalysedImage; fields: FaceFields };
 }
 
-/** The face itself is not a match of itself. @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND */
+/** The face does not match itself. @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND */
 export async function searchByFace(
   services: Services,
   ref: GroupRef,
@@ -64,7 +64,7 @@ export async function searchByFace(
   const group = requireComparableGroup(services, ref);
   const { modelVersion } = group;
   requireFace(services, ref, faceId);
-  const matches = similarFaces(scaleOf(services, group), bounds, (options) =>
+  const matches = findSimilar(findScale(services, group), bounds, (options) =>
     services.gallery.searchByFace(ref, faceId, options),
   );
   return { modelVersion, matches };
@@ -76,19 +76,19 @@ export async function searchByImage(
   ref: GroupRef,
   input: SearchBounds & FaceQuestions & { image: ImageInput },
 ): Promise<ImageSearchResult> {
-  const fields = fieldsFor(services, input);
+  const fields = chooseFields(services, input);
   const group = requireComparableGroup(services, ref);
   const { modelVersion } = group;
-  const image = await analyse(services, input.image, fields, 1, { modelVersion });
-  const probe = embeddedFace(image);
+  const image = await analyse(services, input.image, fields, { embed: 1, modelVersion });
+  const probe = findEmbeddedFace(image);
   if (!probe) return { modelVersion, matches: [] };
-  const matches = similarFaces(scaleOf(services, group), input, (options) =>
+  const matches = findSimilar(findScale(services, group), input, (options) =>
     services.gallery.searchByEmbedding(ref, probe.embedding, options),
   );
   return { modelVersion, matches, source: { face: probe.face, image, fields } };
 }
 
-function similarFaces(
+function findSimilar(
   scale: SimilarityScale,
   { limit, threshold }: SearchBounds,
   search: (options: SearchOptions) => FaceMatch[],
@@ -98,18 +98,18 @@ function similarFaces(
     .filter(({ similarity }) => similarity >= threshold);
 }
 
-/** The answer without the model version. */
-function searchData({ matches }: SearchResult): z.output<typeof faceSearchAnswerV2> {
-  const matchFaces = matches.map(({ face, similarity }) => ({ face: enrolledFaceDetail(face), similarity }));
+/** Returns the data of v2.0. */
+function describeMatches({ matches }: SearchResult): z.output<typeof faceSearchAnswerV2> {
+  const matchFaces = matches.map(({ face, similarity }) => ({ face: describeEnrolledFace(face), similarity }));
   return { matchFaceCount: matchFaces.length, matchFaces };
 }
 
-/** The answer without the model version. */
-function imageSearchData(result: ImageSearchResult): z.output<typeof imageSearchAnswerV2> {
+/** Returns the data of v2.0. */
+function describeImageSearch(result: ImageSearchResult): z.output<typeof imageSearchAnswerV2> {
   const { source } = result;
   return {
-    ...searchData(result),
-    sourceFace: source && faceDetail(source.face, source.image, source.fields),
+    ...describeMatches(result),
+    ...(source && { sourceFace: describeFace(source.face, source.image, source.fields) }),
   };
 }
 
@@ -126,7 +126,7 @@ export const searchRoutes: readonly Route[] = [
     data: faceSearchAnswer,
     handle: async (services, { owner, params, query }) => {
       const result = await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query);
-      return { data: { modelVersion: result.modelVersion, ...searchData(result) } };
+      return { data: { modelVersion: result.modelVersion, ...describeMatches(result) } };
     },
   }),
   route({
@@ -140,7 +140,7 @@ export const searchRoutes: readonly Route[] = [
     data: imageSearchAnswer,
     handle: async (services, { owner, params, query, body }) => {
       const result = await searchByImage(services, { owner, groupId: params.groupId }, { ...query, ...body });
-      return { data: { modelVersion: result.modelVersion, ...imageSearchData(result) } };
+      return { data: { modelVersion: result.modelVersion, ...describeImageSearch(result) } };
     },
   }),
 ];
@@ -154,7 +154,7 @@ export const searchRoutesV2: readonly Route[] = [
     query: searchQuery(MAX_MATCHES_V2),
     data: faceSearchAnswerV2,
     handle: async (services, { owner, params, query }) => ({
-      data: searchData(await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query)),
+      data: describeMatches(await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query)),
     }),
   }),
   route({
@@ -180,7 +180,7 @@ export const searchRoutesV2: readonly Route[] = [
     data: imageSearchAnswerV2,
     handle: async (services, { owner, params, body }) => {
       const input = { ...body, threshold: body.threshold ?? DEFAULT_THRESHOLD };
-      return { data: imageSearchData(await searchByImage(services, { owner, groupId: params.groupId }, input)) };
+      return { data: describeImageSearch(await searchByImage(services, { owner, groupId: params.groupId }, input)) };
     },
   }),
 ];

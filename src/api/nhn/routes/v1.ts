@@ -1,4 +1,4 @@
-// The dialect v1.0: its base path and all of its routes.
+// Dialect v1.0: its base path and its routes.
 import type { Dialect } from '../route.js';
 import { compareRoutes } from './compare.js';
 import { detectRoutes } from './detect.js';

@@ -1,4 +1,4 @@
-// The dialect v2.0: its base path and all of its routes.
+// Dialect v2.0: its base path and its routes.
 import type { Dialect } from '../route.js';
 import { compareRoutesV2 } from './compare.js';
 import { detectRoutesV2 } from './detect.js';

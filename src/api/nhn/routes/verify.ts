@@ -4,7 +4,7 @@ import type { AnalysedImage, Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef } from '../../../gallery/gallery.types.js';
 import { verifyAnswer } from '../answers.js';
-import { enrolledFaceDetail, faceDetail, type FaceFields } from '../face-details.js';
+import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import { faceFields, faceTexts, imageField } from '../parameters.js';
@@ -12,11 +12,11 @@ import { reportedSimilarity } from '../../../domain/reported-similarity.js';
 import { route, type AppRequest, type Route } from '../route.js';
 import {
   analyse,
-  embeddedFace,
-  fieldsFor,
+  findEmbeddedFace,
+  chooseFields,
   requireComparableGroup,
   requireFace,
-  scaleOf,
+  findScale,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -38,26 +38,26 @@ export async function verify(
   faceId: string,
   input: VerifyInput,
 ): Promise<Verification> {
-  const fields = fieldsFor(services, input);
+  const fields = chooseFields(services, input);
   const group = requireComparableGroup(services, ref);
   const face = requireFace(services, ref, faceId);
-  const image = await analyse(services, input.image, fields, 1, { modelVersion: group.modelVersion });
-  const probe = embeddedFace(image);
-  if (!probe) throw clientError('INVALID_PARAM', 'compareImage has no face that can be compared.');
+  const image = await analyse(services, input.image, fields, { embed: 1, modelVersion: group.modelVersion });
+  const probe = findEmbeddedFace(image);
+  if (!probe) throw clientError('INVALID_PARAM', 'The picture compareImage has no face that can be compared.');
   const cosine = services.gallery.compareWithFace(ref, faceId, probe.embedding);
   return {
-    similarity: reportedSimilarity(scaleOf(services, group), cosine),
+    similarity: reportedSimilarity(findScale(services, group), cosine),
     face,
     source: { face: probe.face, image },
     fields,
   };
 }
 
-function verificationData({ similarity, face, source, fields }: Verification): z.output<typeof verifyAnswer> {
+function describeVerification({ similarity, face, source, fields }: Verification): z.output<typeof verifyAnswer> {
   return {
     similarity,
-    face: enrolledFaceDetail(face),
-    sourceFace: faceDetail(source.face, source.image, fields),
+    face: describeEnrolledFace(face),
+    sourceFace: describeFace(source.face, source.image, fields),
   };
 }
 
@@ -74,7 +74,7 @@ const verifyRoute = {
   data: verifyAnswer,
   handle: async (services: Services, { owner, params, body }: VerifyRequest) => {
     const ref = { owner, groupId: params.groupId };
-    return { data: verificationData(await verify(services, ref, params.faceId, body)) };
+    return { data: describeVerification(await verify(services, ref, params.faceId, body)) };
   },
 } as const;
 

@@ -1,0 +1,64 @@
+// The details of errors, read from the source: each is a sentence, also where no test provokes it.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { STATUSES } from '../../src/api/device/statuses.js';
+import { SENTENCE } from './details.js';
+
+const SOURCE = join(import.meta.dirname, '../../src');
+
+interface Found {
+  where: string;
+  text: string;
+}
+
+/** Returns the text of a literal, with `X` for each expression in it; undefined for an expression that is no literal. */
+function readText(node: ts.Node | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  if (ts.isStringLiteralLike(node)) return node.text;
+  if (ts.isTemplateExpression(node)) {
+    return node.head.text + node.templateSpans.map(({ literal }) => `X${literal.text}`).join('');
+  }
+  return undefined;
+}
+
+/** Finds the details in the source: the second argument of clientError, and `detail` in the options of an AppError. */
+function findDetails(): Found[] {
+  const found: Found[] = [];
+  for (const file of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts') || file.startsWith('cli/')) continue;
+    const source = ts.createSourceFile(file, readFileSync(join(SOURCE, file), 'utf8'), ts.ScriptTarget.Latest, true);
+    const note = (node: ts.Node | undefined): void => {
+      const text = readText(node);
+      if (text === undefined || node === undefined) return;
+      found.push({ where: `${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`, text });
+    };
+    const visit = (node: ts.Node): void => {
+      if (ts.isCallExpression(node) && node.expression.getText(source) === 'clientError') note(node.arguments[1]);
+      if (ts.isNewExpression(node) && node.expression.getText(source) === 'AppError') {
+        const options = node.arguments?.[2];
+        if (options && ts.isObjectLiteralExpression(options)) {
+          for (const property of options.properties) {
+            if (ts.isPropertyAssignment(property) && property.name.getText(source) === 'detail') {
+              note(property.initializer);
+            }
+          }
+        }
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  return found;
+}
+
+test('every detail in the source begins with a capital and ends with a full stop', () => {
+  const details = findDetails();
+  expect(details.length).toBeGreaterThan(50);
+  expect(details.filter(({ text }) => !SENTENCE.test(text))).toEqual([]);
+});
+
+test('so does the message of every status of the device API', () => {
+  for (const { message } of Object.values(STATUSES)) expect(message).toMatch(SENTENCE);
+});
