@@ -89,7 +89,7 @@ export class LevelGallery implements Gallery, Part {
     const { directory } = this.#run();
     for (;;) {
       const group = directory.find(ref);
-      if (group && !group.deletion) throw clientError('DUPLICATED_GROUP', 'there is a group of this id already');
+      if (group && !group.deletion) throw clientError('DUPLICATED_GROUP', 'There is a group with this id already.');
       // Whichever way it ends, look again: another creation may fail, and so may a deletion.
       const underWay = group?.deletion ?? directory.creation(ref);
       if (!underWay) break;
@@ -97,7 +97,7 @@ export class LevelGallery implements Gallery, Part {
     }
     const { maxGroups } = this.#options.limits;
     if (directory.count(ref.owner) >= maxGroups) {
-      throw clientError('QUOTA_EXCEEDED', `there are ${maxGroups} groups already, the most there may be`);
+      throw clientError('QUOTA_EXCEEDED', `There are ${maxGroups} groups already, which is the limit.`);
     }
     const { owner, groupId } = ref;
     const record = { owner, groupId, modelVersion, createdAtMs: this.#options.clock() };
@@ -151,7 +151,7 @@ export class LevelGallery implements Gallery, Part {
     const group = this.#group(ref);
     for (const { embedding } of faces) mustBeEmbedding(embedding, group.faces.dimensions ?? faces[0].embedding.length);
     const taken = faces.slice(0, this.#freePlaces(group));
-    if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'the group has no place left');
+    if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
     const newId = this.#options.newId ?? randomUUID;
     const imageId = newId();
@@ -314,9 +314,9 @@ function found<T>(value: T | undefined): T {
 }
 
 function groupNotFound(): AppError {
-  return clientError('GROUP_NOT_FOUND', 'there is no such group');
+  return clientError('GROUP_NOT_FOUND', 'There is no such group.');
 }
 
 function faceNotFound(): AppError {
-  return clientError('FACE_NOT_FOUND', 'there is no such face in the group');
+  return clientError('FACE_NOT_FOUND', 'There is no such face in the group.');
 }

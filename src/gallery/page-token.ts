@@ -65,5 +65,5 @@ export class PageTokens {
 }
 
 function invalid(): AppError {
-  return clientError('INVALID_TOKEN', 'next-token is not valid here or has expired');
+  return clientError('INVALID_TOKEN', 'The parameter next-token is not valid here or has expired.');
 }

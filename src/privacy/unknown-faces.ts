@@ -424,5 +424,5 @@ async function startOf(space: Space): Promise<number | undefined> {
 }
 
 function notFound(): AppError {
-  return clientError('NOT_FOUND', 'there is no such face of a stranger');
+  return clientError('NOT_FOUND', 'There is no such face.');
 }

@@ -86,6 +86,6 @@ test('a token has one spelling', () => {
 
 test('the detail for the client names no secret', () => {
   expect(() => tokens().pages.read(scope, 'abc')).toThrow(
-    expect.objectContaining({ detail: 'next-token is not valid here or has expired' }) as Error,
+    expect.objectContaining({ detail: 'The parameter next-token is not valid here or has expired.' }) as Error,
   );
 });
