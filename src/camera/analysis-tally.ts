@@ -3,7 +3,7 @@ import { AppError, describeError } from '../errors.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
-import { Rate } from './rate.js';
+import { Rate } from './rate-meter.js';
 
 /** So many good analyses in a row end a declared failure. */
 const RECOVERED_AFTER = 20;

@@ -2,8 +2,8 @@
 import type { CameraConfig } from '../config/schema.js';
 import type { EventDraft } from '../events/event.js';
 import type { Shot } from './best-shots.js';
-import type { Ballot, Candidate, CandidateGroup } from './decide.js';
-import type { Outcome } from './judge.js';
+import type { Ballot, Candidate, CandidateGroup } from './identity.js';
+import type { Outcome } from './decision.js';
 
 /** A shot after its embedding and its search. The crop is kept only where an event or the keeper of strangers will want it. */
 export type SeenShot = Omit<Shot, 'crop'> & Ballot & { embedding: Float32Array; atMs: number; crop?: Uint8Array };

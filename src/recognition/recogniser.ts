@@ -13,14 +13,14 @@ import type { TrustGuard } from '../domain/trust.js';
 import type { EventSink } from '../events/event.js';
 import type { Gallery } from '../gallery/gallery.types.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
-import { Announcer, type StrangerKeeper } from './announcer.js';
+import { Announcer, type StrangerKeeper } from './event-reporter.js';
 import { fitShot, type Shot } from './best-shots.js';
-import { personAgreedOn } from './decide.js';
-import { Deliberation } from './deliberation.js';
-import { Identities } from './identities.js';
+import { personAgreedOn } from './identity.js';
+import { Deliberation } from './track-decider.js';
+import { Identities } from './tracks.js';
 import { OtherEmbedder } from './other-embedder.js';
-import type { Subject } from './subject.js';
-import { Tracker, type Link } from './tracker.js';
+import type { Subject } from './track.js';
+import { Tracker, type Link } from './path-tracker.js';
 import { WatchedGroups } from './watched-groups.js';
 
 /**

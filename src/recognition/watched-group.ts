@@ -5,7 +5,7 @@ import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
-import { candidatesOf, type Candidate, type CandidateGroup, type DecisionRule } from './decide.js';
+import { candidatesOf, type Candidate, type CandidateGroup, type DecisionRule } from './identity.js';
 
 /** Enough faces for the nearest persons, as a rule; where all of them are of one person, there are more. */
 const NEAREST_FACES = 10;

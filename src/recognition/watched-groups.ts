@@ -1,6 +1,6 @@
 // The groups of one camera as one: who of all their people is nearest.
 import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
-import type { Candidate, CandidateGroup } from './decide.js';
+import type { Candidate, CandidateGroup } from './identity.js';
 import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
 
 export interface WatchedGroupsParts extends Omit<WatchedGroupParts, 'config' | 'order' | 'rule'> {

@@ -1,210 +1,188 @@
-// Whose track it is: faces that cross, hide each other and take each other's places, and exactly the events that follow.
+// Decisions on a track, by tables: k of n, persons of several faces, flicker, ends.
 import { describe, expect, test } from 'vitest';
-import { boxIou } from '../../src/domain/face.js';
-import { face, openDoor, type Sight } from './door.js';
+import { SimilarityScale } from '../../src/domain/similarity.js';
+import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
+import {
+  candidatesOf,
+  decide,
+  decideAtEnd,
+  personAgreedOn,
+  personOf,
+  type Ballot,
+  type Candidate,
+} from '../../src/recognition/identity.js';
 
-const anna = 0;
-const bert = 1;
-const zoe = 9;
-const nobody = () => [];
-const standing = (sight: Sight) => () => [sight];
-
-async function openDoorTo(...people: [person: number, name: string][]) {
-  const door = await openDoor();
-  for (const [person, name] of people) await door.enrol(person, name);
-  return door;
+function enrolled(faceId: string, externalImageId?: string): EnrolledFace {
+  return { faceId, imageId: 'i', externalImageId, bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 0.9 };
 }
 
-describe('two people who cross', () => {
-  /** Towards each other, out of sight of each other for a while in the middle, and then on, or each back to where they came from. */
-  const crossing = (n: number, { turnsBack = false, other = bert } = {}): Sight[] => {
-    const a = Math.min(n, 10);
-    const isHidden = n >= 4 && n <= 6;
-    const way = (from: number, step: number) => (turnsBack && a > 5 ? from + step * (10 - a) : from + step * a);
-    const front: Sight = { person: anna, x: way(120, 40) };
-    const back: Sight = { person: other, x: way(520, -40), y: 244 };
-    return isHidden ? [front] : [front, back];
-  };
+const staff = { appKey: 'default', groupId: 'staff', order: 0, threshold: 90 };
+const guests = { appKey: 'default', groupId: 'guests', order: 1, threshold: 80 };
+
+/** `anna 95` is anna of the staff at 95, `anna@guests 95` of the guests. */
+function candidate(word: string): Candidate {
+  const [who, similarity] = word.split(' ');
+  const [person, group] = who.split('@');
+  const inGroup = group === 'guests' ? guests : staff;
+  return { person, group: inGroup, face: enrolled(`${person}-${inGroup.groupId}`), similarity: Number(similarity) };
+}
+
+/** Frames, split by commas; `anna 95 + bert 94` has two candidates, `-` is a frame at an empty group. */
+function ballots(words: string): Ballot[] {
+  if (words === '') return [];
+  return words.split(', ').map((word) => ({ candidates: word === '-' ? [] : word.split(' + ').map(candidate) }));
+}
+
+const threeOfFive = { margin: 2, agree: 3, outOf: 5 };
+const oneOfOne = { margin: 2, agree: 1, outOf: 1 };
+const oneOfThree = { margin: 2, agree: 1, outOf: 3 };
+
+describe('a decision', () => {
+  test.each([
+    { frames: '', rule: threeOfFive, decided: 'undecided 0' },
+    { frames: 'anna 95', rule: threeOfFive, decided: 'undecided 1' },
+    { frames: 'anna 95, anna 96', rule: threeOfFive, decided: 'undecided 2' },
+    { frames: 'anna 95, anna 96, anna 91', rule: threeOfFive, decided: 'match anna' },
+    { frames: 'anna 90, anna 90, anna 90', rule: threeOfFive, decided: 'match anna' },
+    { frames: 'anna 95, anna 96, anna 89.99', rule: threeOfFive, decided: 'undecided 2' },
+    { frames: 'anna 95, bert 95, anna 95, bert 95', rule: threeOfFive, decided: 'undecided 2' },
+    { frames: 'anna 95, bert 95, anna 95, bert 95, anna 92', rule: threeOfFive, decided: 'match anna' },
+    { frames: 'anna 95, bert 95, anna 95, bert 95, carl 92', rule: threeOfFive, decided: 'unknown disagreement' },
+    { frames: 'anna 95, anna 40, anna 40, anna 95, anna 40', rule: threeOfFive, decided: 'unknown below-threshold' },
+    { frames: 'anna 40, bert 30, anna 20, bert 50', rule: threeOfFive, decided: 'undecided 0' },
+    { frames: 'anna 40, bert 30, anna 20, bert 50, carl 10', rule: threeOfFive, decided: 'unknown below-threshold' },
+    { frames: '-, -, -, -', rule: threeOfFive, decided: 'undecided 0' },
+    { frames: '-, -, -, -, -', rule: threeOfFive, decided: 'unknown empty-group' },
+    { frames: '-, -, -, -, anna 12', rule: threeOfFive, decided: 'unknown below-threshold' },
+    { frames: '-, anna 95, -, anna 95, anna 95', rule: threeOfFive, decided: 'match anna' },
+    { frames: 'anna 95, anna 95, -, -, -, anna 95', rule: threeOfFive, decided: 'unknown below-threshold' },
+    { frames: '-, -, anna 95, -, anna 95, anna 95', rule: threeOfFive, decided: 'match anna' },
+    { frames: 'anna 95', rule: oneOfOne, decided: 'match anna' },
+    { frames: 'anna 12', rule: oneOfOne, decided: 'unknown below-threshold' },
+    { frames: 'anna NaN', rule: oneOfOne, decided: 'unknown below-threshold' },
+    { frames: 'anna 95, bert 97, bert 91', rule: oneOfThree, decided: 'match bert' },
+    { frames: 'anna 95, bert 97', rule: oneOfThree, decided: 'undecided 1' },
+    { frames: 'anna 95, bert 97, carl 99', rule: oneOfThree, decided: 'unknown disagreement' },
+    // A stranger who looks like somebody in one frame.
+    { frames: 'anna 30, anna 99, anna 20, bert 25, anna 28', rule: threeOfFive, decided: 'unknown below-threshold' },
+    // The margin between the first person and the second.
+    { frames: 'anna 95 + bert 93', rule: oneOfOne, decided: 'match anna' },
+    { frames: 'anna 95 + bert 93.1', rule: oneOfOne, decided: 'unknown tie' },
+    { frames: 'anna 90.5 + bert 89', rule: oneOfOne, decided: 'unknown tie' },
+    { frames: 'anna 95 + bert 95', rule: { ...oneOfOne, margin: 0 }, decided: 'unknown tie' },
+    { frames: 'anna 95 + bert 94.9', rule: { ...oneOfOne, margin: 0 }, decided: 'match anna' },
+    { frames: 'anna 95 + bert 94, anna 95, anna 95, anna 95', rule: threeOfFive, decided: 'match anna' },
+    {
+      frames: 'anna 95 + bert 94, anna 95, bert 95 + anna 94, anna 95, anna 95 + bert 94',
+      rule: threeOfFive,
+      decided: 'unknown tie',
+    },
+    {
+      frames: 'anna 95 + bert 94, anna 30, anna 30, anna 30, anna 30',
+      rule: threeOfFive,
+      decided: 'unknown below-threshold',
+    },
+    { frames: 'anna 95 + bert 94, anna 95, anna 40, -, -', rule: threeOfFive, decided: 'unknown below-threshold' },
+    // Several groups, each with its threshold: 90 for the staff, 80 for the guests.
+    { frames: 'anna@guests 85', rule: oneOfOne, decided: 'match anna' },
+    { frames: 'anna 85', rule: oneOfOne, decided: 'unknown below-threshold' },
+    { frames: 'anna 85 + anna@guests 84', rule: oneOfOne, decided: 'match anna' },
+    { frames: 'anna 95 + anna@guests 94', rule: oneOfOne, decided: 'match anna' },
+    { frames: 'anna 85 + bert@guests 82', rule: oneOfOne, decided: 'unknown below-threshold' },
+    { frames: 'anna@guests 85 + bert 84', rule: oneOfOne, decided: 'unknown tie' },
+    { frames: 'anna 95 + anna@guests 94 + bert 94', rule: oneOfOne, decided: 'unknown tie' },
+  ])('on [$frames] with $rule.agree of $rule.outOf is $decided', ({ frames, rule, decided }) => {
+    const decision = decide(ballots(frames), rule);
+    const word =
+      decision.kind === 'match'
+        ? decision.person
+        : decision.kind === 'undecided'
+          ? String(decision.leading)
+          : decision.reason;
+    expect(`${decision.kind} ${word}`.trim()).toBe(decided);
+  });
+
+  test('a match names the frames that agree, each with the face it chose, and no others', () => {
+    const frames = ballots('anna 95, bert 96, anna 91, anna 93');
+    const decision = decide(frames, threeOfFive);
+    expect(decision).toMatchObject({ kind: 'match', person: 'anna' });
+    expect(decision.kind === 'match' && decision.agreeing).toEqual(
+      [0, 2, 3].map((index) => ({ ballot: frames[index], chosen: frames[index].candidates[0] })),
+    );
+  });
 
   test.each([
-    { name: 'pass each other', turnsBack: false },
-    { name: 'turn back where they met', turnsBack: true },
-  ])('and $name keep their tracks when they are decided before', async ({ turnsBack }) => {
-    const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
-    await door.play(600, () => crossing(0));
-    expect(door.events.told).toEqual(['match anna', 'match bert']);
-    await door.play(2_500, (n) => crossing(n, { turnsBack }));
-    expect(door.events.told).toHaveLength(2);
-    // Both are known where they are now: nothing is left to be checked, and both leave by their own names.
-    expect(door.recogniser.settledBoxes()).toHaveLength(2);
-    expect(door.recogniser.stats()).toMatchObject({ matches: 2, unknowns: 0, uncertains: 0, repeats: 0 });
-  });
-
-  test('and turn back where they met are told apart by their looks, not by their course', async () => {
-    const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
-    await door.play(600, () => crossing(0));
-    await door.play(2_500, (n) => crossing(n, { turnsBack: true }));
-    // Anna alone goes away, and comes back after the absence time: Bert did not keep her place in the meantime.
-    await door.play(2_200, standing({ person: bert, x: 520, y: 244 }));
-    await door.play(600, () => crossing(0));
-    expect(door.events.told).toEqual(['match anna', 'match bert', 'match anna']);
-  });
-
-  test('undecided: their votes are not mixed up', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(3_000, (n) => crossing(n + 2, { turnsBack: true, other: zoe }));
-    expect(door.events.told.toSorted()).toEqual(['match anna', 'unknown']);
-    expect(door.recogniser.stats()).toMatchObject({ uncertains: 0, undecided: 0 });
-  });
-
-  test('one of them leaves behind the other: the other is not announced again, and who comes next is', async () => {
-    const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
-    await door.play(600, () => [
-      { person: anna, x: 200 },
-      { person: bert, x: 260, y: 244 },
+    { frames: 'anna 95 + anna@guests 94, anna 93 + anna@guests 94, anna 91', named: 'anna-staff' },
+    { frames: 'anna 85 + anna@guests 84, anna@guests 86, anna@guests 81', named: 'anna-guests' },
+    { frames: 'anna 95, anna@guests 94 + anna 93, anna@guests 94 + anna 50, anna@guests 94', named: 'anna-guests' },
+  ])('of [$frames] is in the first group where enough frames agree: $named', ({ frames, named }) => {
+    const decision = decide(ballots(frames), threeOfFive);
+    expect(decision.kind === 'match' && decision.agreeing.map(({ chosen }) => chosen.face.faceId)).toEqual([
+      named,
+      named,
+      named,
     ]);
-    await door.play(600, standing({ person: bert, x: 215 }));
-    expect(door.events.told).toEqual(['match anna', 'match bert']);
-    await door.play(1_500, standing({ person: zoe, x: 215 }));
-    expect(door.events.told).toEqual(['match anna', 'match bert', 'unknown']);
   });
-});
 
-describe('the place of an announced person', () => {
   test.each([
-    { name: 'after a frame without anybody', gap: 1, next: bert, told: 'match bert' },
-    { name: 'after half a second', gap: 5, next: bert, told: 'match bert' },
-    { name: 'after a frame, a stranger', gap: 1, next: zoe, told: 'unknown' },
-  ])('that somebody takes $name is not inherited: $told', async ({ gap, next, told }) => {
-    const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
-    await door.play(800, standing({ person: anna, x: 320 }));
-    await door.play(gap * 100, nobody);
-    await door.play(1_500, standing({ person: next, x: 325 }));
-    expect(door.events.told).toEqual(['match anna', told]);
-    expect(door.events.all.map(({ trackId }) => trackId)).toEqual([1, 2]);
-    expect(door.recogniser.stats()).toMatchObject({ switches: 1, tracks: 2 });
+    { frames: '', decided: 'undecided 0' },
+    { frames: 'anna 40, -', decided: 'undecided 0' },
+    { frames: 'anna 40, -, -', decided: 'unknown below-threshold' },
+    { frames: '-, -, -', decided: 'unknown empty-group' },
+    { frames: 'anna 95', decided: 'undecided 1' },
+    { frames: 'anna 95, anna 95, -', decided: 'undecided 2' },
+    { frames: 'anna 95 + bert 94, anna 95 + bert 94, anna 95 + bert 94', decided: 'unknown tie' },
+  ])('on [$frames] at the end of a track is $decided', ({ frames, decided }) => {
+    const decision = decideAtEnd(ballots(frames), threeOfFive);
+    expect(`${decision.kind} ${decision.kind === 'unknown' ? decision.reason : decision.leading}`).toBe(decided);
   });
 
-  test('that a stranger takes without any gap is found out within five seconds', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(800, standing({ person: anna, x: 320 }));
-    await door.play(5_600, standing({ person: zoe, x: 320 }));
-    expect(door.events.told).toEqual(['match anna', 'unknown']);
+  test.each([
+    { frame: 'anna 95 + bert 30', person: 'anna' },
+    { frame: 'anna 95 + bert 94', person: undefined },
+    { frame: 'anna 85', person: undefined },
+    { frame: '-', person: undefined },
+  ])('a single frame [$frame] agrees on $person', ({ frame, person }) => {
+    expect(personAgreedOn(ballots(frame)[0], 2)).toBe(person);
+  });
+});
+
+describe('persons', () => {
+  test('are the faces of one externalImageId in the groups of one appKey, and each face without one', () => {
+    const one = [
+      personOf(enrolled('f1', 'anna'), staff),
+      personOf(enrolled('f2', 'anna'), staff),
+      personOf(enrolled('f3', 'anna'), guests),
+    ];
+    expect(new Set(one).size).toBe(1);
+    const others = [
+      personOf(enrolled('f1', 'anna'), staff),
+      personOf(enrolled('f1', 'bert'), staff),
+      personOf(enrolled('f1', 'anna'), { ...staff, appKey: 'other' }),
+      personOf(enrolled('anna'), staff),
+      personOf(enrolled('anna'), guests),
+      personOf(enrolled('f3'), staff),
+    ];
+    expect(new Set(others).size).toBe(6);
   });
 
-  test('is kept by the same person, for one more embedding after each gap', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(800, standing({ person: anna, x: 320 }));
-    expect(door.vision.embedded).toBe(3);
-    for (let gaps = 1; gaps <= 3; gaps++) {
-      await door.play(200, nobody);
-      await door.play(400, standing({ person: anna, x: 320, likeness: 0.8 }));
-      expect(door.vision.embedded).toBe(3 + gaps);
-    }
-    expect(door.events.told).toEqual(['match anna']);
-    expect(door.recogniser.stats()).toMatchObject({ tracks: 1, switches: 0 });
-  });
-
-  test('is checked every five seconds, and costs nothing else', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(20_700, standing({ person: anna, x: 320 }));
-    expect(door.events.told).toEqual(['match anna']);
-    expect(door.vision.embedded).toBe(3 + 4);
-  });
-
-  test('cannot be checked by a face that is not fit: it stays in doubt until one is', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(800, standing({ person: anna, x: 320 }));
-    await door.play(200, nobody);
-    await door.play(1_500, standing({ person: zoe, x: 320, yaw: 60 }));
-    expect(door.events.told).toEqual(['match anna']);
-    expect(door.recogniser.settledBoxes()).toEqual([]);
-    await door.play(1_000, standing({ person: zoe, x: 320 }));
-    expect(door.events.told).toEqual(['match anna', 'unknown']);
-  });
-
-  test('and the absence of a person who is in doubt counts from when they were last seen for sure', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(800, standing({ person: anna, x: 320 }));
-    await door.play(200, nobody);
-    await door.play(1_900, standing({ person: zoe, x: 320, yaw: 60 }));
-    await door.play(600, () => [
-      { person: zoe, x: 320, yaw: 60 },
-      { person: anna, x: 560 },
+  test('stand as candidates by their most similar face, most similar first', () => {
+    const scale = new SimilarityScale([{ cosine: 0.5, similarity: 90 }]);
+    const found = candidatesOf(
+      [
+        { face: enrolled('a2', 'anna'), cosine: 0.75 },
+        { face: enrolled('b1', 'bert'), cosine: 0.5 },
+        { face: enrolled('a1', 'anna'), cosine: 0.4 },
+        { face: enrolled('x'), cosine: -0.3 },
+      ],
+      staff,
+      scale,
+    );
+    expect(found.every(({ group }) => group === staff)).toBe(true);
+    expect(found.map(({ face, similarity }) => [face.faceId, similarity])).toEqual([
+      ['a2', 95],
+      ['b1', 90],
+      ['x', 0],
     ]);
-    expect(door.events.told).toEqual(['match anna', 'match anna']);
   });
-});
-
-test('somebody who was out of sight for a moment is known again far from where they were expected', async () => {
-  const door = await openDoorTo([anna, 'anna']);
-  await door.play(200, standing({ person: anna, x: 100 }));
-  await door.play(500, nobody);
-  await door.play(100, standing({ person: anna, x: 560 }));
-  expect(door.events.told).toEqual(['match anna']);
-  expect(door.events.all[0].trackId).toBe(1);
-});
-
-test('two people whose boxes touch all the time are checked twice a second, not in every frame', async () => {
-  const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
-  await door.play(4_000, () => [
-    { person: anna, x: 200 },
-    { person: bert, x: 285 },
-  ]);
-  expect(door.events.told).toEqual(['match anna', 'match bert']);
-  const checks = door.vision.embedded - 6;
-  expect(checks).toBeGreaterThanOrEqual(8);
-  expect(checks).toBeLessThanOrEqual(16);
-});
-
-test('of a crowd four shots are embedded in a frame, and everybody has their turn', async () => {
-  const door = await openDoor();
-  const people = [0, 1, 2, 3, 4, 5, 6, 7];
-  for (const person of people) await door.enrol(person, `p${person}`);
-  const crowd = people.map((person): Sight => ({
-    person,
-    x: 60 + 150 * (person % 4),
-    y: 100 + 240 * Math.floor(person / 4),
-  }));
-  await door.play(1_500, () => crowd);
-  expect(door.vision.batches).toEqual([4, 4, 4, 4, 4, 4]);
-  expect(door.events.told.toSorted()).toEqual(people.map((person) => `match p${person}`));
-});
-
-describe('settled boxes', () => {
-  test('are those of decided people, where they will be in the next frame', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    expect(door.recogniser.settledBoxes()).toEqual([]);
-    await door.play(200, (n) => [{ person: anna, x: 100 + 20 * n }]);
-    expect(door.recogniser.settledBoxes()).toEqual([]);
-    await door.play(800, (n) => [{ person: anna, x: 140 + 20 * n }]);
-    const [box, ...others] = door.recogniser.settledBoxes();
-    expect(others).toEqual([]);
-    expect(boxIou(box, face({ person: anna, x: 300 }).boxPx)).toBeGreaterThan(0.9);
-  });
-
-  test('are none for people who are out of sight, and none when a check is due', async () => {
-    const door = await openDoorTo([anna, 'anna']);
-    await door.play(4_900, standing({ person: anna, x: 320 }));
-    expect(door.recogniser.settledBoxes()).toHaveLength(1);
-    await door.play(300, standing({ person: anna, x: 320 }));
-    expect(door.recogniser.settledBoxes()).toHaveLength(0);
-    await door.play(200, standing({ person: anna, x: 320 }));
-    expect(door.recogniser.settledBoxes()).toHaveLength(1);
-    await door.play(100, nobody);
-    expect(door.recogniser.settledBoxes()).toHaveLength(0);
-  });
-});
-
-test('matched boxes are those of persons who were matched, while it is sure that it is them', async () => {
-  const door = await openDoorTo([anna, 'anna']);
-  await door.play(1_500, () => [
-    { person: anna, x: 150 },
-    { person: zoe, x: 450 },
-  ]);
-  expect(door.recogniser.matchedBoxes()).toEqual([face({ person: anna, x: 150 }).boxPx]);
-  await door.play(200, nobody);
-  expect(door.recogniser.matchedBoxes()).toEqual([]);
-  await door.play(100, standing({ person: zoe, x: 150, yaw: 60 }));
-  expect(door.recogniser.matchedBoxes()).toEqual([]);
 });

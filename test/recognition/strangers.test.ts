@@ -7,7 +7,7 @@ import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { candidatesOf, decide, type Ballot } from '../../src/recognition/decide.js';
+import { candidatesOf, decide, type Ballot } from '../../src/recognition/identity.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 

@@ -1,7 +1,7 @@
 // Which face is which over frames: scripted paths, checked by the ids they get.
 import { describe, expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
-import { Tracker } from '../../src/recognition/tracker.js';
+import { Tracker } from '../../src/recognition/path-tracker.js';
 
 /** A square face by its centre. */
 function face(x: number, y: number, sizePx = 100): Box {

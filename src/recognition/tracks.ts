@@ -1,6 +1,6 @@
 // Which face goes along which path: places are followed by the tracker, but whose they are is told by embeddings where it is in doubt.
-import { Subject } from './subject.js';
-import type { Link } from './tracker.js';
+import { Subject } from './track.js';
+import type { Link } from './path-tracker.js';
 
 /** The look of one shot, on the path where it was seen. */
 export interface Look {

@@ -1,7 +1,7 @@
 // What keeps a recognised person from being a match, and what makes it good again: liveness, clock, camera, groups, cool-down.
 import { describe, expect, test } from 'vitest';
 import { FalseAcceptCurve, farPerComparison } from '../../src/domain/false-accept.js';
-import type { StrangerFace } from '../../src/recognition/announcer.js';
+import type { StrangerFace } from '../../src/recognition/event-reporter.js';
 import type { RecogniserParts } from '../../src/recognition/recogniser.js';
 import { embeddingOf, falseAccepts, openDoor, scale, staff, type Sight } from './door.js';
 

@@ -2,12 +2,12 @@
 import type { CameraConfig } from '../config/schema.js';
 import type { TrustGuard } from '../domain/trust.js';
 import type { EventDraft } from '../events/event.js';
-import type { Announcer, Announcement, Finding } from './announcer.js';
-import { decide, decideAtEnd, type Decision } from './decide.js';
+import type { Announcer, Announcement, Finding } from './event-reporter.js';
+import { decide, decideAtEnd, type Decision } from './identity.js';
 import type { SeenShot } from './draft-event.js';
-import { judge, type Outcome } from './judge.js';
+import { judge, type Outcome } from './decision.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
-import type { Subject } from './subject.js';
+import type { Subject } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
 
 /** So long a person who was recognised may take to be told alive before they hear of it; half an event's life at most. */

@@ -1,6 +1,6 @@
 // The rate of what happened lately.
 import { expect, test } from 'vitest';
-import { Rate } from '../../src/camera/rate.js';
+import { Rate } from '../../src/camera/rate-meter.js';
 
 test.each([
   { name: 'nothing yet', times: [], nowMs: 0, rate: 0 },

@@ -1,7 +1,7 @@
 // What follows from a decision under all circumstances, by a table.
 import { expect, test } from 'vitest';
 import { REASONS } from '../../src/events/event.js';
-import { judge, type Circumstances } from '../../src/recognition/judge.js';
+import { judge, type Circumstances } from '../../src/recognition/decision.js';
 
 const match = { kind: 'match' } as const;
 const unknown = { kind: 'unknown', reason: 'tie' } as const;

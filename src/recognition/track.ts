@@ -2,9 +2,9 @@
 import { cosine } from '../domain/embedding.js';
 import type { Appearance } from './appearances.js';
 import { BestShots } from './best-shots.js';
-import type { Vote } from './decide.js';
+import type { Vote } from './identity.js';
 import type { SeenShot } from './draft-event.js';
-import type { Outcome } from './judge.js';
+import type { Outcome } from './decision.js';
 import type { LivenessSample } from './liveness.js';
 
 /** A face is known again by the newest and the best of its shots; more of them would say the same. */

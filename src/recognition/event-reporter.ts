@@ -5,9 +5,9 @@ import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import type { EventDraft, EventSink, Reason } from '../events/event.js';
 import { Appearances, type Appearance, type Probe } from './appearances.js';
-import type { Candidate, CandidateGroup } from './decide.js';
+import type { Candidate, CandidateGroup } from './identity.js';
 import { draftEvent, majorityMasked, shotToShow, type SeenShot } from './draft-event.js';
-import type { Outcome } from './judge.js';
+import type { Outcome } from './decision.js';
 
 /** Base64 of 100,000 characters at most is in an event. */
 const MOST_SNAPSHOT_BYTES = 74_000;

@@ -1,6 +1,6 @@
 // What follows from a decision about somebody's identity: what else must hold before it becomes a match.
 import type { RecognitionEvent, Reason } from '../events/event.js';
-import type { UnknownReason } from './decide.js';
+import type { UnknownReason } from './identity.js';
 import type { LivenessVerdict } from './liveness.js';
 
 /** What is to be announced. */
