@@ -3,7 +3,7 @@ import { AppError, describeError } from '../errors.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
-import { Rate } from './rate-meter.js';
+import { RateMeter } from './rate-meter.js';
 
 /** So many good analyses in a row end a declared failure. */
 const RECOVERED_AFTER = 20;
@@ -25,7 +25,7 @@ export interface AnalysisStats {
 
 export class AnalysisTally {
   readonly #parts: { cameraId: string; clock: Clock; log: Log };
-  readonly #rate = new Rate(RATE_WINDOW_MS);
+  readonly #rate = new RateMeter(RATE_WINDOW_MS);
   #analysed = 0;
   #lastFrameAtMs: number | undefined;
   #refused = 0;

@@ -3,7 +3,7 @@
 const KEPT = 64;
 
 /** Occurrences per second over the last ones, at most 64. */
-export class Rate {
+export class RateMeter {
   readonly #windowMs: number;
   #times: number[] = [];
 

@@ -72,7 +72,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
     adminKeys: keys.adminKeys,
     gallery,
     vision,
-    ownerOf: (name) => keys.appKeys.findId(name),
+    findOwner: (name) => keys.appKeys.findId(name),
     scale,
     otherModels,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),

@@ -51,7 +51,7 @@ function createRecogniser(
   const { clockGuard, gallery, unknownFaces } = storage;
   return new Recogniser({
     ...camera,
-    ownerOf: (name) => keys.appKeys.findId(name),
+    findOwner: (name) => keys.appKeys.findId(name),
     vision,
     gallery,
     events,
@@ -60,7 +60,7 @@ function createRecogniser(
     falseAccepts: models.falseAccepts,
     defaultLivenessThreshold: models.livenessThreshold,
     trust: clockGuard,
-    strangers: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
+    unknownFaces: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
     encodeCrop: createCropEncoder(addon),
     clock,
     timers,

@@ -28,7 +28,7 @@ export interface EnrolmentsParts {
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
   gallery: Pick<Gallery, 'group' | 'freePlaces' | 'enrol' | 'searchByEmbedding'>;
   /** Returns the id of an appKey by its name; undefined when there is none. */
-  ownerOf: (name: string) => string | undefined;
+  findOwner: (name: string) => string | undefined;
   scale: SimilarityScale;
   /** Further installed models; groups of these are served as well. */
   otherModels?: OtherModels;
@@ -193,8 +193,8 @@ export class Enrolments {
 
   /** @throws AppError NOT_FOUND, GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED */
   #findGroup({ group: groupId, appKey }: Pick<EnrolmentRequest, 'group' | 'appKey'>, cameraKey: string): GroupRef {
-    const { gallery, vision, otherModels, ownerOf } = this.#parts;
-    const owner = ownerOf(appKey ?? cameraKey);
+    const { gallery, vision, otherModels, findOwner } = this.#parts;
+    const owner = findOwner(appKey ?? cameraKey);
     if (owner === undefined) throw clientError('NOT_FOUND', 'There is no valid appKey of this name.');
     const ref = { owner, groupId };
     const { modelVersion } = gallery.group(ref);

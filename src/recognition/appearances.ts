@@ -1,92 +1,97 @@
-// Who was announced at one camera and is not gone yet, so that a broken track does not announce them twice.
+// Appearances at one camera: who had an event and is not gone yet, so that a broken track does not give a second event.
 import { cosine } from '../domain/embedding.js';
 import type { RecognitionEvent } from '../events/event.js';
 
-/** Far above what passes a door within an absence time; beyond it the oldest is forgotten. */
+/** Limit, far above what passes a door within an absence time; beyond it the oldest is forgotten. */
 const MAX_APPEARANCES = 1_024;
 
-/** Somebody who was announced and has not been out of sight for the absence time since. */
+/** One continuous presence of a person at a camera, over one or several tracks. It has at most one event of each type. */
 export interface Appearance {
   type: RecognitionEvent['type'];
-  /** The enrolled person that frames agreed on, also where the event names nobody; absent for a stranger. */
-  person?: string;
-  /** Of the shot that was announced. In memory only, for as long as the appearance lasts. */
+  /** Key of the person that shots agreed on, even where the event names nobody; absent for an unknown person. */
+  person?: string | undefined;
+  /** Embedding of the shot of the event, L2-normalised. Held in memory only, while the appearance lasts. */
   embedding: Float32Array;
-  announcedAtMs: number;
-  seenAtMs: number;
+  /** Time of the event. */
+  eventAtMs: number;
+  lastSeenMs: number;
 }
 
-/** Who a track shows, and since when. */
-export interface Probe {
+/** The person that a track shows, and the time since when it does. */
+export interface TrackProbe {
   person?: string | undefined;
   embeddings: readonly Float32Array[];
   firstSeenMs: number;
 }
 
-/** Times are passed in and must not fall. */
+/** Times are parameters and must not decrease. */
 export class Appearances {
   readonly #absenceMs: number;
   readonly #coolDownMs: number;
   readonly #sameCosine: number;
-  #lately: Appearance[] = [];
+  #appearances: Appearance[] = [];
 
   /**
-   * @param coolDownMs nobody is announced again within this time of their last event
-   * @param sameCosine two embeddings from which on are of the same stranger
+   * @param absenceMs an appearance ends after this time out of sight
+   * @param coolDownMs nobody has another event of the same type within this time
+   * @param sameCosine cosine from which two embeddings show the same face
    */
-  constructor(parts: { absenceMs: number; coolDownMs: number; sameCosine: number }) {
-    this.#absenceMs = parts.absenceMs;
-    this.#coolDownMs = parts.coolDownMs;
-    this.#sameCosine = parts.sameCosine;
+  constructor({ absenceMs, coolDownMs, sameCosine }: { absenceMs: number; coolDownMs: number; sameCosine: number }) {
+    this.#absenceMs = absenceMs;
+    this.#coolDownMs = coolDownMs;
+    this.#sameCosine = sameCosine;
   }
 
   add(appearance: Appearance): void {
-    this.#lately.push(appearance);
-    if (this.#lately.length > MAX_APPEARANCES) this.#lately.shift();
+    this.#appearances.push(appearance);
+    if (this.#appearances.length > MAX_APPEARANCES) this.#appearances.shift();
   }
 
-  /** The appearance of this person that a track continues. */
-  ofPerson(types: readonly Appearance['type'][], { person, firstSeenMs }: Probe): Appearance | undefined {
+  /** Finds the appearance of the person of a track that the track continues. */
+  findByPerson(types: readonly Appearance['type'][], { person, firstSeenMs }: TrackProbe): Appearance | undefined {
     if (person === undefined) return undefined;
-    return this.#lately.find(
+    return this.#appearances.find(
       (one) => types.includes(one.type) && one.person === person && this.#isContinued(one, firstSeenMs),
     );
   }
 
-  /** The appearance that a track continues by its looks: of a stranger, or of a person who is seen worse now. */
-  ofLikeness(types: readonly Appearance['type'][], { embeddings, firstSeenMs }: Probe): Appearance | undefined {
-    return this.#lately.find(
-      (one) => types.includes(one.type) && this.#isContinued(one, firstSeenMs) && this.#isLike(one, embeddings),
+  /** Finds the appearance of a similar face that a track continues: of an unknown person, or of a person who is seen worse now. */
+  findBySimilarity(types: readonly Appearance['type'][], probe: TrackProbe): Appearance | undefined {
+    return this.#appearances.find(
+      (one) =>
+        types.includes(one.type) && this.#isContinued(one, probe.firstSeenMs) && this.#isSame(one, probe.embeddings),
     );
   }
 
-  /** Until when somebody who was gone for the absence time is silent, since their last event is so recent; undefined: not at all. */
-  silentUntilMs(type: Appearance['type'], { person, embeddings }: Probe, nowMs: number): number | undefined {
-    const ends = this.#lately
+  /** Returns the end of the cool-down of this person's last event of a type; undefined when there is none. */
+  findCoolDownEnd(type: Appearance['type'], { person, embeddings }: TrackProbe, nowMs: number): number | undefined {
+    const ends = this.#appearances
       .filter((one) => one.type === type && this.#isCooling(one, nowMs))
-      .filter((one) => (person === undefined ? this.#isLike(one, embeddings) : one.person === person))
-      .map((one) => one.announcedAtMs + this.#coolDownMs);
+      .filter((one) => (person === undefined ? this.#isSame(one, embeddings) : one.person === person))
+      .map((one) => one.eventAtMs + this.#coolDownMs);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }
 
-  /** Forgets whom no track can continue any more. @param earliestMs when the oldest open track was first seen, or now */
+  /** Forgets appearances that no track can continue. @param earliestMs first sight of the oldest undecided track, or now */
   forget(earliestMs: number, nowMs: number): void {
-    this.#lately = this.#lately.filter((one) => this.#isContinued(one, earliestMs) || this.#isCooling(one, nowMs));
+    this.#appearances = this.#appearances.filter(
+      (one) => this.#isContinued(one, earliestMs) || this.#isCooling(one, nowMs),
+    );
   }
 
   get size(): number {
-    return this.#lately.length;
+    return this.#appearances.length;
   }
 
-  #isContinued(appearance: Appearance, firstSeenMs: number): boolean {
-    return firstSeenMs - appearance.seenAtMs < this.#absenceMs;
+  #isContinued({ lastSeenMs }: Appearance, firstSeenMs: number): boolean {
+    return firstSeenMs - lastSeenMs < this.#absenceMs;
   }
 
-  #isCooling(appearance: Appearance, nowMs: number): boolean {
-    return nowMs - appearance.announcedAtMs < this.#coolDownMs;
+  #isCooling({ eventAtMs }: Appearance, nowMs: number): boolean {
+    return nowMs - eventAtMs < this.#coolDownMs;
   }
 
-  #isLike(appearance: Appearance, embeddings: readonly Float32Array[]): boolean {
+  #isSame(appearance: Appearance, embeddings: readonly Float32Array[]): boolean {
     return embeddings.some((embedding) => cosine(embedding, appearance.embedding) >= this.#sameCosine);
   }
 }

@@ -1,10 +1,10 @@
-// What follows from a decision about somebody's identity: what else must hold before it becomes a match.
-import type { RecognitionEvent, Reason } from '../events/event.js';
+// Decides what follows from an identity: liveness, the clock, the camera and the groups must be right as well before it is a match.
+import type { Reason, RecognitionEvent } from '../events/event.js';
 import type { UnknownReason } from './identity.js';
 import type { LivenessVerdict } from './liveness.js';
 
-/** What is to be announced. */
-export interface Outcome {
+/** What was concluded on a track: the type and the reason of its event. */
+export interface Decision {
   type: RecognitionEvent['type'];
   reason: Reason;
 }
@@ -12,28 +12,31 @@ export interface Outcome {
 export interface Circumstances {
   identity: { kind: 'match' } | { kind: 'unknown'; reason: UnknownReason };
   liveness: { mode: 'required' | 'observe' | 'off'; verdict: LivenessVerdict };
-  /** No more shots are waited for. */
+  /** True when no further shot is waited for. */
   isLast: boolean;
-  /** Whether every group of the camera could be searched. */
+  /** True when every group of the camera could be searched. */
   areGroupsUsable: boolean;
   isClockRight: boolean;
   isCameraRight: boolean;
 }
 
-/** @returns undefined: wait for another shot. An attack is one whoever it looks like; a match is the last thing that is left. */
-export function judge(facts: Circumstances): Outcome | undefined {
-  const { identity, liveness } = facts;
+/**
+ * Decides. A spoof is one whoever the face looks like; a match needs everything to be right.
+ * @returns undefined when a further shot is to be waited for
+ */
+export function decide(circumstances: Circumstances): Decision | undefined {
+  const { identity, liveness, isLast, areGroupsUsable, isClockRight, isCameraRight } = circumstances;
   const isRequired = liveness.mode === 'required';
   if (isRequired && liveness.verdict === 'spoof') return { type: 'spoof', reason: 'not-alive' };
   if (identity.kind === 'unknown') {
-    if (!facts.areGroupsUsable) return { type: 'uncertain', reason: 'group-unusable' };
+    if (!areGroupsUsable) return { type: 'uncertain', reason: 'group-unusable' };
     return { type: 'unknown', reason: identity.reason };
   }
-  if (!facts.isClockRight) return { type: 'uncertain', reason: 'clock-wrong' };
-  if (!facts.isCameraRight) return { type: 'uncertain', reason: 'camera-fault' };
+  if (!isClockRight) return { type: 'uncertain', reason: 'clock-wrong' };
+  if (!isCameraRight) return { type: 'uncertain', reason: 'camera-fault' };
   if (isRequired) {
     if (liveness.verdict === 'unavailable') return { type: 'uncertain', reason: 'liveness-missing' };
-    if (liveness.verdict !== 'live') return facts.isLast ? { type: 'uncertain', reason: 'liveness-unsure' } : undefined;
+    if (liveness.verdict !== 'live') return isLast ? { type: 'uncertain', reason: 'liveness-unsure' } : undefined;
   }
   return { type: 'match', reason: 'agreed' };
 }

@@ -1,45 +1,41 @@
-// What an event says of a decision: all of it about one shot, the best of those that are recent.
+// Writes the draft of an event: everything in it is about one shot, the best of the recent ones.
 import type { CameraConfig } from '../config/schema.js';
 import type { EventDraft } from '../events/event.js';
-import type { Shot } from './best-shots.js';
-import type { Ballot, Candidate, CandidateGroup } from './identity.js';
-import type { Outcome } from './decision.js';
-
-/** A shot after its embedding and its search. The crop is kept only where an event or the keeper of strangers will want it. */
-export type SeenShot = Omit<Shot, 'crop'> & Ballot & { embedding: Float32Array; atMs: number; crop?: Uint8Array };
+import type { Decision } from './decision.js';
+import type { Candidate, CandidateGroup } from './identity.js';
+import type { SearchedShot, Shot } from './shot.js';
 
 /**
- * The best shot of the last half of an event's life, so that a grant that took long to decide does not arrive expired; where there is
- * none, the newest.
+ * Returns the shot that an event shows: the best one of the last half of the event's time to live, so that a match which took long to
+ * decide does not arrive expired.
  * @param shots in the order of capture, at least one
  */
-export function shotToShow<S extends Pick<Shot, 'capturedAtMs' | 'quality'>>(
+export function chooseShownShot<S extends Pick<Shot, 'capturedAtMs' | 'quality'>>(
   shots: readonly S[],
   eventTtlMs: number,
 ): S {
-  const newest = shots[shots.length - 1];
+  const newest = shots.at(-1);
+  if (!newest) throw new TypeError('an event needs at least one shot');
   return shots
     .filter((shot) => newest.capturedAtMs - shot.capturedAtMs <= eventTtlMs / 2)
     .reduce((best, shot) => (shot.quality > best.quality ? shot : best), newest);
 }
 
-/** What most of the shots say; what the shown one says where they are divided. */
-export function majorityMasked(
-  shots: readonly Pick<Shot, 'masked'>[],
-  shown: Pick<Shot, 'masked'>,
-): boolean | undefined {
+/** Returns whether most of the shots show a mask; the value of the shown shot when they are divided. */
+export function decideMasked(shots: readonly Pick<Shot, 'masked'>[], shown: Pick<Shot, 'masked'>): boolean | undefined {
   const masked = shots.filter((shot) => shot.masked === true).length;
   const bare = shots.filter((shot) => shot.masked === false).length;
   return masked === bare ? shown.masked : masked > bare;
 }
 
 export interface DraftInput {
-  outcome: Outcome;
+  decision: Decision;
   trackId: number;
-  shown: SeenShot;
-  /** The matched face, or the nearest one. */
+  /** The shot that the event shows. */
+  shown: SearchedShot;
+  /** The matched candidate, or the most similar one. */
   nearest: Candidate | undefined;
-  /** Named where nobody is near. */
+  /** The first group of the camera, which is named when there is no candidate. */
   firstGroup: CandidateGroup;
   liveness: EventDraft['liveness'];
   masked: boolean | undefined;
@@ -49,19 +45,20 @@ export interface DraftInput {
   decidedAtMs: number;
 }
 
-/** Faces of the group are named in a match only. */
+/** Writes the draft of an event. Only a match names an enrolled face. */
 export function draftEvent(config: Pick<CameraConfig, 'id' | 'eventTtlMs'>, input: DraftInput): EventDraft {
-  const { outcome, trackId, shown, nearest, firstGroup, liveness, masked, snapshot, modelVersion, decidedAtMs } = input;
-  const matched = outcome.type === 'match' ? nearest?.face : undefined;
+  const { decision, trackId, shown, nearest, firstGroup, liveness, masked, snapshot, modelVersion, decidedAtMs } =
+    input;
+  const matched = decision.type === 'match' ? nearest?.face : undefined;
   const group = nearest?.group ?? firstGroup;
   return {
-    type: outcome.type,
+    type: decision.type,
     cameraId: config.id,
     trackId,
-    capturedAt: isoTime(shown.capturedAtMs),
-    decidedAt: isoTime(decidedAtMs),
-    expiresAt: isoTime(shown.capturedAtMs + config.eventTtlMs),
-    reason: outcome.reason,
+    capturedAt: formatTime(shown.capturedAtMs),
+    decidedAt: formatTime(decidedAtMs),
+    expiresAt: formatTime(shown.capturedAtMs + config.eventTtlMs),
+    reason: decision.reason,
     groupId: group.groupId,
     ...(matched && { faceId: matched.faceId, imageId: matched.imageId }),
     ...(matched?.externalImageId !== undefined && { externalImageId: matched.externalImageId }),
@@ -76,6 +73,7 @@ export function draftEvent(config: Pick<CameraConfig, 'id' | 'eventTtlMs'>, inpu
   };
 }
 
-function isoTime(epochMs: number): string {
+/** ISO 8601, UTC with milliseconds. */
+function formatTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }

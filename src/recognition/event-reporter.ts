@@ -1,209 +1,212 @@
-// Says of each appearance once what was decided, and keeps silent about those that go on in another track.
-import { AppError, describeError } from '../errors.js';
+// Turns decisions into events: at most one event of each type for each appearance, over all its tracks.
+import type { EventCount } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/schema.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
-import type { EventDraft, EventSink, Reason } from '../events/event.js';
-import { Appearances, type Appearance, type Probe } from './appearances.js';
+import { AppError, describeError } from '../errors.js';
+import type { EventDraft, EventSink } from '../events/event.js';
+import { Appearances, type Appearance, type TrackProbe } from './appearances.js';
+import type { Decision } from './decision.js';
+import { chooseShownShot, decideMasked, draftEvent } from './draft-event.js';
 import type { Candidate, CandidateGroup } from './identity.js';
-import { draftEvent, majorityMasked, shotToShow, type SeenShot } from './draft-event.js';
-import type { Outcome } from './decision.js';
+import type { SearchedShot } from './shot.js';
 
-/** Base64 of 100,000 characters at most is in an event. */
-const MOST_SNAPSHOT_BYTES = 74_000;
+/** Limit of a JPEG in an event, whose base64 has at most 100,000 characters. */
+const MAX_SNAPSHOT_BYTES = 74_000;
 
-/** A stranger who was announced. */
-export interface StrangerFace {
+/** Face of an unknown person that had an event. */
+export interface UnknownShot {
   cameraId: string;
   trackId: number;
   capturedAtMs: number;
   /** Aligned crop, as `Face.crop`. */
   crop: Uint8Array;
+  /** L2-normalised. */
   embedding: Float32Array;
   /** 0..1 */
   quality: number;
   modelVersion: string;
 }
 
-/** Keeps the faces of strangers, where the configuration says for how long. */
-export interface StrangerKeeper {
-  keep(face: StrangerFace): void;
+/** Keeps the faces of unknown persons for as long as the configuration says. */
+export interface UnknownFaceKeeper {
+  keep(face: UnknownShot): void;
 }
 
-export interface AnnouncerParts {
+export interface EventReporterParts {
   config: CameraConfig;
   events: EventSink;
   modelVersion: string;
-  /** From which two strangers are one. */
+  /** Cosine from which two faces are of one unknown person. */
   sameCosine: number;
-  /** Aligned crop to JPEG, for the snapshots in events. */
+  /** Encodes an aligned crop as JPEG, for the snapshots in events. */
   encodeCrop?: ((crop: Uint8Array) => Uint8Array) | undefined;
-  strangers?: StrangerKeeper | undefined;
+  unknownFaces?: UnknownFaceKeeper | undefined;
   clock: Clock;
   log: Log;
 }
 
-/** What was decided of a track, and on what grounds. */
-export interface Finding {
-  outcome: Outcome;
+/** A decision on one track, with the shots that it rests on. */
+export interface TrackDecision {
+  decision: Decision;
   trackId: number;
   firstSeenMs: number;
   lastSeenMs: number;
-  /** The person that frames agreed on, whatever the outcome. */
+  /** Key of the person that shots agreed on, whatever the decision. */
   person?: string | undefined;
-  /** In the order of capture, at least one: those that chose the person, with the face that each of them chose, or all. */
-  grounds: readonly { ballot: SeenShot; chosen?: Candidate | undefined }[];
+  /** The shots that chose the person, each with its candidate, or all shots; in the order of capture, at least one. */
+  grounds: readonly { shot: SearchedShot; candidate?: Candidate | undefined }[];
   /** All shots of the track. */
-  shots: readonly SeenShot[];
+  shots: readonly SearchedShot[];
   firstGroup: CandidateGroup;
   liveness: EventDraft['liveness'];
 }
 
-/** `silent`: the person's last event is too recent; they may be announced when it is not any more. `emission` never rejects. */
-export type Announcement =
-  | { kind: 'told'; appearance: Appearance; emission: Promise<void> }
-  | { kind: 'goes on'; appearance: Appearance }
-  | { kind: 'silent'; untilMs: number };
+export type ReportResult =
+  /** An event was made. `stored` resolves when it is stored or could not be; it never rejects. */
+  | { kind: 'event'; appearance: Appearance; stored: Promise<void> }
+  /** The track continues an appearance that has its event already. */
+  | { kind: 'continued'; appearance: Appearance }
+  /** The last event of the person is too recent; the track may be decided again at `untilMs`. */
+  | { kind: 'cooling-down'; untilMs: number };
 
-/** Whose appearance an outcome continues: it is not told again. A match is silenced by a match alone, a spoof by a spoof. */
-const CONTINUED: Readonly<Record<Outcome['type'], readonly Outcome['type'][]>> = {
+/** The types of earlier events after which an appearance has no event of the type. After a match, for example, no further match. */
+const SILENCED_BY: Readonly<Record<Decision['type'], readonly Decision['type'][]>> = {
   match: ['match'],
   spoof: ['spoof'],
   uncertain: ['match', 'uncertain', 'spoof'],
   unknown: ['match', 'unknown', 'uncertain', 'spoof'],
 };
 
-export class Announcer {
-  readonly #parts: AnnouncerParts;
+const COUNTER = { match: 'matches', unknown: 'unknowns', spoof: 'spoofs', uncertain: 'uncertains' } as const;
+
+export class EventReporter {
+  readonly #parts: EventReporterParts;
   readonly #appearances: Appearances;
-  readonly #outcomes = new Map<string, Outcome & { count: number }>();
+  readonly #eventCounts = new Map<string, Decision & { count: number }>();
   #isFailing = false;
   readonly counts = {
     matches: 0,
     unknowns: 0,
     spoofs: 0,
     uncertains: 0,
-    /** Decisions about somebody who was announced before their track broke. */
+    /** Decisions about a person who had an event before their track broke. */
     repeats: 0,
-    /** Decisions about somebody whose last event is too recent. */
+    /** Decisions about a person whose last event is too recent. */
     silenced: 0,
     /** Events that could not be stored, and are lost. */
     lostEvents: 0,
   };
 
-  constructor(parts: AnnouncerParts) {
+  constructor(parts: EventReporterParts) {
     this.#parts = parts;
     const { config, sameCosine } = parts;
     this.#appearances = new Appearances({ absenceMs: config.absenceMs, coolDownMs: config.coolDownMs, sameCosine });
   }
 
-  /** @param nowMs that never falls */
-  announce(finding: Finding, nowMs: number): Announcement {
-    const { outcome, firstSeenMs, lastSeenMs, person, shots } = finding;
-    const probe: Probe = { person, embeddings: shots.map(({ embedding }) => embedding), firstSeenMs };
-    const types = CONTINUED[outcome.type];
-    // Persons are told apart by their enrolment, not by looks: somebody like them may have been announced a moment ago.
-    const before =
-      this.#appearances.ofPerson(types, probe) ??
-      (outcome.type === 'match' ? undefined : this.#appearances.ofLikeness(types, probe));
-    if (before) {
+  /** Makes the event of a decision, where the appearance has none yet. @param nowMs must not decrease */
+  report(decided: TrackDecision, nowMs: number): ReportResult {
+    const { decision, firstSeenMs, lastSeenMs, person, shots } = decided;
+    const probe: TrackProbe = { person, embeddings: shots.map(({ embedding }) => embedding), firstSeenMs };
+    const types = SILENCED_BY[decision.type];
+    // For a match only the enrolment counts, not similarity: a similar person may have had an event a moment ago.
+    const appearance =
+      this.#appearances.findByPerson(types, probe) ??
+      (decision.type === 'match' ? undefined : this.#appearances.findBySimilarity(types, probe));
+    if (appearance) {
       this.counts.repeats++;
-      before.seenAtMs = Math.max(before.seenAtMs, lastSeenMs);
-      return { kind: 'goes on', appearance: before };
+      appearance.lastSeenMs = Math.max(appearance.lastSeenMs, lastSeenMs);
+      return { kind: 'continued', appearance };
     }
-    const untilMs = this.#appearances.silentUntilMs(outcome.type, probe, nowMs);
+    const untilMs = this.#appearances.findCoolDownEnd(decision.type, probe, nowMs);
     if (untilMs !== undefined) {
       this.counts.silenced++;
-      return { kind: 'silent', untilMs };
+      return { kind: 'cooling-down', untilMs };
     }
-    return this.#tell(finding, nowMs);
+    return this.#makeEvent(decided, nowMs);
   }
 
-  /** Whether the face of this track was a spoof a moment ago. */
-  isSuspect(probe: Probe): boolean {
-    const found = this.#appearances.ofPerson(['spoof'], probe) ?? this.#appearances.ofLikeness(['spoof'], probe);
+  /** Returns whether the face of a track was a spoof a moment ago. */
+  isSuspect(probe: TrackProbe): boolean {
+    const found =
+      this.#appearances.findByPerson(['spoof'], probe) ?? this.#appearances.findBySimilarity(['spoof'], probe);
     return found !== undefined;
   }
 
-  /** Forgets whom no track can continue any more. @param earliestMs when the oldest undecided track was first seen, or now */
+  /** Forgets appearances that no track can continue. @param earliestMs first sight of the oldest undecided track, or now */
   forget(earliestMs: number, nowMs: number): void {
     this.#appearances.forget(earliestMs, nowMs);
   }
 
-  /** What is wrong, for a person. */
+  /** Returns what is wrong, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     return this.#isFailing ? 'events cannot be stored' : undefined;
   }
 
-  /** Events since the start, by type and reason; those that could not be stored are among them. */
-  eventCounts(): { type: Outcome['type']; reason: Reason; count: number }[] {
-    return [...this.#outcomes.values()].map((one) => ({ ...one }));
+  /** Counts events since the start by type and reason, those that could not be stored included. */
+  eventCounts(): EventCount[] {
+    return [...this.#eventCounts.values()].map((one) => ({ ...one }));
   }
 
-  #tell(finding: Finding, announcedAtMs: number): Announcement {
-    const { outcome, trackId, lastSeenMs, person, grounds, shots, firstGroup, liveness } = finding;
+  #makeEvent(decided: TrackDecision, eventAtMs: number): ReportResult {
+    const { decision, trackId, lastSeenMs, person, grounds, shots, firstGroup, liveness } = decided;
     const { config, modelVersion, clock } = this.#parts;
-    const shown = shotToShow(
-      grounds.map(({ ballot }) => ballot),
-      config.eventTtlMs,
-    );
+    const groundShots = grounds.map(({ shot }) => shot);
+    const shown = chooseShownShot(groundShots, config.eventTtlMs);
     const { embedding } = shown;
-    const appearance: Appearance = {
-      type: outcome.type,
-      person,
-      embedding,
-      announcedAtMs,
-      seenAtMs: lastSeenMs,
-    };
-    this.#appearances.add(appearance);
-    this.#count(outcome);
     const draft = draftEvent(config, {
-      outcome,
+      decision,
       trackId,
       shown,
-      nearest: grounds.find(({ ballot }) => ballot === shown)?.chosen ?? shown.candidates[0],
+      nearest: grounds.find(({ shot }) => shot === shown)?.candidate ?? shown.candidates[0],
       firstGroup,
       liveness,
-      masked: majorityMasked(shots, shown),
-      snapshot: this.#snapshotOf(shown),
+      masked: decideMasked(shots, shown),
+      snapshot: this.#encodeSnapshot(shown),
       modelVersion,
       decidedAtMs: clock(),
     });
-    if (outcome.type === 'unknown') this.#keep(trackId, shown);
-    return { kind: 'told', appearance, emission: this.#emit(draft) };
+    const appearance: Appearance = { type: decision.type, person, embedding, eventAtMs, lastSeenMs };
+    this.#appearances.add(appearance);
+    this.#count(decision);
+    if (decision.type === 'unknown') this.#keepFace(trackId, shown);
+    return { kind: 'event', appearance, stored: this.#store(draft) };
   }
 
-  #count({ type, reason }: Outcome): void {
-    const counter = { match: 'matches', unknown: 'unknowns', spoof: 'spoofs', uncertain: 'uncertains' } as const;
-    this.counts[counter[type]]++;
-    const count = (this.#outcomes.get(reason)?.count ?? 0) + 1;
-    this.#outcomes.set(reason, { type, reason, count });
+  #count({ type, reason }: Decision): void {
+    this.counts[COUNTER[type]]++;
+    const count = (this.#eventCounts.get(reason)?.count ?? 0) + 1;
+    this.#eventCounts.set(reason, { type, reason, count });
   }
 
-  /** An event without its picture is better than none. */
-  #snapshotOf({ crop }: SeenShot): Uint8Array | undefined {
+  /** Encodes the snapshot. A failure is logged, and the event goes out without a snapshot. */
+  #encodeSnapshot({ crop }: SearchedShot): Uint8Array | undefined {
     const { config, encodeCrop, log } = this.#parts;
     if (!config.snapshots || !crop || !encodeCrop) return undefined;
     try {
       const jpeg = encodeCrop(crop);
-      return jpeg.length <= MOST_SNAPSHOT_BYTES ? jpeg : undefined;
+      return jpeg.length <= MAX_SNAPSHOT_BYTES ? jpeg : undefined;
     } catch (error) {
-      log.warn({ cameraId: config.id, reason: describeError(error) }, 'a snapshot could not be made');
+      log.warn({ cameraId: config.id, reason: describeError(error) }, 'a snapshot could not be encoded');
       return undefined;
     }
   }
 
-  #keep(trackId: number, { crop, embedding, quality, capturedAtMs }: SeenShot): void {
-    const { config, strangers, modelVersion, log } = this.#parts;
-    if (!strangers || !crop) return;
+  #keepFace(trackId: number, { crop, embedding, quality, capturedAtMs }: SearchedShot): void {
+    const { config, unknownFaces, modelVersion, log } = this.#parts;
+    if (!unknownFaces || !crop) return;
     try {
-      strangers.keep({ cameraId: config.id, trackId, capturedAtMs, crop, embedding, quality, modelVersion });
+      unknownFaces.keep({ cameraId: config.id, trackId, capturedAtMs, crop, embedding, quality, modelVersion });
     } catch (error) {
-      log.warn({ cameraId: config.id, reason: describeError(error) }, "a stranger's face could not be kept");
+      log.warn(
+        { cameraId: config.id, reason: describeError(error) },
+        'the face of an unknown person could not be kept',
+      );
     }
   }
 
-  async #emit(draft: EventDraft): Promise<void> {
+  /** Stores an event. Never rejects: a failure is counted, declared and logged when it begins. */
+  async #store(draft: EventDraft): Promise<void> {
     const { events, log, config } = this.#parts;
     try {
       await events.emit(draft);
@@ -211,8 +214,9 @@ export class Announcer {
     } catch (error) {
       this.counts.lostEvents++;
       const code = error instanceof AppError ? error.code : 'INTERNAL';
-      if (!this.#isFailing)
+      if (!this.#isFailing) {
         log.error({ cameraId: config.id, code, reason: describeError(error) }, 'an event could not be stored');
+      }
       this.#isFailing = true;
     }
   }

@@ -1,24 +1,24 @@
-// The decision on one track: k of n embedded frames that agree on a person, clear of the next one.
+// Decides who a track shows: `agree` of the last `outOf` shots must agree on one candidate, clear of the next one.
 import type { SimilarityScale } from '../domain/similarity.js';
 import type { Reason } from '../events/event.js';
 import type { EnrolledFace, FaceMatch } from '../gallery/gallery.types.js';
 
-/** A group as a camera's candidates come from it. */
+/** A watched group at the time of a search. */
 export interface CandidateGroup {
-  /** The name of the appKey. */
+  /** Name of the appKey. */
   appKey: string;
   groupId: string;
-  /** Its place among the camera's groups. */
+  /** Position among the groups of the camera, from 0. */
   order: number;
-  /** Similarity from which a frame agrees on a person of this group, 1..100. */
+  /** Similarity from which a shot agrees on a person of this group, 1..100. */
   threshold: number;
-  /** Of its embeddings, where that is not the one in use. */
+  /** Model version of its embeddings, where that is not the version in use. */
   modelVersion?: string;
 }
 
-/** An enrolled person in one group, as one probe sees them: by their most similar face there. */
+/** An enrolled person in one group, by the face there that is most similar to the probe. */
 export interface Candidate {
-  /** Same for all faces of one person. */
+  /** Key of the person, the same for all faces of one person. */
   person: string;
   group: CandidateGroup;
   face: EnrolledFace;
@@ -26,70 +26,74 @@ export interface Candidate {
   similarity: number;
 }
 
-/** What a decision is made of; one for each embedded frame of a track, in the order of capture. */
-export interface Ballot {
-  /** Of all groups, most similar first; empty where the groups are empty. */
+/** An embedded shot, as far as the identity depends on it. */
+export interface CandidateShot {
+  /** Candidates of all groups, most similar first; empty when nobody is enrolled. */
   candidates: readonly Candidate[];
 }
 
-export interface DecisionRule {
-  /** How much more similar the foremost person must be than the next one. */
+export interface IdentityRule {
+  /** Minimum lead in similarity over the next person. */
   margin: number;
-  /** k */
+  /** Number of shots that must agree. */
   agree: number;
-  /** n */
+  /** Number of last shots that count. */
   outOf: number;
 }
 
-/** A frame that agrees on a person, with the face that it chose. */
-export interface Vote<B extends Ballot> {
-  ballot: B;
-  chosen: Candidate;
+/** A shot that agrees on a person, with the candidate that it chose. */
+export interface AgreeingShot<S extends CandidateShot> {
+  shot: S;
+  candidate: Candidate;
 }
 
 export type UnknownReason = Extract<Reason, 'below-threshold' | 'empty-group' | 'tie' | 'disagreement'>;
 
-export type Decision<B extends Ballot> =
-  /** `agreeing` are the frames among the last n that chose this person, in the first group where enough of them did. */
-  | { kind: 'match'; person: string; agreeing: Vote<B>[] }
+export type Identity<S extends CandidateShot> =
+  /** `agreeing`: the shots among the last `outOf` that chose this person, in the first group where enough of them did; at least one. */
+  | { kind: 'match'; person: string; agreeing: AgreeingShot<S>[] }
   | { kind: 'unknown'; reason: UnknownReason }
-  /** `leading`: how many frames the foremost person has so far. */
+  /** `leading`: number of shots that agree on the foremost person so far. */
   | { kind: 'undecided'; leading: number };
 
 /**
- * A person is the faces of one appKey's groups that share an externalImageId; a face without one is a person of its own. So somebody
- * who is enrolled in two groups under one id is no tie with themselves; under two ids, or two appKeys, they are.
+ * Returns the key of the person that a face belongs to. The faces of one appKey's groups with the same externalImageId are one person; a
+ * face without one is a person of its own. A person in two groups under one id therefore makes no tie; under two ids, or two appKeys, it
+ * does.
  */
-export function personOf(face: EnrolledFace, { appKey, groupId }: Pick<CandidateGroup, 'appKey' | 'groupId'>): string {
+export function derivePerson(
+  face: EnrolledFace,
+  { appKey, groupId }: Pick<CandidateGroup, 'appKey' | 'groupId'>,
+): string {
   return JSON.stringify(
     face.externalImageId === undefined ? [appKey, groupId, 'face', face.faceId] : [appKey, face.externalImageId],
   );
 }
 
-/** @param matches of one group, most similar first @returns one candidate for each person */
-export function candidatesOf(
+/** Returns one candidate for each person. @param matches faces of one group, most similar first */
+export function listCandidates(
   matches: readonly FaceMatch[],
   group: CandidateGroup,
   scale: SimilarityScale,
 ): Candidate[] {
   const candidates = new Map<string, Candidate>();
   for (const { face, cosine } of matches) {
-    const person = personOf(face, group);
+    const person = derivePerson(face, group);
     if (!candidates.has(person)) candidates.set(person, { person, group, face, similarity: scale.fromCosine(cosine) });
   }
   return [...candidates.values()];
 }
 
-/** What one frame says: the person it agrees on, with their face in each group where they reach its threshold. */
-type Opinion =
+/** Result of one shot. `chosen`: the candidates of the person in each group where they reach its threshold; at least one. */
+type ShotChoice =
   | { kind: 'agrees'; person: string; chosen: readonly Candidate[] }
   | { kind: 'tie' }
   | { kind: 'below' }
   | { kind: 'nobody' };
 
-function opinionOf({ candidates }: Ballot, margin: number): Opinion {
-  if (candidates.length === 0) return { kind: 'nobody' };
+function choosePerson({ candidates }: CandidateShot, margin: number): ShotChoice {
   const [foremost] = candidates;
+  if (!foremost) return { kind: 'nobody' };
   const chosen = candidates.filter(
     ({ person, similarity, group }) => person === foremost.person && similarity >= group.threshold,
   );
@@ -100,74 +104,84 @@ function opinionOf({ candidates }: Ballot, margin: number): Opinion {
   return { kind: 'agrees', person: foremost.person, chosen };
 }
 
-/** The person that a frame agrees on; undefined where it agrees on nobody. */
-export function personAgreedOn(ballot: Ballot, margin: number): string | undefined {
-  const opinion = opinionOf(ballot, margin);
-  return opinion.kind === 'agrees' ? opinion.person : undefined;
+/** Returns the person that one shot agrees on; undefined when there is none. */
+export function findAgreedPerson(shot: CandidateShot, margin: number): string | undefined {
+  const choice = choosePerson(shot, margin);
+  return choice.kind === 'agrees' ? choice.person : undefined;
 }
 
-interface Standing<B extends Ballot> {
+/** All shots that agree on one person. */
+interface Support<S extends CandidateShot> {
   person: string;
-  /** By the group's order. */
-  votes: Map<number, Vote<B>[]>;
-  /** In the group where there are most. */
+  /** Agreeing shots by the group's order. */
+  byGroup: Map<number, AgreeingShot<S>[]>;
+  /** Number of shots in the group with most of them. */
   count: number;
-  mostSimilar: number;
+  maxSimilarity: number;
 }
 
-function standingsOf<B extends Ballot>(ballots: readonly B[], margin: number): Standing<B>[] {
-  const standings = new Map<string, Standing<B>>();
-  for (const ballot of ballots) {
-    const opinion = opinionOf(ballot, margin);
-    if (opinion.kind !== 'agrees') continue;
-    const { person } = opinion;
-    const standing = standings.get(person) ?? { person, votes: new Map<number, Vote<B>[]>(), count: 0, mostSimilar: 0 };
-    standings.set(person, standing);
-    for (const chosen of opinion.chosen) {
-      const votes = [...(standing.votes.get(chosen.group.order) ?? []), { ballot, chosen }];
-      standing.votes.set(chosen.group.order, votes);
-      standing.count = Math.max(standing.count, votes.length);
-      standing.mostSimilar = Math.max(standing.mostSimilar, chosen.similarity);
+/** Returns the persons that shots agree on, those with most shots first. */
+function rankSupport<S extends CandidateShot>(shots: readonly S[], margin: number): Support<S>[] {
+  const supports = new Map<string, Support<S>>();
+  for (const shot of shots) {
+    const choice = choosePerson(shot, margin);
+    if (choice.kind !== 'agrees') continue;
+    const { person } = choice;
+    const support = supports.get(person) ?? {
+      person,
+      byGroup: new Map<number, AgreeingShot<S>[]>(),
+      count: 0,
+      maxSimilarity: 0,
+    };
+    supports.set(person, support);
+    for (const candidate of choice.chosen) {
+      const agreeing = [...(support.byGroup.get(candidate.group.order) ?? []), { shot, candidate }];
+      support.byGroup.set(candidate.group.order, agreeing);
+      support.count = Math.max(support.count, agreeing.length);
+      support.maxSimilarity = Math.max(support.maxSimilarity, candidate.similarity);
     }
   }
-  return [...standings.values()].sort((a, b) => b.count - a.count || b.mostSimilar - a.mostSimilar);
+  return [...supports.values()].sort((a, b) => b.count - a.count || b.maxSimilarity - a.maxSimilarity);
 }
 
 /**
- * `match` as soon as `agree` of the last `outOf` frames agree on one person in one group, and more of them than on anybody else;
- * `unknown` when `outOf` frames went by without that. A frame agrees on its most similar person of all groups, where that one reaches
- * the threshold of their group and is clear of everybody else by the margin.
+ * Decides who the shots show. `match` as soon as `agree` of the last `outOf` shots agree on one person in one group, and more of them
+ * than on anybody else; `unknown` after `outOf` shots without that. A shot agrees on its most similar person of all groups, where that
+ * person reaches the threshold of their group and is clear of everybody else by the margin.
+ * @param shots in the order of capture
  */
-export function decide<B extends Ballot>(ballots: readonly B[], rule: DecisionRule): Decision<B> {
-  const counted = ballots.slice(-rule.outOf);
-  const [foremost, next] = standingsOf(counted, rule.margin);
+export function decideIdentity<S extends CandidateShot>(shots: readonly S[], rule: IdentityRule): Identity<S> {
+  const counted = shots.slice(-rule.outOf);
+  const [foremost, next] = rankSupport(counted, rule.margin);
   if (foremost && foremost.count >= rule.agree && foremost.count > (next?.count ?? 0)) {
-    const orders = [...foremost.votes.keys()].sort((a, b) => a - b);
-    const agreeing = orders.map((order) => foremost.votes.get(order) ?? []).find((v) => v.length >= rule.agree);
+    const orders = [...foremost.byGroup.keys()].sort((a, b) => a - b);
+    const agreeing = orders
+      .map((order) => foremost.byGroup.get(order) ?? [])
+      .find((group) => group.length >= rule.agree);
     if (agreeing) return { kind: 'match', person: foremost.person, agreeing };
   }
-  if (ballots.length >= rule.outOf) return { kind: 'unknown', reason: whyUnknown(counted, rule) };
+  if (shots.length >= rule.outOf) return { kind: 'unknown', reason: explainUnknown(counted, rule) };
   return { kind: 'undecided', leading: foremost?.count ?? 0 };
 }
 
-/** For a track that ended undecided: `unknown` when at least `agree` frames had their say and none agreed on anybody. */
-export function decideAtEnd(
-  ballots: readonly Ballot[],
-  rule: DecisionRule,
-): Exclude<Decision<Ballot>, { kind: 'match' }> {
-  const counted = ballots.slice(-rule.outOf);
-  const leading = standingsOf(counted, rule.margin)[0]?.count ?? 0;
-  if (leading > 0 || ballots.length < rule.agree) return { kind: 'undecided', leading };
-  return { kind: 'unknown', reason: whyUnknown(counted, rule) };
+/** Decides on a track that ended undecided: `unknown` when there were at least `agree` shots and none agreed on anybody. */
+export function decideIdentityAtEnd(
+  shots: readonly CandidateShot[],
+  rule: IdentityRule,
+): Exclude<Identity<CandidateShot>, { kind: 'match' }> {
+  const counted = shots.slice(-rule.outOf);
+  const leading = rankSupport(counted, rule.margin)[0]?.count ?? 0;
+  if (leading > 0 || shots.length < rule.agree) return { kind: 'undecided', leading };
+  return { kind: 'unknown', reason: explainUnknown(counted, rule) };
 }
 
-/** Of frames that do not make a match. */
-function whyUnknown(ballots: readonly Ballot[], { margin, agree }: DecisionRule): UnknownReason {
-  const opinions = ballots.map((ballot) => opinionOf(ballot, margin));
-  const count = (kind: Opinion['kind']): number => opinions.filter((opinion) => opinion.kind === kind).length;
-  if (count('nobody') === opinions.length) return 'empty-group';
+/** Returns why these shots are no match. */
+function explainUnknown(shots: readonly CandidateShot[], { margin, agree }: IdentityRule): UnknownReason {
+  const choices = shots.map((shot) => choosePerson(shot, margin));
+  const count = (kind: ShotChoice['kind']): number => choices.filter((choice) => choice.kind === kind).length;
+  if (count('nobody') === choices.length) return 'empty-group';
   const ties = count('tie');
   if (ties + count('agrees') < agree) return 'below-threshold';
-  const most = standingsOf(ballots, margin)[0]?.count ?? 0;
+  const most = rankSupport(shots, margin)[0]?.count ?? 0;
   return most < agree && most + ties >= agree ? 'tie' : 'disagreement';
 }

@@ -1,20 +1,20 @@
-// What a trial of liveness is told of a camera: the score of each frame that shows one fit face, as lines of JSON.
+// Streams the liveness scores of a camera's frames as lines of JSON, for a liveness trial on the command line.
 import type { CameraControl } from '../camera/camera-control.js';
 import type { Timers } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
-import { fitShot } from './best-shots.js';
+import { createShot } from './shot.js';
 
-/** Lines that wait for a slow reader; the oldest go first. */
+/** Limit of frames that wait for a slow reader; the oldest are dropped. */
 const MAX_WAITING = 50;
-/** Without a frame for so long a line says that nobody is seen: a camera that is lost must not keep anybody waiting. */
+/** After this time without a frame a line reports no face, so that a trial at a lost camera ends. */
 const QUIET_MS = 1_000;
 
-/** Where the admin socket tells the lines of a camera. */
+/** Returns the path of the admin socket that streams the lines of a camera. */
 export function livenessPath(cameraId: string): string {
   return `/cameras/${cameraId}/liveness`;
 }
 
-/** Ends when the reader goes away. @throws AppError CAMERA_NOT_FOUND */
+/** Streams lines until the reader goes away. @param threshold of the camera, which each line repeats @throws AppError CAMERA_NOT_FOUND */
 export async function* livenessLines(
   cameras: Pick<CameraControl, 'watch'>,
   cameraId: string,
@@ -23,7 +23,7 @@ export async function* livenessLines(
 ): AsyncGenerator<Uint8Array> {
   const waiting: AnalysedFrame[] = [];
   let wake: () => void = () => undefined;
-  const stop = cameras.watch(cameraId, (frame) => {
+  const unwatch = cameras.watch(cameraId, (frame) => {
     waiting.push(frame);
     if (waiting.length > MAX_WAITING) waiting.shift();
     wake();
@@ -39,18 +39,19 @@ export async function* livenessLines(
         timers.clearTimeout(timer);
       }
       const frame = waiting.shift();
-      const line = frame ? lineOf(frame, threshold) : { faces: 0, threshold };
+      const line = frame ? describeFrame(frame, threshold) : { faces: 0, threshold };
       yield Buffer.from(`${JSON.stringify(line)}\n`);
     }
   } finally {
-    stop();
+    unwatch();
   }
 }
 
-function lineOf(frame: AnalysedFrame, threshold: number): object {
+/** Returns the number of faces; and score and quality of the face where it is the only one, and fit. */
+function describeFrame(frame: AnalysedFrame, threshold: number): object {
   const [face, ...others] = frame.faces;
-  const shot = face && others.length === 0 ? fitShot(face, frame) : undefined;
+  const shot = face && others.length === 0 ? createShot(face, frame) : undefined;
   const score = face?.livenessScore;
-  const seen = shot && score !== undefined ? { score, quality: shot.quality } : {};
-  return { faces: frame.faces.length, threshold, ...seen };
+  const measured = shot && score !== undefined ? { score, quality: shot.quality } : {};
+  return { faces: frame.faces.length, threshold, ...measured };
 }

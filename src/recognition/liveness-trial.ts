@@ -1,69 +1,69 @@
-// A trial of liveness at one camera: attempts of live people, prints and screens in, error rates out (ISO/IEC 30107-3).
+// Evaluates a liveness trial at one camera: error rates of attempts of live people, prints and screens (ISO/IEC 30107-3).
 import { fuseLiveness, type LivenessSample, type LivenessVerdict } from './liveness.js';
 
-/** What is held before the camera: a living person (bona fide), or one of two kinds of attack. */
+/** What is shown to the camera: a living person (bona fide), or one of two kinds of attack. */
 export const PRESENTATIONS = ['live', 'print', 'screen'] as const;
 
 export type Presentation = (typeof PRESENTATIONS)[number];
 
-export interface Attempt {
+export interface TrialAttempt {
   presentation: Presentation;
-  /** Of the frames in which exactly one face was fit, in the order of capture. */
+  /** Samples of the frames with exactly one fit face, in the order of capture. */
   samples: readonly LivenessSample[];
 }
 
-export interface Rate {
+export interface ErrorRate {
   errors: number;
   attempts: number;
   /** errors / attempts; NaN without attempts. */
   rate: number;
-  /** With a confidence of 95 % the true rate is not above this (Clopper and Pearson, one-sided). */
+  /** Upper bound of the true rate with 95 % confidence (Clopper and Pearson, one-sided). */
   upper: number;
 }
 
 export interface TrialReport {
   threshold: number;
-  /** Attacks that were taken for live, of each kind of attack and of the worse of them: APCER. */
-  apcer: { print: Rate; screen: Rate; worst: Rate };
-  /** Live attempts that were not taken for live (spoof, unsure, or no face): BPCER. */
-  bpcer: Rate;
+  /** APCER: attacks that were taken for live, for each kind of attack and for the worse of them. */
+  apcer: { print: ErrorRate; screen: ErrorRate; worst: ErrorRate };
+  /** BPCER: live attempts that were not taken for live (spoof, unsure, or no face). */
+  bpcer: ErrorRate;
   verdicts: { presentation: Presentation; verdict: LivenessVerdict; score?: number; frames: number }[];
   /**
-   * The threshold with the fewest errors in this trial, in the middle of its gap; absent without scores of both sorts, and where none does
-   * better than to take everybody for the same.
+   * Threshold with the fewest errors in this trial, in the middle of its gap. Absent when scores of live people or of attacks are missing,
+   * or when no threshold is better than one verdict for everybody.
    */
   suggested?: { threshold: number; apcer: number; bpcer: number };
 }
 
-/** @param threshold from which a score is that of a live face */
-export function judgeTrial(attempts: readonly Attempt[], threshold: number): TrialReport {
+/** @param threshold score from which a shot counts as live */
+export function judgeTrial(attempts: readonly TrialAttempt[], threshold: number): TrialReport {
   const verdicts = attempts.map(({ presentation, samples }) => {
     const { verdict, score } = fuseLiveness(samples, { threshold, isSuspect: false });
     return { presentation, verdict, ...(score === undefined ? {} : { score }), frames: samples.length };
   });
-  const count = (presentation: Presentation, isError: (verdict: LivenessVerdict) => boolean): Rate => {
-    const of = verdicts.filter((one) => one.presentation === presentation);
-    return rateOf(of.filter(({ verdict }) => isError(verdict)).length, of.length);
+  const countErrors = (presentation: Presentation, isError: (verdict: LivenessVerdict) => boolean): ErrorRate => {
+    const shown = verdicts.filter((one) => one.presentation === presentation);
+    return computeErrorRate(shown.filter(({ verdict }) => isError(verdict)).length, shown.length);
   };
-  const print = count('print', (verdict) => verdict === 'live');
-  const screen = count('screen', (verdict) => verdict === 'live');
+  const print = countErrors('print', (verdict) => verdict === 'live');
+  const screen = countErrors('screen', (verdict) => verdict === 'live');
   const suggested = suggestThreshold(verdicts);
   return {
     threshold,
-    apcer: { print, screen, worst: worse(print, screen) },
-    bpcer: count('live', (verdict) => verdict !== 'live'),
+    apcer: { print, screen, worst: chooseWorse(print, screen) },
+    bpcer: countErrors('live', (verdict) => verdict !== 'live'),
     verdicts,
     ...(suggested ? { suggested } : {}),
   };
 }
 
-/** @returns the rate and its bound; without attempts nothing is known, and the bound is 1 */
-export function rateOf(errors: number, attempts: number): Rate {
-  return { errors, attempts, rate: attempts === 0 ? NaN : errors / attempts, upper: upperBound(errors, attempts) };
+/** Returns the rate and its upper bound; the bound is 1 without attempts. */
+export function computeErrorRate(errors: number, attempts: number): ErrorRate {
+  return { errors, attempts, rate: attempts === 0 ? NaN : errors / attempts, upper: findUpperBound(errors, attempts) };
 }
 
-/** The rate at which so few errors would come up in 5 % of such trials. */
-function upperBound(errors: number, attempts: number): number {
+/** Finds the rate at which at most this number of errors has a probability of 5 %. */
+function findUpperBound(errors: number, attempts: number): number {
   if (errors >= attempts) return 1;
   let low = errors / attempts;
   let high = 1;
@@ -86,33 +86,34 @@ function binomialAtMost(k: number, n: number, rate: number): number {
   return sum;
 }
 
-function worse(a: Rate, b: Rate): Rate {
+function chooseWorse(a: ErrorRate, b: ErrorRate): ErrorRate {
   if (a.attempts === 0) return b;
   if (b.attempts === 0) return a;
   return b.rate > a.rate ? b : a;
 }
 
 function suggestThreshold(verdicts: TrialReport['verdicts']): TrialReport['suggested'] {
-  const scores = (isLive: boolean): number[] =>
+  const collectScores = (isLive: boolean): number[] =>
     verdicts.flatMap(({ presentation, score }) =>
       (presentation === 'live') === isLive && score !== undefined ? [score] : [],
     );
-  const live = scores(true);
-  const attacks = scores(false);
+  const live = collectScores(true);
+  const attacks = collectScores(false);
   if (live.length === 0 || attacks.length === 0) return undefined;
+  // Thresholds to try: between any two neighbours, and beyond both ends.
   const all = [...live, ...attacks].sort((a, b) => a - b);
-  // Between each two neighbours, and beyond both ends.
-  const candidates = [all[0] - 1, ...all.slice(1).map((score, i) => (score + all[i]) / 2), all[all.length - 1] + 1];
-  const best = candidates
+  const [least = 0] = all;
+  const between = all.slice(1).map((score, i) => (score + (all[i] ?? score)) / 2);
+  const best = [least - 1, ...between, (all.at(-1) ?? least) + 1]
     .map((threshold) => ({
       threshold: Math.round(threshold * 100) / 100,
       apcer: attacks.filter((score) => score >= threshold).length / attacks.length,
       bpcer: live.filter((score) => score < threshold).length / live.length,
     }))
-    .reduce((least, one) => {
-      const errors = one.apcer + one.bpcer - (least.apcer + least.bpcer);
-      // Of two that err as often, the one that lets fewer attacks through.
-      return errors < 0 || (errors === 0 && one.apcer < least.apcer) ? one : least;
+    .reduce((better, one) => {
+      const difference = one.apcer + one.bpcer - (better.apcer + better.bpcer);
+      // Of two with equal errors, the one that lets fewer attacks pass.
+      return difference < 0 || (difference === 0 && one.apcer < better.apcer) ? one : better;
     });
   return best.apcer + best.bpcer < 1 ? best : undefined;
 }

@@ -1,11 +1,11 @@
-// Faces as the models of a camera's other groups have them: a version that fails is declared, and hurts no other one.
-import { AppError, describeError } from '../errors.js';
+// Embeds faces under the other models that a camera's groups need. Models that fail are declared, and do not disturb the others.
 import type { Log } from '../domain/log.js';
+import { AppError, describeError } from '../errors.js';
 import type { Vision } from '../vision/vision.js';
 import type { OtherEmbeddings } from './watched-group.js';
 
-/** One worker may have models loaded that another one cannot load: all is well when none has failed for so long. */
-const SURE_MS = 5_000;
+/** One worker may have models loaded that another one cannot load: a failure is over after this time without another one. */
+const RECOVERED_AFTER_MS = 5_000;
 
 export interface OtherEmbedderParts {
   cameraId: string;
@@ -15,7 +15,7 @@ export interface OtherEmbedderParts {
 
 export class OtherEmbedder {
   readonly #parts: OtherEmbedderParts;
-  /** By version, until it works again. */
+  /** Last failure by model version, until it works again. */
   readonly #failures = new Map<string, { reason: string; atMs: number }>();
 
   constructor(parts: OtherEmbedderParts) {
@@ -23,16 +23,24 @@ export class OtherEmbedder {
   }
 
   /**
-   * @param nowMs that never falls
-   * @returns for each crop its embeddings by version, without those of versions that fail
-   * @throws AppError SERVER_BUSY, STOPPED: nothing is wrong with the crops or the models
+   * Embeds crops under each of the model versions.
+   * @param nowMs must not decrease
+   * @returns the embeddings of each crop by version, without the versions that fail
+   * @throws AppError SERVER_BUSY, STOPPED: neither the crops nor the models are at fault
    */
   async embed(crops: readonly Uint8Array[], versions: Iterable<string>, nowMs: number): Promise<OtherEmbeddings[]> {
-    const found = await Promise.all([...versions].map((version) => this.#embedUnder(version, crops, nowMs)));
-    return crops.map((_, i) => new Map(found.flatMap(({ version, all }) => (all ? [[version, all[i]]] : []))));
+    const results = await Promise.all([...versions].map((version) => this.#embedUnder(version, crops, nowMs)));
+    return crops.map((_, i) => {
+      const byVersion = new Map<string, Float32Array>();
+      for (const { version, embeddings } of results) {
+        const embedding = embeddings?.[i];
+        if (embedding) byVersion.set(version, embedding);
+      }
+      return byVersion;
+    });
   }
 
-  /** Why faces cannot be embedded under a version, for a person; undefined when all is well. */
+  /** Returns why faces cannot be embedded under a version, in words for the operator; undefined when all is well. */
   problem(version: string): string | undefined {
     return this.#failures.get(version)?.reason;
   }
@@ -41,13 +49,13 @@ export class OtherEmbedder {
     version: string,
     crops: readonly Uint8Array[],
     nowMs: number,
-  ): Promise<{ version: string; all?: readonly Float32Array[] }> {
+  ): Promise<{ version: string; embeddings?: readonly Float32Array[] }> {
     const { vision, log, cameraId } = this.#parts;
     const before = this.#failures.get(version);
     try {
-      const all = await vision.embedCrops(crops, version);
-      if (before && nowMs - before.atMs >= SURE_MS) this.#failures.delete(version);
-      return { version, all };
+      const embeddings = await vision.embedCrops(crops, version);
+      if (before && nowMs - before.atMs >= RECOVERED_AFTER_MS) this.#failures.delete(version);
+      return { version, embeddings };
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'INTERNAL';
       if (code === 'SERVER_BUSY' || code === 'STOPPED') throw error;

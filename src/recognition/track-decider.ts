@@ -1,215 +1,214 @@
-// When a subject is decided and what is announced of it: identity, liveness and the circumstances together.
+// Decides on tracks: when a decision is made, from identity, liveness and circumstances, and what becomes of the track afterwards.
 import type { CameraConfig } from '../config/schema.js';
 import type { TrustGuard } from '../domain/trust.js';
 import type { EventDraft } from '../events/event.js';
-import type { Announcer, Announcement, Finding } from './event-reporter.js';
-import { decide, decideAtEnd, type Decision } from './identity.js';
-import type { SeenShot } from './draft-event.js';
-import { judge, type Outcome } from './decision.js';
+import type { TrackProbe } from './appearances.js';
+import { decide, type Decision } from './decision.js';
+import type { EventReporter, ReportResult } from './event-reporter.js';
+import { decideIdentity, decideIdentityAtEnd, type Identity } from './identity.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
-import type { Subject } from './track.js';
+import type { SearchedShot } from './shot.js';
+import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
 
-/** So long a person who was recognised may take to be told alive before they hear of it; half an event's life at most. */
-const LIVENESS_WAIT_MS = 1_500;
-/** A provisional subject is looked at so often, unless events live shorter than ten times that. */
+/** A recognised person waits at most this long for their liveness; and at most half the time to live of an event. */
+const MAX_LIVENESS_WAIT_MS = 1_500;
+/** Interval of the shots of a provisional track; a tenth of the time to live of an event where that is shorter. */
 const RETRY_MS = 500;
-const SHORTEST_RETRY_MS = 100;
-/** Somebody unknown who stays is decided anew so often at most: who stands there for an hour must not have the tries of an hour. */
-const MOST_SECOND_LOOKS = 2;
+const MIN_RETRY_MS = 100;
+/** An unknown person who stays is decided again at most this often: each decision is another attempt to be taken for somebody. */
+const MAX_REDECISIONS = 2;
 
-type Identity = Exclude<Decision<SeenShot>, { kind: 'undecided' }>;
+type DecidedIdentity = Exclude<Identity<SearchedShot>, { kind: 'undecided' }>;
 
-export interface DeliberationParts {
+export interface TrackDeciderParts {
   config: CameraConfig;
   groups: WatchedGroups;
-  announcer: Announcer;
+  reporter: EventReporter;
   hasLiveness: boolean;
-  /** From which a fused score is that of a live face. */
+  /** Score from which a shot counts as live. */
   livenessThreshold: number;
   trust: TrustGuard;
   cameraProblem?: (() => string | undefined) | undefined;
 }
 
-/** All methods resolve when what they announce is stored, and never reject. Times are passed in and must not fall. */
-export class Deliberation {
-  readonly #parts: DeliberationParts;
+/** All asynchronous methods resolve when the event that follows, if any, is stored. Times are parameters and must not decrease. */
+export class TrackDecider {
+  readonly #parts: TrackDeciderParts;
   readonly #retryMs: number;
   readonly #livenessWaitMs: number;
-  /** Tracks that ended with too few good shots to tell anything. */
+  /** Number of tracks that ended with too few good shots for a decision. */
   undecided = 0;
 
-  constructor(parts: DeliberationParts) {
+  constructor(parts: TrackDeciderParts) {
     this.#parts = parts;
     const { eventTtlMs } = parts.config;
-    this.#retryMs = Math.max(SHORTEST_RETRY_MS, Math.min(RETRY_MS, eventTtlMs / 10));
-    this.#livenessWaitMs = Math.min(LIVENESS_WAIT_MS, eventTtlMs / 2);
+    this.#retryMs = Math.max(MIN_RETRY_MS, Math.min(RETRY_MS, eventTtlMs / 10));
+    this.#livenessWaitMs = Math.min(MAX_LIVENESS_WAIT_MS, eventTtlMs / 2);
   }
 
-  /** After a new shot of it. */
-  async consider(subject: Subject, nowMs: number): Promise<void> {
-    if (subject.state === 'open') return this.#decide(subject, nowMs);
-    if (subject.state === 'provisional') return this.#reconsider(subject, nowMs);
+  /** Call it after each new shot of the track. */
+  async onShot(track: Track, nowMs: number): Promise<void> {
+    if (track.state === 'open') return this.#decide(track, nowMs);
+    if (track.state === 'provisional') return this.#decideAgain(track, nowMs);
   }
 
-  /** Once for each frame in which it is seen, whether there was a shot or not. */
-  async tick(subject: Subject, nowMs: number): Promise<void> {
-    const { state, agreed, dueAtMs } = subject;
-    const { outOf } = this.#parts.config;
+  /** Call it once for each frame that shows the track, with or without a shot. */
+  async onFrame(track: Track, nowMs: number): Promise<void> {
+    const { state, agreed, dueAtMs } = track;
     if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#livenessWaitMs) {
-      return this.#conclude(subject, { kind: 'match', ...agreed }, true, nowMs);
+      return this.#conclude(track, { kind: 'match', ...agreed }, true, nowMs);
     }
-    if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) subject.reopen(outOf);
+    if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) track.reopen(this.#parts.config.outOf);
   }
 
   /**
-   * A check of a settled subject showed somebody enrolled. Who was unknown may have bared their face or been enrolled since.
-   * @returns whether it is decided anew
+   * Reopens a settled track whose check showed an enrolled person, where it was unknown: the person may have been enrolled, or have
+   * uncovered their face, since.
+   * @param person the person that the check agrees on
+   * @returns whether it was reopened
    */
-  reopens(subject: Subject, person: string | undefined): boolean {
-    if (subject.outcome?.type !== 'unknown' || person === undefined) return false;
-    if (subject.secondLooks >= MOST_SECOND_LOOKS) return false;
-    subject.secondLooks++;
-    subject.reopen(this.#parts.config.outOf);
+  reopens(track: Track, person: string | undefined): boolean {
+    if (track.decision?.type !== 'unknown' || person === undefined) return false;
+    if (track.redecisions >= MAX_REDECISIONS) return false;
+    track.redecisions++;
+    track.reopen(this.#parts.config.outOf);
     return true;
   }
 
-  /** It is gone. */
-  async end(subject: Subject, nowMs: number): Promise<void> {
-    if (subject.state !== 'open') return;
-    if (subject.agreed) return this.#conclude(subject, { kind: 'match', ...subject.agreed }, true, nowMs);
-    const decision = decideAtEnd(subject.seen, this.#parts.config);
-    if (decision.kind === 'unknown') return this.#conclude(subject, decision, true, nowMs);
-    if (decision.leading === 0) {
+  /** Call it when the track has ended. */
+  async onEnd(track: Track, nowMs: number): Promise<void> {
+    if (track.state !== 'open') return;
+    if (track.agreed) return this.#conclude(track, { kind: 'match', ...track.agreed }, true, nowMs);
+    const identity = decideIdentityAtEnd(track.shots, this.#parts.config);
+    if (identity.kind === 'unknown') return this.#conclude(track, identity, true, nowMs);
+    if (identity.leading === 0) {
       this.undecided++;
       return;
     }
-    const { verdict } = this.#livenessOf(subject, undefined);
+    const { verdict } = this.#judgeLiveness(track, undefined);
     const isSpoof = this.#parts.config.liveness === 'required' && verdict === 'spoof';
-    const outcome: Outcome = isSpoof
+    const decision: Decision = isSpoof
       ? { type: 'spoof', reason: 'not-alive' }
       : { type: 'uncertain', reason: 'too-few-frames' };
-    return this.#announce(subject, outcome, undefined, nowMs);
+    return this.#report(track, decision, undefined, nowMs);
   }
 
-  async #decide(subject: Subject, nowMs: number): Promise<void> {
+  /** Returns the time of the next shot of a provisional track that has one now. */
+  nextShotMs(nowMs: number): number {
+    return nowMs + this.#retryMs;
+  }
+
+  async #decide(track: Track, nowMs: number): Promise<void> {
     const { config } = this.#parts;
-    const decision = decide(subject.seen, config);
-    const { agreed } = subject;
-    if (decision.kind === 'match') {
-      const isOther = agreed !== undefined && agreed.person !== decision.person;
-      if (isOther) return this.#conclude(subject, { kind: 'unknown', reason: 'disagreement' }, false, nowMs);
-      subject.agreed = { ...decision, sinceMs: agreed?.sinceMs ?? nowMs };
-      return this.#conclude(subject, decision, false, nowMs);
+    const identity = decideIdentity(track.shots, config);
+    const { agreed } = track;
+    if (identity.kind === 'match') {
+      const isOther = agreed !== undefined && agreed.person !== identity.person;
+      if (isOther) return this.#conclude(track, { kind: 'unknown', reason: 'disagreement' }, false, nowMs);
+      track.agreed = { ...identity, sinceMs: agreed?.sinceMs ?? nowMs };
+      return this.#conclude(track, identity, false, nowMs);
     }
-    // Who was recognised stays so while their liveness is waited for.
-    if (agreed) return this.#conclude(subject, { kind: 'match', ...agreed }, false, nowMs);
-    if (decision.kind === 'unknown') return this.#conclude(subject, decision, false, nowMs);
-    subject.hurried = decision.leading > 0 || subject.seen.length < config.agree;
+    // A recognised person stays recognised while their liveness is waited for.
+    if (agreed) return this.#conclude(track, { kind: 'match', ...agreed }, false, nowMs);
+    if (identity.kind === 'unknown') return this.#conclude(track, identity, false, nowMs);
+    track.isDecisionNear = identity.leading > 0 || track.shots.length < config.agree;
   }
 
   /**
-   * Only frames that are younger than an event's life count, and only the person that was recognised before can become a match: who
-   * stands there for an hour must not have the tries of an hour.
+   * Decides again on a provisional track. Only shots younger than the time to live of an event count, and only the person that was
+   * recognised before can become a match: an hour before the camera must not give an hour of attempts.
    */
-  async #reconsider(subject: Subject, nowMs: number): Promise<void> {
+  async #decideAgain(track: Track, nowMs: number): Promise<void> {
     const { config, groups } = this.#parts;
-    subject.seen = subject.seen.filter(({ atMs }) => nowMs - atMs <= config.eventTtlMs);
-    if (subject.outcome?.reason === 'group-unusable') {
-      if (groups.problem() === undefined) subject.reopen(config.outOf);
+    track.shots = track.shots.filter(({ atMs }) => nowMs - atMs <= config.eventTtlMs);
+    if (track.decision?.reason === 'group-unusable') {
+      if (groups.problem() === undefined) track.reopen(config.outOf);
       return;
     }
-    const decision = decide(subject.seen, config);
-    if (decision.kind !== 'match' || decision.person !== subject.person) return;
-    return this.#conclude(subject, decision, true, nowMs);
+    const identity = decideIdentity(track.shots, config);
+    if (identity.kind !== 'match' || identity.person !== track.person) return;
+    return this.#conclude(track, identity, true, nowMs);
   }
 
-  async #conclude(subject: Subject, identity: Identity, isLast: boolean, nowMs: number): Promise<void> {
+  async #conclude(track: Track, identity: DecidedIdentity, isLast: boolean, nowMs: number): Promise<void> {
     const { config, groups, trust, cameraProblem } = this.#parts;
     const person = identity.kind === 'match' ? identity.person : undefined;
-    const outcome = judge({
+    const decision = decide({
       identity,
-      liveness: { mode: config.liveness, verdict: this.#livenessOf(subject, person).verdict },
+      liveness: { mode: config.liveness, verdict: this.#judgeLiveness(track, person).verdict },
       isLast,
       areGroupsUsable: groups.problem() === undefined,
       isClockRight: trust.problem() === undefined,
       isCameraRight: cameraProblem?.() === undefined,
     });
-    if (outcome) return this.#announce(subject, outcome, identity, nowMs);
-    subject.hurried = true;
-    subject.shots.extend(1);
+    if (decision) return this.#report(track, decision, identity, nowMs);
+    track.isDecisionNear = true;
+    track.bestShots.extend(1);
   }
 
-  /** Of the shots that showed this person alone, so that nobody lends their liveness to a picture of somebody else. */
-  #livenessOf(subject: Subject, person: string | undefined): FusedLiveness {
-    const { config, hasLiveness, livenessThreshold: threshold, announcer } = this.#parts;
+  /** Fuses the liveness of the shots that showed this person alone, so that nobody lends their liveness to a picture of somebody else. */
+  #judgeLiveness(track: Track, person: string | undefined): FusedLiveness {
+    const { config, hasLiveness, livenessThreshold: threshold, reporter } = this.#parts;
     if (config.liveness === 'off' || !hasLiveness) return { verdict: 'unavailable' };
-    const samples = subject.liveness.filter((sample) => person === undefined || sample.person === person);
-    const isSuspect = subject.outcome?.type === 'spoof' || announcer.isSuspect(probeOf(subject, person));
+    const samples = track.liveness.filter((sample) => person === undefined || sample.person === person);
+    const isSuspect = track.decision?.type === 'spoof' || reporter.isSuspect(createProbe(track, person));
     return fuseLiveness(samples, { threshold, isSuspect });
   }
 
-  async #announce(subject: Subject, outcome: Outcome, identity: Identity | undefined, nowMs: number): Promise<void> {
-    const { groups, announcer } = this.#parts;
-    const agreeing = identity?.kind === 'match' ? identity : undefined;
-    const finding: Finding = {
-      outcome,
-      trackId: subject.trackId,
-      firstSeenMs: subject.firstSeenMs,
-      lastSeenMs: subject.lastSeenMs,
-      person: agreeing?.person,
-      grounds: agreeing?.agreeing ?? subject.seen.map((ballot) => ({ ballot })),
-      shots: subject.seen,
-      firstGroup: groups.first(),
-      liveness: this.#described(this.#livenessOf(subject, agreeing?.person)),
-    };
-    const announcement = announcer.announce(finding, nowMs);
-    this.#settle(subject, outcome, agreeing?.person, announcement, nowMs);
-    if (announcement.kind === 'told') await announcement.emission;
+  async #report(track: Track, decision: Decision, identity: DecidedIdentity | undefined, nowMs: number): Promise<void> {
+    const { groups, reporter } = this.#parts;
+    const match = identity?.kind === 'match' ? identity : undefined;
+    const { trackId, firstSeenMs, lastSeenMs, shots } = track;
+    const result = reporter.report(
+      {
+        decision,
+        trackId,
+        firstSeenMs,
+        lastSeenMs,
+        person: match?.person,
+        grounds: match?.agreeing ?? shots.map((shot) => ({ shot })),
+        shots,
+        firstGroup: groups.first(),
+        liveness: this.#describeLiveness(this.#judgeLiveness(track, match?.person)),
+      },
+      nowMs,
+    );
+    this.#settle(track, decision, match?.person, result, nowMs);
+    if (result.kind === 'event') await result.stored;
   }
 
-  #settle(
-    subject: Subject,
-    outcome: Outcome,
-    person: string | undefined,
-    announcement: Announcement,
-    nowMs: number,
-  ): void {
-    subject.agreed = undefined;
-    subject.outcome = outcome;
-    subject.person = person;
-    if (announcement.kind === 'silent') {
-      subject.state = 'settled';
-      subject.dueAtMs = announcement.untilMs;
+  #settle(track: Track, decision: Decision, person: string | undefined, result: ReportResult, nowMs: number): void {
+    track.agreed = undefined;
+    track.decision = decision;
+    track.person = person;
+    if (result.kind === 'cooling-down') {
+      track.state = 'settled';
+      track.dueAtMs = result.untilMs;
     } else {
-      subject.appearance = announcement.appearance;
-      const mayChange = mayBecomeMatch(outcome, person);
-      subject.state = mayChange ? 'provisional' : 'settled';
-      subject.dueAtMs = mayChange ? nowMs + this.#retryMs : undefined;
+      track.appearance = result.appearance;
+      const mayChange = mayBecomeMatch(decision, person);
+      track.state = mayChange ? 'provisional' : 'settled';
+      track.dueAtMs = mayChange ? this.nextShotMs(nowMs) : undefined;
     }
-    if (subject.state === 'settled') subject.seen = [];
-    // The crops were kept for the event.
-    for (const shot of subject.seen) delete shot.crop;
+    if (track.state === 'settled') track.shots = [];
+    // Crops are kept for the event only.
+    for (const shot of track.shots) delete shot.crop;
   }
 
-  /** When a provisional subject that is looked at now is looked at next. */
-  nextLookMs(nowMs: number): number {
-    return nowMs + this.#retryMs;
-  }
-
-  #described({ verdict, score }: FusedLiveness): EventDraft['liveness'] {
+  #describeLiveness({ verdict, score }: FusedLiveness): EventDraft['liveness'] {
     const { config, hasLiveness, livenessThreshold: threshold } = this.#parts;
     if (config.liveness === 'off') return undefined;
     return { mode: config.liveness, verdict, ...(score !== undefined && { score }), ...(hasLiveness && { threshold }) };
   }
 }
 
-function probeOf({ seen, firstSeenMs }: Subject, person: string | undefined) {
-  return { person, embeddings: seen.map(({ embedding }) => embedding), firstSeenMs };
+function createProbe({ shots, firstSeenMs }: Track, person: string | undefined): TrackProbe {
+  return { person, embeddings: shots.map(({ embedding }) => embedding), firstSeenMs };
 }
 
-/** Nobody is matched later who was not recognised, and a model that is missing does not come by waiting. */
-function mayBecomeMatch({ type, reason }: Outcome, person: string | undefined): boolean {
+/** Only a recognised person can become a match later, and waiting does not bring a missing liveness model. */
+function mayBecomeMatch({ type, reason }: Decision, person: string | undefined): boolean {
   if (reason === 'group-unusable') return true;
   return (type === 'spoof' || type === 'uncertain') && reason !== 'liveness-missing' && person !== undefined;
 }

@@ -1,115 +1,112 @@
-// What is known of one face in front of one camera, from its first sight to its last.
+// One track: everything that is known of one face before one camera, from its first sight to its last.
 import { cosine } from '../domain/embedding.js';
 import type { Appearance } from './appearances.js';
 import { BestShots } from './best-shots.js';
-import type { Vote } from './identity.js';
-import type { SeenShot } from './draft-event.js';
-import type { Outcome } from './decision.js';
+import type { Decision } from './decision.js';
+import type { AgreeingShot } from './identity.js';
 import type { LivenessSample } from './liveness.js';
+import type { ReferenceShot, SearchedShot } from './shot.js';
 
-/** A face is known again by the newest and the best of its shots; more of them would say the same. */
-const MOST_KNOWN = 3;
-/** Ballots and liveness scores of a track that goes on undecided for long. */
-const MOST_SEEN = 32;
-/** Crops of them, of 37 kB each, where they are kept at all: an event shows a recent one. */
-const MOST_CROPS = 8;
+/** A face is recognised again by the newest and the best of its shots; more of them would add nothing. */
+const MAX_REFERENCES = 3;
+/** Limit of searched shots and of liveness samples, for a track that stays undecided for long. */
+const MAX_SHOTS = 32;
+/** Limit of crops among them, of 37 kB each, where crops are kept at all: an event shows a recent one. */
+const MAX_CROPS = 8;
 
 /**
- * `open`: shots are collected until it is decided who it is. `provisional`: announced as a spoof or as uncertain, and watched, since it
- * may still become a match. `settled`: nothing more is to be said; now and then it is made sure that it is still the same face.
+ * `open`: shots are collected until it is decided who the track shows. `provisional`: it had a spoof or an uncertain event, and may still
+ * become a match. `settled`: nothing more is to be decided; now and then a check makes sure that it still shows the same face.
  */
-export type SubjectState = 'open' | 'provisional' | 'settled';
+export type TrackState = 'open' | 'provisional' | 'settled';
 
-interface KnownLook {
-  embedding: Float32Array;
-  quality: number;
-}
-
-/** Embeddings are in memory only, and go with the subject. Times are passed in and must not fall. */
-export class Subject {
+/** Embeddings are held in memory only, as long as the track. Times are parameters and must not decrease. */
+export class Track {
   readonly trackId: number;
   readonly firstSeenMs: number;
-  /** When it was last sure that it was this face. */
+  /** Last time at which the track showed this face for sure. */
   lastSeenMs: number;
-  state: SubjectState = 'open';
-  /** Whether it may be another face by now: the next shot tells. */
+  state: TrackState = 'open';
+  /** True when the track may show another face by now; the next shot decides. */
   isDoubtful = false;
-  /** When a shot last told. */
+  /** Time of the last shot that showed whose face it is. */
   checkedAtMs: number;
 
-  shots: BestShots;
-  /** Whether a few more agreeing frames could decide. */
-  hurried = true;
-  /** Ballots in the order of their embedding. */
-  seen: SeenShot[] = [];
-  /** Of all shots so far, with the person that each of them agreed on. */
+  bestShots: BestShots;
+  /** True when a few more agreeing shots could decide. */
+  isDecisionNear = true;
+  /** Searched shots, in the order of their embedding. */
+  shots: SearchedShot[] = [];
+  /** Liveness of all shots so far, with the person that each of them agreed on. */
   readonly liveness: (LivenessSample & { person: string | undefined })[] = [];
 
-  /** The frames that agreed on a person, while their liveness is not told yet. */
-  agreed: { person: string; agreeing: Vote<SeenShot>[]; sinceMs: number } | undefined;
-  /** What was announced, and about whom. */
-  outcome: Outcome | undefined;
+  /** The person that enough shots agreed on, while the liveness is not decided yet. */
+  agreed: { person: string; agreeing: AgreeingShot<SearchedShot>[]; sinceMs: number } | undefined;
+  /** The last decision, and the person that it is about. */
+  decision: Decision | undefined;
   person: string | undefined;
   appearance: Appearance | undefined;
-  /** When it is looked at again: a provisional one for its next shot, a settled one that had to be silent for a new decision. */
+  /** Time of the next shot of a provisional track, or of the next decision on a settled one that is in its cool-down. */
   dueAtMs: number | undefined;
-  /** How often it was decided anew after it was unknown. */
-  secondLooks = 0;
+  /** Number of times that it was decided again after it was unknown. */
+  redecisions = 0;
 
-  readonly #known: KnownLook[] = [];
+  readonly #references: ReferenceShot[] = [];
 
   constructor(trackId: number, shotLimit: number, nowMs: number) {
     this.trackId = trackId;
-    this.shots = new BestShots(shotLimit);
+    this.bestShots = new BestShots(shotLimit);
     this.firstSeenMs = nowMs;
     this.lastSeenMs = nowMs;
     this.checkedAtMs = nowMs;
   }
 
-  get isKnown(): boolean {
-    return this.#known.length > 0;
+  /** True when at least one shot showed the face. */
+  get hasReference(): boolean {
+    return this.#references.length > 0;
   }
 
-  /** The greatest cosine with what it is known by, -1..1. */
-  likenessOf(embedding: Float32Array): number {
-    return Math.max(-1, ...this.#known.map((look) => cosine(look.embedding, embedding)));
+  /** Returns the greatest cosine with the reference shots, -1..1. */
+  compare(embedding: Float32Array): number {
+    return Math.max(-1, ...this.#references.map((reference) => cosine(reference.embedding, embedding)));
   }
 
-  /** It was this face for sure. @param look of the shot that told */
-  confirm(nowMs: number, look?: KnownLook): void {
+  /** Notes that the track shows this face for sure. @param reference the shot that showed it */
+  confirm(nowMs: number, reference?: ReferenceShot): void {
     this.lastSeenMs = nowMs;
-    if (this.appearance) this.appearance.seenAtMs = nowMs;
-    if (!look) return;
+    if (this.appearance) this.appearance.lastSeenMs = nowMs;
+    if (!reference) return;
     this.isDoubtful = false;
     this.checkedAtMs = nowMs;
-    this.#known.push(look);
-    if (this.#known.length <= MOST_KNOWN) return;
-    // The newest one stays: faces change, with the light and the glasses.
-    const worst = this.#known.slice(0, -1).reduce((a, b) => (b.quality < a.quality ? b : a));
-    this.#known.splice(this.#known.indexOf(worst), 1);
+    this.#references.push(reference);
+    if (this.#references.length <= MAX_REFERENCES) return;
+    // The newest one stays: a face changes with the light and with glasses.
+    const worst = this.#references.slice(0, -1).reduce((a, b) => (b.quality < a.quality ? b : a));
+    this.#references.splice(this.#references.indexOf(worst), 1);
   }
 
-  /** From now on its shots may be of somebody else. */
+  /** Marks the track as doubtful: its next shots may show another person. */
   doubt(): void {
-    this.isDoubtful = this.isKnown;
-    this.shots.forgetWaiting();
+    this.isDoubtful = this.hasReference;
+    this.bestShots.forgetWaiting();
   }
 
-  add(shot: SeenShot, person: string | undefined): void {
-    this.seen = [...this.seen, shot].slice(-MOST_SEEN);
-    delete this.seen[this.seen.length - 1 - MOST_CROPS]?.crop;
+  /** Adds a searched shot, with the person that it agrees on. */
+  add(shot: SearchedShot, person: string | undefined): void {
+    this.shots = [...this.shots, shot].slice(-MAX_SHOTS);
+    delete this.shots[this.shots.length - 1 - MAX_CROPS]?.crop;
     const { livenessScore: score, quality } = shot;
     if (score === undefined) return;
     this.liveness.push({ score, quality, person });
-    if (this.liveness.length > MOST_SEEN) this.liveness.shift();
+    if (this.liveness.length > MAX_SHOTS) this.liveness.shift();
   }
 
-  /** A new decision, from the beginning. */
+  /** Begins a new decision. */
   reopen(shotLimit: number): void {
     this.state = 'open';
-    this.shots = new BestShots(shotLimit);
-    this.hurried = true;
-    this.seen = [];
+    this.bestShots = new BestShots(shotLimit);
+    this.isDecisionNear = true;
+    this.shots = [];
     this.agreed = undefined;
     this.dueAtMs = undefined;
   }

@@ -1,149 +1,145 @@
-// Which face goes along which path: places are followed by the tracker, but whose they are is told by embeddings where it is in doubt.
-import { Subject } from './track.js';
-import type { Link } from './path-tracker.js';
+// The tracks of one camera: the path tracker follows places; embeddings decide which track goes along which path where that is in doubt.
+import type { PathStep } from './path-tracker.js';
+import type { ReferenceShot } from './shot.js';
+import { Track } from './track.js';
 
-/** The look of one shot, on the path where it was seen. */
-export interface Look {
-  pathId: number;
-  embedding: Float32Array;
-  quality: number;
-}
-
-export interface IdentitiesParts {
-  /** Cosine from which two shots are of the same face. */
+export interface TracksParts {
+  /** Cosine from which two shots show the same face. */
   sameCosine: number;
-  /** A face that has lost its path is remembered for so long. */
+  /** A track that has lost its path ends after this time. */
   gapMs: number;
-  /** Embeddings that a decision may cost. */
+  /** Number of embeddings that a decision may cost. */
   shotLimit: number;
 }
 
-/** Times are passed in and must not fall. */
-export class Identities {
-  readonly #parts: IdentitiesParts;
-  readonly #byPath = new Map<number, Subject>();
-  /** Without a path: another face was seen where they were expected. */
-  readonly #lost = new Set<Subject>();
+/** Times are parameters and must not decrease. */
+export class Tracks {
+  readonly #parts: TracksParts;
+  readonly #byPath = new Map<number, Track>();
+  /** Tracks without a path: another face was seen where theirs was expected. */
+  readonly #lost = new Set<Track>();
   #pathsInSight = new Set<number>();
   #lastTrackId = 0;
-  /** How often a shot showed that a path had come to another face. */
+  /** Number of times that a shot showed another face on a path. */
   switches = 0;
 
-  constructor(parts: IdentitiesParts) {
+  constructor(parts: TracksParts) {
     this.#parts = parts;
   }
 
-  /** Subjects so far. */
+  /** Number of tracks so far. */
   get count(): number {
     return this.#lastTrackId;
   }
 
-  /** Those on a path, in sight or not, and those that lost theirs. */
-  all(): Subject[] {
+  /** Returns all tracks that have not ended: on a path, in sight or not, and those that lost their path. */
+  all(): Track[] {
     return [...this.#byPath.values(), ...this.#lost];
   }
 
-  /** Those in sight, with the paths they are on. */
-  inSight(): (readonly [pathId: number, subject: Subject])[] {
+  /** Returns the tracks in sight, with their paths. */
+  inSight(): (readonly [pathId: number, track: Track])[] {
     return [...this.#byPath].filter(([pathId]) => this.#pathsInSight.has(pathId));
   }
 
-  /** One frame. @returns the subject of each link */
-  see(links: readonly Link[], nowMs: number): Subject[] {
-    this.#pathsInSight = new Set(links.map(({ trackId }) => trackId));
-    return links.map(({ trackId, isDoubtful }) => {
-      const subject = this.#byPath.get(trackId) ?? this.#begin(trackId, nowMs);
-      if (isDoubtful) subject.doubt();
-      if (!subject.isDoubtful) subject.confirm(nowMs);
-      return subject;
+  /** Takes the steps of one frame. @returns each step with its track */
+  update(steps: readonly PathStep[], nowMs: number): { step: PathStep; track: Track }[] {
+    this.#pathsInSight = new Set(steps.map(({ pathId }) => pathId));
+    return steps.map((step) => {
+      const track = this.#byPath.get(step.pathId) ?? this.#begin(step.pathId, nowMs);
+      if (step.isDoubtful) track.doubt();
+      if (!track.isDoubtful) track.confirm(nowMs);
+      return { step, track };
     });
   }
 
   /**
-   * Whom a shot shows. In doubt it is compared with what its path's subject is known by: if it is somebody else, the path goes to one
-   * whose whereabouts are in doubt as well (who takes over, and leaves their own path in exchange), or to a new subject. The first shot
-   * of a new path may be of somebody who was lost from sight.
+   * Returns the track that a shot shows. In doubt the shot is compared with the reference shots of the track on its path. When it shows
+   * another face, the path goes to a track whose place is in doubt as well (which gives its own path in exchange), or to a new track. The
+   * first shot of a new path may show a track that was lost from sight.
    */
-  identify({ pathId, embedding, quality }: Look, nowMs: number): Subject {
-    const subject = this.#byPath.get(pathId) ?? this.#begin(pathId, nowMs);
-    const look = { embedding, quality };
-    const isInQuestion = subject.isDoubtful || subject.state !== 'open';
-    if (subject.isKnown && (!isInQuestion || this.#isLike(subject, embedding))) {
-      subject.confirm(nowMs, look);
-      return subject;
+  identify(pathId: number, shot: ReferenceShot, nowMs: number): Track {
+    const { embedding, quality } = shot;
+    const reference = { embedding, quality };
+    const track = this.#byPath.get(pathId) ?? this.#begin(pathId, nowMs);
+    const isInQuestion = track.isDoubtful || track.state !== 'open';
+    if (track.hasReference && (!isInQuestion || this.#isSame(track, embedding))) {
+      track.confirm(nowMs, reference);
+      return track;
     }
-    const other = this.#elsewhere(subject, embedding, nowMs);
+    const other = this.#findElsewhere(track, embedding, nowMs);
     if (other) {
-      this.#takeOver(pathId, other, subject);
-      other.confirm(nowMs, look);
+      this.#takeOver(pathId, other, track);
+      other.confirm(nowMs, reference);
       return other;
     }
-    if (!subject.isKnown) {
-      subject.confirm(nowMs, look);
-      return subject;
+    if (!track.hasReference) {
+      track.confirm(nowMs, reference);
+      return track;
     }
     this.switches++;
-    this.#lost.add(subject);
-    const somebody = this.#begin(pathId, nowMs);
-    somebody.confirm(nowMs, look);
-    return somebody;
+    this.#lost.add(track);
+    const added = this.#begin(pathId, nowMs);
+    added.confirm(nowMs, reference);
+    return added;
   }
 
-  /** @returns whoever was on the path */
-  endPath(pathId: number): Subject[] {
-    const subject = this.#byPath.get(pathId);
+  /** Ends a path. @returns the track on it, if any, which has ended with it */
+  endPath(pathId: number): Track[] {
+    const track = this.#byPath.get(pathId);
     this.#byPath.delete(pathId);
-    return subject ? [subject] : [];
+    return track ? [track] : [];
   }
 
-  /** @returns those that were not found again in time */
-  endLost(nowMs: number): Subject[] {
+  /** Ends the tracks that were not found again in time. @returns them */
+  endLost(nowMs: number): Track[] {
     const over = [...this.#lost].filter(({ lastSeenMs }) => nowMs - lastSeenMs >= this.#parts.gapMs);
-    over.forEach((subject) => this.#lost.delete(subject));
+    over.forEach((track) => this.#lost.delete(track));
     return over;
   }
 
-  endAll(): Subject[] {
+  endAll(): Track[] {
     const all = this.all();
     this.#byPath.clear();
     this.#lost.clear();
     return all;
   }
 
-  #begin(pathId: number, nowMs: number): Subject {
-    const subject = new Subject(++this.#lastTrackId, this.#parts.shotLimit, nowMs);
-    this.#byPath.set(pathId, subject);
-    return subject;
+  #begin(pathId: number, nowMs: number): Track {
+    const track = new Track(++this.#lastTrackId, this.#parts.shotLimit, nowMs);
+    this.#byPath.set(pathId, track);
+    return track;
   }
 
-  #isLike(subject: Subject, embedding: Float32Array): boolean {
-    return subject.likenessOf(embedding) >= this.#parts.sameCosine;
+  #isSame(track: Track, embedding: Float32Array): boolean {
+    return track.compare(embedding) >= this.#parts.sameCosine;
   }
 
-  /** The most alike of those who may be here: lost, out of sight, or in doubt themselves, and not for long. */
-  #elsewhere(subject: Subject, embedding: Float32Array, nowMs: number): Subject | undefined {
+  /** Returns the most similar of the tracks that may be here: lost, out of sight, or in doubt themselves, and not for long. */
+  #findElsewhere(track: Track, embedding: Float32Array, nowMs: number): Track | undefined {
     const { gapMs } = this.#parts;
     const onPaths = [...this.#byPath]
       .filter(([pathId, other]) => other.isDoubtful || !this.#pathsInSight.has(pathId))
       .map(([, other]) => other);
     return [...onPaths, ...this.#lost]
-      .filter((other) => other !== subject && nowMs - other.lastSeenMs < gapMs && this.#isLike(other, embedding))
-      .sort((a, b) => b.likenessOf(embedding) - a.likenessOf(embedding))[0];
+      .filter((other) => other !== track && nowMs - other.lastSeenMs < gapMs && this.#isSame(other, embedding))
+      .sort((a, b) => b.compare(embedding) - a.compare(embedding))[0];
   }
 
-  #takeOver(pathId: number, other: Subject, subject: Subject): void {
+  /** Gives the path of a track to another one. */
+  #takeOver(pathId: number, other: Track, track: Track): void {
     this.#lost.delete(other);
     const otherPath = [...this.#byPath].find(([, one]) => one === other)?.[0];
     if (otherPath !== undefined) this.#byPath.delete(otherPath);
     this.#byPath.set(pathId, other);
-    // A subject without a shot was never anybody else.
-    if (!subject.isKnown) return;
+    // A track without a shot has shown nobody else: it just ends.
+    if (!track.hasReference) return;
     this.switches++;
     if (otherPath !== undefined && this.#pathsInSight.has(otherPath)) {
-      this.#byPath.set(otherPath, subject);
-      subject.doubt();
+      this.#byPath.set(otherPath, track);
+      track.doubt();
     } else {
-      this.#lost.add(subject);
+      this.#lost.add(track);
     }
   }
 }

@@ -1,37 +1,37 @@
-// One group whose faces a camera recognises: there or not, of the right model version or not, and the threshold in force.
-import { AppError, describeError } from '../errors.js';
+// One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
 import type { WatchedGroupConfig } from '../config/schema.js';
 import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
+import { AppError, describeError } from '../errors.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
-import { candidatesOf, type Candidate, type CandidateGroup, type DecisionRule } from './identity.js';
+import { listCandidates, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
 
-/** Enough faces for the nearest persons, as a rule; where all of them are of one person, there are more. */
-const NEAREST_FACES = 10;
-const MOST_FACES = 4_096;
+/** Number of faces that are searched first, and at most, where the first ones are all of one person. */
+const FIRST_FACES = 10;
+const MAX_FACES = 4_096;
 
 export interface WatchedGroupParts {
   config: WatchedGroupConfig;
-  /** Its place among the camera's groups. */
+  /** Position among the groups of the camera, from 0. */
   order: number;
-  rule: DecisionRule;
-  /** The id of an appKey; undefined where there is none of that name. */
-  ownerOf: (name: string) => string | undefined;
+  rule: IdentityRule;
+  /** Returns the id of an appKey by its name; undefined when there is none. */
+  findOwner: (name: string) => string | undefined;
   gallery: Pick<Gallery, 'group' | 'searchByEmbedding'>;
   modelVersion: string;
   scale: SimilarityScale;
-  /** Of the loaded models; without it a target cannot be met, and nobody reaches the threshold but at 100. */
+  /** Measured false accepts of the loaded models. Without them a target cannot be met, and the threshold is 100. */
   falseAccepts: FalseAcceptCurve | undefined;
-  /** Groups of these are watched as well. */
+  /** Further installed models; groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
-  /** Why faces cannot be embedded under one of those now; undefined when all is well. */
+  /** Returns why faces cannot be embedded under one of those now; undefined when all is well. */
   otherProblem?: (modelVersion: string) => string | undefined;
 }
 
-type Found = { ref: GroupRef; info: GroupInfo };
+type FoundGroup = { ref: GroupRef; info: GroupInfo };
 
-/** One face as each of the other model versions has it. */
+/** Embeddings of one face by model version, without the version in use. */
 export type OtherEmbeddings = ReadonlyMap<string, Float32Array>;
 
 export class WatchedGroup {
@@ -41,7 +41,7 @@ export class WatchedGroup {
     this.#parts = parts;
   }
 
-  /** Why nobody can be recognised, for a person; undefined when all is well. */
+  /** Returns why people of the group cannot be recognised, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     try {
       const found = this.#find();
@@ -54,17 +54,17 @@ export class WatchedGroup {
     }
   }
 
-  /** As it is now: the threshold of a target rises with the group. One that cannot be read counts as empty. */
+  /** Returns the group as it is now: the threshold of a target rises with its size. A group that cannot be read counts as empty. */
   state(): CandidateGroup {
     try {
       const found = this.#find();
-      return 'problem' in found ? this.#stateOf() : this.#stateOf(found.info);
+      return 'problem' in found ? this.#describe() : this.#describe(found.info);
     } catch {
-      return this.#stateOf();
+      return this.#describe();
     }
   }
 
-  /** The model version of its embeddings, where that is not the one in use. */
+  /** Returns the model version of the group, where that is not the version in use. */
   otherVersion(): string | undefined {
     const found = this.#find();
     if ('problem' in found || found.info.modelVersion === this.#parts.modelVersion) return undefined;
@@ -72,29 +72,31 @@ export class WatchedGroup {
   }
 
   /**
-   * The nearest persons, most similar first, so many that the first one who is clear of the foremost by more than the margin is among
-   * them; none where there is a problem. @throws what the gallery throws otherwise
+   * Returns the nearest candidates, most similar first: enough of them that the first one who is behind the foremost by more than the
+   * margin is included. Returns none when the group has a problem.
+   * @throws what the gallery throws otherwise
    */
-  nearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
+  findNearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
     const found = this.#find();
     if ('problem' in found) return [];
     const { gallery, rule, modelVersion } = this.#parts;
     const probe = found.info.modelVersion === modelVersion ? embedding : others.get(found.info.modelVersion);
-    // A group that has come since the face was embedded, for which the next shot will do; or models that fail, which is declared.
+    // Either the group was created after the embedding, and the next shot will do; or its models fail, which is declared.
     if (!probe) return [];
     const { scale } = this.#scales(found.info);
-    const group = this.#stateOf(found.info);
-    for (let limit = NEAREST_FACES; ; limit = Math.min(MOST_FACES, limit * 8)) {
+    const group = this.#describe(found.info);
+    for (let limit = FIRST_FACES; ; limit = Math.min(MAX_FACES, limit * 8)) {
       const matches = gallery.searchByEmbedding(found.ref, probe, { limit, minCosine: -1 });
-      const candidates = candidatesOf(matches, group, scale);
-      const last = matches[matches.length - 1];
-      const isAll = matches.length < limit || limit === MOST_FACES;
-      const isClear = last && candidates[0].similarity - scale.fromCosine(last.cosine) > rule.margin;
+      const candidates = listCandidates(matches, group, scale);
+      const [foremost] = candidates;
+      const last = matches.at(-1);
+      const isAll = matches.length < limit || limit === MAX_FACES;
+      const isClear = foremost && last && foremost.similarity - scale.fromCosine(last.cosine) > rule.margin;
       if (isAll || candidates.length > 1 || isClear) return candidates;
     }
   }
 
-  #stateOf(info?: GroupInfo): CandidateGroup {
+  #describe(info?: GroupInfo): CandidateGroup {
     const { config, order, modelVersion } = this.#parts;
     const state = { appKey: config.appKey, groupId: config.group, order, threshold: this.#threshold(info) };
     if (!info || info.modelVersion === modelVersion) return state;
@@ -115,10 +117,10 @@ export class WatchedGroup {
     return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
   }
 
-  #find(): Found | { problem: string } {
-    const { config, ownerOf, gallery, modelVersion, otherModels } = this.#parts;
+  #find(): FoundGroup | { problem: string } {
+    const { config, findOwner, gallery, modelVersion, otherModels } = this.#parts;
     const { appKey, group: groupId } = config;
-    const owner = ownerOf(appKey);
+    const owner = findOwner(appKey);
     if (owner === undefined) return { problem: `appKey ${appKey} does not exist` };
     const ref = { owner, groupId };
     try {

@@ -1,4 +1,4 @@
-// The groups of one camera as one: who of all their people is nearest.
+// All groups that one camera recognises people of, searched as one.
 import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
 import type { Candidate, CandidateGroup } from './identity.js';
 import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
@@ -17,26 +17,28 @@ export class WatchedGroups {
     );
   }
 
-  /** What keeps people of a group from being recognised, for a person; undefined when all is well. */
+  /** Returns why people of a group cannot be recognised, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     const problems = this.#groups.map((group) => group.problem()).filter((problem) => problem !== undefined);
     return problems.length === 0 ? undefined : problems.join('; ');
   }
 
-  /** Of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
-  nearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
+  /** Returns the candidates of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
+  findNearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
     return this.#groups
-      .flatMap((group) => group.nearest(embedding, others))
+      .flatMap((group) => group.findNearest(embedding, others))
       .sort((a, b) => b.similarity - a.similarity || a.group.order - b.group.order);
   }
 
-  /** Model versions, beside the one in use, that a face must be embedded under. @throws what the gallery throws */
+  /** Returns the model versions, besides the one in use, under which a face must be embedded. @throws what the gallery throws */
   otherVersions(): Set<string> {
     return new Set(this.#groups.map((group) => group.otherVersion()).filter((version) => version !== undefined));
   }
 
-  /** What an event names where no face is near: the first group. */
+  /** Returns the first group, which an event names when there is no candidate. */
   first(): CandidateGroup {
-    return this.#groups[0].state();
+    const [group] = this.#groups;
+    if (!group) throw new TypeError('a camera has at least one group');
+    return group.state();
   }
 }

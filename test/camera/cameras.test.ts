@@ -48,7 +48,7 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
       new Recogniser({
         config,
         cameraProblem,
-        ownerOf: (name) => (name === 'default' ? staff.owner : undefined),
+        findOwner: (name) => (name === 'default' ? staff.owner : undefined),
         vision,
         gallery,
         events,

@@ -1,6 +1,6 @@
 // The rate of what happened lately.
 import { expect, test } from 'vitest';
-import { Rate } from '../../src/camera/rate-meter.js';
+import { RateMeter } from '../../src/camera/rate-meter.js';
 
 test.each([
   { name: 'nothing yet', times: [], nowMs: 0, rate: 0 },
@@ -11,7 +11,7 @@ test.each([
   { name: 'after the clock was set back', times: [5_000, 5_100, 0, 200], nowMs: 200, rate: 5 },
   { name: 'a long run', times: Array.from({ length: 1_000 }, (_, i) => i * 20), nowMs: 20_000, rate: 50 },
 ])('$name', ({ times, nowMs, rate }) => {
-  const meter = new Rate(10_000);
+  const meter = new RateMeter(10_000);
   times.forEach((time) => meter.add(time));
   expect(meter.perSecond(nowMs)).toBeCloseTo(rate, 9);
 });

@@ -209,7 +209,7 @@ export class ClipDoor {
       config,
       vision,
       gallery,
-      ownerOf: () => group.owner,
+      findOwner: () => group.owner,
       events: {
         async emit(draft: EventDraft) {
           const sequence = events.length + 1;

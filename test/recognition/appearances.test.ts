@@ -8,8 +8,8 @@ const eastish = Float32Array.of(0.8, 0.6);
 const parts = { absenceMs: 2_000, coolDownMs: 0, sameCosine: 0.7 };
 const all = ['match', 'unknown', 'uncertain', 'spoof'] as const;
 
-function appearance(person: string | undefined, embedding: Float32Array, seenAtMs: number): Appearance {
-  return { type: person === undefined ? 'unknown' : 'match', person, embedding, announcedAtMs: seenAtMs, seenAtMs };
+function appearance(person: string | undefined, embedding: Float32Array, lastSeenMs: number): Appearance {
+  return { type: person === undefined ? 'unknown' : 'match', person, embedding, eventAtMs: lastSeenMs, lastSeenMs };
 }
 
 test.each([
@@ -21,13 +21,13 @@ test.each([
   const anna = appearance('anna', east, 1_000);
   appearances.add(anna);
   const probe = (person: string | undefined, ...embeddings: Float32Array[]) => ({ person, embeddings, firstSeenMs });
-  expect(appearances.ofPerson(all, probe('anna'))).toBe(isSame ? anna : undefined);
-  expect(appearances.ofLikeness(all, probe(undefined, north, eastish))).toBe(isSame ? anna : undefined);
-  expect(appearances.ofPerson(all, probe('bert'))).toBeUndefined();
-  expect(appearances.ofPerson(all, probe(undefined))).toBeUndefined();
-  expect(appearances.ofLikeness(all, probe(undefined, north))).toBeUndefined();
-  expect(appearances.ofPerson(['spoof'], probe('anna'))).toBeUndefined();
-  expect(appearances.ofLikeness(['spoof'], probe(undefined, east))).toBeUndefined();
+  expect(appearances.findByPerson(all, probe('anna'))).toBe(isSame ? anna : undefined);
+  expect(appearances.findBySimilarity(all, probe(undefined, north, eastish))).toBe(isSame ? anna : undefined);
+  expect(appearances.findByPerson(all, probe('bert'))).toBeUndefined();
+  expect(appearances.findByPerson(all, probe(undefined))).toBeUndefined();
+  expect(appearances.findBySimilarity(all, probe(undefined, north))).toBeUndefined();
+  expect(appearances.findByPerson(['spoof'], probe('anna'))).toBeUndefined();
+  expect(appearances.findBySimilarity(['spoof'], probe(undefined, east))).toBeUndefined();
 });
 
 test('are forgotten when no open track can continue them', () => {
@@ -38,7 +38,7 @@ test('are forgotten when no open track can continue them', () => {
   expect(appearances.size).toBe(2);
   appearances.forget(3_000, 9_000);
   expect(appearances.size).toBe(1);
-  expect(appearances.ofPerson(all, { person: 'anna', embeddings: [], firstSeenMs: 3_000 })).toBeDefined();
+  expect(appearances.findByPerson(all, { person: 'anna', embeddings: [], firstSeenMs: 3_000 })).toBeDefined();
 });
 
 test('are kept, and silence their person, until the cool-down is over', () => {
@@ -51,12 +51,12 @@ test('are kept, and silence their person, until the cool-down is over', () => {
     firstSeenMs: 9_000,
   });
   appearances.forget(9_000, 10_999);
-  expect(appearances.silentUntilMs('match', probe('anna', east), 10_999)).toBe(11_000);
-  expect(appearances.silentUntilMs('match', probe('bert', north), 10_999)).toBeUndefined();
-  expect(appearances.silentUntilMs('unknown', probe(undefined, eastish), 10_999)).toBe(12_000);
-  expect(appearances.silentUntilMs('unknown', probe(undefined, north), 10_999)).toBeUndefined();
-  expect(appearances.silentUntilMs('match', probe('anna', east), 11_000)).toBeUndefined();
-  expect(appearances.ofPerson(all, probe('anna', north))).toBeUndefined();
+  expect(appearances.findCoolDownEnd('match', probe('anna', east), 10_999)).toBe(11_000);
+  expect(appearances.findCoolDownEnd('match', probe('bert', north), 10_999)).toBeUndefined();
+  expect(appearances.findCoolDownEnd('unknown', probe(undefined, eastish), 10_999)).toBe(12_000);
+  expect(appearances.findCoolDownEnd('unknown', probe(undefined, north), 10_999)).toBeUndefined();
+  expect(appearances.findCoolDownEnd('match', probe('anna', east), 11_000)).toBeUndefined();
+  expect(appearances.findByPerson(all, probe('anna', north))).toBeUndefined();
   appearances.forget(9_000, 12_000);
   expect(appearances.size).toBe(0);
 });
@@ -66,6 +66,6 @@ test('are bounded in number', () => {
   for (let n = 0; n < 1_100; n++) appearances.add(appearance(`p${n}`, east, 0));
   expect(appearances.size).toBe(1_024);
   const probe = (person: string) => ({ person, embeddings: [], firstSeenMs: 0 });
-  expect(appearances.ofPerson(all, probe('p75'))).toBeUndefined();
-  expect(appearances.ofPerson(all, probe('p76'))).toBeDefined();
+  expect(appearances.findByPerson(all, probe('p75'))).toBeUndefined();
+  expect(appearances.findByPerson(all, probe('p76'))).toBeDefined();
 });

@@ -1,7 +1,8 @@
 // Which shots of a track are embedded, and when.
 import { describe, expect, test } from 'vitest';
 import type { Face } from '../../src/domain/face.js';
-import { BestShots, fitShot, type Shot } from '../../src/recognition/best-shots.js';
+import { BestShots } from '../../src/recognition/best-shots.js';
+import { createShot, type Shot } from '../../src/recognition/shot.js';
 
 function shot(quality: number, capturedAtMs = 0): Shot {
   return { capturedAtMs, bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, quality, crop: new Uint8Array(1) };
@@ -10,28 +11,38 @@ function shot(quality: number, capturedAtMs = 0): Shot {
 describe('the shots to embed', () => {
   // Frames 100 ms apart; a quality for each, `-` for a frame without a fit face; expected is what each frame embeds.
   test.each([
-    { name: 'hurried: each good one at once', hurried: true, frames: '.7 .7 .8', taken: '.7 .7 .8' },
-    { name: 'hurried: not one much worse than the best', hurried: true, frames: '.9 .5 .8', taken: '.9 - .8' },
+    { name: 'isDecisionNear: each good one at once', isDecisionNear: true, frames: '.7 .7 .8', taken: '.7 .7 .8' },
     {
-      name: 'hurried: the best of the worse ones when nothing better came',
-      hurried: true,
+      name: 'isDecisionNear: not one much worse than the best',
+      isDecisionNear: true,
+      frames: '.9 .5 .8',
+      taken: '.9 - .8',
+    },
+    {
+      name: 'isDecisionNear: the best of the worse ones when nothing better came',
+      isDecisionNear: true,
       frames: '.9 .5 .6 .4',
       taken: '.9 - - .6',
     },
-    { name: 'patient: a better one at once', hurried: false, frames: '.6 .7 .7 .8', taken: '.6 .7 - .8' },
-    { name: 'patient: else the best of 250 ms', hurried: false, frames: '.9 .5 .6 .4 .5', taken: '.9 - - .6 -' },
+    { name: 'patient: a better one at once', isDecisionNear: false, frames: '.6 .7 .7 .8', taken: '.6 .7 - .8' },
+    { name: 'patient: else the best of 250 ms', isDecisionNear: false, frames: '.9 .5 .6 .4 .5', taken: '.9 - - .6 -' },
     {
       name: 'one that waits is taken in a frame without a fit face',
-      hurried: true,
+      isDecisionNear: true,
       frames: '.9 .6 - - -',
       taken: '.9 - - .6 -',
     },
-    { name: 'nothing without a fit face', hurried: true, frames: '- - - -', taken: '- - - -' },
-    { name: 'no more than the limit', hurried: true, frames: '.9 .9 .9 .9 .9 .9 .9', taken: '.9 .9 .9 .9 .9 - -' },
-  ])('$name', ({ hurried, frames, taken }) => {
+    { name: 'nothing without a fit face', isDecisionNear: true, frames: '- - - -', taken: '- - - -' },
+    {
+      name: 'no more than the limit',
+      isDecisionNear: true,
+      frames: '.9 .9 .9 .9 .9 .9 .9',
+      taken: '.9 .9 .9 .9 .9 - -',
+    },
+  ])('$name', ({ isDecisionNear, frames, taken }) => {
     const shots = new BestShots(5);
     const words = frames.split(' ').map((word, index) => {
-      const found = shots.take(word === '-' ? undefined : shot(Number(word)), index * 100, hurried);
+      const found = shots.take(word === '-' ? undefined : shot(Number(word)), index * 100, isDecisionNear);
       return found ? String(found.quality).replace('0.', '.') : '-';
     });
     expect(words.join(' ')).toBe(taken);
@@ -98,15 +109,15 @@ describe('a face is fit for recognition', () => {
 
   test('and its shot has the box in fractions, with what else an event tells', () => {
     const bbox = { x0: 0.25, y0: 0.25, x1: 0.5, y1: 0.5 };
-    expect(fitShot(fit, frame)).toEqual({ capturedAtMs: 7, bbox, quality: 0.8, masked: true, crop });
+    expect(createShot(fit, frame)).toEqual({ capturedAtMs: 7, bbox, quality: 0.8, masked: true, crop });
     const beyond = { ...fit, boxPx: { x0: -5, y0: 120, x1: 650, y1: 500 } };
-    expect(fitShot(beyond, frame)?.bbox).toEqual({ x0: 0, y0: 0.25, x1: 1, y1: 1 });
+    expect(createShot(beyond, frame)?.bbox).toEqual({ x0: 0, y0: 0.25, x1: 1, y1: 1 });
   });
 
   test('with its liveness score, where it has one; where it needs one it waits for it', () => {
-    expect(fitShot({ ...fit, livenessScore: -1.5 }, frame, true)?.livenessScore).toBe(-1.5);
-    expect(fitShot(fit, frame, true)).toBeUndefined();
-    expect(fitShot(fit, frame)).not.toHaveProperty('livenessScore');
+    expect(createShot({ ...fit, livenessScore: -1.5 }, frame, true)?.livenessScore).toBe(-1.5);
+    expect(createShot(fit, frame, true)).toBeUndefined();
+    expect(createShot(fit, frame)).not.toHaveProperty('livenessScore');
   });
 
   test.each<{ name: string; face: Partial<Face>; isFit: boolean }>([
@@ -121,6 +132,6 @@ describe('a face is fit for recognition', () => {
     { name: 'without a crop', face: { crop: undefined }, isFit: false },
     { name: 'without a quality', face: { quality: undefined }, isFit: false },
   ])('$name: $isFit', ({ face, isFit }) => {
-    expect(fitShot({ ...fit, ...face }, frame) !== undefined).toBe(isFit);
+    expect(createShot({ ...fit, ...face }, frame) !== undefined).toBe(isFit);
   });
 });

@@ -46,11 +46,11 @@ export function embeddingOf(person: number, likeness: number): Float32Array {
 }
 
 /** What a crop holds here is who is to be seen in it. */
-function cropOf(person: number, likeness: number): Uint8Array {
+function createCrop(person: number, likeness: number): Uint8Array {
   return Uint8Array.from(Buffer.from(JSON.stringify({ person, likeness })));
 }
 
-export interface Sight {
+export interface SceneFace {
   person: number;
   /** Cosine with what the person was enrolled by; 0.9 where it is not given. */
   likeness?: number;
@@ -64,7 +64,7 @@ export interface Sight {
   liveness?: number;
 }
 
-export function face(sight: Sight): Face {
+export function face(sight: SceneFace): Face {
   const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8, masked = false } = sight;
   const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
   const centre = { x, y };
@@ -76,7 +76,7 @@ export function face(sight: Sight): Face {
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
     masked,
     ...(sight.liveness !== undefined && { livenessScore: sight.liveness }),
-    crop: cropOf(person, likeness),
+    crop: createCrop(person, likeness),
   };
 }
 
@@ -95,7 +95,7 @@ export class RecordedEvents implements EventSink {
   }
 
   /** `match anna` or `unknown`, in order. */
-  get told(): string[] {
+  get published(): string[] {
     return this.all.map(({ type, externalImageId, faceId }) => `${type} ${externalImageId ?? faceId ?? ''}`.trim());
   }
 
@@ -111,9 +111,12 @@ export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' |
   hasLiveness = true;
   readonly batches: number[] = [];
   script: () => void = () => undefined;
+  /** Awaited before crops are embedded. */
+  gate: Promise<void> | undefined;
 
   async embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
     this.script();
+    if (this.gate) await this.gate;
     this.batches.push(crops.length);
     return crops.map((crop) => {
       const { person, likeness } = JSON.parse(Buffer.from(crop).toString()) as { person: number; likeness: number };
@@ -162,7 +165,7 @@ export async function openDoor({
     config: cameraConfig(keys),
     vision,
     gallery,
-    ownerOf: (name) => owners.get(name),
+    findOwner: (name) => owners.get(name),
     events,
     scale,
     falseAccepts,
@@ -181,12 +184,12 @@ export async function openDoor({
     const enrolment = await gallery.enrol(group, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
     return enrolment.enrolled[0].faceId;
   };
-  const show = (sights: readonly Sight[], capturedAtMs = timers.nowMs) => {
+  const show = (sights: readonly SceneFace[], capturedAtMs = timers.nowMs) => {
     const faces = sights.map(face);
     return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, widthPx: 640, heightPx: 480, faces });
   };
   /** Frames every 100 ms; the first one now. @param scene what is seen, by the number of the frame and by the time since now */
-  const play = async (durationMs: number, scene: (n: number, atMs: number) => readonly Sight[]) => {
+  const play = async (durationMs: number, scene: (n: number, atMs: number) => readonly SceneFace[]) => {
     for (let n = 0; n * 100 < durationMs; n++) {
       await show(scene(n, n * 100));
       await timers.advance(100);

@@ -1,13 +1,14 @@
 // What events say: checked against their schema, and that all of it is about one recent shot.
 import { describe, expect, test } from 'vitest';
 import { recognitionEventSchema } from '../../src/events/event.js';
-import { draftEvent, majorityMasked, shotToShow, type SeenShot } from '../../src/recognition/draft-event.js';
+import { draftEvent, decideMasked, chooseShownShot } from '../../src/recognition/draft-event.js';
+import type { SearchedShot } from '../../src/recognition/shot.js';
 import { cameraConfig } from '../camera/test-camera.js';
 
 const config = cameraConfig({ eventTtlMs: 5_000 });
 const group = { appKey: 'default', groupId: 'guests', order: 1, threshold: 85 };
 const capturedAtMs = Date.UTC(2026, 0, 1, 8, 0, 0, 123);
-const shown: SeenShot = {
+const shown: SearchedShot = {
   capturedAtMs,
   atMs: 0,
   bbox: { x0: 0.1, y0: 0.2, x1: 0.3, y1: 0.4 },
@@ -32,8 +33,8 @@ const facts = {
   modelVersion: 'm1',
   decidedAtMs: capturedAtMs + 400,
 };
-const match = { outcome: { type: 'match', reason: 'agreed' } } as const;
-const unknown = { outcome: { type: 'unknown', reason: 'below-threshold' } } as const;
+const match = { decision: { type: 'match', reason: 'agreed' } } as const;
+const unknown = { decision: { type: 'unknown', reason: 'below-threshold' } } as const;
 
 /** As the outbox completes it. */
 function check(draft: object) {
@@ -97,11 +98,11 @@ describe('an event', () => {
   test.each([
     { type: 'spoof', reason: 'not-alive' },
     { type: 'uncertain', reason: 'clock-wrong' },
-  ] as const)('of $type names nobody, whoever it looks like', (outcome) => {
+  ] as const)('of $type names nobody, whoever it looks like', (decision) => {
     const liveness = { mode: 'required', verdict: 'spoof', score: -2.5, threshold: 0 } as const;
-    const draft = draftEvent(config, { ...facts, outcome, nearest, liveness });
+    const draft = draftEvent(config, { ...facts, decision, nearest, liveness });
     check(draft);
-    expect(draft).toMatchObject({ ...outcome, liveness, similarity: 93.5, groupId: 'guests', threshold: 85 });
+    expect(draft).toMatchObject({ ...decision, liveness, similarity: 93.5, groupId: 'guests', threshold: 85 });
     expect(JSON.stringify(draft)).not.toMatch(/anna|0e1b2c3d/);
   });
 
@@ -117,12 +118,12 @@ describe('a mask', () => {
   const bare = { masked: false };
   const nothing = {};
   test.each([
-    { name: 'most shots show', shots: [masked, bare, masked], shown: bare, told: true },
-    { name: 'most shots do not show', shots: [masked, bare, bare, nothing], shown: masked, told: false },
-    { name: 'half of the shots show, as the shown one', shots: [masked, bare], shown: bare, told: false },
-    { name: 'no shot tells of', shots: [nothing, nothing], shown: nothing, told: undefined },
-  ])('that $name: $told', ({ shots, shown: one, told }) => {
-    expect(majorityMasked(shots, one)).toBe(told);
+    { name: 'most shots show', shots: [masked, bare, masked], shown: bare, expected: true },
+    { name: 'most shots do not show', shots: [masked, bare, bare, nothing], shown: masked, expected: false },
+    { name: 'half of the shots show, as the shown one', shots: [masked, bare], shown: bare, expected: false },
+    { name: 'no shot tells of', shots: [nothing, nothing], shown: nothing, expected: undefined },
+  ])('that $name: $expected', ({ shots, shown: one, expected }) => {
+    expect(decideMasked(shots, one)).toBe(expected);
   });
 });
 
@@ -135,6 +136,6 @@ describe('the shot that an event shows', () => {
     { name: 'the newest where the others are old', shots: [[0, 0.9], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
   ])('is $name', ({ shots, shownIndex }) => {
     const seen = shots.map(([capturedAtMs, quality]) => ({ capturedAtMs, quality }));
-    expect(shotToShow(seen, 5_000)).toBe(seen[shownIndex]);
+    expect(chooseShownShot(seen, 5_000)).toBe(seen[shownIndex]);
   });
 });

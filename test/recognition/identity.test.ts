@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import {
-  candidatesOf,
-  decide,
-  decideAtEnd,
-  personAgreedOn,
-  personOf,
-  type Ballot,
+  listCandidates,
+  decideIdentity,
+  decideIdentityAtEnd,
+  findAgreedPerson,
+  derivePerson,
+  type CandidateShot,
   type Candidate,
 } from '../../src/recognition/identity.js';
 
@@ -28,7 +28,7 @@ function candidate(word: string): Candidate {
 }
 
 /** Frames, split by commas; `anna 95 + bert 94` has two candidates, `-` is a frame at an empty group. */
-function ballots(words: string): Ballot[] {
+function createShots(words: string): CandidateShot[] {
   if (words === '') return [];
   return words.split(', ').map((word) => ({ candidates: word === '-' ? [] : word.split(' + ').map(candidate) }));
 }
@@ -92,7 +92,7 @@ describe('a decision', () => {
     { frames: 'anna@guests 85 + bert 84', rule: oneOfOne, decided: 'unknown tie' },
     { frames: 'anna 95 + anna@guests 94 + bert 94', rule: oneOfOne, decided: 'unknown tie' },
   ])('on [$frames] with $rule.agree of $rule.outOf is $decided', ({ frames, rule, decided }) => {
-    const decision = decide(ballots(frames), rule);
+    const decision = decideIdentity(createShots(frames), rule);
     const word =
       decision.kind === 'match'
         ? decision.person
@@ -103,11 +103,11 @@ describe('a decision', () => {
   });
 
   test('a match names the frames that agree, each with the face it chose, and no others', () => {
-    const frames = ballots('anna 95, bert 96, anna 91, anna 93');
-    const decision = decide(frames, threeOfFive);
+    const frames = createShots('anna 95, bert 96, anna 91, anna 93');
+    const decision = decideIdentity(frames, threeOfFive);
     expect(decision).toMatchObject({ kind: 'match', person: 'anna' });
     expect(decision.kind === 'match' && decision.agreeing).toEqual(
-      [0, 2, 3].map((index) => ({ ballot: frames[index], chosen: frames[index].candidates[0] })),
+      [0, 2, 3].map((index) => ({ shot: frames[index], candidate: frames[index].candidates[0] })),
     );
   });
 
@@ -116,8 +116,8 @@ describe('a decision', () => {
     { frames: 'anna 85 + anna@guests 84, anna@guests 86, anna@guests 81', named: 'anna-guests' },
     { frames: 'anna 95, anna@guests 94 + anna 93, anna@guests 94 + anna 50, anna@guests 94', named: 'anna-guests' },
   ])('of [$frames] is in the first group where enough frames agree: $named', ({ frames, named }) => {
-    const decision = decide(ballots(frames), threeOfFive);
-    expect(decision.kind === 'match' && decision.agreeing.map(({ chosen }) => chosen.face.faceId)).toEqual([
+    const decision = decideIdentity(createShots(frames), threeOfFive);
+    expect(decision.kind === 'match' && decision.agreeing.map(({ candidate }) => candidate.face.faceId)).toEqual([
       named,
       named,
       named,
@@ -133,7 +133,7 @@ describe('a decision', () => {
     { frames: 'anna 95, anna 95, -', decided: 'undecided 2' },
     { frames: 'anna 95 + bert 94, anna 95 + bert 94, anna 95 + bert 94', decided: 'unknown tie' },
   ])('on [$frames] at the end of a track is $decided', ({ frames, decided }) => {
-    const decision = decideAtEnd(ballots(frames), threeOfFive);
+    const decision = decideIdentityAtEnd(createShots(frames), threeOfFive);
     expect(`${decision.kind} ${decision.kind === 'unknown' ? decision.reason : decision.leading}`).toBe(decided);
   });
 
@@ -143,32 +143,32 @@ describe('a decision', () => {
     { frame: 'anna 85', person: undefined },
     { frame: '-', person: undefined },
   ])('a single frame [$frame] agrees on $person', ({ frame, person }) => {
-    expect(personAgreedOn(ballots(frame)[0], 2)).toBe(person);
+    expect(findAgreedPerson(createShots(frame)[0], 2)).toBe(person);
   });
 });
 
 describe('persons', () => {
   test('are the faces of one externalImageId in the groups of one appKey, and each face without one', () => {
     const one = [
-      personOf(enrolled('f1', 'anna'), staff),
-      personOf(enrolled('f2', 'anna'), staff),
-      personOf(enrolled('f3', 'anna'), guests),
+      derivePerson(enrolled('f1', 'anna'), staff),
+      derivePerson(enrolled('f2', 'anna'), staff),
+      derivePerson(enrolled('f3', 'anna'), guests),
     ];
     expect(new Set(one).size).toBe(1);
     const others = [
-      personOf(enrolled('f1', 'anna'), staff),
-      personOf(enrolled('f1', 'bert'), staff),
-      personOf(enrolled('f1', 'anna'), { ...staff, appKey: 'other' }),
-      personOf(enrolled('anna'), staff),
-      personOf(enrolled('anna'), guests),
-      personOf(enrolled('f3'), staff),
+      derivePerson(enrolled('f1', 'anna'), staff),
+      derivePerson(enrolled('f1', 'bert'), staff),
+      derivePerson(enrolled('f1', 'anna'), { ...staff, appKey: 'other' }),
+      derivePerson(enrolled('anna'), staff),
+      derivePerson(enrolled('anna'), guests),
+      derivePerson(enrolled('f3'), staff),
     ];
     expect(new Set(others).size).toBe(6);
   });
 
   test('stand as candidates by their most similar face, most similar first', () => {
     const scale = new SimilarityScale([{ cosine: 0.5, similarity: 90 }]);
-    const found = candidatesOf(
+    const found = listCandidates(
       [
         { face: enrolled('a2', 'anna'), cosine: 0.75 },
         { face: enrolled('b1', 'bert'), cosine: 0.5 },

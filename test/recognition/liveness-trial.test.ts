@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { judgeTrial, rateOf, type Attempt, type Presentation } from '../../src/recognition/liveness-trial.js';
+import {
+  judgeTrial,
+  computeErrorRate,
+  type TrialAttempt,
+  type Presentation,
+} from '../../src/recognition/liveness-trial.js';
 
-function attempt(presentation: Presentation, ...scores: number[]): Attempt {
+function attempt(presentation: Presentation, ...scores: number[]): TrialAttempt {
   return { presentation, samples: scores.map((score) => ({ score, quality: 0.9 })) };
 }
 
-const steady = (presentation: Presentation, score: number): Attempt =>
+const steady = (presentation: Presentation, score: number): TrialAttempt =>
   attempt(presentation, score, score + 0.1, score - 0.1, score, score);
 
 describe('a trial of liveness', () => {
@@ -63,6 +68,6 @@ describe('a trial of liveness', () => {
     [5, 5, 1],
     [0, 0, 1],
   ])('%i errors in %i attempts may be a rate of %f', (errors, attempts, upper) => {
-    expect(rateOf(errors, attempts).upper).toBeCloseTo(upper, 3);
+    expect(computeErrorRate(errors, attempts).upper).toBeCloseTo(upper, 3);
   });
 });

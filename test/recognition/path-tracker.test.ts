@@ -1,7 +1,7 @@
 // Which face is which over frames: scripted paths, checked by the ids they get.
 import { describe, expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
-import { Tracker } from '../../src/recognition/path-tracker.js';
+import { PathTracker } from '../../src/recognition/path-tracker.js';
 
 /** A square face by its centre. */
 function face(x: number, y: number, sizePx = 100): Box {
@@ -121,23 +121,23 @@ const paths: { name: string; absenceMs?: number; steps: Step[] }[] = [
 
 describe('tracks', () => {
   test.each(paths)('$name', ({ absenceMs = 2_000, steps }) => {
-    const tracker = new Tracker({ absenceMs });
+    const tracker = new PathTracker({ absenceMs });
     for (const { atMs, faces, ids, ended = [] } of steps) {
-      const { links, ended: over } = tracker.update(atMs, faces);
-      expect({ atMs, ids: links.map(({ trackId }) => trackId), over }).toEqual({ atMs, ids, over: ended });
+      const { steps, ended: over } = tracker.update(atMs, faces);
+      expect({ atMs, ids: steps.map(({ pathId }) => pathId), over }).toEqual({ atMs, ids, over: ended });
     }
   });
 
-  test('all end at once when they are told to', () => {
-    const tracker = new Tracker({ absenceMs: 2_000 });
+  test('all end at once when they are expected to', () => {
+    const tracker = new PathTracker({ absenceMs: 2_000 });
     tracker.update(0, [face(100, 200), face(500, 200)]);
     expect(tracker.endAll()).toEqual([1, 2]);
     expect(tracker.size).toBe(0);
-    expect(tracker.update(100, [face(100, 200)]).links[0].trackId).toBe(3);
+    expect(tracker.update(100, [face(100, 200)]).steps[0].pathId).toBe(3);
   });
 
   test('are bounded in number: those unseen the longest end early', () => {
-    const tracker = new Tracker({ absenceMs: 1_000_000 });
+    const tracker = new PathTracker({ absenceMs: 1_000_000 });
     const ended: number[] = [];
     for (let n = 0; n < 20; n++) {
       const row = Array.from({ length: 8 }, (_, i) => face(200 * i, 1_000 * n));
@@ -186,20 +186,20 @@ describe('tracks', () => {
       isDoubtful: true,
     },
   ])('a face that $name is doubtful: $isDoubtful', ({ before, now, isDoubtful, isTouching = false }) => {
-    const tracker = new Tracker({ absenceMs: 2_000 });
+    const tracker = new PathTracker({ absenceMs: 2_000 });
     before.forEach((faces, n) => tracker.update(n * 100, faces));
-    const [link] = tracker.update(before.length * 100, now).links;
-    expect(link).toMatchObject({ isDoubtful, isTouching });
+    const [step] = tracker.update(before.length * 100, now).steps;
+    expect(step).toMatchObject({ isDoubtful, isTouching });
   }); // prettier-ignore
 
-  test('at a slow camera every link is doubtful', () => {
-    const tracker = new Tracker({ absenceMs: 2_000 });
+  test('at a slow camera every step is doubtful', () => {
+    const tracker = new PathTracker({ absenceMs: 2_000 });
     tracker.update(0, [face(300, 200)]);
-    expect(tracker.update(301, [face(300, 200)]).links[0].isDoubtful).toBe(true);
+    expect(tracker.update(301, [face(300, 200)]).steps[0].isDoubtful).toBe(true);
   });
 
   test('tell where a face in sight will be, and nothing of one out of sight', () => {
-    const tracker = new Tracker({ absenceMs: 2_000 });
+    const tracker = new PathTracker({ absenceMs: 2_000 });
     for (let n = 0; n < 6; n++) tracker.update(n * 100, [face(100 + 20 * n, 200)]);
     const box = tracker.expectedAt(1, 600);
     expect(((box?.x0 ?? 0) + (box?.x1 ?? 0)) / 2).toBeCloseTo(220, -1);

@@ -7,7 +7,7 @@ import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { candidatesOf, decide, type Ballot } from '../../src/recognition/identity.js';
+import { listCandidates, decideIdentity, type CandidateShot } from '../../src/recognition/identity.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 
@@ -46,11 +46,11 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
   });
   afterAll(() => pipeline?.close());
 
-  function ballotOf(probe: Photo, gallery: readonly Photo[], threshold: number): Ballot {
+  function searchPhoto(probe: Photo, gallery: readonly Photo[], threshold: number): CandidateShot {
     const matches = gallery
       .map(({ face, embedding }) => ({ face, cosine: cosine(embedding, probe.embedding) }))
       .sort((a, b) => b.cosine - a.cosine);
-    return { candidates: candidatesOf(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }, scale) };
+    return { candidates: listCandidates(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }, scale) };
   }
 
   const rules = [
@@ -63,8 +63,8 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
       const others = photos.filter((photo) => photo.person !== person);
       for (const threshold of [70, 80, 90]) {
         const frames = photos.filter((photo) => photo.person === person);
-        const ballots = frames.map((photo) => ballotOf(photo, others, threshold));
-        expect(decide(ballots, rule), person).toEqual({ kind: 'unknown', reason: 'below-threshold' });
+        const shots = frames.map((photo) => searchPhoto(photo, others, threshold));
+        expect(decideIdentity(shots, rule), person).toEqual({ kind: 'unknown', reason: 'below-threshold' });
       }
     }
   });
@@ -73,11 +73,11 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
     for (const person of new Set(photos.map((photo) => photo.person))) {
       const own = photos.filter((photo) => photo.person === person);
       const gallery = [...photos.filter((photo) => photo.person !== person), ...own.slice(0, 2)];
-      const decision = decide(
-        own.slice(2).map((photo) => ballotOf(photo, gallery, 80)),
+      const decision = decideIdentity(
+        own.slice(2).map((photo) => searchPhoto(photo, gallery, 80)),
         { margin: 2, agree: 3, outOf: 3 },
       );
-      expect(decision.kind === 'match' && decision.agreeing[0].chosen.face.externalImageId, person).toBe(person);
+      expect(decision.kind === 'match' && decision.agreeing[0].candidate.face.externalImageId, person).toBe(person);
     }
   });
 });

@@ -1,13 +1,13 @@
 // Whose track it is: faces that cross, hide each other and take each other's places, and exactly the events that follow.
 import { describe, expect, test } from 'vitest';
 import { boxIou } from '../../src/domain/face.js';
-import { face, openDoor, type Sight } from './door.js';
+import { face, openDoor, type SceneFace } from './door.js';
 
 const anna = 0;
 const bert = 1;
 const zoe = 9;
 const nobody = () => [];
-const standing = (sight: Sight) => () => [sight];
+const standing = (sight: SceneFace) => () => [sight];
 
 async function openDoorTo(...people: [person: number, name: string][]) {
   const door = await openDoor();
@@ -17,12 +17,12 @@ async function openDoorTo(...people: [person: number, name: string][]) {
 
 describe('two people who cross', () => {
   /** Towards each other, out of sight of each other for a while in the middle, and then on, or each back to where they came from. */
-  const crossing = (n: number, { turnsBack = false, other = bert } = {}): Sight[] => {
+  const crossing = (n: number, { turnsBack = false, other = bert } = {}): SceneFace[] => {
     const a = Math.min(n, 10);
     const isHidden = n >= 4 && n <= 6;
     const way = (from: number, step: number) => (turnsBack && a > 5 ? from + step * (10 - a) : from + step * a);
-    const front: Sight = { person: anna, x: way(120, 40) };
-    const back: Sight = { person: other, x: way(520, -40), y: 244 };
+    const front: SceneFace = { person: anna, x: way(120, 40) };
+    const back: SceneFace = { person: other, x: way(520, -40), y: 244 };
     return isHidden ? [front] : [front, back];
   };
 
@@ -32,28 +32,28 @@ describe('two people who cross', () => {
   ])('and $name keep their tracks when they are decided before', async ({ turnsBack }) => {
     const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
     await door.play(600, () => crossing(0));
-    expect(door.events.told).toEqual(['match anna', 'match bert']);
+    expect(door.events.published).toEqual(['match anna', 'match bert']);
     await door.play(2_500, (n) => crossing(n, { turnsBack }));
-    expect(door.events.told).toHaveLength(2);
+    expect(door.events.published).toHaveLength(2);
     // Both are known where they are now: nothing is left to be checked, and both leave by their own names.
     expect(door.recogniser.settledBoxes()).toHaveLength(2);
     expect(door.recogniser.stats()).toMatchObject({ matches: 2, unknowns: 0, uncertains: 0, repeats: 0 });
   });
 
-  test('and turn back where they met are told apart by their looks, not by their course', async () => {
+  test('and turn back where they met are expected apart by their looks, not by their course', async () => {
     const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
     await door.play(600, () => crossing(0));
     await door.play(2_500, (n) => crossing(n, { turnsBack: true }));
     // Anna alone goes away, and comes back after the absence time: Bert did not keep her place in the meantime.
     await door.play(2_200, standing({ person: bert, x: 520, y: 244 }));
     await door.play(600, () => crossing(0));
-    expect(door.events.told).toEqual(['match anna', 'match bert', 'match anna']);
+    expect(door.events.published).toEqual(['match anna', 'match bert', 'match anna']);
   });
 
   test('undecided: their votes are not mixed up', async () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(3_000, (n) => crossing(n + 2, { turnsBack: true, other: zoe }));
-    expect(door.events.told.toSorted()).toEqual(['match anna', 'unknown']);
+    expect(door.events.published.toSorted()).toEqual(['match anna', 'unknown']);
     expect(door.recogniser.stats()).toMatchObject({ uncertains: 0, undecided: 0 });
   });
 
@@ -64,23 +64,23 @@ describe('two people who cross', () => {
       { person: bert, x: 260, y: 244 },
     ]);
     await door.play(600, standing({ person: bert, x: 215 }));
-    expect(door.events.told).toEqual(['match anna', 'match bert']);
+    expect(door.events.published).toEqual(['match anna', 'match bert']);
     await door.play(1_500, standing({ person: zoe, x: 215 }));
-    expect(door.events.told).toEqual(['match anna', 'match bert', 'unknown']);
+    expect(door.events.published).toEqual(['match anna', 'match bert', 'unknown']);
   });
 });
 
 describe('the place of an announced person', () => {
   test.each([
-    { name: 'after a frame without anybody', gap: 1, next: bert, told: 'match bert' },
-    { name: 'after half a second', gap: 5, next: bert, told: 'match bert' },
-    { name: 'after a frame, a stranger', gap: 1, next: zoe, told: 'unknown' },
-  ])('that somebody takes $name is not inherited: $told', async ({ gap, next, told }) => {
+    { name: 'after a frame without anybody', gap: 1, next: bert, expected: 'match bert' },
+    { name: 'after half a second', gap: 5, next: bert, expected: 'match bert' },
+    { name: 'after a frame, a stranger', gap: 1, next: zoe, expected: 'unknown' },
+  ])('that somebody takes $name is not inherited: $expected', async ({ gap, next, expected }) => {
     const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
     await door.play(800, standing({ person: anna, x: 320 }));
     await door.play(gap * 100, nobody);
     await door.play(1_500, standing({ person: next, x: 325 }));
-    expect(door.events.told).toEqual(['match anna', told]);
+    expect(door.events.published).toEqual(['match anna', expected]);
     expect(door.events.all.map(({ trackId }) => trackId)).toEqual([1, 2]);
     expect(door.recogniser.stats()).toMatchObject({ switches: 1, tracks: 2 });
   });
@@ -89,7 +89,7 @@ describe('the place of an announced person', () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(800, standing({ person: anna, x: 320 }));
     await door.play(5_600, standing({ person: zoe, x: 320 }));
-    expect(door.events.told).toEqual(['match anna', 'unknown']);
+    expect(door.events.published).toEqual(['match anna', 'unknown']);
   });
 
   test('is kept by the same person, for one more embedding after each gap', async () => {
@@ -101,14 +101,14 @@ describe('the place of an announced person', () => {
       await door.play(400, standing({ person: anna, x: 320, likeness: 0.8 }));
       expect(door.vision.embedded).toBe(3 + gaps);
     }
-    expect(door.events.told).toEqual(['match anna']);
+    expect(door.events.published).toEqual(['match anna']);
     expect(door.recogniser.stats()).toMatchObject({ tracks: 1, switches: 0 });
   });
 
   test('is checked every five seconds, and costs nothing else', async () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(20_700, standing({ person: anna, x: 320 }));
-    expect(door.events.told).toEqual(['match anna']);
+    expect(door.events.published).toEqual(['match anna']);
     expect(door.vision.embedded).toBe(3 + 4);
   });
 
@@ -117,10 +117,10 @@ describe('the place of an announced person', () => {
     await door.play(800, standing({ person: anna, x: 320 }));
     await door.play(200, nobody);
     await door.play(1_500, standing({ person: zoe, x: 320, yaw: 60 }));
-    expect(door.events.told).toEqual(['match anna']);
+    expect(door.events.published).toEqual(['match anna']);
     expect(door.recogniser.settledBoxes()).toEqual([]);
     await door.play(1_000, standing({ person: zoe, x: 320 }));
-    expect(door.events.told).toEqual(['match anna', 'unknown']);
+    expect(door.events.published).toEqual(['match anna', 'unknown']);
   });
 
   test('and the absence of a person who is in doubt counts from when they were last seen for sure', async () => {
@@ -132,7 +132,7 @@ describe('the place of an announced person', () => {
       { person: zoe, x: 320, yaw: 60 },
       { person: anna, x: 560 },
     ]);
-    expect(door.events.told).toEqual(['match anna', 'match anna']);
+    expect(door.events.published).toEqual(['match anna', 'match anna']);
   });
 });
 
@@ -141,7 +141,7 @@ test('somebody who was out of sight for a moment is known again far from where t
   await door.play(200, standing({ person: anna, x: 100 }));
   await door.play(500, nobody);
   await door.play(100, standing({ person: anna, x: 560 }));
-  expect(door.events.told).toEqual(['match anna']);
+  expect(door.events.published).toEqual(['match anna']);
   expect(door.events.all[0].trackId).toBe(1);
 });
 
@@ -151,7 +151,7 @@ test('two people whose boxes touch all the time are checked twice a second, not 
     { person: anna, x: 200 },
     { person: bert, x: 285 },
   ]);
-  expect(door.events.told).toEqual(['match anna', 'match bert']);
+  expect(door.events.published).toEqual(['match anna', 'match bert']);
   const checks = door.vision.embedded - 6;
   expect(checks).toBeGreaterThanOrEqual(8);
   expect(checks).toBeLessThanOrEqual(16);
@@ -161,14 +161,14 @@ test('of a crowd four shots are embedded in a frame, and everybody has their tur
   const door = await openDoor();
   const people = [0, 1, 2, 3, 4, 5, 6, 7];
   for (const person of people) await door.enrol(person, `p${person}`);
-  const crowd = people.map((person): Sight => ({
+  const crowd = people.map((person): SceneFace => ({
     person,
     x: 60 + 150 * (person % 4),
     y: 100 + 240 * Math.floor(person / 4),
   }));
   await door.play(1_500, () => crowd);
   expect(door.vision.batches).toEqual([4, 4, 4, 4, 4, 4]);
-  expect(door.events.told.toSorted()).toEqual(people.map((person) => `match p${person}`));
+  expect(door.events.published.toSorted()).toEqual(people.map((person) => `match p${person}`));
 });
 
 describe('settled boxes', () => {

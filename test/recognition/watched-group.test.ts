@@ -11,12 +11,12 @@ import { falseAccepts, openGallery, scale, staff } from './door.js';
 const probe = Float32Array.of(1, 0);
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 
-function partsOf(gallery: WatchedGroupParts['gallery'], parts: Partial<WatchedGroupParts> = {}): WatchedGroupParts {
+function createParts(gallery: WatchedGroupParts['gallery'], parts: Partial<WatchedGroupParts> = {}): WatchedGroupParts {
   return {
     config: { appKey: 'default', group: 'staff', threshold: 90 },
     order: 0,
     rule: { margin: 2, agree: 3, outOf: 5 },
-    ownerOf: (name) => (name === 'default' ? 'owner-1' : undefined),
+    findOwner: (name) => (name === 'default' ? 'owner-1' : undefined),
     gallery,
     modelVersion: 'm',
     scale,
@@ -25,7 +25,7 @@ function partsOf(gallery: WatchedGroupParts['gallery'], parts: Partial<WatchedGr
   };
 }
 
-async function galleryOf(...people: [externalImageId: string, cosine: number][]) {
+async function openGalleryWith(...people: [externalImageId: string, cosine: number][]) {
   const gallery = await openGallery();
   await gallery.createGroup(staff, 'm');
   for (const [externalImageId, cosine] of people) {
@@ -42,15 +42,15 @@ test('an unforeseen error of the gallery is declared, and thrown where a search 
     },
     searchByEmbedding: () => [],
   };
-  const group = new WatchedGroup(partsOf(gallery));
+  const group = new WatchedGroup(createParts(gallery));
   expect(group.problem()).toBe('group staff cannot be read: the disk is gone');
-  expect(() => group.nearest(probe)).toThrow('the disk is gone');
+  expect(() => group.findNearest(probe)).toThrow('the disk is gone');
   expect(group.state()).toEqual({ appKey: 'default', groupId: 'staff', order: 0, threshold: 90 });
 });
 
 test('of nine enrolled faces of one person and one of another, both persons are found', async () => {
   const annas = Array.from({ length: 9 }, (_, n): [string, number] => ['anna', 0.9 + n / 100]);
-  const nearest = new WatchedGroup(partsOf(await galleryOf(...annas, ['bert', 0.5]))).nearest(probe);
+  const nearest = new WatchedGroup(createParts(await openGalleryWith(...annas, ['bert', 0.5]))).findNearest(probe);
   expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
   expect(nearest[0].similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
 });
@@ -62,7 +62,7 @@ test.each([
   'of many faces of one person, another one at $bert is found as far as the margin reaches',
   async ({ bert, found }) => {
     const annas = Array.from({ length: 30 }, (_, n): [string, number] => ['anna', 0.95 - (n % 6) / 100]);
-    const gallery = await galleryOf(...annas, ['bert', bert]);
+    const gallery = await openGalleryWith(...annas, ['bert', bert]);
     const asked: number[] = [];
     const counting: WatchedGroupParts['gallery'] = {
       group: (ref) => gallery.group(ref),
@@ -71,7 +71,7 @@ test.each([
         return gallery.searchByEmbedding(ref, embedding, options);
       },
     };
-    const nearest = new WatchedGroup(partsOf(counting)).nearest(probe);
+    const nearest = new WatchedGroup(createParts(counting)).findNearest(probe);
     expect(nearest.map(({ face }) => face.externalImageId).slice(0, found.length)).toEqual(found);
     expect(asked).toEqual([10, 80]);
   },
@@ -79,20 +79,20 @@ test.each([
 
 describe('the threshold in force', () => {
   test('is the configured one', async () => {
-    expect(new WatchedGroup(partsOf(await galleryOf())).state().threshold).toBe(90);
+    expect(new WatchedGroup(createParts(await openGalleryWith())).state().threshold).toBe(90);
   });
 
   test('of a target follows from the number of faces and the frames that vote', async () => {
     const config = { appKey: 'default', group: 'staff', targetFalseAcceptPerAttempt: 1e-4 };
-    const gallery = await galleryOf(['anna', 0.9]);
-    const group = new WatchedGroup(partsOf(gallery, { config }));
+    const gallery = await openGalleryWith(['anna', 0.9]);
+    const group = new WatchedGroup(createParts(gallery, { config }));
     for (let faces = 1; faces <= 3; faces++) {
       const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
       expect(group.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
-      expect(group.nearest(probe)[0].group.threshold).toBe(group.state().threshold);
+      expect(group.findNearest(probe)[0].group.threshold).toBe(group.state().threshold);
       await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
     }
-    const missing = new WatchedGroup(partsOf(gallery, { config: { ...config, group: 'nowhere' } }));
+    const missing = new WatchedGroup(createParts(gallery, { config: { ...config, group: 'nowhere' } }));
     const far = farPerComparison(1e-4, { enrolledFaces: 0, agree: 3, outOf: 5 });
     expect(missing.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
   });
@@ -102,7 +102,7 @@ describe('several groups', () => {
   const config = cameraConfig({ group: undefined, groups: [{ group: 'staff' }, { group: 'guests', threshold: 70 }] });
 
   test('give the nearest of all, those of the earlier group first where they are as similar', async () => {
-    const gallery = await galleryOf(['anna', 0.9], ['bert', 0.5]);
+    const gallery = await openGalleryWith(['anna', 0.9], ['bert', 0.5]);
     await gallery.createGroup({ ...staff, groupId: 'guests' }, 'm');
     for (const [externalImageId, cosine] of [
       ['carl', 0.7],
@@ -113,9 +113,9 @@ describe('several groups', () => {
       const face = { externalImageId, bbox, detectionScore: 1, embedding };
       await gallery.enrol({ ...staff, groupId: 'guests' }, [face]);
     }
-    const groups = new WatchedGroups({ ...partsOf(gallery), config });
+    const groups = new WatchedGroups({ ...createParts(gallery), config });
     expect(groups.problem()).toBeUndefined();
-    expect(groups.nearest(probe).map(({ face, group }) => `${face.externalImageId} ${group.threshold}`)).toEqual([
+    expect(groups.findNearest(probe).map(({ face, group }) => `${face.externalImageId} ${group.threshold}`)).toEqual([
       'anna 90',
       'dora 70',
       'carl 70',
@@ -127,11 +127,11 @@ describe('several groups', () => {
   test('declare what is wrong with each', async () => {
     const gallery = await openGallery();
     await gallery.createGroup(staff, 'another');
-    const groups = new WatchedGroups({ ...partsOf(gallery), config });
+    const groups = new WatchedGroups({ ...createParts(gallery), config });
     expect(groups.problem()).toBe(
       'group staff was enrolled under another, whose models are not installed; group guests does not exist',
     );
-    expect(groups.nearest(probe)).toEqual([]);
+    expect(groups.findNearest(probe)).toEqual([]);
   });
 
   test('take their rule from the camera, where they have none of their own', () => {

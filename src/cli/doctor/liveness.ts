@@ -7,9 +7,9 @@ import { AppError } from '../../errors.js';
 import {
   judgeTrial,
   PRESENTATIONS,
-  type Attempt,
+  type TrialAttempt,
   type Presentation,
-  type Rate,
+  type ErrorRate,
 } from '../../recognition/liveness-trial.js';
 import { livenessPath } from '../../recognition/liveness-lines.js';
 import { askService } from '../admin-client.js';
@@ -58,7 +58,7 @@ const PATIENCE_SECONDS = 20;
 export async function runTrial(doors: TrialDoors, { attempts, seconds, json }: TrialOptions): Promise<boolean> {
   const say = json ? () => undefined : doors.write;
   say(`${attempts} attempts each, ${seconds} s of one face each. Different people, photos and devices tell more.\n`);
-  const done: Attempt[] = [];
+  const done: TrialAttempt[] = [];
   let threshold = 0;
   for (const presentation of PRESENTATIONS) {
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -92,7 +92,7 @@ export async function runTrial(doors: TrialDoors, { attempts, seconds, json }: T
 async function watch(
   { lines, monotonicMs }: TrialDoors,
   seconds: number,
-): Promise<{ samples: Attempt['samples']; threshold?: number }> {
+): Promise<{ samples: TrialAttempt['samples']; threshold?: number }> {
   const samples: { score: number; quality: number }[] = [];
   let threshold: number | undefined;
   let endsMs = monotonicMs() + PATIENCE_SECONDS * 1_000;
@@ -107,7 +107,7 @@ async function watch(
   return { samples, ...(threshold === undefined ? {} : { threshold }) };
 }
 
-function told({ errors, attempts, rate, upper }: Rate): string {
+function told({ errors, attempts, rate, upper }: ErrorRate): string {
   if (attempts === 0) return 'not tried';
   return `${percent(rate)} (${errors} of ${attempts}; with 95 % confidence at most ${percent(upper)})`;
 }

@@ -262,7 +262,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       },
     },
     gallery,
-    ownerOf: (name) => appKeys.findId(name),
+    findOwner: (name) => appKeys.findId(name),
     scale,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     ...(otherModels && { otherModels }),

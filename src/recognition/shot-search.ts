@@ -1,0 +1,90 @@
+// Embeds the shots of a frame in one batch, and searches the candidates of each of them in the camera's groups.
+import type { Log } from '../domain/log.js';
+import { AppError, describeError } from '../errors.js';
+import type { Vision } from '../vision/vision.js';
+import type { Candidate } from './identity.js';
+import type { OtherEmbedder } from './other-embedder.js';
+import type { Shot } from './shot.js';
+import type { WatchedGroups } from './watched-groups.js';
+
+export interface ShotSearchParts {
+  cameraId: string;
+  vision: Pick<Vision, 'embedCrops'>;
+  groups: WatchedGroups;
+  others: OtherEmbedder;
+  log: Log;
+}
+
+/** Embedding and candidates of one shot. */
+export interface FoundShot {
+  /** L2-normalised. */
+  embedding: Float32Array;
+  /** Most similar first. */
+  candidates: Candidate[];
+}
+
+/** `found`: one result for each shot, in their order. `busy`: the shots may be tried again. `failed`: they must not be. */
+export type SearchResult = { kind: 'found'; found: FoundShot[] } | { kind: 'busy' | 'failed' | 'cancelled' };
+
+export class ShotSearch {
+  readonly #parts: ShotSearchParts;
+  #isFailing = false;
+  readonly counts = {
+    embedded: 0,
+    /** Shots that the full queue refused. */
+    refused: 0,
+    /** Shots that could not be embedded or searched for another reason. */
+    errors: 0,
+  };
+
+  constructor(parts: ShotSearchParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns what is wrong, in words for the operator; undefined when all is well. */
+  problem(): string | undefined {
+    return this.#isFailing ? 'faces cannot be embedded or searched' : undefined;
+  }
+
+  /**
+   * Never rejects.
+   * @param shots at least one
+   * @param isCancelled returns true when the faces must be forgotten: they are not searched then
+   */
+  async search(shots: readonly Shot[], nowMs: number, isCancelled: () => boolean): Promise<SearchResult> {
+    const { vision, groups, others } = this.#parts;
+    try {
+      const crops = shots.map(({ crop }) => crop);
+      // This may throw: it comes before any work is begun that nobody would await.
+      const versions = groups.otherVersions();
+      // The embeddings of the models in use are always needed: tracks are told apart by them, even where all groups have other models.
+      const [embeddings, otherEmbeddings] = await Promise.all([
+        vision.embedCrops(crops),
+        others.embed(crops, versions, nowMs),
+      ]);
+      if (isCancelled()) return { kind: 'cancelled' };
+      const found = embeddings.map((embedding, i) => {
+        return { embedding, candidates: groups.findNearest(embedding, otherEmbeddings[i]) };
+      });
+      this.counts.embedded += found.length;
+      this.#isFailing = false;
+      return { kind: 'found', found };
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'SERVER_BUSY') {
+        this.counts.refused += shots.length;
+        return { kind: 'busy' };
+      }
+      this.#fail(error, shots.length);
+      return { kind: 'failed' };
+    }
+  }
+
+  #fail(error: unknown, shots: number): void {
+    const { log, cameraId } = this.#parts;
+    this.counts.errors += shots;
+    const code = error instanceof AppError ? error.code : 'INTERNAL';
+    const fields = { cameraId, code, reason: describeError(error) };
+    if (!this.#isFailing) log.warn(fields, 'a face could not be embedded or searched');
+    this.#isFailing = true;
+  }
+}
