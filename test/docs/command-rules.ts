@@ -11,7 +11,7 @@ import { listSubstitutions, parseShell, replaceSubstitutions, type ShellCommand 
 /** Programs of the system that the pages may call. */
 const SYSTEM_PROGRAMS = new Set([
   ...['apt', 'apt-get', 'cat', 'chmod', 'cp', 'curl', 'git', 'journalctl', 'mkdir', 'mosquitto_sub', 'mv', 'printf'],
-  ...['python3', 'systemctl', 'base64', 'age', 'cd', 'echo', 'export'],
+  ...['python3', 'systemctl', 'base64', 'age', 'age-keygen', 'cd', 'echo', 'export'],
 ]);
 /** Options of other programs that a page explains. */
 const FOREIGN_OPTIONS = new Set(['--jitless']);
@@ -100,9 +100,15 @@ function checkScript(path: string, args: readonly string[]): string | undefined 
 
 /** Each option must appear in the text of the program that takes it. */
 function checkArguments(file: string, args: readonly string[]): string | undefined {
-  const text = readText(file);
+  const text = readTool(file);
   const unknown = args.find((arg) => arg.startsWith('-') && !hasOption(text, splitOnce(arg, '=')[0] ?? arg));
   return unknown === undefined ? undefined : `${file} has no option ${unknown}`;
+}
+
+/** Returns the text of a program; of a tool with a folder of its own, the text of all its files. */
+function readTool(file: string): string {
+  const folder = /^tools\/\w[\w-]*(?=\/)/.exec(file)?.[0];
+  return (folder === undefined ? [file] : listFiles(`${folder}/*.{ts,py,mjs}`)).map(readText).join('\n');
 }
 
 function hasOption(text: string, option: string): boolean {
@@ -125,7 +131,8 @@ function checkNpm(args: readonly string[]): string | undefined {
   const file = /\b(?:tsx|node) (\S+)/.exec(script)?.[1];
   const scriptArgs = rest.filter((arg) => arg !== '--');
   if (file === undefined) return checkPaths(scriptArgs);
-  const word = scriptArgs.find((arg) => /^[a-z]+$/.test(arg) && !new RegExp(`\\b${arg}\\b`).test(readText(file)));
+  const text = readTool(file);
+  const word = scriptArgs.find((arg) => /^[a-z]+$/.test(arg) && !new RegExp(`\\b${arg}\\b`).test(text));
   if (word !== undefined) return `npm run ${name} knows no ${word}`;
   return checkArguments(file, scriptArgs);
 }
@@ -177,7 +184,7 @@ function checkOption(text: string): string | undefined {
     ...listFiles('tools/train/*.py'),
     ...Object.values(NPM_SCRIPTS).flatMap((script) => /\b(?:tsx|node) (\S+)/.exec(script)?.[1] ?? []),
   ];
-  const isKnown = files.some((file) => hasOption(readText(file), option));
+  const isKnown = files.some((file) => hasOption(readTool(file), option));
   return isKnown ? undefined : `nothing takes the option ${option}`;
 }
 
