@@ -33,7 +33,7 @@ const rooms = [...Object.keys(allowed), 'compose', 'cli'];
 /** The one file through which each third-party library with state or native code is used. */
 const doors = {
   'onnxruntime-node': 'src/models/session.ts',
-  'classic-level': 'src/store/sealed-store.ts',
+  'classic-level': 'src/store/database.ts',
   'age-encryption': 'src/store/age-file.ts',
   usearch: 'src/gallery/vector-index.ts',
   mqtt: 'src/events/mqtt-connection.ts',

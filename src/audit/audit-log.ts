@@ -5,7 +5,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
-import type { Journal, Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
+import type { NoteJournal, Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
 import { GENESIS, chainEntry, type AuditHead, type AuditRecord } from './audit-record.js';
 import { AUDIT_LABEL, ENTRY_KEYS, HEAD_KEY, encodeRecord, readAuditLog, readHead, readItems } from './audit-space.js';
 import { verifyAuditLog, type AuditReport } from './verify.js';
@@ -47,7 +47,7 @@ const MAX_EXAMINED = 20_000;
 export class AuditLog implements Part, AuditSink, NoteMaker {
   readonly name = 'audit';
   readonly #options: AuditLogOptions;
-  readonly #journal: Journal = {
+  readonly #journal: NoteJournal = {
     begin: (drafts) => this.#begin(drafts),
     end: (written) => this.#end(written),
   };

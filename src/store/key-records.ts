@@ -1,16 +1,16 @@
-// Where records lie in the database, and the records of the keys themselves.
+// The places of records in the database, and the key records: each holds the data key of one space.
 import { AppError } from '../errors.js';
 import { KEY_BYTES, KEY_ID_BYTES, seal, unseal, type RandomBytes, type SealingKey } from './sealing.js';
 
 const UID_BYTES = 8;
 const CHECK_TEXT = 'lintel store 1';
 
-/** Sealed by the master key at the first start: opens under that key alone. */
+/** Place of the check record, which the first start seals: it opens under the right master key alone. */
 export const CHECK_PLACE = Buffer.from('c');
 export const DATA_PREFIX = Buffer.from('d');
 export const KEY_PREFIX = Buffer.from('k');
 
-/** What a space is, sealed by the master key. Without this record nothing of the space can be read again. */
+/** Key and label of a space, sealed by the master key. Without this record nothing of the space can be read again. */
 export interface KeyRecord {
   label: string;
   dataKey: SealingKey;
@@ -28,8 +28,8 @@ export function dataPrefix(uid: Buffer): Buffer {
   return Buffer.concat([DATA_PREFIX, uid]);
 }
 
-/** Of a key record's or a data record's place. */
-export function uidOf(place: Buffer): Buffer {
+/** Returns the uid in the place of a key record or a data record. */
+export function parseUid(place: Buffer): Buffer {
   return place.subarray(1, 1 + UID_BYTES);
 }
 

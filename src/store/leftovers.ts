@@ -1,20 +1,20 @@
 // Removes, in the background and in bounded batches, the records of spaces whose key is gone.
 import type { Log } from '../domain/log.js';
 import { describeError } from '../errors.js';
-import { DATA_PREFIX, dataPrefix, KEY_PREFIX, uidOf } from './key-records.js';
-import { rangeOf, type KeyRange, type Operation, type Records } from './records.js';
+import { DATA_PREFIX, dataPrefix, KEY_PREFIX, parseUid } from './key-records.js';
+import { prefixRange, type KeyRange, type Operation, type Records } from './records.js';
 
-const BATCH = 512;
+const MAX_BATCH_KEYS = 512;
 
 export interface LeftoversOptions {
   records: Records;
   write: (operations: readonly Operation[]) => Promise<void>;
-  /** Rewrites the files of a range, so that what was deleted leaves the disk. */
+  /** Rewrites the files of a range, so that deleted records leave the disk. */
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
   log: Log;
 }
 
-/** Made anew for every start of the store. */
+/** One instance serves one start of the store. */
 export class Leftovers {
   readonly #options: LeftoversOptions;
   readonly #uids: Buffer[] = [];
@@ -26,27 +26,28 @@ export class Leftovers {
   }
 
   /**
-   * Looks for records whose space has no key record: those of a deletion that was cut off.
-   * @param hasKey by the space's id in hexadecimal; a damaged key record counts as one
+   * Finds records whose space has no key record: a deletion was cut off.
+   * @param hasKey tells whether a space has a key record, damaged or not; its argument is the space's id in hexadecimal
    */
   async find(hasKey: (id: string) => boolean, signal: AbortSignal): Promise<void> {
-    let range: KeyRange<Buffer> = rangeOf(DATA_PREFIX);
+    let range: KeyRange<Buffer> = prefixRange(DATA_PREFIX);
     for (;;) {
       signal.throwIfAborted();
       const place = await firstKey(this.#options.records, range);
       if (!place) return;
-      const uid = uidOf(place);
+      const uid = parseUid(place);
       if (!hasKey(uid.toString('hex'))) this.#uids.push(uid);
-      range = { gte: rangeOf(dataPrefix(uid)).lt, lt: rangeOf(DATA_PREFIX).lt };
+      range = { gte: prefixRange(dataPrefix(uid)).lt, lt: prefixRange(DATA_PREFIX).lt };
     }
   }
 
+  /** Removes the records of a destroyed space. */
   add(uid: Buffer): void {
     this.#uids.push(uid);
     this.run();
   }
 
-  /** Starts the removal of what was found. */
+  /** Starts the removal of the records that were found. */
   run(): void {
     if (this.#uids.length > 0 && !this.#paused) this.#running ??= this.#removeAll();
   }
@@ -55,7 +56,7 @@ export class Leftovers {
     while (this.#running) await this.#running;
   }
 
-  /** Ends after the batch under way. What is left is found at the next start. */
+  /** Stops after the current batch. The next start finds the rest. */
   async pause(): Promise<void> {
     this.#paused = true;
     await this.idle();
@@ -69,17 +70,17 @@ export class Leftovers {
   async #removeAll(): Promise<void> {
     let removed = 0;
     try {
-      while (this.#uids.length > 0) {
-        const range = rangeOf(dataPrefix(this.#uids[0]));
+      for (let uid = this.#uids[0]; uid; uid = this.#uids[0]) {
+        const range = prefixRange(dataPrefix(uid));
         removed += await this.#removeRange(range);
         if (this.#paused) return;
         await this.#options.compact(range);
         this.#uids.shift();
       }
-      await this.#options.compact(rangeOf(KEY_PREFIX));
+      await this.#options.compact(prefixRange(KEY_PREFIX));
       this.#options.log.info({ records: removed }, 'removed the records of deleted spaces');
     } catch (error) {
-      // They cannot be read any more; the next deletion or the next start tries again.
+      // Without their key they cannot be read; the next deletion or the next start tries again.
       this.#options.log.warn({ error: describeError(error) }, 'could not remove the records of deleted spaces');
     } finally {
       this.#running = undefined;
@@ -89,7 +90,7 @@ export class Leftovers {
   async #removeRange(range: KeyRange<Buffer>): Promise<number> {
     let removed = 0;
     while (!this.#paused) {
-      const keys = await keysOf(this.#options.records, { ...range, limit: BATCH });
+      const keys = await listKeys(this.#options.records, { ...range, limit: MAX_BATCH_KEYS });
       if (keys.length === 0) break;
       await this.#options.write(keys.map((key) => ({ key })));
       removed += keys.length;
@@ -98,12 +99,12 @@ export class Leftovers {
   }
 }
 
-async function keysOf(records: Records, range: KeyRange<Buffer>): Promise<Buffer[]> {
+async function listKeys(records: Records, range: KeyRange<Buffer>): Promise<Buffer[]> {
   const keys: Buffer[] = [];
   for await (const chunk of records.keys(range)) keys.push(...chunk);
   return keys;
 }
 
 async function firstKey(records: Records, range: KeyRange<Buffer>): Promise<Buffer | undefined> {
-  return (await keysOf(records, { ...range, limit: 1 }))[0];
+  return (await listKeys(records, { ...range, limit: 1 }))[0];
 }

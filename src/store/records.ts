@@ -1,41 +1,41 @@
-// The database as the parts of the store see it: sealed bytes under ordered keys.
+// Records as the parts of the store see them: sealed bytes under ordered keys.
 
-/** One change within an atomic batch; without a value it deletes. */
+/** One change within an atomic batch. Without a value it deletes. */
 export interface Operation {
   readonly key: Buffer;
   readonly value?: Buffer;
 }
 
-/** Bounds in the order of bytes; `limit` counts entries. */
+/** Bounds of a walk, in the order of bytes. */
 export interface KeyRange<K extends Uint8Array = Uint8Array> {
   gt?: K;
   gte?: K;
   lt?: K;
   lte?: K;
+  /** Maximum number of entries. */
   limit?: number;
+  /** Begins at the greatest key. */
   reverse?: boolean;
 }
 
 export interface Records {
   get(key: Buffer): Promise<Buffer | undefined>;
-  /** In order, in chunks; each walk sees the database as it was when it began. */
+  /** Yields keys and values in order, in chunks, as they were when the walk began. */
   entries(range: KeyRange<Buffer>): AsyncGenerator<[Buffer, Buffer][]>;
+  /** Yields keys in order, in chunks, as they were when the walk began. */
   keys(range: KeyRange<Buffer>): AsyncGenerator<Buffer[]>;
 }
 
-/** The whole of the keys that begin with `prefix`. */
-export function rangeOf(prefix: Buffer): { gte: Buffer; lt: Buffer } {
-  return { gte: prefix, lt: successor(prefix) };
+/** Returns the range of all keys that begin with `prefix`. */
+export function prefixRange(prefix: Buffer): { gte: Buffer; lt: Buffer } {
+  return { gte: prefix, lt: findSuccessor(prefix) };
 }
 
-/** The least key that is greater than every key with this prefix. */
-function successor(prefix: Buffer): Buffer {
-  const next = Buffer.from(prefix);
-  for (let i = next.length - 1; i >= 0; i--) {
-    if (next[i] < 0xff) {
-      next[i]++;
-      return next.subarray(0, i + 1);
-    }
-  }
-  throw new TypeError('a prefix without a successor');
+/** Returns the least key that is greater than every key with this prefix. */
+function findSuccessor(prefix: Buffer): Buffer {
+  const last = prefix.findLastIndex((byte) => byte < 0xff);
+  if (last < 0) throw new TypeError('a prefix without a successor');
+  const next = Buffer.from(prefix.subarray(0, last + 1));
+  next.writeUInt8(next.readUInt8(last) + 1, last);
+  return next;
 }

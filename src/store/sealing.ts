@@ -1,8 +1,8 @@
-// The sealing of records: AES-256-GCM under a key that has an id, and the keys that are derived from the master key.
+// Seals records with AES-256-GCM under a key that has an id, and derives keys from the master key.
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { AppError } from '../errors.js';
 
-/** Of the master key, of data keys and of derived keys. */
+/** Length of the master key, of data keys and of derived keys. */
 export const KEY_BYTES = 32;
 export const KEY_ID_BYTES = 8;
 
@@ -12,18 +12,18 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const ALGORITHM = 'aes-256-gcm';
 
-/** Cryptographically strong bytes, as node:crypto's randomBytes. */
+/** Returns cryptographically strong bytes, like randomBytes of node:crypto. */
 export type RandomBytes = (size: number) => Buffer;
 
 export interface SealingKey {
-  /** KEY_ID_BYTES, no secret: stands in every record that the key seals. */
+  /** KEY_ID_BYTES; not secret: every record that the key seals contains it. */
   readonly id: Buffer;
   /** KEY_BYTES. */
   readonly secret: Buffer;
 }
 
 /**
- * A key for one purpose, by HKDF-SHA256.
+ * Derives a key for one purpose by HKDF-SHA256.
  * @param masterKey KEY_BYTES
  * @throws TypeError on a master key of another length
  */
@@ -32,7 +32,7 @@ export function deriveKey(masterKey: Uint8Array, purpose: string, bytes = KEY_BY
   return Buffer.from(hkdfSync('sha256', masterKey, new Uint8Array(0), `lintel/1/${purpose}`, bytes));
 }
 
-/** The key that seals data keys. Its id is derived too, so that a wrong master key is told from a damaged record. */
+/** Derives the key that seals data keys. Its id is derived too: it shows whether a record is damaged or the master key is another one. */
 export function masterSealingKey(masterKey: Uint8Array): SealingKey {
   return { id: deriveKey(masterKey, 'key-id', KEY_ID_BYTES), secret: deriveKey(masterKey, 'seal') };
 }
@@ -42,7 +42,8 @@ export function newDataKey(randomBytes: RandomBytes): SealingKey {
 }
 
 /**
- * @param place where the record lies: it opens nowhere else
+ * Seals a record.
+ * @param place key of the record in the database; the record opens at no other place
  * @returns version (1 byte), key id (8), nonce (12), ciphertext, tag (16)
  */
 export function seal(key: SealingKey, place: Uint8Array, plain: Uint8Array, randomBytes: RandomBytes): Buffer {
@@ -54,7 +55,7 @@ export function seal(key: SealingKey, place: Uint8Array, plain: Uint8Array, rand
   return Buffer.concat([header, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** @throws AppError STORE_CORRUPT: not sealed by this key at this place, or altered since */
+/** Opens a record. @throws AppError STORE_CORRUPT: not sealed by this key at this place, or altered since */
 export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buffer {
   if (sealed.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || sealed[0] !== VERSION) {
     throw new AppError('STORE_CORRUPT', 'a record has no known form');
@@ -74,7 +75,7 @@ export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buff
   return plain;
 }
 
-/** Whether the record names this key; says nothing of its integrity. */
+/** Returns whether the record names this key. It may be damaged all the same. */
 export function isSealedBy(key: SealingKey, sealed: Buffer): boolean {
   return sealed.subarray(1, HEADER_BYTES).equals(key.id);
 }

@@ -1,5 +1,5 @@
 // Keys of numbered records in a space: a prefix and a sequence number, encoded so that the keys sort as the numbers do.
-import { rangeOf, type KeyRange } from './records.js';
+import { prefixRange, type KeyRange } from './records.js';
 
 /** Keys of one kind of record. Sequence numbers are integers from 0 to Number.MAX_SAFE_INTEGER. */
 export interface SequenceKeys {
@@ -19,7 +19,7 @@ const DECIMAL_DIGITS = 16;
 export function binarySequenceKeys(prefix: string): SequenceKeys {
   const prefixBytes = Buffer.from(prefix);
   return {
-    range: rangeOf(prefixBytes),
+    range: prefixRange(prefixBytes),
     encode: (sequence) => {
       const key = Buffer.alloc(prefixBytes.length + BINARY_BYTES);
       prefixBytes.copy(key);
@@ -33,7 +33,7 @@ export function binarySequenceKeys(prefix: string): SequenceKeys {
 /** Makes keys of the prefix and the number as 16 decimal digits. */
 export function decimalSequenceKeys(prefix: string): SequenceKeys {
   return {
-    range: rangeOf(Buffer.from(prefix)),
+    range: prefixRange(Buffer.from(prefix)),
     encode: (sequence) => Buffer.from(`${prefix}${String(sequence).padStart(DECIMAL_DIGITS, '0')}`),
     decode: (key) => Number(key.toString('latin1', prefix.length)),
   };

@@ -1,22 +1,22 @@
-// One key space of the store: records under ordered keys, sealed by a data key of its own.
+// One space of the store: records under ordered keys, sealed by a data key of its own.
 import { AppError } from '../errors.js';
-import { rangeOf, type KeyRange, type Operation, type Records } from './records.js';
+import { prefixRange, type KeyRange, type Operation, type Records } from './records.js';
 import { seal, unseal, type RandomBytes, type SealingKey } from './sealing.js';
 
 export interface SpaceOptions {
-  /** Random, so that a key of the database tells nothing of what it holds. */
+  /** Prefix of the space's keys in the database; random, so that it tells nothing about the contents. */
   prefix: Buffer;
   dataKey: SealingKey;
   records: Records;
   randomBytes: RandomBytes;
 }
 
-/** Called for a record that does not open. It stays where it is. */
+/** Is called for each record that does not open. The record is kept. */
 export type OnDamaged = (key: Buffer, error: AppError) => void;
 
 /**
- * Keys are bytes, unique in the space, and are NOT sealed: no names in them. Values are sealed, with their key authenticated.
- * `put` and `delete` only describe a change; SealedStore.write makes changes, also of several spaces, in one atomic batch.
+ * Keys are bytes, unique in the space, and are NOT sealed: they must not contain names. Values are sealed, and their keys authenticated.
+ * `put` and `delete` only describe a change; SealedStore.write makes changes, in one or several spaces, in one atomic batch.
  */
 export class Space {
   readonly #options: SpaceOptions;
@@ -26,19 +26,19 @@ export class Space {
     this.#options = options;
   }
 
-  /** Random hexadecimal digits, the same in every run; may be logged. */
+  /** Random hexadecimal digits that stay the same for the space's life; may be logged. */
   get id(): string {
     return this.#options.prefix.subarray(1).toString('hex');
   }
 
-  /** @throws TypeError once the space is being destroyed */
+  /** Describes the writing of a record. @throws TypeError once the space is being destroyed */
   put(key: Uint8Array, value: Uint8Array): Operation {
     this.#mustLive();
     const place = this.#place(key);
     return { key: place, value: seal(this.#options.dataKey, place, value, this.#options.randomBytes) };
   }
 
-  /** Deleting what is not there is no error. @throws TypeError once the space is being destroyed */
+  /** Describes the deletion of a record, which need not exist. @throws TypeError once the space is being destroyed */
   delete(key: Uint8Array): Operation {
     this.#mustLive();
     return { key: this.#place(key) };
@@ -52,8 +52,8 @@ export class Space {
   }
 
   /**
-   * Keys and values in the order of the keys (`reverse`: from the greatest), as they were when the walk began.
-   * @param onDamaged gets the records that do not open, and the walk goes on; without it the walk ends with STORE_CORRUPT
+   * Yields keys and values in the order of the keys (`reverse`: from the greatest), as they were when the walk began.
+   * @param onDamaged gets the keys of records that do not open; without it such a record ends the walk with STORE_CORRUPT
    * @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE
    */
   async *entries(range: KeyRange = {}, onDamaged?: OnDamaged): AsyncGenerator<[key: Buffer, value: Buffer]> {
@@ -73,7 +73,7 @@ export class Space {
     }
   }
 
-  /** The keys alone: nothing is opened. */
+  /** Yields the keys without opening the records. */
   async *keys(range: KeyRange = {}): AsyncGenerator<Buffer> {
     for await (const chunk of this.#options.records.keys(this.#range(range))) {
       for (const place of chunk) yield this.#key(place);
@@ -90,13 +90,13 @@ export class Space {
     return this.#destroyed;
   }
 
-  /** For SealedStore: from here on nothing can be written to the space; false takes it back. */
+  /** Forbids writes to the space, or allows them again; only the store calls this. */
   markDestroyed(destroyed: boolean): void {
     this.#destroyed = destroyed;
   }
 
   #mustLive(): void {
-    // After its destruction the data key is zeroes: nothing may be sealed by that.
+    // The data key of a destroyed space is overwritten with zeroes: nothing may be sealed with it.
     if (this.#destroyed) throw new TypeError('a write to a destroyed space');
   }
 
@@ -109,7 +109,7 @@ export class Space {
   }
 
   #range({ gt, gte, lt, lte, limit, reverse }: KeyRange): KeyRange<Buffer> {
-    const whole = rangeOf(this.#options.prefix);
+    const whole = prefixRange(this.#options.prefix);
     return {
       ...(gt ? { gt: this.#place(gt) } : { gte: gte ? this.#place(gte) : whole.gte }),
       ...(lt ? { lt: this.#place(lt) } : lte ? { lte: this.#place(lte) } : { lt: whole.lt }),

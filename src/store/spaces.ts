@@ -9,14 +9,14 @@ import {
   newUid,
   sealCheck,
   sealKeyRecord,
-  uidOf,
+  parseUid,
   unsealCheck,
   unsealKeyRecord,
   type KeyRecord,
 } from './key-records.js';
 import { Leftovers } from './leftovers.js';
 import type { Note } from './note.js';
-import { rangeOf, type Operation, type Records } from './records.js';
+import { prefixRange, type Operation, type Records } from './records.js';
 import { isSealedBy, newDataKey, type RandomBytes, type SealingKey } from './sealing.js';
 import { Space } from './space.js';
 
@@ -34,17 +34,18 @@ interface Entry extends KeyRecord {
   space: Space;
 }
 
-/** Made anew for every start of the store. */
+/** One instance serves one start of the store. */
 export class Spaces {
   readonly #options: SpacesOptions;
   readonly #leftovers: Leftovers;
-  /** By the space's id. */
+  /** Spaces by their ids. */
   readonly #entries = new Map<string, Entry>();
-  /** By label: two callers at once get one space. */
+  /** Spaces that are being made, by label: several callers at once get the same one. */
   readonly #opening = new Map<string, Promise<Space>>();
+  /** Ids of spaces whose key record does not open. */
   readonly #damaged = new Set<string>();
   #master: SealingKey;
-  /** Nothing is sealed by the master key while this is under way. */
+  /** While it is under way, nothing is sealed by the master key. */
   #rotation: Promise<void> | undefined;
 
   constructor(options: SpacesOptions) {
@@ -57,41 +58,41 @@ export class Spaces {
     return this.#entries.size;
   }
 
-  /** Key records that do not open. They and their spaces' records are kept. */
+  /** Number of key records that do not open. They and the records of their spaces are kept. */
   get damaged(): number {
     return this.#damaged.size;
   }
 
   /**
-   * Proves the master key and reads the key records.
+   * Checks the master key and reads the key records.
    * @throws AppError STORE_KEY_WRONG, STORE_CORRUPT; nothing is written then
    */
   async load(signal: AbortSignal): Promise<void> {
     await this.#check();
-    for await (const chunk of this.#options.records.entries(rangeOf(KEY_PREFIX))) {
+    for await (const chunk of this.#options.records.entries(prefixRange(KEY_PREFIX))) {
       signal.throwIfAborted();
-      for (const [place, sealed] of chunk) this.#loadKeyRecord(uidOf(place), sealed);
+      for (const [place, sealed] of chunk) this.#loadKeyRecord(parseUid(place), sealed);
     }
     await this.#leftovers.find((id) => this.#entries.has(id) || this.#damaged.has(id), signal);
     this.#leftovers.run();
   }
 
-  /** Whether the database is sealed under this master key; says nothing of its integrity. */
+  /** Returns whether the database is sealed under this master key. It may be damaged all the same. */
   async opens(): Promise<boolean> {
     const sealed = await this.#options.records.get(CHECK_PLACE);
     return sealed !== undefined && isSealedBy(this.#master, sealed);
   }
 
   /**
-   * Spaces of this label in other records than the current ones, with keys of their own, that cannot be written to.
+   * Reads the spaces with this label from other records than the current ones. They have key copies of their own and cannot be written.
    * @throws AppError STORE_UNAVAILABLE
    */
   async readAll(label: string, records: Records): Promise<{ spaces: Space[]; damagedSpaces: number }> {
     const spaces: Space[] = [];
     let damagedSpaces = 0;
-    for await (const chunk of records.entries(rangeOf(KEY_PREFIX))) {
+    for await (const chunk of records.entries(prefixRange(KEY_PREFIX))) {
       for (const [place, sealed] of chunk) {
-        const uid = uidOf(place);
+        const uid = parseUid(place);
         const found = this.#tryUnseal(uid, sealed);
         if (!found) damagedSpaces++;
         if (found?.label !== label) continue;
@@ -105,7 +106,7 @@ export class Spaces {
   }
 
   /**
-   * Until the rotation has ended, nothing new is sealed by the master key.
+   * Waits for a rotation. Until it has ended, nothing new is sealed by the master key.
    * @throws what the rotation throws
    */
   async holdKeys(rotation: Promise<void>): Promise<void> {
@@ -117,10 +118,10 @@ export class Spaces {
     }
   }
 
-  /** What is sealed under the old key leaves the disk. */
+  /** Removes records under the old master key from the disk. */
   async compactKeys(): Promise<void> {
     try {
-      await this.#options.compact(rangeOf(KEY_PREFIX));
+      await this.#options.compact(prefixRange(KEY_PREFIX));
     } catch (error) {
       this.#options.log.warn(
         { error: describeError(error) },
@@ -129,7 +130,8 @@ export class Spaces {
     }
   }
 
-  get keysHeld(): boolean {
+  /** Returns whether the master key is being changed. */
+  get isRotating(): boolean {
     return this.#rotation !== undefined;
   }
 
@@ -137,13 +139,13 @@ export class Spaces {
     this.#master = master;
   }
 
-  /** What seals everything anew under another master key. A key record that does not open stays as it is: it is lost under either. */
-  async sealedAnew(master: SealingKey): Promise<Operation[]> {
+  /** Seals the check record and the key records under another master key. A key record that does not open is kept unchanged. */
+  async resealKeys(master: SealingKey): Promise<Operation[]> {
     const { records, randomBytes } = this.#options;
     const operations: Operation[] = [{ key: CHECK_PLACE, value: sealCheck(master, randomBytes) }];
-    for await (const chunk of records.entries(rangeOf(KEY_PREFIX))) {
+    for await (const chunk of records.entries(prefixRange(KEY_PREFIX))) {
       for (const [place, sealed] of chunk) {
-        const uid = uidOf(place);
+        const uid = parseUid(place);
         const record = this.#tryUnseal(uid, sealed);
         if (record) operations.push({ key: place, value: sealKeyRecord(master, uid, record, randomBytes) });
       }
@@ -212,7 +214,7 @@ export class Spaces {
       return unsealCheck(master, sealed);
     }
     for await (const chunk of records.keys({ limit: 1 })) {
-      // Writing a new check record here would bury data under a second key.
+      // A new check record would let this key pass although the data is sealed under another one.
       if (chunk.length > 0) throw new AppError('STORE_CORRUPT', 'the data directory has lost its check record');
     }
     await write([{ key: CHECK_PLACE, value: sealCheck(master, randomBytes) }]);

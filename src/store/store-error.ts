@@ -1,10 +1,10 @@
-// LevelDB's errors in the store's own codes.
+// Translates errors of LevelDB into the codes of Lintel.
 import { AppError } from '../errors.js';
 
-/** STORE_LOCKED, STORE_CORRUPT or STORE_UNAVAILABLE, with its cause; an AppError stays what it is. */
-export function storeError(cause: unknown): AppError {
+/** Returns an AppError STORE_LOCKED, STORE_CORRUPT or STORE_UNAVAILABLE with its cause. An AppError is returned unchanged. */
+export function toStoreError(cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  switch (levelCode(cause)) {
+  switch (findLevelCode(cause)) {
     case 'LEVEL_LOCKED':
       return new AppError('STORE_LOCKED', 'another process has the data directory open', { cause });
     case 'LEVEL_CORRUPTION':
@@ -14,8 +14,8 @@ export function storeError(cause: unknown): AppError {
   }
 }
 
-/** LevelDB's own code lies behind abstract-level's when opening fails. */
-function levelCode(error: unknown): unknown {
+/** Returns the code of LevelDB, which is in the cause when opening fails. */
+function findLevelCode(error: unknown): unknown {
   if (!(error instanceof Error)) return undefined;
-  return levelCode(error.cause) ?? (error as { code?: unknown }).code;
+  return findLevelCode(error.cause) ?? (error as { code?: unknown }).code;
 }

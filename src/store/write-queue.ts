@@ -1,30 +1,35 @@
-// Writes one after the other; what arrives while one is under way is joined to a single batch, so that many share one sync.
+// Writes one batch after the other. Writes that arrive while one is under way are joined to a single batch and share one sync.
 import { AppError, describeError } from '../errors.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
 
-/** A waiting write joins the next batch until that has so many operations. */
+/** Waiting writes are joined to one batch up to this number of operations. */
 const MAX_JOINED_OPERATIONS = 1_000;
 
-interface Waiting {
+interface WaitingWrite {
+  kind: 'write';
   operations: readonly Operation[];
-  note?: Note | undefined;
-  /** Runs alone. */
-  task?: () => Promise<void>;
+  note: Note | undefined;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
 
+/** Runs alone between two batches, and never rejects. */
+interface WaitingTask {
+  kind: 'task';
+  run: () => Promise<void>;
+}
+
 export interface WriteQueueOptions {
   /** Writes one batch: all of it or nothing. A failure fails every write that was joined to it. */
-  commit: (operations: Operation[], notes: readonly Note[]) => Promise<void>;
-  /** Beyond so many waiting writes a further one is refused. */
+  commit: (operations: readonly Operation[], notes: readonly Note[]) => Promise<void>;
+  /** When this many writes wait, a further one is refused. */
   maxWaiting: number;
 }
 
 export class WriteQueue {
   readonly #options: WriteQueueOptions;
-  #waiting: Waiting[] = [];
+  #waiting: (WaitingWrite | WaitingTask)[] = [];
   #running: Promise<void> | undefined;
   #refused = 0;
 
@@ -32,28 +37,35 @@ export class WriteQueue {
     this.#options = options;
   }
 
-  /** Writes that were refused because too many waited. */
+  /** Number of writes that were refused because too many were waiting. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** Writes that wait or are under way. */
+  /** Number of writes that wait or are under way. */
   get pending(): number {
     return this.#waiting.length + (this.#running ? 1 : 0);
   }
 
-  /** Resolves when the operations are on the disk, all of them, in the order of the calls. */
+  /** Resolves when all the operations are on the disk. Writes take effect in the order of the calls. */
   push(operations: readonly Operation[], note?: Note): Promise<void> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
       this.#refused++;
-      return Promise.reject(new AppError('STORE_UNAVAILABLE', 'the disk does not keep up: too many writes wait'));
+      return Promise.reject(new AppError('STORE_UNAVAILABLE', 'the disk is too slow: too many writes are waiting'));
     }
-    return this.#add({ operations, note });
+    return new Promise((resolve, reject) => {
+      this.#add({ kind: 'write', operations, note, resolve, reject });
+    });
   }
 
-  /** Runs something between two batches, in its turn. */
-  run(task: () => Promise<void>): Promise<void> {
-    return this.#add({ operations: [], task });
+  /** Runs a task between two batches, in its turn. @returns the result of the task @throws an AppError with the error of the task */
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#add({
+        kind: 'task',
+        run: () => task().then(resolve, (error: unknown) => reject(copyError(error))),
+      });
+    });
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -61,51 +73,54 @@ export class WriteQueue {
     while (this.#running) await this.#running;
   }
 
-  #add(work: Pick<Waiting, 'operations' | 'note' | 'task'>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...work, resolve, reject });
-      this.#running ??= this.#work();
-    });
+  #add(work: WaitingWrite | WaitingTask): void {
+    this.#waiting.push(work);
+    this.#running ??= this.#work();
   }
 
   async #work(): Promise<void> {
     // Without this turn, `#running` would be assigned after a first commit that fails at once.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const joined = this.#takeJoined();
-      try {
-        if (joined[0].task) await joined[0].task();
-        else {
-          const notes = joined.flatMap(({ note }) => note ?? []);
-          await this.#options.commit(
-            joined.flatMap((waiting) => [...waiting.operations]),
-            notes,
-          );
-        }
-        for (const waiting of joined) waiting.resolve();
-      } catch (error) {
-        // An error of its own for each caller, who may add to it.
-        for (const waiting of joined) waiting.reject(ownError(error));
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      if (next.kind === 'task') {
+        this.#waiting.shift();
+        await next.run();
+      } else {
+        await this.#commit(this.#takeWrites());
       }
     }
     this.#running = undefined;
   }
 
-  #takeJoined(): Waiting[] {
-    let taken = 0;
-    let operations = 0;
-    while (taken < this.#waiting.length) {
-      const next = this.#waiting[taken];
-      operations += next.operations.length + (next.note?.drafts.length ?? 0);
-      if (taken > 0 && (next.task || operations > MAX_JOINED_OPERATIONS)) break;
-      taken++;
-      if (next.task) break;
+  async #commit(writes: readonly WaitingWrite[]): Promise<void> {
+    try {
+      await this.#options.commit(
+        writes.flatMap(({ operations }) => operations),
+        writes.flatMap(({ note }) => note ?? []),
+      );
+      for (const { resolve } of writes) resolve();
+    } catch (error) {
+      // Each caller gets an error of its own, and may add to it.
+      for (const { reject } of writes) reject(copyError(error));
     }
-    return this.#waiting.splice(0, taken);
+  }
+
+  /** Takes the first write and those behind it that fit into the same batch. */
+  #takeWrites(): WaitingWrite[] {
+    const taken: WaitingWrite[] = [];
+    let operations = 0;
+    for (const next of this.#waiting) {
+      if (next.kind === 'task') break;
+      operations += next.operations.length + (next.note?.drafts.length ?? 0);
+      if (taken.length > 0 && operations > MAX_JOINED_OPERATIONS) break;
+      taken.push(next);
+    }
+    this.#waiting.splice(0, taken.length);
+    return taken;
   }
 }
 
-function ownError(error: unknown): AppError {
+function copyError(error: unknown): AppError {
   const code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
   return new AppError(code, describeError(error), { cause: error instanceof AppError ? error.cause : error });
 }

@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import type { AuditEntry } from '../../src/domain/audit.js';
 import { AppError } from '../../src/errors.js';
-import type { Journal, Note, Operation, Space } from '../../src/store/sealed-store.js';
+import type { NoteJournal, Note, Operation, Space } from '../../src/store/sealed-store.js';
 import { openStore, temporaryDirectory, withCode } from './support.js';
 
 /** Writes the subject's `n` of every entry into one record, and remembers how it went. */
-class Remembering implements Journal {
+class Remembering implements NoteJournal {
   readonly calls: string[] = [];
   fails = false;
   readonly #space: Space;
