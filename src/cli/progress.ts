@@ -1,135 +1,125 @@
-// Progress of a long task: a bar on a terminal, a line now and then elsewhere.
+// The progress of a long task: a bar on a terminal, and a line now and then in a log.
 import type { Clock } from '../domain/time.js';
-
-/** Standard output or error, or what stands for it in a test. */
-export interface Output {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+import { formatBytes, type Output } from './output.js';
 
 export interface ProgressOptions {
   output: Output;
   clock: Clock;
-  /** What is being done, such as a file's name. */
+  /** Name of the task, such as the name of a file. */
   label: string;
-  /** Bytes or items in all; undefined where it is not known. */
+  /** Number of bytes or items of the whole task; undefined where it is not known. */
   total: number | undefined;
   unit: 'bytes' | 'count';
 }
 
+/** Shortest time between two drawings on a terminal. */
 const REDRAW_MS = 100;
-/** Between two lines elsewhere, where each is a tenth more … */
+/** Shortest time between two lines in a log, where each line is a tenth of a known total. */
 const TENTH_MS = 1_000;
-/** … and where the total is not known. */
-const SPARSE_MS = 10_000;
-const MAX_BAR = 30;
+/** Shortest time between two lines in a log, where the total is not known. */
+const UNKNOWN_TOTAL_MS = 10_000;
+const MAX_BAR_COLUMNS = 30;
+/** A bar with less room than this is left out. */
+const MIN_BAR_COLUMNS = 5;
+const DEFAULT_COLUMNS = 80;
+/** Carriage return, then "erase to the end of the line". */
+const ERASE_LINE = '\r\u001b[K';
 
-export class Progress {
+export class ProgressBar {
   readonly #options: ProgressOptions;
   readonly #beganMs: number;
   #done = 0;
-  #drawnMs = -Infinity;
-  /** Tenths already told, off a terminal. */
+  #printedMs = -Infinity;
+  /** Number of tenths that a line in the log has reported. */
   #tenths = 0;
-  #ended = false;
+  #hasEnded = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#beganMs = options.clock();
-    this.#drawnMs = options.output.isTTY ? -Infinity : this.#beganMs;
+    this.#printedMs = options.output.isTTY ? -Infinity : this.#beganMs;
   }
 
-  /** @param done bytes or items so far, not since the last call */
+  /** @param done bytes or items since the start of the task */
   update(done: number): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     this.#done = done;
     if (this.#options.output.isTTY) this.#draw();
-    else this.#tell();
+    else this.#logLine();
   }
 
-  /** Everything is done: leaves one line behind. */
+  /** Ends the progress of a task that is complete, and leaves one line behind. */
   finish(): void {
-    this.#end(`${this.#options.label}: ${this.#amount(this.#done)}${this.#rate()}, done`);
+    this.#end(`${this.#options.label}: ${this.#format(this.#done)}${this.#formatRate()}, done`);
   }
 
-  /** The task was given up: leaves one line behind, if anything was done at all. */
+  /** Ends the progress of a task that was given up. Leaves one line behind, unless nothing was done. */
   fail(): void {
     const { label, total } = this.#options;
-    const inAll = total === undefined ? '' : ` of ${this.#amount(total)}`;
-    this.#end(this.#done > 0 ? `${label}: stopped at ${this.#amount(this.#done)}${inAll}` : '');
+    const ofTotal = total === undefined ? '' : ` of ${this.#format(total)}`;
+    this.#end(this.#done > 0 ? `${label}: stopped at ${this.#format(this.#done)}${ofTotal}` : '');
   }
 
   #end(line: string): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const { output } = this.#options;
-    if (output.isTTY && this.#drawnMs !== -Infinity) output.write('\r\u001b[K');
+    if (output.isTTY && this.#printedMs !== -Infinity) output.write(ERASE_LINE);
     if (line) output.write(`${line}\n`);
   }
 
   #draw(): void {
     const { output, clock, label, total } = this.#options;
     const nowMs = clock();
-    if (nowMs - this.#drawnMs < REDRAW_MS) return;
-    this.#drawnMs = nowMs;
-    const columns = output.columns ?? 80;
-    const figures =
-      total === undefined ? this.#amount(this.#done) : `${this.#amount(this.#done)} of ${this.#amount(total)}`;
-    const text = `${figures}${this.#rate()}`;
-    const room = Math.min(MAX_BAR, columns - label.length - text.length - 10);
-    const middle =
-      total === undefined || room < 5 ? '' : `${bar(this.#share(total), room)} ${percent(this.#share(total))} `;
-    output.write(`\r\u001b[K${`${label} ${middle}${text}`.slice(0, columns - 1)}`);
+    if (nowMs - this.#printedMs < REDRAW_MS) return;
+    this.#printedMs = nowMs;
+    const columns = output.columns ?? DEFAULT_COLUMNS;
+    const ofTotal = total === undefined ? '' : ` of ${this.#format(total)}`;
+    const figures = `${this.#format(this.#done)}${ofTotal}${this.#formatRate()}`;
+    const room = Math.min(MAX_BAR_COLUMNS, columns - label.length - figures.length - 10);
+    let bar = '';
+    if (total !== undefined && room >= MIN_BAR_COLUMNS) {
+      const share = this.#computeShare(total);
+      bar = `${formatBar(share, room)} ${formatPercent(share)} `;
+    }
+    output.write(`${ERASE_LINE}${`${label} ${bar}${figures}`.slice(0, columns - 1)}`);
   }
 
-  #tell(): void {
+  #logLine(): void {
     const { output, clock, label, total } = this.#options;
     const nowMs = clock();
-    if (nowMs - this.#drawnMs < (total === undefined ? SPARSE_MS : TENTH_MS)) return;
+    if (nowMs - this.#printedMs < (total === undefined ? UNKNOWN_TOTAL_MS : TENTH_MS)) return;
     if (total === undefined) {
-      output.write(`${label}: ${this.#amount(this.#done)}\n`);
+      output.write(`${label}: ${this.#format(this.#done)}\n`);
     } else {
-      const tenths = Math.floor(this.#share(total) * 10);
-      // The last tenth is told by finish().
+      const tenths = Math.floor(this.#computeShare(total) * 10);
+      // finish() reports the last tenth.
       if (tenths <= this.#tenths || tenths >= 10) return;
       this.#tenths = tenths;
-      output.write(`${label}: ${tenths * 10} % of ${this.#amount(total)}\n`);
+      output.write(`${label}: ${tenths * 10} % of ${this.#format(total)}\n`);
     }
-    this.#drawnMs = nowMs;
+    this.#printedMs = nowMs;
   }
 
-  #share(total: number): number {
+  #computeShare(total: number): number {
     return total > 0 ? Math.min(1, this.#done / total) : 1;
   }
 
-  #amount(value: number): string {
-    return this.#options.unit === 'bytes' ? bytesText(value) : value.toLocaleString('en');
+  #format(value: number): string {
+    return this.#options.unit === 'bytes' ? formatBytes(value) : value.toLocaleString('en');
   }
 
-  #rate(): string {
+  #formatRate(): string {
     const seconds = (this.#options.clock() - this.#beganMs) / 1000;
-    return seconds >= 1 && this.#done > 0 ? `, ${this.#amount(Math.round(this.#done / seconds))}/s` : '';
+    return seconds >= 1 && this.#done > 0 ? `, ${this.#format(Math.round(this.#done / seconds))}/s` : '';
   }
 }
 
-/** Decimal, with one digit after the point from kB on. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+function formatBar(share: number, columns: number): string {
+  const filled = Math.round(share * columns);
+  return `[${'#'.repeat(filled)}${'.'.repeat(columns - filled)}]`;
 }
 
-function bar(share: number, width: number): string {
-  const filled = Math.round(share * width);
-  return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}]`;
-}
-
-function percent(share: number): string {
+function formatPercent(share: number): string {
   return `${String(Math.floor(share * 100)).padStart(3)} %`;
 }

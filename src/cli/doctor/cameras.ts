@@ -1,45 +1,52 @@
-// The doctor's trial of the cameras: each source is opened for a first frame, where no service holds it.
-import { connect } from 'node:net';
+// The doctor's check of the cameras: opens each source for a first picture, unless a running service holds it.
 import { captureOptions, withoutSecrets } from '../../camera/capture-source.js';
-import type { CameraConfig } from '../../config/schema.js';
-import { readPasswordFile } from '../../keys/secrets.js';
+import { dataPaths } from '../../config/paths.js';
+import type { CameraConfig, Config } from '../../config/schema.js';
 import { systemTimers, type Timers } from '../../domain/time.js';
 import { describeError } from '../../errors.js';
+import { readPasswordFile } from '../../keys/secrets.js';
 import type { Addon, CaptureState } from '../../native/addon.js';
-import type { Finding } from './doctor.js';
+import { checkSources } from './connections.js';
+import { fail, ok, type DoctorFinding } from './finding.js';
+import { isServiceRunning } from './service.js';
 
-export type TrialAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCapture'>;
+export type CaptureAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCapture'>;
 
-/** What a capture may take beyond its own time-out. */
+/** Time that a capture gets beyond its own time limits. */
 const GRACE_MS = 2_000;
 
-/** Whether a service runs on the data directory: a device gives its pictures to one alone. */
-export function serviceRuns(adminSocket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(adminSocket);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    // Somebody listens who does not talk to this user.
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES'));
-  });
+/**
+ * Checks each source, then opens those that passed, where no service runs: a device gives its pictures to one program at a time.
+ * @param load loads the native addon; cameras are opened where it has the functions of a capture
+ */
+export async function checkCameras(config: Config, load: () => Partial<CaptureAddon>): Promise<DoctorFinding[]> {
+  const { cameras } = config;
+  const sources = await checkSources(cameras);
+  if (cameras.length === 0) return sources;
+  if (await isServiceRunning(dataPaths(config).adminSocket)) {
+    return [...sources, ok('not opened: the running service uses the cameras, and reports on them below')];
+  }
+  const { openCapture, captureState, closeCapture } = load();
+  if (!openCapture || !captureState || !closeCapture) return sources;
+  const reachable = cameras.filter((_, index) => sources[index]?.level !== 'fail');
+  return [...sources, ...(await openCameras(reachable, { openCapture, captureState, closeCapture }))];
 }
 
-export async function tryCameras(
+/** Opens each camera for a first picture. @returns one finding for each */
+export async function openCameras(
   cameras: readonly CameraConfig[],
-  addon: TrialAddon,
+  addon: CaptureAddon,
   timers: Timers = systemTimers,
-): Promise<Finding[]> {
+): Promise<DoctorFinding[]> {
   return Promise.all(
     cameras.map(async (config) => {
-      const { level, text } = await tryCamera(config, addon, timers);
+      const { level, text } = await openCamera(config, addon, timers);
       return { level, text: `${config.id}: ${text}` };
     }),
   );
 }
 
-async function tryCamera(config: CameraConfig, addon: TrialAddon, timers: Timers): Promise<Finding> {
+async function openCamera(config: CameraConfig, addon: CaptureAddon, timers: Timers): Promise<DoctorFinding> {
   const { source } = config;
   let password: string | undefined;
   try {
@@ -47,23 +54,23 @@ async function tryCamera(config: CameraConfig, addon: TrialAddon, timers: Timers
       password = await readPasswordFile(source.passwordFile, 'source.passwordFile');
     }
     const beganMs = performance.now();
-    const state = await firstFrame(config, password, addon, timers);
+    const state = await waitForFrame(config, password, addon, timers);
     if (state.frameNumber === 0) {
-      const why = withoutSecrets(state.error, password);
-      return { level: 'fail', text: `gives no picture: ${why || `none came (${state.status})`}` };
+      const reason = withoutSecrets(state.error, password);
+      return fail(`no picture: ${reason || `none came (${state.status})`}`);
     }
     const tookMs = Math.round(performance.now() - beganMs);
-    return { level: 'ok', text: `a first picture after ${tookMs} ms, ${state.widthPx} x ${state.heightPx} px` };
+    return ok(`first picture after ${tookMs} ms, ${state.widthPx} x ${state.heightPx} px`);
   } catch (error) {
-    return { level: 'fail', text: withoutSecrets(describeError(error), password) };
+    return fail(withoutSecrets(describeError(error), password));
   }
 }
 
-/** @returns how the capture is when a frame has come, it has failed, or its time is over */
-async function firstFrame(
+/** @returns the state of the capture when a frame has come, the capture has failed, or its time is over */
+async function waitForFrame(
   config: CameraConfig,
   password: string | undefined,
-  addon: TrialAddon,
+  addon: CaptureAddon,
   timers: Timers,
 ): Promise<CaptureState> {
   let changed: () => void = () => undefined;

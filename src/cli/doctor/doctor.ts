@@ -1,39 +1,32 @@
-// `lintel doctor`: checks everything that a person would ask about, and prints one report that can be shared.
+// `lintel doctor`: checks the machine, the installation and the configuration, and prints a report that can be shared.
 import { InvalidArgumentError, type Command } from 'commander';
 import type { LoadedConfig } from '../../config/load.js';
-import { dataPaths } from '../../config/paths.js';
-import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { commandConfig, type CliContext } from '../context.js';
-import { serviceRuns, tryCameras, type TrialAddon } from './cameras.js';
-import { checkBroker, checkCameras, checkService } from './connections.js';
+import { SilentFailure } from '../program.js';
+import { checkCameras, type CaptureAddon } from './cameras.js';
+import { checkBroker } from './connections.js';
 import { checkHeat, checkInodes, checkMemory, checkVideoDevices } from './device.js';
+import { fail, ok } from './finding.js';
 import { checkGroups } from './groups.js';
 import { checkAddon, checkClock, checkLibraries, checkNode, checkPlatform } from './machine.js';
+import { checkModels, type InspectModels } from './models.js';
 import { waitUntilReady } from './ready.js';
-import { knownSecrets, redactor, writeJson, writeText, type Check } from './report.js';
+import { collectSecrets, createRedactor } from './redact.js';
+import { writeJson, writeText, type DoctorCheck } from './report.js';
 import { checkCertificates, checkKeyFiles } from './secrets.js';
+import { checkService } from './service.js';
 import { checkAppKeys, checkAudit, checkDataDir, checkMasterKey } from './storage.js';
 import { checkUnit, checkVersions } from './systemd.js';
-import { SilentFailure } from '../program.js';
 
-/** `warn`: works, and somebody should look; `fail`: does not work. */
-export type FindingLevel = 'ok' | 'warn' | 'fail';
-
-/** One line of the report: no secret, no key, no password in a URL. */
-export interface Finding {
-  level: FindingLevel;
-  text: string;
-}
-
+/** Parts that tests replace. */
 export interface DoctorHooks {
-  /** What the model room says about the files and the providers. */
-  inspectModels?: (config: Config) => Promise<{ lines: readonly string[]; level?: FindingLevel }>;
-  /** Of the model sets; that of the installation where it is not given. */
+  inspectModels?: InspectModels;
+  /** Path of the manifest of the model sets. */
   manifestPath?: string;
-  /** Cameras are tried with it where it can open them. */
-  loadAddon?: () => Pick<Addon, 'info'> & Partial<TrialAddon>;
+  /** Loads the native addon. Cameras are opened where it has the functions of a capture. */
+  loadAddon?: () => Pick<Addon, 'info'> & Partial<CaptureAddon>;
 }
 
 interface DoctorOptions {
@@ -44,80 +37,82 @@ interface DoctorOptions {
   seconds: number;
 }
 
-export function registerDoctor(program: Command, context: CliContext, hooks: DoctorHooks = {}): void {
-  program
-    .command('doctor')
-    .description('check the machine, the installation, the configuration and what it connects to')
-    .option('--json', 'the report as one JSON document')
-    .option('--ready <seconds>', 'only wait so long for the running service to be ready', wholeNumber)
-    .option('--liveness <camera>', 'a trial of liveness at this camera instead: live, print and screen attempts')
-    .option('--attempts <number>', 'of the trial, of each kind', wholeNumber, 10)
-    .option('--seconds <number>', 'of each attempt of the trial', wholeNumber, 3)
+export function registerDoctor(doctor: Command, context: CliContext, hooks: DoctorHooks = {}): void {
+  doctor
+    .option('--json', 'print the report as one JSON document')
+    .option('--ready <seconds>', 'only wait until the running service is ready, at most this long', parseWholeNumber)
+    .option('--liveness <camera>', 'test the liveness check at this camera instead, with a person and attacks')
+    .option('--attempts <n>', 'with --liveness: number of attempts of each kind', parseWholeNumber, 10)
+    .option('--seconds <n>', 'with --liveness: duration of each attempt', parseWholeNumber, 3)
     .addHelpText(
       'after',
       `
-The report holds no secrets and can be shared. Where no service runs, each camera is opened for a first picture. Exit code 1: something
-does not work.`,
+The report contains no secrets, so you can share it. When no service is running, the doctor opens
+each camera for a first picture. The exit code is 1 when something does not work.`,
     )
     .action(async (options: DoctorOptions, command: Command) => {
-      if (options.ready !== undefined) return ready(options.ready, command, context);
-      if (options.liveness !== undefined) return liveness(options.liveness, options, command, context);
-      return report(options, command, context, hooks);
+      if (options.ready !== undefined) return awaitReady(options.ready, command, context);
+      if (options.liveness !== undefined) return testLiveness(options.liveness, options, command, context);
+      return printReport(options, command, context, hooks);
     });
 }
 
-async function report(
+async function printReport(
   { json }: DoctorOptions,
   command: Command,
   context: CliContext,
   hooks: DoctorHooks,
 ): Promise<void> {
   const { stdout, version, clock, environment } = context;
-  const loaded = await loadedConfig(command, context);
+  const loaded = await tryLoadConfig(command, context);
   const write = json ? writeJson : writeText;
   const counts = await write({
     stdout,
     version,
     at: new Date(clock()).toISOString(),
-    checks: [...machineChecks(context, hooks), ...configuredChecks(loaded, context, hooks)],
-    redact: redactor(await knownSecrets('config' in loaded ? loaded.config : undefined, environment)),
+    checks: [...listMachineChecks(context, hooks), ...listConfiguredChecks(loaded, context, hooks)],
+    redact: createRedactor(await collectSecrets('config' in loaded ? loaded.config : undefined, environment)),
   });
-  if (counts.fail > 0) throw new SilentFailure('the doctor found something');
+  if (counts.fail > 0) throw new SilentFailure('the doctor found something that does not work');
 }
 
-async function ready(seconds: number, command: Command, context: CliContext): Promise<void> {
+async function awaitReady(seconds: number, command: Command, context: CliContext): Promise<void> {
   const { config } = await commandConfig(command, context);
   if (await waitUntilReady(config, seconds)) return void context.stdout.write('Lintel is ready.\n');
   context.stderr.write(`lintel: the service did not become ready within ${seconds} s\n`);
-  throw new SilentFailure('not ready');
+  throw new SilentFailure('the service is not ready');
 }
 
-async function liveness(camera: string, options: DoctorOptions, command: Command, context: CliContext): Promise<void> {
-  const { livenessDoctor } = await import('./liveness.js');
-  const { attempts, seconds, json = false } = options;
-  await livenessDoctor(camera, { attempts, seconds, json }, await commandConfig(command, context), context);
+async function testLiveness(
+  camera: string,
+  { attempts, seconds, json = false }: DoctorOptions,
+  command: Command,
+  context: CliContext,
+): Promise<void> {
+  const { runLivenessTrial } = await import('./liveness.js');
+  await runLivenessTrial(camera, { attempts, seconds, json }, await commandConfig(command, context), context);
 }
 
-function wholeNumber(text: string): number {
+function parseWholeNumber(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 99999.');
   return Number(text);
 }
 
-function machineChecks(context: CliContext, { loadAddon: load }: DoctorHooks): Check[] {
+function listMachineChecks(context: CliContext, hooks: DoctorHooks): DoctorCheck[] {
   return [
     { title: 'node', run: () => checkNode(process.versions.node) },
     { title: 'platform', run: checkPlatform },
     { title: 'memory', run: checkMemory },
     { title: 'heat', run: () => checkHeat() },
     { title: 'clock', run: () => checkClock(context.clock()) },
-    { title: 'libraries', run: checkLibraries },
-    { title: 'addon', run: () => checkAddon(load) },
+    { title: 'libraries', run: () => checkLibraries() },
+    { title: 'addon', run: () => checkAddon(hooks.loadAddon) },
     { title: 'video', run: () => checkVideoDevices() },
     { title: 'unit', run: async () => [...(await checkUnit()), ...(await checkVersions())] },
   ];
 }
 
-async function loadedConfig(command: Command, context: CliContext): Promise<LoadedConfig | { error: unknown }> {
+async function tryLoadConfig(command: Command, context: CliContext): Promise<LoadedConfig | { error: unknown }> {
   try {
     return await commandConfig(command, context);
   } catch (error) {
@@ -125,15 +120,17 @@ async function loadedConfig(command: Command, context: CliContext): Promise<Load
   }
 }
 
-/** Where the configuration is not valid, that alone is reported. */
-function configuredChecks(loaded: LoadedConfig | { error: unknown }, context: CliContext, hooks: DoctorHooks): Check[] {
-  if ('error' in loaded) {
-    return [{ title: 'config', run: () => [{ level: 'fail', text: describeError(loaded.error) }] }];
-  }
+/** @returns the checks that need the configuration; where it is not valid, only a check that says so */
+function listConfiguredChecks(
+  loaded: LoadedConfig | { error: unknown },
+  context: CliContext,
+  hooks: DoctorHooks,
+): DoctorCheck[] {
+  if ('error' in loaded) return [{ title: 'config', run: () => [fail(describeError(loaded.error))] }];
   const { config, file } = loaded;
   const { environment, clock } = context;
   return [
-    { title: 'config', run: () => [{ level: 'ok', text: file ?? 'no file, the defaults' }] },
+    { title: 'config', run: () => [ok(file ?? 'no configuration file: the defaults are used')] },
     {
       title: 'data',
       run: async () => [...(await checkDataDir(config.dataDir)), ...(await checkInodes(config.dataDir))],
@@ -148,30 +145,10 @@ function configuredChecks(loaded: LoadedConfig | { error: unknown }, context: Cl
     },
     { title: 'certificates', run: () => checkCertificates(config, clock) },
     { title: 'audit', run: () => checkAudit(config, context) },
-    { title: 'models', run: () => checkModels(config, hooks) },
+    { title: 'models', run: () => checkModels(config, environment, hooks.inspectModels) },
     { title: 'groups', run: () => checkGroups(config, context, hooks.manifestPath) },
-    { title: 'cameras', run: () => checkPictures(config, hooks) },
+    { title: 'cameras', run: () => checkCameras(config, hooks.loadAddon ?? loadAddon) },
     { title: 'broker', run: () => checkBroker(config.mqtt) },
     { title: 'service', run: () => checkService(config.http) },
   ];
-}
-
-/** Whether each source can be reached; and, where no service holds them, a first picture of those that can. */
-async function checkPictures(config: Config, { loadAddon: load = loadAddon }: DoctorHooks): Promise<Finding[]> {
-  const { cameras } = config;
-  const reached = await checkCameras(cameras);
-  if (cameras.length === 0) return reached;
-  if (await serviceRuns(dataPaths(config).adminSocket)) {
-    return [...reached, { level: 'ok', text: 'not opened: the running service has them, and says how they are' }];
-  }
-  const { openCapture, captureState, closeCapture } = load();
-  if (!openCapture || !captureState || !closeCapture) return reached;
-  const open = cameras.filter((_, index) => reached[index].level !== 'fail');
-  return [...reached, ...(await tryCameras(open, { openCapture, captureState, closeCapture }))];
-}
-
-async function checkModels(config: Config, { inspectModels }: DoctorHooks): Promise<Finding[]> {
-  if (!inspectModels) return [{ level: 'warn', text: 'not looked at' }];
-  const { lines, level = 'ok' } = await inspectModels(config);
-  return lines.map((text) => ({ level, text }));
 }

@@ -1,47 +1,44 @@
-// The doctor's look at the groups: whether the models that each was made under are installed.
+// The doctor's check of the groups: whether the models are installed under which each was created.
 import { stat } from 'node:fs/promises';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { hasEntries } from '../../keys/secrets.js';
 import { AppError } from '../../errors.js';
+import { hasEntries } from '../../keys/secrets.js';
 import { MANIFEST_PATH } from '../../models/manifest.js';
 import type { CliContext } from '../context.js';
-import { serviceRuns } from './cameras.js';
-import type { Finding } from './doctor.js';
-import { groupsWithModels, MODELS_MISSING, type GroupWithModels } from '../gallery/groups.js';
+import { listGroupsWithModels, MODELS_MISSING, type GroupWithModels } from '../gallery/groups.js';
+import { ok, warn, type DoctorFinding } from './finding.js';
+import { isServiceRunning } from './service.js';
+import { describeForeignData } from './storage.js';
 
-/** Asks the service that runs; where none does, it reads the data itself. */
+/** Asks the running service for the groups; where none runs, reads them from the data directory. */
 export async function checkGroups(
   config: Config,
   context: Pick<CliContext, 'environment' | 'clock'>,
   manifestPath: string = MANIFEST_PATH,
-): Promise<Finding[]> {
+): Promise<DoctorFinding[]> {
   const { databaseDir, adminSocket } = dataPaths(config);
-  if (!(await hasEntries(databaseDir))) return [{ level: 'ok', text: 'none yet' }];
+  if (!(await hasEntries(databaseDir))) return [ok('there is no group yet')];
   const owner = (await stat(databaseDir)).uid;
-  // The database writes while it is opened: files of another owner would lock the service out.
-  if (process.getuid?.() !== owner && !(await serviceRuns(adminSocket))) {
-    return [{ level: 'warn', text: `not looked at: the data belongs to another user (${owner}), and no service runs` }];
-  }
+  // LevelDB writes when it opens a database: files of another owner would lock the service out.
+  if (process.getuid?.() !== owner && !(await isServiceRunning(adminSocket))) return [warn(describeForeignData(owner))];
   try {
-    return groupFindings(await groupsWithModels(config, context, manifestPath));
+    return judgeGroups(await listGroupsWithModels(config, context, manifestPath));
   } catch (error) {
-    // What keeps the data from being read at all is told by other checks; a service of an older version does not list its groups.
-    if (error instanceof AppError) return [{ level: 'warn', text: `not looked at: ${error.message}` }];
+    // Other checks report why the data cannot be read. A service of an older version cannot list its groups.
+    if (error instanceof AppError) return [warn(`not checked: ${error.message}`)];
     throw error;
   }
 }
 
-export function groupFindings(groups: readonly Pick<GroupWithModels, 'modelVersion' | 'models'>[]): Finding[] {
+export function judgeGroups(groups: readonly Pick<GroupWithModels, 'modelVersion' | 'models'>[]): DoctorFinding[] {
   const affected = groups.filter(({ models }) => models === MODELS_MISSING);
-  if (affected.length === 0) return [{ level: 'ok', text: `${groups.length}, whose models are installed` }];
+  if (affected.length === 0) return [ok(`${groups.length} groups; the models of all of them are installed`)];
   const versions = [...new Set(affected.map(({ modelVersion }) => modelVersion))].sort().join(', ');
   return [
-    {
-      level: 'warn',
-      text:
-        `${affected.length} of ${groups.length} cannot be used: their models (${versions}) are not installed; ` +
-        '"lintel gallery groups" lists them',
-    },
+    warn(
+      `${affected.length} of ${groups.length} groups cannot be used, because their models (${versions}) are not installed: ` +
+        'run "lintel gallery groups" to list them',
+    ),
   ];
 }

@@ -1,9 +1,10 @@
-// `lintel doctor --liveness CAMERA`: guides a person through live, print and screen attempts and reports APCER and BPCER of that camera.
+// `lintel doctor --liveness CAMERA`: guides a person through live, print and screen attempts, and reports APCER and BPCER of the camera.
 import { createInterface, type Interface } from 'node:readline/promises';
 import { z } from 'zod';
 import type { LoadedConfig } from '../../config/load.js';
 import { dataPaths } from '../../config/paths.js';
 import { AppError } from '../../errors.js';
+import { livenessPath } from '../../recognition/liveness-lines.js';
 import {
   judgeTrial,
   PRESENTATIONS,
@@ -11,19 +12,18 @@ import {
   type Presentation,
   type ErrorRate,
 } from '../../recognition/liveness-trial.js';
-import { livenessPath } from '../../recognition/liveness-lines.js';
 import { askService } from '../admin-client.js';
 import type { CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
 
-/** One analysed frame as the service tells it, a line of JSON each, until the connection is closed. */
+/** One analysed frame: a line of JSON that the service sends, until the connection is closed. */
 export const livenessLineSchema = z.object({
-  /** Faces in sight. */
+  /** Number of faces in the frame. */
   faces: z.int().min(0),
-  /** Of the one face; absent where there is none, several, or one that is not fit. */
+  /** Liveness score of the face; absent unless the frame has exactly one face and it is fit to be judged. */
   score: z.number().optional(),
   quality: z.number().min(0).max(1).optional(),
-  /** The camera's threshold. */
+  /** Liveness threshold of the camera. */
   threshold: z.number(),
 });
 
@@ -35,101 +35,111 @@ export interface TrialOptions {
   json: boolean;
 }
 
-export interface TrialDoors {
-  /** Shows the words and resolves when the person is ready; rejects when they give up. */
-  ask: (words: string) => Promise<void>;
-  /** The camera's frames from now on. */
+/** What a trial needs from outside: the person, the camera, a clock and an output. */
+export interface TrialParts {
+  /** Shows the text and resolves when the person is ready; rejects when they give up. */
+  ask: (text: string) => Promise<void>;
+  /** Frames of the camera from now on. */
   lines: () => AsyncIterable<LivenessLine>;
-  /** Milliseconds, never going back. */
+  /** Milliseconds that never go back. */
   monotonicMs: () => number;
   write: (text: string) => void;
 }
 
 const TASKS: Record<Presentation, string> = {
-  live: 'stand before the camera as at the door, without anything in your hands',
-  print: 'hold a printed photo of a face before the camera, larger than 10 cm; move and bend it as an attacker would',
-  screen: 'hold a phone or a tablet with a photo or a video of a face before the camera',
+  live: 'stand in front of the camera as you would at the door, with nothing in your hands',
+  print:
+    'hold a printed photo of a face, larger than 10 cm, in front of the camera; move and bend it as an attacker would',
+  screen: 'hold a phone or a tablet with a photo or a video of a face in front of the camera',
 };
 
-/** Without a face for so many seconds an attempt ends, as one in which nobody was seen. */
-const PATIENCE_SECONDS = 20;
+/** An attempt ends after this time without a usable face, and counts as one without a face. */
+const PATIENCE_MS = 20_000;
 
-/** @returns the exit code's reason: whether every attempt went as it should */
-export async function runTrial(doors: TrialDoors, { attempts, seconds, json }: TrialOptions): Promise<boolean> {
-  const say = json ? () => undefined : doors.write;
-  say(`${attempts} attempts each, ${seconds} s of one face each. Different people, photos and devices tell more.\n`);
+/** @returns true when every live attempt passed and every attack was refused */
+export async function runTrial(parts: TrialParts, { attempts, seconds, json }: TrialOptions): Promise<boolean> {
+  const say = json ? () => undefined : parts.write;
+  say(
+    `The trial has ${attempts} attempts of each kind. Each lasts ${seconds} s from the first usable face. ` +
+      'Use several people, photos and devices.\n',
+  );
   const done: TrialAttempt[] = [];
   let threshold = 0;
   for (const presentation of PRESENTATIONS) {
-    for (let attempt = 1; attempt <= attempts; attempt++) {
-      await doors.ask(`\n${presentation} ${attempt} of ${attempts}: ${TASKS[presentation]}; then press Enter: `);
-      const seen = await watch(doors, seconds);
-      threshold = seen.threshold ?? threshold;
-      done.push({ presentation, samples: seen.samples });
-      const { verdict, score } = judgeTrial([done[done.length - 1]], threshold).verdicts[0];
-      const said = score === undefined ? 'no face that is fit was seen' : `${verdict}, score ${score.toFixed(2)}`;
-      say(`  ${said}, ${seen.samples.length} frames\n`);
+    for (let number = 1; number <= attempts; number++) {
+      await parts.ask(`\n${presentation} ${number} of ${attempts}: ${TASKS[presentation]}; then press Enter: `);
+      const watched = await watchAttempt(parts, seconds);
+      threshold = watched.threshold ?? threshold;
+      const attempt = { presentation, samples: watched.samples };
+      done.push(attempt);
+      const [judged] = judgeTrial([attempt], threshold).verdicts;
+      const result =
+        judged?.score === undefined ? 'no usable face was seen' : `${judged.verdict}, score ${judged.score.toFixed(2)}`;
+      say(`  ${result}, ${watched.samples.length} frames\n`);
     }
   }
   const report = judgeTrial(done, threshold);
   const { apcer, bpcer, suggested } = report;
-  if (json) doors.write(`${JSON.stringify(report)}\n`);
+  if (json) parts.write(`${JSON.stringify(report)}\n`);
   say(`\nthreshold ${threshold}\n`);
-  say(`APCER print   ${told(apcer.print)}\nAPCER screen  ${told(apcer.screen)}\nBPCER         ${told(bpcer)}\n`);
-  if (suggested) {
-    say(
-      `Fewest errors in this trial: livenessThreshold: ${suggested.threshold} ` +
-        `(APCER ${percent(suggested.apcer)}, BPCER ${percent(suggested.bpcer)})\n`,
-    );
-  } else {
-    say('No threshold tells live people from attacks in this trial.\n');
-  }
-  say('Few attempts tell little: the bounds say how bad it may still be. Repeat it for each camera and each light.\n');
+  say(`APCER print   ${formatRate(apcer.print)}\n`);
+  say(`APCER screen  ${formatRate(apcer.screen)}\n`);
+  say(`BPCER         ${formatRate(bpcer)}\n`);
+  say(
+    suggested
+      ? `The threshold with the fewest errors in this trial is livenessThreshold: ${suggested.threshold} ` +
+          `(APCER ${formatPercent(suggested.apcer)}, BPCER ${formatPercent(suggested.bpcer)})\n`
+      : 'No threshold separates live people from attacks in this trial.\n',
+  );
+  say('A few attempts prove little: see the upper bounds. Repeat the trial for each camera and in each light.\n');
   return apcer.worst.errors === 0 && bpcer.errors === 0;
 }
 
-/** Collects the scores of one attempt: so many seconds from the first fit face on. */
-async function watch(
-  { lines, monotonicMs }: TrialDoors,
+/** Collects the scores of one attempt, for the given time from the first usable face on. */
+async function watchAttempt(
+  { lines, monotonicMs }: TrialParts,
   seconds: number,
 ): Promise<{ samples: TrialAttempt['samples']; threshold?: number }> {
   const samples: { score: number; quality: number }[] = [];
   let threshold: number | undefined;
-  let endsMs = monotonicMs() + PATIENCE_SECONDS * 1_000;
+  let endMs = monotonicMs() + PATIENCE_MS;
   for await (const line of lines()) {
     threshold = line.threshold;
     if (line.score !== undefined && line.quality !== undefined) {
-      if (samples.length === 0) endsMs = monotonicMs() + seconds * 1_000;
+      if (samples.length === 0) endMs = monotonicMs() + seconds * 1_000;
       samples.push({ score: line.score, quality: line.quality });
     }
-    if (monotonicMs() >= endsMs) break;
+    if (monotonicMs() >= endMs) break;
   }
   return { samples, ...(threshold === undefined ? {} : { threshold }) };
 }
 
-function told({ errors, attempts, rate, upper }: ErrorRate): string {
+function formatRate({ errors, attempts, rate, upper }: ErrorRate): string {
   if (attempts === 0) return 'not tried';
-  return `${percent(rate)} (${errors} of ${attempts}; with 95 % confidence at most ${percent(upper)})`;
+  return `${formatPercent(rate)} (${errors} of ${attempts}; with 95 % confidence at most ${formatPercent(upper)})`;
 }
 
-function percent(share: number): string {
+function formatPercent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** Resolves with the next line that is entered. @throws AppError STOPPED where the input ends: whoever tries gives up */
-export function askAt(terminal: Interface, words: string): Promise<void> {
+/** Waits for the next line of the input. @throws AppError STOPPED when the input ends: the person has given up */
+export function askPerson(terminal: Interface, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(new AppError('STOPPED', 'the trial was given up before its end'));
+    const giveUp = (): void => reject(new AppError('STOPPED', 'the trial was stopped before its end'));
     terminal.once('close', giveUp);
-    terminal.question(words).then(() => {
+    terminal.question(text).then(() => {
       terminal.off('close', giveUp);
       resolve();
     }, giveUp);
   });
 }
 
-/** The trial on the running service. @throws AppError CAMERA_NOT_FOUND, SERVICE_UNREACHABLE; SilentFailure where attempts went wrong */
-export async function livenessDoctor(
+/**
+ * Runs the trial on the running service.
+ * @throws AppError CAMERA_NOT_FOUND, CONFIG_INVALID, SERVICE_UNREACHABLE; SilentFailure when an attempt had the wrong result
+ */
+export async function runLivenessTrial(
   cameraId: string,
   options: TrialOptions,
   { config }: LoadedConfig,
@@ -140,28 +150,28 @@ export async function livenessDoctor(
   if (camera.liveness === 'off') throw new AppError('CONFIG_INVALID', `liveness is off for camera ${cameraId}`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const went = await runTrial(
+    const hasPassed = await runTrial(
       {
-        ask: (words) => askAt(terminal, words),
-        lines: () => serviceLines(dataPaths(config).adminSocket, cameraId),
+        ask: (text) => askPerson(terminal, text),
+        lines: () => readServiceLines(dataPaths(config).adminSocket, cameraId),
         monotonicMs: () => performance.now(),
         write: (text) => void stdout.write(text),
       },
       options,
     );
-    if (!went) throw new SilentFailure('attempts went wrong');
+    if (!hasPassed) throw new SilentFailure('an attempt had the wrong result');
   } finally {
     terminal.close();
   }
 }
 
-async function* serviceLines(socketPath: string, cameraId: string): AsyncGenerator<LivenessLine> {
+async function* readServiceLines(socketPath: string, cameraId: string): AsyncGenerator<LivenessLine> {
   const body = await askService(socketPath, 'GET', livenessPath(cameraId));
-  if (!body) throw new AppError('SERVICE_UNREACHABLE', 'the trial needs the running service: start it first');
+  if (!body) throw new AppError('SERVICE_UNREACHABLE', 'the trial needs the running service: start the service first');
   let rest = '';
   for await (const piece of body) {
-    const pieces = (rest + Buffer.from(piece).toString()).split('\n');
-    rest = pieces.pop() ?? '';
-    for (const line of pieces) if (line !== '') yield livenessLineSchema.parse(JSON.parse(line));
+    const lines = (rest + Buffer.from(piece).toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield livenessLineSchema.parse(JSON.parse(line));
   }
 }

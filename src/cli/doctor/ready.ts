@@ -1,14 +1,14 @@
-// `lintel doctor --ready SECONDS`: waits until the running service says that it is ready; scripts/install asks so.
+// `lintel doctor --ready SECONDS`: waits until the running service says that it is ready. scripts/install uses it.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Config } from '../../config/schema.js';
 import { dataPaths } from '../../config/paths.js';
-import { askStatus, serviceUrl } from './connections.js';
-import { serviceRuns } from './cameras.js';
+import type { Config } from '../../config/schema.js';
+import { localServiceUrl } from '../service-url.js';
+import { fetchStatus, isServiceRunning } from './service.js';
 
 const PAUSE_MS = 250;
-const ANSWER_MS = 2_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 
-/** @param seconds to wait for it @returns whether it became ready */
+/** @param seconds longest time to wait @returns whether the service became ready in that time */
 export async function waitUntilReady(config: Config, seconds: number): Promise<boolean> {
   const endMs = performance.now() + seconds * 1_000;
   for (;;) {
@@ -19,10 +19,11 @@ export async function waitUntilReady(config: Config, seconds: number): Promise<b
 }
 
 async function isReady(config: Config): Promise<boolean> {
-  // A port that the system chose is not known here: the way in for the command line is there when everything is started.
-  if (config.http.port === 0) return serviceRuns(dataPaths(config).adminSocket);
+  // The number of a port that the system chose is not known here. The admin socket exists once every part has started.
+  if (config.http.port === 0) return isServiceRunning(dataPaths(config).adminSocket);
   try {
-    return (await askStatus(`${serviceUrl(config.http)}/readyz`, AbortSignal.timeout(ANSWER_MS))) === 200;
+    const url = `${localServiceUrl(config.http)}/readyz`;
+    return (await fetchStatus(url, AbortSignal.timeout(ANSWER_TIMEOUT_MS))) === 200;
   } catch {
     return false;
   }

@@ -1,85 +1,90 @@
-// The doctor's look at the files that hold secrets, who may read them, and at the certificates and how long they are good.
+// The doctor's check of the files that hold secrets (who may read them) and of the certificates (how long they are valid).
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import type { Clock } from '../../domain/time.js';
-import { secretFiles } from './report.js';
-import type { Finding } from './doctor.js';
+import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { listSecretFiles } from './redact.js';
 
-const SOON_MS = 30 * 86_400_000;
 const DAY_MS = 86_400_000;
+/** Remaining time below which a certificate gets a warning. */
+const EXPIRES_SOON_MS = 30 * DAY_MS;
 
-/** Keys for their owner alone, passwords not for everybody. What is wrong only; one line where nothing is. */
-export async function checkKeyFiles(config: Config): Promise<Finding[]> {
+/** Keys must be closed to everybody but their owner, files with passwords to users outside their group. */
+const KEY_MODE = 0o077;
+const PASSWORD_MODE = 0o007;
+
+/** @returns a finding for each file that is missing or open to others; a single one where there is none */
+export async function checkKeyFiles(config: Config): Promise<DoctorFinding[]> {
   const { keysDir, http } = config;
   const keys = (await readdir(keysDir).catch(() => [])).map((name) => join(keysDir, name));
-  const asked: [path: string, forbidden: number][] = [
-    [keysDir, 0o077],
-    ...keys.map((path): [string, number] => [path, 0o077]),
-    ...[...secretFiles(config), ...(http.tls === undefined ? [] : [http.tls.keyFile])].map((path): [string, number] => [
-      path,
-      0o007,
-    ]),
+  const passwords = [...listSecretFiles(config), ...(http.tls === undefined ? [] : [http.tls.keyFile])];
+  const files = [
+    ...[keysDir, ...keys].map((path) => ({ path, forbiddenMode: KEY_MODE })),
+    ...passwords.map((path) => ({ path, forbiddenMode: PASSWORD_MODE })),
   ];
-  const found: Finding[] = [];
-  let there = 0;
-  for (const [path, forbidden] of asked) {
+  const findings: DoctorFinding[] = [];
+  let checked = 0;
+  for (const { path, forbiddenMode } of files) {
     const file = await stat(path).catch((error: NodeJS.ErrnoException) => error.code);
+    // The first start creates the folder of the keys.
     if (file === 'ENOENT' && path === keysDir) continue;
     if (typeof file !== 'object') {
-      found.push({ level: 'fail', text: `${path} cannot be looked at (${file})` });
+      findings.push(fail(`${path} cannot be checked (${file})`));
       continue;
     }
-    there++;
-    if ((file.mode & forbidden) === 0) continue;
+    checked++;
+    if ((file.mode & forbiddenMode) === 0) continue;
     const fix = file.isDirectory() ? 'chmod 700' : 'chmod 600';
-    const mode = (file.mode & 0o777).toString(8);
-    found.push({ level: 'warn', text: `${path} is open to other users (mode ${mode}): ${fix}` });
+    findings.push(warn(`${path} is open to other users (mode ${(file.mode & 0o777).toString(8)}): run ${fix}`));
   }
-  return found.length > 0
-    ? found
-    : [{ level: 'ok', text: `${there} files and folders with secrets are closed to others` }];
+  if (findings.length > 0) return findings;
+  return [
+    ok(
+      checked === 0
+        ? 'there are no files with secrets yet'
+        : `${checked} files and folders with secrets are closed to other users`,
+    ),
+  ];
 }
 
-/** Of HTTPS, and of the authority of the broker. */
+/** Checks the certificate of HTTPS, and the one of the authority that signed the broker's. */
 export async function checkCertificates(
   { http, mqtt }: Pick<Config, 'http' | 'mqtt'>,
   clock: Clock,
-): Promise<Finding[]> {
-  const found: Finding[] = [];
+): Promise<DoctorFinding[]> {
+  const findings: DoctorFinding[] = [];
   if (http.tls !== undefined) {
     const { certFile, keyFile } = http.tls;
-    found.push(await certificateFinding('HTTPS', certFile, clock));
-    if (!(await fitTogether(certFile, keyFile))) {
-      found.push({ level: 'fail', text: 'HTTPS: the key does not fit the certificate, or cannot be read' });
+    findings.push(await checkCertificate('HTTPS', certFile, clock));
+    if (!(await isPair(certFile, keyFile))) {
+      findings.push(fail('HTTPS: the key does not fit the certificate, or cannot be read'));
     }
   }
-  if (mqtt.caFile !== undefined)
-    found.push(await certificateFinding('the authority of the broker', mqtt.caFile, clock));
-  return found.length > 0 ? found : [{ level: 'ok', text: 'none in use' }];
+  if (mqtt.caFile !== undefined) {
+    findings.push(await checkCertificate('the authority of the broker', mqtt.caFile, clock));
+  }
+  return findings.length > 0 ? findings : [ok('the configuration names no certificate')];
 }
 
-async function certificateFinding(what: string, path: string, clock: Clock): Promise<Finding> {
+async function checkCertificate(name: string, path: string, clock: Clock): Promise<DoctorFinding> {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(await readFile(path));
   } catch (error) {
-    return {
-      level: 'fail',
-      text: `${what}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'no PEM'})`,
-    };
+    return fail(`${name}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'no PEM'})`);
   }
-  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
-  const until = new Date(to).toISOString().slice(0, 10);
-  const leftMs = to - clock();
-  if (leftMs <= 0) return { level: 'fail', text: `${what}: the certificate expired on ${until}` };
-  if (clock() < from) return { level: 'fail', text: `${what}: the certificate is not valid yet` };
-  const days = Math.floor(leftMs / DAY_MS);
-  return { level: leftMs < SOON_MS ? 'warn' : 'ok', text: `${what}: valid until ${until}, ${days} days more` };
+  const [fromMs, toMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  const lastDay = new Date(toMs).toISOString().slice(0, 10);
+  const leftMs = toMs - clock();
+  if (leftMs <= 0) return fail(`${name}: the certificate expired on ${lastDay}`);
+  if (clock() < fromMs) return fail(`${name}: the certificate is not valid yet`);
+  const text = `${name}: the certificate is valid until ${lastDay}, for ${Math.floor(leftMs / DAY_MS)} more days`;
+  return leftMs < EXPIRES_SOON_MS ? warn(text) : ok(text);
 }
 
-async function fitTogether(certFile: string, keyFile: string): Promise<boolean> {
+async function isPair(certFile: string, keyFile: string): Promise<boolean> {
   try {
     return new X509Certificate(await readFile(certFile)).checkPrivateKey(createPrivateKey(await readFile(keyFile)));
   } catch {

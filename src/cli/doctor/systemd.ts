@@ -1,10 +1,11 @@
-// The doctor's look at the installed service: its unit, its drop-ins, how often it was restarted, and the versions that are kept.
+// The doctor's check of the installed service: its unit, its drop-in files, its restarts, and the installed versions.
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, FindingLevel } from './doctor.js';
-import { askSystem, type Ask } from './device.js';
-import { bytesText } from '../progress.js';
+import { formatBytes } from '../output.js';
+import { ok, warn, type DoctorFinding, type FindingLevel } from './finding.js';
+import { runCommand, type RunCommand } from './system.js';
 
+/** The properties of the unit that are asked for. Its environment is not among them: it may hold secrets. */
 const PROPERTIES = [
   'LoadState',
   'ActiveState',
@@ -21,52 +22,61 @@ const PROPERTIES = [
 
 type Properties = Partial<Record<(typeof PROPERTIES)[number], string>>;
 
-/** Nothing of the unit's environment is asked for: it may hold secrets. */
-export async function checkUnit(ask: Ask = askSystem): Promise<Finding[]> {
-  const output = await ask('systemctl', ['show', 'lintel.service', `--property=${PROPERTIES.join(',')}`]);
-  if (output === undefined) return [{ level: 'ok', text: 'systemd does not run this machine, or cannot be asked' }];
-  return unitFindings(output);
+export async function checkUnit(run: RunCommand = runCommand): Promise<DoctorFinding[]> {
+  const output = await run('systemctl', ['show', 'lintel.service', `--property=${PROPERTIES.join(',')}`]);
+  if (output === undefined) return [ok('systemd does not run this machine, or does not answer')];
+  return judgeUnit(output);
 }
 
 const ACTIVE_LEVELS: Readonly<Record<string, FindingLevel>> = { active: 'ok', failed: 'fail' };
 
-/** @param shown `Property=value`, one a line */
-export function unitFindings(shown: string): Finding[] {
-  const lines = shown.split('\n').map((line) => /^(\w+)=(.*)$/.exec(line));
-  const unit = Object.fromEntries(lines.flatMap((match) => (match ? [[match[1], match[2]]] : []))) as Properties;
-  if (unit.LoadState !== 'loaded')
-    return [{ level: 'ok', text: 'not installed as a service (scripts/install does that)' }];
+/** @param output lines of the form `Property=value` */
+export function judgeUnit(output: string): DoctorFinding[] {
+  const unit = parseProperties(output);
+  if (unit.LoadState !== 'loaded') {
+    return [ok('Lintel is not installed as a service; scripts/install installs it as one')];
+  }
   const state = unit.ActiveState ?? 'unknown';
+  const since = state === 'active' && unit.ActiveEnterTimestamp ? ` since ${unit.ActiveEnterTimestamp}` : '';
   const result = unit.Result && unit.Result !== 'success' ? `, last result ${unit.Result}` : '';
-  const since = unit.ActiveEnterTimestamp ? ` since ${unit.ActiveEnterTimestamp}` : '';
-  const memory = /^\d+$/.test(unit.MemoryCurrent ?? '') ? `, ${bytesText(Number(unit.MemoryCurrent))} of memory` : '';
-  const said = unit.StatusText ? `: ${unit.StatusText}` : '';
+  const memory = /^\d+$/.test(unit.MemoryCurrent ?? '') ? `, ${formatBytes(Number(unit.MemoryCurrent))} of memory` : '';
+  const status = unit.StatusText ? `: ${unit.StatusText}` : '';
   const restarts = Number(unit.NRestarts ?? 0);
-  const found: Finding[] = [
+  const findings: DoctorFinding[] = [
     {
       level: ACTIVE_LEVELS[state] ?? 'warn',
-      text: `lintel.service is ${state} (${unit.SubState ?? '?'})${state === 'active' ? since : ''}${result}${memory}${said}`,
+      text: `lintel.service is ${state} (${unit.SubState ?? '?'})${since}${result}${memory}${status}`,
     },
   ];
-  if (restarts > 0) found.push({ level: 'warn', text: `restarted by systemd ${restarts} times: journalctl -u lintel` });
+  if (restarts > 0) {
+    findings.push(warn(`systemd has restarted the service ${restarts} times: run journalctl -u lintel to see why`));
+  }
   if (unit.UnitFileState !== 'enabled') {
-    found.push({ level: 'warn', text: 'it does not start with the machine: systemctl enable lintel' });
+    findings.push(warn('the service does not start with the machine: run systemctl enable lintel'));
   }
   if (unit.NeedDaemonReload === 'yes') {
-    found.push({ level: 'warn', text: 'its unit was changed and not read again: systemctl daemon-reload' });
+    findings.push(warn('the unit file was changed and not loaded again: run systemctl daemon-reload'));
   }
   const dropIns = unit.DropInPaths?.split(' ').filter(Boolean) ?? [];
-  if (dropIns.length > 0) found.push({ level: 'ok', text: `changed by ${dropIns.join(', ')}` });
-  return found;
+  if (dropIns.length > 0) findings.push(ok(`drop-in files change the unit: ${dropIns.join(', ')}`));
+  return findings;
 }
 
-/** Those that scripts/install keeps, for a way back. */
-export async function checkVersions(folder = '/opt/lintel'): Promise<Finding[]> {
+function parseProperties(output: string): Properties {
+  const pairs = output.split('\n').flatMap((line) => {
+    const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, value]];
+  });
+  return Object.fromEntries(pairs) as Properties;
+}
+
+/** Checks the versions that scripts/install keeps, so that an update can be undone. */
+export async function checkVersions(folder = '/opt/lintel'): Promise<DoctorFinding[]> {
   const kept = await readdir(join(folder, 'versions')).catch(() => []);
   if (kept.length === 0) return [];
-  const current = (await readlink(join(folder, 'current')).catch(() => 'none')).replace(/^versions\//, '');
+  const link = await readlink(join(folder, 'current')).catch(() => 'none');
+  const current = link.replace(/^versions\//, '');
   const names = kept.filter((name) => !name.startsWith('.')).sort();
-  return [
-    { level: names.includes(current) ? 'ok' : 'fail', text: `${current} is in place; kept: ${names.join(', ')}` },
-  ];
+  const level = names.includes(current) ? 'ok' : 'fail';
+  return [{ level, text: `version in use: ${current}; kept versions: ${names.join(', ')}` }];
 }

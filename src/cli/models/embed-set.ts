@@ -1,20 +1,21 @@
-// Embeds a whole set of aligned, labelled faces: for calibration and for the accuracy bench.
+// Embeds a whole set of aligned, labelled faces: for the calibration and for the accuracy bench.
 import { AppError } from '../../errors.js';
-import type { LabelledEmbedding } from '../../models/calibrate/calibrate.js';
 import { labelledPictures } from '../../models/calibrate/aligned-pictures.js';
+import type { LabelledEmbedding } from '../../models/calibrate/calibrate.js';
 import type { EmbedderModel } from '../../models/manifest.js';
 import { readModel } from '../../models/model-files.js';
 import { ModelSession } from '../../models/session.js';
 import { loadAddon } from '../../native/addon.js';
 import { Embedder } from '../../vision/embed.js';
 import type { CliContext } from '../context.js';
+import { ProgressBar } from '../progress.js';
 import { decodeCrop } from './decode-crop.js';
-import { Progress } from '../progress.js';
 
 /**
- * Embeds each picture as it is: an aligned face of the embedder's size.
- * @param people only their pictures; without it everybody's
- * @throws AppError INVALID_PARAM on another size
+ * Embeds every picture without another alignment: each must be an aligned face of the embedder's input size.
+ * @param pictures tar file or folder
+ * @param people names of the people whose pictures are used; all pictures where it is absent
+ * @throws AppError INVALID_PARAM where a picture has another size
  */
 export async function embedAll(
   model: EmbedderModel,
@@ -30,9 +31,9 @@ export async function embedAll(
   const session = await ModelSession.create(model.file, bytes, {
     providers: ['cpu'],
     warmUp,
-    inFloat: model.inFloat,
+    ...(model.inFloat === undefined ? {} : { inFloat: model.inFloat }),
   });
-  const progress = new Progress({ output: stderr, clock, label: 'embedding', total: undefined, unit: 'count' });
+  const progress = new ProgressBar({ output: stderr, clock, label: 'embedding', total: undefined, unit: 'count' });
   try {
     const embedder = new Embedder({ addon, session, model });
     const faces: (LabelledEmbedding & { name: string })[] = [];

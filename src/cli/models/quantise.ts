@@ -1,4 +1,4 @@
-// lintel models quantise: makes the 8-bit forms of a set's models on this device, from the fetched files and the committed ranges.
+// `lintel models quantise`: makes the 8-bit forms of a set's models on this device, from the fetched files and the committed ranges.
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -23,20 +23,18 @@ import { commandConfig, type CliContext } from '../context.js';
 export function registerQuantise(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   models
     .command('quantise')
-    .description('make the 8-bit forms of the fetched models, which are faster where the processor multiplies bytes')
-    .option('--set <name>', 'a set of the manifest; without it the configured one')
-    .option(
-      '--out <folder>',
-      'where to put them; without it beside the fetched files, the built-in ones into their folder',
-    )
-    .option('--missing', 'only those that are not there yet, or are not as the manifest says')
-    .option('--update', 'a developer changed the ranges: write the new sizes and hashes into the manifest')
+    .description('make the 8-bit forms of the fetched models, which are faster on many processors')
+    .option('--set <name>', 'model set of the manifest (default: the configured one)')
+    .option('--out <folder>', 'folder to write to (default: the folder of the fetched files)')
+    .option('--missing', 'make only the files that are missing, or that do not match the manifest')
+    .option('--update', 'write the new sizes and hashes into the manifest (for developers who changed the ranges)')
     .addHelpText(
       'after',
       `
-No picture is needed: the ranges of the values were recorded once and are part of the installation. The files come out the same on every
-machine, and are checked against the sha256 of models/manifest.json like the fetched ones. The built-in models are part of the
-installation in 8 bits; only a developer who has trained them makes them anew.`,
+No picture is needed: the ranges of the values were recorded before, and are part of the
+installation. The resulting files are the same on every machine, and are compared with their SHA-256
+in models/manifest.json, like the fetched ones. The built-in models come with the installation in
+8 bits; only a developer who has trained them makes them again.`,
     )
     .action(async (options: { set?: string; out?: string; missing?: true; update?: true }, command: Command) => {
       const { config } = await commandConfig(command, context);
@@ -47,21 +45,21 @@ installation in 8 bits; only a developer who has trained them makes them anew.`,
       for (const model of listModels(set)) {
         const { quantised } = model;
         if (!quantised) {
-          context.stdout.write(`${model.task.padEnd(9)} ${model.file} stays in float\n`);
+          context.stdout.write(`${model.task.padEnd(9)} ${model.file} has no 8-bit form and stays in float\n`);
           continue;
         }
-        // Beside the fetched files, one of an earlier training would hide the one of the installation.
-        const usual = isBuiltIn(model) ? join(dirname(manifestPath), 'builtin') : modelsDir;
-        const out = options.out === undefined ? usual : resolve(context.cwd, options.out);
         if (isBuiltIn(model) && (await fileState(modelsDir, model)) === 'missing') {
           await readModel(modelsDir, inPrecision(model, 'int8'));
           context.stdout.write(
-            `${model.task.padEnd(9)} ${quantised.file} is part of the installation; it is made of ${model.file}, which is not in ${modelsDir}\n`,
+            `${model.task.padEnd(9)} ${quantised.file} is part of the installation; ${model.file}, which it is made from, is not in ${modelsDir}\n`,
           );
           continue;
         }
-        folders.add(out);
-        if (options.missing && (await fileState(out, inPrecision(model, 'int8'))) === 'present') continue;
+        // A built-in file of an earlier training in the folder of the fetched files would hide the file of the installation.
+        const defaultFolder = isBuiltIn(model) ? join(dirname(manifestPath), 'builtin') : modelsDir;
+        const folder = options.out === undefined ? defaultFolder : resolve(context.cwd, options.out);
+        folders.add(folder);
+        if (options.missing && (await fileState(folder, inPrecision(model, 'int8'))) === 'present') continue;
         const float = await readModel(modelsDir, model);
         const bytes = quantiseFile(float, readRanges(join(dirname(manifestPath), quantised.ranges)));
         const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -73,18 +71,18 @@ installation in 8 bits; only a developer who has trained them makes them anew.`,
         } else if (sha256 !== quantised.sha256) {
           throw new AppError(
             'MODEL_HASH_MISMATCH',
-            `${quantised.file} came out with the sha256 ${sha256}, the manifest says ${quantised.sha256}`,
+            `${quantised.file} has the SHA-256 ${sha256} after quantisation, but the manifest has ${quantised.sha256}`,
           );
         }
-        await mkdir(out, { recursive: true });
-        await replaceFile(join(out, quantised.file), bytes, { mode: 0o666 });
-        context.stdout.write(`${describe(model, quantised.file, bytes.length)}\n`);
+        await mkdir(folder, { recursive: true });
+        await replaceFile(join(folder, quantised.file), bytes, { mode: 0o666 });
+        context.stdout.write(`${describeSizes(model, quantised.file, bytes.length)}\n`);
       }
-      for (const folder of folders) context.stdout.write(`in ${folder}\n`);
+      for (const folder of folders) context.stdout.write(`The 8-bit files are in ${folder}.\n`);
     });
 }
 
-function describe(model: Model, file: string, bytes: number): string {
-  const megabytes = (count: number): string => `${(count / 1e6).toFixed(2)} MB`;
-  return `${model.task.padEnd(9)} ${file}: ${megabytes(bytes)} instead of ${megabytes(model.bytes)}`;
+function describeSizes(model: Model, file: string, bytes: number): string {
+  const formatMegabytes = (size: number): string => `${(size / 1e6).toFixed(2)} MB`;
+  return `${model.task.padEnd(9)} ${file}: ${formatMegabytes(bytes)} instead of ${formatMegabytes(model.bytes)}`;
 }
