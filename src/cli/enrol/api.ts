@@ -1,31 +1,35 @@
-// The operations of the REST API that an enrolment needs, and the fields of their answers that it looks at.
+// The operations of the REST API that an enrolment needs, and the fields of their answers that it reads.
 import { z } from 'zod';
 import type { EnrolClient } from './client.js';
 
 const point = z.object({ x: z.number(), y: z.number() });
 
-export const detectedFace = z.object({
+const detectedFace = z.object({
   bbox: z.object({ x0: z.number(), y0: z.number(), x1: z.number(), y1: z.number() }),
-  landmarks: z.array(point).length(5),
+  landmarks: z.tuple([point, point, point, point, point]),
   orientation: z.object({ x: z.number(), y: z.number(), z: z.number() }),
   mask: z.boolean().optional(),
   confidence: z.number(),
 });
+/** A face in the answer of detect: coordinates are shares of the picture's width and height, angles are degrees. */
+export type ApiFace = z.output<typeof detectedFace>;
 
-export const searchMatch = z.object({
+const searchMatch = z.object({
   face: z.object({ faceId: z.string(), externalImageId: z.string().optional() }),
   similarity: z.number(),
 });
+/** An enrolled face in the answer of a search, with its similarity (0..100) to the face in the picture. */
+export type ApiMatch = z.output<typeof searchMatch>;
 
-const groupDetails = z.object({ groups: z.array(z.object({ createTime: z.string() })).length(1) });
+const groupDetails = z.object({ groups: z.tuple([z.object({ createTime: z.string() })]) });
 const detected = z.object({ faceDetails: z.array(detectedFace) });
 const found = z.object({ matchFaces: z.array(searchMatch) });
 const registered = z.object({ addedFaces: z.array(z.object({ faceId: z.string() })).max(1) });
 
-/** More enrolled pictures of one person than this may hide somebody else's. */
-const MATCHES = 100;
+/** Number of matches that a search asks for. With more pictures of one person than this, another person's may be missed. */
+const MAX_MATCHES = 100;
 
-/** One group of the service; each call @throws as EnrolClient.call */
+/** The REST API for one group. Each method @throws like EnrolClient.call */
 export class EnrolApi {
   readonly #client: Pick<EnrolClient, 'call'>;
   readonly #group: string;
@@ -35,23 +39,24 @@ export class EnrolApi {
     this.#group = group;
   }
 
-  /** @returns its time of creation */
-  async groupCreated(): Promise<string> {
-    return (await this.#client.call('GET', `/groups/${this.#group}`, groupDetails)).groups[0].createTime;
+  /** @returns the time at which the group was created */
+  async getGroupCreated(): Promise<string> {
+    const { groups } = await this.#client.call('GET', `/groups/${this.#group}`, groupDetails);
+    return groups[0].createTime;
   }
 
   async createGroup(): Promise<void> {
     await this.#client.call('POST', '/groups', z.unknown(), { groupId: this.#group });
   }
 
-  async detect(base64: string): Promise<z.output<typeof detectedFace>[]> {
+  async detect(base64: string): Promise<ApiFace[]> {
     const body = { image: { bytes: base64 } };
     return (await this.#client.call('POST', '/detect', detected, body)).faceDetails;
   }
 
-  /** @param threshold 1..100 @returns most similar first */
-  async search(base64: string, threshold: number): Promise<z.output<typeof searchMatch>[]> {
-    const path = `/groups/${this.#group}/search?threshold=${threshold}&limit=${MATCHES}`;
+  /** @param threshold lowest similarity, 1..100 @returns the matches, the most similar first */
+  async search(base64: string, threshold: number): Promise<ApiMatch[]> {
+    const path = `/groups/${this.#group}/search?threshold=${threshold}&limit=${MAX_MATCHES}`;
     const body = { image: { bytes: base64 }, orientation: false, mask: false };
     return (await this.#client.call('POST', path, found, body)).matchFaces;
   }

@@ -1,4 +1,4 @@
-// The REST API as a client sees it: one call after another, busy answers waited out, everything else told apart.
+// The HTTP client of the REST API: waits while the service is busy, and tells refusals of one request from those of every request.
 import { z } from 'zod';
 import type { Timers } from '../../domain/time.js';
 import { AppError, describeError, type ErrorCode } from '../../errors.js';
@@ -16,18 +16,18 @@ const answerSchema = z.object({
 const BUSY = -50300;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PAUSE_MS = 30_000;
-/** A service that is busy for so long is not going to be free. */
+/** Longest total time to wait for a busy service. */
 const MAX_BUSY_MS = 120_000;
 
-/** Results after which there is no use in going on with the next picture. */
+/** The results that would be the same for every other picture. */
 const FATAL: Readonly<Record<number, [ErrorCode, string]>> = {
   [-41000]: ['UNAUTHORIZED_APP_KEY', 'the service does not accept the appKey'],
-  [-40030]: ['GROUP_NOT_FOUND', 'there is no such group for this appKey; --create makes it'],
-  [-40070]: ['QUOTA_EXCEEDED', 'the quota is reached: no more faces or groups fit in'],
-  [-40080]: ['MODEL_VERSION_MISMATCH', 'the group was enrolled under a model that is not installed there'],
+  [-40030]: ['GROUP_NOT_FOUND', 'there is no such group for this appKey: give --create to create it'],
+  [-40070]: ['QUOTA_EXCEEDED', 'the quota of faces or groups is reached'],
+  [-40080]: ['MODEL_VERSION_MISMATCH', 'the group was created under a model that is not installed there'],
 };
 
-/** An answer of the service that refuses one request, and the next may do better. */
+/** The service refused this request; the request for another picture may succeed. */
 export class RefusedRequest extends Error {
   override readonly name = 'RefusedRequest';
   readonly resultCode: number;
@@ -39,11 +39,11 @@ export class RefusedRequest extends Error {
 }
 
 export interface EnrolClientOptions {
-  /** Of the service, such as http://127.0.0.1:8080. */
+  /** URL of the service, such as http://127.0.0.1:8080. */
   url: string;
   appKey: string;
   timers: Timers;
-  /** Ends the waiting for a busy service; a request that is under way is finished. */
+  /** Ends the waiting for a busy service. A request that has been sent is completed. */
   signal: AbortSignal;
 }
 
@@ -55,10 +55,9 @@ export class EnrolClient {
   }
 
   /**
-   * @param path under the base, such as /groups
-   * @returns `data`, checked
-   * @throws RefusedRequest; AppError SERVICE_UNREACHABLE, SERVER_BUSY (for two minutes), STOPPED, and those of results that concern
-   * every request
+   * @param path path below the appKey, such as /groups
+   * @returns the field `data` of the answer, checked against the schema
+   * @throws RefusedRequest; AppError SERVICE_UNREACHABLE, SERVER_BUSY (after two minutes), STOPPED, and the codes in FATAL
    */
   async call<S extends z.ZodType>(
     method: 'GET' | 'POST',
@@ -72,13 +71,13 @@ export class EnrolClient {
       const { isSuccessful, resultCode, resultMessage, detail } = answer.header;
       if (isSuccessful) {
         const data = schema.safeParse(answer.data);
-        if (!data.success) throw unreachable('an answer of it is not as the contract says', data.error);
+        if (!data.success) throw unreachable('an answer does not follow the contract', data.error);
         return data.data;
       }
       if (resultCode === BUSY) {
         const pauseMs = Math.min(MAX_PAUSE_MS, (Number(retryAfter) || 1) * 1_000);
         busyMs += pauseMs;
-        if (busyMs > MAX_BUSY_MS) throw new AppError('SERVER_BUSY', 'the service has been busy for too long');
+        if (busyMs > MAX_BUSY_MS) throw new AppError('SERVER_BUSY', 'the service has been busy for two minutes');
         await this.#pause(pauseMs);
         continue;
       }
@@ -101,7 +100,7 @@ export class EnrolClient {
       const response = await fetch(`${url}/nhn-face-reco/v1.0/appkeys/${encodeURIComponent(appKey)}${path}`, {
         method,
         ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-        // The path holds the appKey: it goes to this address and to no other.
+        // The path contains the appKey, so it must not be sent to another address.
         redirect: 'error',
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
@@ -110,13 +109,13 @@ export class EnrolClient {
       text = await response.text();
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new AppError('SERVICE_UNREACHABLE', `the service at ${url} does not answer: ${reasonOf(cause)}`);
+      throw new AppError('SERVICE_UNREACHABLE', `the service at ${url} does not answer: ${describeCause(cause)}`);
     }
-    if (status !== 200) throw unreachable(`it answers with HTTP ${status}; is ${url} Lintel?`);
+    if (status !== 200) throw unreachable(`the answer has the HTTP status ${status}; is ${url} Lintel?`);
     try {
       return { answer: answerSchema.parse(JSON.parse(text)), retryAfter };
     } catch (cause) {
-      throw unreachable(`its answer is not JSON as the contract says; is ${url} Lintel?`, cause);
+      throw unreachable(`the answer is not JSON that follows the contract; is ${url} Lintel?`, cause);
     }
   }
 
@@ -136,14 +135,14 @@ export class EnrolClient {
   }
 }
 
-function unreachable(message: string, cause?: unknown): AppError {
-  return new AppError('SERVICE_UNREACHABLE', `the service is not to be talked to: ${message}`, { cause });
+function unreachable(reason: string, cause?: unknown): AppError {
+  return new AppError('SERVICE_UNREACHABLE', `the service cannot be used: ${reason}`, { cause });
 }
 
-/** The system's code where it has one: messages of fetch can quote the request, and with it the appKey. */
-function reasonOf(cause: unknown): string {
+/** Describes why a request failed, by the code of the system where there is one: messages of fetch can contain the appKey. */
+function describeCause(cause: unknown): string {
   if (!(cause instanceof Error)) return describeError(cause);
   const { code } = cause as NodeJS.ErrnoException;
   if (typeof code === 'string') return code;
-  return cause.name === 'TimeoutError' ? `nothing for ${REQUEST_TIMEOUT_MS / 1_000} s` : cause.name;
+  return cause.name === 'TimeoutError' ? `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s` : cause.name;
 }

@@ -1,5 +1,6 @@
-// Small comma-separated tables: strict, so that a wrong table is refused whole and before anything is done.
+// Tables in CSV: a table that is wrong in any line is refused as a whole, before anything is done.
 import { stat, readFile } from 'node:fs/promises';
+import { CsvError, parse } from 'csv-parse/sync';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError } from '../../errors.js';
 
@@ -7,12 +8,12 @@ const MAX_TABLE_BYTES = 50_000_000;
 const MAX_PROBLEMS = 20;
 
 export interface CsvRecord {
-  /** Of the file, from 1: where the record begins. */
+  /** Number of the line in which the record begins, from 1. */
   line: number;
   fields: string[];
 }
 
-/** One row of a table: a path, or a folder's name, and whose it is. */
+/** One row of a table: a path or the name of a folder, and the person that it belongs to. */
 export interface TableRow {
   line: number;
   name: string;
@@ -20,50 +21,47 @@ export interface TableRow {
 }
 
 /**
- * Commas, LF or CRLF, fields in double quotes with "" for a quote in them; empty lines are left out. Blanks belong to their field.
- * @throws AppError INVALID_PARAM: a quote where none may stand, or one that is not closed; names the line
+ * Parses commas, LF or CRLF, and fields in double quotes with "" for a quote. Empty lines are left out, blanks belong to their field.
+ * @throws AppError INVALID_PARAM where a quote or a carriage return is at a wrong place, with the number of the line
  */
-export function parseCsv(text: string): CsvRecord[] {
+export function parseCsv(content: string): CsvRecord[] {
+  const text = content.replaceAll(/\r\n|\r$/g, '\n');
+  const beforeReturn = text.split('\r', 1).join('');
+  if (beforeReturn.length < text.length) {
+    throw invalid(`line ${countLineBreaks(beforeReturn) + 1}: a carriage return must be followed by a line feed`);
+  }
   const records: CsvRecord[] = [];
-  let line = 1;
-  let at = text.startsWith('\ufeff') ? 1 : 0;
-  while (at < text.length) {
-    const record: CsvRecord = { line, fields: [] };
-    for (;;) {
-      let field: string;
-      if (text[at] === '"') {
-        const end = closingQuote(text, at, line);
-        const raw = text.slice(at + 1, end);
-        field = raw.replaceAll('""', '"');
-        line += raw.split('\n').length - 1;
-        at = end + 1;
-        if (at < text.length && !/^(,|\r?\n|\r$)/.test(text.slice(at, at + 2))) {
-          throw invalid(`line ${line}: after a closing quote there must be a comma or the end of the line`);
-        }
-      } else {
-        const end = endOfField(text, at);
-        field = text.slice(at, end).replace(/\r$/, '');
-        at = end;
-        if (/["\r]/.test(field)) throw invalid(`line ${line}: a field with a quote in it must be in quotes`);
-      }
-      record.fields.push(field);
-      if (text[at] !== ',') break;
-      at++;
-    }
-    if (text[at] === '\r') at++;
-    if (text[at] === '\n') at++;
-    line++;
-    if (record.fields.length > 1 || record.fields[0] !== '') records.push(record);
+  try {
+    parse(text, {
+      bom: true,
+      record_delimiter: '\n',
+      relax_column_count: true,
+      skip_empty_lines: true,
+      on_record: (fields: string[], { lines }) => {
+        records.push({ line: lines - countLineBreaks(fields.join()), fields });
+        return null;
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const problem = QUOTE_PROBLEMS[error.code] ?? error.message;
+    throw invalid(typeof error.lines === 'number' ? `line ${error.lines}: ${problem}` : problem);
   }
   return records;
 }
 
+const QUOTE_PROBLEMS: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
+  CSV_INVALID_CLOSING_QUOTE: 'a closing quote must be followed by a comma or the end of the line',
+  INVALID_OPENING_QUOTE: 'a field that contains a quote must be in quotes',
+};
+
 /**
- * A table of two columns, `name` and externalImageId, with or without a first row that says so.
- * @param columns what the first column may be called there, such as `path`
- * @throws AppError INVALID_PARAM: lists what is wrong with which line
+ * Reads a table of two columns, `name` and externalImageId, with or without a header.
+ * @param columns names that the header may have for the first column, such as `path`; the first of them is used in messages
+ * @throws AppError INVALID_PARAM, with every problem and its line
  */
-export async function readTable(path: string, columns: readonly string[]): Promise<TableRow[]> {
+export async function readTable(path: string, columns: readonly [string, ...string[]]): Promise<TableRow[]> {
   const text = await readText(path);
   let records: CsvRecord[];
   try {
@@ -71,22 +69,24 @@ export async function readTable(path: string, columns: readonly string[]): Promi
   } catch (error) {
     throw error instanceof AppError ? invalid(`the table ${path}: ${error.message}`) : error;
   }
-  if (records.length > 0 && isHeader(records[0].fields, columns)) records.shift();
+  const [first] = records;
+  if (first && isHeader(first.fields, columns)) records.shift();
+  const [column] = columns;
   const problems: string[] = [];
-  const lineOf = new Map<string, number>();
+  const lineByName = new Map<string, number>();
   const rows = records.map(({ line, fields }): TableRow => {
     const [name = '', externalImageId = ''] = fields;
-    const earlier = lineOf.get(name);
+    const earlier = lineByName.get(name);
     if (fields.length !== 2) {
-      problems.push(`line ${line}: there must be two fields, ${columns[0]} and externalImageId, not ${fields.length}`);
+      problems.push(`line ${line}: it must have two fields, ${column} and externalImageId, but has ${fields.length}`);
     } else if (name === '') {
-      problems.push(`line ${line}: the ${columns[0]} is empty`);
+      problems.push(`line ${line}: the ${column} is empty`);
     } else if (!EXTERNAL_IMAGE_ID_PATTERN.test(externalImageId)) {
       problems.push(`line ${line}: ${ID_RULE}`);
     } else if (earlier !== undefined) {
-      problems.push(`line ${line}: the ${columns[0]} stands in line ${earlier} already`);
+      problems.push(`line ${line}: the same ${column} is in line ${earlier}`);
     }
-    lineOf.set(name, line);
+    lineByName.set(name, line);
     return { line, name, externalImageId };
   });
   if (rows.length === 0) problems.push('it has no rows');
@@ -97,16 +97,16 @@ export async function readTable(path: string, columns: readonly string[]): Promi
   return rows;
 }
 
-export const ID_RULE = 'an externalImageId has 1 to 255 of: letters, digits, _ . : -';
+export const ID_RULE = 'an externalImageId has 1 to 255 of these characters: letters, digits, _ . : -';
 
 async function readText(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
-    if (size > MAX_TABLE_BYTES) throw invalid(`the table ${path} is longer than 50 MB`);
+    if (size > MAX_TABLE_BYTES) throw invalid(`the table ${path} is larger than 50 MB`);
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'not a text in UTF-8';
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'it is not UTF-8 text';
     throw new AppError('INVALID_PARAM', `the table ${path} cannot be read (${reason})`, { cause });
   }
 }
@@ -115,19 +115,8 @@ function isHeader([first = '', second = '']: readonly string[], columns: readonl
   return columns.includes(first.toLowerCase()) && second.toLowerCase() === 'externalimageid';
 }
 
-/** @param at of the opening quote */
-function closingQuote(text: string, at: number, line: number): number {
-  for (let end = text.indexOf('"', at + 1); end !== -1; end = text.indexOf('"', end + 2)) {
-    if (text[end + 1] !== '"') return end;
-  }
-  throw invalid(`line ${line}: a quote is opened and not closed`);
-}
-
-/** The comma, the LF or the end of the text. */
-function endOfField(text: string, at: number): number {
-  let end = at;
-  while (end < text.length && text[end] !== ',' && text[end] !== '\n') end++;
-  return end;
+function countLineBreaks(text: string): number {
+  return text.split('\n').length - 1;
 }
 
 function invalid(message: string): AppError {

@@ -1,25 +1,27 @@
-// lintel gallery enrol: many people at once, from a folder or a table, through the REST API of a service that runs.
-import { open, type FileHandle } from 'node:fs/promises';
+// `lintel gallery enrol`: enrols many people at once, from a folder or a table, through the REST API of a running service.
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { readPasswordFile } from '../../keys/secrets.js';
 import { GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { systemTimers } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
+import { readPasswordFile } from '../../keys/secrets.js';
 import { loadManifest, modelSet } from '../../models/manifest.js';
 import { loadAddon } from '../../native/addon.js';
 import { commandConfig, type CliContext } from '../context.js';
+import { SilentFailure } from '../program.js';
+import { ProgressBar } from '../progress.js';
+import { localServiceUrl, parseServiceUrl } from '../service-url.js';
 import { EnrolApi } from './api.js';
 import { EnrolClient, RefusedRequest } from './client.js';
-import { Journal } from './journal.js';
+import { EnrolmentJournal } from './journal.js';
 import { PictureGauge } from './picture-check.js';
-import { outcomeLine, type Outcome } from './picture-result.js';
+import type { PictureResult } from './picture-result.js';
+import { EnrolmentReport } from './report.js';
 import { enrolPictures } from './run.js';
-import { defaultJournal, listPictures, type Listing } from './sources.js';
-import { SilentFailure } from '../program.js';
-import { Progress } from '../progress.js';
+import { getDefaultJournal, listPictures, type PictureListing } from './sources.js';
+import { listenForStop } from './stop-signals.js';
 
 interface EnrolOptions {
   group: string;
@@ -38,32 +40,33 @@ export function registerEnrol(gallery: Command, context: CliContext): void {
   gallery
     .command('enrol')
     .description('enrol many people from pictures, through the REST API of a running service')
-    .argument(
-      '<source>',
-      'a folder that holds a folder of pictures for each person, or a CSV table: path,externalImageId',
-    )
-    .requiredOption('--group <id>', 'the group to enrol them in', groupId)
-    .option('--create', 'make the group where there is none')
+    .argument('<source>', 'folder with one folder of pictures for each person, or CSV table: path,externalImageId')
+    .requiredOption('--group <id>', 'group to enrol the people in', parseGroupId)
+    .option('--create', 'create the group where it does not exist')
     .option(
       '--map <file>',
-      'a CSV table: folder,externalImageId; without it the name of a folder is the externalImageId',
+      "CSV table: folder,externalImageId (default: the name of a person's folder is the externalImageId)",
     )
-    .option('--url <url>', 'of the service; without it the one of the configuration')
-    .option('--app-key-file <file>', 'holds the appKey; without it the one of the first start, app-key in keysDir')
-    .option('--state <file>', 'the journal of what is done; without it .lintel-enrol.jsonl beside the source')
-    .option('--report <file>', 'every picture that is refused or doubtful, and why, as JSON lines')
+    .option('--url <url>', 'URL of the service (default: the address in the configuration)')
+    .option('--app-key-file <file>', 'file with the appKey (default: app-key in keysDir, from the first start)')
+    .option('--state <file>', 'journal of the finished pictures (default: .lintel-enrol.jsonl beside the source)')
+    .option('--report <file>', 'file for every refused or doubtful picture and its reasons, as JSON lines')
     .addOption(
-      new Option('--duplicate-threshold <n>', "similarity from which a face counts as somebody else's")
-        .argParser(similarity)
+      new Option('--duplicate-threshold <n>', "similarity from which a face counts as another person's")
+        .argParser(parseSimilarity)
         .default(80),
     )
-    .option('--strict', 'refuse doubtful pictures as well')
+    .option('--strict', 'refuse doubtful pictures too')
     .addHelpText(
       'after',
       `
-Only .jpg, .jpeg and .png are looked at. Refused: no face, several faces, a face that is somebody else's already. Doubtful, and enrolled
-without --strict: small (below 100 px), blurred, turned away (by more than 30 degrees), masked.
-The same command again goes on after a stop, and enrols nothing twice. The exit code is 1 where a picture was refused.`,
+Only files that end in .jpg, .jpeg or .png are read. A picture is refused when it has no face or
+several faces, or when its face is enrolled under another externalImageId. A picture is doubtful,
+and enrolled unless --strict is given, when the face is small (below 100 px), blurred, turned away
+(by more than 30 degrees) or masked.
+
+After an interruption, run the same command again: it continues, and enrols no picture twice. The
+exit code is 1 when a picture was refused.`,
     )
     .action(async (source: string, options: EnrolOptions, command: Command) => {
       const { config } = await commandConfig(command, context);
@@ -72,26 +75,26 @@ The same command again goes on after a stop, and enrols nothing twice. The exit 
 }
 
 async function enrolAll(context: CliContext, config: Config, source: string, options: EnrolOptions): Promise<void> {
-  const absolute = (path: string): string => resolve(context.cwd, path);
-  const url = serviceUrl(options.url, config);
-  const appKeyFile = options.appKeyFile ? absolute(options.appKeyFile) : dataPaths(config).firstAppKeyFile;
+  const toAbsolute = (path: string): string => resolve(context.cwd, path);
+  const url = findServiceUrl(options.url, config);
+  const appKeyFile = options.appKeyFile ? toAbsolute(options.appKeyFile) : dataPaths(config).firstAppKeyFile;
   const appKey = await readPasswordFile(appKeyFile, 'the appKey (--app-key-file)');
-  const listing = await listPictures(source, options.map === undefined ? undefined : absolute(options.map));
+  const listing = await listPictures(source, options.map === undefined ? undefined : toAbsolute(options.map));
   const gauge = new PictureGauge({
     addon: loadAddon(),
     embedder: modelSet(loadManifest(), config.models.set).embedder,
   });
 
-  const stop = stopSignals();
+  const stop = listenForStop();
   try {
     const client = new EnrolClient({ url, appKey, timers: systemTimers, signal: stop.signal });
     const api = new EnrolApi(client, options.group);
-    const groupCreated = await groupOf(api, options.create === true);
-    const journal = await Journal.open(options.state ? absolute(options.state) : defaultJournal(source));
+    const groupCreated = await findGroup(api, options.create === true);
+    const journal = await EnrolmentJournal.open(options.state ? toAbsolute(options.state) : getDefaultJournal(source));
     try {
-      const report = await Report.open(options.report === undefined ? undefined : absolute(options.report));
+      const report = await EnrolmentReport.open(options.report === undefined ? undefined : toAbsolute(options.report));
       try {
-        await enrolListed(context, listing, report, (onOutcome) =>
+        await enrolListed(context, listing, report, (onResult) =>
           enrolPictures(listing.pictures, {
             api,
             gauge,
@@ -101,7 +104,7 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
             duplicateThreshold: options.duplicateThreshold,
             strict: options.strict === true,
             signal: stop.signal,
-            onOutcome,
+            onResult,
           }),
         );
       } finally {
@@ -115,20 +118,20 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
   }
 }
 
-/** Runs it under a progress bar; whatever ends it, says what was done. @throws SilentFailure where a picture was refused */
+/** Runs the enrolment under a progress bar, and prints the results however it ends. @throws SilentFailure where a picture was refused */
 async function enrolListed(
   { stdout, stderr, clock }: CliContext,
-  listing: Listing,
-  report: Report,
-  run: (onOutcome: (outcome: Outcome) => Promise<void>) => Promise<void>,
+  listing: PictureListing,
+  report: EnrolmentReport,
+  run: (onResult: (result: PictureResult) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  for (const outcome of listing.refused) await report.add(outcome);
+  for (const result of listing.refused) await report.add(result);
   const total = listing.pictures.length;
-  const progress = new Progress({ output: stderr, clock, label: 'enrolling', total, unit: 'count' });
+  const progress = new ProgressBar({ output: stderr, clock, label: 'enrolling', total, unit: 'count' });
   let done = 0;
   try {
-    await run(async (outcome) => {
-      await report.add(outcome);
+    await run(async (result) => {
+      await report.add(result);
       progress.update(++done);
     });
     progress.finish();
@@ -137,109 +140,51 @@ async function enrolListed(
     throw error;
   } finally {
     stdout.write(report.lines);
-    stdout.write(summary(report.counts, total - done, listing.leftAlone));
+    stdout.write(report.summarise({ notProcessed: total - done, ignoredFiles: listing.ignoredFiles }));
   }
   if (report.counts.refused > 0) throw new SilentFailure();
 }
 
-function summary(counts: Readonly<Record<Outcome['outcome'], number>>, left: number, leftAlone: number): string {
-  const { enrolled, doubtful, already, refused } = counts;
-  const parts = [
-    `${enrolled + doubtful} enrolled${doubtful > 0 ? ` (${doubtful} of them doubtful)` : ''}`,
-    `${already} were enrolled before`,
-    `${refused} refused`,
-    ...(left > 0 ? [`${left} not looked at`] : []),
-    ...(leftAlone > 0 ? [`${leftAlone} other files left alone`] : []),
-  ];
-  return `${parts.join(', ')}\n`;
-}
-
-/** Counts what became of the pictures, and keeps what a person should know: for the terminal, and in a file. */
-class Report {
-  readonly counts: Record<Outcome['outcome'], number> = { enrolled: 0, doubtful: 0, already: 0, refused: 0 };
-  readonly #file: FileHandle | undefined;
-  /** Written at the end: in between stands the progress bar. */
-  readonly #lines: string[] = [];
-
-  private constructor(file: FileHandle | undefined) {
-    this.#file = file;
-  }
-
-  static async open(path: string | undefined): Promise<Report> {
-    return new Report(path === undefined ? undefined : await open(path, 'w', 0o600));
-  }
-
-  get lines(): string {
-    return this.#lines.join('');
-  }
-
-  async add(outcome: Outcome): Promise<void> {
-    this.counts[outcome.outcome]++;
-    if (outcome.reasons.length === 0) return;
-    this.#lines.push(outcomeLine(outcome));
-    await this.#file?.write(`${JSON.stringify(outcome)}\n`);
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close();
-  }
-}
-
-/** @returns the group's time of creation @throws AppError as EnrolClient.call, and INTERNAL where it answers something else */
-async function groupOf(api: EnrolApi, create: boolean): Promise<string> {
+/** @returns the time at which the group was created @throws AppError like EnrolClient.call; INTERNAL for any other refusal */
+async function findGroup(api: EnrolApi, create: boolean): Promise<string> {
   try {
-    return await api.groupCreated();
+    return await api.getGroupCreated();
   } catch (error) {
     if (error instanceof RefusedRequest) {
-      throw new AppError('INTERNAL', `the service answers for the group: ${error.message} (${error.resultCode})`);
+      throw new AppError(
+        'INTERNAL',
+        `the service refused to describe the group: ${error.message} (${error.resultCode})`,
+      );
     }
     if (!create || !(error instanceof AppError) || error.code !== 'GROUP_NOT_FOUND') throw error;
-    // Who else makes it at this moment is welcome: it is asked for again.
+    // A refusal can mean that another client created the group at this moment; the next request tells.
     await api.createGroup().catch((refused: unknown) => {
       if (!(refused instanceof RefusedRequest)) throw refused;
     });
-    return groupOf(api, false);
+    return findGroup(api, false);
   }
 }
 
-/** The first SIGINT or SIGTERM lets end what is under way; a second one ends the process. */
-function stopSignals(): { signal: AbortSignal; release: () => void } {
-  const stop = new AbortController();
-  const names = ['SIGTERM', 'SIGINT'] as const;
-  const release = (): void => names.forEach((name) => process.off(name, onSignal));
-  const onSignal = (): void => {
-    release();
-    stop.abort();
-  };
-  for (const name of names) process.on(name, onSignal);
-  return { signal: stop.signal, release };
+/** @param named value of --url @throws AppError INVALID_PARAM */
+function findServiceUrl(named: string | undefined, { http }: Config): string {
+  if (named !== undefined) return parseServiceUrl(named);
+  if (http.port === 0) {
+    throw new AppError(
+      'INVALID_PARAM',
+      'the configuration lets the service take any free port (http.port is 0): give its address with --url',
+    );
+  }
+  return localServiceUrl(http);
 }
 
-/** @throws AppError INVALID_PARAM */
-function serviceUrl(named: string | undefined, { http }: Config): string {
-  if (named === undefined) {
-    if (http.port === 0) {
-      throw new AppError(
-        'INVALID_PARAM',
-        'the configuration leaves the port open (http.port 0): name the service with --url',
-      );
-    }
-    const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[http.host] ?? http.host;
-    return `${http.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${http.port}`;
+function parseGroupId(value: string): string {
+  if (!GROUP_ID_PATTERN.test(value)) {
+    throw new InvalidArgumentError('A group id has 1 to 255 of these characters: a to z, 0 to 9, -.');
   }
-  const url = URL.canParse(named) ? new URL(named) : undefined;
-  if (!url || !['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.search || url.hash) {
-    throw new AppError('INVALID_PARAM', '--url must be such as http://127.0.0.1:8080, without user and password');
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
-}
-
-function groupId(value: string): string {
-  if (!GROUP_ID_PATTERN.test(value)) throw new InvalidArgumentError('It has 1 to 255 of: a to z, 0 to 9, -.');
   return value;
 }
 
-function similarity(value: string): number {
+function parseSimilarity(value: string): number {
   const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
   if (!(number >= 1 && number <= 100)) throw new InvalidArgumentError('It must be a number from 1 to 100.');
   return number;

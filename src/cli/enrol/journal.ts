@@ -1,29 +1,29 @@
-// The journal of an enrolment: what is done, so that nothing is done twice after a stop.
+// The journal of an enrolment: the finished pictures, so that a second run enrols none of them again.
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../../errors.js';
 
 const entrySchema = z.strictObject({
-  /** Of the API, without the appKey. */
+  /** URL of the service, without the appKey. */
   service: z.string(),
   group: z.string(),
-  /** A group that was deleted and made again is another one. */
+  /** Time of the group's creation: a group that was deleted and created again is another group. */
   groupCreated: z.string(),
   externalImageId: z.string(),
-  /** Of the file, SHA-256 in hex. */
+  /** SHA-256 of the file, in hex. */
   picture: z.string(),
   faceId: z.string(),
 });
 export type JournalEntry = z.infer<typeof entrySchema>;
 
-/** What an entry is found again by. */
+/** The fields that identify an entry. */
 export type JournalKey = Omit<JournalEntry, 'faceId'>;
 
-/** What every line begins with. */
+/** Start of every line. */
 const START = '{"service":';
 
-/** JSON lines, appended to. The last line may be torn: the service is asked anyway before a face is enrolled. */
-export class Journal {
+/** A file of JSON lines that grows. Its last line may be incomplete: the service is asked before a face is enrolled anyway. */
+export class EnrolmentJournal {
   readonly #file: FileHandle;
   readonly #done: Set<string>;
 
@@ -32,41 +32,45 @@ export class Journal {
     this.#done = done;
   }
 
-  /** Makes it (0600) where there is none. @throws AppError INVALID_PARAM: it is something else, or cannot be read or written */
-  static async open(path: string): Promise<Journal> {
+  /** Opens the file, or creates it with mode 0600. @throws AppError INVALID_PARAM where it is another kind of file or cannot be used */
+  static async open(path: string): Promise<EnrolmentJournal> {
     const done = new Set<string>();
     try {
       const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return '';
         throw error;
       });
-      const lines = text.split('\n');
-      if (!START.startsWith(lines[0].slice(0, START.length))) {
-        throw new AppError('INVALID_PARAM', `${path} is no journal of an enrolment`);
+      if (!START.startsWith(text.split('\n', 1).join('').slice(0, START.length))) {
+        throw new AppError('INVALID_PARAM', `${path} is not the journal of an enrolment`);
       }
-      const torn = lines.pop() !== '';
+      const lines = text.split('\n');
+      const isTorn = lines.pop() !== '';
       for (const line of lines) {
         const entry = parseEntry(line);
-        if (entry) done.add(keyOf(entry));
+        if (entry) done.add(formatKey(entry));
       }
       const file = await open(path, 'a', 0o600);
-      if (torn) await file.write('\n');
-      return new Journal(file, done);
+      if (isTorn) await file.write('\n');
+      return new EnrolmentJournal(file, done);
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
       const reason = (cause as NodeJS.ErrnoException).code;
-      throw new AppError('INVALID_PARAM', `the journal ${path} cannot be used (${reason}); name another with --state`, {
-        cause,
-      });
+      throw new AppError(
+        'INVALID_PARAM',
+        `the journal ${path} cannot be used (${reason}): name another file with --state`,
+        {
+          cause,
+        },
+      );
     }
   }
 
   has(key: JournalKey): boolean {
-    return this.#done.has(keyOf(key));
+    return this.#done.has(formatKey(key));
   }
 
   async add(entry: JournalEntry): Promise<void> {
-    this.#done.add(keyOf(entry));
+    this.#done.add(formatKey(entry));
     const { service, ...rest } = entry;
     await this.#file.write(`${JSON.stringify({ service, ...rest })}\n`);
   }
@@ -84,6 +88,6 @@ function parseEntry(line: string): JournalEntry | undefined {
   }
 }
 
-function keyOf({ service, group, groupCreated, externalImageId, picture }: JournalKey): string {
+function formatKey({ service, group, groupCreated, externalImageId, picture }: JournalKey): string {
   return JSON.stringify([service, group, groupCreated, externalImageId, picture]);
 }

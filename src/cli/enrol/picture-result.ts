@@ -1,15 +1,15 @@
-// What became of a picture, and why; as the terminal and the report say it.
+// The result of one picture of an enrolment and its reasons, as the terminal and the report show them.
 
-/** Why a picture is refused or doubtful. A detail may change, a reason may not. */
+/** Why a picture is refused or doubtful. The text of a detail may change, a reason may not. */
 export type ReasonCode =
-  // Of the file.
+  // About the file.
   | 'no-person'
   | 'bad-id'
   | 'outside'
   | 'nested'
   | 'too-large'
   | 'unreadable'
-  // Of the picture: doubts.
+  // About the face in the picture.
   | 'no-face'
   | 'several-faces'
   | 'small'
@@ -18,42 +18,46 @@ export type ReasonCode =
   | 'masked'
   | 'lookalike'
   | 'duplicate'
-  // Of the service.
+  // About the answer of the service.
   | 'not-accepted'
   | 'service-error';
 
-export interface Reason {
+export interface PictureReason {
   reason: ReasonCode;
-  /** For a person. */
+  /** Text for a person. */
   detail: string;
-  /** 0..100, of a lookalike or duplicate; with the enrolled face that it is so similar to. */
+  /** Similarity (0..100) to the enrolled face `faceId`; present for a lookalike and a duplicate. */
   similarity?: number;
   faceId?: string;
-  /** Absent where that face has none. */
+  /** The externalImageId of that face; absent where it has none. */
   belongsTo?: string;
 }
 
-export interface Outcome {
-  /** Relative to the folder or the table. */
+export interface PictureResult {
+  /** Path relative to the folder or the table. */
   path: string;
   externalImageId?: string;
-  /** `doubtful` is enrolled, with reasons to look at it; `already` was enrolled before. */
+  /** `doubtful`: enrolled, but the reasons are worth a look. `already`: enrolled before. */
   outcome: 'enrolled' | 'doubtful' | 'already' | 'refused';
-  reasons: Reason[];
+  reasons: PictureReason[];
   faceId?: string;
 }
 
-export function refusal(path: string, externalImageId: string | undefined, ...reasons: Reason[]): Outcome {
+export function refusePicture(
+  path: string,
+  externalImageId: string | undefined,
+  ...reasons: PictureReason[]
+): PictureResult {
   return { path, ...(externalImageId === undefined ? {} : { externalImageId }), outcome: 'refused', reasons };
 }
 
-/** One line for the terminal. */
-export function outcomeLine({ outcome, path, reasons }: Outcome): string {
-  const why = reasons.map(({ reason, detail }) => `${reason}: ${detail}`).join('; ');
-  return `${outcome.padEnd(8)}  ${printable(path)}: ${printable(why)}\n`;
+/** @returns one line for the terminal */
+export function formatResult({ outcome, path, reasons }: PictureResult): string {
+  const details = reasons.map(({ reason, detail }) => `${reason}: ${detail}`).join('; ');
+  return `${outcome.padEnd(8)}  ${replaceControls(path)}: ${replaceControls(details)}\n`;
 }
 
-/** A file's name may hold anything; a terminal must not obey it. */
-function printable(text: string): string {
+/** Replaces control characters, which the name of a file can contain and a terminal would obey. */
+function replaceControls(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

@@ -1,82 +1,87 @@
-// The work of an enrolment: each picture is looked at, compared with those already enrolled, and registered.
+// The work of an enrolment: checks each picture, compares it with the enrolled faces, and registers it.
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { AppError, describeError } from '../../errors.js';
 import type { EnrolApi } from './api.js';
 import { RefusedRequest } from './client.js';
-import type { Journal, JournalKey } from './journal.js';
+import type { EnrolmentJournal, JournalKey } from './journal.js';
 import { SAME_PICTURE, isRefused, judgeCount, judgeFace, judgeMatches, type PictureGauge } from './picture-check.js';
-import { refusal, type Outcome, type Reason } from './picture-result.js';
-import type { Picture } from './sources.js';
+import { refusePicture, type PictureReason, type PictureResult } from './picture-result.js';
+import type { SourcePicture } from './sources.js';
 
-/** Requests under way at a time: one picture is looked at while another is registered. */
-const AT_A_TIME = 2;
+/** Number of pictures that are processed at the same time: one is checked while another is registered. */
+const CONCURRENCY = 2;
 
 export interface EnrolmentOptions {
   api: Pick<EnrolApi, 'detect' | 'search' | 'register'>;
   gauge: Pick<PictureGauge, 'measure'>;
-  journal: Pick<Journal, 'has' | 'add'>;
-  /** What the journal's entries of this run have in common. */
+  journal: Pick<EnrolmentJournal, 'has' | 'add'>;
+  /** The fields that the journal's entries of this run have in common. */
   target: Pick<JournalKey, 'service' | 'group' | 'groupCreated'>;
   maxImageBytes: number;
-  /** 1..100: from here on a face counts as somebody else's. */
+  /** Similarity (1..100) from which a face counts as another person's. */
   duplicateThreshold: number;
+  /** Refuses doubtful pictures too. */
   strict: boolean;
-  /** Begin nothing more. */
+  /** Aborts when no more pictures are to be started. */
   signal: AbortSignal;
-  /** In the order of the pictures, one after another. */
-  onOutcome: (outcome: Outcome) => Promise<void>;
+  /** Called with each result, in the order of the pictures, one at a time. */
+  onResult: (result: PictureResult) => Promise<void>;
 }
 
-/** A picture that has passed every look at itself alone. */
-interface Fit {
+/** A picture that has passed every check that needs no other picture. */
+interface CheckedPicture {
   base64: string;
   key: JournalKey;
-  doubts: Reason[];
+  doubts: PictureReason[];
 }
 
 /**
- * Two pictures at a time are read and looked at; searching and registering go in the order of the pictures, one at a time, so that
- * of two pictures of one face under two names the first is always there when the second is searched for.
- * @throws AppError what ends the run: everything up to the last outcome is done and in the journal
+ * Reads and checks two pictures at a time. Searches and registrations follow in the order of the pictures, one at a time: when two
+ * pictures show one face under two names, the first is always registered before the search for the second.
+ * @throws AppError that ends the run; every picture before it is finished and in the journal. STOPPED when the signal aborts
  */
-export async function enrolPictures(pictures: readonly Picture[], options: EnrolmentOptions): Promise<void> {
+export async function enrolPictures(pictures: readonly SourcePicture[], options: EnrolmentOptions): Promise<void> {
   const failure = new AbortController();
   const ended = AbortSignal.any([options.signal, failure.signal]);
-  let next = 0;
+  const remaining = pictures.values();
   let done = 0;
-  let turn: Promise<void> = Promise.resolve();
+  let previous: Promise<void> = Promise.resolve();
 
   const work = async (): Promise<void> => {
-    while (!ended.aborted && next < pictures.length) {
-      const picture = pictures[next++];
-      const mine = turn;
-      let pass = (): void => undefined;
-      turn = new Promise<void>((resolve) => (pass = resolve));
+    while (!ended.aborted) {
+      const { value: picture } = remaining.next();
+      if (!picture) return;
+      const turn = previous;
+      let endTurn = (): void => undefined;
+      previous = new Promise<void>((resolve) => (endTurn = resolve));
       try {
-        const looked = await lookAt(picture, options);
-        await mine;
+        const checked = await checkPicture(picture, options);
+        await turn;
         if (ended.aborted) return;
-        await options.onOutcome('outcome' in looked ? looked : await enrol(picture, looked, options));
+        await options.onResult('outcome' in checked ? checked : await registerPicture(picture, checked, options));
         done++;
       } catch (error) {
         failure.abort();
         throw error;
       } finally {
-        pass();
+        endTurn();
       }
     }
   };
-  const workers = await Promise.allSettled(Array.from({ length: AT_A_TIME }, work));
+  const workers = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
   const errors = workers.flatMap((worker) => (worker.status === 'rejected' ? [worker.reason as unknown] : []));
   if (errors.length > 0) throw errors[0];
-  if (done < pictures.length) throw new AppError('STOPPED', 'stopped; the same command goes on where it was');
+  if (done < pictures.length) throw new AppError('STOPPED', 'stopped; run the same command again to continue');
 }
 
-/** What can be said without the other pictures. */
-async function lookAt(picture: Picture, options: EnrolmentOptions): Promise<Outcome | Fit> {
+/** Makes the checks that need no other picture. @returns a result where the picture is refused, or was enrolled before */
+async function checkPicture(
+  picture: SourcePicture,
+  options: EnrolmentOptions,
+): Promise<PictureResult | CheckedPicture> {
   const { path, externalImageId } = picture;
-  const refuse = (...reasons: Reason[]): Outcome => refusal(path, externalImageId, ...reasons);
+  const refuse = (...reasons: PictureReason[]): PictureResult => refusePicture(path, externalImageId, ...reasons);
   const bytes = await readPicture(picture, options.maxImageBytes);
   if ('reason' in bytes) return refuse(bytes);
   const key: JournalKey = {
@@ -88,23 +93,28 @@ async function lookAt(picture: Picture, options: EnrolmentOptions): Promise<Outc
   try {
     const base64 = bytes.toString('base64');
     const faces = await options.api.detect(base64);
+    const [face] = faces;
     const unfit = judgeCount(faces);
-    if (unfit) return refuse(unfit);
-    return { base64, key, doubts: judgeFace(faces[0], await options.gauge.measure(bytes, faces[0])) };
+    if (!face || unfit) return refuse(...(unfit ? [unfit] : []));
+    return { base64, key, doubts: judgeFace(face, await options.gauge.measure(bytes, face)) };
   } catch (error) {
-    return refuse(reasonOf(error));
+    return refuse(explainRefusal(error));
   }
 }
 
-async function enrol(picture: Picture, { base64, key, doubts }: Fit, options: EnrolmentOptions): Promise<Outcome> {
+async function registerPicture(
+  picture: SourcePicture,
+  { base64, key, doubts }: CheckedPicture,
+  options: EnrolmentOptions,
+): Promise<PictureResult> {
   const { path, externalImageId } = picture;
   const { api, journal, duplicateThreshold, strict } = options;
-  const already: Outcome = { path, externalImageId, outcome: 'already', reasons: [] };
-  // The same picture twice in one run.
+  const already: PictureResult = { path, externalImageId, outcome: 'already', reasons: [] };
+  // The same picture may come twice in one run.
   if (journal.has(key)) return already;
   try {
     const matches = await api.search(base64, Math.min(duplicateThreshold, SAME_PICTURE));
-    // Enrolled before a kill that kept it out of the journal, or under another journal.
+    // A run that was killed, or that had another journal, may have enrolled this picture before.
     const same = matches.find((match) => match.face.externalImageId === externalImageId);
     if (same && same.similarity >= SAME_PICTURE) {
       await journal.add({ ...key, faceId: same.face.faceId });
@@ -112,32 +122,33 @@ async function enrol(picture: Picture, { base64, key, doubts }: Fit, options: En
     }
     const taken = judgeMatches(matches, { externalImageId, threshold: duplicateThreshold });
     const reasons = taken ? [...doubts, taken] : doubts;
-    if (isRefused(reasons, strict)) return refusal(path, externalImageId, ...reasons);
+    if (isRefused(reasons, strict)) return refusePicture(path, externalImageId, ...reasons);
     const faceId = await api.register(base64, externalImageId);
     if (faceId === undefined) {
-      const reason: Reason = { reason: 'not-accepted', detail: 'the service takes no face of it' };
-      return refusal(path, externalImageId, ...reasons, reason);
+      const reason: PictureReason = { reason: 'not-accepted', detail: 'the service accepts no face of this picture' };
+      return refusePicture(path, externalImageId, ...reasons, reason);
     }
     await journal.add({ ...key, faceId });
     return { path, externalImageId, outcome: reasons.length > 0 ? 'doubtful' : 'enrolled', reasons, faceId };
   } catch (error) {
-    return refusal(path, externalImageId, ...doubts, reasonOf(error));
+    return refusePicture(path, externalImageId, ...doubts, explainRefusal(error));
   }
 }
 
-/** What is too large is not read. */
-async function readPicture({ file }: Picture, maxBytes: number): Promise<Buffer | Reason> {
+/** Reads the file, unless it is too large. @returns the bytes, or the reason to refuse the picture */
+async function readPicture({ file }: SourcePicture, maxBytes: number): Promise<Buffer | PictureReason> {
   try {
     const { size } = await stat(file);
-    if (size > maxBytes) return { reason: 'too-large', detail: `${size} bytes; ${maxBytes} at most` };
+    if (size > maxBytes)
+      return { reason: 'too-large', detail: `the file has ${size} bytes; at most ${maxBytes} are allowed` };
     return await readFile(file);
   } catch (error) {
-    return { reason: 'unreadable', detail: `it cannot be read (${(error as NodeJS.ErrnoException).code})` };
+    return { reason: 'unreadable', detail: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` };
   }
 }
 
-/** @throws the error, where it is none of the picture's own */
-function reasonOf(error: unknown): Reason {
+/** @returns the reason to refuse one picture @throws the error where it is not about this picture */
+function explainRefusal(error: unknown): PictureReason {
   if (error instanceof RefusedRequest) {
     const { resultCode, message } = error;
     if (resultCode === -45020) return { reason: 'too-large', detail: message };

@@ -1,92 +1,95 @@
-// Which pictures are to be enrolled, and as whom: from a folder with a folder for each person, or from a table.
+// The pictures to enrol and their people: from a folder with one folder for each person, or from a table.
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError } from '../../errors.js';
 import { ID_RULE, readTable } from './csv.js';
-import { refusal, type Outcome, type Reason } from './picture-result.js';
+import { refusePicture, type PictureReason, type PictureResult } from './picture-result.js';
 
 const PICTURE_EXTENSIONS: readonly string[] = ['.jpg', '.jpeg', '.png'];
 
-export interface Picture {
-  /** Absolute, symbolic links resolved. */
+export interface SourcePicture {
+  /** Absolute path, with symbolic links resolved. */
   file: string;
-  /** As reports name it: relative to the folder or the table. */
+  /** Path for reports, relative to the folder or the table. */
   path: string;
   externalImageId: string;
 }
 
-export interface Listing {
+export interface PictureListing {
   /** In the order of their paths, or of the table. */
-  pictures: Picture[];
-  /** What is no picture to begin with. */
-  refused: Outcome[];
-  /** Files that are no pictures by their names, and hidden ones. */
-  leftAlone: number;
+  pictures: SourcePicture[];
+  /** Entries that cannot be enrolled, whatever the picture shows. */
+  refused: PictureResult[];
+  /** Number of hidden files, and of files that are no pictures by their names. */
+  ignoredFiles: number;
 }
 
 /**
- * @param source a folder, or a table `path,externalImageId` whose paths are relative to its own folder and must lie in it
- * @param map a table `folder,externalImageId`: who the folders are, where their names are not their externalImageIds
- * @throws AppError INVALID_PARAM: there is no such folder or table, a table that is not valid
+ * @param source a folder, or a table `path,externalImageId`. The paths in a table are relative to its folder and must stay inside it.
+ * @param map a table `folder,externalImageId`, for folders whose names are not the externalImageIds
+ * @throws AppError INVALID_PARAM where the source does not exist, or a table is not valid
  */
-export async function listPictures(source: string, map?: string): Promise<Listing> {
+export async function listPictures(source: string, map?: string): Promise<PictureListing> {
   const found = await stat(source).catch((cause: unknown) => {
     const reason = (cause as NodeJS.ErrnoException).code;
     throw new AppError('INVALID_PARAM', `${source} cannot be read (${reason})`, { cause });
   });
   if (found.isDirectory()) return listFolder(source, map);
-  if (map !== undefined) throw new AppError('INVALID_PARAM', '--map goes with a folder, not with a table');
+  if (map !== undefined) throw new AppError('INVALID_PARAM', '--map can be used with a folder only, not with a table');
   return listTable(source);
 }
 
-async function listFolder(source: string, map: string | undefined): Promise<Listing> {
+async function listFolder(source: string, map: string | undefined): Promise<PictureListing> {
   const root = await realpath(source);
   const rows = map === undefined ? undefined : await readTable(map, ['folder']);
-  const idOf = rows && new Map(rows.map(({ name, externalImageId }) => [name, externalImageId]));
-  const listing: Listing = { pictures: [], refused: [], leftAlone: 0 };
-  const entries = await sortedNames(root);
-  const missing = rows?.find(({ name }) => !entries.includes(name));
+  const idByFolder = rows && new Map(rows.map(({ name, externalImageId }) => [name, externalImageId]));
+  const listing: PictureListing = { pictures: [], refused: [], ignoredFiles: 0 };
+  const names = await listNames(root);
+  const missing = rows?.find(({ name }) => !names.includes(name));
   if (missing) {
-    throw new AppError('INVALID_PARAM', `the table ${map}: line ${missing.line}: there is no folder of this name`);
+    throw new AppError('INVALID_PARAM', `the table ${map}: line ${missing.line}: there is no folder with this name`);
   }
-  for (const name of entries) {
-    const entry = await lookAt(root, join(root, name));
+  for (const name of names) {
+    const entry = await resolveEntry(root, join(root, name));
     if (name.startsWith('.')) {
-      listing.leftAlone++;
+      listing.ignoredFiles++;
     } else if (entry === 'outside') {
-      listing.refused.push(refusal(name, undefined, OUTSIDE));
+      listing.refused.push(refusePicture(name, undefined, OUTSIDE));
     } else if (entry?.kind === 'folder') {
-      const id = idOf ? idOf.get(name) : name;
-      await listPerson(listing, { root, folder: entry.file, name, externalImageId: id });
+      const externalImageId = idByFolder ? idByFolder.get(name) : name;
+      await listPerson(listing, { root, folder: entry.file, name, externalImageId });
     } else if (entry?.kind === 'file' && isPicture(name)) {
-      listing.refused.push(refusal(name, undefined, { reason: 'no-person', detail: "it lies in no person's folder" }));
+      listing.refused.push(
+        refusePicture(name, undefined, { reason: 'no-person', detail: "it is in no person's folder" }),
+      );
     } else {
-      listing.leftAlone++;
+      listing.ignoredFiles++;
     }
   }
   return listing;
 }
 
+/** Adds the pictures in one person's folder to the listing. */
 async function listPerson(
-  listing: Listing,
+  listing: PictureListing,
   person: { root: string; folder: string; name: string; externalImageId: string | undefined },
 ): Promise<void> {
   const { root, folder, name, externalImageId } = person;
-  for (const file of await sortedNames(folder)) {
+  for (const file of await listNames(folder)) {
     const path = join(name, file);
-    const entry = await lookAt(root, join(folder, file));
-    const refuse = (reason: Reason) => listing.refused.push(refusal(path, externalImageId, reason));
+    const entry = await resolveEntry(root, join(folder, file));
+    const refuse = (reason: PictureReason) => listing.refused.push(refusePicture(path, externalImageId, reason));
     if (file.startsWith('.')) {
-      listing.leftAlone++;
+      listing.ignoredFiles++;
     } else if (entry !== 'outside' && entry?.kind === 'folder') {
-      refuse({ reason: 'nested', detail: "folders in a person's folder are not looked into" });
+      refuse({ reason: 'nested', detail: "folders inside a person's folder are not read" });
     } else if (!isPicture(file)) {
-      listing.leftAlone++;
+      listing.ignoredFiles++;
     } else if (externalImageId === undefined) {
       refuse({ reason: 'no-person', detail: 'its folder is not in the table' });
     } else if (!EXTERNAL_IMAGE_ID_PATTERN.test(externalImageId)) {
-      refuse({ reason: 'bad-id', detail: `the folder's name is no externalImageId: ${ID_RULE}` });
+      refuse({ reason: 'bad-id', detail: `the name of the folder is not an externalImageId: ${ID_RULE}` });
     } else if (entry === 'outside') {
       refuse(OUTSIDE);
     } else if (entry === undefined) {
@@ -97,14 +100,14 @@ async function listPerson(
   }
 }
 
-async function listTable(source: string): Promise<Listing> {
+async function listTable(source: string): Promise<PictureListing> {
   const table = await realpath(source);
   const root = dirname(table);
-  const listing: Listing = { pictures: [], refused: [], leftAlone: 0 };
+  const listing: PictureListing = { pictures: [], refused: [], ignoredFiles: 0 };
   for (const { name, externalImageId } of await readTable(table, ['path', 'file'])) {
-    const entry = await lookAt(root, resolve(root, name));
-    const refuse = (reason: Reason) => listing.refused.push(refusal(name, externalImageId, reason));
-    if (!isPicture(name)) refuse({ reason: 'unreadable', detail: 'it is no .jpg, .jpeg or .png' });
+    const entry = await resolveEntry(root, resolve(root, name));
+    const refuse = (reason: PictureReason) => listing.refused.push(refusePicture(name, externalImageId, reason));
+    if (!isPicture(name)) refuse({ reason: 'unreadable', detail: 'it does not end in .jpg, .jpeg or .png' });
     else if (entry === 'outside') refuse(OUTSIDE);
     else if (entry?.kind !== 'file') refuse(NO_FILE);
     else listing.pictures.push({ file: entry.file, path: name, externalImageId });
@@ -112,16 +115,19 @@ async function listTable(source: string): Promise<Listing> {
   return listing;
 }
 
-/** Where the journal lies by default: beside the folder or the table. */
-export function defaultJournal(source: string): string {
+/** @returns the default path of the journal: beside the folder or the table */
+export function getDefaultJournal(source: string): string {
   return join(dirname(source), '.lintel-enrol.jsonl');
 }
 
-const OUTSIDE: Reason = { reason: 'outside', detail: 'it is, or leads, outside the folder' };
-const NO_FILE: Reason = { reason: 'unreadable', detail: 'there is no such file' };
+const OUTSIDE: PictureReason = { reason: 'outside', detail: 'it is outside the folder, or a link that leads outside' };
+const NO_FILE: PictureReason = { reason: 'unreadable', detail: 'there is no such file' };
 
-/** What a path stands for, links followed as long as they stay in `root`. @returns undefined: neither file nor folder, or not there */
-async function lookAt(
+/**
+ * Resolves the links of a path, as long as they stay in `root`.
+ * @returns undefined where the path is neither a file nor a folder, or does not exist
+ */
+async function resolveEntry(
   root: string,
   path: string,
 ): Promise<{ kind: 'file' | 'folder'; file: string } | 'outside' | undefined> {
@@ -136,7 +142,7 @@ async function lookAt(
   }
 }
 
-async function sortedNames(folder: string): Promise<string[]> {
+async function listNames(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();
   } catch (cause) {
