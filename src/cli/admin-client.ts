@@ -1,15 +1,17 @@
-// The command line's side of the admin socket: asks the service that runs on a data directory.
+// The client of the admin socket: asks the service that is running on a data directory.
 import { request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.js';
 import { MAX_SOCKET_PATH_BYTES, type AdminFailure } from '../platform/admin-socket.js';
 
-/** The system's words for: nobody listens there. */
-const NOBODY = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
+/** The codes of the system when no service listens on the socket. */
+const NO_SERVICE = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 
 /**
- * @param socketPath of the admin socket
- * @returns the body as it comes; undefined where no service runs
- * @throws AppError as the service says it; STOPPED when it ends the connection before
+ * Sends one request to the service.
+ * @param socketPath path of the admin socket
+ * @returns the body of the answer as it arrives; undefined where no service is running
+ * @throws AppError that the service answers with; STOPPED when the service ends the connection before the answer is complete
  */
 export async function askService(
   socketPath: string,
@@ -24,32 +26,30 @@ export async function askService(
     });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code !== undefined && NOBODY.has(code)) return undefined;
+    if (code !== undefined && NO_SERVICE.has(code)) return undefined;
     throw new AppError('STOPPED', 'the running service did not answer', { cause });
   }
-  const body = piecesOf(answer);
+  const body = readBody(answer);
   if (answer.statusCode === 200) return body;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
-  throw errorOf(Buffer.concat(pieces).toString());
+  throw parseFailure(await text(body));
 }
 
-async function* piecesOf(answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+async function* readBody(answer: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
     for await (const piece of answer) yield piece as Buffer;
   } catch (cause) {
-    throw new AppError('STOPPED', 'the service stopped, or failed, before the answer was complete', { cause });
+    throw new AppError('STOPPED', 'the service stopped, or failed, before its answer was complete', { cause });
   }
 }
 
-function errorOf(text: string): AppError {
+function parseFailure(body: string): AppError {
   let failure: Partial<AdminFailure> = {};
   try {
-    failure = JSON.parse(text) as AdminFailure;
+    failure = JSON.parse(body) as AdminFailure;
   } catch {
-    // Not from a service of this version.
+    // A service of another version may answer in another form.
   }
-  const { code, message = 'the service refused' } = failure;
-  const known = (ERROR_CODES as readonly (string | undefined)[]).includes(code);
-  return new AppError(known ? (code as ErrorCode) : 'INTERNAL', message);
+  const { code, message = 'the service refused the request' } = failure;
+  const isKnown = (ERROR_CODES as readonly (string | undefined)[]).includes(code);
+  return new AppError(isKnown ? (code as ErrorCode) : 'INTERNAL', message);
 }

@@ -1,24 +1,25 @@
-// `lintel clock accept`: the operator vouches for the clock of the device.
+// `lintel clock accept`: the operator declares that the clock of the device is right.
 import type { Command } from 'commander';
 import { dataPaths } from '../config/paths.js';
 import { AppError } from '../errors.js';
 import { askService } from './admin-client.js';
 import { commandConfig, type CliContext } from './context.js';
 
-export function registerClock(program: Command, context: CliContext): void {
-  program
-    .command('clock')
-    .description('the clock of the device, on which every expiry rests')
+export function registerClock(clock: Command, context: CliContext): void {
+  clock
     .command('accept')
-    .description(
-      'trust the clock as it stands, although the service has seen a later time: for a clock that had been wrong before. ' +
-        'The service must run',
+    .description('trust the clock as it is now')
+    .addHelpText(
+      'after',
+      `
+When the clock goes back behind a time that the service has seen before, the service trusts it no
+longer and publishes no match. Set the clock, then run this command while the service is running.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);
       const answer = await askService(dataPaths(config).adminSocket, 'POST', '/clock');
-      if (!answer) throw new AppError('SERVICE_UNREACHABLE', 'no service runs on the data directory');
+      if (!answer) throw new AppError('SERVICE_UNREACHABLE', 'no service is running on the data directory');
       for await (const piece of answer) void piece;
-      context.stderr.write(`The clock is trusted as it stands: ${new Date(context.clock()).toISOString()}.\n`);
+      context.stderr.write(`The service trusts the clock as it is now: ${new Date(context.clock()).toISOString()}.\n`);
     });
 }

@@ -1,32 +1,59 @@
-// Every command of `lintel`, in the order of its help.
-import type { RegisterCommand } from './context.js';
-import { registerAudit } from './audit.js';
-import { registerClock } from './clock.js';
-import { registerDemo } from './demo.js';
-import { registerDoctor } from './doctor/doctor.js';
-import { registerEnrol } from './enrol/enrol.js';
-import { registerEvents } from './events.js';
-import { galleryCommand } from './gallery/command.js';
-import { registerGroups } from './gallery/groups.js';
-import { registerGallery } from './gallery/backup.js';
-import { registerKeys } from './keys.js';
-import { inspectModels, registerModels } from './models/models.js';
-import { registerRotate } from './rotate.js';
-import { registerServe } from './serve.js';
+// The list of the commands of `lintel`, in the order of its help.
+import type { CommandEntry } from './program.js';
 
-/** Each entry adds one command to the program. */
-export const COMMANDS: readonly RegisterCommand[] = [
-  registerServe,
-  registerDemo,
-  registerModels,
-  registerKeys,
-  registerRotate,
-  registerEvents,
-  registerAudit,
-  registerClock,
-  (program, context) => registerEnrol(galleryCommand(program), context),
-  (program, context) => registerGallery(galleryCommand(program), context),
-  (program, context) => registerGroups(galleryCommand(program), context),
-  (program, context) =>
-    registerDoctor(program, context, { inspectModels: (config) => inspectModels(config, context.environment) }),
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    description: 'run the service until SIGTERM or Ctrl-C',
+    load: async () => [(await import('./serve.js')).registerServe],
+  },
+  {
+    name: 'demo',
+    description: 'run a demonstration: a clip plays as a camera, and the MQTT events are printed',
+    load: async () => [(await import('./demo.js')).registerDemo],
+  },
+  {
+    name: 'pictures',
+    description: 'copy three pictures of rendered people, to try the REST API with',
+    load: async () => [(await import('./demo.js')).registerPictures],
+  },
+  {
+    name: 'doctor',
+    description: 'check the machine, the installation, the configuration and the connections',
+    load: async () => [(await import('./doctor/doctor.js')).registerDoctor],
+  },
+  {
+    name: 'gallery',
+    description: 'enrol many people, list the groups, back up, restore and verify the enrolled faces',
+    load: async () => [
+      (await import('./enrol/enrol.js')).registerEnrol,
+      (await import('./gallery/groups.js')).registerGroups,
+      (await import('./gallery/backup.js')).registerGallery,
+    ],
+  },
+  {
+    name: 'keys',
+    description: 'manage the appKeys of the REST API, the admin keys of the device API and the master key',
+    load: async () => [(await import('./keys.js')).registerKeys, (await import('./rotate.js')).registerRotate],
+  },
+  {
+    name: 'events',
+    description: 'print the signing key, verify recorded events, send a command to a device',
+    load: async () => [(await import('./events.js')).registerEvents],
+  },
+  {
+    name: 'audit',
+    description: 'list, verify and export the audit log',
+    load: async () => [(await import('./audit.js')).registerAudit],
+  },
+  {
+    name: 'models',
+    description: 'fetch, list, quantise and calibrate the models',
+    load: async () => [(await import('./models/models.js')).registerModels],
+  },
+  {
+    name: 'clock',
+    description: 'trust the clock of the device again after it was wrong',
+    load: async () => [(await import('./clock.js')).registerClock],
+  },
 ];

@@ -1,29 +1,26 @@
-// What every command is given, and what several of them do first.
+// What every command gets from the program, and how it loads its configuration.
 import type { Command } from 'commander';
 import type { Environment } from '../config/environment.js';
-import { loadConfig, type LoadedConfig } from '../config/load.js';
+import type { LoadedConfig } from '../config/load.js';
 import type { Clock } from '../domain/time.js';
-import type { Output } from './progress.js';
+import type { Output } from './output.js';
 
 export interface CliContext {
   stdout: Output;
   stderr: Output;
-  /** The working directory: relative paths on the command line start there. */
+  /** The working directory, to which paths on the command line are relative. */
   cwd: string;
   environment: Environment;
   clock: Clock;
   version: string;
 }
 
-/** Adds one command to the program. */
-export type RegisterCommand = (program: Command, context: CliContext) => void;
+/** Adds arguments, options, subcommands and an action to a command of the program. */
+export type RegisterCommand = (command: Command, context: CliContext) => void;
 
-/** The file that --config names; undefined where it is not given. */
-export function configOption(command: Command): string | undefined {
-  return command.optsWithGlobals<{ config?: string }>().config;
-}
-
-/** The configuration that --config or LINTEL_CONFIG names, or the defaults. @throws AppError CONFIG_INVALID */
-export function commandConfig(command: Command, { cwd, environment }: CliContext): Promise<LoadedConfig> {
-  return loadConfig({ file: configOption(command), cwd, environment });
+/** Loads the configuration that --config or LINTEL_CONFIG names, or the defaults. @throws AppError CONFIG_INVALID */
+export async function commandConfig(command: Command, { cwd, environment }: CliContext): Promise<LoadedConfig> {
+  // Loaded here, because the schema and the YAML parser take a third of the start-up time of a command.
+  const { loadConfig } = await import('../config/load.js');
+  return loadConfig({ file: command.optsWithGlobals<{ config?: string }>().config, cwd, environment });
 }

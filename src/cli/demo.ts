@@ -17,16 +17,14 @@ const CAMERA = 'clip';
 /** Rendered by tools/rendered-people, and part of the installation. */
 const PICTURES = ['guest-1.jpg', 'guest-2.jpg', 'stranger.jpg'];
 
-export function registerDemo(program: Command, context: CliContext): void {
-  program
-    .command('demo')
-    .description('run a demonstration: a clip plays as a camera, and the MQTT events are printed')
+export function registerDemo(demo: Command, context: CliContext): void {
+  demo
     .addOption(new Option('--seconds <n>', 'end after n seconds instead of at Ctrl-C').argParser(Number))
     .addHelpText(
       'after',
       `
-The clip shows two rendered people: a guest, whom the demonstration enrols through the REST API, and a stranger.
-All data is written to a temporary folder, which is deleted at the end.`,
+The clip shows two rendered people: a guest, whom the demonstration enrols through the REST API, and
+a stranger. All data is written to a temporary folder, which is deleted at the end.`,
     )
     .action(async ({ seconds }: { seconds?: number }) => {
       if (seconds !== undefined && !(seconds > 0))
@@ -39,11 +37,11 @@ All data is written to a temporary folder, which is deleted at the end.`,
         await rm(folder, { recursive: true, force: true });
       }
     });
+}
 
-  program
-    .command('pictures')
+export function registerPictures(pictures: Command, context: CliContext): void {
+  pictures
     .argument('<folder>', 'folder to copy the pictures to; it is created if it is missing')
-    .description('copy three pictures of rendered people, to try the REST API with')
     .action(async (folder: string) => {
       const to = resolve(context.cwd, folder);
       await mkdir(to, { recursive: true });

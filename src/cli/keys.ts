@@ -6,6 +6,7 @@ import { dataPaths } from '../config/paths.js';
 import { silentLog } from '../domain/log.js';
 import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../keys/key-registry.js';
 import { commandConfig, type CliContext } from './context.js';
+import { formatTable } from './output.js';
 
 const ADMIN_FLAG = '--admin';
 
@@ -13,13 +14,7 @@ interface KindOption {
   admin?: boolean;
 }
 
-export function registerKeys(program: Command, context: CliContext): void {
-  const keys = program
-    .command('keys')
-    .description(
-      'manage the appKeys of the REST API, each with groups of its own, and the admin keys of the device API',
-    );
-
+export function registerKeys(keys: Command, context: CliContext): void {
   keys
     .command('add')
     .description(
@@ -60,7 +55,7 @@ export function registerKeys(program: Command, context: CliContext): void {
         formatMinute(createdAt),
         revokedAt === undefined ? '' : formatMinute(revokedAt),
       ]);
-      context.stdout.write(formatTable(['NAME', 'ID', 'MADE', 'REVOKED'], rows));
+      context.stdout.write(formatTable([['NAME', 'ID', 'MADE', 'REVOKED'], ...rows]));
     });
 
   keys
@@ -93,18 +88,4 @@ async function openRegistry(
 /** Formats an ISO time as `2026-01-31 12:00`, UTC. */
 function formatMinute(time: string): string {
   return time.slice(0, 16).replace('T', ' ');
-}
-
-function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

@@ -5,11 +5,10 @@ import { askService } from './admin-client.js';
 import { commandConfig, type CliContext } from './context.js';
 import { withOwnStore } from './own-store.js';
 
-/** Registered behind `lintel keys`, which it adds to. */
-export function registerRotate(program: Command, context: CliContext): void {
-  program.commands
-    .find((command) => command.name() === 'keys')
-    ?.command('rotate')
+/** @param keys the command `lintel keys` */
+export function registerRotate(keys: Command, context: CliContext): void {
+  keys
+    .command('rotate')
     .description(
       'make a new master key and seal the database under it, while the service runs or without it. Copies of the old key open ' +
         'nothing that is sealed from then on, but copies of the old database',

@@ -10,15 +10,14 @@ import { SilentFailure } from './program.js';
 /** Once the service has stopped, the process ends within this time, also when a camera's library still holds a thread. */
 const EXIT_DELAY_MS = 200;
 
-export function registerServe(program: Command, context: CliContext): void {
-  program
-    .command('serve')
-    .description('run the service until SIGTERM or Ctrl-C')
+export function registerServe(serve: Command, context: CliContext): void {
+  serve
     .addHelpText(
       'after',
       `
-The log goes to standard output, one line of JSON for each entry. Unless systemd started it, the service also prints on standard error
-where it listens, where the first appKey is, and a command to try.`,
+The log goes to standard output, one line of JSON for each entry. Unless systemd started it, the
+service also prints on standard error where it listens, where the first appKey is, and a command to
+try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);

@@ -1,7 +1,7 @@
 // `npm run models`: developers' commands that look into a model. They need the renderer of faces, which no installation carries.
 import { readEnvironment } from '../../src/config/environment.js';
 import { readVersion } from '../../src/config/paths.js';
-import { runProgram } from '../../src/cli/program.js';
+import { createProgram, reportErrors } from '../../src/cli/program.js';
 import { registerRanges } from './ranges.js';
 import { registerSensitivity } from './sensitivity.js';
 
@@ -14,10 +14,12 @@ const context = {
   version: readVersion(),
 };
 
-process.exitCode = await runProgram(process.argv.slice(2), context, [
-  (program) => {
-    program.name('npm run models --').description('Records the value ranges of a model and measures its layers.');
-    registerRanges(program, context);
-    registerSensitivity(program, context);
-  },
-]);
+const program = createProgram(context, [])
+  .name('npm run models --')
+  .description('Records the value ranges of a model and measures its layers.');
+registerRanges(program, context);
+registerSensitivity(program, context);
+
+process.exitCode = await reportErrors(context, async () => {
+  await program.parseAsync(process.argv.slice(2), { from: 'user' });
+});

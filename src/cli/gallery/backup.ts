@@ -11,7 +11,7 @@ import { askService } from '../admin-client.js';
 import { commandConfig, type CliContext } from '../context.js';
 import { withOwnStore } from '../own-store.js';
 import { SilentFailure } from '../program.js';
-import { Progress } from '../progress.js';
+import { ProgressBar } from '../progress.js';
 import {
   addKeyOptions,
   addLockOptions,
@@ -99,12 +99,12 @@ class WatchedRecords {
 
   async *watch(records: AsyncIterable<BackupRecord>): AsyncGenerator<BackupRecord> {
     const { stderr: output, clock } = this.#context;
-    let progress: Progress | undefined;
+    let progress: ProgressBar | undefined;
     let faces = 0;
     try {
       for await (const record of records) {
         if (record.kind === 'begin') {
-          progress = new Progress({ output, clock, label: this.#label, total: record.totals.faces, unit: 'count' });
+          progress = new ProgressBar({ output, clock, label: this.#label, total: record.totals.faces, unit: 'count' });
         }
         if (record.kind === 'face') progress?.update(++faces);
         if (record.kind === 'end') this.#end = record.end;

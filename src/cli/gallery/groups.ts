@@ -1,106 +1,110 @@
-// `lintel gallery groups`: every group, the models it was made under, and whether they are installed.
+// `lintel gallery groups`: lists every group with the version of its models, and whether those models are installed.
+import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import { silentLog } from '../../domain/log.js';
 import type { StoredGroup } from '../../gallery/stored-groups.js';
+import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
 import { setInUse } from '../../models/fallback.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { otherSets } from '../../models/other-sets.js';
 import { askService } from '../admin-client.js';
 import { commandConfig, type CliContext } from '../context.js';
+import { formatTable } from '../output.js';
 import { withOwnStore } from '../own-store.js';
 
 /** @param gallery the command `lintel gallery` */
 export function registerGroups(gallery: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   gallery
     .command('groups')
-    .description('list every group with the version of the models it was made under, and say where those are missing')
-    .option('--json', 'as one JSON document')
+    .description('list every group with the version of its models, and whether those models are installed')
+    .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
       `
-A group works under the models that it was made under, also where another set is configured since, as long as they are installed. Otherwise
-searches and enrolments in it are answered ModelVersionMismatch; the faces stay, and work again when the models are back.`,
+A group keeps using the models that it was created under, even after another set is configured, as
+long as their files are installed. When they are missing, searches and enrolments in the group are
+refused with ModelVersionMismatch. Its faces stay, and work again once the models are back.`,
     )
-    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+    .action(async ({ json: asJson = false }: { json?: boolean }, command: Command) => {
       const { config } = await commandConfig(command, context);
-      const rows = await groupsWithModels(config, context, manifestPath);
-      if (json) {
-        context.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+      const groups = await listGroupsWithModels(config, context, manifestPath);
+      if (asJson) {
+        context.stdout.write(`${JSON.stringify(groups, null, 2)}\n`);
         return;
       }
-      for (const { appKey, groupId, modelVersion, faces, models } of rows) {
-        context.stdout.write(`${groupId}  appKey ${appKey}, ${faces} faces, ${modelVersion}: ${models}\n`);
-      }
-      const affected = rows.filter(({ models }) => models === MODELS_MISSING).length;
+      if (groups.length > 0) context.stdout.write(formatGroups(groups));
+      const affected = groups.filter(({ models }) => models === MODELS_MISSING).length;
       context.stderr.write(
         affected === 0
-          ? `${rows.length} groups; the models of all of them are installed.\n`
-          : `${affected} of ${rows.length} groups cannot be used: their models are not installed.\n`,
+          ? `${groups.length} groups; the models of all of them are installed.\n`
+          : `${affected} of ${groups.length} groups cannot be used, because their models are not installed.\n`,
       );
     });
 }
 
-/** A group that cannot be used, as long as it is so. */
+/** State of the models of a group that cannot be used. */
 export const MODELS_MISSING = 'not installed';
 
 export interface GroupWithModels extends Omit<StoredGroup, 'owner'> {
-  /** The name, or the id where the key is not listed. */
+  /** Name of the appKey that owns the group; its id where the registry does not have it. */
   appKey: string;
-  /** What is to be said of its models here. */
+  /** State of its models on this device, in words. */
   models: string;
 }
 
-/** @throws AppError as askService and withOwnStore */
-export async function groupsWithModels(
+function formatGroups(groups: readonly GroupWithModels[]): string {
+  const rows = groups.map(({ groupId, appKey, faces, modelVersion, models }) => [
+    groupId,
+    appKey,
+    String(faces),
+    modelVersion,
+    models,
+  ]);
+  return formatTable([['GROUP', 'APPKEY', 'FACES', 'MODEL VERSION', 'MODELS'], ...rows], [2]);
+}
+
+/** @throws AppError like askService and withOwnStore */
+export async function listGroupsWithModels(
   config: Config,
   context: Pick<CliContext, 'environment' | 'clock'>,
   manifestPath: string,
 ): Promise<GroupWithModels[]> {
-  const groups = await storedGroups(config, context);
-  const state = await statesOf(config, context, manifestPath);
-  const names = namesOf(config);
+  const groups = await readGroups(config, context);
+  const states = await listModelStates(config, context, manifestPath);
+  const names = readAppKeyNames(config);
   return groups.map(({ owner, ...rest }) => ({
     appKey: names.get(owner) ?? owner,
     ...rest,
-    models: state(rest.modelVersion),
+    models: states.get(rest.modelVersion) ?? MODELS_MISSING,
   }));
 }
 
-/** From the service that runs on the data directory, or from the directory itself where none does. */
-async function storedGroups(
-  config: Config,
-  context: Pick<CliContext, 'environment' | 'clock'>,
-): Promise<StoredGroup[]> {
-  const bytes = await askService(dataPaths(config).adminSocket, 'GET', '/groups');
-  if (!bytes) {
-    const { readStoredGroups } = await import('../../gallery/stored-groups.js');
-    return withOwnStore(config, context, (store) => readStoredGroups(store));
-  }
-  const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
-  return JSON.parse(Buffer.concat(pieces).toString()) as StoredGroup[];
+/** Reads the groups from the running service, or from the data directory where none runs. */
+async function readGroups(config: Config, context: Pick<CliContext, 'environment' | 'clock'>): Promise<StoredGroup[]> {
+  const answer = await askService(dataPaths(config).adminSocket, 'GET', '/groups');
+  if (answer) return (await json(answer)) as StoredGroup[];
+  const { readStoredGroups } = await import('../../gallery/stored-groups.js');
+  return withOwnStore(config, context, (store) => readStoredGroups(store));
 }
 
-/** What is to be said of a model version here. */
-async function statesOf(
+/** @returns the state in words of every installed model version */
+async function listModelStates(
   config: Config,
   { environment }: Pick<CliContext, 'environment'>,
   manifestPath: string,
-): Promise<(modelVersion: string) => string> {
+): Promise<Map<string, string>> {
   const manifest = loadManifest(manifestPath);
   const modelsDir = resolveModelsDir(config, environment);
   const { set } = await setInUse(manifest, config.models, modelsDir);
   const others = await otherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));
-  states.set(set.modelVersion, 'in use');
-  return (modelVersion) => states.get(modelVersion) ?? MODELS_MISSING;
+  return states.set(set.modelVersion, 'in use');
 }
 
-/** The names of the appKeys, also of those that were revoked, by their ids. */
-function namesOf(config: Config): Map<string, string> {
+/** @returns the names of the appKeys by their ids, revoked ones included */
+function readAppKeyNames(config: Config): Map<string, string> {
   const appKeys = new KeyRegistry({
     kind: APP_KEY,
     path: dataPaths(config).appKeysFile,
