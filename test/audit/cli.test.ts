@@ -10,7 +10,6 @@ import { audited, auditedRotation } from '../../src/audit/audited.js';
 import { registerAudit } from '../../src/cli/audit.js';
 import { registerClock } from '../../src/cli/clock.js';
 import { checkAudit } from '../../src/cli/doctor/storage.js';
-import { galleryCommand } from '../../src/cli/gallery/command.js';
 import { registerGallery } from '../../src/cli/gallery/backup.js';
 import { registerKeys } from '../../src/cli/keys.js';
 import { registerRotate } from '../../src/cli/rotate.js';
@@ -35,13 +34,7 @@ const START = Date.UTC(2026, 4, 1);
 const run = (cwd: string, ...args: string[]): Promise<Run> =>
   lintel(
     args,
-    [
-      (program, context) => registerGallery(galleryCommand(program), context),
-      registerKeys,
-      registerRotate,
-      registerAudit,
-      registerClock,
-    ],
+    { gallery: registerGallery, keys: [registerKeys, registerRotate], audit: registerAudit, clock: registerClock },
     { cwd, clock: () => START + 60_000 },
   );
 
@@ -113,7 +106,7 @@ describe('lintel audit', () => {
     expect(actionsOf(await run(cwd, 'audit', 'list'))).toEqual(['group.created', 'face.enrolled', 'face.enrolled']);
     const { stdout } = await run(cwd, 'audit', 'list', '-n', '1', '--action', 'face.enrolled', '--actor', 'app:door');
     expect(stdout).toMatch(
-      /^ +3  2026-05-01T00:00:00.000Z  face.enrolled +app:door  owner=default  groupId=staff  faceId=/,
+      /^3  2026-05-01T00:00:00.000Z  face.enrolled +app:door  owner=default  groupId=staff  faceId=/,
     );
     expect((await run(cwd, 'audit', 'list', '--actor', 'cli')).stdout).toBe('');
 
@@ -153,8 +146,8 @@ describe('lintel audit', () => {
     const findings = await checkAudit(config, context);
     expect(findings.map(({ level }) => level)).toEqual(['ok', 'ok', 'ok']);
     expect(findings.map(({ text }) => text).join('\n')).toContain(`head 3 ${audit.head.hash}`);
-    expect(findings[0].text).toBe('3 entries since 2026-05-01T00:00:00.000Z, some 1.4 kB');
-    expect(findings[2].text).toBe('0 faces of strangers, none are to be kept');
+    expect(findings[0].text).toBe('3 entries since 2026-05-01T00:00:00.000Z, about 1.4 kB');
+    expect(findings[2].text).toBe('0 stored faces of unknown persons, the configuration keeps none');
     await store.write([audit.space.delete(ENTRY_KEYS.encode(2))]);
     const { code, stderr } = await run(cwd, 'audit', 'verify');
     expect(code).toBe(1);
@@ -171,7 +164,7 @@ describe('lintel audit', () => {
     const context = { environment: {}, clock: () => START };
     expect((await checkAudit(config, context)).map(({ level }) => level)).toEqual(['ok', 'ok', 'ok']);
     const empty = configSchema.parse({ dataDir: tempDir(), keysDir: tempDir() });
-    expect(await checkAudit(empty, context)).toEqual([{ level: 'ok', text: 'no audit log yet' }]);
+    expect(await checkAudit(empty, context)).toEqual([{ level: 'ok', text: 'there is no audit log yet' }]);
   });
 });
 
@@ -194,7 +187,7 @@ describe('entries of commands', () => {
     await writeFile(join(target, 'pass'), 'a passphrase for tests\n', { mode: 0o600 });
     expect((await run(target, 'gallery', 'restore', join(cwd, 'file'), ...PASS)).code).toBe(0);
     const { stdout } = await run(target, 'audit', 'list');
-    expect(stdout).toMatch(/^ +1  .* gallery.restored  cli  groups=1  faces=2  damaged=0\n$/);
+    expect(stdout).toMatch(/^1  .* gallery.restored  cli  groups=1  faces=2  damaged=0\n$/);
   });
 
   it('vouching for the clock needs a service', async () => {
@@ -202,6 +195,6 @@ describe('entries of commands', () => {
     await stop();
     const { code, stderr } = await run(cwd, 'clock', 'accept');
     expect(code).toBe(1);
-    expect(stderr).toContain('no service runs');
+    expect(stderr).toContain('no service is running');
   });
 });

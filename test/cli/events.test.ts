@@ -38,7 +38,7 @@ describe('lintel events key', () => {
     const folder = tempDir();
     writeFileSync(join(folder, 'lintel.yaml'), 'keysDir: keys\n');
     const run = (): Promise<Run> =>
-      lintel(['events', 'key', '--config', join(folder, 'lintel.yaml')], [registerEvents]);
+      lintel(['events', 'key', '--config', join(folder, 'lintel.yaml')], { events: registerEvents });
     const before = await run();
     expect(before).toMatchObject({ code: 1, stdout: '' });
     expect(before.stderr).toContain('there is no signing key yet');
@@ -58,7 +58,7 @@ describe('lintel events verify', () => {
     writeFileSync(file, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''));
     writeFileSync(key, publicKeyPem);
     const chosen = options.length > 0 ? options : ['--public-key', key];
-    return lintel(['events', 'verify', file, ...chosen], [registerEvents]);
+    return lintel(['events', 'verify', file, ...chosen], { events: registerEvents });
   }
 
   it('finds events, messages of the history and what mosquitto_sub -v writes valid, and passes over others', async () => {
@@ -167,7 +167,7 @@ describe('lintel events verify', () => {
   it('fails when there is no such file', async () => {
     const key = join(tempDir(), 'key.pem');
     writeFileSync(key, publicKeyPem);
-    const run = await lintel(['events', 'verify', '/nowhere/events', '--public-key', key], [registerEvents]);
+    const run = await lintel(['events', 'verify', '/nowhere/events', '--public-key', key], { events: registerEvents });
     expect(run.code).toBe(1);
     expect(run.stderr).toContain('ENOENT');
   });
@@ -190,7 +190,11 @@ describe('lintel events command', () => {
     const events = await startEvents({ embedded }, { commands, commandSecret: 'a-secret-of-these-tests' });
     await eventually(() => events.stats().connected);
     const run = (...args: string[]): Promise<Run> =>
-      lintel(['events', 'command', ...args, '--config', file], [registerEvents], { clock: Date.now, cwd: folder });
+      lintel(
+        ['events', 'command', ...args, '--config', file],
+        { events: registerEvents },
+        { clock: Date.now, cwd: folder },
+      );
     expect(await run('pause', 'front')).toMatchObject({ code: 0, stderr: 'pause of front: done\n' });
     expect(paused).toEqual(['front']);
     expect(await run('snapshot', 'front', '--out', 'front.jpg')).toMatchObject({ code: 0 });
@@ -205,7 +209,8 @@ describe('lintel events command', () => {
     const folder = tempDir();
     const file = join(folder, 'lintel.yaml');
     writeFileSync(join(folder, 'secret'), 'a-secret-of-these-tests\n', { mode: 0o600 });
-    const run = (): Promise<Run> => lintel(['events', 'command', 'pause', 'front', '--config', file], [registerEvents]);
+    const run = (): Promise<Run> =>
+      lintel(['events', 'command', 'pause', 'front', '--config', file], { events: registerEvents });
     writeFileSync(file, 'deviceId: gate\n');
     expect((await run()).stderr).toContain('mqtt.commands is not configured');
     writeFileSync(file, "mqtt: { url: 'mqtt://127.0.0.1:1', commands: { secretFile: secret } }\n");

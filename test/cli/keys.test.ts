@@ -8,7 +8,8 @@ import { silentLog } from '../../src/domain/log.js';
 import { tempDir } from '../support/temp-dir.js';
 import { lintel, type Run } from './terminal.js';
 
-const keys = (cwd: string, ...args: string[]): Promise<Run> => lintel(['keys', ...args], [registerKeys], { cwd });
+const keys = (cwd: string, ...args: string[]): Promise<Run> =>
+  lintel(['keys', ...args], { keys: registerKeys }, { cwd });
 
 function authority(cwd: string): KeyRegistry {
   return new KeyRegistry({ kind: APP_KEY, path: join(cwd, 'var/data/app-keys.json'), clock: Date.now, log: silentLog });

@@ -1,5 +1,6 @@
 // The program: help, usage, exit codes and the words of an error.
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.js';
 import type { RegisterCommand } from '../../src/cli/context.js';
 import { registerDoctor } from '../../src/cli/doctor/doctor.js';
 import { registerKeys } from '../../src/cli/keys.js';
@@ -7,13 +8,13 @@ import { SilentFailure } from '../../src/cli/program.js';
 import { AppError } from '../../src/errors.js';
 import { lintel } from './terminal.js';
 
-const all: readonly RegisterCommand[] = [registerKeys, registerDoctor];
+const all = { keys: registerKeys, doctor: registerDoctor };
 
 /** A command `fail` that ends with this. */
 const failing =
   (error: unknown): RegisterCommand =>
-  (program) => {
-    program.command('fail').action(() => {
+  (command) => {
+    command.action(() => {
       throw error;
     });
   };
@@ -24,15 +25,15 @@ describe('help', () => {
     expect(code).toBe(0);
     expect(stderr).toBe('');
     expect(stdout).toContain('Usage: lintel [options] [command]');
-    expect(stdout).toMatch(/^ {2}keys +the appKeys of the REST API/m);
-    expect(stdout).toMatch(/^ {2}doctor \[options\] +check the machine/m);
+    expect(stdout).toMatch(/^ {2}keys +the command keys$/m);
+    expect(stdout).toMatch(/^ {2}doctor +the command doctor$/m);
     expect(stdout).toContain('--config <file>');
   });
 
   it.each([
     [
       ['keys', '--help'],
-      ['add [options] <name>', 'list', 'revoke [options] <name>', 'admin keys'],
+      ['add [options] <name>', 'list', 'revoke [options] <name>'],
     ],
     [['help', 'keys'], ['add [options] <name>']],
     [
@@ -41,7 +42,7 @@ describe('help', () => {
     ],
     [
       ['doctor', '--help'],
-      ['Exit code 1', '--config <file>'],
+      ['The exit code is 1', '--config <file>'],
     ],
   ])('of %j says what it does and takes', async (args, words) => {
     const { code, stdout } = await lintel(args, all);
@@ -53,6 +54,24 @@ describe('help', () => {
     const { stdout } = await lintel(['--help'], all);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   });
+
+  it.each(COMMANDS.map(({ name }) => name))(
+    'of the command %s and of its subcommands keeps to 100 columns',
+    async (name) => {
+      const entry = COMMANDS.find((one) => one.name === name);
+      const all = { [name]: (await entry?.load()) ?? [] };
+      const { code, stdout } = await lintel([name, '--help'], all);
+      expect(code).toBe(0);
+      const below = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].flatMap(([, command]) =>
+        command === 'help' ? [] : [command ?? ''],
+      );
+      const helps = [stdout];
+      for (const command of stdout.includes('Commands:') ? below : []) {
+        helps.push((await lintel([name, command, '--help'], all)).stdout);
+      }
+      for (const line of helps.join('').split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    },
+  );
 
   it('is what a call without a command gets, as a mistake', async () => {
     const { code, stderr } = await lintel([], all);
@@ -78,14 +97,16 @@ describe('a mistake in the command line ends with 2 and a sentence', () => {
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toContain(sentence);
-    expect(stderr).toContain('Run with --help');
+    expect(stderr).toContain('Run it with --help');
   });
 });
 
 describe('a command that fails ends with 1', () => {
   it('and the sentence of an error that was foreseen, its causes, and no stack', async () => {
     const cause = new Error('outer cause', { cause: new Error('inner cause') });
-    const { code, stderr } = await lintel(['fail'], [failing(new AppError('ADDON_MISSING', 'no addon', { cause }))]);
+    const { code, stderr } = await lintel(['fail'], {
+      fail: failing(new AppError('ADDON_MISSING', 'no addon', { cause })),
+    });
     expect(code).toBe(1);
     expect(stderr).toBe('lintel: no addon\n  because: outer cause\n  because: inner cause\n');
   });
@@ -93,33 +114,37 @@ describe('a command that fails ends with 1', () => {
   it('and no cause that the sentence names already', async () => {
     const cause = new Error('fetch failed', { cause: new Error('ENOTFOUND') });
     const error = new AppError('DOWNLOAD_FAILED', 'no file (fetch failed: ENOTFOUND)', { cause });
-    expect((await lintel(['fail'], [failing(error)])).stderr).toBe('lintel: no file (fetch failed: ENOTFOUND)\n');
+    expect((await lintel(['fail'], { fail: failing(error) })).stderr).toBe(
+      'lintel: no file (fetch failed: ENOTFOUND)\n',
+    );
   });
 
   it('and the sentence of the system, without a stack', async () => {
     const error = Object.assign(new Error('listen EADDRINUSE 127.0.0.1:8080'), { syscall: 'listen' });
-    expect((await lintel(['fail'], [failing(error)])).stderr).toBe('lintel: listen EADDRINUSE 127.0.0.1:8080\n');
+    expect((await lintel(['fail'], { fail: failing(error) })).stderr).toBe(
+      'lintel: listen EADDRINUSE 127.0.0.1:8080\n',
+    );
   });
 
   it('and each of several errors', async () => {
     const errors = [new AppError('STORE_LOCKED', 'one'), new AppError('BROKER_FAILED', 'two')];
-    const { code, stderr } = await lintel(['fail'], [failing(new AggregateError(errors, 'both'))]);
+    const { code, stderr } = await lintel(['fail'], { fail: failing(new AggregateError(errors, 'both')) });
     expect(code).toBe(1);
     expect(stderr).toBe('lintel: one\nlintel: two\n');
   });
 
   it('and the stack of what nobody foresaw', async () => {
-    const { code, stderr } = await lintel(['fail'], [failing(new TypeError('x is not a function'))]);
+    const { code, stderr } = await lintel(['fail'], { fail: failing(new TypeError('x is not a function')) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^lintel: x is not a function\n +at .*program\.test/);
   });
 
   it('and the text of what is no error at all', async () => {
-    expect(await lintel(['fail'], [failing('a text')])).toMatchObject({ code: 1, stderr: 'lintel: a text\n' });
+    expect(await lintel(['fail'], { fail: failing('a text') })).toMatchObject({ code: 1, stderr: 'lintel: a text\n' });
   });
 
   it('and nothing where the command has said it already', async () => {
-    expect(await lintel(['fail'], [failing(new SilentFailure())])).toMatchObject({ code: 1, stderr: '' });
+    expect(await lintel(['fail'], { fail: failing(new SilentFailure()) })).toMatchObject({ code: 1, stderr: '' });
   });
 });
 

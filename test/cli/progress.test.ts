@@ -1,10 +1,10 @@
-// Progress as it is seen on a terminal and in a log.
+// The progress of a task, on a terminal and in a log.
 import { describe, expect, it } from 'vitest';
-import { bytesText, Progress, type ProgressOptions } from '../../src/cli/progress.js';
+import { ProgressBar, type ProgressOptions } from '../../src/cli/progress.js';
 import { Written } from './terminal.js';
 
 function progress(options: Partial<ProgressOptions> & { tty?: boolean; columns?: number }): {
-  progress: Progress;
+  progress: ProgressBar;
   output: Written;
   wait: (ms: number) => void;
 } {
@@ -12,7 +12,7 @@ function progress(options: Partial<ProgressOptions> & { tty?: boolean; columns?:
   const output = new Written();
   output.isTTY = options.tty;
   output.columns = options.columns;
-  const made = new Progress({ output, clock: () => nowMs, label: 'a.onnx', total: 1000, unit: 'count', ...options });
+  const made = new ProgressBar({ output, clock: () => nowMs, label: 'a.onnx', total: 1000, unit: 'count', ...options });
   return { progress: made, output, wait: (ms) => (nowMs += ms) };
 }
 
@@ -134,16 +134,4 @@ describe('the end', () => {
     p.finish();
     expect(output.text).toBe('a.onnx: 0, done\n');
   });
-});
-
-it.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1000, '1.0 kB'],
-  [999_949, '999.9 kB'],
-  [999_950, '1.0 MB'],
-  [3_998_070, '4.0 MB'],
-  [2_500_000_000_000_000, '2500.0 TB'],
-])('%i bytes are written %s', (bytes, text) => {
-  expect(bytesText(bytes)).toBe(text);
 });

@@ -1,6 +1,6 @@
-// A context for commands under test: outputs that remember, an environment that is empty, a clock that stands.
+// Runs commands under test: the outputs keep what is written, the environment is empty, the clock stands still.
 import type { CliContext, RegisterCommand } from '../../src/cli/context.js';
-import type { Output } from '../../src/cli/progress.js';
+import type { Output } from '../../src/cli/output.js';
 import { runProgram } from '../../src/cli/program.js';
 
 export class Written implements Output {
@@ -19,10 +19,13 @@ export interface Run {
   stderr: string;
 }
 
+/** The commands of a program under test, by their names; several registrations where several files add to one command. */
+export type Commands = Readonly<Record<string, RegisterCommand | readonly RegisterCommand[]>>;
+
 /** Runs one command line as `lintel` would. */
 export async function lintel(
   args: readonly string[],
-  commands: readonly RegisterCommand[],
+  commands: Commands,
   context: Partial<CliContext> = {},
 ): Promise<Run> {
   const stdout = new Written();
@@ -38,7 +41,11 @@ export async function lintel(
       version: '1.2.3',
       ...context,
     },
-    commands,
+    Object.entries(commands).map(([name, register]) => ({
+      name,
+      description: `the command ${name}`,
+      load: async () => [register].flat(),
+    })),
   );
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

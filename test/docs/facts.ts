@@ -30,19 +30,24 @@ export function readText(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
+/** The commands with their code, which the program itself loads only when one runs. */
+const LOADED = await Promise.all(COMMANDS.map(async ({ name, load }) => ({ name, registers: await load() })));
+
 /** A fresh program whose commands do nothing: parsing a command line only checks it. */
 export function createIdleProgram(): Command {
-  const program = createProgram(
-    {
-      stdout: new Written(),
-      stderr: new Written(),
-      cwd: '/',
-      environment: {},
-      clock: () => 0,
-      version: '0.0.0',
-    },
-    COMMANDS,
-  );
+  const context = {
+    stdout: new Written(),
+    stderr: new Written(),
+    cwd: '/',
+    environment: {},
+    clock: () => 0,
+    version: '0.0.0',
+  };
+  const program = createProgram(context, COMMANDS);
+  for (const { name, registers } of LOADED) {
+    const command = program.commands.find((one) => one.name() === name);
+    if (command) for (const register of registers) register(command, context);
+  }
   for (const command of listCommands(program)) if (command.commands.length === 0) command.action(() => undefined);
   return program;
 }

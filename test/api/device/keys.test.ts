@@ -10,7 +10,8 @@ import { silentLog } from '../../../src/domain/log.js';
 import { lintel, type Run } from '../../cli/terminal.js';
 import { tempDir } from '../../support/temp-dir.js';
 
-const keys = (cwd: string, ...args: string[]): Promise<Run> => lintel(['keys', ...args], [registerKeys], { cwd });
+const keys = (cwd: string, ...args: string[]): Promise<Run> =>
+  lintel(['keys', ...args], { keys: registerKeys }, { cwd });
 const options = { clock: Date.now, log: silentLog };
 
 describe('a first start', () => {

@@ -7,7 +7,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { checkBroker, checkCameras, checkService } from '../../../src/cli/doctor/connections.js';
+import { checkBroker, checkSources } from '../../../src/cli/doctor/connections.js';
+import { checkService } from '../../../src/cli/doctor/service.js';
 import { configSchema, type Config } from '../../../src/config/schema.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { closedPort, listen } from '../ports.js';
@@ -18,13 +19,13 @@ const cameras = (...sources: Record<string, unknown>[]): Config['cameras'] =>
 
 describe('the cameras', () => {
   it('none is no mistake', async () => {
-    expect(await checkCameras([])).toMatchObject([{ level: 'ok' }]);
+    expect(await checkSources([])).toMatchObject([{ level: 'ok' }]);
   });
 
   it('are looked at without being opened', async () => {
     const dir = tempDir();
     await writeFile(join(dir, 'clip.mp4'), '');
-    const findings = await checkCameras(
+    const findings = await checkSources(
       cameras(
         { type: 'device', path: '/dev/null' },
         { type: 'device', path: '/dev/no-such-video' },
@@ -40,7 +41,7 @@ describe('the cameras', () => {
       { level: 'fail', text: `cam2: ${dir}/clip.mp4 is not a device` },
       { level: 'ok', text: `cam3: file ${dir}/clip.mp4` },
       { level: 'fail', text: `cam4: there is no file ${dir}/none.mp4` },
-      { level: 'ok', text: 'cam5: a GStreamer pipeline, tried when the service starts' },
+      { level: 'ok', text: 'cam5: a GStreamer pipeline, which can only be checked by opening it' },
     ]);
   });
 
@@ -48,7 +49,7 @@ describe('the cameras', () => {
     const open = await listen(createServer());
     const closed = await closedPort();
     const dir = tempDir();
-    const findings = await checkCameras(
+    const findings = await checkSources(
       cameras(
         { type: 'url', url: `rtsp://127.0.0.1:${open}/stream?token=hunter2` },
         { type: 'url', url: `http://127.0.0.1:${closed}/hunter2` },
@@ -68,7 +69,7 @@ describe('the cameras', () => {
 
 describe('the broker', () => {
   it("Lintel's own is fine on this machine, and worth a look on the network", async () => {
-    expect(await checkBroker(mqtt({}))).toEqual([{ level: 'ok', text: "Lintel's own, on 127.0.0.1:1883" }]);
+    expect(await checkBroker(mqtt({}))).toEqual([{ level: 'ok', text: "Lintel's own broker, on 127.0.0.1:1883" }]);
     expect(await checkBroker(mqtt({ embedded: { host: '0.0.0.0' } }))).toMatchObject([{ level: 'warn' }]);
   });
 
@@ -80,8 +81,8 @@ describe('the broker', () => {
     ]);
     for (const host of ['127.0.0.1', 'localhost']) {
       const [finding] = await checkBroker(mqtt({ url: `mqtt://${host}:${closed}` }));
-      expect(finding.level).toBe('fail');
-      expect(finding.text).toContain('ECONNREFUSED');
+      expect(finding?.level).toBe('fail');
+      expect(finding?.text).toContain('ECONNREFUSED');
     }
   });
 
@@ -108,7 +109,7 @@ describe('the broker', () => {
     for (const host of ['127.0.0.1', 'localhost']) {
       const url = `mqtts://${host}:${port}`;
       expect(await checkBroker(mqtt({ url, caFile: join(dir, 'ca.pem') }))).toEqual([
-        { level: 'ok', text: `${url} can be reached, its certificate is good` },
+        { level: 'ok', text: `${url} can be reached, and its certificate is valid` },
       ]);
       const [stranger] = await checkBroker(mqtt({ url }));
       expect(stranger).toEqual({ level: 'fail', text: `${url}: self-signed certificate` });
@@ -120,8 +121,8 @@ describe('the broker', () => {
     const missing = join(dir, 'none');
     for (const values of [{ passwordFile: missing }, { caFile: missing }]) {
       const [finding] = await checkBroker(mqtt({ url: 'mqtts://127.0.0.1:1', ...values }));
-      expect(finding.level).toBe('fail');
-      expect(finding.text).toContain(missing);
+      expect(finding?.level).toBe('fail');
+      expect(finding?.text).toContain(missing);
     }
   });
 });
@@ -190,7 +191,7 @@ describe('a running service', () => {
   it.each(['<html>', '{}', '{"status":"splendid","parts":{}}'])('is not what answers %s', async (body) => {
     const port = await answering(200, body);
     expect(await ask(port)).toMatchObject([
-      { level: 'warn', text: `something answers on http://127.0.0.1:${port}, but not as Lintel does` },
+      { level: 'warn', text: `another program than Lintel answers on http://127.0.0.1:${port}` },
     ]);
   });
 

@@ -3,19 +3,18 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
-  askSystem,
   checkHeat,
   checkInodes,
   checkVideoDevices,
-  inodeFindings,
-  memoryFindings,
-  throttlingFindings,
-  type Ask,
+  judgeInodes,
+  judgeMemory,
+  judgeThrottling,
 } from '../../../src/cli/doctor/device.js';
-import { checkUnit, checkVersions, unitFindings } from '../../../src/cli/doctor/systemd.js';
+import { runCommand, type RunCommand } from '../../../src/cli/doctor/system.js';
+import { checkUnit, checkVersions, judgeUnit } from '../../../src/cli/doctor/systemd.js';
 import { tempDir } from '../../support/temp-dir.js';
 
-const nothing: Ask = async () => undefined;
+const nothing: RunCommand = async () => undefined;
 
 describe('memory', () => {
   it.each([
@@ -25,49 +24,51 @@ describe('memory', () => {
       'warn',
       '92.2 MB of 1.0 GB available, 51.2 MB of 102.4 MB swap in use',
     ],
-    ['', 'ok', 'not told by this system'],
+    ['', 'ok', 'this system does not report its memory'],
   ])('%j', (meminfo, level, text) => {
-    expect(memoryFindings(meminfo)).toEqual([{ level, text }]);
+    expect(judgeMemory(meminfo)).toEqual([{ level, text }]);
   });
 });
 
 describe('heat', () => {
   it.each<[string, [string, string][]]>([
-    ['throttled=0x0', [['ok', 'neither heat nor a low voltage has slowed it down']]],
-    ['0', [['ok', 'neither heat nor a low voltage has slowed it down']]],
+    ['throttled=0x0', [['ok', 'no low voltage and no throttling since the start']]],
+    ['0', [['ok', 'no low voltage and no throttling since the start']]],
     [
       'throttled=0x50005',
       [
-        ['fail', 'the supply voltage is too low now'],
-        ['fail', 'it is throttled now'],
+        ['fail', 'the supply voltage is too low'],
+        ['fail', 'the processor is throttled'],
       ],
     ],
-    ['80000', [['warn', 'since the start, at times: the heat limit is reached']]],
+    ['80000', [['warn', 'the temperature limit was reached at some time since the start']]],
     ['', []],
     ['VCHI initialization failed', []],
   ])('of a Raspberry Pi that says %j', (hex, expected) => {
-    expect(throttlingFindings(hex)).toEqual(
-      expected.map(([level, text]) => ({ level, text: `Raspberry Pi: ${text}` })),
-    );
+    expect(judgeThrottling(hex)).toEqual(expected.map(([level, text]) => ({ level, text: `Raspberry Pi: ${text}` })));
   });
 
   it('is that of the hottest sensor', async () => {
     const sys = tempDir();
-    expect(await checkHeat(sys, nothing)).toEqual([{ level: 'ok', text: 'no sensor of the system tells it' }]);
-    for (const [zone, temp] of [
+    expect(await checkHeat(sys, nothing)).toEqual([{ level: 'ok', text: 'this system has no temperature sensor' }]);
+    const zones: [zone: string, temp: string][] = [
       ['thermal_zone0', '51200\n'],
       ['thermal_zone1', '81700\n'],
       ['cooling_device0', ''],
-    ]) {
+    ];
+    for (const [zone, temp] of zones) {
       await mkdir(join(sys, 'class/thermal', zone), { recursive: true });
       await writeFile(join(sys, 'class/thermal', zone, 'temp'), temp);
     }
     expect(await checkHeat(sys, nothing)).toEqual([{ level: 'warn', text: '82 °C at the hottest of 2 sensors' }]);
-    const pi: Ask = async (program) => (program === 'vcgencmd' ? 'throttled=0x4\n' : undefined);
-    expect(await checkHeat(sys, pi)).toContainEqual({ level: 'fail', text: 'Raspberry Pi: it is throttled now' });
+    const pi: RunCommand = async (program) => (program === 'vcgencmd' ? 'throttled=0x4\n' : undefined);
+    expect(await checkHeat(sys, pi)).toContainEqual({
+      level: 'fail',
+      text: 'Raspberry Pi: the processor is throttled',
+    });
     await mkdir(join(sys, 'devices/platform/soc/soc:firmware'), { recursive: true });
     await writeFile(join(sys, 'devices/platform/soc/soc:firmware/get_throttled'), '0\n');
-    expect((await checkHeat(sys, pi))[1].level).toBe('ok');
+    expect((await checkHeat(sys, pi)).map(({ level }) => level)).toEqual(['warn', 'ok']);
   });
 });
 
@@ -77,7 +78,7 @@ describe('inodes', () => {
     [{ files: 1_000_000, ffree: 500_000 }, [{ level: 'ok', text: '500000 of 1000000 inodes free' }]],
     [{ files: 0, ffree: 0 }, []],
   ])('%j', (found, findings) => {
-    expect(inodeFindings(found)).toEqual(findings);
+    expect(judgeInodes(found)).toEqual(findings);
   });
 
   it('are those of the file system that a folder will be made on', async () => {
@@ -108,17 +109,17 @@ describe('video devices', () => {
     const dev = tempDir();
     await writeFile(join(dev, 'video0'), '');
     await chmod(join(dev, 'video0'), 0);
-    const [{ level, text }] = await checkVideoDevices(dev, nothing);
-    expect(level).toBe('warn');
-    expect(text).toMatch(/mode 0: closed to this user; this user is in \S+$/);
+    const [finding] = await checkVideoDevices(dev, nothing);
+    expect(finding?.level).toBe('warn');
+    expect(finding?.text).toMatch(/mode 0: this user may not open it, although it is in the group \S+$/);
   });
 });
 
 describe('a program of the system', () => {
   it('is asked, and may be missing or fail', async () => {
-    expect(await askSystem('uname', ['-s'])).toBe('Linux\n');
-    expect(await askSystem('lintel-no-such-program', [])).toBeUndefined();
-    expect(await askSystem('false', [])).toBeUndefined();
+    expect(await runCommand('uname', ['-s'])).toBe('Linux\n');
+    expect(await runCommand('lintel-no-such-program', [])).toBeUndefined();
+    expect(await runCommand('false', [])).toBeUndefined();
   });
 });
 
@@ -143,7 +144,7 @@ describe('the unit', () => {
 
   it.each<[Partial<typeof active>, [string, RegExp][]]>([
     [{}, [['ok', /^lintel.service is active \(running\) since Mon .*, 450.0 MB of memory: 1 of 1 cameras/]]],
-    [{ LoadState: 'not-found' }, [['ok', /^not installed as a service/]]],
+    [{ LoadState: 'not-found' }, [['ok', /^Lintel is not installed as a service/]]],
     [
       {
         ActiveState: 'activating',
@@ -154,7 +155,7 @@ describe('the unit', () => {
       },
       [
         ['warn', /is activating \(auto-restart\), last result watchdog: /],
-        ['warn', /^restarted by systemd 7 times/],
+        ['warn', /^systemd has restarted the service 7 times/],
       ],
     ],
     [{ ActiveState: 'failed', SubState: 'failed', StatusText: '' }, [['fail', /is failed \(failed\), 450/]]],
@@ -176,13 +177,13 @@ describe('the unit', () => {
       { DropInPaths: '/etc/systemd/system/lintel.service.d/a.conf /run/b.conf' },
       [
         ['ok', /active/],
-        ['ok', /^changed by \/etc\/systemd\/system\/lintel.service.d\/a.conf, \/run\/b.conf$/],
+        ['ok', /^drop-in files change the unit: \/etc\/systemd\/system\/lintel.service.d\/a.conf, \/run\/b.conf$/],
       ],
     ],
   ])('%j', (more, expected) => {
-    const findings = unitFindings(shown(more));
+    const findings = judgeUnit(shown(more));
     expect(findings.map(({ level }) => level)).toEqual(expected.map(([level]) => level));
-    expected.forEach(([, text], index) => expect(findings[index].text).toMatch(text));
+    expected.forEach(([, text], index) => expect(findings[index]?.text).toMatch(text));
   });
 
   it('is asked for nothing that may hold a secret', async () => {
@@ -200,8 +201,12 @@ describe('the versions', () => {
     expect(await checkVersions(folder)).toEqual([]);
     for (const name of ['1.0.0-1', '1.1.0-1', '.new-abc'])
       await mkdir(join(folder, 'versions', name), { recursive: true });
-    expect(await checkVersions(folder)).toEqual([{ level: 'fail', text: 'none is in place; kept: 1.0.0-1, 1.1.0-1' }]);
+    expect(await checkVersions(folder)).toEqual([
+      { level: 'fail', text: 'version in use: none; kept versions: 1.0.0-1, 1.1.0-1' },
+    ]);
     await symlink('versions/1.1.0-1', join(folder, 'current'));
-    expect(await checkVersions(folder)).toEqual([{ level: 'ok', text: '1.1.0-1 is in place; kept: 1.0.0-1, 1.1.0-1' }]);
+    expect(await checkVersions(folder)).toEqual([
+      { level: 'ok', text: 'version in use: 1.1.0-1; kept versions: 1.0.0-1, 1.1.0-1' },
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkAddon, checkClock, checkLibraries, checkNode } from '../../../src/cli/doctor/machine.js';
-import { checkAppKeys, checkDataDir, checkMasterKey, spaceFinding } from '../../../src/cli/doctor/storage.js';
+import { checkAppKeys, checkDataDir, checkMasterKey, judgeSpace } from '../../../src/cli/doctor/storage.js';
 import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { AppError } from '../../../src/errors.js';
@@ -41,17 +41,17 @@ describe('the machine', () => {
     expect(await at('2026-02-28T01:00:00Z')).toMatchObject([{ level: 'ok' }]);
     const now = '2026-03-02T00:00:00.000Z';
     expect(await at('2026-03-02')).toEqual([
-      { level: 'ok', text: `${now}; whether it is synchronised cannot be told` },
+      { level: 'ok', text: `${now}; this system does not say whether the clock is synchronised` },
     ]);
     expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual([
-      { level: 'warn', text: `${now}, not synchronised: is there a time server?` },
+      { level: 'warn', text: `${now}, not synchronised: set up a time server` },
     ]);
-    const synchronised = [{ level: 'ok', text: `${now}, synchronised` }];
+    const synchronised = [{ level: 'ok', text: `${now}, synchronised with a time server` }];
     expect(await at('2026-03-02', { kernel: async () => 'yes\n' })).toEqual(synchronised);
     await writeFile(places.synchronised, '');
     expect(await at('2026-03-02', { kernel: async () => 'no\n' })).toEqual(synchronised);
-    const [{ text }] = await at('2026-03-02', { batteryClocks: join(dir, 'none') });
-    expect(text).toContain('no battery keeps it');
+    const [finding] = await at('2026-03-02', { batteryClocks: join(dir, 'none') });
+    expect(finding?.text).toContain('the clock has no battery');
   });
 
   it('a library that does not load is named with the reason', async () => {
@@ -59,7 +59,7 @@ describe('the machine', () => {
       ['good', () => Promise.resolve()],
       ['bad', () => Promise.reject(new Error('no such symbol'))],
     ];
-    expect(await checkLibraries(doors)).toEqual([{ level: 'fail', text: 'bad does not load: no such symbol' }]);
+    expect(await checkLibraries(doors)).toEqual([{ level: 'fail', text: 'bad cannot be loaded: no such symbol' }]);
     expect(await checkLibraries(doors.slice(0, 1))).toEqual([{ level: 'ok', text: 'good' }]);
   });
 
@@ -74,7 +74,7 @@ describe('the machine', () => {
     const info = () => ({ opencv: '4.6.0', backends: ['V4L2', 'FFMPEG'] });
     expect(checkAddon(() => ({ info }))).toEqual([
       { level: 'ok', text: 'OpenCV 4.6.0, video back-ends V4L2, FFMPEG' },
-      { level: 'warn', text: 'OpenCV has no GSTREAMER: no CSI cameras' },
+      { level: 'warn', text: 'OpenCV has no back-end GSTREAMER: CSI cameras do not work' },
     ]);
   });
 });
@@ -83,14 +83,14 @@ describe('the storage', () => {
   it('a data directory to be made is fine where its parent is writable', async () => {
     const dir = tempDir();
     const [place] = await checkDataDir(join(dir, 'var/data'));
-    expect(place).toEqual({ level: 'ok', text: `${dir}/var/data, to be made at the first start` });
+    expect(place).toEqual({ level: 'ok', text: `${dir}/var/data, which the first start will create` });
   });
 
   it('a data directory that others may look into is worth a look', async () => {
     const dir = tempDir();
     await chmod(dir, 0o755);
     const findings = await checkDataDir(dir);
-    expect(findings[1]).toEqual({ level: 'warn', text: `${dir} is open to other users (mode 755): chmod 700` });
+    expect(findings[1]).toEqual({ level: 'warn', text: `${dir} is open to other users (mode 755): run chmod 700` });
     await chmod(dir, 0o700);
     expect(await checkDataDir(dir)).toHaveLength(2);
   });
@@ -114,7 +114,7 @@ describe('the storage', () => {
     [400_000_000, 'warn', '400.0 MB free'],
     [2_000_000_000, 'ok', '2.0 GB free'],
   ])('%i free bytes are %s', (free, level, text) => {
-    expect(spaceFinding(free)).toEqual({ level, text });
+    expect(judgeSpace(free)).toEqual({ level, text });
   });
 
   it('the master key: none yet, there, unreadable, and missing beside data', async () => {
@@ -125,12 +125,12 @@ describe('the storage', () => {
     await writeFile(join(config.dataDir, 'db/CURRENT'), '');
     expect(await checkMasterKey(config, {})).toEqual({
       level: 'fail',
-      text: `there is data in ${config.dataDir}, but no master key`,
+      text: `there is data in ${config.dataDir}, but no master key: put back the key that it was sealed with`,
     });
     const masterKey = Buffer.alloc(32, 1).toString('base64');
     expect(await checkMasterKey(config, { masterKey })).toEqual({
       level: 'ok',
-      text: 'a master key from LINTEL_MASTER_KEY',
+      text: 'the master key comes from LINTEL_MASTER_KEY',
     });
     await expect(checkMasterKey(config, { masterKey: 'x' })).rejects.toThrow('32 bytes');
   });
@@ -138,7 +138,7 @@ describe('the storage', () => {
   it('the appKeys: none yet, how many are valid, and a registry that is broken', async () => {
     const cwd = tempDir();
     const config = { dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') };
-    const keys = (...args: string[]): Promise<Run> => lintel(['keys', ...args], [registerKeys], { cwd });
+    const keys = (...args: string[]): Promise<Run> => lintel(['keys', ...args], { keys: registerKeys }, { cwd });
     expect(checkAppKeys(config, Date.now).text).toContain('no appKey yet');
     await keys('add', 'one');
     await keys('add', 'two');
@@ -158,7 +158,7 @@ describe('the report', () => {
   const doctor = (cwd: string, args: string[] = [], more: DoctorHooks = {}): Promise<Run> =>
     lintel(
       ['doctor', ...args],
-      [(program, context) => registerDoctor(program, context, { ...hooks, ...more })],
+      { doctor: (command, context) => registerDoctor(command, context, { ...hooks, ...more }) },
       // The real clock: the installation is younger than the clock that stands.
       { cwd, clock: Date.now },
     );
@@ -169,13 +169,13 @@ describe('the report', () => {
     const { code, stdout, stderr } = await doctor(cwd, ['--config', 'lintel.yaml']);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^Lintel 1\.2\.3, \d{4}-/);
-    const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|look|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
+    const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|warn|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
     const machine = ['node', 'platform', 'memory', 'heat', 'clock', 'libraries', 'addon', 'video', 'unit'];
     const stored = ['data', 'keys', 'certificates', 'audit', 'models', 'groups'];
     const configured = ['config', ...stored, 'cameras', 'broker', 'service'];
     expect([...new Set(titles)]).toEqual([...machine, ...configured]);
     expect(stdout).toContain('standard: complete');
-    expect(stdout).toMatch(/\n0 failed, \d+ to look at, \d+ ok\n$/);
+    expect(stdout).toMatch(/\n0 failed, \d+ warnings?, \d+ ok\n$/);
     expect(code).toBe(0);
   });
 
@@ -203,7 +203,7 @@ describe('the report', () => {
 
   it('holds no secret', async () => {
     const cwd = tempDir();
-    const { stdout: appKeys } = await lintel(['keys', 'add', 'default'], [registerKeys], { cwd });
+    const { stdout: appKeys } = await lintel(['keys', 'add', 'default'], { keys: registerKeys }, { cwd });
     const masterKey = Buffer.alloc(32, 3).toString('base64');
     await mkdir(join(cwd, 'var/keys'));
     await writeFile(join(cwd, 'var/keys/master.key'), masterKey, { mode: 0o600 });
@@ -213,7 +213,7 @@ describe('the report', () => {
       `http: { port: 0 }\nmqtt: { url: "mqtt://127.0.0.1:${await closedPort()}", username: u, passwordFile: password }\n`,
     );
     const { stdout } = await doctor(cwd, ['--config', 'lintel.yaml']);
-    expect(stdout).toContain(`a master key in ${cwd}/var/keys`);
+    expect(stdout).toContain(`the master key is in ${cwd}/var/keys`);
     expect(stdout).toContain('1 valid appKey');
     for (const secret of [...appKeys.trim().split('\n'), masterKey, 'hunter2']) expect(stdout).not.toContain(secret);
   });

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { askAt, runTrial, type LivenessLine } from '../../../src/cli/doctor/liveness.js';
+import { askPerson, runTrial, type LivenessLine } from '../../../src/cli/doctor/liveness.js';
 
 /** A person who does as they are told: each attempt plays the lines of its presentation. */
 function guided(play: (presentation: string, attempt: number) => LivenessLine[]) {
@@ -69,7 +69,7 @@ describe('lintel doctor --liveness', () => {
   test('nobody in sight ends the attempt, and counts against the live ones', async () => {
     const trial = guided(() => Array<LivenessLine>(1_000).fill(nobody));
     expect(await runTrial(trial.doors, { ...OPTIONS, attempts: 1 })).toBe(false);
-    expect(trial.text()).toContain('no face that is fit was seen, 0 frames');
+    expect(trial.text()).toContain('no usable face was seen, 0 frames');
     expect(trial.text()).toContain('BPCER         100.0 % (1 of 1; with 95 % confidence at most 100.0 %)');
   });
 
@@ -83,19 +83,19 @@ describe('lintel doctor --liveness', () => {
   test('says so where no threshold tells live people from attacks', async () => {
     const trial = guided(() => Array<LivenessLine>(20).fill(face(4)));
     await runTrial(trial.doors, OPTIONS);
-    expect(trial.text()).toContain('No threshold tells live people from attacks in this trial.');
+    expect(trial.text()).toContain('No threshold separates live people from attacks in this trial.');
     expect(trial.text()).not.toContain('livenessThreshold:');
   });
 
   test('is given up where the input ends, before the question or after it', async () => {
     const input = new PassThrough();
     const terminal = createInterface({ input });
-    const first = askAt(terminal, 'ready? ');
+    const first = askPerson(terminal, 'ready? ');
     input.write('\n');
     await first;
-    const second = askAt(terminal, 'ready? ');
+    const second = askPerson(terminal, 'ready? ');
     input.end();
-    await expect(second).rejects.toMatchObject({ code: 'STOPPED', message: 'the trial was given up before its end' });
-    await expect(askAt(terminal, 'ready? ')).rejects.toMatchObject({ code: 'STOPPED' });
+    await expect(second).rejects.toMatchObject({ code: 'STOPPED', message: 'the trial was stopped before its end' });
+    await expect(askPerson(terminal, 'ready? ')).rejects.toMatchObject({ code: 'STOPPED' });
   });
 });

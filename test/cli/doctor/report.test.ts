@@ -5,9 +5,10 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { serviceRuns, tryCameras } from '../../../src/cli/doctor/cameras.js';
-import { knownSecrets, redactor } from '../../../src/cli/doctor/report.js';
+import { openCameras } from '../../../src/cli/doctor/cameras.js';
+import { collectSecrets, createRedactor } from '../../../src/cli/doctor/redact.js';
 import { checkCertificates, checkKeyFiles } from '../../../src/cli/doctor/secrets.js';
+import { isServiceRunning } from '../../../src/cli/doctor/service.js';
 import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
 import { configSchema, type Config } from '../../../src/config/schema.js';
 import { loadAddon } from '../../../src/native/addon.js';
@@ -36,11 +37,11 @@ describe('redaction', () => {
     ['the known%20one and the known one', 'the *** and the ***'],
     ['640 x 480 px, mode=rw', '640 x 480 px, mode=rw'],
   ])('of %j', (text, clean) => {
-    expect(redactor(['known one', 'abc'])(text)).toBe(clean);
+    expect(createRedactor(['known one', 'abc'])(text)).toBe(clean);
   });
 
   it('takes no words out for a secret that is too short to be one', () => {
-    expect(redactor(['', 'ok', 'abc'])('ok abc')).toBe('ok abc');
+    expect(createRedactor(['', 'ok', 'abc'])('ok abc')).toBe('ok abc');
   });
 });
 
@@ -100,11 +101,15 @@ describe('the report', () => {
     }),
   });
   const doctor = (cwd: string, args: string[], environment: Record<string, string>): Promise<Run> =>
-    lintel(['doctor', ...args], [(program, context) => registerDoctor(program, context, leaking(cwd))], {
-      cwd,
-      clock: Date.now,
-      environment,
-    });
+    lintel(
+      ['doctor', ...args],
+      { doctor: (command, context) => registerDoctor(command, context, leaking(cwd)) },
+      {
+        cwd,
+        clock: Date.now,
+        environment,
+      },
+    );
 
   it('holds no secret, as text and as JSON', async () => {
     const cwd = tempDir();
@@ -123,8 +128,8 @@ describe('the report', () => {
       }
       expect(stdout).toContain('the model says ***');
     }
-    expect(text.stdout).toMatch(/^FAIL {2}cameras +pipe: gives no picture: /m);
-    expect(text.stdout).toMatch(/^FAIL {2}cameras +net: gives no picture: /m);
+    expect(text.stdout).toMatch(/^FAIL {2}cameras +pipe: no picture: /m);
+    expect(text.stdout).toMatch(/^FAIL {2}cameras +net: no picture: /m);
     const report = JSON.parse(json.stdout) as {
       counts: { fail: number };
       checks: { title: string }[];
@@ -136,7 +141,7 @@ describe('the report', () => {
   });
 
   it('knows the secrets of the environment where the configuration is not valid', async () => {
-    expect(await knownSecrets(undefined, { masterKey: SECRETS.master, mqttPassword: 'p4ss' })).toEqual([
+    expect(await collectSecrets(undefined, { masterKey: SECRETS.master, mqttPassword: 'p4ss' })).toEqual([
       SECRETS.master,
       'p4ss',
     ]);
@@ -154,31 +159,31 @@ describe('the cameras', () => {
     const picture = ['-loglevel', 'error', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=5:duration=1'];
     execFileSync('ffmpeg', [...picture, '-c:v', 'mjpeg', '-f', 'mjpeg', clip]);
     await writeFile(`${clip}.none`, 'no video');
-    const findings = await tryCameras(
+    const findings = await openCameras(
       cameras({ type: 'file', path: clip }, { type: 'file', path: `${clip}.none` }),
       loadAddon(),
     );
-    expect(findings[0].text).toMatch(/^cam0: a first picture after \d+ ms, 320 x 240 px$/);
+    expect(findings[0]?.text).toMatch(/^cam0: first picture after \d+ ms, 320 x 240 px$/);
     expect(findings.map(({ level }) => level)).toEqual(['ok', 'fail']);
-    expect(findings[1].text).toMatch(/^cam1: gives no picture: .+/);
+    expect(findings[1]?.text).toMatch(/^cam1: no picture: .+/);
   });
 
   it('without their password are not opened', async () => {
     const source = { type: 'url', url: 'rtsp://127.0.0.1/1', username: 'u', passwordFile: '/no/such/password' };
-    const [{ level, text }] = await tryCameras(cameras(source), loadAddon());
-    expect(level).toBe('fail');
-    expect(text).toBe('cam0: source.passwordFile: there is no file /no/such/password');
+    expect(await openCameras(cameras(source), loadAddon())).toEqual([
+      { level: 'fail', text: 'cam0: source.passwordFile: there is no file /no/such/password' },
+    ]);
   });
 
   it('are left to the service where one runs', async () => {
     const socket = join(tempDir(), 'admin.sock');
-    expect(await serviceRuns(socket)).toBe(false);
+    expect(await isServiceRunning(socket)).toBe(false);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(socket, resolve));
-    expect(await serviceRuns(socket)).toBe(true);
+    expect(await isServiceRunning(socket)).toBe(true);
     await new Promise((resolve) => server.close(resolve));
     await writeFile(socket, '');
-    expect(await serviceRuns(socket)).toBe(false);
+    expect(await isServiceRunning(socket)).toBe(false);
   });
 });
 
@@ -188,20 +193,20 @@ describe('files with secrets', () => {
     const keysDir = join(dir, 'keys');
     const config = configSchema.parse({ keysDir, mqtt: { url: 'mqtt://b', passwordFile: join(dir, 'password') } });
     expect(await checkKeyFiles(config)).toEqual([
-      { level: 'fail', text: `${dir}/password cannot be looked at (ENOENT)` },
+      { level: 'fail', text: `${dir}/password cannot be checked (ENOENT)` },
     ]);
     await mkdir(keysDir, { mode: 0o700 });
     await writeFile(join(keysDir, 'master.key'), '', { mode: 0o600 });
     await writeFile(join(dir, 'password'), '', { mode: 0o640 });
-    const closed = [{ level: 'ok', text: '3 files and folders with secrets are closed to others' }];
+    const closed = [{ level: 'ok', text: '3 files and folders with secrets are closed to other users' }];
     expect(await checkKeyFiles(config)).toEqual(closed);
     await chmod(keysDir, 0o755);
     await chmod(join(keysDir, 'master.key'), 0o640);
     await chmod(join(dir, 'password'), 0o644);
     expect(await checkKeyFiles(config)).toEqual([
-      { level: 'warn', text: `${keysDir} is open to other users (mode 755): chmod 700` },
-      { level: 'warn', text: `${keysDir}/master.key is open to other users (mode 640): chmod 600` },
-      { level: 'warn', text: `${dir}/password is open to other users (mode 644): chmod 600` },
+      { level: 'warn', text: `${keysDir} is open to other users (mode 755): run chmod 700` },
+      { level: 'warn', text: `${keysDir}/master.key is open to other users (mode 640): run chmod 600` },
+      { level: 'warn', text: `${dir}/password is open to other users (mode 644): run chmod 600` },
     ]);
   });
 
@@ -216,11 +221,11 @@ describe('files with secrets', () => {
     const check = (values: object, days = 0) =>
       checkCertificates(configSchema.parse(values), () => Date.now() + days * 86_400_000);
     const https = (key: string) => ({ http: { tls: { certFile: pem('one.crt'), keyFile: pem(key) } } });
-    expect(await check({})).toEqual([{ level: 'ok', text: 'none in use' }]);
+    expect(await check({})).toEqual([{ level: 'ok', text: 'the configuration names no certificate' }]);
     expect(await check(https('one.key'))).toMatchObject([
-      { level: 'ok', text: /^HTTPS: valid until .*, 99 days more$/ },
+      { level: 'ok', text: /^HTTPS: the certificate is valid until .*, for 99 more days$/ },
     ]);
-    expect(await check(https('one.key'), 80)).toMatchObject([{ level: 'warn', text: /, 19 days more$/ }]);
+    expect(await check(https('one.key'), 80)).toMatchObject([{ level: 'warn', text: /for 19 more days$/ }]);
     expect(await check(https('one.key'), 101)).toMatchObject([{ level: 'fail', text: /expired on/ }]);
     expect(await check(https('one.key'), -2)).toMatchObject([{ level: 'fail', text: /not valid yet/ }]);
     expect((await check(https('two.key')))[1]).toMatchObject({ level: 'fail', text: /the key does not fit/ });
@@ -233,7 +238,7 @@ describe('files with secrets', () => {
 describe('doctor --ready', () => {
   const ready = (cwd: string, config: object, seconds: string): Promise<Run> =>
     writeFile(join(cwd, 'lintel.yaml'), JSON.stringify({ dataDir: 'data', keysDir: 'keys', ...config })).then(() =>
-      lintel(['doctor', '--config', 'lintel.yaml', '--ready', seconds], [registerDoctor], { cwd }),
+      lintel(['doctor', '--config', 'lintel.yaml', '--ready', seconds], { doctor: registerDoctor }, { cwd }),
     );
 
   it('waits until /readyz says so', async () => {

@@ -54,10 +54,10 @@ describe('a text of comma-separated fields', () => {
   });
 
   it.each([
-    ['a,b\n"c,d\n', 'line 2: a quote is opened and not closed'],
-    ['"a"b,c', 'line 1: after a closing quote'],
-    ['a"b,c', 'line 1: a field with a quote in it'],
-    ['x,y\na\rb,c', 'line 2: a field with a quote'],
+    ['a,b\n"c,d\n', 'line 2: a quote is opened and never closed'],
+    ['"a"b,c', 'line 1: a closing quote must be followed by'],
+    ['a"b,c', 'line 1: a field that contains a quote'],
+    ['x,y\na\rb,c', 'line 2: a carriage return must be followed by'],
   ])('is refused: %j', (text, message) => {
     expect(() => parseCsv(text)).toThrow(message);
   });
@@ -84,11 +84,11 @@ describe('a table', () => {
       code: 'INVALID_PARAM',
       message: [
         `the table ${path} is not valid:`,
-        '  line 2: there must be two fields, path and externalImageId, not 1',
-        '  line 3: an externalImageId has 1 to 255 of: letters, digits, _ . : -',
+        '  line 2: it must have two fields, path and externalImageId, but has 1',
+        '  line 3: an externalImageId has 1 to 255 of these characters: letters, digits, _ . : -',
         '  line 4: the path is empty',
-        '  line 5: the path stands in line 1 already',
-        '  line 6: there must be two fields, path and externalImageId, not 3',
+        '  line 5: the same path is in line 1',
+        '  line 6: it must have two fields, path and externalImageId, but has 3',
       ].join('\n'),
     });
   });

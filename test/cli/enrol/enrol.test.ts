@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerEnrol } from '../../../src/cli/enrol/enrol.js';
-import type { Outcome } from '../../../src/cli/enrol/picture-result.js';
-import { galleryCommand } from '../../../src/cli/gallery/command.js';
+import type { PictureResult } from '../../../src/cli/enrol/picture-result.js';
 import { CLI, imageOf, startService, type Service } from '../../support/service.js';
 import { bestModels, standardModels } from '../../support/model-sets.js';
 import { masksDir, missing } from '../../support/shared.js';
@@ -43,8 +42,7 @@ describe('lintel gallery enrol', () => {
     '--url',
     url,
   ];
-  const run = (args: readonly string[]): Promise<Run> =>
-    lintel(args, [(program, context) => registerEnrol(galleryCommand(program), context)]);
+  const run = (args: readonly string[]): Promise<Run> => lintel(args, { gallery: registerEnrol });
 
   /** Of a test's own. */
   async function newGroup(): Promise<string> {
@@ -78,14 +76,14 @@ describe('lintel gallery enrol', () => {
     'carol/1.jpg': people.portrait(2),
   });
 
-  function reportOf(file: string): Outcome[] {
+  function reportOf(file: string): PictureResult[] {
     return readFileSync(file, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Outcome);
+      .map((line) => JSON.parse(line) as PictureResult);
   }
 
-  const reasonsOf = (outcomes: readonly Outcome[]) =>
+  const reasonsOf = (outcomes: readonly PictureResult[]) =>
     Object.fromEntries(
       outcomes.map(({ path, outcome, reasons }) => [path, [outcome, ...reasons.map((r) => r.reason)]]),
     );
@@ -96,7 +94,7 @@ describe('lintel gallery enrol', () => {
       const args = [...argsOf(source, 'ordinary'), '--create'];
       const proxy = await startProxy(service.url);
       const first = await run([...args, '--url', proxy.url]);
-      expect(first.stdout).toBe('4 enrolled, 0 were enrolled before, 0 refused, 1 other files left alone\n');
+      expect(first.stdout).toBe('4 enrolled, 0 enrolled before, 0 refused, 1 other files ignored\n');
       expect(first).toMatchObject({ code: 0, stderr: 'enrolling: 4, done\n' });
       expect(proxy.mostAtOnce).toBeLessThanOrEqual(2);
       expect(await enrolled('ordinary')).toEqual(['alice', 'alice', 'bob', 'carol']);
@@ -104,11 +102,11 @@ describe('lintel gallery enrol', () => {
       const asked = proxy.seen.length;
       const second = await run([...args, '--url', proxy.url]);
       expect(second.code).toBe(0);
-      expect(second.stdout).toContain('0 enrolled, 4 were enrolled before');
+      expect(second.stdout).toContain('0 enrolled, 4 enrolled before');
       expect(proxy.seen.slice(asked)).toEqual(['GET /groups/ordinary']);
 
       rmSync(join(source, '../.lintel-enrol.jsonl'));
-      expect((await run(args)).stdout).toContain('0 enrolled, 4 were enrolled before');
+      expect((await run(args)).stdout).toContain('0 enrolled, 4 enrolled before');
       expect(await enrolled('ordinary')).toHaveLength(4);
     });
 
@@ -123,7 +121,9 @@ describe('lintel gallery enrol', () => {
       writeFileSync(state, line.replace(/"groupCreated":"[^"]*"/, '"groupCreated":"2020-01-01T00:00:00"'));
       const [face] = await facesOf(group);
       await service.call('DELETE', `/groups/${group}/faces/${face.faceId}`);
-      expect((await run([...argsOf(source, group), '--state', state])).stdout).toContain('1 enrolled, 0 were');
+      expect((await run([...argsOf(source, group), '--state', state])).stdout).toContain(
+        '1 enrolled, 0 enrolled before',
+      );
     });
 
     it('takes pictures and names from a table', async () => {
@@ -197,15 +197,17 @@ describe('lintel gallery enrol', () => {
         ...(tellsTurns && { 'd/turned.jpg': ['doubtful', 'turned-away'] }),
       });
       expect(await enrolled(group)).toEqual(['b', 'c', ...(tellsTurns ? ['d'] : []), 'f']);
-      expect(stdout).toMatch(/^refused {3}no name\/1\.jpg: bad-id: the folder's name is no externalImageId/m);
-      expect(stdout).toMatch(/^doubtful {2}b\/small\.jpg: small: the face has \d+ x \d+ px; 100 are wanted$/m);
+      expect(stdout).toMatch(/^refused {3}no name\/1\.jpg: bad-id: the name of the folder is not an externalImageId/m);
+      expect(stdout).toMatch(
+        /^doubtful {2}b\/small\.jpg: small: the face has \d+ x \d+ px; it should have at least 100$/m,
+      );
       const [count, refused] = tellsTurns
         ? ['4 enrolled (3 of them doubtful)', 7]
         : ['3 enrolled (2 of them doubtful)', 6];
-      expect(stdout.split('\n').at(-2)).toBe(`${count}, 0 were enrolled before, ${refused} refused`);
+      expect(stdout.split('\n').at(-2)).toBe(`${count}, 0 enrolled before, ${refused} refused`);
       expect(outcomes.find(({ path }) => path === 'b/small.jpg')?.faceId).toMatch(/^[0-9a-f-]{36}$/);
       const turned = outcomes.find(({ path }) => path === 'd/turned.jpg')?.reasons[0];
-      if (tellsTurns) expect(turned?.detail).toMatch(/^yaw [34]\d, pitch -?\d+ degrees; 30 at most$/);
+      if (tellsTurns) expect(turned?.detail).toMatch(/^yaw [34]\d, pitch -?\d+ degrees; each should be at most 30$/);
     });
 
     it('refuses all of them where it is strict', async () => {
@@ -261,7 +263,9 @@ describe('lintel gallery enrol', () => {
       expect(reasons[0].similarity).toBeGreaterThan(80);
       expect(reasons[0].similarity).toBeLessThan(99.9);
       expect(outcomes[1].reasons[0].similarity).toBeCloseTo(100, 1);
-      expect(stdout).toMatch(/^refused {3}mallory\/another\.jpg: lookalike: similar to alice, similarity 9\d\.\d$/m);
+      expect(stdout).toMatch(
+        /^refused {3}mallory\/another\.jpg: lookalike: the face is similar to alice, similarity 9\d\.\d$/m,
+      );
       expect(await enrolled(group)).toEqual(['alice']);
     });
 
@@ -303,7 +307,7 @@ describe('lintel gallery enrol', () => {
       expect(journal.trimEnd().split('\n')).toHaveLength(2);
 
       const again = await run(argsOf(source, group));
-      expect(again.stdout).toBe('4 enrolled, 3 were enrolled before, 0 refused\n');
+      expect(again.stdout).toBe('4 enrolled, 3 enrolled before, 0 refused\n');
       expect(await enrolled(group)).toEqual(everybody);
     });
 
@@ -323,12 +327,12 @@ describe('lintel gallery enrol', () => {
       const closed = once(child, 'close');
       interrupt = () => void child.kill('SIGINT');
       expect((await closed)[0]).toBe(1);
-      expect(stdout).toMatch(/^\d enrolled, 0 were enrolled before, 0 refused, \d not looked at\n$/);
-      expect(stderr).toContain('lintel: stopped; the same command goes on where it was\n');
+      expect(stdout).toMatch(/^\d enrolled, 0 enrolled before, 0 refused, \d not processed\n$/);
+      expect(stderr).toContain('lintel: stopped; run the same command again to continue\n');
       const done = Number(stdout[0]);
       expect(done).toBeGreaterThan(0);
       expect(await enrolled(group)).toHaveLength(done);
-      expect((await run(argsOf(source, group))).stdout).toContain(`${7 - done} enrolled, ${done} were enrolled before`);
+      expect((await run(argsOf(source, group))).stdout).toContain(`${7 - done} enrolled, ${done} enrolled before`);
       expect(await enrolled(group)).toEqual(everybody);
     });
 
@@ -340,11 +344,11 @@ describe('lintel gallery enrol', () => {
       );
       const { code, stdout, stderr } = await run(argsOf(source, group, proxy.url));
       expect(code).toBe(1);
-      expect(stdout).toBe('2 enrolled, 0 were enrolled before, 0 refused, 5 not looked at\n');
+      expect(stdout).toBe('2 enrolled, 0 enrolled before, 0 refused, 5 not processed\n');
       expect(stderr).toContain('enrolling: stopped at 2 of 7\n');
       expect(stderr).toContain(`lintel: the service at ${proxy.url} does not answer: `);
       expect(stderr).not.toContain(service.appKey);
-      expect((await run(argsOf(source, group))).stdout).toContain('5 enrolled, 2 were enrolled before');
+      expect((await run(argsOf(source, group))).stdout).toContain('5 enrolled, 2 enrolled before');
     });
 
     it('by a busy service, waits and goes on', async () => {
@@ -377,11 +381,11 @@ describe('lintel gallery enrol', () => {
       const { code, stdout } = await run(argsOf(source, group, proxy.url));
       expect(code).toBe(1);
       expect(stdout).toBe(
-        'refused   alice/2.jpg: not-accepted: the service takes no face of it\n' +
+        'refused   alice/2.jpg: not-accepted: the service accepts no face of this picture\n' +
           'refused   bob/1.jpg: service-error: -50000: request id 7\n' +
-          '2 enrolled, 0 were enrolled before, 2 refused\n',
+          '2 enrolled, 0 enrolled before, 2 refused\n',
       );
-      expect((await run(argsOf(source, group))).stdout).toBe('2 enrolled, 2 were enrolled before, 0 refused\n');
+      expect((await run(argsOf(source, group))).stdout).toBe('2 enrolled, 2 enrolled before, 0 refused\n');
     });
 
     it('with the group, says so', async () => {
@@ -390,7 +394,7 @@ describe('lintel gallery enrol', () => {
       expect({ code, stdout, stderr }).toEqual({
         code: 1,
         stdout: '',
-        stderr: 'lintel: the service answers for the group: request id 7 (-50000)\n',
+        stderr: 'lintel: the service refused to describe the group: request id 7 (-50000)\n',
       });
     });
   });
@@ -420,15 +424,15 @@ describe('lintel gallery enrol', () => {
     it('a group that is not there, without --create', async () => {
       const { code, stderr } = await run(argsOf(folderOf(threePeople()), 'nobody-made-it'));
       expect(code).toBe(1);
-      expect(stderr).toBe('lintel: there is no such group for this appKey; --create makes it\n');
+      expect(stderr).toBe('lintel: there is no such group for this appKey: give --create to create it\n');
     });
 
     it.each<[string, string[], number, string]>([
-      ['a group id that is none', ['--group', 'A B'], 2, 'It has 1 to 255 of: a to z'],
+      ['a group id that is none', ['--group', 'A B'], 2, 'A group id has 1 to 255 of these characters: a to z'],
       ['a threshold that is none', ['--duplicate-threshold', '101'], 2, 'It must be a number from 1 to 100'],
-      ['a URL that is none', ['--url', 'localhost:8080'], 1, '--url must be such as'],
-      ['a URL with a password', ['--url', 'http://a:b@localhost'], 1, '--url must be such as'],
-      ['a journal that is something else', ['--state', 'JOURNAL'], 1, 'is no journal of an enrolment'],
+      ['a URL that is none', ['--url', 'localhost:8080'], 1, '--url must be the address of a service'],
+      ['a URL with a password', ['--url', 'http://a:b@localhost'], 1, '--url must be the address of a service'],
+      ['a journal that is something else', ['--state', 'JOURNAL'], 1, 'is not the journal of an enrolment'],
       ['a report that cannot be written', ['--report', '/proc/nowhere/report'], 1, 'ENOENT'],
     ])('%s', async (_what, more, code, message) => {
       const journal = join(tempDir(), 'letter');
@@ -446,7 +450,7 @@ describe('lintel gallery enrol', () => {
     it('no service to speak to, where the configuration leaves the port open', async () => {
       const { code, stderr } = await run([...config(), 'gallery', 'enrol', folderOf({}), '--group', 'door']);
       expect(code).toBe(1);
-      expect(stderr).toContain('(http.port 0): name the service with --url');
+      expect(stderr).toContain('(http.port is 0): give its address with --url');
     });
   });
 });

@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Journal, type JournalEntry } from '../../../src/cli/enrol/journal.js';
+import { EnrolmentJournal, type JournalEntry } from '../../../src/cli/enrol/journal.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const entry = (picture: string, changes: Partial<JournalEntry> = {}): JournalEntry => ({
@@ -16,14 +16,14 @@ const entry = (picture: string, changes: Partial<JournalEntry> = {}): JournalEnt
 });
 
 async function write(path: string, ...pictures: string[]): Promise<void> {
-  const journal = await Journal.open(path);
+  const journal = await EnrolmentJournal.open(path);
   for (const picture of pictures) await journal.add(entry(picture));
   await journal.close();
 }
 
 /** Which of these pictures are in it. */
 async function known(path: string, ...pictures: string[]): Promise<string[]> {
-  const journal = await Journal.open(path);
+  const journal = await EnrolmentJournal.open(path);
   await journal.close();
   return pictures.filter((picture) => journal.has(entry(picture)));
 }
@@ -31,7 +31,7 @@ async function known(path: string, ...pictures: string[]): Promise<string[]> {
 describe('the journal', () => {
   it('knows what was added, in the same run and in later ones, and is private', async () => {
     const path = join(tempDir(), 'j');
-    const journal = await Journal.open(path);
+    const journal = await EnrolmentJournal.open(path);
     await journal.add(entry('a'));
     expect(journal.has(entry('a'))).toBe(true);
     await journal.close();
@@ -48,7 +48,7 @@ describe('the journal', () => {
   ])('takes an entry with another %j for another one', async (change) => {
     const path = join(tempDir(), 'j');
     await write(path, 'a');
-    const journal = await Journal.open(path);
+    const journal = await EnrolmentJournal.open(path);
     expect(journal.has(entry('a', change))).toBe(false);
     await journal.close();
   });
@@ -73,13 +73,15 @@ describe('the journal', () => {
   it('does not append to a file that is something else', async () => {
     const path = join(tempDir(), 'letter');
     writeFileSync(path, 'Dear Alice,\n');
-    await expect(Journal.open(path)).rejects.toMatchObject({ code: 'INVALID_PARAM' });
+    await expect(EnrolmentJournal.open(path)).rejects.toMatchObject({ code: 'INVALID_PARAM' });
     appendFileSync(path, 'yours');
-    await expect(Journal.open(path)).rejects.toThrow('is no journal');
+    await expect(EnrolmentJournal.open(path)).rejects.toThrow('is not the journal');
     expect(readFileSync(path, 'utf8')).toBe('Dear Alice,\nyours');
   });
 
   it('says where it cannot be written', async () => {
-    await expect(Journal.open(join(tempDir(), 'no/j'))).rejects.toThrow('(ENOENT); name another with --state');
+    await expect(EnrolmentJournal.open(join(tempDir(), 'no/j'))).rejects.toThrow(
+      '(ENOENT): name another file with --state',
+    );
   });
 });

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listPictures, type Listing } from '../../../src/cli/enrol/sources.js';
+import { listPictures, type PictureListing } from '../../../src/cli/enrol/sources.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 /** A folder with these files, each of which holds its name. */
@@ -17,8 +17,9 @@ function put(root: string, file: string, text: string): void {
   writeFileSync(join(root, file), text);
 }
 
-const pictures = (listing: Listing) => listing.pictures.map(({ path, externalImageId }) => [path, externalImageId]);
-const refused = (listing: Listing) => listing.refused.map(({ path, reasons }) => [path, reasons[0].reason]);
+const pictures = (listing: PictureListing) =>
+  listing.pictures.map(({ path, externalImageId }) => [path, externalImageId]);
+const refused = (listing: PictureListing) => listing.refused.map(({ path, reasons }) => [path, reasons[0].reason]);
 
 describe('a folder with a folder for each person', () => {
   it('gives the pictures in the order of their paths; other and hidden files are left alone', async () => {
@@ -38,7 +39,7 @@ describe('a folder with a folder for each person', () => {
       ['bob/2.JPEG', 'bob'],
     ]);
     expect(listing.refused).toEqual([]);
-    expect(listing.leftAlone).toBe(4);
+    expect(listing.ignoredFiles).toBe(4);
   });
 
   it('refuses what belongs to nobody, and names that are no externalImageIds', async () => {
@@ -80,7 +81,7 @@ describe('a folder with a folder for each person', () => {
     expect(pictures(listing)).toEqual([['Anna Maria/1.jpg', 'badge-7']]);
     expect(refused(listing)).toEqual([['bob/1.jpg', 'no-person']]);
     writeFileSync(map, 'Anna Maria,badge-7\nCarol,badge-8\n');
-    await expect(listPictures(root, map)).rejects.toThrow('line 2: there is no folder of this name');
+    await expect(listPictures(root, map)).rejects.toThrow('line 2: there is no folder with this name');
   });
 
   it('that is not there is refused', async () => {
@@ -111,6 +112,8 @@ describe('a table of pictures', () => {
 
   it('goes without a map', async () => {
     const root = folderWith('a.csv');
-    await expect(listPictures(join(root, 'a.csv'), join(root, 'a.csv'))).rejects.toThrow('--map goes with a folder');
+    await expect(listPictures(join(root, 'a.csv'), join(root, 'a.csv'))).rejects.toThrow(
+      '--map can be used with a folder only',
+    );
   });
 });

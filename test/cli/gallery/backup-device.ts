@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { registerGallery } from '../../../src/cli/gallery/backup.js';
-import { galleryCommand } from '../../../src/cli/gallery/command.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { registerRotate } from '../../../src/cli/rotate.js';
 import { silentLog } from '../../../src/domain/log.js';
@@ -25,11 +24,7 @@ export const PASSPHRASE_ARGS = ['--passphrase-file', 'pass'];
 
 /** Runs a command line that begins with `gallery` or `keys`. */
 export const run = (cwd: string, ...args: string[]): Promise<Run> =>
-  lintel(
-    args,
-    [(program, context) => registerGallery(galleryCommand(program), context), registerKeys, registerRotate],
-    { cwd, clock: Date.now },
-  );
+  lintel(args, { gallery: registerGallery, keys: [registerKeys, registerRotate] }, { cwd, clock: Date.now });
 
 export const runGallery = (cwd: string, ...args: string[]): Promise<Run> => run(cwd, 'gallery', ...args);
 

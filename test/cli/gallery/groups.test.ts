@@ -6,7 +6,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { checkGroups } from '../../../src/cli/doctor/groups.js';
 import { registerDoctor } from '../../../src/cli/doctor/doctor.js';
-import { galleryCommand } from '../../../src/cli/gallery/command.js';
 import { registerGroups } from '../../../src/cli/gallery/groups.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { createMasterKey } from '../../../src/keys/secrets.js';
@@ -84,10 +83,10 @@ async function device(routes: 'new' | 'old' = 'new') {
   const run = (...args: string[]) =>
     lintel(
       ['--config', 'lintel.yaml', ...args],
-      [
-        (program, own) => registerGroups(galleryCommand(program), own, manifestPath),
-        (program, own) => registerDoctor(program, own, { manifestPath }),
-      ],
+      {
+        gallery: (command, own) => registerGroups(command, own, manifestPath),
+        doctor: (command, own) => registerDoctor(command, own, { manifestPath }),
+      },
       { cwd, clock: Date.now },
     );
   return {
@@ -105,13 +104,16 @@ describe.each(['under a service', 'without one'])('groups of two sets, %s', (how
     const listed = await run('gallery', 'groups');
     expect(listed.code).toBe(0);
     expect(listed.stdout).toBe(
-      `new  appKey door, 0 faces, ${CURRENT}: in use\nold  appKey door, 1 faces, older-1: not installed\n`,
+      'GROUP  APPKEY  FACES  MODEL VERSION  MODELS\n' +
+        `new    door        0  ${CURRENT}     in use\n` +
+        'old    door        1  older-1        not installed\n',
     );
-    expect(listed.stderr).toBe('1 of 2 groups cannot be used: their models are not installed.\n');
-    const text = '1 of 2 cannot be used: their models (older-1) are not installed; "lintel gallery groups" lists them';
+    expect(listed.stderr).toBe('1 of 2 groups cannot be used, because their models are not installed.\n');
+    const text =
+      '1 of 2 groups cannot be used, because their models (older-1) are not installed: run "lintel gallery groups" to list them';
     expect(await check()).toEqual([{ level: 'warn', text }]);
     install();
-    expect(await check()).toEqual([{ level: 'ok', text: '2, whose models are installed' }]);
+    expect(await check()).toEqual([{ level: 'ok', text: '2 groups; the models of all of them are installed' }]);
     expect(JSON.parse((await run('gallery', 'groups', '--json')).stdout)).toEqual([
       { appKey: 'door', groupId: 'new', modelVersion: CURRENT, faces: 0, models: 'in use' },
       { appKey: 'door', groupId: 'old', modelVersion: 'older-1', faces: 1, models: 'installed, of the set older' },
@@ -122,12 +124,14 @@ describe.each(['under a service', 'without one'])('groups of two sets, %s', (how
 describe('the doctor', () => {
   it('has the groups in its report', async () => {
     const { run } = await device();
-    expect((await run('doctor')).stdout).toMatch(/^look {2}groups +1 of 2 cannot be used: .*"lintel gallery groups"/m);
+    expect((await run('doctor')).stdout).toMatch(
+      /^warn {2}groups +1 of 2 groups cannot be used, .*"lintel gallery groups"/m,
+    );
   });
 
   it('goes on where the service is of a version that does not list them', async () => {
     const { check } = await device('old');
-    const text = 'not looked at: the service does not know this request';
+    const text = 'not checked: the service does not know this request';
     expect(await check()).toEqual([{ level: 'warn', text }]);
   });
 
@@ -135,7 +139,7 @@ describe('the doctor', () => {
     const cwd = tempDir();
     const config = configSchema.parse({ dataDir: join(cwd, 'data'), keysDir: join(cwd, 'keys') });
     expect(await checkGroups(config, { environment: {}, clock: Date.now })).toEqual([
-      { level: 'ok', text: 'none yet' },
+      { level: 'ok', text: 'there is no group yet' },
     ]);
   });
 });

@@ -28,9 +28,8 @@ function run(
   register: (models: Command, context: never, manifestPath: string) => void,
   { manifest, modelsDir = tempDir() }: { manifest: string; modelsDir?: string },
 ): Promise<Run> {
-  const command: RegisterCommand = (program, context) =>
-    register(program.command('models'), context as never, manifest);
-  return lintel(['models', ...args], [command], { environment: { modelsDir }, cwd: tempDir() });
+  const command: RegisterCommand = (models, context) => register(models, context as never, manifest);
+  return lintel(['models', ...args], { models: command }, { environment: { modelsDir }, cwd: tempDir() });
 }
 
 /** A manifest of its own, changed. */
@@ -77,7 +76,7 @@ describe('whoever has trained a built-in model', () => {
     expect(made.stderr).toBe('');
     const builtin = join(dirname(manifest), 'builtin');
     expect(made.stdout).toMatch(/tiny\.int8\.onnx: .*\n.*builtin-embedder\.int8\.onnx is part of the installation/);
-    expect(made.stdout).toContain(`in ${builtin}\n`);
+    expect(made.stdout).toContain(`The 8-bit files are in ${builtin}.\n`);
     expect(readdirSync(modelsDir)).toEqual(['tiny.onnx']);
     const bytes = readFileSync(join(builtin, 'tiny.int8.onnx'));
     expect(model()).toMatchObject({ quantised: { bytes: bytes.length, sha256: sha256(bytes) } });

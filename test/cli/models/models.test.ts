@@ -13,11 +13,11 @@ function models(args: string[], modelsDir: string, config?: string): Promise<Run
   const cwd = tempDir();
   if (config !== undefined) writeFileSync(join(cwd, 'lintel.yaml'), config);
   const given = config === undefined ? [] : ['--config', 'lintel.yaml'];
-  return lintel(['models', ...args, ...given], [registerModels], { environment: { modelsDir }, cwd });
+  return lintel(['models', ...args, ...given], { models: registerModels }, { environment: { modelsDir }, cwd });
 }
 
 describe('lintel models fetch', () => {
-  const SENTENCE = 'model set builtin: part of the installation, there is nothing to fetch\n';
+  const SENTENCE = 'model set builtin: it is part of the installation, so there is nothing to fetch\n';
 
   it.each<[string, string[], string | undefined]>([
     ['that is asked for', ['--set', 'builtin'], undefined],
@@ -60,13 +60,14 @@ describe('lintel models list', () => {
     expect(code).toBe(0);
     for (const { task, quantised, origin } of listModels(builtin)) {
       const { file = '' } = quantised ?? {};
-      expect(stdout.match(new RegExp(`^  ${task} +present +\\d\\.\\d\\d MB  ${file}$`, 'gm'))).toHaveLength(1);
+      const trainedBy = 'trainedBy' in origin ? origin.trainedBy : '';
+      const row = `^  ${task} +8 bits +present +\\d\\.\\d\\d MB  ${file} +as Lintel, trained by ${trainedBy}$`;
+      expect(stdout.match(new RegExp(row, 'gm'))).toHaveLength(1);
       expect(stdout.split(file)).toHaveLength(2);
-      expect(stdout).toContain(`as Lintel, trained by ${'trainedBy' in origin ? origin.trainedBy : ''}\n`);
       expect(stdout).toContain(`  ${task}: float, configured\n`);
     }
     expect(stdout).toMatch(/^builtin \(version builtin-\d+, configured\): /m);
-    expect(stdout).toMatch(/^ {2}in 8 bits missing .* MobileFaceNet\.int8\.onnx$/m);
+    expect(stdout).toMatch(/^ {2}embedder +8 bits +missing .* MobileFaceNet\.int8\.onnx$/m);
   });
 
   it('says of the standard set, where it is missing, that the built-in one runs', async () => {

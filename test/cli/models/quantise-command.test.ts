@@ -23,7 +23,7 @@ function withManifest(
   register: (models: Command, context: never, manifestPath: string) => void,
   path: string,
 ): RegisterCommand {
-  return (program, context) => register(program.command('models'), context as never, path);
+  return (models, context) => register(models, context as never, path);
 }
 
 /** An installation of its own with the small detector as the standard set's. */
@@ -60,7 +60,7 @@ function installation(): { manifest: string; modelsDir: string; pictures: string
 }
 
 function run(args: string[], command: RegisterCommand, modelsDir: string): Promise<Run> {
-  return lintel(['models', ...args], [command], { environment: { modelsDir }, cwd: tempDir() });
+  return lintel(['models', ...args], { models: command }, { environment: { modelsDir }, cwd: tempDir() });
 }
 
 describe('npm run models -- ranges', () => {
@@ -109,7 +109,7 @@ describe('lintel models quantise', () => {
       expect(made).toHaveLength(bytes);
       expect(createHash('sha256').update(made).digest('hex')).toBe(hash);
     }
-    expect(stdout).toContain('minifas_v2_se_128.onnx stays in float');
+    expect(stdout).toContain('minifas_v2_se_128.onnx has no 8-bit form and stays in float');
   });
 
   it('says what is missing before it is fetched', async () => {
@@ -129,7 +129,9 @@ describe('lintel models quantise', () => {
     const command = withManifest(registerQuantise, manifest);
     const refused = await run(['quantise'], command, modelsDir);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/tiny\.int8\.onnx came out with the sha256 [0-9a-f]{64}, the manifest says 0000/);
+    expect(refused.stderr).toMatch(
+      /tiny\.int8\.onnx has the SHA-256 [0-9a-f]{64} after quantisation, but the manifest has 0000/,
+    );
     expect(readdirSync(modelsDir)).toEqual(['tiny.onnx']);
     // The embedder is not there; the detector comes first.
     expect((await run(['quantise', '--update'], command, modelsDir)).stderr).toContain('MobileFaceNet.onnx is missing');
