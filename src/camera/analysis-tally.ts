@@ -1,25 +1,25 @@
-// How the analysis of one camera's frames fares: counters, and what is to be declared of it.
-import { AppError, describeError } from '../errors.js';
+// Counts the analyses of one camera's frames, and declares when they fail or do not keep up.
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
+import { AppError, describeError } from '../errors.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { RateMeter } from './rate-meter.js';
 
-/** So many good analyses in a row end a declared failure. */
+/** A declared failure is over after this number of successful analyses in a row. */
 const RECOVERED_AFTER = 20;
-/** So many refused analyses in a row are declared. */
+/** A full queue is declared after this number of refused analyses in a row. */
 const STARVED_AFTER = 10;
 const RATE_WINDOW_MS = 10_000;
 
 export interface AnalysisStats {
   analysed: number;
-  /** Analyses per second, lately. */
+  /** Analyses per second over the last ten seconds. */
   fps: number;
-  /** Capture time of the last analysed frame. */
+  /** Capture time of the last analysed frame, epoch in ms. */
   lastFrameAtMs?: number;
   /** Analyses that the full queue refused. */
   refused: number;
-  /** Analyses and listener calls that failed otherwise. */
+  /** Analyses and listener calls that failed for another reason. */
   errors: number;
 }
 
@@ -31,6 +31,7 @@ export class AnalysisTally {
   #refused = 0;
   #refusedInARow = 0;
   #errors = 0;
+  /** Code of the declared failure. */
   #failure: string | undefined;
   #goodInARow = 0;
 
@@ -49,13 +50,13 @@ export class AnalysisTally {
     }
   }
 
-  /** An overload is no failure: it is counted, and declared when it lasts. */
+  /** Counts a refusal by the full queue. It is no failure, and declared only when it lasts. */
   wasRefused(): void {
     this.#refused++;
     this.#refusedInARow++;
   }
 
-  /** Logged when it begins, and not again until it was over for a while. */
+  /** Counts a failure. It is logged when it begins, and not again until it was over for a while. */
   failed(error: unknown): void {
     this.#errors++;
     this.#goodInARow = 0;
@@ -67,7 +68,7 @@ export class AnalysisTally {
     }
   }
 
-  /** What is wrong, for a person. */
+  /** Returns what is wrong, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     if (this.#failure !== undefined) return `frames cannot be analysed: ${this.#failure}`;
     return this.#refusedInARow >= STARVED_AFTER ? 'the vision queue is full' : undefined;
@@ -77,7 +78,7 @@ export class AnalysisTally {
     return {
       analysed: this.#analysed,
       fps: this.#rate.perSecond(this.#parts.clock()),
-      lastFrameAtMs: this.#lastFrameAtMs,
+      ...(this.#lastFrameAtMs === undefined ? {} : { lastFrameAtMs: this.#lastFrameAtMs }),
       refused: this.#refused,
       errors: this.#errors,
     };

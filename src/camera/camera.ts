@@ -1,40 +1,36 @@
-// One camera: opens its source, opens it again when it is lost or its pictures cannot be trusted, and says how it is.
-import { describeError } from '../errors.js';
+// One camera: opens its source, opens it again when it is lost or its pictures cannot be trusted, and reports its health.
 import type { CameraConfig } from '../config/schema.js';
 import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
+import { describeError } from '../errors.js';
 import type { CaptureState } from '../native/addon.js';
+import { createDeferred } from '../platform/waiting.js';
 import type { EncodedFrame, EncodeOptions, Vision } from '../vision/vision.js';
 import { AnalysisTally, type AnalysisStats } from './analysis-tally.js';
+import { CameraState, type CameraStatus } from './camera-state.js';
 import { CaptureSlot, type CaptureAddon } from './capture-slot.js';
-import { captureOptions, hasTimestamps, withoutSecrets } from './capture-source.js';
+import { captureOptions, hasTimestamps } from './capture-source.js';
 import { FrameAnalyser, type FrameListener } from './frame-analyser.js';
 import { Gate } from './gate.js';
 import { PictureFaults, type FaultChange, type PictureFault } from './picture-faults.js';
 
-/**
- * `lost` waits for its next attempt; `ended` is a file that was played to its end; `paused` and `private` are closed on somebody's
- * wish, for this camera or by the privacy switch.
- */
-export type CameraStatus = 'stopped' | 'opening' | 'running' | 'lost' | 'ended' | 'paused' | 'private';
-
-/** From one attempt to the next; the last one repeats. Two of those and an opening stay within the 10 s of a recovery. */
+/** Waits between attempts; the last one repeats. Two of them and one opening fit into the 10 s of a recovery. */
 export const BACK_OFF_MS = [500, 1_000, 2_000, 3_000] as const;
-/** A source that ran well for so long begins the waits anew when it is lost. */
+/** After a source ran well for this time, the waits begin from the first one again. */
 const STEADY_MS = 10_000;
 
 export interface CameraParts {
   config: CameraConfig;
-  /** Of the source's user, where it has one. */
-  password?: string;
-  /** Whether the privacy switch is on from the beginning. */
+  /** Password of the source's user, where it has one. */
+  password?: string | undefined;
+  /** State of the privacy switch at construction; off by default. */
   isPrivate?: boolean;
   addon: CaptureAddon;
   vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
-  /** Boxes of faces that need no closer look; undefined where every face does. */
+  /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes?: () => readonly Box[] | undefined;
   onFrame: FrameListener;
   clock: Clock;
@@ -45,23 +41,24 @@ export interface CameraParts {
 /** Counters since the service started. */
 export interface CameraStats extends AnalysisStats {
   status: CameraStatus;
-  /** What is wrong with the picture, while the camera runs. */
+  /** The gravest fault of the picture, while the camera runs. */
   fault?: PictureFault;
-  /** Read from the source. */
+  /** Frames read from the source. */
   frames: number;
-  /** Read, but overwritten by newer ones before anyone took them. */
+  /** Frames that newer ones overwrote before anybody took them. */
   dropped: number;
-  /** How often the source was lost or could not be opened. */
+  /** Number of times that the source was lost or could not be opened. */
   losses: number;
-  /** How often it was closed and opened again because its picture froze or its clock drifted. */
+  /** Number of times that it was closed and opened again because its picture froze or its clock drifted. */
   reopenings: number;
-  /** Of the newest picture, in grey levels; absent while there is none. */
+  /** Measures of the newest picture, in grey levels; absent when there is none. */
   picture?: { mean: number; deviation: number; sharpness: number };
-  /** How much later the frames arrive than their time stamps say; 0 where there are none. */
+  /** Delay of the frames against their time stamps; 0 without time stamps. */
   delayMs: number;
 }
 
-type Outcome = { status: 'ended' } | { status: 'lost'; reason: string } | { status: 'untrusted' };
+/** How a capture ended. `untrusted`: it was given up because its picture cannot be trusted. */
+type CaptureEnd = { status: 'ended' } | { status: 'lost'; reason: string } | { status: 'untrusted' };
 
 export class Camera implements Part {
   readonly name: string;
@@ -71,46 +68,41 @@ export class Camera implements Part {
   readonly #tally: AnalysisTally;
   readonly #analyser: FrameAnalyser;
   readonly #faults: PictureFaults;
+  readonly #state: CameraState;
+  readonly #firstAttempt = createDeferred();
   #isStarted = false;
   #isPaused = false;
   #isPrivate: boolean;
-  /** Grows with every life and its end; work of an older generation ends where it next looks. */
+  /** Increases with every begin and end of a run; work of an older generation stops at its next check. */
   #generation = 0;
-  /** Of the life under way; it is to end where it is not the newest. */
-  #lifeGeneration: number | undefined;
-  #life: Promise<void> = Promise.resolve();
-  #attempted: Promise<void>;
-  #attemptDone: () => void = () => undefined;
-  #status: CameraStatus = 'stopped';
-  #lossReason: string | undefined;
-  #runningSinceMs: number | undefined;
-  #losses = 0;
-  #reopenings = 0;
+  /** Generation of the current run. When it is not the newest, the run is about to end. */
+  #runGeneration: number | undefined;
+  #run: Promise<void> = Promise.resolve();
 
   constructor(parts: CameraParts) {
     const { config, password, addon, clock, timers, log, settledBoxes = () => undefined } = parts;
-    const isFile = config.source.type === 'file';
-    this.name = `camera ${config.id}`;
+    const cameraId = config.id;
+    this.name = `camera ${cameraId}`;
     this.#parts = parts;
     this.#isPrivate = parts.isPrivate ?? false;
     const options = captureOptions(config, password);
-    this.#slot = new CaptureSlot({ cameraId: config.id, addon, options, password, log });
+    this.#slot = new CaptureSlot({ cameraId, addon, options, password, log });
     this.#gate = new Gate(timers);
-    this.#tally = new AnalysisTally({ cameraId: config.id, clock, log });
+    this.#tally = new AnalysisTally({ cameraId, clock, log });
     this.#analyser = new FrameAnalyser({ ...parts, settledBoxes, gate: this.#gate, tally: this.#tally });
-    // A file may show the same picture for as long as it likes, and is read as fast as one likes.
-    const freezeMs = isFile ? 0 : config.freezeMs;
+    // A file may show the same picture for any time, and be read at any speed.
+    const freezeMs = config.source.type === 'file' ? 0 : config.freezeMs;
     this.#faults = new PictureFaults({ ...config, freezeMs, timestamps: hasTimestamps(config.source) });
-    this.#attempted = new Promise((resolve) => (this.#attemptDone = resolve));
+    this.#state = new CameraState({ cameraId, password, clock, log });
   }
 
   get status(): CameraStatus {
-    return this.#status;
+    return this.#state.status;
   }
 
-  /** Resolves when the first attempt is over: it runs, failed, or is not to be opened at all. */
+  /** Resolves when the first attempt is over: the camera runs, has failed, or is not to be opened at all. */
   get firstAttempt(): Promise<void> {
-    return this.#attempted;
+    return this.#firstAttempt.promise;
   }
 
   /** Resolves when the first attempt to open the source has begun, where it may be opened. */
@@ -121,14 +113,14 @@ export class Camera implements Part {
     await this.#follow();
   }
 
-  /** Resolves when the source is closed and nothing of this camera is under way. */
+  /** Resolves when the source is closed and no work of this camera is under way. */
   async stop(): Promise<void> {
     this.#isStarted = false;
     await this.#follow();
     await this.#analyser.idle();
   }
 
-  /** Closes the source until it is resumed. Resolves when it is closed; from now on no frame of it goes anywhere. */
+  /** Closes the source until `resume`. No frame is delivered from now on. Resolves when the source is closed. */
   async pause(): Promise<void> {
     this.#isPaused = true;
     await this.#follow();
@@ -139,136 +131,136 @@ export class Camera implements Part {
     await this.#follow();
   }
 
-  /** As pause and resume, by the privacy switch; each holds by itself. */
+  /** Closes or opens the source like `pause` and `resume`, for the privacy switch. The camera opens only when neither holds it. */
   async setPrivate(isPrivate: boolean): Promise<void> {
     this.#isPrivate = isPrivate;
     await this.#follow();
   }
 
-  /** The newest frame as JPEG; frame numbers go on over all captures. @returns undefined where there is none, or none newer */
+  /** Returns the newest frame as JPEG; undefined when there is none, or none newer. Frame numbers continue over all captures. */
   async encode(options: EncodeOptions): Promise<EncodedFrame | undefined> {
-    const { handle, framesBefore: base } = this.#slot;
-    if (handle === undefined || this.#status !== 'running') return undefined;
-    const after = Math.max(0, options.after - base);
+    const { handle, framesBefore } = this.#slot;
+    if (handle === undefined || this.status !== 'running') return undefined;
+    const after = Math.max(0, options.after - framesBefore);
     const frame = await this.#parts.vision.encodeFrame(handle, { ...options, after });
-    // Closed meanwhile, perhaps on somebody's wish.
-    if (!frame || this.#slot.handle !== handle || this.#resting() !== undefined) return undefined;
-    return { ...frame, frameNumber: base + frame.frameNumber };
+    // The source may have been closed meanwhile, perhaps on request.
+    if (!frame || this.#slot.handle !== handle || this.#findHold() !== undefined) return undefined;
+    return { ...frame, frameNumber: framesBefore + frame.frameNumber };
   }
 
   stats(): CameraStats {
     const fault = this.#faults.current;
     const picture = this.#slot.state()?.picture;
     return {
-      status: this.#status,
+      status: this.status,
       ...(fault === undefined ? {} : { fault }),
       ...this.#slot.counts(),
-      losses: this.#losses,
-      reopenings: this.#reopenings,
-      ...(picture === undefined ? {} : { picture: looksOf(picture) }),
+      losses: this.#state.losses,
+      reopenings: this.#state.reopenings,
+      ...(picture === undefined ? {} : { picture: roundMeasures(picture) }),
       delayMs: this.#faults.delayMs,
       ...this.#tally.stats(),
     };
   }
 
-  /** Why nobody may be let in on account of these pictures; undefined where they can be trusted. */
+  /** Returns why nobody may be granted anything by these pictures, in words; undefined while they can be trusted. */
   problem(): string | undefined {
     const { untrusted } = this.#faults;
     return untrusted && this.#faults.describe(untrusted);
   }
 
-  /** The one place where what is wrong with a camera is declared. */
   health(): Health {
-    if (this.#status === 'stopped') return { status: 'failed', detail: 'the camera is stopped' };
-    if (this.#status === 'paused' || this.#status === 'private') return { status: 'degraded', detail: this.#status };
-    if (this.#lossReason !== undefined) return { status: 'failed', detail: `the camera is lost: ${this.#lossReason}` };
+    const { status, lossReason } = this.#state;
+    if (status === 'stopped') return { status: 'failed', detail: 'the camera is stopped' };
+    if (status === 'paused' || status === 'private') return { status: 'degraded', detail: status };
+    if (lossReason !== undefined) return { status: 'failed', detail: `the camera is lost: ${lossReason}` };
     const fault = this.#faults.current;
-    const words = fault && this.#faults.describe(fault);
-    if (words !== undefined && this.#faults.isGrave) return { status: 'failed', detail: words };
-    if (this.#status === 'ended') return { status: 'degraded', detail: 'the file was played to its end' };
-    if (this.#status === 'opening') return { status: 'degraded', detail: 'the camera is being opened' };
-    const problem = words ?? this.#analyser.problem();
+    const faultText = fault && this.#faults.describe(fault);
+    if (faultText !== undefined && this.#faults.isGrave) return { status: 'failed', detail: faultText };
+    if (status === 'ended') return { status: 'degraded', detail: 'the file was played to its end' };
+    if (status === 'opening') return { status: 'degraded', detail: 'the camera is being opened' };
+    const problem = faultText ?? this.#analyser.problem();
     if (problem !== undefined) return { status: 'degraded', detail: problem };
     return { status: 'ok' };
   }
 
-  /** Where it is closed though it is wanted; undefined where it may be open. */
-  #resting(): 'stopped' | 'private' | 'paused' | undefined {
+  /** Returns why the source must be closed; undefined when it may be open. */
+  #findHold(): 'stopped' | 'private' | 'paused' | undefined {
     if (!this.#isStarted) return 'stopped';
     if (this.#isPrivate) return 'private';
     return this.#isPaused ? 'paused' : undefined;
   }
 
-  /** Ends the life that is not wanted any more, and begins the one that is: after it, and only once. */
+  /** Ends the current run when the source must be closed; and begins a new one, after the old one has ended, when it may be open. */
   async #follow(): Promise<void> {
-    if (this.#resting() !== undefined) {
+    if (this.#findHold() !== undefined) {
       this.#generation++;
       this.#analyser.detach();
       this.#gate.open();
     }
-    if (this.#lifeGeneration === this.#generation) return;
-    await this.#life;
-    const resting = this.#resting();
-    if (resting !== undefined) {
-      this.#log(this.#faults.clear());
-      this.#enter(resting);
-      // Before the start nothing was attempted.
-      if (resting !== 'stopped') this.#attemptDone();
-    } else if (this.#lifeGeneration === undefined) {
-      this.#lifeGeneration = ++this.#generation;
-      this.#life = this.#live(this.#generation).finally(() => (this.#lifeGeneration = undefined));
+    if (this.#runGeneration === this.#generation) return;
+    await this.#run;
+    const hold = this.#findHold();
+    if (hold !== undefined) {
+      this.#logFaults(this.#faults.clear());
+      this.#state.enter(hold);
+      // A camera that was not started yet has made no attempt.
+      if (hold !== 'stopped') this.#firstAttempt.resolve();
+    } else if (this.#runGeneration === undefined) {
+      this.#runGeneration = ++this.#generation;
+      this.#run = this.#runUntilHeld(this.#generation).finally(() => (this.#runGeneration = undefined));
     }
   }
 
-  async #live(generation: number): Promise<void> {
+  async #runUntilHeld(generation: number): Promise<void> {
     for (let failures = 0; this.#isCurrent(generation); failures++) {
       const beganMs = this.#parts.clock();
-      const outcome = await this.#capture(generation);
-      this.#attemptDone();
-      if (!this.#isCurrent(generation) || outcome.status === 'ended') return;
-      const ranMs = this.#runningSinceMs === undefined ? 0 : this.#parts.clock() - this.#runningSinceMs;
-      const faultMs = outcome.status === 'untrusted' ? this.#parts.config.freezeMs : 0;
+      const end = await this.#capture(generation);
+      this.#firstAttempt.resolve();
+      if (!this.#isCurrent(generation) || end.status === 'ended') return;
+      const { runningSinceMs } = this.#state;
+      const ranMs = runningSinceMs === undefined ? 0 : this.#parts.clock() - runningSinceMs;
+      const faultMs = end.status === 'untrusted' ? this.#parts.config.freezeMs : 0;
       if (ranMs - faultMs >= STEADY_MS) failures = 0;
-      const waitMs = BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length - 1)];
-      // An attempt that failed slowly was a part of the wait.
-      const openingMs = this.#runningSinceMs === undefined ? Math.max(0, this.#parts.clock() - beganMs) : 0;
+      const waitMs = BACK_OFF_MS[failures] ?? Math.max(...BACK_OFF_MS);
+      // The time of an attempt that failed slowly counts as part of the wait.
+      const openingMs = runningSinceMs === undefined ? Math.max(0, this.#parts.clock() - beganMs) : 0;
       this.#gate.closeFor(Math.max(BACK_OFF_MS[0], waitMs - openingMs));
       while (this.#isCurrent(generation) && !this.#gate.isOpen) await this.#gate.wait();
     }
   }
 
-  /** From the opening of the source to its closing. */
-  async #capture(generation: number): Promise<Outcome> {
-    this.#enter('opening');
-    this.#runningSinceMs = undefined;
+  /** Runs one capture, from the opening of the source to its closing. */
+  async #capture(generation: number): Promise<CaptureEnd> {
+    this.#state.enterOpening();
     this.#gate.open();
-    let outcome: Outcome;
+    let end: CaptureEnd;
     try {
       const handle = this.#slot.open(() => this.#gate.wake());
       this.#analyser.attach(handle);
-      outcome = await this.#watch(handle, generation);
+      end = await this.#watch(handle, generation);
     } catch (error) {
-      outcome = { status: 'lost', reason: describeError(error) };
+      end = { status: 'lost', reason: describeError(error) };
     }
     this.#analyser.detach();
-    // Declared before the source is closed: closing one that hangs takes a while.
+    // The state changes before the source is closed: closing one that hangs takes a while.
     if (this.#isCurrent(generation)) {
-      if (outcome.status === 'lost') this.#enterLost(outcome.reason);
-      else if (outcome.status === 'ended') this.#enter('ended');
-      else this.#enterUntrusted();
+      if (end.status === 'lost') this.#state.enterLost(end.reason);
+      else if (end.status === 'ended') this.#state.enter('ended');
+      else this.#state.enterUntrusted();
     }
     this.#faults.reopened();
     await this.#slot.close();
-    return outcome;
+    return end;
   }
 
-  async #watch(handle: number, generation: number): Promise<Outcome> {
+  async #watch(handle: number, generation: number): Promise<CaptureEnd> {
     const { addon } = this.#parts;
     for (;;) {
       const state = addon.captureState(handle);
       if (!this.#isCurrent(generation)) return { status: 'lost', reason: 'the camera is stopped' };
-      if (state.status === 'running') this.#enterRunning(state);
-      if (state.picture) this.#log(this.#faults.observe(state.picture));
+      if (state.status === 'running' && this.#state.enterRunning(state)) this.#firstAttempt.resolve();
+      if (state.picture) this.#logFaults(this.#faults.observe(state.picture));
       if (state.status === 'failed' || state.status === 'closed') {
         return { status: 'lost', reason: state.error || 'the source was lost' };
       }
@@ -277,7 +269,7 @@ export class Camera implements Part {
       const isFresh = this.#analyser.isFresh(state);
       if (!isFresh && isEnded && !this.#analyser.isBusy) {
         await this.#analyser.idle();
-        return this.#endOf(state);
+        return this.#judgeEnd(state);
       }
       if (isFresh && this.#gate.isOpen && !this.#analyser.isBusy) {
         this.#analyser.begin(handle, isEnded ? state.frameNumber : undefined);
@@ -287,8 +279,8 @@ export class Camera implements Part {
     }
   }
 
-  /** A stream has no end, and a file without a single frame is a broken one. */
-  #endOf(state: CaptureState): Outcome {
+  /** A stream that ends is lost, and so is a file without a single frame. */
+  #judgeEnd(state: CaptureState): CaptureEnd {
     if (this.#parts.config.source.type !== 'file') return { status: 'lost', reason: state.error || 'the stream ended' };
     if (state.frameNumber === 0) return { status: 'lost', reason: state.error || 'the file has no frame to read' };
     return { status: 'ended' };
@@ -298,44 +290,7 @@ export class Camera implements Part {
     return this.#generation === generation;
   }
 
-  #enter(status: CameraStatus): void {
-    if (status === this.#status) return;
-    const { log, config } = this.#parts;
-    const wasHeld = this.#status === 'paused' || this.#status === 'private';
-    const isHeld = status === 'paused' || status === 'private';
-    this.#status = status;
-    if (status !== 'opening' && status !== 'running') this.#lossReason = undefined;
-    if (status === 'ended') log.info({ cameraId: config.id }, 'the file was played to its end');
-    if (isHeld && !wasHeld) log.info({ cameraId: config.id, status }, 'the camera is held closed');
-    if (wasHeld && status === 'opening') log.info({ cameraId: config.id }, 'the camera may be opened again');
-  }
-
-  #enterRunning({ widthPx, heightPx, fps }: CaptureState): void {
-    if (this.#status === 'running') return;
-    this.#enter('running');
-    this.#lossReason = undefined;
-    this.#runningSinceMs = this.#parts.clock();
-    this.#attemptDone();
-    this.#parts.log.info({ cameraId: this.#parts.config.id, widthPx, heightPx, fps }, 'the camera is running');
-  }
-
-  #enterLost(words: string): void {
-    const isNew = this.#lossReason === undefined;
-    this.#losses++;
-    this.#enter('lost');
-    this.#lossReason = withoutSecrets(words, this.#parts.password);
-    if (isNew) {
-      this.#parts.log.warn({ cameraId: this.#parts.config.id, reason: this.#lossReason }, 'the camera is lost');
-    }
-  }
-
-  /** The fault stays declared until the pictures of a new connection show that it is over. */
-  #enterUntrusted(): void {
-    this.#reopenings++;
-    this.#enter('opening');
-  }
-
-  #log(changes: readonly FaultChange[]): void {
+  #logFaults(changes: readonly FaultChange[]): void {
     const { log, config } = this.#parts;
     for (const { fault, begins } of changes) {
       if (!begins) {
@@ -343,18 +298,15 @@ export class Camera implements Part {
         continue;
       }
       const picture = this.#slot.state()?.picture;
-      const fields = {
-        cameraId: config.id,
-        fault,
-        reason: this.#faults.describe(fault),
-        ...(picture && looksOf(picture)),
-      };
+      const reason = this.#faults.describe(fault);
+      const fields = { cameraId: config.id, fault, reason, ...(picture && roundMeasures(picture)) };
       log.warn(fields, 'the picture of the camera is at fault');
     }
   }
 }
 
-function looksOf({ mean, deviation, sharpness }: { mean: number; deviation: number; sharpness: number }) {
-  const rounded = (level: number): number => Math.round(level * 100) / 100;
-  return { mean: rounded(mean), deviation: rounded(deviation), sharpness: rounded(sharpness) };
+/** Rounds to two decimals, for a log line and the statistics. */
+function roundMeasures({ mean, deviation, sharpness }: { mean: number; deviation: number; sharpness: number }) {
+  const round = (level: number): number => Math.round(level * 100) / 100;
+  return { mean: round(mean), deviation: round(deviation), sharpness: round(sharpness) };
 }

@@ -5,6 +5,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { clientError, describeError } from '../errors.js';
+import { waitAtMost } from '../platform/waiting.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import { Camera, type CameraStats } from './camera.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from './camera-control.js';
@@ -77,11 +78,8 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
 
   /** Resolves when the first attempt of each camera has succeeded or failed, or after the limit. */
   async firstAttempts(limitMs: number): Promise<void> {
-    const { timers } = this.#parts;
-    let timer: unknown;
-    const limit = new Promise<void>((resolve) => (timer = timers.setTimeout(resolve, limitMs)));
-    await Promise.race([limit, Promise.all(this.#entries.map(({ camera }) => camera.firstAttempt))]);
-    timers.clearTimeout(timer);
+    const attempts = this.#entries.map(({ camera }) => camera.firstAttempt);
+    await waitAtMost(limitMs, Promise.all(attempts), this.#parts.timers);
   }
 
   get privacy(): boolean {

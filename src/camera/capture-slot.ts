@@ -1,6 +1,6 @@
-// The capture of a camera that is open now, where one is, and what was counted over all of them.
-import { describeError } from '../errors.js';
+// The open capture of a camera, if any, and the counters over all its captures.
 import type { Log } from '../domain/log.js';
+import { describeError } from '../errors.js';
 import type { Addon, CaptureOptions, CaptureState } from '../native/addon.js';
 import { withoutSecrets } from './capture-source.js';
 
@@ -11,7 +11,7 @@ export interface CaptureSlotParts {
   cameraId: string;
   addon: CaptureAddon;
   options: CaptureOptions;
-  /** Which no log may hold. */
+  /** Password of the source, which must not reach a log. */
   password: string | undefined;
   log: Log;
 }
@@ -19,7 +19,7 @@ export interface CaptureSlotParts {
 export class CaptureSlot {
   readonly #parts: CaptureSlotParts;
   #handle: number | undefined;
-  /** Of the captures that are closed. */
+  /** Frames read and dropped by the captures that are closed. */
   #frames = 0;
   #dropped = 0;
 
@@ -27,23 +27,23 @@ export class CaptureSlot {
     this.#parts = parts;
   }
 
-  /** Undefined while none is open. */
+  /** Handle of the open capture; undefined when none is open. */
   get handle(): number | undefined {
     return this.#handle;
   }
 
-  /** Frames of the captures that are closed: where the numbers of the open one begin. */
+  /** Number of frames of the closed captures: the frame numbers of the open one continue from there. */
   get framesBefore(): number {
     return this.#frames;
   }
 
-  /** Only while none is open. @throws what the addon throws */
+  /** Opens a capture; none may be open. @throws what the addon throws */
   open(onChange: () => void): number {
     this.#handle = this.#parts.addon.openCapture(this.#parts.options, onChange);
     return this.#handle;
   }
 
-  /** Undefined while none is open, or where it cannot be told. */
+  /** Returns the state of the open capture; undefined when none is open, or when the addon cannot say. */
   state(): CaptureState | undefined {
     try {
       return this.#handle === undefined ? undefined : this.#parts.addon.captureState(this.#handle);
@@ -52,13 +52,13 @@ export class CaptureSlot {
     }
   }
 
-  /** Over all captures: frames read, and those of them that were overwritten before anyone took them. */
+  /** Counts over all captures: frames read, and those of them that were overwritten before anybody took them. */
   counts(): { frames: number; dropped: number } {
     const state = this.state();
     return { frames: this.#frames + (state?.frameNumber ?? 0), dropped: this.#dropped + (state?.dropped ?? 0) };
   }
 
-  /** Resolves when it is closed; from now on it gives no frame. */
+  /** Closes the capture, which gives no frame from now on. Resolves when it is closed. Never rejects. */
   async close(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined) return;

@@ -1,30 +1,30 @@
-// Drives the analysis of a camera's newest frames: one at a time, at the camera's pace, whichever capture they come from.
-import { AppError } from '../errors.js';
+// Analyses the newest frames of a camera: one at a time, at the camera's pace, over all its captures.
 import type { CameraConfig } from '../config/schema.js';
 import type { Box } from '../domain/face.js';
 import type { Clock } from '../domain/time.js';
+import { AppError } from '../errors.js';
 import type { CaptureState } from '../native/addon.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import type { AnalysisTally } from './analysis-tally.js';
 import type { CaptureAddon } from './capture-slot.js';
 import type { Gate } from './gate.js';
 
-/** After an analysis that was refused or failed: a full queue is not hammered. */
+/** Pause after an analysis that was refused or failed. */
 const RETRY_MS = 100;
-/** An analysis that takes so long hangs. */
+/** An analysis that takes this long counts as hanging. */
 const HANGS_AFTER_MS = 10_000;
 
-/** Called for one frame after the other; while it works, the next frame is analysed and then waits for it. */
+/** Is called for one frame after the other. While it works, the next frame is analysed and then waits for it. */
 export type FrameListener = (frame: AnalysedFrame) => Promise<void>;
 
 export interface FrameAnalyserParts {
   config: CameraConfig;
   addon: Pick<CaptureAddon, 'captureFrame'>;
   vision: Pick<Vision, 'analyseFrame'>;
-  /** Faces that need no closer look; undefined where all do. */
+  /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes: () => readonly Box[] | undefined;
   onFrame: FrameListener;
-  /** Holds the pauses, and is woken when an analysis is done. */
+  /** Gate of the capture loop: holds the pauses, and is woken when an analysis is over. */
   gate: Gate;
   tally: AnalysisTally;
   clock: Clock;
@@ -34,10 +34,11 @@ export class FrameAnalyser {
   readonly #parts: FrameAnalyserParts;
   readonly #pauseMs: number;
   #handle: number | undefined;
-  /** Up to this number the frames of the capture are done with. */
+  /** Number of the last frame of the capture that needs no analysis any more. */
   #after = 0;
   #job: Promise<void> | undefined;
   #listening: Promise<void> = Promise.resolve();
+  /** Begin of the analysis under way. */
   #sinceMs: number | undefined;
 
   constructor(parts: FrameAnalyserParts) {
@@ -46,7 +47,7 @@ export class FrameAnalyser {
     this.#pauseMs = source.type === 'file' && !source.realTime ? 0 : 1_000 / maxFps;
   }
 
-  /** Frames of this capture follow; of the one before nothing is delivered any more. */
+  /** Switches to a new capture: frames of the one before are not delivered any more. */
   attach(handle: number): void {
     this.#handle = handle;
     this.#after = 0;
@@ -56,33 +57,35 @@ export class FrameAnalyser {
     this.#handle = undefined;
   }
 
-  /** While an analysis is under way, or its frame waits for the listener. A hung one of a capture that is closed counts. */
+  /** True while an analysis is under way or its frame waits for the listener; also for one that hangs in a closed capture. */
   get isBusy(): boolean {
     return this.#job !== undefined;
   }
 
-  /** Whether this is a picture that was not analysed yet. */
+  /** Returns whether the newest picture of the capture was not analysed yet. */
   isFresh({ frameNumber, picture }: CaptureState): boolean {
     if (frameNumber <= this.#after) return false;
     const { source, freezeMs } = this.#parts.config;
     if (source.type === 'file' || freezeMs === 0 || this.#after === 0) return true;
-    // The very same picture again says nothing more about who stands there, and must not count as another one that agrees.
+    // A repetition of the same picture is no further evidence of who stands there, and must not count as another shot that agrees.
     const isRepeated = picture !== undefined && frameNumber - picture.unchangedFrames <= this.#after;
     if (isRepeated) this.#after = frameNumber;
     return !isRepeated;
   }
 
   /**
-   * Begins with the newest frame; the gate is woken when the next one may be begun.
-   * @param endedAt the number of the last frame, where none will follow
+   * Begins the analysis of the newest frame. The gate is woken when the next one may be begun.
+   * @param lastFrame number of the last frame of the capture, when no further one will come
    */
-  begin(handle: number, endedAt?: number): void {
-    const { gate } = this.#parts;
+  begin(handle: number, lastFrame?: number): void {
+    const { gate, tally } = this.#parts;
     if (this.#pauseMs > 0) gate.closeFor(this.#pauseMs);
-    this.#job = this.#run(handle, endedAt).finally(() => {
-      this.#job = undefined;
-      gate.wake();
-    });
+    this.#job = this.#run(handle, lastFrame)
+      .catch((error: unknown) => tally.failed(error))
+      .finally(() => {
+        this.#job = undefined;
+        gate.wake();
+      });
   }
 
   /** Resolves when nothing is under way. */
@@ -91,20 +94,20 @@ export class FrameAnalyser {
     await this.#listening;
   }
 
-  /** What is wrong, for a person. */
+  /** Returns what is wrong, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     const hangs = this.#sinceMs !== undefined && this.#parts.clock() - this.#sinceMs >= HANGS_AFTER_MS;
     return hangs ? 'the analysis of a frame hangs' : this.#parts.tally.problem();
   }
 
-  async #run(handle: number, endedAt: number | undefined): Promise<void> {
-    const frame = await this.#analyse(handle, endedAt);
+  async #run(handle: number, lastFrame: number | undefined): Promise<void> {
+    const frame = await this.#analyse(handle, lastFrame);
     if (!frame) return;
     await this.#listening;
     if (this.#handle === handle) this.#listening = this.#deliver(frame);
   }
 
-  async #analyse(handle: number, endedAt: number | undefined): Promise<AnalysedFrame | undefined> {
+  async #analyse(handle: number, lastFrame: number | undefined): Promise<AnalysedFrame | undefined> {
     const { vision, config, settledBoxes, gate, tally, clock } = this.#parts;
     const { mask, minFacePx } = config;
     const liveness = config.liveness !== 'off';
@@ -116,27 +119,27 @@ export class FrameAnalyser {
       if (this.#handle !== handle) return undefined;
       if (!frame) {
         gate.closeFor(RETRY_MS);
-        // The last frame of a file may be gone: nothing newer will come to wait for.
-        if (endedAt !== undefined) this.#after = endedAt;
+        // The last frame of a file may be gone, and no newer one will come.
+        if (lastFrame !== undefined) this.#after = lastFrame;
         return undefined;
       }
       this.#after = frame.frameNumber;
       tally.succeeded(frame);
       return frame;
     } catch (error) {
-      if (this.#handle === handle) this.#failed(handle, error);
+      if (this.#handle === handle) this.#fail(handle, error);
       return undefined;
     } finally {
       this.#sinceMs = undefined;
     }
   }
 
-  #failed(handle: number, error: unknown): void {
+  #fail(handle: number, error: unknown): void {
     const { addon, gate, tally } = this.#parts;
     gate.closeFor(Math.max(this.#pauseMs, RETRY_MS));
     if (error instanceof AppError && error.code === 'SERVER_BUSY') return tally.wasRefused();
     tally.failed(error);
-    // A frame that breaks the analysis is not tried twice; taking it lets a file go on to its next one.
+    // A frame that breaks the analysis is not tried again. Taking it lets a file go on to its next frame.
     const skipped = addon.captureFrame(handle, this.#after);
     if (!skipped) return;
     skipped.release();

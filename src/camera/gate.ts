@@ -1,23 +1,23 @@
-// Where the capture loop waits: for a wake-up, and for a pause to be over.
+// The place where the capture loop waits: for a wake-up, and for the end of a pause.
 import type { Timers } from '../domain/time.js';
+import { WakeSignal } from '../platform/waiting.js';
 
-/** One waiter at a time. Pauses are measured by timers, not by the clock, which may be set back. */
+/** For one waiting loop. Pauses are measured by timers and not by the clock, which may be set back. */
 export class Gate {
   readonly #timers: Timers;
+  readonly #signal = new WakeSignal();
   #pause: unknown;
-  #woken = false;
-  #waiter: (() => void) | undefined;
 
   constructor(timers: Timers) {
     this.#timers = timers;
   }
 
-  /** False while a pause lasts. */
+  /** False during a pause. */
   get isOpen(): boolean {
     return this.#pause === undefined;
   }
 
-  /** Begins a pause, in place of one that lasts; its end is a wake-up. */
+  /** Begins a pause, which replaces the current one. Its end wakes the loop. */
   closeFor(pauseMs: number): void {
     this.#endPause();
     this.#pause = this.#timers.setTimeout(() => {
@@ -26,22 +26,19 @@ export class Gate {
     }, pauseMs);
   }
 
-  /** Ends a pause, and wakes. */
+  /** Ends a pause, and wakes the loop. */
   open(): void {
     this.#endPause();
     this.wake();
   }
 
   wake(): void {
-    this.#woken = true;
-    this.#waiter?.();
+    this.#signal.wake();
   }
 
-  /** Resolves at the next wake-up; at once after one that nobody waited for. */
-  async wait(): Promise<void> {
-    if (!this.#woken) await new Promise<void>((resolve) => (this.#waiter = resolve));
-    this.#waiter = undefined;
-    this.#woken = false;
+  /** Resolves at the next wake-up, or at once if there was one since the last wait. */
+  wait(): Promise<void> {
+    return this.#signal.wait();
   }
 
   #endPause(): void {

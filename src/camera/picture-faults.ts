@@ -1,4 +1,4 @@
-// Faults that show in a camera's pictures: what they are, when they are declared, and when they are over.
+// Faults that show in a camera's pictures: which there are, when each is declared, and when it is over.
 import type { PictureState } from '../native/addon.js';
 
 /** Gravest first. The names are stable. */
@@ -6,37 +6,37 @@ export const PICTURE_FAULTS = ['frozen', 'covered', 'clock-drift', 'wrong-resolu
 
 export type PictureFault = (typeof PICTURE_FAULTS)[number];
 
-/** Of these pictures nobody can be told to stand before the door now. */
+/** Faults whose pictures do not show who stands before the camera now. */
 const UNTRUSTED: ReadonlySet<PictureFault> = new Set(['frozen', 'covered', 'clock-drift']);
 
 /**
- * A sensor that froze behind an encoder: its pictures differ a little, so they must do so for longer before they count as frozen, and a
- * new connection is tried once in so long only: it might be a quiet scene after all, as a camera shows it that smooths all noise away.
+ * The pictures of a sensor that froze behind an encoder differ a little. They count as frozen after this time, and a new connection is
+ * tried at this interval only: it might be a quiet scene after all, from a camera that smooths all noise away.
  */
 const STILL_MS = 8_000;
 const STILL_REOPEN_MS = 60_000;
-/** A flat picture of any grey, or one that is nearly black; in grey levels. */
+/** Limits of a flat picture of any grey, and of one that is nearly black; in grey levels. */
 const FLAT_DEVIATION = 4;
 const DARK_MEAN = 20;
 const DARK_DEVIATION = 8;
-/** Frames that come later than this, against the earliest, are from a queue that grows. */
-const MOST_DELAY_MS = 1_500;
-/** A decision may still be based on a late frame for so long. */
+/** A frame that is later than the earliest one by more than this comes from a queue that grows. */
+const MAX_DELAY_MS = 1_500;
+/** For this time after a late frame a decision may still rest on it. */
 const LATE_MS = 1_000;
 /**
- * The earliest is looked for within so long, twice over: crystals that differ by 100 millionths drift by 60 ms in it, and would by
- * eight seconds in a day.
+ * Window in which the earliest frame is looked for; two windows count. Two clocks whose crystals differ by 100 millionths drift apart by
+ * 60 ms in two windows, and by eight seconds in a day.
  */
 const BASELINE_MS = 300_000;
-/** So many time stamps within one or two windows that do not move on are no accident. */
-const MOST_TIMESTAMP_FAULTS = 5;
+/** This number of time stamps that do not increase, within one or two windows, is a fault. */
+const MIN_TIMESTAMP_FAULTS = 5;
 const TIMESTAMP_WINDOW_MS = 4_000;
-/** What was declared must be better by so much to be over, so that nothing flaps at the limit. */
+/** A declared fault is over when the measure is better than its limit by this factor, so that nothing flaps at the limit. */
 const SLACK = 1.25;
 
-/** How long it must last until it is declared, and be gone until it is over. */
+/** Time that a fault must last before it is declared, and must be gone before it is over. */
 const PATIENCE_MS: Record<PictureFault, { onset: number; clear: number }> = {
-  // The time until the onset is freezeMs itself. A stream that was opened again counts as live only once its pictures change.
+  // The onset is freezeMs itself. A stream that was opened again counts as live only when its pictures change.
   frozen: { onset: 0, clear: 2_000 },
   covered: { onset: 3_000, clear: 2_000 },
   'clock-drift': { onset: 1_000, clear: 5_000 },
@@ -45,14 +45,14 @@ const PATIENCE_MS: Record<PictureFault, { onset: number; clear: number }> = {
 };
 
 export interface PictureFaultOptions {
-  /** The very same picture for so long is frozen, and one that an encoder alone changes for 8 s; 0: never. */
+  /** The same picture for this time counts as frozen, and one that only an encoder changes for 8 s; 0: never. */
   freezeMs: number;
-  /** 0: never blurred. */
+  /** Sharpness below which a picture is blurred; 0: never. */
   minSharpness: number;
-  /** 0: any. */
+  /** Expected size; 0: any. */
   expectWidthPx: number;
   expectHeightPx: number;
-  /** Whether the source's time stamps say when a picture was taken. */
+  /** True when the time stamps of the source say when a picture was taken. */
   timestamps: boolean;
 }
 
@@ -61,19 +61,19 @@ export interface FaultChange {
   begins: boolean;
 }
 
-/** Its only clock is that of the frames' arrival. Call `observe` for the newest frame, as often as there is one. */
+/** Call `observe` for each new frame. The only clock is the arrival of the frames. */
 export class PictureFaults {
   readonly #options: PictureFaultOptions;
   readonly #declared = new Set<PictureFault>();
-  /** Since when what is seen contradicts what is declared. */
+  /** Time since which the pictures contradict what is declared, by fault. */
   readonly #differentSinceMs = new Map<PictureFault, number>();
   #picture: PictureState | undefined;
-  /** Arrival less time stamp, the least of this window and of the one before. */
+  /** Minimum of arrival minus time stamp, in this window and in the one before. */
   #leastLagMs: [number, number] = [Infinity, Infinity];
   #lagWindowMs = 0;
   #delayMs = 0;
   #lateUntilMs = 0;
-  /** Time stamps at fault up to the beginning of this window, and of the one before. */
+  /** Number of faulty time stamps before this window, and before the previous one. */
   #faultsBefore: [number, number] = [0, 0];
   #faultWindowMs = 0;
 
@@ -81,24 +81,24 @@ export class PictureFaults {
     this.#options = options;
   }
 
-  /** The gravest. */
+  /** The gravest declared fault. */
   get current(): PictureFault | undefined {
     return PICTURE_FAULTS.find((fault) => this.#declared.has(fault));
   }
 
-  /** Whether the gravest is one for which no decision may be trusted. */
+  /** True when no decision may rest on pictures with the gravest fault. */
   get isGrave(): boolean {
     const { current } = this;
     return current !== undefined && UNTRUSTED.has(current);
   }
 
-  /** For which no decision may be trusted now. A single late frame is no fault, and yet shows who stood there some time ago. */
+  /** The fault for which no decision may rest on the pictures now. One late frame is no fault, but shows who stood there some time ago. */
   get untrusted(): PictureFault | undefined {
     if (this.isGrave) return this.current;
     return (this.#picture?.arrivedMs ?? Infinity) < this.#lateUntilMs ? 'clock-drift' : undefined;
   }
 
-  /** Cameras hang in such a way that only a new connection helps; one that was just made gets the time to show itself. */
+  /** True when only a new connection may help; a new connection gets time to show its pictures first. */
   get needsReopening(): boolean {
     const picture = this.#picture;
     if (picture === undefined) return false;
@@ -108,12 +108,12 @@ export class PictureFaults {
     return this.#declared.has('clock-drift') && this.#shows('clock-drift', picture);
   }
 
-  /** How much later than the earliest ones of the last minutes the frames arrive, by their time stamps. */
+  /** Delay of the frames against the earliest ones of the last minutes, by their time stamps. */
   get delayMs(): number {
     return this.#delayMs;
   }
 
-  /** @returns what begins or ends with this frame */
+  /** @returns the faults that begin or end with this frame */
   observe(picture: PictureState): FaultChange[] {
     const previous = this.#picture;
     if (previous?.arrivedMs === picture.arrivedMs) return [];
@@ -122,14 +122,14 @@ export class PictureFaults {
     return PICTURE_FAULTS.flatMap((fault) => this.#judge(fault, this.#shows(fault, picture), picture.arrivedMs));
   }
 
-  /** Another capture follows: its time stamps begin anew. What is declared stays so until its frames show otherwise. */
+  /** Call it when another capture follows, whose time stamps start again. Declared faults stay until its frames show otherwise. */
   reopened(): void {
     this.#picture = undefined;
     this.#differentSinceMs.clear();
     this.#delayMs = 0;
   }
 
-  /** Nothing is known any more. @returns what ends with it */
+  /** Forgets everything. @returns the faults that end with it */
   clear(): FaultChange[] {
     this.reopened();
     const ended = [...this.#declared].map((fault) => ({ fault, begins: false }));
@@ -137,7 +137,7 @@ export class PictureFaults {
     return ended;
   }
 
-  /** For a person. */
+  /** Describes a fault in words for the operator. */
   describe(fault: PictureFault): string {
     const { expectWidthPx, expectHeightPx } = this.#options;
     switch (fault) {
@@ -166,7 +166,7 @@ export class PictureFaults {
       case 'frozen': {
         if (freezeMs === 0) return false;
         const sameMs = isDeclared ? Math.min(1_000, freezeMs / 2) : freezeMs;
-        // Of a covered lens nothing more is said.
+        // A covered lens is not declared as frozen as well.
         const isStill =
           stillMs >= (isDeclared ? sameMs : Math.max(STILL_MS, freezeMs)) && !this.#shows('covered', picture);
         return unchangedMs >= sameMs || isStill;
@@ -174,13 +174,13 @@ export class PictureFaults {
       case 'covered':
         return deviation < FLAT_DEVIATION * slack || (mean < DARK_MEAN * slack && deviation < DARK_DEVIATION * slack);
       case 'clock-drift':
-        return timestamps && (this.#delayMs * slack > MOST_DELAY_MS || this.#timestampsStumble(picture));
+        return timestamps && (this.#delayMs * slack > MAX_DELAY_MS || this.#hasTimestampFaults(picture));
       case 'wrong-resolution':
         return (
           (expectWidthPx > 0 && rawWidthPx !== expectWidthPx) || (expectHeightPx > 0 && rawHeightPx !== expectHeightPx)
         );
       case 'blurred':
-        // Of a covered lens nothing more is said.
+        // A covered lens is not declared as blurred as well.
         return sharpness < minSharpness * slack && deviation >= FLAT_DEVIATION;
     }
   }
@@ -210,7 +210,7 @@ export class PictureFaults {
     }
     if (timestampMs === undefined) return;
     const lagMs = arrivedMs - timestampMs;
-    // Time stamps that were set back count from somewhere else now.
+    // Time stamps that were set back have another origin now.
     if (previous?.timestampMs === undefined || timestampFaults > previous.timestampFaults) {
       this.#leastLagMs = [lagMs, Infinity];
       this.#lagWindowMs = arrivedMs;
@@ -220,10 +220,10 @@ export class PictureFaults {
     }
     this.#leastLagMs[0] = Math.min(this.#leastLagMs[0], lagMs);
     this.#delayMs = lagMs - Math.min(...this.#leastLagMs);
-    if (this.#options.timestamps && this.#delayMs > MOST_DELAY_MS) this.#lateUntilMs = arrivedMs + LATE_MS;
+    if (this.#options.timestamps && this.#delayMs > MAX_DELAY_MS) this.#lateUntilMs = arrivedMs + LATE_MS;
   }
 
-  #timestampsStumble({ timestampFaults }: PictureState): boolean {
-    return timestampFaults - this.#faultsBefore[1] >= MOST_TIMESTAMP_FAULTS;
+  #hasTimestampFaults({ timestampFaults }: PictureState): boolean {
+    return timestampFaults - this.#faultsBefore[1] >= MIN_TIMESTAMP_FAULTS;
   }
 }

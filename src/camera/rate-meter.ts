@@ -1,25 +1,26 @@
-// How often something happened lately.
+// Measures how often something happened recently.
 
-const KEPT = 64;
+const MAX_TIMES = 64;
 
-/** Occurrences per second over the last ones, at most 64. */
+/** Occurrences per second, by the last ones: at most 64, and not older than the window. */
 export class RateMeter {
   readonly #windowMs: number;
   #times: number[] = [];
 
-  /** @param windowMs what is older does not count */
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
   add(nowMs: number): void {
     this.#times.push(nowMs);
-    if (this.#times.length > KEPT) this.#times.shift();
+    if (this.#times.length > MAX_TIMES) this.#times.shift();
   }
 
+  /** Returns 0 for fewer than two occurrences in the window. */
   perSecond(nowMs: number): number {
     const recent = this.#times.filter((time) => time <= nowMs && nowMs - time <= this.#windowMs);
-    const spanMs = recent.length > 1 ? recent[recent.length - 1] - recent[0] : 0;
-    return spanMs > 0 ? ((recent.length - 1) * 1000) / spanMs : 0;
+    const [first, last] = [recent.at(0), recent.at(-1)];
+    if (first === undefined || last === undefined || last <= first) return 0;
+    return ((recent.length - 1) * 1_000) / (last - first);
   }
 }

@@ -1,5 +1,5 @@
 // The capture loop against faked hardware and hand-driven time: states, back-off, pacing, bounds and faults.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { AppError } from '../../src/errors.js';
 import { held, live, setUp } from './camera-setup.js';
@@ -483,6 +483,26 @@ describe('analyses that do not succeed', () => {
     await shoot();
     expect(numbers()).toEqual([1, 2]);
     expect(camera.stats()).toMatchObject({ errors: 2, analysed: 2 });
+  });
+
+  test('an addon that gives no frame after a broken analysis is counted, and is not an unhandled rejection', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    onTestFinished(() => void process.off('unhandledRejection', listener));
+    const { camera, addon, vision, shoot } = setUp();
+    vision.script = () => {
+      throw new AppError('WORKER_FAILED', 'the worker ended');
+    };
+    addon.captureFrame = () => {
+      throw new Error('the frame is gone');
+    };
+    await camera.start(live);
+    await shoot();
+    await settle();
+    expect(unhandled).toEqual([]);
+    expect(camera.stats().errors).toBe(2);
+    await camera.stop();
   });
 
   test('an addon that loses its capture is a loss, not a crash', async () => {
