@@ -1,4 +1,4 @@
-// Commands over MQTT: their form, their seal, and which of them are refused.
+// Commands over MQTT: their form, their MAC, and the rules by which they are refused.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../domain/ids.js';
@@ -7,20 +7,25 @@ import { canonicalJson } from '../platform/canonical-json.js';
 
 export const commandSchema = z.strictObject({
   version: z.literal(1),
-  id: z.string().min(8).max(64).describe('random; never used again'),
-  deviceId: z.string().regex(DEVICE_ID_PATTERN).describe('so that no other device of the same secret obeys'),
+  id: z.string().min(8).max(64).describe('random; never used twice'),
+  deviceId: z
+    .string()
+    .regex(DEVICE_ID_PATTERN)
+    .describe('device that must carry out the command, in case several devices share the secret'),
   command: z.enum(['pause', 'resume', 'snapshot']),
   cameraId: z.string().regex(DEVICE_ID_PATTERN),
   issuedAt: z.iso.datetime(),
   mac: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe('HMAC-SHA256, in hexadecimal, under the command secret over the canonical JSON (RFC 8785) without mac'),
+    .describe(
+      'HMAC-SHA256 in hexadecimal, with the command secret as the key, over the canonical JSON (RFC 8785) of the command without mac',
+    ),
 });
 
 export type Command = z.infer<typeof commandSchema>;
 
-/** Why a command was not carried out; CAMERA_NOT_FOUND and the like are those of the device API. */
+/** Reason why a command was not carried out. CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE and PRIVACY_ON mean the same as in the device API. */
 export type CommandError =
   | 'MALFORMED'
   | 'UNAUTHENTICATED'
@@ -35,16 +40,17 @@ export type CommandError =
   | 'PRIVACY_ON'
   | 'FAILED';
 
-/** A command is too old after this, and its id is remembered for so long. */
+/** A command expires after this time, and its id is remembered for the same time. */
 export const COMMAND_LIFE_MS = 30_000;
-/** The clocks of two machines are never quite the same. */
+/** Largest difference by which the sender's clock may be ahead. */
 const CLOCK_TOLERANCE_MS = 2_000;
 const MAX_PAYLOAD_BYTES = 4_096;
-/** Of commands with a right seal … */
+/** Number of commands with a correct MAC that are accepted within COMMAND_LIFE_MS. */
 const COMMANDS_PER_LIFE = 120;
-/** … and of answers to others: whoever may publish there must not make Lintel publish without end. */
+/** Number of refusals that are answered within COMMAND_LIFE_MS: a stranger must not make Lintel publish without end. */
 const REFUSALS_PER_LIFE = 30;
 
+/** Computes the MAC of a command: 64 hexadecimal digits. */
 export function commandMac(command: Omit<Command, 'mac'>, secret: string): string {
   return createHmac('sha256', secret).update(canonicalJson(command)).digest('hex');
 }
@@ -53,8 +59,10 @@ export type CheckedCommand =
   | { command: Command }
   | {
       error: CommandError;
-      /** Where it can be told. */ id?: string;
-      /** False: one refusal too many. */ answer: boolean;
+      /** Id of the command; absent when it cannot be read. */
+      id?: string;
+      /** False when there were too many refusals: this one is not answered. */
+      answer: boolean;
     };
 
 export interface CommandGateOptions {
@@ -64,24 +72,26 @@ export interface CommandGateOptions {
 }
 
 /**
- * Lets each command pass once. What was issued before this gate was made is refused, so that nothing needs to be remembered over a
+ * Accepts each command once. Commands that were issued before the gate was created are refused, so that no id has to be remembered over a
  * restart.
  */
 export class CommandGate {
   readonly #options: CommandGateOptions;
-  readonly #madeAtMs: number;
-  /** Ids that passed, with the time from which on their age refuses them. */
+  readonly #createdAtMs: number;
+  /** Ids of accepted commands, each with the time from which on the command counts as expired. */
   readonly #seen = new Map<string, number>();
+  /** Times of the refusals that were answered. */
   #refusals: number[] = [];
 
   constructor(options: CommandGateOptions) {
     this.#options = options;
-    this.#madeAtMs = options.clock();
+    this.#createdAtMs = options.clock();
   }
 
+  /** Checks one message of the command topic. */
   check(payload: Buffer, retained: boolean): CheckedCommand {
     const checked = this.#check(payload, retained);
-    return 'command' in checked ? checked : this.#refusal(checked);
+    return 'command' in checked ? checked : this.#limitAnswers(checked);
   }
 
   #check(payload: Buffer, retained: boolean): { command: Command } | { error: CommandError; id?: string } {
@@ -91,7 +101,7 @@ export class CommandGate {
     if (!parsed.success) return { error: 'MALFORMED' };
     const { mac, ...command } = parsed.data;
     const { id } = command;
-    // Half a surrogate pair has no canonical JSON to seal.
+    // A string with a lone surrogate has no canonical JSON, and therefore no MAC.
     if (/\p{Surrogate}/u.test(id)) return { error: 'MALFORMED' };
     if (!timingSafeEqual(Buffer.from(mac), Buffer.from(commandMac(command, secret)))) {
       return { error: 'UNAUTHENTICATED', id };
@@ -100,7 +110,7 @@ export class CommandGate {
     if (command.deviceId !== deviceId) return { error: 'WRONG_DEVICE', id };
     const nowMs = clock();
     const issuedAtMs = Date.parse(command.issuedAt);
-    if (nowMs - issuedAtMs > COMMAND_LIFE_MS || issuedAtMs < this.#madeAtMs) return { error: 'EXPIRED', id };
+    if (nowMs - issuedAtMs > COMMAND_LIFE_MS || issuedAtMs < this.#createdAtMs) return { error: 'EXPIRED', id };
     if (issuedAtMs - nowMs > CLOCK_TOLERANCE_MS) return { error: 'IN_THE_FUTURE', id };
     for (const [old, untilMs] of this.#seen) if (untilMs < nowMs) this.#seen.delete(old);
     if (this.#seen.has(id)) return { error: 'REPEATED', id };
@@ -109,7 +119,7 @@ export class CommandGate {
     return { command: parsed.data };
   }
 
-  #refusal(refused: { error: CommandError; id?: string }): CheckedCommand {
+  #limitAnswers(refused: { error: CommandError; id?: string }): CheckedCommand {
     const nowMs = this.#options.clock();
     this.#refusals = this.#refusals.filter((atMs) => Math.abs(nowMs - atMs) < COMMAND_LIFE_MS);
     const answer = this.#refusals.length < REFUSALS_PER_LIFE;

@@ -1,4 +1,4 @@
-// Carries out the commands that came over MQTT, and answers them.
+// Carries out the commands that arrive over MQTT, and makes the answers.
 import type { AuditAction, AuditSink } from '../domain/audit.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
@@ -8,11 +8,11 @@ import type { Incoming } from './mqtt-connection.js';
 import { commandResultTopic, snapshotTopic } from './topics.js';
 import type { Clock } from '../domain/time.js';
 
-/** What commands do. All methods throw AppError CAMERA_NOT_FOUND for a camera that is not configured. */
+/** The actions behind the commands. All methods throw AppError CAMERA_NOT_FOUND for a camera that is not configured. */
 export interface CommandTarget {
   pause(cameraId: string): Promise<void>;
   resume(cameraId: string): Promise<void>;
-  /** JPEG; undefined where there is no frame. @throws AppError PRIVACY_ON, CAMERA_UNAVAILABLE */
+  /** Returns a JPEG, or undefined when there is no frame. @throws AppError PRIVACY_ON, CAMERA_UNAVAILABLE */
   snapshot(cameraId: string): Promise<Buffer | undefined>;
 }
 
@@ -20,14 +20,14 @@ export interface CommanderOptions {
   deviceId: string;
   secret: string;
   target: CommandTarget;
-  audit?: AuditSink;
+  audit?: AuditSink | undefined;
   clock: Clock;
   log: Log;
 }
 
 export interface CommanderStats {
   obeyed: number;
-  /** Refused, and those that failed. */
+  /** Commands that were refused or failed. */
   refused: number;
 }
 
@@ -36,29 +36,33 @@ const ACTIONS: Record<Command['command'], AuditAction> = {
   resume: 'camera.resumed',
   snapshot: 'camera.viewed',
 };
-const TOLD_ERRORS: readonly string[] = [
+/** Errors whose code is sent in the answer. Every other error is sent as FAILED. */
+const ANSWERED_ERRORS: readonly string[] = [
   'CAMERA_NOT_FOUND',
   'CAMERA_UNAVAILABLE',
   'PRIVACY_ON',
 ] satisfies CommandError[];
-/** A frame is not larger; who has one as large as this has another use for the broker's memory. */
+/** A frame is smaller than this. A larger picture would only fill the memory of the broker. */
 const MAX_SNAPSHOT_BYTES = 8_000_000;
-/** At the same time. */
-const MAX_UNDER_WAY = 4;
+/** Number of commands that may be carried out at the same time. */
+const MAX_RUNNING = 4;
 
-/** Outlives the connections, and so does its memory of the commands that passed. */
+/** Outlives the connections, so that it remembers the accepted commands over a reconnection. */
 export class Commander {
   readonly #options: CommanderOptions;
   readonly #gate: CommandGate;
   readonly #counts: CommanderStats = { obeyed: 0, refused: 0 };
-  #underWay = 0;
+  #runningCount = 0;
 
   constructor(options: CommanderOptions) {
     this.#options = options;
     this.#gate = new CommandGate(options);
   }
 
-  /** @returns the messages of the answer: the result, `{ version: 1, id, ok, error? }`, and before it the picture of a snapshot. Never rejects. */
+  /**
+   * Carries out a command. Never rejects.
+   * @returns the messages of the answer: the result `{ version: 1, id, ok, error? }`, and before it the picture of a snapshot
+   */
   async handle({ payload, retained }: Incoming): Promise<Delivery[]> {
     const checked = this.#gate.check(payload, retained);
     if ('error' in checked) {
@@ -66,26 +70,26 @@ export class Commander {
       this.#counts.refused++;
       if (!answer) return [];
       this.#options.log.warn({ error }, 'an MQTT command was refused');
-      return [this.#result(id, error)];
+      return [this.#buildResult(id, error)];
     }
     const { command } = checked;
-    if (this.#underWay >= MAX_UNDER_WAY) {
+    if (this.#runningCount >= MAX_RUNNING) {
       this.#counts.refused++;
-      return [this.#result(command.id, 'TOO_MANY')];
+      return [this.#buildResult(command.id, 'TOO_MANY')];
     }
-    this.#underWay++;
+    this.#runningCount++;
     try {
-      const pictures = await this.#obey(command);
+      const pictures = await this.#carryOut(command);
       this.#counts.obeyed++;
-      return [...pictures, this.#result(command.id)];
+      return [...pictures, this.#buildResult(command.id)];
     } catch (error) {
       this.#counts.refused++;
       const { command: name, cameraId } = command;
       this.#options.log.warn({ command: name, cameraId, reason: describeError(error) }, 'an MQTT command failed');
-      const isTold = error instanceof AppError && TOLD_ERRORS.includes(error.code);
-      return [this.#result(command.id, isTold ? (error.code as CommandError) : 'FAILED')];
+      const isAnswered = error instanceof AppError && ANSWERED_ERRORS.includes(error.code);
+      return [this.#buildResult(command.id, isAnswered ? (error.code as CommandError) : 'FAILED')];
     } finally {
-      this.#underWay--;
+      this.#runningCount--;
     }
   }
 
@@ -93,10 +97,10 @@ export class Commander {
     return { ...this.#counts };
   }
 
-  async #obey({ id, command, cameraId }: Command): Promise<Delivery[]> {
+  async #carryOut({ id, command, cameraId }: Command): Promise<Delivery[]> {
     const { deviceId, target, audit, log } = this.#options;
-    if (command === 'snapshot') await this.#picture(cameraId);
-    // A resumed camera is on the record before it sees anybody; a picture, before it leaves.
+    if (command === 'snapshot') await this.#takePicture(cameraId);
+    // The entry is written before a resumed camera sees anybody, and before a picture leaves.
     const entry = { action: ACTIONS[command], actor: 'mqtt-command', subject: { cameraId, commandId: id } };
     if (command !== 'pause') await audit?.append(entry);
     if (command === 'resume') await target.resume(cameraId);
@@ -104,21 +108,21 @@ export class Commander {
       await target.pause(cameraId);
       await audit?.append(entry);
     }
-    // Once more: the disk took its time, and the camera may have been told to look away meanwhile.
-    const jpeg = command === 'snapshot' ? await this.#picture(cameraId) : undefined;
+    // The picture is taken again: while the entry was written the camera may have been paused.
+    const jpeg = command === 'snapshot' ? await this.#takePicture(cameraId) : undefined;
     log.info({ command, cameraId }, 'an MQTT command was carried out');
     return jpeg ? [{ topic: snapshotTopic(deviceId, cameraId), payload: jpeg, retain: false }] : [];
   }
 
-  async #picture(cameraId: string): Promise<Buffer> {
+  async #takePicture(cameraId: string): Promise<Buffer> {
     const jpeg = await this.#options.target.snapshot(cameraId);
     if (!jpeg || jpeg.length > MAX_SNAPSHOT_BYTES) {
-      throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame to show');
+      throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame to send');
     }
     return jpeg;
   }
 
-  #result(id: string | undefined, error?: CommandError): Delivery {
+  #buildResult(id: string | undefined, error?: CommandError): Delivery {
     const payload = JSON.stringify({ version: 1, id, ok: error === undefined, error });
     return { topic: commandResultTopic(this.#options.deviceId), payload, retain: false };
   }

@@ -1,24 +1,24 @@
-// Which messages become of events: the one place that knows what is published where.
+// The MQTT messages that events become: the one place that knows which message goes to which topic.
 import type { RecognitionEvent } from './event.js';
 import { historyPayload, type HistoryRecord } from './history.js';
 import { eventTopic, historyTopic } from './topics.js';
 
-/** One MQTT message, QoS 1. */
+/** One MQTT message with QoS 1. */
 export interface Delivery {
   topic: string;
   payload: string | Buffer;
   retain: boolean;
-  /** MQTT 5 brokers forget the message then; and without a PUBACK by then the connection is given up. */
+  /** Time at which an MQTT 5 broker discards the message. Without a PUBACK by then the connection is given up. */
   expiresAtMs?: number;
 }
 
-/** To the topic that doors listen to; whether it is still time for it is the live lane's to know. */
+/** Makes the message for the topic that doors listen to. The live lane decides whether the event is still fresh. */
 export function liveDelivery(event: RecognitionEvent): Delivery {
   const expiresAtMs = Date.parse(event.expiresAt);
   return { topic: eventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
 }
 
-/** To the stream that nothing opens a door on account of. */
+/** Makes the message for the history topic, for which no door opens. */
 export function historyDelivery(deviceId: string, record: HistoryRecord, late: boolean): Delivery {
   return { topic: historyTopic(deviceId), payload: historyPayload(record, late), retain: false };
 }

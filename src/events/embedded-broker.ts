@@ -1,4 +1,4 @@
-// The only door to aedes: a broker inside the service, on which Lintel publishes and everyone else listens.
+// The embedded broker: an MQTT broker inside the service, through aedes. Lintel publishes on it, and other clients subscribe.
 import { timingSafeEqual } from 'node:crypto';
 import { once, type EventEmitter } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -12,28 +12,28 @@ import { PacketGuard } from './packet-guard.js';
 
 export interface EmbeddedBrokerOptions {
   host: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   port: number;
-  /** The one client that may publish; no other may use its client id. */
+  /** The only client that may publish. No other client may use its client id. */
   owner: { clientId: string; username: string; password: string };
-  /** Where everyone may publish, unretained; what is written there has a seal of its own. */
+  /** Topics on which every client may publish messages that are not retained. Commands carry a MAC of their own. */
   openTopics?: readonly string[];
   log: Log;
 }
 
-/** A subscriber sends little more than its subscriptions … */
+/** Limit for other clients, which send little more than their subscriptions. */
 const MAX_PACKET_BYTES = 64 * 1024;
-/** … and Lintel pictures. */
+/** Limit for Lintel itself, which also sends pictures. */
 const MAX_OWNER_PACKET_BYTES = 16 * 1024 * 1024;
 const MAX_CONNECTIONS = 100;
-/** A subscriber that does not read holds up the publisher for so long, once its buffers are full, and is then cut off. */
+/** A subscriber that does not read delays the publisher for this time once its buffers are full. It is then disconnected. */
 const DRAIN_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * MQTT 3.1.1. Without authentication anyone who reaches the port may listen, but only Lintel may publish (and others commands, where it takes
- * any): a match that someone else writes would open the door. No session outlives its connection, whatever the client asks for: nothing is queued for
- * those who are away, and nothing old is delivered when they come back.
+ * Speaks MQTT 3.1.1. There is no authentication: every client that reaches the port may subscribe. Only Lintel may publish, because a match
+ * that another client publishes would open the door; other clients may publish commands if Lintel accepts them. A session never outlives
+ * its connection, whatever the client asks for: no message is queued for absent clients, and no old message reaches them later.
  */
 export class EmbeddedBroker implements Part {
   readonly name = 'embedded-broker';
@@ -49,19 +49,19 @@ export class EmbeddedBroker implements Part {
     this.#options = options;
   }
 
-  /** @throws AppError BROKER_FAILED, when the port is taken for one */
+  /** @throws AppError BROKER_FAILED, for example when the port is in use */
   async start(): Promise<void> {
     const { host, port, log } = this.#options;
     const broker = await Aedes.createBroker(this.#brokerOptions());
     this.#broker = broker;
-    keepNoAcknowledgements(broker);
-    // Its own type leaves this event out; without a listener it would end the process.
+    disableAcknowledgementStore(broker);
+    // The types of aedes lack this event. Without a listener it would end the process.
     (broker as EventEmitter).on('error', (error) => {
       this.#failure = describeError(error);
       log.error({ reason: this.#failure }, 'the embedded MQTT broker failed');
     });
     const onClientError = (client: Client, error: Error): void =>
-      log.debug({ client: client.id, reason: error.message }, 'an MQTT client was cut off');
+      log.debug({ client: client.id, reason: error.message }, 'an MQTT client was disconnected');
     broker.on('clientError', onClientError);
     broker.on('connectionError', onClientError);
     const server = createServer((socket) => this.#accept(socket));
@@ -72,10 +72,10 @@ export class EmbeddedBroker implements Part {
       await once(server, 'listening');
     } catch (error) {
       await this.stop();
-      throw new AppError('BROKER_FAILED', listenFailure(host, port, error), { cause: error });
+      throw new AppError('BROKER_FAILED', describeListenFailure(host, port, error), { cause: error });
     }
     server.on('error', (error) =>
-      log.warn({ reason: error.message }, 'the embedded MQTT broker could not take a connection'),
+      log.warn({ reason: error.message }, 'the embedded MQTT broker could not accept a connection'),
     );
     log.info({ host, port: this.#address.port }, 'the embedded MQTT broker listens');
   }
@@ -87,12 +87,12 @@ export class EmbeddedBroker implements Part {
     this.#server = undefined;
     const closed = server?.listening ? new Promise((resolve) => server.close(resolve)) : undefined;
     if (broker) await new Promise<void>((resolve) => broker.close(resolve));
-    // What connected and never introduced itself is no client of the broker.
+    // Sockets that never sent a CONNECT are not clients of the broker: it does not close them.
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  /** Where Lintel itself connects to. @throws TypeError when it is not started */
+  /** URL to which Lintel itself connects. @throws TypeError when the broker is not started */
   get url(): string {
     const { address, port } = this.#address;
     if (address === '0.0.0.0') return `mqtt://127.0.0.1:${port}`;
@@ -118,7 +118,7 @@ export class EmbeddedBroker implements Part {
     socket.on('close', () => this.#sockets.delete(socket));
     const guard = new PacketGuard(MAX_PACKET_BYTES);
     pipeline(socket, guard, (error) => {
-      if (error) this.#options.log.debug({ reason: error.message }, 'an MQTT connection was cut off');
+      if (error) this.#options.log.debug({ reason: error.message }, 'an MQTT connection was closed');
     });
     const connection = Duplex.from({ readable: guard, writable: socket });
     this.#guards.set(connection, guard);
@@ -144,17 +144,17 @@ export class EmbeddedBroker implements Part {
       },
       authorizePublish: (client, { topic, retain }, callback) => {
         const isOpen = !retain && this.#options.openTopics?.includes(topic) === true;
-        callback(isOpen || (client && this.#owners.has(client)) ? null : new Error('only Lintel publishes here'));
+        callback(isOpen || (client && this.#owners.has(client)) ? null : new Error('only Lintel may publish here'));
       },
     };
   }
 }
 
 /**
- * aedes keeps an entry for every client id that ever acknowledged a message. Without sessions there is nothing to look up there, and
- * a health check that connects under a new id every minute would fill the memory over the years (aedes 1.2).
+ * Stops aedes 1.2 from keeping an entry for every client id that ever acknowledged a message. Without sessions these entries are never
+ * used, and a health check that connects with a new id every minute would fill the memory over the years.
  */
-function keepNoAcknowledgements(broker: Aedes): void {
+function disableAcknowledgementStore(broker: Aedes): void {
   const { persistence } = broker as unknown as { persistence: { outgoingClearMessageId: () => Promise<undefined> } };
   persistence.outgoingClearMessageId = async () => undefined;
 }
@@ -164,12 +164,12 @@ function sameSecret(given: Buffer | undefined, secret: string): boolean {
   return given?.length === expected.length && timingSafeEqual(given, expected);
 }
 
-function listenFailure(host: string, port: number, error: unknown): string {
-  const code = (error as { code?: unknown }).code;
+function describeListenFailure(host: string, port: number, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const place = `mqtt.embedded ${host}:${port}`;
   if (code === 'EADDRINUSE')
-    return `${place} is in use by another program, another broker perhaps: set mqtt.url or another port`;
-  if (code === 'EACCES') return `${place} may not be opened by this user: take a port above 1023`;
-  if (code === 'EADDRNOTAVAIL') return `${place}: this machine has no such address`;
+    return `${place} is in use by another program, perhaps another broker: set mqtt.url or another port`;
+  if (code === 'EACCES') return `${place} cannot be opened by this user: use a port above 1023`;
+  if (code === 'EADDRNOTAVAIL') return `${place}: this machine does not have that address`;
   return `${place} cannot be opened: ${describeError(error)}`;
 }

@@ -1,4 +1,4 @@
-// The event log: every event is signed, numbered without gaps and stored before it is published, and kept until a bound removes it.
+// The event log: each event is signed, numbered without gaps and stored before it is published, and kept until a limit removes it.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Log } from '../domain/log.js';
@@ -11,52 +11,53 @@ import {
   recognitionEventSchema,
   type EventDraft,
   type EventFilter,
+  type EventPage,
   type EventReader,
   type EventSink,
   type RecognitionEvent,
 } from './event.js';
-import { readState, stateRecord } from './event-log-state.js';
-import { EVENT_KEYS, searchEvents } from './event-records.js';
+import { putState, readState } from './event-log-state.js';
+import { EVENT_KEYS, readEvent, searchEvents } from './event-records.js';
+import { EventRetention, type EventLimits } from './event-retention.js';
 import type { HistoryRecord, HistorySource } from './history.js';
 
-/** What the event log needs of the store. */
+/** The part of the store that the event log uses. */
 export type EventStore = Pick<SealedStore, 'openSpace' | 'write'>;
 
 export interface EventLogOptions {
   store: EventStore;
   deviceId: string;
-  /** The oldest events beyond any of these are removed, settled or not. */
-  limits: { maxEvents: number; maxBytes: number; maxAgeHours: number };
-  /** Who settles events, each with a mark of its own that outlives a restart; one that is new begins with the next event. */
+  /** The oldest events beyond any of these limits are removed, whether they are settled or not. */
+  limits: EventLimits;
+  /** Names of those that settle events. Each has a mark that outlives a restart; a new consumer starts with the next event. */
   consumers: readonly string[];
   sign: (event: Omit<RecognitionEvent, 'keyId' | 'signature'>) => RecognitionEvent;
   clock: Clock;
   log: Log;
   /** Called with stored events, in order, before their emissions resolve. */
   onStored?: (events: readonly RecognitionEvent[]) => void;
-  timers?: Timers;
-  /** While the clock is not to be trusted, nothing is removed for its age: a leap forward must not empty the log. */
-  trust?: TrustGuard;
-  /** UUIDs, as node:crypto's randomUUID. */
+  timers?: Timers | undefined;
+  /** While the clock cannot be trusted, no event is removed for its age. */
+  trust?: TrustGuard | undefined;
+  /** Makes UUIDs, as randomUUID of node:crypto. */
   newId?: () => string;
 }
 
 export interface EventLogStats {
-  /** Kept now, and their bytes. */
+  /** Number of events that are kept now. */
   stored: number;
+  /** Bytes of these events. */
   bytes: number;
-  /** Events that a bound removed before every consumer had them. */
+  /** Events that a limit removed before every consumer had settled them. */
   dropped: number;
-  /** Emissions turned away because too many waited for the disk. */
+  /** Emissions that were refused because too many waited for the disk. */
   refused: number;
 }
 
-/** The name it had when it held nothing but what was unpublished; the records of that time are read as they are. */
+/** Label of the space. It comes from the time when the log held only events that were not published yet. */
 const SPACE = 'outbox';
-/** At most so many emissions wait for the disk. */
+/** Number of emissions that may wait for the disk. */
 const MAX_WAITING = 1_000;
-/** Removals in one batch, where not more is added by it. */
-const REMOVE_CHUNK = 100;
 
 const draftSchema = recognitionEventSchema.omit({
   version: true,
@@ -67,80 +68,79 @@ const draftSchema = recognitionEventSchema.omit({
   signature: true,
 });
 
-interface Waiting {
+/** An emission that waits for the disk. */
+interface Emission {
   draft: EventDraft;
   resolve: (event: RecognitionEvent) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * The stored events are the numbers after `removed` up to `last`. These, the bytes and the marks of the consumers are written in the
- * batch that changes the events, so that neither a crash nor a refused write can make a gap or use a number twice.
+ * The numbers, the bytes and the marks of the consumers are written in the batch that changes the events. Therefore neither a crash nor a
+ * refused write can make a gap or use a number twice.
  */
 export class EventLog implements Part, EventSink, EventReader {
   readonly name = 'event-log';
   readonly #options: EventLogOptions;
-  readonly #timers: Timers;
-  readonly #waiting: Waiting[] = [];
-  /** As far as this process knows … */
+  readonly #retention: EventRetention;
+  readonly #waiting: Emission[] = [];
+  /** By consumer: the number up to which it has settled every event. */
   readonly #marks = new Map<string, number>();
-  /** … and whether the disk knows that as well. */
+  /** False while the disk does not have the current marks. */
   #marksAreOnDisk = true;
   #space: Space | undefined;
   #running = false;
   #writer: Promise<void> | undefined;
-  /** The newest number that was given. */
+  /** The newest sequence number that was used. */
   #last = 0;
-  /** Everything up to here is removed, or about to be … */
-  #removed = 0;
-  /** … and is gone from the disk. */
-  #removedOnDisk = 0;
-  #bytes = 0;
-  #ageIsDue = false;
-  #oldestIsOld = false;
-  #ageTimer: unknown;
-  #dropped = 0;
   #refused = 0;
   #storeFailure: string | undefined;
 
   constructor(options: EventLogOptions) {
     this.#options = options;
-    this.#timers = options.timers ?? systemTimers;
+    const { limits, clock, trust, timers = systemTimers, log } = options;
+    const onAgeDue = (): void => void this.#write();
+    this.#retention = new EventRetention({ limits, clock, trust, timers, log, onAgeDue });
   }
 
-  /** Reads no event, however many there are. @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE */
+  /** Reads the state, and no event. @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE */
   async start(): Promise<void> {
     this.#space = await this.#options.store.openSpace(SPACE);
-    await this.#readState(this.#space);
+    const state = await readState(this.#space);
+    if (state) {
+      this.#last = state.last;
+      this.#retention.update(state);
+      for (const [consumer, mark] of Object.entries(state.marks)) this.#marks.set(consumer, mark);
+    }
     for (const consumer of this.#options.consumers) {
       if (this.#marks.has(consumer)) continue;
       this.#marks.set(consumer, this.#last);
       this.#marksAreOnDisk = false;
     }
     this.#running = true;
-    this.#ageIsDue = true;
-    this.#keepCount();
-    // Not awaited: what a bound has to remove may be much.
+    this.#retention.startTimer();
+    this.#retention.limitCount(this.#last, this.#settledByAll);
+    // The first write is not awaited: it may have to remove many events.
     void this.#write();
-    this.#watchAge();
   }
 
-  /** Waits for what is being stored; later emissions are refused. */
+  /** Refuses new emissions, and waits until the others are stored. */
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#running = false;
-    this.#timers.clearTimeout(this.#ageTimer);
+    this.#retention.stopTimer();
     await this.#write();
   }
 
   /**
-   * @throws AppError STOPPED; STORE_UNAVAILABLE: not stored, no number used; SERVER_BUSY: too many wait for the disk
-   * @throws TypeError for a draft that is no event
+   * Stores an event. When it rejects, the event is not stored and no number is used.
+   * @throws AppError STOPPED; STORE_UNAVAILABLE: the disk refuses; SERVER_BUSY: too many emissions wait for the disk
+   * @throws TypeError for a draft that does not make a valid event
    */
   async emit(draft: EventDraft): Promise<RecognitionEvent> {
     if (!this.#running) throw new AppError('STOPPED', 'the event log is not running');
     const checked = draftSchema.safeParse(draft);
-    if (!checked.success) throw new TypeError(`not an event: ${z.prettifyError(checked.error)}`);
+    if (!checked.success) throw new TypeError(`the draft is not an event: ${z.prettifyError(checked.error)}`);
     if (this.#waiting.length >= MAX_WAITING) {
       this.#refused++;
       throw new AppError('SERVER_BUSY', 'too many events wait for the disk');
@@ -151,12 +151,15 @@ export class EventLog implements Part, EventSink, EventReader {
     });
   }
 
-  /** As EventReader says; a page may hold less than its limit, and even nothing, and still not be the last: one call looks at 5,000 events. */
-  async recent(filter: EventFilter): Promise<{ events: RecognitionEvent[]; before?: number }> {
-    return searchEvents(this.#opened, { after: this.#removed, last: this.#last }, filter);
+  /**
+   * Lists events as EventReader says. One call examines 5,000 events at most: a page may hold fewer events than its limit, even none, and
+   * still have a next page.
+   */
+  async recent(filter: EventFilter): Promise<EventPage> {
+    return searchEvents(this.#requireSpace(), { after: this.#retention.removed, last: this.#last }, filter);
   }
 
-  /** @param consumer one of those in the options */
+  /** Returns the log as one consumer reads it. @param consumer one of the consumers in the options */
   source(consumer: string): HistorySource {
     return {
       read: (after, limit) => this.#read(consumer, after, limit),
@@ -164,222 +167,139 @@ export class EventLog implements Part, EventSink, EventReader {
     };
   }
 
-  /** The newest events that this consumer has not settled, at most so many, in order. */
+  /** Returns the newest events that a consumer has not settled, in order. @param limit largest number of events */
   async newest(consumer: string, limit: number): Promise<RecognitionEvent[]> {
     const records = await this.#read(consumer, this.#last - limit, limit);
     return records.flatMap((record) => ('event' in record ? [record.event] : []));
   }
 
-  /** Events that this consumer has not settled, those that were removed not among them. */
+  /** Returns the number of stored events that a consumer has not settled. */
   pending(consumer: string): number {
-    return this.#last - Math.max(this.#markOf(consumer), this.#removed);
+    return this.#last - Math.max(this.#readMark(consumer), this.#retention.removed);
   }
 
   stats(): EventLogStats {
-    const stored = this.#last - this.#removed;
-    return { stored, bytes: this.#bytes, dropped: this.#dropped, refused: this.#refused };
+    const { removed, bytes, dropped } = this.#retention;
+    return { stored: this.#last - removed, bytes, dropped, refused: this.#refused };
   }
 
-  /** Why the last write failed, until one succeeds. */
+  /** Returns why the last write failed; undefined after a write that succeeded. */
   storeFailure(): string | undefined {
     return this.#storeFailure;
   }
 
-  get #opened(): Space {
+  #requireSpace(): Space {
     if (!this.#space) throw new AppError('STOPPED', 'the event log is not running');
     return this.#space;
   }
 
-  #markOf(consumer: string): number {
+  #readMark(consumer: string): number {
     return this.#marks.get(consumer) ?? this.#last;
   }
 
-  async #readState(space: Space): Promise<void> {
-    const state = await readState(space);
-    if (!state) return;
-    this.#last = state.last;
-    this.#removed = this.#removedOnDisk = state.removed;
-    this.#bytes = state.bytes;
-    for (const [consumer, mark] of Object.entries(state.marks)) this.#marks.set(consumer, mark);
+  /** The number up to which every consumer has settled its events. */
+  get #settledByAll(): number {
+    return Math.min(...this.#options.consumers.map((consumer) => this.#readMark(consumer)));
   }
 
   async #read(consumer: string, after: number, limit: number): Promise<HistoryRecord[]> {
-    const first = Math.max(after, this.#markOf(consumer)) + 1;
-    const from = Math.max(first, this.#removed + 1);
+    const first = Math.max(after, this.#readMark(consumer)) + 1;
+    const from = Math.max(first, this.#retention.removed + 1);
     const count = Math.max(0, Math.min(this.#last, from + limit - 1) - from + 1);
     const records = await Promise.all(Array.from({ length: count }, (_, i) => this.#readOne(from + i)));
-    // Some may have been removed while this read was under way.
-    const removed = Math.min(this.#removed, this.#last);
+    // Events may have been removed during the read.
+    const removed = Math.min(this.#retention.removed, this.#last);
     if (removed < first) return records;
     const gap: HistoryRecord = { sequence: removed, gap: { from: first, to: removed, reason: 'removed' } };
     return [gap, ...records.filter(({ sequence }) => sequence > removed)];
   }
 
   async #readOne(sequence: number): Promise<HistoryRecord> {
-    try {
-      const value = await this.#opened.get(EVENT_KEYS.encode(sequence));
-      if (value) return { sequence, event: JSON.parse(value.toString()) as RecognitionEvent };
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
-    }
-    if (sequence > this.#removed) {
-      this.#options.log.error({ sequence }, 'a stored event cannot be read and is passed over');
+    const found = await readEvent(this.#requireSpace(), sequence);
+    if (found) return { sequence, event: found.event };
+    if (sequence > this.#retention.removed) {
+      this.#options.log.error({ sequence }, 'a stored event cannot be read: the history declares it missing');
     }
     return { sequence, gap: { from: sequence, to: sequence, reason: 'unreadable' } };
   }
 
   #settle(consumer: string, through: number): void {
-    if (through <= this.#markOf(consumer)) return;
+    if (through <= this.#readMark(consumer)) return;
     this.#marks.set(consumer, Math.min(through, this.#last));
     this.#marksAreOnDisk = false;
     if (this.#running) void this.#write();
   }
 
-  /** One writer at a time: what gathers while a batch is being synced goes into the next one together. Never rejects. */
+  /** Starts the one writer. Emissions that arrive while a batch is being written go into the next batch together. Never rejects. */
   #write(): Promise<void> {
     this.#writer ??= this.#writeAll();
     return this.#writer;
   }
 
   async #writeAll(): Promise<void> {
-    // Emissions of one moment share a batch.
+    // Emissions of the same moment share a batch.
     await Promise.resolve();
-    while (this.#waiting.length > 0 || !this.#marksAreOnDisk || (this.#running && this.#mustRemove)) {
-      const stored = await this.#writeBatch(this.#waiting.splice(0));
-      // Marks and removals wait for the next occasion; an emission must not.
-      if (!stored && this.#waiting.length === 0) break;
+    while (this.#waiting.length > 0 || !this.#marksAreOnDisk || (this.#running && this.#retention.isDue(this.#last))) {
+      const isStored = await this.#writeBatch(this.#waiting.splice(0));
+      // After a failure marks and removals wait for the next occasion; an emission does not.
+      if (!isStored && this.#waiting.length === 0) break;
     }
-    // In the same turn as the check above: nothing can be added between the two and be forgotten.
+    // Synchronous with the check above, so that nothing can be added in between and be forgotten.
     this.#writer = undefined;
   }
 
-  /** False when the store refused. */
-  async #writeBatch(group: readonly Waiting[]): Promise<boolean> {
+  /** @returns false when the store refused */
+  async #writeBatch(emissions: readonly Emission[]): Promise<boolean> {
     const { store, log, onStored } = this.#options;
-    const last = this.#last + group.length;
+    const retention = this.#retention;
     const marksChanged = !this.#marksAreOnDisk;
     this.#marksAreOnDisk = true;
-    let events: RecognitionEvent[];
+    const stored: { event: RecognitionEvent; resolve: Emission['resolve'] }[] = [];
+    const last = this.#last + emissions.length;
     let removed: number;
     let bytes: number;
     try {
-      const space = this.#opened;
-      events = group.map(({ draft }, index) => this.#finish(draft, this.#last + 1 + index));
-      const values = events.map((event) => Buffer.from(JSON.stringify(event)));
-      const found = this.#mustRemove ? await this.#tryOldest(Math.max(REMOVE_CHUNK, group.length)) : [];
-      const old = found ?? [];
-      if (group.length + old.length === 0 && !marksChanged) return found !== undefined;
-      removed = this.#removedOnDisk + old.length;
-      bytes = values.reduce((sum, value) => sum + value.length, this.#bytes);
-      bytes = removed === last ? 0 : Math.max(0, bytes - old.reduce((sum, size) => sum + size, 0));
-      // Before the write: who finds no event there must know why.
-      this.#removeThrough(removed);
+      const space = this.#requireSpace();
+      for (const { draft, resolve } of emissions) {
+        stored.push({ event: this.#complete(draft, this.#last + 1 + stored.length), resolve });
+      }
+      const puts = stored.map(({ event }) => ({
+        key: EVENT_KEYS.encode(event.sequence),
+        value: Buffer.from(JSON.stringify(event)),
+      }));
+      const found = retention.isDue(this.#last) ? await retention.findOldest(space, this.#last, puts.length) : [];
+      const oldest = found ?? [];
+      if (puts.length + oldest.length === 0 && !marksChanged) return found !== undefined;
+      const { removedOnDisk } = retention;
+      removed = removedOnDisk + oldest.length;
+      bytes = puts.reduce((sum, { value }) => sum + value.length, retention.bytes);
+      bytes = removed === last ? 0 : Math.max(0, bytes - oldest.reduce((sum, size) => sum + size, 0));
+      // Before the write: a reader that does not find an event must see that it was removed.
+      retention.removeThrough(removed, this.#settledByAll);
       const marks = Object.fromEntries(this.#marks);
       await store.write([
-        ...events.map((event, index) => space.put(EVENT_KEYS.encode(event.sequence), values[index])),
-        ...old.map((_, index) => space.delete(EVENT_KEYS.encode(this.#removedOnDisk + 1 + index))),
-        stateRecord(space, { last, removed, bytes, marks }),
+        ...puts.map(({ key, value }) => space.put(key, value)),
+        ...oldest.map((_, index) => space.delete(EVENT_KEYS.encode(removedOnDisk + 1 + index))),
+        putState(space, { last, removed, bytes, marks }),
       ]);
     } catch (error) {
       this.#marksAreOnDisk = false;
       if (!this.#storeFailure) log.error({ reason: describeError(error) }, 'the event log cannot be written');
       this.#storeFailure = describeError(error);
       const refusal = new AppError('STORE_UNAVAILABLE', 'the event could not be stored', { cause: error });
-      for (const { reject } of group) reject(refusal);
+      for (const { reject } of emissions) reject(refusal);
       return false;
     }
     this.#storeFailure = undefined;
     this.#last = last;
-    this.#removedOnDisk = removed;
-    this.#bytes = bytes;
-    this.#keepCount();
-    onStored?.(events);
-    group.forEach(({ resolve }, index) => resolve(events[index]));
+    retention.update({ removed, bytes });
+    retention.limitCount(last, this.#settledByAll);
+    onStored?.(stored.map(({ event }) => event));
+    for (const { event, resolve } of stored) resolve(event);
     return true;
   }
 
-  get #mustRemove(): boolean {
-    return this.#removedOnDisk < this.#last && (this.#ageIsDue || !this.#ageIsAlone);
-  }
-
-  /** Neither the count nor the bytes are beyond their bounds. */
-  get #ageIsAlone(): boolean {
-    return this.#removedOnDisk >= this.#removed && this.#bytes <= this.#options.limits.maxBytes;
-  }
-
-  /** A disk that cannot be read is no reason to refuse an emission. @returns undefined then */
-  async #tryOldest(limit: number): Promise<number[] | undefined> {
-    try {
-      return await this.#oldest(limit);
-    } catch (error) {
-      this.#options.log.warn({ reason: describeError(error) }, 'old events cannot be read to be removed');
-      return undefined;
-    }
-  }
-
-  /** Bytes of the oldest events that are to go, at most so many. What cannot be read counts as none. */
-  async #oldest(limit: number): Promise<number[]> {
-    const { limits, clock, trust } = this.#options;
-    const first = this.#removedOnDisk + 1;
-    const isMany = this.#bytes > limits.maxBytes || (this.#ageIsDue && this.#oldestIsOld);
-    // The oldest alone tells whether any is too old.
-    const wanted = isMany ? limit : Math.min(limit, Math.max(1, this.#removed - this.#removedOnDisk));
-    const count = Math.min(wanted, this.#last - this.#removedOnDisk);
-    // Before the first wait: it may be due again meanwhile.
-    this.#ageIsDue = false;
-    const isClockRight = trust?.problem() === undefined;
-    const tooOldMs = isClockRight ? clock() - limits.maxAgeHours * 3_600_000 : -Infinity;
-    const found = await Promise.all(Array.from({ length: count }, (_, i) => this.#sizeOf(first + i)));
-    const sizes: number[] = [];
-    let bytes = this.#bytes;
-    for (const [index, { size, decidedAtMs }] of found.entries()) {
-      const isTooOld = decidedAtMs < tooOldMs;
-      this.#oldestIsOld = isTooOld;
-      if (first + index > this.#removed && bytes <= limits.maxBytes && !isTooOld) return sizes;
-      bytes -= size;
-      sizes.push(size);
-    }
-    // There may be more of them behind.
-    if (this.#oldestIsOld) this.#ageIsDue = true;
-    return sizes;
-  }
-
-  async #sizeOf(sequence: number): Promise<{ size: number; decidedAtMs: number }> {
-    try {
-      const value = await this.#opened.get(EVENT_KEYS.encode(sequence));
-      if (!value) return { size: 0, decidedAtMs: 0 };
-      const { decidedAt } = JSON.parse(value.toString()) as RecognitionEvent;
-      return { size: value.length, decidedAtMs: Date.parse(decidedAt) };
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
-      return { size: 0, decidedAtMs: 0 };
-    }
-  }
-
-  /** Gives up the oldest events beyond the count; the next batch removes them. */
-  #keepCount(): void {
-    this.#removeThrough(this.#last - this.#options.limits.maxEvents);
-  }
-
-  #removeThrough(sequence: number): void {
-    if (sequence <= this.#removed) return;
-    const settled = Math.min(...this.#options.consumers.map((consumer) => this.#markOf(consumer)));
-    this.#dropped += Math.max(0, sequence - Math.max(this.#removed, settled));
-    this.#removed = sequence;
-  }
-
-  #watchAge(): void {
-    // A tenth of the age, between a second and a minute.
-    const delayMs = Math.min(60_000, Math.max(1_000, this.#options.limits.maxAgeHours * 360_000));
-    this.#ageTimer = this.#timers.setTimeout(() => {
-      if (!this.#running) return;
-      this.#ageIsDue = true;
-      void this.#write();
-      this.#watchAge();
-    }, delayMs);
-  }
-
-  #finish(draft: EventDraft, sequence: number): RecognitionEvent {
+  #complete(draft: EventDraft, sequence: number): RecognitionEvent {
     const { deviceId, newId = randomUUID, sign } = this.#options;
     return sign({ version: 2, eventId: newId(), sequence, deviceId, ...draft });
   }

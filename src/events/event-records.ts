@@ -1,32 +1,54 @@
-// The records of the event log in their space: keys, and the search backwards through them.
+// The records of the event log in their space: their keys, the reading of one event, and the search from the newest to the oldest.
+import { AppError } from '../errors.js';
 import type { Space } from '../store/sealed-store.js';
 import { decimalSequenceKeys } from '../store/sequence-keys.js';
-import type { EventFilter, RecognitionEvent } from './event.js';
+import type { EventFilter, EventPage, RecognitionEvent } from './event.js';
 
 /** Keys of the stored events. */
 export const EVENT_KEYS = decimalSequenceKeys('event/');
 
-/** Events that one search looks at: some 100 ms of this thread, in pieces. */
-const MAX_LOOKED_AT = 5_000;
+/** Number of events that one search examines at most: about 100 ms of this thread, with pauses in between. */
+const MAX_EXAMINED = 5_000;
 
-/** @param stored the numbers that are there: after the one, up to the other; the rest as EventReader.recent */
+/**
+ * Reads one event.
+ * @returns undefined when the event is missing or damaged
+ * @throws AppError STORE_UNAVAILABLE
+ */
+export async function readEvent(
+  space: Pick<Space, 'get'>,
+  sequence: number,
+): Promise<{ event: RecognitionEvent; bytes: number } | undefined> {
+  try {
+    const value = await space.get(EVENT_KEYS.encode(sequence));
+    return value && { event: parseEvent(value), bytes: value.length };
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Lists stored events, newest first, as EventReader.recent does.
+ * @param stored the numbers of the stored events: those after `after`, up to and including `last`
+ */
 export async function searchEvents(
   space: Pick<Space, 'entries'>,
   stored: { after: number; last: number },
   filter: EventFilter,
-): Promise<{ events: RecognitionEvent[]; before?: number }> {
+): Promise<EventPage> {
   const { before = Infinity, limit } = filter;
   if (!(limit >= 1 && limit <= 1_000)) throw new TypeError('limit must be 1..1000');
   const newest = Math.min(before - 1, stored.last);
-  const oldest = Math.max(stored.after + 1, newest - MAX_LOOKED_AT + 1);
+  const oldest = Math.max(stored.after + 1, newest - MAX_EXAMINED + 1);
   const events: RecognitionEvent[] = [];
   if (newest < oldest) return { events };
   const range = { gte: EVENT_KEYS.encode(oldest), lte: EVENT_KEYS.encode(newest), reverse: true };
   let lowest = oldest;
-  // A record that does not open is passed over; the drain has said so.
+  // A damaged record is skipped without a log line: the history drain logs it.
   for await (const [, value] of space.entries(range, () => undefined)) {
-    const event = JSON.parse(value.toString()) as RecognitionEvent;
-    if (!isWanted(event, filter)) continue;
+    const event = parseEvent(value);
+    if (!matches(event, filter)) continue;
     events.push(event);
     if (events.length < limit) continue;
     lowest = event.sequence;
@@ -35,9 +57,14 @@ export async function searchEvents(
   return lowest > stored.after + 1 ? { events, before: lowest } : { events };
 }
 
-function isWanted(event: RecognitionEvent, filter: EventFilter): boolean {
+/** The log wrote the record itself and the store has authenticated it, so that its members are not checked again. */
+function parseEvent(value: Buffer): RecognitionEvent {
+  return JSON.parse(value.toString()) as RecognitionEvent;
+}
+
+function matches(event: RecognitionEvent, filter: EventFilter): boolean {
   const { types, cameraId, externalImageId, fromMs = -Infinity, toMs = Infinity } = filter;
-  // What an earlier Lintel stored is of another shape.
+  // Earlier versions of Lintel stored events of another shape.
   if (event.version !== 2) return false;
   if (types && !types.includes(event.type)) return false;
   if (cameraId !== undefined && event.cameraId !== cameraId) return false;

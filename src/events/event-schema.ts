@@ -1,8 +1,8 @@
-// The JSON Schema of the event payload, made from the one schema in event.ts; match-event.schema.json holds it for integrators.
+// The JSON Schema of the event payload for integrators, made from the schema in event.ts.
 import { z } from 'zod';
 import { recognitionEventSchema } from './event.js';
 
-/** Draft 2020-12. */
+/** Makes the JSON Schema (draft 2020-12) that match-event.schema.json holds. */
 export function recognitionEventJsonSchema(): object {
   return { $id: 'urn:lintel:recognition-event:2', ...z.toJSONSchema(recognitionEventSchema) };
 }

@@ -1,4 +1,4 @@
-// The events that leave Lintel, version 2 of their payload; events/match-event.schema.json is made from this schema.
+// The events that Lintel publishes: version 2 of their payload, and the interfaces for writing and reading them.
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 
@@ -6,16 +6,17 @@ const fraction = z.number().min(0).max(1);
 
 export const EVENT_TYPES = ['match', 'unknown', 'spoof', 'uncertain'] as const;
 
-/** Why it was decided so. A name may be added, none changes its meaning. */
+/** Reasons of a decision. New names may be added; the meaning of a name never changes. */
 export const REASONS = {
-  agreed: 'match: enough frames agree on one person, at the threshold and clear of the next one',
+  agreed: 'match: enough frames agree on one person, at or above the threshold and well above every other person',
   'below-threshold': 'unknown: no enrolled face is similar enough',
   'empty-group': 'unknown: nobody is enrolled',
-  tie: 'unknown: two persons are as similar, within the margin',
+  tie: 'unknown: two persons are equally similar, within the margin',
   disagreement: 'unknown: the frames do not agree on one person',
   'not-alive': 'spoof: the liveness score is that of a print or a screen',
-  'too-few-frames': 'uncertain: gone before enough good frames were seen; some of them agreed on a person',
-  'liveness-unsure': 'uncertain: an enrolled person, but liveness is required and could not be told',
+  'too-few-frames':
+    'uncertain: the person left before there were enough good frames; some of these agreed on an enrolled person',
+  'liveness-unsure': 'uncertain: an enrolled person, but liveness is required and could not be decided',
   'liveness-missing': 'uncertain: an enrolled person, but liveness is required and there is no model for it',
   'clock-wrong': 'uncertain: an enrolled person, but the clock of the device cannot be trusted',
   'camera-fault': 'uncertain: an enrolled person, but the picture of the camera cannot be trusted',
@@ -24,22 +25,25 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-/** What was decided of one person's appearance at one camera. Published as `lintel/{deviceId}/{cameraId}/{type}`, QoS 1, never retained. */
+/**
+ * Decision about one appearance of one person at one camera. It is published on `lintel/{deviceId}/{cameraId}/{type}`, QoS 1, never
+ * retained. match-event.schema.json is made from this schema.
+ */
 export const recognitionEventSchema = z
   .strictObject({
     version: z.literal(2),
     type: z.enum(EVENT_TYPES),
-    eventId: z.uuid().describe('random: also the nonce of a grant'),
+    eventId: z.uuid().describe('random; also the nonce of a grant'),
     sequence: z.int().min(1).describe('counts the events of this device, without gaps'),
     deviceId: z.string().regex(DEVICE_ID_PATTERN),
     cameraId: z.string().regex(DEVICE_ID_PATTERN),
     trackId: z.int().min(1).describe('one appearance of one person in front of one camera, since the service started'),
     capturedAt: z.iso.datetime().describe('capture time of the best shot, UTC with milliseconds'),
     decidedAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime().describe('nothing may be opened on account of this event at or after this time'),
+    expiresAt: z.iso.datetime().describe('a door must not open for this event at or after this time'),
     reason: z.enum(Object.keys(REASONS) as [Reason, ...Reason[]]),
-    groupId: z.string().regex(GROUP_ID_PATTERN).describe('of the matched, otherwise of the nearest face'),
-    faceId: z.uuid().optional().describe('of the enrolled face; present in a match only'),
+    groupId: z.string().regex(GROUP_ID_PATTERN).describe('group of the matched face, otherwise of the nearest face'),
+    faceId: z.uuid().optional().describe('the enrolled face; present in a match only'),
     imageId: z.uuid().optional(),
     externalImageId: z.string().regex(EXTERNAL_IMAGE_ID_PATTERN).optional(),
     similarity: z
@@ -47,8 +51,8 @@ export const recognitionEventSchema = z
       .min(0)
       .max(100)
       .optional()
-      .describe('of the nearest enrolled face; absent where the group is empty'),
-    threshold: z.number().min(1).max(100).describe('in force for this decision'),
+      .describe('similarity to the nearest enrolled face; absent when the group is empty'),
+    threshold: z.number().min(1).max(100).describe('threshold that applied to this decision'),
     liveness: z
       .strictObject({
         mode: z.enum(['required', 'observe']),
@@ -57,19 +61,19 @@ export const recognitionEventSchema = z
         threshold: z.number().optional(),
       })
       .optional()
-      .describe('absent where it is off'),
+      .describe('absent when liveness is off'),
     masked: z.boolean().optional(),
     bbox: z
       .strictObject({ x0: fraction, y0: fraction, x1: fraction, y1: fraction })
-      .describe('of the best shot, fractions of the frame'),
+      .describe('face box of the best shot, in fractions of the frame'),
     quality: fraction,
     modelVersion: z.string(),
     snapshot: z
       .base64()
       .max(100_000)
       .optional()
-      .describe('the aligned face as JPEG, where the camera is configured to send it'),
-    keyId: z.string().optional().describe('of the key that signed it'),
+      .describe('the aligned face as JPEG, if the camera is configured to send it'),
+    keyId: z.string().optional().describe('id of the key that signed the event'),
     signature: z
       .base64url()
       .optional()
@@ -79,12 +83,12 @@ export const recognitionEventSchema = z
 
 export type RecognitionEvent = z.infer<typeof recognitionEventSchema>;
 
-/** What a clock may stand before the decision of an event. */
+/** A clock may show a time this long before the decision of an event and still count as right. */
 const CLOCK_TOLERANCE_MS = 100;
 
 /**
- * Milliseconds that are left of an event's life at a time, none where it is not more than 0 (or no number). A clock that stands before the
- * decision was set back, over a restart perhaps, and does not tell how long ago that was: then nothing is left.
+ * Returns the milliseconds until an event expires. A result that is not above 0 (it may be NaN) means: expired. A clock that shows a time
+ * before the decision was set back, for example over a restart, and cannot tell the event's age: then the event counts as expired.
  */
 export function lifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, nowMs: number): number {
   const decidedAtMs = Date.parse(decidedAt);
@@ -92,33 +96,41 @@ export function lifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, nowMs: nu
   return Date.parse(expiresAt) - Math.max(nowMs, decidedAtMs);
 }
 
-/** An event before the log gives it its id and its place in the sequence, and signs it. */
+/** An event before the event log gives it its id and its sequence number, and signs it. */
 export type EventDraft = Omit<
   RecognitionEvent,
   'version' | 'eventId' | 'sequence' | 'deviceId' | 'keyId' | 'signature'
 >;
 
-/** The one exit of events. */
+/** The one place where events leave. */
 export interface EventSink {
-  /** Resolves with the finished event once it is safely stored; publishing goes on behind it. */
+  /** Resolves with the complete event when it is safely stored. It is published afterwards. */
   emit(draft: EventDraft): Promise<RecognitionEvent>;
 }
 
 export interface EventFilter {
-  /** Newest first, below this sequence number; from the newest where it is not given. */
-  before?: number;
-  /** 1..1000 */
+  /** Only events with a smaller sequence number are listed; all events when it is absent. */
+  before?: number | undefined;
+  /** Largest number of events of a page, 1..1000. */
   limit: number;
-  types?: readonly RecognitionEvent['type'][];
-  cameraId?: string;
-  externalImageId?: string;
-  /** By decidedAt, epoch milliseconds: from, and before. */
-  fromMs?: number;
-  toMs?: number;
+  types?: readonly RecognitionEvent['type'][] | undefined;
+  cameraId?: string | undefined;
+  externalImageId?: string | undefined;
+  /** Earliest decidedAt, epoch milliseconds. */
+  fromMs?: number | undefined;
+  /** Events decided at or after this time are left out, epoch milliseconds. */
+  toMs?: number | undefined;
 }
 
-/** The stored events, for those who look back. */
+export interface EventPage {
+  /** Newest first. */
+  events: RecognitionEvent[];
+  /** Value of `before` for the next page; absent on the last page. */
+  before?: number;
+}
+
+/** Reads the stored events. */
 export interface EventReader {
-  /** Newest first. @returns `before` of the next page, absent on the last one */
-  recent(filter: EventFilter): Promise<{ events: RecognitionEvent[]; before?: number }>;
+  /** Lists events, newest first. */
+  recent(filter: EventFilter): Promise<EventPage>;
 }

@@ -1,4 +1,4 @@
-// The events room as one part: the log, the embedded broker (where no other is configured), the publisher and the webhook.
+// The events as one part of the service: the event log, the publisher, the webhook, and the embedded broker if no other is configured.
 import { randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.js';
@@ -13,7 +13,7 @@ import { Commander, type CommanderStats, type CommandTarget } from './commander.
 import type { DeviceHealth } from './device-status.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
-import type { EventDraft, EventFilter, EventReader, EventSink, RecognitionEvent } from './event.js';
+import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
 import { discoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
@@ -27,34 +27,34 @@ export interface EventsOptions {
   store: EventStore;
   clock: Clock;
   log: Log;
-  /** Ed25519. */
+  /** Private Ed25519 key. */
   signingKey: KeyObject;
-  /** Ids, for Home Assistant. */
+  /** Ids of the cameras, for Home Assistant. */
   cameras: readonly string[];
-  /** Of config.mqtt.username; read by the configuration, never a value of it. */
-  password?: string;
-  webhookSecret?: string;
-  /** With `commands`: commands are listened to. */
-  commandSecret?: string;
-  commands?: CommandTarget;
-  audit?: AuditSink;
-  /** Told in the status. */
-  deviceHealth?: () => DeviceHealth;
-  /** Of Lintel. */
-  softwareVersion?: string;
-  /** As performance.now. */
+  /** Password of config.mqtt.username. The configuration reads it from a secret file; it is never a value of the configuration. */
+  password?: string | undefined;
+  webhookSecret?: string | undefined;
+  /** Lintel subscribes to commands only when `commands` is given as well. */
+  commandSecret?: string | undefined;
+  commands?: CommandTarget | undefined;
+  audit?: AuditSink | undefined;
+  /** Health that the MQTT status shows. */
+  deviceHealth?: (() => DeviceHealth) | undefined;
+  /** Version of Lintel. */
+  softwareVersion?: string | undefined;
+  /** Milliseconds that never go back, as performance.now. */
   monotonic?: Clock;
-  timers?: Timers;
-  /** Of the clock; events are not removed for their age while it is not to be trusted. */
-  trust?: TrustGuard;
-  /** As Math.random; spreads the attempts to reconnect. */
+  timers?: Timers | undefined;
+  /** While the clock cannot be trusted, no event is removed for its age. */
+  trust?: TrustGuard | undefined;
+  /** A number from 0 to 1, as Math.random; spreads the attempts to reconnect. */
   random?: () => number;
-  timing?: Partial<PublisherTiming>;
-  webhookTiming?: Partial<WebhookTiming>;
+  timing?: Partial<PublisherTiming> | undefined;
+  webhookTiming?: Partial<WebhookTiming> | undefined;
 }
 
 export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
-  /** Events that the history has not had yet. */
+  /** Events that are not published in the history yet. */
   pending: number;
   webhook?: WebhookStats & { pending: number };
   commands?: CommanderStats;
@@ -62,10 +62,10 @@ export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
 
 const MQTT = 'mqtt';
 const WEBHOOK = 'webhook';
-/** What may still be fresh after a restart: more is not looked at. */
+/** Number of events that are checked at a start for being still fresh. */
 const MAX_RESTORED = 1_000;
 
-/** The one exit of events. The store must be started before and stopped after it. */
+/** The one place where events leave. The store must start before it and stop after it. */
 export class Events implements Part, EventSink, EventReader {
   readonly name = 'events';
   readonly #options: EventsOptions;
@@ -77,7 +77,7 @@ export class Events implements Part, EventSink, EventReader {
   #broker: EmbeddedBroker | undefined;
   #publisher: MqttPublisher | undefined;
 
-  /** @throws TypeError for a signing key that is no private Ed25519 key */
+  /** @throws TypeError for a signing key that is not a private Ed25519 key */
   constructor(options: EventsOptions) {
     this.#options = options;
     const { config, store, clock, log, timers, monotonic = () => performance.now(), random = Math.random } = options;
@@ -110,7 +110,7 @@ export class Events implements Part, EventSink, EventReader {
   }
 
   /**
-   * Does not wait for a broker that is away.
+   * Does not wait for the broker.
    * @throws AppError BROKER_FAILED: the embedded broker cannot listen; CONFIG_INVALID: caFile cannot be used; STORE_CORRUPT, STORE_UNAVAILABLE
    */
   async start(): Promise<void> {
@@ -138,19 +138,19 @@ export class Events implements Part, EventSink, EventReader {
   }
 
   async stop(): Promise<void> {
-    // Both at once: each has its own limit.
+    // At the same time: each has its own time limit.
     await Promise.all([this.#publisher?.stop(), this.#webhook?.stop()]);
     await this.#log.stop();
     await this.#broker?.stop();
   }
 
-  /** As EventLog.emit: resolves once the event is stored. */
+  /** Like EventLog.emit: resolves when the event is stored. */
   emit(draft: EventDraft): Promise<RecognitionEvent> {
     return this.#log.emit(draft);
   }
 
-  /** As EventLog.recent. @throws AppError STOPPED */
-  recent(filter: EventFilter): Promise<{ events: RecognitionEvent[]; before?: number }> {
+  /** Like EventLog.recent. @throws AppError STOPPED */
+  recent(filter: EventFilter): Promise<EventPage> {
     return this.#log.recent(filter);
   }
 
@@ -169,10 +169,13 @@ export class Events implements Part, EventSink, EventReader {
   }
 
   health(): Health {
-    const publisher = this.#publisher?.health() ?? { status: 'failed' as const, detail: 'not started' };
+    const publisher = this.#publisher?.health() ?? {
+      status: 'failed' as const,
+      detail: 'the publisher is not started',
+    };
     const { pending, published, expired, dropped, stored, webhook } = this.stats();
     const broker = this.#broker?.health();
-    const hook = this.#webhook?.health();
+    const webhookHealth = this.#webhook?.health();
     const facts = {
       ...publisher.facts,
       ...broker?.facts,
@@ -182,27 +185,27 @@ export class Events implements Part, EventSink, EventReader {
       dropped,
       stored,
       signingKey: this.publicKey.keyId,
-      ...(hook?.facts && { webhook: hook.facts.webhook }),
+      ...(webhookHealth?.facts && { webhook: webhookHealth.facts.webhook }),
       ...(webhook && { webhookPending: webhook.pending, webhookRefused: webhook.refused }),
     };
     const storeFailure = this.#log.storeFailure();
     if (storeFailure) return { status: 'failed', detail: `events cannot be stored: ${storeFailure}`, facts };
     if (broker && broker.status !== 'ok') return { ...broker, facts };
-    if (publisher.status === 'ok' && hook) return { ...hook, facts };
+    if (publisher.status === 'ok' && webhookHealth) return { ...webhookHealth, facts };
     return { ...publisher, facts };
   }
 
-  /** Of the broker in use; undefined while the embedded one is not started. */
+  /** URL of the broker in use; undefined while the embedded broker is not started. */
   get brokerUrl(): string | undefined {
     return this.#options.config.mqtt.url ?? this.#broker?.url;
   }
 
-  /** By which whoever gets an event can tell that it is this device's. */
+  /** Public key with which a receiver verifies that an event comes from this device. */
   get publicKey(): SigningKeyInfo {
     return this.#signer.info;
   }
 
-  /** Before the emissions resolve: the history must find in the lane what it finds in the log. */
+  /** Runs before the emissions resolve: an event must be in the lane before the history reads it from the log. */
   #onStored(events: readonly RecognitionEvent[]): void {
     for (const event of events) this.#lane.add(event);
     this.#publisher?.wake();
@@ -245,10 +248,10 @@ async function readCa(file: string | undefined): Promise<string | undefined> {
     throw new AppError('CONFIG_INVALID', 'mqtt.caFile cannot be read', { cause: error });
   }
   try {
-    // TLS would pass over what it cannot read, and refuse every broker.
+    // TLS ignores a certificate that it cannot parse, and then refuses every broker.
     new X509Certificate(pem);
   } catch (error) {
-    throw new AppError('CONFIG_INVALID', 'mqtt.caFile holds no PEM certificate', { cause: error });
+    throw new AppError('CONFIG_INVALID', 'mqtt.caFile does not hold a PEM certificate', { cause: error });
   }
   return pem;
 }

@@ -1,31 +1,34 @@
-// The history stream: every event once, in order, and what is missing from it declared.
+// The history stream: every event in order, with missing sequence numbers declared as gaps.
 import type { RecognitionEvent } from './event.js';
 
-/** `removed`: by a bound of the log (count, bytes, age), before it could be published; `unreadable`: damaged on the disk. */
+/** `removed`: a limit of the event log (number, bytes, age) removed the events before they were published. `unreadable`: damaged on the disk. */
 export type GapReason = 'removed' | 'unreadable';
 
-/** Sequence numbers that will never come, both ends included. */
+/** Sequence numbers that will never be published, `from` and `to` included. */
 export interface Gap {
   from: number;
   to: number;
   reason: GapReason;
 }
 
-/** What the log holds for a consumer; `sequence` is what its settlement settles. */
+/** One record of the history. A consumer settles it with its `sequence`, which for a gap is the last number of the gap. */
 export type HistoryRecord = { sequence: number; event: RecognitionEvent } | { sequence: number; gap: Gap };
 
-/** A consumer's side of the log. */
+/** The event log as one consumer reads it. */
 export interface HistorySource {
-  /** Up to `limit` events after this number and after what is settled, in order, and before them the gap where they do not follow on. */
+  /**
+   * Reads the events after this number that the consumer has not settled, in order, at most `limit`. A gap comes first if events before
+   * them are missing.
+   */
   read(afterSequence: number, limit: number): Promise<HistoryRecord[]>;
-  /** Everything up to this number is done with; that it reaches the disk is not awaited, so a crash may bring some of it back. */
+  /** Settles everything up to this number. The write to the disk is not awaited: after a crash some records may come again. */
   settle(throughSequence: number): void;
 }
 
 /**
- * One message of the history. `late: false` is certain: in time means that the live topic's broker had acknowledged the event before its
- * expiry. `late: true` says that no such acknowledgement is known of: after a crash, or a connection that was cut between the two, the
- * live message may have arrived all the same. A message that comes twice (same sequence) may differ in `late` for that reason.
+ * Makes the payload of one message of the history. `late: false` is certain: the broker acknowledged the live message before the event
+ * expired. `late: true` means that no such acknowledgement is known: after a crash or a cut connection the live message may still have
+ * arrived. For this reason a message that comes twice (same sequence) may differ in `late`.
  */
 export function historyPayload(record: HistoryRecord, late: boolean): string {
   return 'gap' in record

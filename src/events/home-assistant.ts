@@ -1,15 +1,15 @@
-// What Home Assistant has to be told to find the cameras: MQTT discovery, one event entity for each camera and type of event.
+// Messages by which Home Assistant discovers the cameras: one event entity for each camera and type of event.
 import type { Delivery } from './delivery.js';
 import { EVENT_TYPES, type RecognitionEvent } from './event.js';
 import { eventTopic, statusTopic } from './topics.js';
 
 export interface DiscoveryOptions {
-  /** As Home Assistant is configured, `homeassistant` by default. */
+  /** Discovery prefix as configured in Home Assistant; its default is `homeassistant`. */
   prefix: string;
   deviceId: string;
   cameras: readonly string[];
-  /** Of Lintel. */
-  softwareVersion?: string;
+  /** Version of Lintel. */
+  softwareVersion?: string | undefined;
 }
 
 const NAMES: Record<RecognitionEvent['type'], string> = {
@@ -19,7 +19,7 @@ const NAMES: Record<RecognitionEvent['type'], string> = {
   uncertain: 'uncertain',
 };
 
-/** What an automation can use, and no picture: attributes end up in Home Assistant's database. */
+/** Members of an event that automations can use. The picture is left out: Home Assistant stores attributes in its database. */
 const ATTRIBUTES = [
   'eventId',
   'sequence',
@@ -35,8 +35,9 @@ const ATTRIBUTES = [
 ];
 
 /**
- * Retained messages to `{prefix}/event/{deviceId}/{cameraId}-{type}/config`; an event entity listens to one topic, so each type has its
- * own. They stay with the broker: Home Assistant forgets a camera when an empty retained message is published there by hand.
+ * Makes the retained messages on `{prefix}/event/{deviceId}/{cameraId}-{type}/config`. An event entity listens to one topic, so that each
+ * type of event needs its own. The messages stay with the broker: to remove a camera from Home Assistant, an operator publishes an empty
+ * retained message on its topics.
  */
 export function discoveryMessages({ prefix, deviceId, cameras, softwareVersion }: DiscoveryOptions): Delivery[] {
   const attributes = ATTRIBUTES.map((name) => `'${name}': value_json.get('${name}')`).join(', ');

@@ -1,12 +1,12 @@
-// Follows the fixed headers of an MQTT byte stream and ends it at a packet that is too large, before the packet is collected.
+// A size limit for MQTT packets: reads the fixed headers of a byte stream and ends it before a packet that is too large.
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** Passes the bytes on unchanged; errors when a packet announces more than `maxPacketBytes` after its fixed header. */
+/** Passes the bytes through unchanged. Fails when a packet announces more than `maxPacketBytes` after its fixed header. */
 export class PacketGuard extends Transform {
   #maxPacketBytes: number;
-  /** Of the packet that passes, still to come. */
+  /** Bytes of the current packet that have not arrived yet. */
   #remaining = 0;
-  /** Place in the fixed header: 0 is the type, 1 to 4 are the length. */
+  /** Index of the next byte in the fixed header: 0 is the type, 1 to 4 are the length. */
   #headerByte = 0;
   #length = 0;
 
@@ -15,7 +15,7 @@ export class PacketGuard extends Transform {
     this.#maxPacketBytes = maxPacketBytes;
   }
 
-  /** From the next packet on. */
+  /** Sets another limit for the packets that follow. */
   allow(maxPacketBytes: number): void {
     this.#maxPacketBytes = maxPacketBytes;
   }
@@ -33,15 +33,16 @@ export class PacketGuard extends Transform {
         this.#headerByte = 1;
         this.#length = 0;
       } else {
-        // MQTT 3.1.1, 2.2.3: seven bits a byte, the least significant first, four bytes at most.
-        this.#length += (chunk[at] & 0x7f) * 128 ** (this.#headerByte - 1);
-        const more = (chunk[at] & 0x80) !== 0;
-        if (this.#length > this.#maxPacketBytes || (more && this.#headerByte === 4)) {
+        const byte = chunk[at] ?? 0;
+        // MQTT 3.1.1, 2.2.3: seven bits a byte, the least significant byte first, four bytes at most.
+        this.#length += (byte & 0x7f) * 128 ** (this.#headerByte - 1);
+        const hasMore = (byte & 0x80) !== 0;
+        if (this.#length > this.#maxPacketBytes || (hasMore && this.#headerByte === 4)) {
           callback(new Error(`an MQTT packet of more than ${this.#maxPacketBytes} bytes`));
           return;
         }
-        this.#headerByte = more ? this.#headerByte + 1 : 0;
-        if (!more) this.#remaining = this.#length;
+        this.#headerByte = hasMore ? this.#headerByte + 1 : 0;
+        if (!hasMore) this.#remaining = this.#length;
       }
       at++;
     }

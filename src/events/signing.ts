@@ -1,19 +1,19 @@
-// The device's signature on its events: Ed25519 over the canonical JSON of the event without the member `signature`.
+// The signature of the device on its events: Ed25519 over the canonical JSON of the event without the member `signature`.
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../platform/canonical-json.js';
 import type { RecognitionEvent } from './event.js';
 
-/** What whoever checks signatures needs; nothing of it is secret. */
+/** Everything that is needed to verify signatures. Nothing in it is secret. */
 export interface SigningKeyInfo {
   keyId: string;
   algorithm: 'Ed25519';
-  /** SPKI. */
+  /** PEM of the SPKI structure. */
   publicKeyPem: string;
-  /** RFC 8037. */
+  /** JSON Web Key (RFC 8037). */
   publicKeyJwk: { kty: 'OKP'; crv: 'Ed25519'; x: string; kid: string; use: 'sig'; alg: 'EdDSA' };
 }
 
-/** Of the public key of an Ed25519 pair, either half given. @throws TypeError for any other key */
+/** Describes the public key of an Ed25519 pair. @param key the private or the public key @throws TypeError for any other key */
 export function signingKeyInfo(key: KeyObject): SigningKeyInfo {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key');
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
@@ -47,18 +47,18 @@ export class EventSigner {
   }
 }
 
-/** Whether this key signed exactly this event; false for anything that is no signed JSON object. */
+/** Returns whether this key signed exactly this event; false for anything that is not a signed JSON object. */
 export function isSignedBy(publicKey: KeyObject, event: unknown): boolean {
   if (typeof event !== 'object' || event === null) return false;
   const { signature, ...signed } = event as Record<string, unknown>;
   if (typeof signature !== 'string' || !/^[A-Za-z0-9_-]{86}$/.test(signature)) return false;
   const bytes = Buffer.from(signature, 'base64url');
-  // The last character has four bits that mean nothing: one signature, one text.
+  // Four bits of the last character carry nothing: only one text per signature is accepted.
   if (bytes.toString('base64url') !== signature) return false;
   try {
     return verify(null, Buffer.from(canonicalJson(signed)), publicKey, bytes);
   } catch {
-    // Half a surrogate pair in a text: nothing that a device signed.
+    // A string with a lone surrogate has no canonical JSON, so that no device signed it.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-// The names of the MQTT topics.
+// The MQTT topics, and the client id of the device.
 import type { RecognitionEvent } from './event.js';
 
 /** `lintel/{deviceId}/{cameraId}/match` and the other types; never retained. */
@@ -11,12 +11,12 @@ export function historyTopic(deviceId: string): string {
   return `lintel/${deviceId}/history`;
 }
 
-/** `lintel/{deviceId}/status`, retained. */
+/** `lintel/{deviceId}/status`; retained. */
 export function statusTopic(deviceId: string): string {
   return `lintel/${deviceId}/status`;
 }
 
-/** `lintel/{deviceId}/command`: where Lintel listens, with a command secret only. */
+/** `lintel/{deviceId}/command`. Lintel subscribes to it only with a command secret. */
 export function commandTopic(deviceId: string): string {
   return `lintel/${deviceId}/command`;
 }
@@ -26,12 +26,15 @@ export function commandResultTopic(deviceId: string): string {
   return `lintel/${deviceId}/command/result`;
 }
 
-/** `lintel/{deviceId}/{cameraId}/snapshot`: a JPEG, on command; never retained. */
+/** `lintel/{deviceId}/{cameraId}/snapshot`: a JPEG in answer to a command; never retained. */
 export function snapshotTopic(deviceId: string, cameraId: string): string {
   return `lintel/${deviceId}/${cameraId}/snapshot`;
 }
 
-/** One per device: a connection that the network forgot is replaced by the next one, and its late will cannot follow an `online`. */
+/**
+ * `lintel-{deviceId}`. The id is always the same, so that a new connection replaces one that the network has lost: the will of the old
+ * connection then cannot follow the new `online`.
+ */
 export function mqttClientId(deviceId: string): string {
   return `lintel-${deviceId}`;
 }

@@ -1,22 +1,22 @@
-// Judges recorded messages line by line: who signed them, and what is missing or came twice.
+// The verification of recorded messages, line by line: their signatures, and messages that are missing or came twice.
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { recognitionEventSchema } from './event.js';
 import { isSignedBy, signingKeyInfo } from './signing.js';
 
 export interface LineVerdict {
-  /** A gap counts as valid: it is unsigned, and only says what is missing. `other` is no message of an event. */
+  /** A gap counts as valid: it has no signature, and only declares missing numbers. `other`: the line is not about an event. */
   verdict: 'valid' | 'invalid' | 'other';
-  /** Why it is invalid, or what there is to know of it: expired, late, duplicate, gap. */
+  /** Reasons why the line is invalid, or remarks on a valid one: expired, late, duplicate, gap. */
   notes: string[];
-  /** Of the event. */
+  /** Device, sequence number, camera and type of the event; absent when the line holds no event. */
   title?: string;
 }
 
-/** Names of which one is in every other message of Lintel … */
-const OTHER_MESSAGES = ['status', 'ok'];
-/** … and none of these is: whoever adds a name to an event does not hide it. */
-const OF_EVENTS = ['type', 'eventId', 'sequence', 'signature'];
+/** Members of the messages of Lintel that are not events: each such message has one of them. */
+const OTHER_MEMBERS = ['status', 'ok'];
+/** Members that only events have: an event stays an event when somebody adds one of OTHER_MEMBERS to it. */
+const EVENT_MEMBERS = ['type', 'eventId', 'sequence', 'signature'];
 
 const envelopeSchema = z.strictObject({
   version: z.literal(1),
@@ -31,26 +31,27 @@ const gapSchema = z.strictObject({
     .refine(({ from, to }) => from <= to),
 });
 
-/** Of one device; a duplicate of an older one is not told as such. */
+/** Number of messages that are remembered for each device. A duplicate of an older message is not noticed. */
 const MAX_REMEMBERED = 100_000;
 
-/** One for one stream: it remembers the sequence numbers. */
+/** Verifies one stream of messages: it remembers the sequence numbers. */
 export class MessageVerifier {
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
   readonly #nowMs: number;
-  /** By device: the eventId of each number of the history and of each live event, and the newest number of the history. */
+  /** By device: the eventId for each sequence number, separately for the history and for live events. */
   readonly #seen = new Map<string, Map<string, string>>();
+  /** By device: the newest sequence number of the history. */
   readonly #last = new Map<string, number>();
 
-  /** @param nowMs events that expire before it are noted as expired */
+  /** @param nowMs time at which events are marked as expired, epoch milliseconds */
   constructor(publicKey: KeyObject, nowMs: number) {
     this.#publicKey = publicKey;
     this.#keyId = signingKeyInfo(publicKey).keyId;
     this.#nowMs = nowMs;
   }
 
-  /** @param line JSON of an event or a message of the history; what stands before the first brace, a topic perhaps, is passed over */
+  /** Verifies one line. @param line JSON of an event or of a history message; text before the first brace, such as a topic, is ignored */
   check(line: string): LineVerdict {
     const text = line.slice(Math.max(0, line.indexOf('{')));
     let json: unknown;
@@ -60,14 +61,14 @@ export class MessageVerifier {
       return { verdict: 'invalid', notes: ['not JSON'] };
     }
     if (typeof json !== 'object' || json === null) return { verdict: 'invalid', notes: ['not an object'] };
-    if (namesTwice(text)) return { verdict: 'invalid', notes: ['a member is named twice'] };
+    if (hasDuplicateMember(text)) return { verdict: 'invalid', notes: ['a member appears twice'] };
     if ('gap' in json) return this.#checkGap(json);
     if ('event' in json) {
       const envelope = envelopeSchema.safeParse(json).data;
-      if (!envelope) return { verdict: 'invalid', notes: ['not a message of the history'] };
+      if (!envelope) return { verdict: 'invalid', notes: ['not a history message'] };
       return this.#checkEvent(json.event, envelope);
     }
-    const isOther = OTHER_MESSAGES.some((name) => name in json) && !OF_EVENTS.some((name) => name in json);
+    const isOther = OTHER_MEMBERS.some((name) => name in json) && !EVENT_MEMBERS.some((name) => name in json);
     return isOther ? { verdict: 'other', notes: [] } : this.#checkEvent(json);
   }
 
@@ -75,7 +76,7 @@ export class MessageVerifier {
     const parsed = gapSchema.safeParse(json).data;
     if (!parsed) return { verdict: 'invalid', notes: ['not a gap'] };
     const { from, to, reason } = parsed.gap;
-    // A gap does not name its device: it is that of the stream, where there is one.
+    // A gap does not name its device. It belongs to the only device of the stream, if there is only one.
     if (this.#last.size === 1) for (const device of this.#last.keys()) this.#last.set(device, to);
     return { verdict: 'valid', notes: [`gap declared: ${from} to ${to}, ${reason}`] };
   }
@@ -86,12 +87,13 @@ export class MessageVerifier {
     const { type, sequence, deviceId, cameraId, eventId, expiresAt } = parsed.data;
     const title = `${deviceId} ${sequence} ${cameraId} ${type}`;
     if (!isSignedBy(this.#publicKey, json)) {
-      const reason = parsed.data.signature === undefined ? 'not signed' : 'the signature does not hold';
+      const reason = parsed.data.signature === undefined ? 'not signed' : 'the signature is wrong';
       return { verdict: 'invalid', notes: [reason], title };
     }
-    if (parsed.data.keyId !== this.#keyId) return { verdict: 'invalid', notes: ['it names another key'], title };
+    if (parsed.data.keyId !== this.#keyId)
+      return { verdict: 'invalid', notes: ['it names another signing key'], title };
     if (envelope && envelope.sequence !== sequence) {
-      return { verdict: 'invalid', notes: ['the envelope names another sequence'], title };
+      return { verdict: 'invalid', notes: ['its envelope has another sequence number'], title };
     }
     const notes: string[] = [];
     if (Date.parse(expiresAt) <= this.#nowMs) notes.push('expired');
@@ -101,11 +103,11 @@ export class MessageVerifier {
     const place = `${envelope ? 'history' : 'live'} ${sequence}`;
     const before = seen.get(place);
     if (before !== undefined && before !== eventId) {
-      return { verdict: 'invalid', notes: ['another event had this sequence'], title };
+      return { verdict: 'invalid', notes: ['another event has the same sequence number'], title };
     }
     if (before !== undefined) notes.push('duplicate');
     seen.set(place, eventId);
-    // For a stream that has no end.
+    // A stream may have no end.
     if (seen.size > MAX_REMEMBERED) seen.delete(seen.keys().next().value ?? '');
     if (envelope && before === undefined) notes.push(...this.#follow(deviceId, sequence));
     return { verdict: 'valid', notes, title };
@@ -115,18 +117,18 @@ export class MessageVerifier {
     const last = this.#last.get(deviceId);
     this.#last.set(deviceId, Math.max(last ?? 0, sequence));
     if (last === undefined || sequence === last + 1) return [];
-    return sequence <= last ? ['out of order'] : [`gap: ${last + 1} to ${sequence - 1} did not come`];
+    return sequence <= last ? ['out of order'] : [`gap: ${last + 1} to ${sequence - 1} are missing`];
   }
 }
 
 /**
- * Whether an object in it names a member twice: of the two, others may take the one that this program did not look at.
- * @param json valid
+ * Returns whether any object has two members of the same name: other programs may read the one of the two that was not verified here.
+ * @param json valid JSON
  */
-function namesTwice(json: string): boolean {
-  /** Of the objects that are open; undefined for an array. */
+function hasDuplicateMember(json: string): boolean {
+  /** Member names of the objects that are open at this place, outermost first; undefined for an array. */
   const open: (Set<string> | undefined)[] = [];
-  for (const [token, quoted, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g)) {
+  for (const [token, quoted = '""', colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g)) {
     if (token === '{') open.push(new Set());
     else if (token === '[') open.push(undefined);
     else if (token === '}' || token === ']') open.pop();

@@ -1,4 +1,4 @@
-// The webhook: the history by POST, one record after the other, from the same log as MQTT.
+// The webhook: sends the history by POST, one record after the other, from the same event log as MQTT.
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
@@ -17,11 +17,13 @@ import { pause, waitAtMost, WakeSignal } from '../platform/waiting.js';
 export interface WebhookTiming {
   backoffFirstMs: number;
   backoffMaxMs: number;
-  /** A record that is refused (4xx other than 408 and 429, or a redirect) is passed over after so many attempts … */
+  /**
+   * A record that the receiver refuses (4xx other than 408 and 429, or a redirect) is skipped after this number of attempts, but not
+   * before `refusedMs` have passed.
+   */
   refusedAttempts: number;
-  /** … over at least this time. */
   refusedMs: number;
-  /** What `stop` waits for the answer that is under way. */
+  /** Time that `stop` waits for the answer to the current request. */
   stopTimeoutMs: number;
 }
 
@@ -34,31 +36,31 @@ export const DEFAULT_WEBHOOK_TIMING: WebhookTiming = {
 };
 
 export interface WebhookOptions {
-  /** http:// or https://. */
+  /** URL of the receiver, http:// or https://. */
   url: string;
-  /** Of the header X-Lintel-Signature; without it there is none. */
-  secret?: string;
-  /** Of one answer. */
+  /** Secret of the header X-Lintel-Signature. Without a secret there is no such header. */
+  secret?: string | undefined;
+  /** Limit for one answer. */
   timeoutMs: number;
   source: HistorySource;
   clock: Clock;
-  /** As Math.random. */
+  /** A number from 0 to 1, as Math.random. */
   random: () => number;
   log: Log;
-  timing?: Partial<WebhookTiming>;
-  /** PEM; in place of the authorities of the system and of Node. */
-  ca?: readonly string[];
+  timing?: Partial<WebhookTiming> | undefined;
+  /** PEM certificates of authorities, in place of those of the system and of Node. */
+  ca?: readonly string[] | undefined;
 }
 
 export interface WebhookStats {
-  /** Records that were answered with 2xx. */
+  /** Records that the receiver answered with 2xx. */
   posted: number;
-  /** Records that the receiver refused for so long that they were passed over. */
+  /** Records that were skipped because the receiver kept refusing them. */
   refused: number;
 }
 
-/** `status` is absent where there was no answer. */
-interface Answer {
+/** Result of one request. `status` is absent when there was no answer. */
+interface PostResult {
   status?: number;
   problem: string;
 }
@@ -67,8 +69,8 @@ const READ_AT_ONCE = 16;
 const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
- * `late` of a record says here that the event was past its expiry when it was sent. Redirects are not followed: they would take the events
- * somewhere that nobody configured. An answer's body is not read.
+ * `late` of a record means here that the event had expired when it was sent. Redirects are not followed: they would send the events to a
+ * place that nobody configured. The body of an answer is not read.
  */
 export class Webhook implements Part {
   readonly name = 'webhook';
@@ -76,7 +78,7 @@ export class Webhook implements Part {
   readonly #timing: WebhookTiming;
   readonly #signal = new WakeSignal();
   readonly #stopping = new AbortController();
-  /** Ends the request that is under way. */
+  /** Aborts the current request. */
   readonly #aborting = new AbortController();
   readonly #stats: WebhookStats = { posted: 0, refused: 0 };
   #agent: HttpAgent | HttpsAgent | undefined;
@@ -88,12 +90,12 @@ export class Webhook implements Part {
     this.#timing = { ...DEFAULT_WEBHOOK_TIMING, ...options.timing };
   }
 
-  /** Returns at once. */
+  /** Returns at once, without waiting for the receiver. */
   async start(): Promise<void> {
     const { url, ca } = this.#options;
     const keep = { keepAlive: true, maxSockets: 1 };
     this.#agent = url.startsWith('https:')
-      ? new HttpsAgent({ ...keep, ca: ca ? [...ca] : authorities() })
+      ? new HttpsAgent({ ...keep, ca: ca ? [...ca] : readAuthorities() })
       : new HttpAgent(keep);
     this.#running ??= this.#run();
   }
@@ -108,7 +110,7 @@ export class Webhook implements Part {
     this.#agent?.destroy();
   }
 
-  /** The source may have something new. */
+  /** Tells the webhook that there may be new records. */
   wake(): void {
     this.#signal.wake();
   }
@@ -151,7 +153,7 @@ export class Webhook implements Part {
     }
   }
 
-  /** False when it was stopped before the record was taken or passed over. */
+  /** @returns false when the webhook was stopped before the record was accepted or skipped */
   async #deliver(record: HistoryRecord): Promise<boolean> {
     const { clock, log } = this.#options;
     const { refusedAttempts, refusedMs } = this.#timing;
@@ -168,7 +170,7 @@ export class Webhook implements Part {
       if (status !== undefined && isRefusal(status)) refusals++;
       if (refusals >= refusedAttempts && clock() - beganMs >= refusedMs) {
         this.#stats.refused++;
-        log.warn({ sequence: record.sequence, status }, 'the webhook refuses a record for good; it is passed over');
+        log.warn({ sequence: record.sequence, status }, 'the webhook receiver keeps refusing a record: it is skipped');
         return true;
       }
       await this.#pause(backoff.next());
@@ -176,9 +178,9 @@ export class Webhook implements Part {
     return false;
   }
 
-  #post(record: HistoryRecord): Promise<Answer> {
+  #post(record: HistoryRecord): Promise<PostResult> {
     const { url, secret, timeoutMs, clock } = this.#options;
-    // Negated, so that a time that cannot be read counts as late.
+    // Negated, so that a time that cannot be parsed counts as late.
     const isLate = !('event' in record && lifeLeftMs(record.event, clock()) > 0);
     const body = Buffer.from(historyPayload(record, isLate));
     const options: RequestOptions = {
@@ -196,7 +198,7 @@ export class Webhook implements Part {
       const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, options, (response) => {
         const { statusCode: status = 0 } = response;
         response.on('error', () => undefined);
-        // An answer without an end must not hold the connection.
+        // A large or endless answer must not keep the connection busy.
         if (Number(response.headers['content-length'] ?? 0) > 64 * 1024) response.destroy();
         else response.resume();
         resolve({ status, problem: `answered with HTTP ${status}` });
@@ -209,12 +211,15 @@ export class Webhook implements Part {
     });
   }
 
-  /** Logged once for each new reason, not for each attempt. */
+  /** Logs each new reason once, not each attempt. */
   #declare(problem: string): void {
     if (this.#isStopping) return;
     if (problem !== this.#problem) {
       const { host } = new URL(this.#options.url);
-      this.#options.log.warn({ webhook: host, reason: problem }, 'the webhook takes no events; they wait in the log');
+      this.#options.log.warn(
+        { webhook: host, reason: problem },
+        'the webhook receiver does not accept events: they wait in the event log',
+      );
     }
     this.#problem = problem;
   }
@@ -229,18 +234,18 @@ export class Webhook implements Part {
   }
 }
 
-/** The value of X-Lintel-Signature: `sha256=` and the HMAC-SHA256 of the body, in hexadecimal. */
+/** Returns the value of X-Lintel-Signature: `sha256=` and the HMAC-SHA256 of the body in hexadecimal. */
 export function webhookSignature(body: Uint8Array, secret: string): string {
   return `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 }
 
-/** A redirect is one as well: it is not followed. */
+/** A redirect counts as a refusal, because it is not followed. */
 function isRefusal(status: number): boolean {
   return status >= 300 && status < 500 && status !== 408 && status !== 429;
 }
 
-/** Node's own, and those that the operator of this machine trusts. */
-function authorities(): string[] {
+/** Reads the authorities of Node, and those that the operator of this machine trusts. */
+function readAuthorities(): string[] {
   try {
     return [...rootCertificates, readFileSync(SYSTEM_AUTHORITIES, 'utf8')];
   } catch {

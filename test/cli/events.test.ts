@@ -90,7 +90,7 @@ describe('lintel events verify', () => {
       '1: valid gate 1 front match (expired, late)',
       '2: valid gate 2 front match',
       '3: valid gate 2 front match (duplicate)',
-      '4: valid gate 5 front match (gap: 3 to 4 did not come)',
+      '4: valid gate 5 front match (gap: 3 to 4 are missing)',
       '5: valid gate 3 front match (out of order)',
       '6: valid (gap declared: 6 to 8, removed)',
       '7: valid gate 9 front match',
@@ -106,20 +106,24 @@ describe('lintel events verify', () => {
     return { ...named, signature: sign(null, Buffer.from(canonicalJson(named)), SIGNING_KEY).toString('base64url') };
   };
   it.each<[string, object | string, string]>([
-    ['was changed', { ...event(1), externalImageId: 'another' }, 'the signature does not hold'],
+    ['was changed', { ...event(1), externalImageId: 'another' }, 'the signature is wrong'],
     ['is not signed', unsigned, 'not signed'],
     ['is not of version 2', { ...event(1), version: 1 }, 'not an event of version 2'],
-    ['names another sequence than its envelope', { ...history(1), sequence: 2 }, 'the envelope names another sequence'],
+    [
+      'has another sequence number than its envelope',
+      { ...history(1), sequence: 2 },
+      'its envelope has another sequence number',
+    ],
     ['is no JSON', 'lintel/gate/history {', 'not JSON'],
     ['is no object', '17', 'not an object'],
     ['is no gap', { version: 1, gap: 'all' }, 'not a gap'],
     ['is a gap that ends before it begins', { version: 1, gap: { from: 2, to: 1, reason: 'removed' } }, 'not a gap'],
     ['hides an event in a gap', { ...history(1), gap: { from: 1, to: 2, reason: 'removed' } }, 'not a gap'],
-    ['has more than an envelope', { ...history(1), grant: true }, 'not a message of the history'],
+    ['has more than an envelope', { ...history(1), grant: true }, 'not a history message'],
     ['is an event that poses as an answer', { ...event(1), ok: true }, 'not an event of version 2'],
-    ['is a message of the history that poses as a status', { ...history(1), status: 'online' }, 'not a message of .*'],
-    ['names another key', signedAs('0123456789abcdef'), 'it names another key'],
-    ['says it twice', JSON.stringify(event(1)).replace('{', '{"type":"unknown",'), 'a member is named twice'],
+    ['is a history message with the member of a status', { ...history(1), status: 'online' }, 'not a history .*'],
+    ['names another key', signedAs('0123456789abcdef'), 'it names another signing key'],
+    ['has a member twice', JSON.stringify(event(1)).replace('{', '{"type":"unknown",'), 'a member appears twice'],
     [
       'says it twice inside',
       JSON.stringify(history(1)).replace('"event":{', '"event":{"t\\u0079pe":"match",'),
@@ -137,7 +141,7 @@ describe('lintel events verify', () => {
       history(1),
       history(1, { eventId: '9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33' }),
     ]);
-    expect(stdout).toContain('2: invalid gate 1 front match (another event had this sequence)');
+    expect(stdout).toContain('2: invalid gate 1 front match (another event has the same sequence number)');
     expect(code).toBe(1);
   });
 

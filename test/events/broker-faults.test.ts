@@ -336,7 +336,7 @@ describe.skipIf(skip || lacks('brokers with TLS', 'openssl'))('a broker with TLS
 
   it.each([
     ['is not there', undefined, 'mqtt.caFile cannot be read'],
-    ['is no certificate', 'not a certificate', 'mqtt.caFile holds no PEM certificate'],
+    ['is no certificate', 'not a certificate', 'mqtt.caFile does not hold a PEM certificate'],
   ])('is not even tried when the file of its authority %s', async (_, text, message) => {
     const caFile = join(tempDir(), 'ca.pem');
     if (text !== undefined) writeFileSync(caFile, text);

@@ -71,7 +71,7 @@ describe('the embedded broker', () => {
     const broker = new EmbeddedBroker({ host: '192.0.2.1', port: 0, owner: OWNER, log: silentLog });
     await expect(broker.start()).rejects.toMatchObject({
       code: 'BROKER_FAILED',
-      message: expect.stringContaining('no such address') as string,
+      message: expect.stringContaining('does not have that address') as string,
     });
   });
 

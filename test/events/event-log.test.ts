@@ -229,7 +229,11 @@ describe('a consumer', () => {
       { sequence: 3 },
     ]);
     expect(lines.lines).toEqual([
-      { level: 'error', fields: { sequence: 2 }, message: 'a stored event cannot be read and is passed over' },
+      {
+        level: 'error',
+        fields: { sequence: 2 },
+        message: 'a stored event cannot be read: the history declares it missing',
+      },
     ]);
     expect((await log.recent({ limit: 10 })).events.map(({ sequence }) => sequence)).toEqual([3, 1]);
   });

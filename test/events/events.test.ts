@@ -27,7 +27,7 @@ describe('the events room', () => {
     const store = await openStore();
     const common = { clock: Date.now, log: silentLog, signingKey: SIGNING_KEY, cameras: [] };
     const events = new Events({ config: eventsConfig(), store, ...common });
-    expect(events.health()).toMatchObject({ status: 'failed', detail: 'not started' });
+    expect(events.health()).toMatchObject({ status: 'failed', detail: 'the publisher is not started' });
     expect(events.brokerUrl).toBeUndefined();
     expect(events.stats()).toMatchObject({ connected: false, pending: 0 });
     await expect(events.emit(aDraft())).rejects.toMatchObject({ code: 'STOPPED' });
