@@ -27,6 +27,8 @@ const allowed = {
 };
 /** Rooms within a room: the other ones of the same room that each may not import. */
 const apart = { 'api/core': ['nhn', 'device'], 'api/nhn': ['device'], 'api/device': ['nhn'] };
+/** Tools that run on demand: the command line alone imports them, the service never does. */
+const onDemand = ['models/quantise', 'models/calibrate'];
 /** Rooms that put the others together: they may import every room, and no other room imports them. */
 const rooms = [...Object.keys(allowed), 'compose', 'cli'];
 
@@ -47,6 +49,10 @@ function direction(folder, forbidden, message) {
   const group = [
     { regex: `^(\\.\\./)+(${forbidden.join('|')})/`, message },
     { regex: '^(\\.\\./)+main\\.js$', message },
+    {
+      regex: `^(\\./|(\\.\\./)+models/)(${onDemand.map((tool) => tool.split('/')[1]).join('|')})/`,
+      message: `only the command line imports ${onDemand.join(' and ')}`,
+    },
   ];
   return {
     files: [`src/${folder}/**/*.ts`],
