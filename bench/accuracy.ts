@@ -6,7 +6,7 @@ import type { Picture } from '../tools/rendered-people/head.js';
 import { embedAll } from '../src/cli/models/embed-set.js';
 import { readCrops } from '../tools/models/inputs.js';
 import type { ComposedScene } from '../tools/models/scenes.js';
-import { CALIBRATED, pairTable } from '../src/models/calibrate/calibrate.js';
+import { CALIBRATED, tabulatePairs } from '../src/models/calibrate/calibrate.js';
 import {
   BUILTIN_MODELS_DIR,
   DEFAULT_MODELS_DIR,
@@ -39,10 +39,10 @@ import {
 import {
   accuracyOnFolds,
   HELD_OUT_FOLDS,
-  heldOutPeople,
+  listHeldOutPeople,
   readPairs,
   tenFoldAccuracy,
-  type Pair,
+  type PhotoPair,
 } from './support/lfw.js';
 import { interleave, median, result, type Result } from './support/report.js';
 
@@ -57,7 +57,7 @@ interface Looks {
 interface Material {
   addon: Addon;
   archive: string;
-  pairs: readonly Pair[];
+  pairs: readonly PhotoPair[];
   photos: readonly string[];
   masks: string;
   scenes: readonly ComposedScene[];
@@ -156,16 +156,16 @@ async function recognition({ id, set, modelsDir }: Form, { archive, pairs }: Mat
   const embeddings = new Map(faces.map(({ name, embedding }) => [name, embedding]));
   const results: Result[] = [];
   if (isOwn(set)) {
-    const heldOut = heldOutPeople(pairs, HELD_OUT_FOLDS);
+    const heldOut = listHeldOutPeople(pairs, HELD_OUT_FOLDS);
     const strangers = faces.filter(({ person }) => heldOut.has(person));
-    const { points } = pairTable(strangers, [1e-3]);
+    const { points } = tabulatePairs(strangers, [1e-3]);
     const accuracy = accuracyOnFolds(pairs, embeddings, HELD_OUT_FOLDS) * 100;
     results.push(result(`${id}.lfw.heldout`, accuracy, '%', ['>=', 96.5]));
     results.push(result(`${id}.tar.1e-3`, points[0].tar * 100, '% of the people held out'));
     return results;
   }
   results.push(result(`${id}.lfw`, tenFoldAccuracy(pairs, embeddings) * 100, '%'));
-  const { points } = pairTable(
+  const { points } = tabulatePairs(
     faces,
     CALIBRATED.map(({ far }) => far),
   );

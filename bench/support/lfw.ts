@@ -1,9 +1,9 @@
 // The LFW protocol over aligned crops: reads the tar, and computes the 10-fold accuracy.
 import { readFileSync } from 'node:fs';
 import { cosine } from '../../src/domain/embedding.js';
-import type { Pair } from '../../src/models/calibrate/lfw-pairs.js';
+import type { PhotoPair } from '../../src/models/calibrate/lfw-pairs.js';
 
-export { HELD_OUT_FOLDS, heldOutPeople, readPairs, type Pair } from '../../src/models/calibrate/lfw-pairs.js';
+export { HELD_OUT_FOLDS, listHeldOutPeople, readPairs, type PhotoPair } from '../../src/models/calibrate/lfw-pairs.js';
 
 /** Entries of an uncompressed ustar archive, by name. */
 export function readTar(path: string): Map<string, Uint8Array> {
@@ -27,7 +27,7 @@ export function readTar(path: string): Map<string, Uint8Array> {
 }
 
 /** Mean over the folds of the accuracy at the threshold that is best on the other folds. */
-export function tenFoldAccuracy(pairs: readonly Pair[], embeddings: ReadonlyMap<string, Float32Array>): number {
+export function tenFoldAccuracy(pairs: readonly PhotoPair[], embeddings: ReadonlyMap<string, Float32Array>): number {
   const folds = [...new Set(pairs.map(({ fold }) => fold))];
   const accuracies = folds.map((fold) => accuracyOnFolds(pairs, embeddings, [fold]));
   return accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
@@ -35,7 +35,7 @@ export function tenFoldAccuracy(pairs: readonly Pair[], embeddings: ReadonlyMap<
 
 /** The accuracy on some folds at the threshold that is best on the others. */
 export function accuracyOnFolds(
-  pairs: readonly Pair[],
+  pairs: readonly PhotoPair[],
   embeddings: ReadonlyMap<string, Float32Array>,
   testFolds: readonly number[],
 ): number {

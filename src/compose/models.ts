@@ -2,9 +2,9 @@
 import { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { ModelScales, OtherModels } from '../domain/other-models.js';
 import { SimilarityScale } from '../domain/similarity.js';
-import { setInUse } from '../models/fallback.js';
+import { pickUsableSet } from '../models/fallback.js';
 import { resolveModelsDir, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
-import { otherSets, type OtherSet } from '../models/other-sets.js';
+import { findOtherSets, type OtherSet } from '../models/other-sets.js';
 import { chooseSetPrecision, describePrecision, type ChosenSet } from '../models/set-precision.js';
 import type { ServiceBase } from './base.js';
 
@@ -30,7 +30,7 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
   const { config, environment, paths, version, log } = base;
   const { providers, precision } = config.models;
   const modelsDir = resolveModelsDir(config, environment);
-  const configured = await setInUse(manifest, config.models, modelsDir);
+  const configured = await pickUsableSet(manifest, config.models, modelsDir);
   if (configured.fallback) log.warn({ set: configured.set.name }, configured.fallback);
   const { set, precisions } = await chooseSetPrecision({
     set: configured.set,
@@ -40,7 +40,7 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
     memory: { file: paths.precisionFile, version },
   });
   log.info({ set: set.name, forms: precisions.map(describePrecision) }, 'the form of each model is chosen');
-  const others = await otherSets(manifest, set, modelsDir);
+  const others = await findOtherSets(manifest, set, modelsDir);
   return {
     set,
     modelsDir,

@@ -179,7 +179,7 @@ export class Enrolments {
         const shot = added[i];
         if (shot) shots.push({ ...shot, embedding });
       });
-      const person = selectPersonShots(shots, this.#scaleFor(modelVersion));
+      const person = selectPersonShots(shots, this.#computeScale(modelVersion));
       if (camera.liveness !== 'required') return person;
       if (livenessThreshold === undefined) throw new EnrolmentRefused('liveness-missing');
       const verdict = judgeLiveness(person, livenessThreshold);
@@ -206,7 +206,7 @@ export class Enrolments {
     return ref;
   }
 
-  #scaleFor(modelVersion: string): SimilarityScale {
+  #computeScale(modelVersion: string): SimilarityScale {
     const { scale, otherModels } = this.#parts;
     return otherModels?.get(modelVersion)?.scale ?? scale;
   }
@@ -218,7 +218,7 @@ export class Enrolments {
     { externalImageId, duplicateThreshold }: Pick<EnrolmentRequest, 'externalImageId' | 'duplicateThreshold'>,
   ): void {
     const { gallery } = this.#parts;
-    const scale = this.#scaleFor(gallery.group(ref).modelVersion);
+    const scale = this.#computeScale(gallery.group(ref).modelVersion);
     const options = { limit: NEAREST_FACES, minCosine: cosineFloor(scale, duplicateThreshold) };
     for (const match of gallery.searchByEmbedding(ref, embedding, options)) {
       const similarity = reportedSimilarity(scale, match.cosine);

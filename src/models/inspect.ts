@@ -1,6 +1,6 @@
-// What can be said of a model set without running it: for `lintel models list`, the doctor and the start-up check.
+// Inspection of a model set without running it: for `lintel models list`, the doctor and the start-up check.
 import { listModels, type Model, type ModelSet } from './manifest.js';
-import { fileState, type FileState } from './model-files.js';
+import { checkFile, type FileState } from './model-files.js';
 import { inPrecision } from './precision.js';
 
 export interface ModelStatus {
@@ -13,6 +13,7 @@ export interface ModelStatus {
   state: FileState;
 }
 
+/** Checks the float file of each model of a set. @param dir folder of the model files */
 export async function inspectSet(dir: string, set: ModelSet): Promise<ModelStatus[]> {
   return Promise.all(
     listModels(set).map(async (named) => {
@@ -27,7 +28,7 @@ export async function inspectSet(dir: string, set: ModelSet): Promise<ModelStatu
           'trainedBy' in origin
             ? `trained by ${origin.trainedBy}`
             : `${origin.repository}@${origin.commit.slice(0, 8)}`,
-        state: await fileState(dir, model),
+        state: await checkFile(dir, model),
       };
     }),
   );

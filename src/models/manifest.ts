@@ -1,4 +1,4 @@
-// The manifest of the model sets: models are data, not code. One schema for models/manifest.json.
+// The manifest of the model sets, models/manifest.json, and its schema: models are data, not code.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ const file = {
   bytes: z.int().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   licence: z.string(),
-  /** Where it is downloaded from; or the script of this repository that trains it: then its 8-bit form is part of the installation. */
+  /** Where the file is downloaded from, or the script of this repository that trains it. The 8-bit form of a trained model is part of the installation. */
   origin: z.union([
     z.strictObject({
       repository: z.string(),
@@ -44,7 +44,7 @@ const calibration = z.strictObject({
   ),
 });
 
-/** The 8-bit form, which `lintel models quantise` makes of the file by the recorded ranges (a file beside the manifest). */
+/** The 8-bit form of a model. `lintel models quantise` makes it from the float file and the recorded ranges, a file beside the manifest. */
 const quantised = {
   file: file.file,
   bytes: file.bytes,
@@ -53,7 +53,10 @@ const quantised = {
 };
 const quantisedModel = z.strictObject(quantised).optional();
 
-/** Input [1,3,H,W], H and W multiples of `multiplePx`; outputs cls_s, obj_s, bbox_s, kps_s per stride s. */
+/**
+ * Input [1,3,H,W] float32, H and W multiples of `multiplePx`; outputs cls_s [1,n,1], obj_s [1,n,1], bbox_s [1,n,4] and kps_s [1,n,10] for each
+ * stride s, with one row for each of the n = H/s * W/s cells. models/README.md describes their meaning.
+ */
 const detectorSchema = z.strictObject({
   task: z.literal('detector'),
   ...file,
@@ -64,7 +67,10 @@ const detectorSchema = z.strictObject({
   quantised: quantisedModel,
 });
 
-/** Input [1,3,heightPx,widthPx] of a face whose landmarks lie on `template` (px); output [1,dimensions], not normalised. */
+/**
+ * Input [1,3,heightPx,widthPx] float32: a face whose landmarks lie on `template`, in pixels of the input. Output [1,dimensions] float32, not
+ * normalised.
+ */
 const embedderSchema = z.strictObject({
   task: z.literal('embedder'),
   ...file,
@@ -72,11 +78,14 @@ const embedderSchema = z.strictObject({
   output: z.strictObject({ name: z.string(), dimensions: z.int().min(8).max(4096) }),
   template: z.tuple([point, point, point, point, point]),
   calibration,
-  /** Of a model that Lintel's own scripts train only this form is calibrated, above. */
+  /** The 8-bit form has its own calibration, unless the model is trained here: then `calibration` above is that of the 8-bit form. */
   quantised: z.strictObject({ ...quantised, calibration: calibration.optional() }).optional(),
 });
 
-/** Input: the square around the box, `boxFactor` times its longer side; output [1,2] logits; alive where live - spoof > threshold. */
+/**
+ * Input [1,3,heightPx,widthPx] float32: the square around the box, `boxFactor` times the box's longer side. Output [1,2] float32 logits; a face
+ * is live where logit(live) - logit(spoof) > threshold.
+ */
 const livenessSchema = z.strictObject({
   task: z.literal('liveness'),
   ...file,
@@ -88,15 +97,15 @@ const livenessSchema = z.strictObject({
   quantised: quantisedModel,
 });
 
-/** What a mask model is shown: the square around the box, `boxFactor` times its longer side, fitted in the middle. */
+/** A mask model's input shows the square around the box, `boxFactor` times the box's longer side, fitted into the middle. */
 const squareView = z.strictObject({
   boxFactor: z.number().min(1).max(4),
   border: z.enum(['constant', 'reflect']),
 });
-/** Or the face with its landmarks on the embedder's template. */
+/** A mask model's input shows the face with its landmarks on the embedder's template. */
 const templateView = z.literal('template');
 
-/** Output [1,n,classes]: scores of n boxes, or of the one face. */
+/** Input [1,3,heightPx,widthPx] float32. Output [1,n,classes] float32: scores of n boxes, or of the one face. */
 const maskSchema = z.strictObject({
   task: z.literal('mask'),
   ...file,
@@ -141,9 +150,9 @@ const manifestSchema = z.strictObject({
   ),
 });
 
-/** How a model is loaded; never part of the manifest. */
+/** How a model is loaded. This is not part of the manifest. */
 export interface Loading {
-  /** Its file is of 8 bits, and is computed in float: exact on every processor. */
+  /** The file is in 8 bits and is computed in float, which is exact on every processor. */
   inFloat?: true;
 }
 
@@ -155,7 +164,7 @@ export type MaskModel = z.infer<typeof maskSchema> & Loading;
 export type Model = Manifest['models'][string] & Loading;
 export type ModelTask = Model['task'];
 
-/** A set with its models in place of their names. */
+/** A set of the manifest, with its models in place of their names. */
 export interface ModelSet {
   name: string;
   modelVersion: string;
@@ -165,19 +174,20 @@ export interface ModelSet {
   liveness?: LivenessModel;
 }
 
-/** models/manifest.json of this installation, and where `lintel models fetch` puts the files. */
+/** Path of models/manifest.json of this installation. */
 export const MANIFEST_PATH = fileURLToPath(new URL('../../models/manifest.json', import.meta.url));
+/** Folder into which `lintel models fetch` puts the files, where neither the configuration nor the environment names another. */
 export const DEFAULT_MODELS_DIR = fileURLToPath(new URL('../../models/files', import.meta.url));
 
-/** The models that are part of the installation. */
+/** Folder of the model files that are part of the installation. */
 export const BUILTIN_MODELS_DIR = fileURLToPath(new URL('../../models/builtin', import.meta.url));
 
-/** Where the model files are: the configuration says, or LINTEL_MODELS_DIR, or they lie in the installation. */
+/** Returns the folder of the model files: `models.dir` of the configuration, else LINTEL_MODELS_DIR, else the installation's. */
 export function resolveModelsDir(config: Pick<Config, 'models'>, environment: Pick<Environment, 'modelsDir'>): string {
   return config.models.dir ?? environment.modelsDir ?? DEFAULT_MODELS_DIR;
 }
 
-/** @throws AppError MODEL_INVALID */
+/** Reads a manifest and checks it against the schema. @throws AppError MODEL_INVALID */
 export function loadManifest(path: string = MANIFEST_PATH): Manifest {
   let json: unknown;
   try {
@@ -192,7 +202,10 @@ export function loadManifest(path: string = MANIFEST_PATH): Manifest {
   return parsed.data;
 }
 
-/** @throws AppError MODEL_INVALID when the set is not in the manifest, or names models of other tasks or that do not fit together */
+/**
+ * Returns a set with its models.
+ * @throws AppError MODEL_INVALID when the manifest has no such set, or the set names models of other tasks or models that do not fit together
+ */
 export function modelSet(manifest: Manifest, name: string): ModelSet {
   const set = manifest.sets[name];
   if (!set) {
@@ -202,13 +215,13 @@ export function modelSet(manifest: Manifest, name: string): ModelSet {
   const pick = <T extends ModelTask>(task: T, key: string): Extract<Model, { task: T }> => {
     const model = manifest.models[key];
     if (model?.task !== task)
-      throw new AppError('MODEL_INVALID', `set "${name}": "${key}" is no ${task} of the manifest`);
+      throw new AppError('MODEL_INVALID', `set "${name}": the manifest has no ${task} "${key}"`);
     return model as Extract<Model, { task: T }>;
   };
   const embedder = pick('embedder', set.embedder);
   const mask = set.mask === undefined ? undefined : pick('mask', set.mask);
   if (mask?.view === 'template' && !isSameSize(mask.input, embedder.input)) {
-    const problem = `"${set.mask}" takes the embedder's aligned face, and has not the size of its input`;
+    const problem = `"${set.mask}" takes the embedder's aligned face, but its input has another size`;
     throw new AppError('MODEL_INVALID', `set "${name}": ${problem}`);
   }
   return {
@@ -225,7 +238,7 @@ function isSameSize(one: z.infer<typeof fixedInput>, other: z.infer<typeof fixed
   return one.widthPx === other.widthPx && one.heightPx === other.heightPx;
 }
 
-/** The models of a set, in the order detector, embedder, mask, liveness. */
+/** Lists the models of a set, in the order detector, embedder, mask, liveness. */
 export function listModels(set: ModelSet): Model[] {
   return [set.detector, set.embedder, set.mask, set.liveness].filter((model) => model !== undefined);
 }

@@ -1,22 +1,22 @@
-// The sets beside the configured one: their embedders serve the groups that were made under them.
+// The sets beside the configured one: their embedders serve the groups that were made under other model versions.
 import { isDeepStrictEqual } from 'node:util';
 import { modelSet, type EmbedderModel, type Manifest, type ModelSet } from './manifest.js';
-import { fileState } from './model-files.js';
+import { checkFile } from './model-files.js';
 import { listForms, readPrecision } from './precision.js';
 
 export interface OtherSet {
   name: string;
   modelVersion: string;
-  /** In its form. */
+  /** The embedder in the form in which it runs. */
   embedder: EmbedderModel;
 }
 
 /**
- * Those of another model version whose embedder is installed and takes the crops that the configured set makes. An embedder runs in 8 bits
- * where the configured one does and its file of 8 bits is there.
- * @param current in the forms that were chosen
+ * Finds the sets of other model versions whose embedder is installed and takes the crops that the configured set makes. An embedder runs in
+ * 8 bits where the configured one does and its 8-bit file is present.
+ * @param current the configured set, its models in the forms that were chosen
  */
-export async function otherSets(manifest: Manifest, current: ModelSet, modelsDir: string): Promise<OtherSet[]> {
+export async function findOtherSets(manifest: Manifest, current: ModelSet, modelsDir: string): Promise<OtherSet[]> {
   const found = new Map<string, OtherSet>();
   for (const name of Object.keys(manifest.sets)) {
     const { modelVersion, embedder } = modelSet(manifest, name);
@@ -24,8 +24,8 @@ export async function otherSets(manifest: Manifest, current: ModelSet, modelsDir
     if (!takesSameCrops(embedder, current.embedder)) continue;
     const forms = listForms(embedder);
     for (const form of readPrecision(current.embedder) === 'int8' ? forms.reverse() : forms.slice(0, 1)) {
-      // A file of another set that cannot even be read must not keep the set in use from starting.
-      if ((await fileState(modelsDir, form).catch(() => 'missing')) !== 'present') continue;
+      // A file of another set that cannot be read must not keep the service from starting.
+      if ((await checkFile(modelsDir, form).catch(() => 'missing')) !== 'present') continue;
       found.set(modelVersion, { name, modelVersion, embedder: form });
       break;
     }

@@ -1,4 +1,4 @@
-// What was measured of the models' forms at an earlier start, so that the next ones begin at once and report the same similarities.
+// Memory of the measured forms of the models, so that the next start is quick and reports the same similarities.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -12,17 +12,18 @@ const decisionSchema = z.strictObject({
   reason: z.string(),
   speedup: z.number().optional(),
 });
+/** `of` is the hash of the circumstances under which the decisions were made. */
 const memorySchema = z.strictObject({ of: z.string(), decisions: z.array(decisionSchema) });
 
-/** Of everything that a measurement depends on: another file, processor, provider or version of Lintel asks for another one. */
-export function circumstancesOf(set: ModelSet, providers: readonly string[], version: string): string {
+/** Hashes everything that a measurement depends on: model files, processor, providers and version of Lintel. @returns hexadecimal sha256 */
+export function hashCircumstances(set: ModelSet, providers: readonly string[], version: string): string {
   const files = listModels(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
   const processors = cpus();
   const all = [version, process.arch, processors.length, processors[0]?.model, providers, files];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-/** @returns undefined where nothing was measured under these circumstances */
+/** Reads the decisions of an earlier start. @returns undefined where nothing was measured under these circumstances */
 export async function recall(path: string, circumstances: string): Promise<readonly PrecisionDecision[] | undefined> {
   try {
     const { of, decisions } = memorySchema.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -33,7 +34,7 @@ export async function recall(path: string, circumstances: string): Promise<reado
   }
 }
 
-/** Where it cannot be written, the next start measures again. */
+/** Writes the decisions. An error is ignored: then the next start measures again. */
 export async function remember(
   path: string,
   circumstances: string,

@@ -6,7 +6,7 @@ import { createWarmUpInput, openModel } from './open-model.js';
 import { choosePrecision, inPrecision, readProcessorFlags, type Precision, type TimedForm } from './precision.js';
 import type { TrialAnswer, TrialOrder } from './set-precision.js';
 
-if (!parentPort) throw new TypeError('the trial of the forms runs in a worker thread only');
+if (!parentPort) throw new TypeError('the models are measured in a worker thread only');
 const port = parentPort;
 
 try {

@@ -1,15 +1,15 @@
-// Which form of a model runs: the float file, or its 8-bit form where that is at hand, safe on this processor, and measurably faster.
+// The form in which a model runs: the float file, or its 8-bit form where that is present, correct on this processor and measurably faster.
 import { readFileSync } from 'node:fs';
 import { AppError, describeError } from '../errors.js';
 import type { Model, ModelSet } from './manifest.js';
 
 export type Precision = 'float' | 'int8';
-/** What the configuration asks for. */
+/** Value of `models.precision` in the configuration. */
 export type PrecisionChoice = Precision | 'auto';
 
 /**
- * The model as one of its forms has it: another file, and its own calibration. The float form of a model that Lintel's own scripts train is
- * the file of 8 bits, computed in float: no other is part of the installation.
+ * Returns the model in one of its forms, with the file and the calibration of that form. The float form of a built-in model is the 8-bit file
+ * computed in float: no other file of it is part of the installation.
  * @throws AppError MODEL_INVALID where there is no such form
  */
 export function inPrecision<M extends Model>(model: M, precision: Precision): M {
@@ -23,89 +23,94 @@ export function inPrecision<M extends Model>(model: M, precision: Precision): M 
   return form;
 }
 
-/** Trained by scripts of this repository: its file of 8 bits is part of the installation, and its float file is not. */
+/** Returns true for a model that scripts of this repository train: its 8-bit file is part of the installation, its float file is not. */
 export function isBuiltIn({ origin }: Model): boolean {
   return 'trainedBy' in origin;
 }
 
-/** The forms that an installation can have. */
+/** Lists the forms that an installation can have, the float form first. */
 export function listForms<M extends Model>(model: M): M[] {
   const float = inPrecision(model, 'float');
   return model.quantised ? [float, inPrecision(model, 'int8')] : [float];
 }
 
-/** The set with each of its models in the form that is chosen for it. @throws AppError MODEL_INVALID where a model has no such form */
+/** Returns the set with each model in the form that `choose` returns. @throws AppError MODEL_INVALID where a model has no such form */
 export function setInForms(set: ModelSet, choose: (model: Model) => Precision): ModelSet {
-  const of = <M extends Model>(model: M): M => inPrecision(model, choose(model));
+  const convert = <M extends Model>(model: M): M => inPrecision(model, choose(model));
   const { name, modelVersion, detector, embedder, mask, liveness } = set;
   return {
     name,
     modelVersion,
-    detector: of(detector),
-    embedder: of(embedder),
-    ...(mask && { mask: of(mask) }),
-    ...(liveness && { liveness: of(liveness) }),
+    detector: convert(detector),
+    embedder: convert(embedder),
+    ...(mask && { mask: convert(mask) }),
+    ...(liveness && { liveness: convert(liveness) }),
   };
 }
 
-/** Which form of its model this is. */
+/** Returns the form of its model that this is. */
 export function readPrecision({ file, quantised, inFloat }: Model): Precision {
   return file === quantised?.file && !inFloat ? 'int8' : 'float';
 }
 
 /**
- * Whether integer kernels are exact and fast here. On x64 without VNNI they add pairs of products in 16 bits, which overflow, so that the
- * results would be wrong; on ARM without the dot product they are right, and slow.
- * @param flags as readProcessorFlags gives them
+ * Returns true where the integer kernels of onnxruntime are correct and fast. On x64 without VNNI they add pairs of products in 16 bits, which
+ * overflow: the results would be wrong. On ARM without the dot product they are correct but slow.
+ * @param architecture as process.arch
+ * @param flags as readProcessorFlags returns them
  */
 export function multipliesBytes(architecture: string, flags: ReadonlySet<string>): boolean {
   if (architecture === 'x64') return flags.has('avx512_vnni') || flags.has('avx_vnni');
   return architecture === 'arm64' && flags.has('asimddp');
 }
 
-/** The processor's features as Linux names them; none where it does not tell. */
+/** Reads the processor's features, by the names that Linux gives them. @returns an empty set where Linux does not list them */
 export function readProcessorFlags(path = '/proc/cpuinfo'): Set<string> {
   try {
     const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync(path, 'utf8'));
-    return new Set(line ? line[1].split(' ') : []);
+    return new Set(line?.[1]?.split(' '));
   } catch {
     return new Set();
   }
 }
 
-/** A loaded form of a model, fed with an input of its own. */
+/** A loaded form of a model, together with an input. */
 export interface TimedForm {
-  /** Runs it once. */
+  /** Runs the model once. */
   run(): Promise<unknown>;
   release(): Promise<void>;
 }
 
 export interface PrecisionDecision {
   precision: Precision;
-  /** In words, for the log, the health report and the doctor. */
+  /** Reason in words, for the log, the health report and the doctor. */
   reason: string;
-  /** Of int8 over float, where it was measured. */
+  /** Time of a run in float divided by the time in 8 bits; absent where it was not measured. */
   speedup?: number;
-  /** There is an 8-bit form, and it could not be tried. */
+  /** Present where there is an 8-bit form that could not be tried. */
   hasFailed?: true;
 }
 
 export interface PrecisionParts {
   architecture: string;
   flags: ReadonlySet<string>;
-  /** The execution provider that runs the float form: others have their own ways with quantised graphs. */
+  /** Execution provider that runs the float form. 8 bits are tried on the CPU only: others treat quantised graphs in their own ways. */
   provider: string;
-  /** Loads one form; @throws where its file is missing or wrong */
+  /** Loads one form; fails where its file is missing or wrong. */
   open: (precision: Precision) => Promise<TimedForm>;
-  /** Milliseconds. */
+  /** Returns milliseconds from any origin. */
   clock: () => number;
 }
 
+/** Runs of each form that are timed. */
 const ROUNDS = 15;
-/** Less is not worth the error of 8 bits. */
+/** Smallest speed-up that is worth the error of 8 bits. */
 const LEAST_SPEEDUP = 1.1;
 
-/** @throws AppError where `int8` is asked for and cannot be had; `auto` falls back to float, with the reason */
+/**
+ * Decides in which form a model runs. `auto` falls back to float, with the reason.
+ * @throws AppError MODEL_INVALID where `int8` is configured and the model has no 8-bit form
+ */
 export async function choosePrecision(
   model: Model,
   choice: PrecisionChoice,
@@ -130,7 +135,7 @@ export async function choosePrecision(
   return { precision: speedup >= LEAST_SPEEDUP ? 'int8' : 'float', reason, speedup };
 }
 
-/** Both forms in turn, so that a busy moment meets both; the medians are compared. */
+/** Compares the median times of both forms. They run in turn, so that a busy moment of the machine slows down both. */
 async function measureSpeedup({ open, clock }: PrecisionParts): Promise<number> {
   const float = await open('float');
   try {
@@ -157,5 +162,7 @@ async function timed(form: TimedForm, clock: () => number): Promise<number> {
 }
 
 function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
+  const middle = values.toSorted((a, b) => a - b)[values.length >> 1];
+  if (middle === undefined) throw new RangeError('there is no median of nothing');
+  return middle;
 }

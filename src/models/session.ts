@@ -1,4 +1,4 @@
-// The one door to onnxruntime: long-lived sessions on the first execution provider that really runs the model.
+// Sessions of onnxruntime: long-lived, on the first execution provider that really runs the model. The one file that uses onnxruntime-node.
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +6,10 @@ import '../config/no-telemetry.js';
 import { InferenceSession, Tensor, env, listSupportedBackends } from 'onnxruntime-node';
 import { AppError, describeError } from '../errors.js';
 
-// What fails is thrown, and said by whoever catches it; onnxruntime would print it as well.
+// Errors are thrown, and logged where they are caught; onnxruntime would print them as well.
 env.logLevel = 'fatal';
 
-/** A float32 tensor: its data in row-major order, and its shape. */
+/** A float32 tensor: data in row-major order and its shape, [n, c, h, w] for pictures. */
 export interface FloatTensor {
   data: Float32Array;
   dims: readonly number[];
@@ -21,18 +21,18 @@ export interface ProviderFailure {
 }
 
 export interface SessionOptions {
-  /** Names as onnxruntime knows them, in order of preference. */
+  /** Execution providers by onnxruntime's names, in order of preference. */
   providers: readonly string[];
-  /** A real input, run once with each provider that is tried. */
+  /** Inputs by name, with which each provider is tried once. */
   warmUp: Readonly<Record<string, FloatTensor>>;
-  /** Computes a model of 8 bits in float. */
+  /** True computes a model of 8 bits in float. */
   inFloat?: boolean | undefined;
 }
 
-/** A loaded model. `run` blocks the thread that calls it: only worker threads own sessions. */
+/** A loaded model. `run` blocks the thread that calls it, so only worker threads own sessions. */
 export class ModelSession {
   readonly provider: string;
-  /** Providers that were preferred and did not work. */
+  /** Preferred providers that did not work, and why. */
   readonly failures: readonly ProviderFailure[];
   readonly #session: InferenceSession;
 
@@ -43,7 +43,9 @@ export class ModelSession {
   }
 
   /**
-   * Tries the providers in order, each with a real run.
+   * Loads a model on the first provider that works, each tried with a real run.
+   * @param name file name of the model, for the error
+   * @param model bytes of the ONNX file
    * @throws AppError PROVIDER_UNAVAILABLE, with what was tried and why each failed
    */
   static async create(name: string, model: Uint8Array, options: SessionOptions): Promise<ModelSession> {
@@ -60,7 +62,11 @@ export class ModelSession {
     throw new AppError('PROVIDER_UNAVAILABLE', `no execution provider runs ${name}. Tried: ${tried}`);
   }
 
-  /** @returns the outputs by name; their data is the caller's */
+  /**
+   * Runs the model. Blocks the calling thread until it is done.
+   * @param feeds inputs by name
+   * @returns outputs by name, in row-major order; the caller owns their data
+   */
   async run(feeds: Readonly<Record<string, FloatTensor>>): Promise<Record<string, Float32Array>> {
     return runSession(this.#session, feeds);
   }
@@ -77,7 +83,7 @@ export function pickOutput(outputs: Readonly<Record<string, Float32Array>>, name
   return data;
 }
 
-/** The providers that this build of onnxruntime knows; whether one works shows only when it is tried. */
+/** Lists the providers that this build of onnxruntime knows. Only a trial shows which of them work. */
 export function knownProviders(): string[] {
   return listSupportedBackends().map((backend) => backend.name);
 }
@@ -90,7 +96,13 @@ async function runSession(
   for (const [name, { data, dims }] of Object.entries(feeds)) tensors[name] = new Tensor('float32', data, dims);
   const outputs = await session.run(tensors);
   const result: Record<string, Float32Array> = {};
-  for (const name of session.outputNames) result[name] = outputs[name].data as Float32Array;
+  for (const name of session.outputNames) {
+    const data = outputs[name]?.data;
+    // A model of another kind would return integers; none of the tasks does.
+    if (!(data instanceof Float32Array))
+      throw new AppError('MODEL_INVALID', `the output ${name} is not a float32 tensor`);
+    result[name] = data;
+  }
   return result;
 }
 
@@ -99,7 +111,7 @@ async function openOn(
   model: Uint8Array,
   { warmUp, inFloat = false }: SessionOptions,
 ): Promise<InferenceSession> {
-  // The binding drops a name it does not know and carries on without it.
+  // The binding ignores a name that it does not know, and goes on without it.
   if (!knownProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
   const options = sessionOptions(provider, inFloat);
   if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp, options);
@@ -116,20 +128,24 @@ async function openOn(
 function sessionOptions(provider: string, inFloat: boolean): InferenceSession.SessionOptions {
   return {
     executionProviders: [provider],
-    // Workers are the parallelism; a second thread inside a session spins (see bench/slice).
+    // The workers are the parallelism. A second thread inside a session keeps a core busy while it waits (see bench/slice).
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    // The detector's shape changes with the picture; a pattern kept per shape would only grow.
+    // The detector's input changes its shape with the picture, and onnxruntime would keep a memory pattern for every shape.
     enableMemPattern: false,
     logSeverityLevel: 4,
-    // Without this rewriting each layer keeps its float kernel. The roundings between them stay: they are also what cuts off below zero.
+    // Each layer keeps its float kernel then. The roundings between the layers stay, which the graph needs: they also cut off values below
+    // zero in place of the activation functions.
     ...(inFloat ? { extra: { session: { disable_quant_qdq: '1' } } } : {}),
   };
 }
 
-/** A provider that cannot take the model leaves every node to the CPU without a word; a profile of one run tells. */
+/**
+ * Proves by the profile of one run that a provider runs the model: one that cannot take it leaves every node to the CPU without an error.
+ * @throws Error where the provider runs no node
+ */
 async function proveRunsOn(
   provider: string,
   model: Uint8Array,
@@ -150,7 +166,8 @@ async function proveRunsOn(
       await session.release();
     }
     const [file] = await readdir(folder);
-    const providers = providersInProfile(await readFile(join(folder, file), 'utf8'));
+    if (file === undefined) throw new Error('onnxruntime wrote no profile of it');
+    const providers = countProviders(await readFile(join(folder, file), 'utf8'));
     if (![...providers.keys()].some((name) => name.toLowerCase().startsWith(provider))) {
       throw new Error('it loaded, but left every node of the model to the CPU');
     }
@@ -159,8 +176,8 @@ async function proveRunsOn(
   }
 }
 
-/** Counts the nodes of an onnxruntime profile by the provider that ran them, such as `CPUExecutionProvider`. */
-export function providersInProfile(json: string): Map<string, number> {
+/** Counts the nodes of an onnxruntime profile by the provider that ran them, such as `CPUExecutionProvider`. @param json text of the profile */
+export function countProviders(json: string): Map<string, number> {
   const events = JSON.parse(json) as { cat?: string; args?: { provider?: string } }[];
   const counts = new Map<string, number>();
   for (const event of events) {
@@ -177,5 +194,5 @@ function assertFinite(outputs: Record<string, Float32Array>): void {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0].slice(0, 300);
+  return (text.split('\n', 1)[0] ?? '').slice(0, 300);
 }

@@ -1,10 +1,10 @@
-// The forms in which the models of a set run: chosen once at the start, by measuring in a worker thread.
+// The forms in which the models of a set run, float or 8 bits: chosen once at the start, by measuring in a worker thread.
 import { Worker } from 'node:worker_threads';
 import '../config/no-telemetry.js';
 import { AppError } from '../errors.js';
 import { listModels, type Model, type ModelSet } from './manifest.js';
-import { fileState, readModel } from './model-files.js';
-import { circumstancesOf, recall, remember } from './precision-memory.js';
+import { checkFile, readModel } from './model-files.js';
+import { hashCircumstances, recall, remember } from './precision-memory.js';
 import { inPrecision, setInForms, type PrecisionChoice, type PrecisionDecision } from './precision.js';
 
 export interface ChosenPrecision extends PrecisionDecision {
@@ -14,37 +14,42 @@ export interface ChosenPrecision extends PrecisionDecision {
 export interface ChosenSet {
   /** Each model in its form, with the calibration of that form. */
   set: ModelSet;
-  /** In the order of listModels. */
+  /** One for each model, in the order of listModels. */
   precisions: readonly ChosenPrecision[];
 }
 
+/** Start data of the worker thread that measures. */
 export interface TrialOrder {
   set: ModelSet;
   modelsDir: string;
-  /** In order of preference, as a ModelSession takes them. */
+  /** Execution providers in order of preference. */
   providers: readonly string[];
 }
 
 export interface SetPrecisionOptions extends TrialOrder {
   choice: PrecisionChoice;
-  /** Where what was measured is kept for the next start; without it each start measures. */
+  /** File in which the measured forms are kept for the next start, and the version of Lintel. Without it each start measures. */
   memory?: { file: string; version: string };
-  /** dist/models/precision-worker.js; tests, which run the sources, name it. */
+  /** File of the worker thread. Default: dist/models/precision-worker.js; tests, which run the sources, name another one. */
   workerFile?: URL;
 }
 
-/** What the worker thread of a trial says at its end. */
+/** Answer of the worker thread that measures. */
 export type TrialAnswer =
   { decisions: readonly PrecisionDecision[] } | { error: { code: AppError['code'] | undefined; message: string } };
 
 /**
- * A model that has no 8-bit form runs in float, whatever is configured.
- * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH where `int8` is configured and a file of 8 bits is not there, or wrong
+ * Chooses the form of each model. A model that has no 8-bit form runs in float, also where `int8` is configured.
+ * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH where `int8` is configured and an 8-bit file is missing or wrong
  */
 export async function chooseSetPrecision(options: SetPrecisionOptions): Promise<ChosenSet> {
   const { set } = options;
   const decisions = await decide(options);
-  const precisions = listModels(set).map(({ task }, i) => ({ task, ...decisions[i] }));
+  const precisions = listModels(set).map(({ task }, i): ChosenPrecision => {
+    const decision = decisions[i];
+    if (!decision) throw new RangeError(`there is no decision for the ${task}`);
+    return { task, ...decision };
+  });
   const chosen = setInForms(set, ({ task }) => precisions.find((one) => one.task === task)?.precision ?? 'float');
   return { set: chosen, precisions };
 }
@@ -66,16 +71,16 @@ async function decide(options: SetPrecisionOptions): Promise<readonly PrecisionD
 async function recallOrMeasure(options: SetPrecisionOptions): Promise<readonly PrecisionDecision[]> {
   const { set, providers, memory } = options;
   if (!memory) return measure(options);
-  const circumstances = circumstancesOf(set, providers, memory.version);
+  const circumstances = hashCircumstances(set, providers, memory.version);
   const recalled = await recall(memory.file, circumstances);
   if (recalled && (await canBeUsed(recalled, options))) return recalled;
   const decisions = await measure(options);
-  // What could not be tried may come: its file is made, or made again.
+  // A decision is not kept where an 8-bit form could not be tried: its file may be made later.
   if (decisions.every(({ hasFailed }) => !hasFailed)) await remember(memory.file, circumstances, decisions);
   return decisions;
 }
 
-/** Whether the files of 8 bits are still there. */
+/** Returns false where an 8-bit file that a decision needs is missing or wrong. */
 async function canBeUsed(
   decisions: readonly PrecisionDecision[],
   { set, modelsDir }: SetPrecisionOptions,
@@ -83,13 +88,13 @@ async function canBeUsed(
   const models = listModels(set);
   if (decisions.length !== models.length) return false;
   for (const [i, model] of models.entries()) {
-    if (decisions[i].precision !== 'int8') continue;
-    if (!model.quantised || (await fileState(modelsDir, inPrecision(model, 'int8'))) !== 'present') return false;
+    if (decisions[i]?.precision !== 'int8') continue;
+    if (!model.quantised || (await checkFile(modelsDir, inPrecision(model, 'int8'))) !== 'present') return false;
   }
   return true;
 }
 
-/** A run blocks the thread that asks for it. */
+/** Measures in a worker thread, because a run of a model blocks its thread. */
 function measure({
   set,
   modelsDir,
@@ -107,12 +112,12 @@ function measure({
     });
     worker.once('error', reject);
     worker.once('exit', (exitCode) => {
-      reject(new AppError('WORKER_FAILED', `the trial of the models' forms ended with exit code ${exitCode}`));
+      reject(new AppError('WORKER_FAILED', `the worker that measures the models ended with exit code ${exitCode}`));
     });
   });
 }
 
-/** For the log, the health report and the doctor, such as `embedder: int8, 8 bits are 1.95 times as fast here`. */
+/** Describes a choice for the log, the health report and the doctor, such as `embedder: int8, 8 bits are 1.95 times as fast here`. */
 export function describePrecision({ task, precision, reason }: ChosenPrecision): string {
   return `${task}: ${precision}, ${reason}`;
 }

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cosine, normalise } from '../../src/domain/embedding.js';
-import { pairTable, type LabelledEmbedding } from '../../src/models/calibrate/calibrate.js';
-import { labelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
+import { tabulatePairs, type LabelledEmbedding } from '../../src/models/calibrate/calibrate.js';
+import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
 import { layOut } from '../../src/platform/json-layout.js';
 import { editModel } from '../../src/models/calibrate/manifest-edit.js';
 import { MANIFEST_PATH, loadManifest, modelSet } from '../../src/models/manifest.js';
@@ -35,7 +35,7 @@ describe('the table of all pairs', () => {
         (faces[i].person === faces[j].person ? genuine : impostor).push(value);
       }
     }
-    const table = pairTable(faces, [1e-2, 1e-3]);
+    const table = tabulatePairs(faces, [1e-2, 1e-3]);
     expect(table).toMatchObject({ genuinePairs: genuine.length, impostorPairs: impostor.length });
     for (const { far, cosine: threshold, tar } of table.points) {
       const most = Math.floor(far * impostor.length);
@@ -53,19 +53,20 @@ describe('the table of all pairs', () => {
     ['too few people for the rate', people(5, 1), 1e-4],
     ['nobody', [], 1e-2],
   ])('is refused for %s', (_name, faces, far) => {
-    expect(() => pairTable(faces, [far])).toThrow(expect.objectContaining({ code: 'INVALID_PARAM' }) as Error);
+    expect(() => tabulatePairs(faces, [far])).toThrow(expect.objectContaining({ code: 'INVALID_PARAM' }) as Error);
   });
 
   it('does not compare embeddings of different lengths', () => {
     const faces = [...people(3, 1), { person: 'another', embedding: new Float32Array(8) }];
-    expect(() => pairTable(faces, [1e-1])).toThrow(TypeError);
+    expect(() => tabulatePairs(faces, [1e-1])).toThrow(TypeError);
   });
 });
 
 describe('labelled pictures', () => {
   async function namesIn(path: string): Promise<string[]> {
     const names: string[] = [];
-    for await (const { person, name, bytes } of labelledPictures(path)) names.push(`${person}/${name}:${bytes.length}`);
+    for await (const { person, name, bytes } of readLabelledPictures(path))
+      names.push(`${person}/${name}:${bytes.length}`);
     return names;
   }
 
@@ -93,7 +94,7 @@ describe('labelled pictures', () => {
   });
 
   it.each([
-    ['not there', (dir: string) => join(dir, 'nothing'), /is not there/],
+    ['not there', (dir: string) => join(dir, 'nothing'), /does not exist/],
     ['an empty folder', (dir: string) => dir, /holds no pictures/],
     ['no archive', (dir: string) => write(dir, Buffer.alloc(2048, 7)), /no tar archive/],
     ['a truncated archive', (dir: string) => write(dir, truncated(dir)), /cut off/],

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { setInUse } from '../../src/models/fallback.js';
+import { pickUsableSet } from '../../src/models/fallback.js';
 import { loadManifest, type Manifest, type Model } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -52,7 +52,7 @@ describe('where a file of the configured set is missing', () => {
   it('the built-in set runs, and it is said why', async () => {
     const manifest = twoSets();
     const places = placesWith({ 'd.onnx': BYTES });
-    const { set, fallback } = await setInUse(manifest, standard, places);
+    const { set, fallback } = await pickUsableSet(manifest, standard, places);
     expect(set.name).toBe('builtin');
     expect(fallback).toMatch(/^the built-in models run, because e\.onnx of the set standard is missing: run "lintel/);
     expect(await readModel(places, set.embedder)).toEqual(BYTES);
@@ -63,25 +63,29 @@ describe('where a file of the configured set is missing', () => {
     ['there is no built-in set', withoutBuiltin(), standard, ['bd.onnx', 'be.onnx']],
     ['a file of the built-in set is missing as well', twoSets(), standard, ['bd.onnx']],
   ])('the configured set stays where %s', async (_words, manifest, models, builtin) => {
-    const { set, fallback } = await setInUse(manifest, models, placesWith({}, builtin));
+    const { set, fallback } = await pickUsableSet(manifest, models, placesWith({}, builtin));
     expect([set.name, fallback]).toEqual(['standard', undefined]);
   });
 });
 
 describe('the configured set runs', () => {
   it('where all its files are there', async () => {
-    const { set, fallback } = await setInUse(twoSets(), standard, placesWith({ 'd.onnx': BYTES, 'e.onnx': BYTES }));
+    const { set, fallback } = await pickUsableSet(
+      twoSets(),
+      standard,
+      placesWith({ 'd.onnx': BYTES, 'e.onnx': BYTES }),
+    );
     expect([set.name, fallback]).toEqual(['standard', undefined]);
   });
 
   it('and fails, where a file is not what the manifest says: nothing hides that', async () => {
     const places = placesWith({ 'd.onnx': BYTES, 'e.onnx': Buffer.from('another') });
-    const { set } = await setInUse(twoSets(), standard, places);
+    const { set } = await pickUsableSet(twoSets(), standard, places);
     await expect(readModel(places, set.embedder)).rejects.toMatchObject({ code: 'MODEL_HASH_MISMATCH' });
   });
 
   it('also where it is the built-in one', async () => {
-    const { set, fallback } = await setInUse(twoSets(), { set: 'builtin', fallback: true }, placesWith({}));
+    const { set, fallback } = await pickUsableSet(twoSets(), { set: 'builtin', fallback: true }, placesWith({}));
     expect([set.name, fallback]).toEqual(['builtin', undefined]);
   });
 });

@@ -2,9 +2,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeNode } from '../../src/models/quantise/onnx/onnx-graph.js';
 import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
-import { constantTensor } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { makeConstant } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { multipliesBytes, readProcessorFlags } from '../../src/models/precision.js';
-import { recordRanges } from '../../src/models/quantise/ranges.js';
+import { recordRanges } from '../../src/models/quantise/record-ranges.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { ModelSession } from '../../src/models/session.js';
 import { TINY_OUTPUTS, openTiny, runTiny, sha256, signalToNoise, tinyDetector, tinyInput } from './tiny-model.js';
@@ -73,7 +73,7 @@ describe('a Relu that 8 bits have made a range', () => {
         makeNode('Conv', ['input', 'weights'], ['sums'], { kernel_shape: [1, 1] }),
         makeNode('Relu', ['sums'], ['cut']),
       ],
-      initializer: [constantTensor('weights', [4, 3, 1, 1], weights)],
+      initializer: [makeConstant('weights', [4, 3, 1, 1], weights)],
     });
     const quantised = await inBytes(relu);
     expect(readOnnx(quantised).graph.node.map(({ opType }) => opType)).not.toContain('Relu');
@@ -92,7 +92,7 @@ describe('a sum of more than 32 bits', () => {
   it('is right only where it is computed in float: the integer kernels are really left out', async () => {
     const float = modelOf([{ value: 1 }, { value: channels }, { value: 1 }, { value: 1 }], 'sum', {
       node: [makeNode('Conv', ['input', 'weights'], ['sum'], { kernel_shape: [1, 1] })],
-      initializer: [constantTensor('weights', [1, channels, 1, 1], new Float32Array(channels).fill(1))],
+      initializer: [makeConstant('weights', [1, channels, 1, 1], new Float32Array(channels).fill(1))],
     });
     const quantised = quantiseFile(float, {
       file: 'sum.onnx',

@@ -12,7 +12,7 @@ import {
   type MaskModel,
   type Model,
 } from '../../src/models/manifest.js';
-import { fetchModel, fileState, readModel, readTrained, type FetchProgress } from '../../src/models/model-files.js';
+import { fetchModel, checkFile, readModel, readTrained, type FetchProgress } from '../../src/models/model-files.js';
 import { inspectSet } from '../../src/models/inspect.js';
 import { inPrecision } from '../../src/models/precision.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -40,7 +40,7 @@ describe('fetchModel', () => {
     expect(await fetchModel(dir, model, { from })).toBe(true);
     expect(readFileSync(join(dir, model.file))).toEqual(content);
     expect(await fetchModel(dir, model, { from })).toBe(false);
-    expect(await fileState(dir, model)).toBe('present');
+    expect(await checkFile(dir, model)).toBe('present');
   });
 
   it('downloads from a URL with progress', async () => {
@@ -60,9 +60,9 @@ describe('fetchModel', () => {
     const dir = tempDir();
     writeFileSync(join(from, model.file), content);
     writeFileSync(join(dir, model.file), 'truncated');
-    expect(await fileState(dir, model)).toBe('wrong');
+    expect(await checkFile(dir, model)).toBe('wrong');
     await fetchModel(dir, model, { from });
-    expect(await fileState(dir, model)).toBe('present');
+    expect(await checkFile(dir, model)).toBe('present');
   });
 
   it('refuses a wrong hash, names both, and leaves nothing behind', async () => {
@@ -148,7 +148,7 @@ describe('a built-in model', () => {
     );
     writeFileSync(join(files, trained.file), content);
     await expect(readModel([files, builtin], trained)).rejects.toThrow(
-      /trained anew, run "npm run models -- ranges" for it$/,
+      /trained again, run "npm run models -- ranges" for it$/,
     );
     expect(Buffer.from(await readTrained([files, builtin], trained))).toEqual(content);
   });
@@ -243,7 +243,7 @@ describe('the manifest', () => {
     const manifest: Manifest = structuredClone(loadManifest());
     manifest.models['builtin-mask'] = { ...(manifest.models['builtin-mask'] as MaskModel), view: 'template' };
     (manifest.models['builtin-mask'].input as { widthPx: number }).widthPx = 96;
-    expect(() => modelSet(manifest, 'builtin')).toThrow(/has not the size of its input/);
+    expect(() => modelSet(manifest, 'builtin')).toThrow(/its input has another size/);
   });
 
   it('refuses a set whose embedder is a detector', () => {

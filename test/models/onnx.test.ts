@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeNode, shortenNames } from '../../src/models/quantise/onnx/onnx-graph.js';
 import { ATTRIBUTE_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
-import { constantTensor, floatsOf, integersOf } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { makeConstant, readFloats, readIntegers } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { decodeMessage, encodeMessage, UNKNOWN, type MessageType } from '../../src/models/quantise/onnx/protobuf.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { runTiny, tinyDetector, tinyInput } from './tiny-model.js';
@@ -85,18 +85,18 @@ describe('a constant tensor', () => {
   it('is read from raw data at any offset, and from lists', () => {
     const raw = new Uint8Array(9);
     raw.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), 1);
-    const tensor = { ...constantTensor('a', [2], Float32Array.of(0, 0)), rawData: raw.subarray(1) };
-    expect([...floatsOf(tensor)]).toEqual([1.5, -2]);
-    expect([...floatsOf({ ...tensor, rawData: undefined, floatData: [3, 4] })]).toEqual([3, 4]);
-    expect(integersOf(constantTensor('b', [2], BigInt64Array.of(-1n, 5n)))).toEqual([-1, 5]);
-    expect(integersOf(constantTensor('c', [1], Int32Array.of(-7)))).toEqual([-7]);
+    const tensor = { ...makeConstant('a', [2], Float32Array.of(0, 0)), rawData: raw.subarray(1) };
+    expect([...readFloats(tensor)]).toEqual([1.5, -2]);
+    expect([...readFloats({ ...tensor, rawData: undefined, floatData: [3, 4] })]).toEqual([3, 4]);
+    expect(readIntegers(makeConstant('b', [2], BigInt64Array.of(-1n, 5n)))).toEqual([-1, 5]);
+    expect(readIntegers(makeConstant('c', [1], Int32Array.of(-7)))).toEqual([-7]);
   });
 
   it('of another type or size is refused', () => {
-    const tensor = constantTensor('a', [3], Float32Array.of(1, 2));
-    expect(() => floatsOf(tensor)).toThrow(/has 2 values/);
-    expect(() => integersOf(tensor)).toThrow(/of type 1/);
-    expect(() => floatsOf(constantTensor('b', [1], Int8Array.of(1)))).toThrow(/of type 3/);
+    const tensor = makeConstant('a', [3], Float32Array.of(1, 2));
+    expect(() => readFloats(tensor)).toThrow(/has 2 values/);
+    expect(() => readIntegers(tensor)).toThrow(/of type 1/);
+    expect(() => readFloats(makeConstant('b', [1], Int8Array.of(1)))).toThrow(/of type 3/);
   });
 });
 
@@ -119,7 +119,7 @@ describe('short names', () => {
   it('are none that an input or an output has, and leave out what is not given', () => {
     const graph: OnnxGraph = {
       node: [makeNode('Clip', ['0', '', 'greatest'], ['between']), makeNode('Relu', ['between'], ['1'])],
-      initializer: [constantTensor('greatest', [], Float32Array.of(6))],
+      initializer: [makeConstant('greatest', [], Float32Array.of(6))],
       input: [{ name: '0' }],
       output: [{ name: '1' }],
       valueInfo: [{ name: 'between' }],

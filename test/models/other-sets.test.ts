@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadManifest, modelSet, type EmbedderModel, type Manifest } from '../../src/models/manifest.js';
-import { otherSets } from '../../src/models/other-sets.js';
+import { findOtherSets } from '../../src/models/other-sets.js';
 import { inPrecision } from '../../src/models/precision.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -37,7 +37,7 @@ const inInt8 = { ...current, embedder: inPrecision(current.embedder, 'int8') };
 describe('another set', () => {
   it('is at hand where its embedder is, whatever else of it is missing', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT });
-    expect(await otherSets(manifestWith(), current, folder)).toMatchObject([
+    expect(await findOtherSets(manifestWith(), current, folder)).toMatchObject([
       { name: 'older', modelVersion: 'older-1', embedder: { file: 'older.onnx' } },
     ]);
   });
@@ -48,7 +48,7 @@ describe('another set', () => {
     ['float where its 8-bit form is missing', { 'older.onnx': FLOAT }, 'older.onnx'],
     ['float where its 8-bit form is wrong', { 'older.onnx': FLOAT, 'older.int8.onnx': FLOAT }, 'older.onnx'],
   ])('runs in %s', async (_words, files, file) => {
-    const [older] = await otherSets(manifestWith(), inInt8, folderWith(files));
+    const [older] = await findOtherSets(manifestWith(), inInt8, folderWith(files));
     expect(older.embedder.file).toBe(file);
   });
 
@@ -56,13 +56,13 @@ describe('another set', () => {
     const builtIn = manifestWith((embedder) => {
       embedder.origin = { trainedBy: 'tools/train/embedder.py' };
     });
-    const [older] = await otherSets(builtIn, current, folderWith({ 'older.int8.onnx': INT8 }));
+    const [older] = await findOtherSets(builtIn, current, folderWith({ 'older.int8.onnx': INT8 }));
     expect(older.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });
   });
 
   it('runs in float where the current set does', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT, 'older.int8.onnx': INT8 });
-    expect((await otherSets(manifestWith(), current, folder))[0].embedder.file).toBe('older.onnx');
+    expect((await findOtherSets(manifestWith(), current, folder))[0].embedder.file).toBe('older.onnx');
   });
 
   it.each<[string, Manifest, Record<string, Buffer>]>([
@@ -75,18 +75,18 @@ describe('another set', () => {
       { 'older.onnx': FLOAT },
     ],
   ])('is left out where %s', async (_words, manifest, files) => {
-    expect(await otherSets(manifest, current, folderWith(files))).toEqual([]);
+    expect(await findOtherSets(manifest, current, folderWith(files))).toEqual([]);
   });
 
   it('is left out where its embedder cannot be read', async () => {
     const folder = tempDir();
     mkdirSync(join(folder, 'older.onnx'));
-    expect(await otherSets(manifestWith(), current, folder)).toEqual([]);
+    expect(await findOtherSets(manifestWith(), current, folder)).toEqual([]);
   });
 
   it('of the same version is no other one', async () => {
     const manifest = manifestWith();
     manifest.sets.older.modelVersion = current.modelVersion;
-    expect(await otherSets(manifest, current, folderWith({ 'older.onnx': FLOAT }))).toEqual([]);
+    expect(await findOtherSets(manifest, current, folderWith({ 'older.onnx': FLOAT }))).toEqual([]);
   });
 });

@@ -1,13 +1,14 @@
 // Quantisation of a small detector with made-up weights: what it computes before and after.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/quantise/onnx/onnx-model.js';
-import { floatsOf } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { readFloats } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { prepareModel } from '../../src/models/quantise/prepare.js';
 import { splitIntoBands } from '../../src/models/quantise/bands.js';
-import { equaliseChannels, equalisableTensors, factorsFor } from '../../src/models/quantise/equalise.js';
-import { quantisableLayers, scaleFor } from '../../src/models/quantise/layers.js';
-import { formatRanges, readRanges, recordRanges, type RecordedRanges } from '../../src/models/quantise/ranges.js';
-import { layerSensitivities } from '../../src/models/quantise/sensitivity.js';
+import { equaliseChannels, listEqualisableTensors, computeFactors } from '../../src/models/quantise/equalise.js';
+import { findQuantisableLayers, computeScale } from '../../src/models/quantise/layers.js';
+import { formatRanges, readRanges, type RecordedRanges } from '../../src/models/quantise/ranges.js';
+import { recordRanges } from '../../src/models/quantise/record-ranges.js';
+import { measureSensitivities } from '../../src/models/quantise/sensitivity.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,7 +72,7 @@ describe('a prepared model', () => {
 describe('equalising', () => {
   it('leaves what the graph computes as it was', async () => {
     const model = prepareModel(bytes);
-    const tensors = equalisableTensors(model.graph);
+    const tensors = listEqualisableTensors(model.graph);
     expect(tensors).toEqual(['fine.point', 'coarse.point', 'sum:heads:point']);
     equaliseChannels(
       model.graph,
@@ -83,13 +84,13 @@ describe('equalising', () => {
 
   it('does not blow up a channel that is still', () => {
     expect(
-      factorsFor([
+      computeFactors([
         [-2, 8],
         [-4, 1],
         [0, 0],
       ]),
     ).toEqual([1, 0.5, 0.01563]);
-    expect(factorsFor([[0, 0]])).toEqual([1]);
+    expect(computeFactors([[0, 0]])).toEqual([1]);
   });
 });
 
@@ -133,7 +134,7 @@ describe('a scale', () => {
     [[0, 6], 'int8', -128, 6 / 255],
     [[0, 0], 'uint8', 0, 1e-6 / 255],
   ] as const)('of %j as %s has its zero at %i', (range, type, zeroPoint, scale) => {
-    const made = scaleFor(range, type);
+    const made = computeScale(range, type);
     expect(made.zeroPoint).toBe(zeroPoint);
     expect(made.scale).toBeCloseTo(scale, 7);
   });
@@ -173,7 +174,7 @@ describe('quantising', () => {
     const weights = graph.initializer.find(({ dims }) => dims.join() === '16,8,1,1');
     const reader = graph.node.find(({ input }) => input[0] === weights?.name);
     const scale = graph.initializer.find(({ name }) => name === reader?.input[1]);
-    expect(scale && floatsOf(scale)).toHaveLength(16);
+    expect(scale && readFloats(scale)).toHaveLength(16);
     expect(weights?.rawData).toHaveLength(16 * 8);
     expect(Math.max(...new Int8Array(weights?.rawData ?? []))).toBe(127);
   });
@@ -235,8 +236,8 @@ describe('sensitivity', () => {
     // One layer's range is far too narrow: it must come first.
     const spoilt = { ...recorded, ranges: { ...recorded.ranges, coarse: [0, 0.05] as [number, number] } };
     const options = { bytes, inputName: 'input', pictures: [tinyInput(2), tinyInput(9)], open: openTiny };
-    const before = await layerSensitivities({ ...options, recorded });
-    const after = await layerSensitivities({ ...options, recorded: spoilt });
+    const before = await measureSensitivities({ ...options, recorded });
+    const after = await measureSensitivities({ ...options, recorded: spoilt });
     expect(after[0]).toMatchObject({ layer: 'coarse', operator: 'Conv' });
     expect(after[0].signalToNoise).toBeLessThan(15);
     expect(before.map(({ layer }) => layer).sort()).toEqual(after.map(({ layer }) => layer).sort());
@@ -248,7 +249,7 @@ describe('sensitivity', () => {
 describe('recording', () => {
   it('covers every tensor that is quantised, and says what it was made of', async () => {
     const recorded = await record();
-    const layers = quantisableLayers(prepareModel(bytes).graph);
+    const layers = findQuantisableLayers(prepareModel(bytes).graph);
     const needed = new Set(layers.flatMap(({ inputs, output }) => [...inputs, output]));
     expect(new Set(Object.keys(recorded.ranges))).toEqual(needed);
     expect(recorded).toMatchObject({ file: 'tiny.onnx', sha256: sha256(bytes), method: 'minmax' });

@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
-import { ModelSession, knownProviders, providersInProfile } from '../../src/models/session.js';
+import { ModelSession, knownProviders, countProviders } from '../../src/models/session.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 
-describe('providersInProfile', () => {
+describe('countProviders', () => {
   it('counts the nodes by the provider that ran them, and nothing else', () => {
     const profile = [
       { cat: 'Session', args: {} },
@@ -13,7 +13,7 @@ describe('providersInProfile', () => {
       { cat: 'Node', name: 'Conv_kernel_time', args: { provider: 'CUDAExecutionProvider' } },
       { cat: 'Node', name: 'Conv_fence_before', args: { op_name: 'Conv' } },
     ];
-    expect([...providersInProfile(JSON.stringify(profile))]).toEqual([
+    expect([...countProviders(JSON.stringify(profile))]).toEqual([
       ['CUDAExecutionProvider', 2],
       ['CPUExecutionProvider', 1],
     ]);

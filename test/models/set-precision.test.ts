@@ -164,7 +164,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
       const told = ['detector: int8, configured', 'embedder: int8, configured', 'mask: int8, configured'];
       const all = [...told, 'liveness: float, it has no 8-bit form'];
       expect(health.parts.vision.facts.precisions).toEqual(all);
-      expect(service.log.find(({ msg }) => msg === 'the forms of the models are chosen')).toMatchObject({ forms: all });
+      expect(service.log.find(({ msg }) => msg === 'the form of each model is chosen')).toMatchObject({ forms: all });
       const metrics = await (await fetch(`${service.url}/metrics`)).text();
       expect(metrics).toContain('task="embedder",precision="int8",provider="cpu"} 1');
     } finally {

@@ -9,7 +9,7 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '../../src/models/quantise/onnx/onnx-model.js';
-import { constantTensor, elementCount } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { makeConstant, countElements } from '../../src/models/quantise/onnx/onnx-tensor.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 
 export const TINY_OUTPUTS = ['score', 'place'];
@@ -20,11 +20,11 @@ export function tinyDetector(): Uint8Array {
   const node: OnnxNode[] = [];
   const initializer: OnnxTensor[] = [];
   const constant = (name: string, dims: number[], value: () => number): string => {
-    initializer.push(constantTensor(name, dims, Float32Array.from({ length: elementCount(dims) }, value)));
+    initializer.push(makeConstant(name, dims, Float32Array.from({ length: countElements(dims) }, value)));
     return name;
   };
   const integers = (name: string, values: number[], dims = [values.length]): string => {
-    initializer.push(constantTensor(name, dims, BigInt64Array.from(values, BigInt)));
+    initializer.push(makeConstant(name, dims, BigInt64Array.from(values, BigInt)));
     return name;
   };
   const add = (opType: string, input: string[], output: string, attributes: AttributeValues = {}): string => {
@@ -56,8 +56,8 @@ export function tinyDetector(): Uint8Array {
   add('MaxPool', ['fine'], 'pooled', { kernel_shape: [2, 2], strides: [2, 2] });
   conv(conv('pooled', 'coarse.point', 16, 16, 1), 'coarse.depth', 16, 16, 3);
   add('Relu', ['coarse.depth'], 'coarse');
-  initializer.push(constantTensor('none', [0], new Float32Array(0)));
-  initializer.push(constantTensor('twice', [4], Float32Array.of(1, 1, 2, 2)));
+  initializer.push(makeConstant('none', [0], new Float32Array(0)));
+  initializer.push(makeConstant('twice', [4], Float32Array.of(1, 1, 2, 2)));
   add('Resize', ['coarse', 'none', 'twice'], 'raised');
   node[node.length - 1].attribute.push(
     words('mode', 'nearest'),

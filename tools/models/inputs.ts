@@ -1,6 +1,6 @@
 // The input tensors on which a model's ranges are recorded, made of aligned faces.
 import { AppError } from '../../src/errors.js';
-import { labelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
+import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
 import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } from '../../src/models/manifest.js';
 import type { FloatTensor } from '../../src/models/session.js';
 import type { Picture } from '../rendered-people/head.js';
@@ -16,7 +16,7 @@ const CLOSE_UP_PX = 320;
 /** Crops evenly spread over the set, so that they show many people. */
 export async function readCrops(path: string, count: number, addon: Addon): Promise<Picture[]> {
   const all: Uint8Array[] = [];
-  for await (const { bytes } of labelledPictures(path)) all.push(bytes);
+  for await (const { bytes } of readLabelledPictures(path)) all.push(bytes);
   const step = Math.max(1, all.length / count);
   const crops: Picture[] = [];
   for (let at = 0; at < all.length && crops.length < count; at += step) {

@@ -8,7 +8,8 @@ import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../src/models/
 import { editModel } from '../../src/models/calibrate/manifest-edit.js';
 import { readModel, readTrained } from '../../src/models/model-files.js';
 import { isBuiltIn } from '../../src/models/precision.js';
-import { formatRanges, readRanges, recordRanges, type RangeMethod } from '../../src/models/quantise/ranges.js';
+import { formatRanges, readRanges } from '../../src/models/quantise/ranges.js';
+import { recordRanges, type RangeMethod } from '../../src/models/quantise/record-ranges.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { inputsInWords, modelInputs, readCrops } from './inputs.js';
 import { ModelSession } from '../../src/models/session.js';

@@ -5,7 +5,7 @@ import { AppError } from '../../src/errors.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { readRanges } from '../../src/models/quantise/ranges.js';
-import { layerSensitivities } from '../../src/models/quantise/sensitivity.js';
+import { measureSensitivities } from '../../src/models/quantise/sensitivity.js';
 import { modelInputs, readCrops } from './inputs.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
@@ -28,7 +28,7 @@ export function registerSensitivity(models: Command, context: CliContext, manife
       const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);
       const pictures: FloatTensor[] = [];
       for await (const input of modelInputs(model, crops, addon)) pictures.push(input);
-      const layers = await layerSensitivities({
+      const layers = await measureSensitivities({
         bytes,
         recorded: readRanges(join(dirname(manifestPath), model.quantised.ranges)),
         inputName: model.input.name,

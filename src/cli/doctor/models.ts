@@ -2,7 +2,7 @@
 import type { Environment } from '../../config/environment.js';
 import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
-import { setInUse } from '../../models/fallback.js';
+import { pickUsableSet } from '../../models/fallback.js';
 import { inspectSet } from '../../models/inspect.js';
 import { loadManifest, resolveModelsDir } from '../../models/manifest.js';
 import { chooseSetPrecision, describePrecision } from '../../models/set-precision.js';
@@ -29,7 +29,7 @@ export async function checkModels(
 /** Inspects the files and, where all are present, runs each model once on the provider that it gets. */
 const inspectModels: InspectModels = async (config, environment) => {
   const modelsDir = resolveModelsDir(config, environment);
-  const { set, fallback } = await setInUse(loadManifest(), config.models, modelsDir);
+  const { set, fallback } = await pickUsableSet(loadManifest(), config.models, modelsDir);
   const files = await inspectSet(modelsDir, set);
   const lines = [`set ${set.name}, version ${set.modelVersion}, in ${modelsDir}`, ...(fallback ? [fallback] : [])];
   lines.push(...files.map(({ task, file, state }) => `${task}: ${file} is ${state}`));

@@ -6,9 +6,9 @@ import type { Config } from '../../config/schema.js';
 import { silentLog } from '../../domain/log.js';
 import type { StoredGroup } from '../../gallery/stored-groups.js';
 import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
-import { setInUse } from '../../models/fallback.js';
+import { pickUsableSet } from '../../models/fallback.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
-import { otherSets } from '../../models/other-sets.js';
+import { findOtherSets } from '../../models/other-sets.js';
 import { askService } from '../admin-client.js';
 import { commandConfig, type CliContext } from '../context.js';
 import { formatTable } from '../output.js';
@@ -97,8 +97,8 @@ async function listModelStates(
 ): Promise<Map<string, string>> {
   const manifest = loadManifest(manifestPath);
   const modelsDir = resolveModelsDir(config, environment);
-  const { set } = await setInUse(manifest, config.models, modelsDir);
-  const others = await otherSets(manifest, set, modelsDir);
+  const { set } = await pickUsableSet(manifest, config.models, modelsDir);
+  const others = await findOtherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));
   return states.set(set.modelVersion, 'in use');
 }

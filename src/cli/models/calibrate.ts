@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { AppError } from '../../errors.js';
-import { CALIBRATED, pairTable, type PairTable } from '../../models/calibrate/calibrate.js';
-import { heldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.js';
+import { CALIBRATED, tabulatePairs, type PairTable } from '../../models/calibrate/calibrate.js';
+import { listHeldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.js';
 import { editModel, type JsonObject } from '../../models/calibrate/manifest-edit.js';
 import { loadManifest, modelSet, resolveModelsDir, MANIFEST_PATH, type EmbedderModel } from '../../models/manifest.js';
 import { inPrecision, isBuiltIn, readPrecision, type Precision } from '../../models/precision.js';
@@ -43,10 +43,10 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
       // Loaded here, so that the other commands work where a library cannot be loaded.
       const { embedAll } = await import('./embed-set.js');
       const people =
-        options.heldOut === undefined ? undefined : heldOutPeople(readPairs(resolve(context.cwd, options.heldOut)));
+        options.heldOut === undefined ? undefined : listHeldOutPeople(readPairs(resolve(context.cwd, options.heldOut)));
       const faces = await embedAll(model, modelsDir, resolve(context.cwd, options.pictures), context, people);
       const fars = CALIBRATED.map(({ far }) => far);
-      const table = pairTable(faces, fars);
+      const table = tabulatePairs(faces, fars);
       context.stdout.write(formatResult(model, faces.length, table));
       if (!options.write) return;
       const key = Object.keys(manifest.models).find((name) => manifest.models[name] === set.embedder) ?? '';

@@ -1,6 +1,6 @@
 // Embeds a whole set of aligned, labelled faces: for the calibration and for the accuracy bench.
 import { AppError } from '../../errors.js';
-import { labelledPictures } from '../../models/calibrate/aligned-pictures.js';
+import { readLabelledPictures } from '../../models/calibrate/aligned-pictures.js';
 import type { LabelledEmbedding } from '../../models/calibrate/calibrate.js';
 import type { EmbedderModel } from '../../models/manifest.js';
 import { readModel } from '../../models/model-files.js';
@@ -37,7 +37,7 @@ export async function embedAll(
   try {
     const embedder = new Embedder({ addon, session, model });
     const faces: (LabelledEmbedding & { name: string })[] = [];
-    for await (const picture of labelledPictures(pictures)) {
+    for await (const picture of readLabelledPictures(pictures)) {
       if (people && !people.has(picture.person)) continue;
       const crop = await decodeCrop(picture.bytes, addon);
       if (crop.widthPx !== widthPx || crop.heightPx !== heightPx) {

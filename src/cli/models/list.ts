@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
-import { setInUse } from '../../models/fallback.js';
+import { pickUsableSet } from '../../models/fallback.js';
 import { inspectSet } from '../../models/inspect.js';
 import { loadManifest, modelSet, resolveModelsDir, listModels, type ModelSet } from '../../models/manifest.js';
-import { fileState } from '../../models/model-files.js';
+import { checkFile } from '../../models/model-files.js';
 import { inPrecision } from '../../models/precision.js';
 import { chooseSetPrecision, describePrecision } from '../../models/set-precision.js';
 import { commandConfig, type CliContext } from '../context.js';
@@ -42,7 +42,7 @@ async function listFiles(modelsDir: string, set: ModelSet): Promise<string[][]> 
     rows.push([task, form, state, formatMegabytes(bytes), file, `${licence}, ${origin}`]);
     if (!named?.quantised) continue;
     const int8 = inPrecision(named, 'int8');
-    rows.push([task, '8 bits', await fileState(modelsDir, int8), formatMegabytes(int8.bytes), int8.file]);
+    rows.push([task, '8 bits', await checkFile(modelsDir, int8), formatMegabytes(int8.bytes), int8.file]);
   }
   return rows;
 }
@@ -51,7 +51,7 @@ async function listFiles(modelsDir: string, set: ModelSet): Promise<string[][]> 
 async function describeFormsInUse(config: Config, modelsDir: string): Promise<string[]> {
   const { precision: choice, providers } = config.models;
   try {
-    const { set, fallback } = await setInUse(loadManifest(), config.models, modelsDir);
+    const { set, fallback } = await pickUsableSet(loadManifest(), config.models, modelsDir);
     const { precisions } = await chooseSetPrecision({ set, modelsDir, providers, choice });
     return [
       ...(fallback ? [fallback] : []),

@@ -13,7 +13,7 @@ import {
   MANIFEST_PATH,
   type Model,
 } from '../../models/manifest.js';
-import { fileState, readModel } from '../../models/model-files.js';
+import { checkFile, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { quantiseFile } from '../../models/quantise/quantise.js';
 import { readRanges } from '../../models/quantise/ranges.js';
@@ -48,7 +48,7 @@ in models/manifest.json, like the fetched ones. The built-in models come with th
           context.stdout.write(`${model.task.padEnd(9)} ${model.file} has no 8-bit form and stays in float\n`);
           continue;
         }
-        if (isBuiltIn(model) && (await fileState(modelsDir, model)) === 'missing') {
+        if (isBuiltIn(model) && (await checkFile(modelsDir, model)) === 'missing') {
           await readModel(modelsDir, inPrecision(model, 'int8'));
           context.stdout.write(
             `${model.task.padEnd(9)} ${quantised.file} is part of the installation; ${model.file}, which it is made from, is not in ${modelsDir}\n`,
@@ -59,7 +59,7 @@ in models/manifest.json, like the fetched ones. The built-in models come with th
         const defaultFolder = isBuiltIn(model) ? join(dirname(manifestPath), 'builtin') : modelsDir;
         const folder = options.out === undefined ? defaultFolder : resolve(context.cwd, options.out);
         folders.add(folder);
-        if (options.missing && (await fileState(folder, inPrecision(model, 'int8'))) === 'present') continue;
+        if (options.missing && (await checkFile(folder, inPrecision(model, 'int8'))) === 'present') continue;
         const float = await readModel(modelsDir, model);
         const bytes = quantiseFile(float, readRanges(join(dirname(manifestPath), quantised.ranges)));
         const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -1,11 +1,11 @@
-// A set of aligned faces whose file names say who they show: a tar archive or a folder of `Person_Name_0001.jpg`.
+// Sets of aligned faces whose file names say whom they show: a tar archive or a folder of files such as `Person_Name_0001.jpg`.
 import { open, readFile, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError } from '../../errors.js';
 
 export interface LabelledPicture {
   person: string;
-  /** Without folder and extension. */
+  /** File name without folder and extension. */
   name: string;
   /** JPEG or PNG. */
   bytes: Uint8Array;
@@ -15,12 +15,16 @@ const NAMED = /^(.+)_\d+$/;
 const PICTURE = /\.(jpe?g|png)$/i;
 const BLOCK = 512;
 
-/** In the order of the names. Files of other kinds are passed over. @throws AppError INVALID_PARAM where nothing is there */
-export async function* labelledPictures(path: string): AsyncGenerator<LabelledPicture> {
+/**
+ * Reads the pictures of a set. Files of other kinds are skipped.
+ * @param path a folder, in which the pictures come in the order of their names, or an uncompressed tar archive, in its own order
+ * @throws AppError INVALID_PARAM where the path does not exist, is no tar archive, or holds no pictures with such names
+ */
+export async function* readLabelledPictures(path: string): AsyncGenerator<LabelledPicture> {
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new AppError('INVALID_PARAM', `${path} is not there`);
+  if (!found) throw new AppError('INVALID_PARAM', `${path} does not exist`);
   let any = false;
-  for await (const [file, bytes] of found.isDirectory() ? filesOf(path) : entriesOf(path)) {
+  for await (const [file, bytes] of found.isDirectory() ? readFiles(path) : readEntries(path)) {
     const name = basename(file).replace(PICTURE, '');
     const person = PICTURE.test(file) ? NAMED.exec(name)?.[1] : undefined;
     if (person === undefined) continue;
@@ -30,20 +34,20 @@ export async function* labelledPictures(path: string): AsyncGenerator<LabelledPi
   if (!any) throw new AppError('INVALID_PARAM', `${path} holds no pictures with names such as Person_Name_0001.jpg`);
 }
 
-async function* filesOf(folder: string): AsyncGenerator<[string, Uint8Array]> {
+async function* readFiles(folder: string): AsyncGenerator<[string, Uint8Array]> {
   const files = await readdir(folder, { recursive: true });
   for (const file of files.filter((name) => PICTURE.test(name)).sort())
     yield [file, await readFile(join(folder, file))];
 }
 
-/** Entries of an uncompressed ustar archive. */
-async function* entriesOf(archive: string): AsyncGenerator<[string, Uint8Array]> {
+/** Reads the files of an uncompressed ustar archive. */
+async function* readEntries(archive: string): AsyncGenerator<[string, Uint8Array]> {
   const handle = await open(archive);
   try {
     const { size: end } = await handle.stat();
     const read = async (at: number, length: number): Promise<Buffer> => {
       const { bytesRead, buffer } = await handle.read(Buffer.alloc(length), 0, length, at);
-      if (bytesRead < length) throw new AppError('INVALID_PARAM', `${archive} is cut off, or no tar archive`);
+      if (bytesRead < length) throw new AppError('INVALID_PARAM', `${archive} is cut off or is no tar archive`);
       return buffer;
     };
     for (let at = 0; at + BLOCK <= end;) {

@@ -1,20 +1,25 @@
-// Changes models/manifest.json, for the developer's commands that measure what it says: laid out as the repository's formatter does.
+// Changes models/manifest.json, for the developer's commands that measure its figures. The file is laid out as the repository's formatter does.
 import { readFile } from 'node:fs/promises';
+import { AppError } from '../../errors.js';
 import { layOut } from '../../platform/json-layout.js';
 import { replaceFile } from '../../platform/write-file.js';
 import { loadManifest } from '../manifest.js';
 
-/** A JSON object whose values nobody has looked at yet. */
+/** A JSON object whose values are not checked yet. */
 export type JsonObject = Record<string, unknown>;
 
 /**
- * Lets `change` work on one model of the manifest, checks the whole against the schema, and only then puts it in its place.
- * @throws AppError MODEL_INVALID where the model is not there, or the changed manifest is not valid; the file is as it was
+ * Lets `change` modify one model of the manifest, checks the whole manifest against its schema, and only then replaces the file.
+ * @param path path of the manifest
+ * @param key name of the model in the manifest
+ * @throws AppError MODEL_INVALID where there is no such model, or the changed manifest is not valid; the file is unchanged then
  */
 export async function editModel(path: string, key: string, change: (model: JsonObject) => void): Promise<void> {
   loadManifest(path);
   const manifest = JSON.parse(await readFile(path, 'utf8')) as { models: Record<string, JsonObject> };
-  change(manifest.models[key]);
+  const model = manifest.models[key];
+  if (!model) throw new AppError('MODEL_INVALID', `the manifest ${path} has no model "${key}"`);
+  change(model);
   const check = (temporaryPath: string): void => {
     loadManifest(temporaryPath);
   };

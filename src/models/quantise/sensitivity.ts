@@ -1,19 +1,21 @@
-// What each layer's 8 bits cost: the model with only that layer quantised against the float model.
-import { prepareModel } from './prepare.js';
-import { quantisableLayers } from './layers.js';
-import type { RecordedRanges, RunnableModel } from './ranges.js';
-import { quantiseFile } from './quantise.js';
+// Sensitivity of a model's layers to quantisation: the model with one layer in 8 bits against the float model.
 import type { FloatTensor } from '../session.js';
+import { findQuantisableLayers } from './layers.js';
+import { prepareModel } from './prepare.js';
+import { quantiseFile } from './quantise.js';
+import type { RecordedRanges } from './ranges.js';
+import type { RunnableModel } from './record-ranges.js';
 
 export interface LayerSensitivity {
-  /** The tensor that names the layer in `floatLayers`. */
+  /** Name of the tensor by which `floatLayers` names the layer. */
   layer: string;
   operator: string;
-  /** Of the outputs, decibels: the least of them, where there are several. */
+  /** Signal-to-noise ratio of the outputs in decibels, the lowest one where there are several. */
   signalToNoise: number;
 }
 
 export interface SensitivityOptions {
+  /** The float ONNX file. */
   bytes: Uint8Array;
   recorded: RecordedRanges;
   inputName: string;
@@ -21,13 +23,19 @@ export interface SensitivityOptions {
   open: (model: Uint8Array) => Promise<RunnableModel>;
 }
 
-/** Worst first. Layers that only move values lose nothing, and are left out. */
-export async function layerSensitivities(options: SensitivityOptions): Promise<LayerSensitivity[]> {
+/**
+ * Measures what the 8 bits of each layer cost. Layers that only move values lose nothing, and are left out.
+ * @returns the most sensitive layer first
+ */
+export async function measureSensitivities(options: SensitivityOptions): Promise<LayerSensitivity[]> {
   const { bytes, recorded, open } = options;
-  const layers = quantisableLayers(prepareModel(bytes, recorded.outputs).graph);
+  // Bands change nothing but the speed.
+  const unbanded = { ...recorded };
+  delete unbanded.bands;
+  const layers = findQuantisableLayers(prepareModel(bytes, recorded.outputs).graph);
   const names = layers.map(({ output }) => output);
-  const runAll = async (floatLayers: readonly string[]): Promise<Record<string, Float32Array>[]> => {
-    const session = await open(quantiseFile(bytes, { ...recorded, bands: undefined, floatLayers: [...floatLayers] }));
+  const runAll = async (floatLayers: string[]): Promise<Record<string, Float32Array>[]> => {
+    const session = await open(quantiseFile(bytes, { ...unbanded, floatLayers }));
     try {
       const results: Record<string, Float32Array>[] = [];
       for (const picture of options.pictures) results.push(await session.run({ [options.inputName]: picture }));
@@ -41,25 +49,30 @@ export async function layerSensitivities(options: SensitivityOptions): Promise<L
   for (const { output, node } of layers) {
     if (node.opType !== 'Conv' && node.opType !== 'Add' && node.opType !== 'Mul') continue;
     const actual = await runAll(names.filter((name) => name !== output));
-    found.push({ layer: output, operator: node.opType, signalToNoise: leastRatio(expected, actual) });
+    found.push({ layer: output, operator: node.opType, signalToNoise: findLowestRatio(expected, actual) });
   }
   return found.sort((a, b) => a.signalToNoise - b.signalToNoise);
 }
 
-function leastRatio(
+/** Returns the lowest signal-to-noise ratio over all outputs, in decibels. */
+function findLowestRatio(
   expected: readonly Record<string, Float32Array>[],
   actual: readonly Record<string, Float32Array>[],
 ): number {
-  const ratios = Object.keys(expected[0]).map((name) => {
-    let signal = 0;
-    let noise = 0;
-    expected.forEach((outputs, i) =>
-      outputs[name].forEach((value, k) => {
-        signal += value ** 2;
-        noise += (value - actual[i][name][k]) ** 2;
-      }),
-    );
-    return noise > 0 ? 10 * Math.log10(signal / noise) : Infinity;
+  const sums = new Map<string, { signal: number; noise: number }>();
+  expected.forEach((outputs, i) => {
+    for (const [name, values] of Object.entries(outputs)) {
+      const sum = sums.get(name) ?? { signal: 0, noise: 0 };
+      const others = actual[i]?.[name];
+      if (others?.length !== values.length) throw new RangeError(`the output ${name} has another size`);
+      values.forEach((value, k) => {
+        sum.signal += value ** 2;
+        sum.noise += (value - others[k]!) ** 2;
+      });
+      sums.set(name, sum);
+    }
   });
-  return Math.min(...ratios);
+  return Math.min(
+    ...[...sums.values()].map(({ signal, noise }) => (noise > 0 ? 10 * Math.log10(signal / noise) : Infinity)),
+  );
 }

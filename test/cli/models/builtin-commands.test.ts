@@ -12,7 +12,7 @@ import { registerRanges } from '../../../tools/models/ranges.js';
 import { registerSensitivity } from '../../../tools/models/sensitivity.js';
 import { encodePicture } from '../../../tools/rendered-people/clip-file.js';
 import { renderFace } from '../../../tools/rendered-people/render-face.js';
-import { HELD_OUT_FOLDS, heldOutPeople, readPairs } from '../../../src/models/calibrate/lfw-pairs.js';
+import { HELD_OUT_FOLDS, listHeldOutPeople, readPairs } from '../../../src/models/calibrate/lfw-pairs.js';
 import { loadManifest, MANIFEST_PATH, modelSet, type Manifest } from '../../../src/models/manifest.js';
 import { inPrecision } from '../../../src/models/precision.js';
 import { readRanges } from '../../../src/models/quantise/ranges.js';
@@ -61,7 +61,7 @@ describe('whoever has trained a built-in model', () => {
   it('takes it with ranges and quantise --update: sizes and hashes of both files come into the manifest', async () => {
     const { manifest, modelsDir, pictures } = trained();
     const early = await run(['quantise', '--set', 'builtin'], registerQuantise, { manifest, modelsDir });
-    expect(early.stderr).toContain('trained anew, run "npm run models -- ranges"');
+    expect(early.stderr).toContain('trained again, run "npm run models -- ranges"');
     const record = ['ranges', 'tiny', '--pictures', pictures, '--count', '2'];
     const recorded = await run(record, registerRanges, { manifest, modelsDir });
     expect(recorded.stderr).toBe('');
@@ -155,10 +155,10 @@ describe('the pairs of LFW', () => {
       { first: 'One_9_0003', second: 'Other_9_0004', same: false, fold: 9 },
     ]);
     expect(HELD_OUT_FOLDS).toEqual([7, 8, 9]);
-    expect([...heldOutPeople(pairs)].sort()).toEqual(
+    expect([...listHeldOutPeople(pairs)].sort()).toEqual(
       ['One', 'Other', 'Same'].flatMap((name) => [7, 8, 9].map((fold) => `${name}_${fold}`)),
     );
-    expect([...heldOutPeople(pairs, [0])]).toEqual(['Same_0', 'One_0', 'Other_0']);
+    expect([...listHeldOutPeople(pairs, [0])]).toEqual(['Same_0', 'One_0', 'Other_0']);
   });
 
   it.each([

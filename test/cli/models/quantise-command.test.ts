@@ -82,7 +82,7 @@ describe('npm run models -- ranges', () => {
   it.each([
     [['ranges', 'nonesuch', '--pictures', '.'], /no model "nonesuch"/],
     [['ranges', 'tiny', '--pictures', '.', '--count', '0'], /--count must be a whole number/],
-    [['ranges', 'tiny', '--pictures', 'nowhere'], /nowhere is not there/],
+    [['ranges', 'tiny', '--pictures', 'nowhere'], /nowhere does not exist/],
     [['ranges', 'tiny'], /--pictures/],
     [['ranges', 'tiny', '--pictures', '.', '--method', 'guess'], /minmax, mse/],
   ])('refuses %j', async (args, words) => {

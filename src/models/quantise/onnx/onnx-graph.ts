@@ -1,4 +1,4 @@
-// Looking around in an ONNX graph: attributes, constants, who makes a tensor and who uses it.
+// Tools for ONNX graphs: attributes, inputs and outputs of nodes, the producer and the consumers of a tensor.
 import { AppError } from '../../../errors.js';
 import { ATTRIBUTE_TYPE, type OnnxAttribute, type OnnxGraph, type OnnxNode, type OnnxTensor } from './onnx-model.js';
 
@@ -16,25 +16,49 @@ export function makeNode(
     output: [...output],
     name: `${opType}:${output[0]}`,
     opType,
-    attribute: Object.entries(attributes).map(([name, value]): OnnxAttribute =>
-      typeof value === 'number'
-        ? { name, i: BigInt(value), floats: [], ints: [], type: ATTRIBUTE_TYPE.int }
-        : { name, floats: [], ints: value.map(BigInt), type: ATTRIBUTE_TYPE.ints },
-    ),
+    attribute: Object.entries(attributes).map(([name, value]) => makeAttribute(name, value)),
   };
 }
 
-export function attributeOf(node: OnnxNode, name: string): OnnxAttribute | undefined {
+export function makeAttribute(name: string, value: number | readonly number[]): OnnxAttribute {
+  return typeof value === 'number'
+    ? { name, i: BigInt(value), floats: [], ints: [], type: ATTRIBUTE_TYPE.int }
+    : { name, floats: [], ints: value.map(BigInt), type: ATTRIBUTE_TYPE.ints };
+}
+
+export function findAttribute(node: OnnxNode, name: string): OnnxAttribute | undefined {
   return node.attribute.find((attribute) => attribute.name === name);
 }
 
-export function integerAttribute(node: OnnxNode, name: string, fallback: number): number {
-  return Number(attributeOf(node, name)?.i ?? fallback);
+export function readIntegerAttribute(node: OnnxNode, name: string, fallback: number): number {
+  return Number(findAttribute(node, name)?.i ?? fallback);
 }
 
-/** The indices of a graph as it was when they were made. */
+/** Returns the name of an input that the operator requires. @throws AppError MODEL_INVALID where the node has none at this place */
+export function requireInput(node: OnnxNode, index: number): string {
+  const name = node.input[index];
+  if (name === undefined) throw new AppError('MODEL_INVALID', `a node ${node.opType} has no input ${index}`);
+  return name;
+}
+
+/** Returns the name of a node's first output. @throws AppError MODEL_INVALID where the node has none */
+export function requireOutput(node: OnnxNode): string {
+  const [name] = node.output;
+  if (name === undefined) throw new AppError('MODEL_INVALID', `a node ${node.opType} has no output`);
+  return name;
+}
+
+/** Returns one size of a tensor's shape. @throws AppError MODEL_INVALID where the tensor has fewer dimensions */
+export function requireDimension(tensor: OnnxTensor, index: number): number {
+  const size = tensor.dims[index];
+  if (size === undefined) throw new AppError('MODEL_INVALID', `the tensor ${tensor.name} has no dimension ${index}`);
+  return size;
+}
+
+/** An index of a graph by the names of its tensors. Later changes of the graph are not seen. */
 export class GraphIndex {
   readonly constants: ReadonlyMap<string, OnnxTensor>;
+  /** Names of the graph's outputs. */
   readonly outputs: ReadonlySet<string>;
   readonly #producers = new Map<string, OnnxNode>();
   readonly #consumers = new Map<string, OnnxNode[]>();
@@ -52,21 +76,26 @@ export class GraphIndex {
     }
   }
 
-  producer(name: string): OnnxNode | undefined {
-    return this.#producers.get(name);
+  producer(name: string | undefined): OnnxNode | undefined {
+    return name === undefined ? undefined : this.#producers.get(name);
   }
 
   consumers(name: string): readonly OnnxNode[] {
     return this.#consumers.get(name) ?? [];
   }
 
-  /** The one node that uses the tensor, where there is one and the tensor is no output of the graph. */
-  onlyConsumer(name: string): OnnxNode | undefined {
-    const users = this.consumers(name);
-    return users.length === 1 && !this.outputs.has(name) ? users[0] : undefined;
+  /** Returns the node that alone uses the tensor; undefined where several do, none does, or the tensor is an output of the graph. */
+  onlyConsumer(name: string | undefined): OnnxNode | undefined {
+    if (name === undefined || this.outputs.has(name)) return undefined;
+    const [user, ...others] = this.consumers(name);
+    return others.length === 0 ? user : undefined;
   }
 
-  /** @throws AppError MODEL_INVALID where the input is not constant */
+  findConstant(name: string | undefined): OnnxTensor | undefined {
+    return name === undefined ? undefined : this.constants.get(name);
+  }
+
+  /** @throws AppError MODEL_INVALID where there is no constant of this name */
   constant(name: string): OnnxTensor {
     const tensor = this.constants.get(name);
     if (!tensor) throw new AppError('MODEL_INVALID', `the tensor ${name} is not constant`);
@@ -74,7 +103,7 @@ export class GraphIndex {
   }
 }
 
-/** Drops constants and nodes that lead to no output. The nodes are in an order in which each follows those it depends on. */
+/** Removes constants and nodes that lead to no output. Each node of the graph comes after the nodes that it depends on. */
 export function dropUnused(graph: OnnxGraph): void {
   const used = new Set(graph.output.map(({ name }) => name));
   const kept: OnnxNode[] = [];
@@ -88,18 +117,19 @@ export function dropUnused(graph: OnnxGraph): void {
 }
 
 /**
- * Gives every tensor but the graph's inputs and outputs a short name, and its nodes none: with many small layers, names are a tenth of a file.
- * @throws AppError MODEL_INVALID where a node has a graph of its own, which would go on using the names
+ * Gives every tensor a short name, except the graph's inputs and outputs, and removes the names of the nodes. In a file of many small layers
+ * the names are a tenth of the size.
+ * @throws AppError MODEL_INVALID where a node contains a graph, which would still use the old names
  */
 export function shortenNames(graph: OnnxGraph): void {
   const nested = graph.node.find(({ attribute }) => attribute.some(({ type }) => type === ATTRIBUTE_TYPE.graph));
   if (nested) throw new AppError('MODEL_INVALID', `the node ${nested.opType} has a graph of its own`);
   const names = new Map([...graph.input, ...graph.output].map(({ name }) => [name, name]));
-  // An optional input that is not given.
+  // The empty name stands for an optional input that is not given.
   names.set('', '');
   const taken = new Set(names.keys());
   let next = 0;
-  const shortOf = (name: string): string => {
+  const shorten = (name: string): string => {
     const known = names.get(name);
     if (known !== undefined) return known;
     let short = '';
@@ -108,10 +138,10 @@ export function shortenNames(graph: OnnxGraph): void {
     names.set(name, short);
     return short;
   };
-  for (const tensor of graph.initializer) tensor.name = shortOf(tensor.name ?? '');
+  for (const tensor of graph.initializer) tensor.name = shorten(tensor.name ?? '');
   for (const node of graph.node) {
-    node.input = node.input.map(shortOf);
-    node.output = node.output.map(shortOf);
+    node.input = node.input.map(shorten);
+    node.output = node.output.map(shorten);
     delete node.name;
   }
   graph.valueInfo = [];

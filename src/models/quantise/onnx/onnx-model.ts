@@ -1,9 +1,9 @@
-// An ONNX model as plain objects: the messages of onnx.proto that Lintel looks into; the rest of a file is kept as it came.
+// An ONNX model as plain objects: the messages of onnx.proto that Lintel uses. All other fields of a file are kept unchanged.
 import { decodeMessage, encodeMessage, type Field, type Kind, type Message, type MessageType } from './protobuf.js';
 
-/** onnx.proto, TensorProto.DataType. */
+/** Element types: TensorProto.DataType of onnx.proto. */
 export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
-/** onnx.proto, AttributeProto.AttributeType. */
+/** Attribute types: AttributeProto.AttributeType of onnx.proto. */
 export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 
 export interface OnnxTensor {
@@ -13,7 +13,7 @@ export interface OnnxTensor {
   int32Data: number[];
   int64Data: bigint[];
   name?: string;
-  /** Little endian, row-major. */
+  /** All values, little-endian and in row-major order; used in place of the lists above. */
   rawData?: Uint8Array;
 }
 
@@ -29,7 +29,7 @@ export interface OnnxAttribute {
 }
 
 export interface OnnxNode {
-  /** Names of tensors; an empty one is an optional input that is not given. */
+  /** Names of tensors. An empty name stands for an optional input that is not given. */
   input: string[];
   output: string[];
   name?: string;
@@ -40,7 +40,7 @@ export interface OnnxNode {
 
 export interface OnnxDimension {
   value?: number;
-  /** The name of a size that is not fixed. */
+  /** Name of a size that is not fixed. */
   parameter?: string;
 }
 
@@ -55,7 +55,7 @@ export interface OnnxGraph {
   initializer: OnnxTensor[];
   input: OnnxValueInfo[];
   output: OnnxValueInfo[];
-  /** Shapes of tensors in between; nothing needs them. */
+  /** Shapes of the tensors between the layers; they are optional. */
   valueInfo: OnnxValueInfo[];
 }
 
@@ -119,14 +119,19 @@ const model: MessageType = () => ({
   opsetImport: many(8, operatorSet),
 });
 
-/** The model shares the memory of `bytes`. @throws AppError MODEL_INVALID */
+/**
+ * Reads an ONNX file.
+ * @returns the model, whose raw data and unknown fields share the memory of `bytes`
+ * @throws AppError MODEL_INVALID where the bytes are no ONNX model or are cut off
+ */
 export function readOnnx(bytes: Uint8Array): OnnxModel {
   const message = decodeMessage(model, bytes) as unknown as OnnxModel;
-  // A message of nothing but unknown fields is what other files look like.
+  // A file of another kind can look like a message of unknown fields alone.
   message.graph ??= { node: [], initializer: [], input: [], output: [], valueInfo: [] };
   return message;
 }
 
+/** Writes a model as protobuf's own libraries do: fields in the order of their numbers, unknown ones last. */
 export function writeOnnx(onnx: OnnxModel): Uint8Array {
   return encodeMessage(model, onnx as unknown as Message);
 }

@@ -1,41 +1,53 @@
-// Constant tensors of an ONNX model as typed arrays, and back.
+// Constant tensors of an ONNX model as typed arrays, and typed arrays as constant tensors.
 import { AppError } from '../../../errors.js';
 import { DATA_TYPE, type OnnxTensor } from './onnx-model.js';
 
-/** A copy, row-major. @throws AppError MODEL_INVALID for another type, or data of another length than the shape says */
-export function floatsOf(tensor: OnnxTensor): Float32Array {
+/**
+ * Reads the values of a float tensor.
+ * @returns a copy, in row-major order
+ * @throws AppError MODEL_INVALID for a tensor of another type, or with another number of values than its shape says
+ */
+export function readFloats(tensor: OnnxTensor): Float32Array {
   if (tensor.dataType !== DATA_TYPE.float) throw wrongType(tensor, 'float');
-  return counted(
+  return checkCount(
     tensor,
-    tensor.rawData ? new Float32Array(aligned(tensor.rawData)) : Float32Array.from(tensor.floatData),
+    tensor.rawData ? new Float32Array(copyAligned(tensor.rawData)) : Float32Array.from(tensor.floatData),
   );
 }
 
-/** @throws AppError MODEL_INVALID for another type, or data of another length than the shape says */
-export function integersOf(tensor: OnnxTensor): number[] {
+/**
+ * Reads the values of an int32 or int64 tensor.
+ * @returns a copy, in row-major order
+ * @throws AppError MODEL_INVALID for a tensor of another type, or with another number of values than its shape says
+ */
+export function readIntegers(tensor: OnnxTensor): number[] {
   if (tensor.dataType === DATA_TYPE.int64) {
-    const values = tensor.rawData ? new BigInt64Array(aligned(tensor.rawData)) : tensor.int64Data;
-    return [...counted(tensor, values)].map(Number);
+    const values = tensor.rawData ? new BigInt64Array(copyAligned(tensor.rawData)) : tensor.int64Data;
+    return [...checkCount(tensor, values)].map(Number);
   }
   if (tensor.dataType === DATA_TYPE.int32) {
-    return [...counted(tensor, tensor.rawData ? new Int32Array(aligned(tensor.rawData)) : tensor.int32Data)];
+    return [...checkCount(tensor, tensor.rawData ? new Int32Array(copyAligned(tensor.rawData)) : tensor.int32Data)];
   }
   throw wrongType(tensor, 'integer');
 }
 
-export function elementCount(dims: readonly number[]): number {
+export function countElements(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
 }
 
-/** The array's kind says the tensor's type. `data` is shared, not copied. */
-export function constantTensor(
+/**
+ * Makes a constant tensor, whose type follows from the kind of the array.
+ * @param dims the shape
+ * @param data values in row-major order; the tensor shares their memory
+ */
+export function makeConstant(
   name: string,
   dims: readonly number[],
   data: Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array,
 ): OnnxTensor {
   return {
     dims: [...dims],
-    dataType: typeOf(data),
+    dataType: findDataType(data),
     floatData: [],
     int32Data: [],
     int64Data: [],
@@ -44,26 +56,25 @@ export function constantTensor(
   };
 }
 
-function typeOf(data: ArrayBufferView): number {
+function findDataType(data: ArrayBufferView): number {
   if (data instanceof Float32Array) return DATA_TYPE.float;
   if (data instanceof Int8Array) return DATA_TYPE.int8;
   if (data instanceof Uint8Array) return DATA_TYPE.uint8;
   return data instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64;
 }
 
-/** Raw data lies at any offset of the file; typed arrays want their own. */
-function aligned(raw: Uint8Array): ArrayBuffer {
+/** Copies raw data, which lies at any offset of the file, into a buffer of its own: typed arrays need an aligned one. */
+function copyAligned(raw: Uint8Array): ArrayBuffer {
   return Uint8Array.from(raw).buffer;
 }
 
-function counted<T extends { length: number }>(tensor: OnnxTensor, values: T): T {
-  if (values.length !== elementCount(tensor.dims)) {
-    throw new AppError(
-      'MODEL_INVALID',
-      `the tensor ${tensor.name} has ${values.length} values, not those of its shape`,
-    );
-  }
-  return values;
+function checkCount<T extends { length: number }>(tensor: OnnxTensor, values: T): T {
+  const wanted = countElements(tensor.dims);
+  if (values.length === wanted) return values;
+  throw new AppError(
+    'MODEL_INVALID',
+    `the tensor ${tensor.name} has ${values.length} values, but its shape has ${wanted}`,
+  );
 }
 
 function wrongType(tensor: OnnxTensor, wanted: string): AppError {

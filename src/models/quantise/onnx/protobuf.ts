@@ -1,23 +1,21 @@
-// The protobuf wire format for messages that a small table describes; fields that the table does not know survive a round trip.
+// The protobuf wire format, for messages that a small table describes. Fields that the table does not name survive a round trip.
 import { AppError } from '../../../errors.js';
 
-/**
- * `int` is a varint that fits a JavaScript number, `int64` one that may not; `bytes` are not copied out of the input. `packed` says how
- * a repeated scalar is written; both ways are read.
- */
+/** Type of a field. `int` is a varint that fits a JavaScript number, `int64` one that may not; `bytes` share the memory of the input. */
 export type Kind = 'int' | 'int64' | 'float' | 'string' | 'bytes' | MessageType;
 
 export interface Field {
   number: number;
   kind: Kind;
   repeated: boolean;
+  /** How a repeated scalar is written: all values in one piece, or each by itself. Both forms are read. */
   packed: boolean;
 }
 
-/** A message's fields by name. A function, so that messages can contain each other. */
+/** Returns the fields of a message by name. It is a function so that messages can contain each other. */
 export type MessageType = () => Readonly<Record<string, Field>>;
 
-/** Fields of a message that its table does not name, as they were read: key and value, one after another. */
+/** Key of the fields that the table does not name: the bytes of each, key and value, in the order in which they were read. */
 export const UNKNOWN = Symbol('unknown fields');
 
 export type Message = Record<string, unknown> & { [UNKNOWN]?: Uint8Array[] };
@@ -27,19 +25,19 @@ const FIXED64 = 1;
 const DELIMITED = 2;
 const FIXED32 = 5;
 
-/** @throws AppError MODEL_INVALID where the bytes are no message of this type */
+/** Reads a message. @throws AppError MODEL_INVALID where the bytes are no message of this type */
 export function decodeMessage(type: MessageType, bytes: Uint8Array): Message {
   try {
     return new Reader(bytes).message(type);
   } catch (cause) {
     if (cause instanceof AppError || cause instanceof RangeError) {
-      throw new AppError('MODEL_INVALID', 'the file is no ONNX model, or is cut off', { cause });
+      throw new AppError('MODEL_INVALID', 'the file is no ONNX model, or it is cut off', { cause });
     }
     throw cause;
   }
 }
 
-/** Fields in the order of their numbers, unknown ones last, as protobuf's own libraries write them. */
+/** Writes a message: fields in the order of their numbers and unknown ones last, as protobuf's own libraries do. */
 export function encodeMessage(type: MessageType, message: Message): Uint8Array {
   const chunks: Uint8Array[] = [];
   writeMessage(type, message, chunks);
@@ -74,7 +72,7 @@ class Reader {
         const packed = new Reader(this.#delimited());
         const values = message[known.name] as unknown[];
         while (packed.#at < packed.#bytes.length)
-          values.push(packed.#value(known.field.kind, wireOf(known.field.kind)));
+          values.push(packed.#value(known.field.kind, wireType(known.field.kind)));
       } else {
         (message[known.name] as unknown[]).push(this.#value(known.field.kind, wire));
       }
@@ -83,7 +81,7 @@ class Reader {
   }
 
   #value(kind: Kind, wire: number): unknown {
-    if (wire !== wireOf(kind)) throw new RangeError(`a field has wire type ${wire}`);
+    if (wire !== wireType(kind)) throw new RangeError(`a field has the wire type ${wire}`);
     if (kind === 'int') {
       const value = Number(BigInt.asIntN(64, this.#varint()));
       if (!Number.isSafeInteger(value)) throw new RangeError('an integer is out of range');
@@ -101,7 +99,7 @@ class Reader {
     else if (wire === FIXED64) this.#forward(8);
     else if (wire === FIXED32) this.#forward(4);
     else if (wire === DELIMITED) this.#delimited();
-    else throw new RangeError(`a field has wire type ${wire}`);
+    else throw new RangeError(`a field has the wire type ${wire}`);
   }
 
   #delimited(): Uint8Array {
@@ -112,15 +110,15 @@ class Reader {
 
   #varint(): bigint {
     let low = 0;
-    // Nearly all are short: 28 bits fit a number.
+    // Nearly all varints are short, and 28 bits fit a number: bigints are slow.
     for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.#bytes[this.#forward(1)];
+      const byte = this.#bytes[this.#forward(1)]!;
       low |= (byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt(low);
     }
     let value = BigInt(low);
     for (let shift = 28n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#forward(1)];
+      const byte = this.#bytes[this.#forward(1)]!;
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
@@ -149,10 +147,10 @@ function writeMessage(type: MessageType, message: Message, chunks: Uint8Array[])
     } else {
       for (const one of values) {
         if (isScalar(kind)) {
-          chunks.push(varint(BigInt((number << 3) | wireOf(kind))));
+          chunks.push(varint(BigInt((number << 3) | wireType(kind))));
           writeValue(kind, one, chunks);
         } else {
-          writeDelimited(number, contentOf(kind, one), chunks);
+          writeDelimited(number, encodeContent(kind, one), chunks);
         }
       }
     }
@@ -170,7 +168,7 @@ function writeValue(kind: Kind, value: unknown, chunks: Uint8Array[]): void {
   }
 }
 
-function contentOf(kind: Kind, value: unknown): Uint8Array {
+function encodeContent(kind: Kind, value: unknown): Uint8Array {
   if (kind === 'string') return Buffer.from(value as string, 'utf8');
   if (kind === 'bytes') return value as Uint8Array;
   const chunks: Uint8Array[] = [];
@@ -197,6 +195,6 @@ function isScalar(kind: Kind): boolean {
   return kind === 'int' || kind === 'int64' || kind === 'float';
 }
 
-function wireOf(kind: Kind): number {
+function wireType(kind: Kind): number {
   return kind === 'float' ? FIXED32 : kind === 'int' || kind === 'int64' ? VARINT : DELIMITED;
 }
