@@ -3,7 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkInput, parseQuery } from '../../src/api/core/parameters.js';
+import { DEVICE_ROUTES } from '../../src/api/device/routes.js';
 import { STATUSES } from '../../src/api/device/statuses.js';
+import { DIALECTS } from '../../src/api/nhn/dialects.js';
 import { SENTENCE } from './details.js';
 
 const SOURCE = join(import.meta.dirname, '../../src');
@@ -61,4 +65,22 @@ test('every detail in the source begins with a capital and ends with a full stop
 
 test('so does the message of every status of the device API', () => {
   for (const { message } of Object.values(STATUSES)) expect(message).toMatch(SENTENCE);
+});
+
+const queries = [...DEVICE_ROUTES, ...DIALECTS.flatMap(({ routes }) => routes)].flatMap(({ name, query }) => {
+  if (query === undefined) return [];
+  const { properties = {} } = z.toJSONSchema(query, { io: 'input' });
+  return Object.keys(properties).map((parameter) => ({ operation: name, parameter, query }));
+});
+
+test('there are query parameters to check', () => {
+  expect(queries.length).toBeGreaterThan(30);
+});
+
+test.each(queries)('$operation says that $parameter must be given once, where it is given twice', (one) => {
+  const { parameter, query } = one;
+  for (const value of ['1', '', 'true']) {
+    const twice = parseQuery(`${parameter}=${value}&${parameter}=${value}`);
+    expect(() => checkInput(query, twice, 'parameter')).toThrow(`The parameter ${parameter} must be given once.`);
+  }
 });

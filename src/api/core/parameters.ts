@@ -25,11 +25,16 @@ export function checkInput<S extends z.ZodType>(schema: S, value: unknown, noun:
   if (result.success) return result.data;
   const { issues } = result.error;
   const unknown = issues.find((issue) => issue.code === 'unrecognized_keys');
-  if (unknown) throw clientError('INVALID_PARAM', `The ${noun} ${unknown.keys.join(', ')} is not known here.`);
+  if (unknown) throw clientError('INVALID_PARAM', describeUnknown(unknown.keys, noun));
   const [issue] = issues;
   const path = issue?.path.join('.') ?? '';
   const subject = path === '' ? 'The body' : `The ${noun} ${path}`;
   throw clientError('INVALID_PARAM', `${subject} ${issue?.message ?? 'is invalid'}.`);
+}
+
+function describeUnknown(names: readonly string[], noun: string): string {
+  const isOne = names.length === 1;
+  return `The ${noun}${isOne ? '' : 's'} ${names.join(', ')} ${isOne ? 'is' : 'are'} not known here.`;
 }
 
 const TYPE_NAMES: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,4 @@
-// What the device says of itself: its signing key, its health, its version.
+// Routes about the device itself: its signing key, its health, its version.
 import { healthAnswer, signingKeyAnswer, versionAnswer } from './answers.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
 
@@ -17,8 +17,8 @@ export const aboutRoutes: readonly DeviceRoute[] = [
   }),
   deviceRoute({
     name: 'showHealth',
-    summary: 'How the service and each of its parts is',
-    description: '503 when a part failed without which the service does not do its work.',
+    summary: 'The health of the service and of each of its parts',
+    description: 'The status is 503 when a part has failed that the service cannot work without.',
     method: 'GET',
     path: '/health',
     data: healthAnswer,

@@ -1,4 +1,4 @@
-// What the device API answers, as schemas: the types of the code and the responses of the document are made of them.
+// Schemas of the answers. The types of the code and the responses of the OpenAPI document are derived from them.
 import { z } from 'zod';
 import { recognitionEventSchema } from '../../events/event.js';
 import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from '../../enrolment/enrolment-refused.js';
@@ -11,7 +11,7 @@ const time = z.iso.datetime();
 export const healthOfPart = z
   .object({
     status: z.enum(['ok', 'degraded', 'failed']),
-    detail: z.string().optional().meta({ description: 'Why it is not ok, for a person.' }),
+    detail: z.string().optional().meta({ description: 'Reason for a status that is not ok, for a person.' }),
     facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional(),
   })
   .meta({ id: 'Health' });
@@ -19,27 +19,27 @@ export const healthOfPart = z
 export const cameraAnswer = z
   .object({
     id: z.string(),
-    state: z.string().meta({ description: 'running, opening, lost, paused, private, ended or stopped.' }),
+    state: z.string().meta({ description: 'One of running, opening, lost, paused, private, ended, stopped.' }),
     health: healthOfPart,
-    fault: z.string().optional().meta({ description: 'What is wrong with its picture, such as frozen or covered.' }),
+    fault: z.string().optional().meta({ description: 'Problem of its picture, such as frozen or covered.' }),
     capturedFps: z
       .number()
       .optional()
-      .meta({ description: 'Frames read per second since somebody asked before; absent at first.' }),
+      .meta({ description: 'Frames read per second since the last request; absent at the first one.' }),
     analysedFps: z.number(),
-    frames: count.meta({ description: 'Read from the source since the start.' }),
-    dropped: count.meta({ description: 'Read, but overwritten by newer ones before anyone took them.' }),
+    frames: count.meta({ description: 'Frames read from the source since the start.' }),
+    dropped: count.meta({ description: 'Frames that were replaced by newer ones before they were analysed.' }),
     analysed: count,
-    refused: count.meta({ description: 'Analyses that the full queue refused.' }),
+    refused: count.meta({ description: 'Analyses that were refused because the queue was full.' }),
     errors: count,
-    losses: count.meta({ description: 'How often the source was lost or could not be opened.' }),
+    losses: count.meta({ description: 'Number of times that the source was lost or could not be opened.' }),
     lastFrameAt: time.optional(),
     widthPx: count.optional(),
     heightPx: count.optional(),
     groups: z.array(z.object({ appKey: z.string(), groupId: z.string() })),
-    recognition: z.record(z.string(), z.number()).meta({ description: 'Counters since the start.' }),
-    viewers: count.meta({ description: 'Live views under way.' }),
-    enrolling: z.boolean().meta({ description: 'Whether somebody is being enrolled there now.' }),
+    recognition: z.record(z.string(), z.number()).meta({ description: 'Counters since the start of the service.' }),
+    viewers: count.meta({ description: 'Number of open live views.' }),
+    enrolling: z.boolean().meta({ description: 'Whether an enrolment is running at this camera.' }),
   })
   .meta({ id: 'Camera' });
 
@@ -47,7 +47,7 @@ export const cameraListAnswer = z.object({ privacy: z.boolean(), cameras: z.arra
 
 const hint = z.object({
   reason: z.enum(ENROLMENT_REASONS),
-  frames: z.int().min(1).meta({ description: 'In which it was so.' }),
+  frames: z.int().min(1).meta({ description: 'Number of frames with this problem.' }),
 });
 
 export const enrolmentAnswer = z
@@ -56,14 +56,14 @@ export const enrolmentAnswer = z
     faceId: z.uuid(),
     imageId: z.uuid(),
     externalImageId: z.string(),
-    quality: fraction.meta({ description: 'Of the best frame.' }),
+    quality: fraction.meta({ description: 'Quality of the best frame.' }),
     faces: z
       .array(z.object({ faceId: z.uuid(), quality: fraction }))
       .min(1)
-      .meta({ description: 'All that were enrolled, the best one first.' }),
+      .meta({ description: 'All faces that were enrolled, the best one first.' }),
     framesSeen: count,
     framesUsed: count,
-    hints: z.array(hint).meta({ description: 'What was amiss meanwhile, the most frequent first.' }),
+    hints: z.array(hint).meta({ description: 'Problems that frames had, the most frequent first.' }),
   })
   .meta({ id: 'Enrolment' });
 
@@ -72,16 +72,16 @@ export const errorAnswer = z
     error: z.object({
       code: z.string(),
       message: z.string().meta({ description: 'One sentence for a person.' }),
-      reason: z.enum(ENROLMENT_REASONS).optional().meta({ description: 'Of a refused enrolment.' }),
+      reason: z.enum(ENROLMENT_REASONS).optional().meta({ description: 'Reason of a refused enrolment.' }),
       enrolledAs: z
         .object({ faceId: z.uuid(), externalImageId: z.string().optional(), similarity: percent })
         .optional()
-        .meta({ description: 'Who the person is already, where that is the reason.' }),
+        .meta({ description: 'The face under which the person is already enrolled, when that is the reason.' }),
     }),
   })
   .meta({ id: 'Error' });
 
-/** One line of an enrolment that tells of its progress; the last one is `result` or `error`. */
+/** One line of an enrolment with progress=true; the last line is `result` or `error`. */
 export const progressLine = z
   .discriminatedUnion('type', [
     z.object({
@@ -89,18 +89,18 @@ export const progressLine = z
       collected: count,
       wanted: count,
       reason: z.enum(Object.keys(FRAME_REASONS) as [FrameReason, ...FrameReason[]]).optional(),
-      hint: z.string().optional().meta({ description: 'For the person before the camera.' }),
+      hint: z.string().optional().meta({ description: 'Hint for the person in front of the camera.' }),
     }),
     z.object({ type: z.literal('result'), result: enrolmentAnswer }),
     z.object({ type: z.literal('error'), error: errorAnswer.shape.error }),
   ])
   .meta({ id: 'ProgressLine' });
 
-const next = z.string().optional().meta({ description: 'The path of the next page; absent on the last one.' });
+const next = z.string().optional().meta({ description: 'Path of the next page; absent on the last page.' });
 
 export const eventListAnswer = z.object({
   events: z.array(recognitionEventSchema.meta({ id: 'RecognitionEvent' })),
-  before: z.int().optional().meta({ description: 'Of the next page.' }),
+  before: z.int().optional().meta({ description: 'Value of `before` for the next page.' }),
   next,
 });
 
@@ -112,10 +112,10 @@ export const auditListAnswer = z.object({
       action: z.string(),
       actor: z.string(),
       subject: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-      hash: z.string().meta({ description: 'Chained to the entry before: see lintel audit verify.' }),
+      hash: z.string().meta({ description: 'Chained to the previous entry: see lintel audit verify.' }),
     }),
   ),
-  before: z.int().optional().meta({ description: 'Of the next page.' }),
+  before: z.int().optional().meta({ description: 'Value of `before` for the next page.' }),
   next,
 });
 
@@ -128,7 +128,9 @@ export const signingKeyAnswer = z.object({
 
 export const privacyAnswer = z.object({
   on: z.boolean(),
-  stored: z.boolean().meta({ description: 'False: it is on, but the disk refuses, and a restart would find it off.' }),
+  stored: z.boolean().meta({
+    description: 'False: privacy is on, but the disk refused to store that, and a restart would find it off.',
+  }),
 });
 
 export const unknownFaceListAnswer = z.object({
@@ -136,13 +138,13 @@ export const unknownFaceListAnswer = z.object({
     z.object({
       id: z.uuid(),
       cameraId: z.string(),
-      trackId: count.meta({ description: 'As in the event of the appearance.' }),
+      trackId: count.meta({ description: 'Track id in the event of this person.' }),
       capturedAt: time,
-      expiresAt: time.meta({ description: 'It is gone by then.' }),
+      expiresAt: time.meta({ description: 'Time at which the face is deleted.' }),
       quality: fraction,
     }),
   ),
-  before: z.string().optional().meta({ description: 'Of the next page.' }),
+  before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
   next,
 });
 

@@ -1,9 +1,9 @@
-// The audit log, to be read.
+// Route of the audit log.
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from '../../domain/audit.js';
-import { auditListAnswer } from './answers.js';
 import { wholeNumberText } from '../core/parameters.js';
-import { nextPage, textSequence } from './inputs.js';
+import { auditListAnswer } from './answers.js';
+import { linkNextPage, textSequence } from './parameters.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 
 const PATH = '/audit';
@@ -25,12 +25,11 @@ export const auditRoutes: readonly DeviceRoute[] = [
     handle: async ({ auditLog }, { query }) => {
       const { limit, before, action, actor } = query;
       const filter = { ...(action !== undefined && { action }), ...(actor !== undefined && { actor }) };
-      const page = await auditLog.list(filter, { limit, ...(before === undefined ? {} : { before }) });
+      const page = await auditLog.list(filter, { limit, ...(before !== undefined && { before }) });
       const entries = page.records.map(({ sequence, at, action, actor, subject, hash }) => {
         return { sequence, at, action, actor, subject, hash };
       });
-      const more = page.nextBefore === undefined ? {} : { before: page.nextBefore };
-      return { json: { entries, ...more, ...nextPage(DEVICE_BASE + PATH, page.nextBefore, query) } };
+      return { json: { entries, ...linkNextPage(DEVICE_BASE + PATH, page.nextBefore, query) } };
     },
   }),
 ];

@@ -1,10 +1,10 @@
-// The cameras: how they are, and holding them.
+// Routes of the cameras: their state and rates, pausing and resuming.
 import type { z } from 'zod';
 import type { CameraView } from '../../camera/camera-control.js';
 import { AppError } from '../../errors.js';
 import { cameraAnswer, cameraListAnswer, healthOfPart } from './answers.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
-import { noteDone, type DeviceServices } from './services.js';
+import { recordDone, type DeviceServices } from './services.js';
 
 /** @throws AppError CAMERA_NOT_FOUND */
 export function requireCamera({ cameras }: Pick<DeviceServices, 'cameras'>, cameraId: string): CameraView {
@@ -13,7 +13,7 @@ export function requireCamera({ cameras }: Pick<DeviceServices, 'cameras'>, came
   return view;
 }
 
-function cameraData(services: DeviceServices, view: CameraView): z.output<typeof cameraAnswer> {
+function describeCamera(services: DeviceServices, view: CameraView): z.output<typeof cameraAnswer> {
   const { id, health, stats, recognition, widthPx, heightPx, groups } = view;
   const { status, fault, analysed, refused, errors, frames, dropped, losses, fps, lastFrameAtMs } = stats;
   const capturedFps = services.rates.perSecond(id, frames);
@@ -21,18 +21,18 @@ function cameraData(services: DeviceServices, view: CameraView): z.output<typeof
     id,
     state: status,
     health: healthOfPart.parse(health),
-    ...(fault === undefined ? {} : { fault }),
-    ...(capturedFps === undefined ? {} : { capturedFps: tenths(capturedFps) }),
-    analysedFps: tenths(fps),
+    ...(fault !== undefined && { fault }),
+    ...(capturedFps !== undefined && { capturedFps: roundToTenths(capturedFps) }),
+    analysedFps: roundToTenths(fps),
     frames,
     dropped,
     analysed,
     refused,
     errors,
     losses,
-    ...(lastFrameAtMs === undefined ? {} : { lastFrameAt: new Date(lastFrameAtMs).toISOString() }),
-    ...(widthPx === undefined ? {} : { widthPx }),
-    ...(heightPx === undefined ? {} : { heightPx }),
+    ...(lastFrameAtMs !== undefined && { lastFrameAt: new Date(lastFrameAtMs).toISOString() }),
+    ...(widthPx !== undefined && { widthPx }),
+    ...(heightPx !== undefined && { heightPx }),
     groups: groups.map(({ appKey, groupId }) => ({ appKey, groupId })),
     recognition: { ...recognition },
     viewers: services.views.count(id),
@@ -40,7 +40,7 @@ function cameraData(services: DeviceServices, view: CameraView): z.output<typeof
   };
 }
 
-function tenths(value: number): number {
+function roundToTenths(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
@@ -52,7 +52,7 @@ export const cameraRoutes: readonly DeviceRoute[] = [
     path: '/cameras',
     data: cameraListAnswer,
     handle: async (services) => {
-      const cameras = services.cameras.views().map((view) => cameraData(services, view));
+      const cameras = services.cameras.views().map((view) => describeCamera(services, view));
       return { json: { privacy: services.cameras.privacy, cameras } };
     },
   }),
@@ -63,13 +63,15 @@ export const cameraRoutes: readonly DeviceRoute[] = [
     path: '/cameras/:cameraId',
     data: cameraAnswer,
     refusals: ['CAMERA_NOT_FOUND'],
-    handle: async (services, { params }) => ({ json: cameraData(services, requireCamera(services, params.cameraId)) }),
+    handle: async (services, { params }) => ({
+      json: describeCamera(services, requireCamera(services, params.cameraId)),
+    }),
   }),
   deviceRoute({
     name: 'pauseCamera',
     summary: 'Close the source of a camera until it is resumed',
     description:
-      'Answers when it is closed. Live views and an enrolment at this camera end. Pausing twice is harmless.',
+      'The answer comes when the source is closed. Live views and an enrolment at this camera end. Pausing twice is harmless.',
     method: 'POST',
     path: '/cameras/:cameraId/pause',
     data: cameraAnswer,
@@ -80,8 +82,8 @@ export const cameraRoutes: readonly DeviceRoute[] = [
       services.views.end(cameraId);
       services.enrolments.cancel(new AppError('CAMERA_UNAVAILABLE', 'the camera is paused'), cameraId);
       await paused;
-      await noteDone(services, { action: 'camera.paused', actor, subject: { cameraId } });
-      return { json: cameraData(services, requireCamera(services, cameraId)) };
+      await recordDone(services, { action: 'camera.paused', actor, subject: { cameraId } });
+      return { json: describeCamera(services, requireCamera(services, cameraId)) };
     },
   }),
   deviceRoute({
@@ -95,7 +97,7 @@ export const cameraRoutes: readonly DeviceRoute[] = [
       requireCamera(services, cameraId);
       await services.audit.append({ action: 'camera.resumed', actor, subject: { cameraId } });
       await services.cameras.resume(cameraId);
-      return { json: cameraData(services, requireCamera(services, cameraId)) };
+      return { json: describeCamera(services, requireCamera(services, cameraId)) };
     },
   }),
 ];

@@ -1,10 +1,10 @@
-// How fast the sources deliver, from the frame counters between one look and the next.
+// Frame rates of the camera sources, computed from the frame counters at two requests.
 import type { Clock } from '../../domain/time.js';
 
-/** Looks that follow sooner get the rate of before. */
-const SHORTEST_MS = 1_000;
+/** Minimum interval between two measurements of a camera's rate. */
+const MIN_INTERVAL_MS = 1_000;
 
-interface Sample {
+interface Measurement {
   frames: number;
   atMs: number;
   perSecond?: number;
@@ -12,26 +12,30 @@ interface Sample {
 
 export class CaptureRates {
   readonly #clock: Clock;
-  /** By the camera's id. */
-  readonly #samples = new Map<string, Sample>();
+  /** Last measurement by camera id. */
+  readonly #measurements = new Map<string, Measurement>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @param frames read so far, of a camera that exists @returns undefined at the first look */
+  /**
+   * Returns frames per second since the last measurement; undefined at the first one. Within MIN_INTERVAL_MS it repeats the last result.
+   * @param cameraId id of a configured camera
+   * @param frames frames that the camera has read so far
+   */
   perSecond(cameraId: string, frames: number): number | undefined {
     const nowMs = this.#clock();
-    const before = this.#samples.get(cameraId);
-    const elapsedMs = before === undefined ? 0 : nowMs - before.atMs;
-    // Fewer frames or an earlier time than before: begun anew.
-    if (before === undefined || elapsedMs < 0 || frames < before.frames) {
-      this.#samples.set(cameraId, { frames, atMs: nowMs });
+    const last = this.#measurements.get(cameraId);
+    const elapsedMs = last === undefined ? 0 : nowMs - last.atMs;
+    // After a smaller frame count or an earlier time the measurement starts over.
+    if (last === undefined || elapsedMs < 0 || frames < last.frames) {
+      this.#measurements.set(cameraId, { frames, atMs: nowMs });
       return undefined;
     }
-    if (elapsedMs < SHORTEST_MS) return before.perSecond;
-    const perSecond = ((frames - before.frames) * 1_000) / elapsedMs;
-    this.#samples.set(cameraId, { frames, atMs: nowMs, perSecond });
+    if (elapsedMs < MIN_INTERVAL_MS) return last.perSecond;
+    const perSecond = ((frames - last.frames) * 1_000) / elapsedMs;
+    this.#measurements.set(cameraId, { frames, atMs: nowMs, perSecond });
     return perSecond;
   }
 }

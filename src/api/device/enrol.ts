@@ -1,33 +1,33 @@
-// Enrolment of a person before a camera.
+// Route of guided enrolment: enrols the person in front of a camera.
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { enrolmentAnswer, type progressLine } from './answers.js';
-import { requireCamera } from './cameras.js';
 import { FRAME_REASONS } from '../../enrolment/enrolment-refused.js';
 import type { EnrolmentProgress, EnrolmentRequest, EnrolmentResult } from '../../enrolment/enrolment.types.js';
-import { enrolFields, textFlag } from './inputs.js';
+import { enrolmentAnswer, type progressLine } from './answers.js';
+import { requireCamera } from './cameras.js';
+import { enrolFields, textFlag } from './parameters.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
 import { describeRefusal } from './statuses.js';
 
-/** Lines of progress that a slow client may have waiting; the others are dropped, but for the last one. */
+/** Bytes of progress lines that may wait for a slow client. Beyond them progress is dropped; the last line is always sent. */
 const MAX_WAITING_BYTES = 65_536;
 const NDJSON = 'application/x-ndjson';
 
 const enrolBody = z.strictObject({
   ...enrolFields,
-  frames: z.int().min(1).max(30).default(10).meta({ description: 'Fit frames to choose from.' }),
+  frames: z.int().min(1).max(30).default(10).meta({ description: 'Number of good frames to choose from.' }),
   timeoutMs: z.int().min(1_000).max(120_000).default(15_000),
   minQuality: z.number().min(0).max(1).default(0.5),
-  faces: z.literal([1, 3]).default(1).meta({ description: '3: up to three, of different pose.' }),
+  faces: z.literal([1, 3]).default(1).meta({ description: '3: up to three faces, of different pose.' }),
 });
 
 export const enrolRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'enrolFromCamera',
-    summary: 'Enrol the person before a camera, from the best of some frames',
+    summary: 'Enrol the person in front of a camera, from the best of several frames',
     description:
-      'With progress=true the answer is lines of JSON (ProgressLine) while the person is guided, the last one result or error. One ' +
-      'enrolment at a time at a camera; it ends when the client goes away or the admin key is revoked.',
+      'With progress=true the answer is a stream of JSON lines (ProgressLine) that guide the person; the last line is the result or ' +
+      'the error. Each camera runs one enrolment at a time. It ends when the client closes the connection or the admin key is revoked.',
     method: 'POST',
     path: '/cameras/:cameraId/enrol',
     query: z.strictObject({ progress: textFlag }),
@@ -50,48 +50,52 @@ export const enrolRoutes: readonly DeviceRoute[] = [
       requireCamera(services, cameraId);
       const begin = (onProgress: (progress: EnrolmentProgress) => void): Promise<EnrolmentResult> =>
         services.enrolments.begin(cameraId, body, { actor, signal: gone, isAllowed, onProgress });
-      if (!query.progress) return { json: enrolmentData(body, await begin(() => undefined)) };
+      if (!query.progress) return { json: describeEnrolment(body, await begin(() => undefined)) };
       const lines = new ProgressLines();
-      const outcome = begin((progress) => lines.progress(progress));
-      outcome.then(
-        (done) => lines.last({ type: 'result', result: enrolmentData(body, done) }),
-        (error: unknown) => {
+      begin((progress) => lines.addProgress(progress))
+        .then((result) => lines.addLast({ type: 'result', result: describeEnrolment(body, result) }))
+        .catch((error: unknown) => {
           const { body: answer, isForeseen } = describeRefusal(error, 'not known');
           if (!isForeseen) services.log.error({ cameraId, err: error }, 'an enrolment failed for an unforeseen reason');
-          lines.last({ type: 'error', error: answer.error });
-        },
-      );
+          lines.addLast({ type: 'error', error: answer.error });
+        });
       return { stream: lines, contentType: NDJSON };
     },
   }),
 ];
 
-function enrolmentData(request: EnrolmentRequest, result: EnrolmentResult): z.output<typeof enrolmentAnswer> {
-  const { groupId, imageId, faces, framesSeen, framesUsed, hints } = result;
-  const all = faces.map(({ face: { faceId }, quality }) => ({ faceId, quality: Math.round(quality * 1e4) / 1e4 }));
-  const [{ faceId, quality }] = all;
+function describeEnrolment(request: EnrolmentRequest, result: EnrolmentResult): z.output<typeof enrolmentAnswer> {
+  const { groupId, imageId, framesSeen, framesUsed, hints } = result;
+  const faces = result.faces.map(({ face: { faceId }, quality }) => ({
+    faceId,
+    quality: Math.round(quality * 1e4) / 1e4,
+  }));
+  const [best] = faces;
+  if (!best) throw new TypeError('an enrolment has at least one face');
+  const { faceId, quality } = best;
   const { externalImageId } = request;
-  return { groupId, faceId, imageId, externalImageId, quality, faces: all, framesSeen, framesUsed, hints };
+  return { groupId, faceId, imageId, externalImageId, quality, faces, framesSeen, framesUsed, hints };
 }
 
-/** Lines of JSON for one client. */
+/** Stream of JSON lines to one client. */
 class ProgressLines extends Readable {
   override _read(): void {
-    // Lines come when there is something to tell.
+    // Lines are pushed when they are added.
   }
 
-  progress({ collected, wanted, reason }: EnrolmentProgress): void {
+  addProgress({ collected, wanted, reason }: EnrolmentProgress): void {
     if (this.readableLength > MAX_WAITING_BYTES) return;
     const help = reason === undefined ? {} : { reason, hint: FRAME_REASONS[reason].hint };
-    this.#tell({ type: 'progress', collected, wanted, ...help });
+    this.#write({ type: 'progress', collected, wanted, ...help });
   }
 
-  last(line: z.output<typeof progressLine>): void {
-    this.#tell(line);
+  /** Adds the line that ends the stream. */
+  addLast(line: z.output<typeof progressLine>): void {
+    this.#write(line);
     if (!this.destroyed) this.push(null);
   }
 
-  #tell(line: z.output<typeof progressLine>): void {
+  #write(line: z.output<typeof progressLine>): void {
     if (!this.destroyed) this.push(`${JSON.stringify(line)}\n`);
   }
 }

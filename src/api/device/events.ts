@@ -1,10 +1,10 @@
-// The events that are kept on the device.
+// Route of the events that are stored on the device.
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { EVENT_TYPES, type EventFilter, type RecognitionEvent } from '../../events/event.js';
-import { eventListAnswer } from './answers.js';
 import { wholeNumberText } from '../core/parameters.js';
-import { nextPage, textSequence } from './inputs.js';
+import { eventListAnswer } from './answers.js';
+import { linkNextPage, textSequence } from './parameters.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 
 const PATH = '/events';
@@ -12,7 +12,7 @@ const PATH = '/events';
 const types = z
   .string()
   .regex(new RegExp(`^(${EVENT_TYPES.join('|')})(,(${EVENT_TYPES.join('|')}))*$`), {
-    error: `must be some of ${EVENT_TYPES.join(', ')}, with commas between them`,
+    error: `must be one or more of ${EVENT_TYPES.join(', ')}, separated by commas`,
   })
   .transform((text) => text.split(',') as RecognitionEvent['type'][]);
 
@@ -23,15 +23,16 @@ const time = z.iso
 const eventsQuery = z.strictObject({
   limit: wholeNumberText(1, 1_000, 100),
   before: textSequence,
-  type: types.optional().meta({ description: `Some of ${EVENT_TYPES.join(', ')}, with commas between them.` }),
+  type: types.optional().meta({ description: `One or more of ${EVENT_TYPES.join(', ')}, separated by commas.` }),
   camera: z.string().regex(DEVICE_ID_PATTERN, 'must be the id of a camera').optional(),
   externalImageId: z.string().regex(EXTERNAL_IMAGE_ID_PATTERN, 'must be an externalImageId').optional(),
-  from: time.optional().meta({ description: 'Decided at or after it.' }),
-  to: time.optional().meta({ description: 'Decided before it.' }),
+  from: time.optional().meta({ description: 'Only events decided at this time or later.' }),
+  to: time.optional().meta({ description: 'Only events decided before this time.' }),
 });
 
-function filterOf(query: z.output<typeof eventsQuery>): EventFilter {
-  const { limit, before, type, camera, externalImageId, from, to } = query;
+type EventsQuery = z.output<typeof eventsQuery>;
+
+function toFilter({ limit, before, type, camera, externalImageId, from, to }: EventsQuery): EventFilter {
   return {
     limit,
     ...(before !== undefined && { before }),
@@ -46,22 +47,22 @@ function filterOf(query: z.output<typeof eventsQuery>): EventFilter {
 export const eventRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'listEvents',
-    summary: 'The events that are kept on the device, newest first',
+    summary: 'The events that are stored on the device, newest first',
     method: 'GET',
     path: PATH,
     query: eventsQuery,
     data: eventListAnswer,
     refusals: ['STORE_UNAVAILABLE'],
     handle: async ({ events }, { query }) => {
-      const page = await events.recent(filterOf(query));
+      const page = await events.recent(toFilter(query));
       const { from, to, type, ...rest } = query;
-      const next = nextPage(DEVICE_BASE + PATH, page.before, {
+      const next = linkNextPage(DEVICE_BASE + PATH, page.before, {
         ...rest,
         type: type?.join(','),
         from: from === undefined ? undefined : new Date(from).toISOString(),
         to: to === undefined ? undefined : new Date(to).toISOString(),
       });
-      return { json: { events: page.events, ...(page.before === undefined ? {} : { before: page.before }), ...next } };
+      return { json: { events: page.events, ...next } };
     },
   }),
 ];

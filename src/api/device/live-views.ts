@@ -1,14 +1,15 @@
-// The live views that are under way: how many there may be, and when they end.
-import { isPaused, type CameraControl } from '../../camera/camera-control.js';
+// Live views that are open: their number is limited, and they can be ended.
+import { isPaused, type CameraControl, type FrameJpeg, type FrameJpegOptions } from '../../camera/camera-control.js';
 import type { Clock, Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
 import { MjpegStream } from './mjpeg.js';
 
-/** Viewers of one camera, and of all together. */
+/** Limit of viewers of one camera. */
 export const VIEWERS_PER_CAMERA = 4;
+/** Limit of viewers of all cameras together. */
 export const VIEWERS_IN_ALL = 8;
-/** Of the first picture: until then nobody knows whether there is anything to see. */
-const FIRST_AFTER = 0;
+/** Frame number that every frame is newer than: the first picture of a view may be any frame. */
+const ANY_FRAME = 0;
 
 export interface LiveViewsParts {
   cameras: Pick<CameraControl, 'frame' | 'privacy' | 'views'>;
@@ -19,15 +20,17 @@ export interface LiveViewsParts {
 export interface LiveViewOptions {
   fps: number;
   boxes: boolean;
+  /** Quality of the JPEG frames, 1..100. */
   quality: number;
+  /** Wider frames are scaled down; 0 keeps their size. */
   maxWidthPx: number;
-  /** Asked before each frame: the view ends when it is no more. */
+  /** Called before each frame; the view ends when it returns false. */
   isAllowed: () => boolean;
 }
 
 interface View {
   cameraId: string;
-  /** Absent while its first frame is made. */
+  /** Absent until its first frame is encoded. */
   stream?: MjpegStream;
 }
 
@@ -41,7 +44,7 @@ export class LiveViews {
   }
 
   /**
-   * Its place is free again when the stream is closed, so whoever takes it destroys it.
+   * Opens a view. It counts against the limits until its stream is closed, so the caller must destroy the stream.
    * @throws AppError CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE, PRIVACY_ON, SERVER_BUSY: too many viewers; STOPPED
    */
   async open(cameraId: string, { fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
@@ -53,7 +56,7 @@ export class LiveViews {
     const view: View = { cameraId };
     this.#views.add(view);
     try {
-      const first = await newestFrame(cameras, cameraId, { ...picture, after: FIRST_AFTER });
+      const first = await requireFrame(cameras, cameraId, { ...picture, after: ANY_FRAME });
       if (this.#closed) throw new AppError('STOPPED', 'the service is stopping');
       const stream = new MjpegStream({
         first,
@@ -72,33 +75,33 @@ export class LiveViews {
     }
   }
 
-  /** Of one camera. */
+  /** Returns the number of views of one camera. */
   count(cameraId: string): number {
     return [...this.#views].filter((view) => view.cameraId === cameraId).length;
   }
 
-  /** Of one camera, or all. */
+  /** Ends the views of one camera, or all views. */
   end(cameraId?: string): void {
     for (const view of this.#views) {
       if (cameraId === undefined || view.cameraId === cameraId) view.stream?.finish();
     }
   }
 
-  /** None is opened after this, and those under way end. */
+  /** Ends all views; no view can be opened after this. */
   close(): void {
     this.#closed = true;
     this.end();
   }
 }
 
-/** @throws AppError CAMERA_NOT_FOUND, PRIVACY_ON, CAMERA_UNAVAILABLE: there is no picture to show */
-export async function newestFrame(
+/** Returns the newest frame of a camera. @throws AppError CAMERA_NOT_FOUND, PRIVACY_ON, CAMERA_UNAVAILABLE: there is no frame */
+export async function requireFrame(
   cameras: Pick<CameraControl, 'frame' | 'privacy'>,
   cameraId: string,
-  options: Parameters<CameraControl['frame']>[1],
-): Promise<NonNullable<Awaited<ReturnType<CameraControl['frame']>>>> {
+  options: FrameJpegOptions,
+): Promise<FrameJpeg> {
   const frame = await cameras.frame(cameraId, options);
-  // Looked at after the frame was made: privacy may have come in between.
+  // Checked after the frame is encoded: privacy may have been switched on meanwhile.
   if (cameras.privacy) throw new AppError('PRIVACY_ON', 'privacy is on');
   if (!frame) throw new AppError('CAMERA_UNAVAILABLE', 'there is no frame');
   return frame;

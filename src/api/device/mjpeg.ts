@@ -1,51 +1,55 @@
-// One live view: JPEG frames as a multipart stream that makes its next frame only when the viewer has taken the one before.
+// One live view: JPEG frames as a multipart stream. The next frame is encoded only when the viewer has received the one before.
 import { Readable } from 'node:stream';
 import type { FrameJpeg } from '../../camera/camera-control.js';
 import type { Clock, Timers } from '../../domain/time.js';
 
 const BOUNDARY = 'lintel-frame';
-export const MJPEG_TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
+/** Media type of the stream, without its boundary. */
+export const MJPEG_MEDIUM = 'multipart/x-mixed-replace';
+export const MJPEG_TYPE = `${MJPEG_MEDIUM}; boundary=${BOUNDARY}`;
 
-/** Without a new frame for so long the view ends. */
+/** Time without a new frame after which the view ends. */
 export const LOST_MS = 10_000;
-/** A viewer who takes nothing for so long gives their place up. */
+/** Time in which a viewer receives nothing, after which the view is cut off to make room for others. */
 export const STALLED_MS = 30_000;
-/** Between two looks for a frame. */
+/** Interval between two requests for a new frame. */
 const POLL_MS = 100;
 
 export interface MjpegParts {
   first: FrameJpeg;
-  /** @returns undefined where there is no frame that is newer */
+  /** Returns a frame with a higher number than `after`; undefined when there is none. */
   next: (after: number) => Promise<FrameJpeg | undefined>;
-  /** Whether the view is to end whatever frames there are. */
+  /** Tells whether the view must end even if there are more frames. */
   isOver: () => boolean;
-  /** Between two frames, at least. */
+  /** Minimum interval between two frames. */
   intervalMs: number;
   clock: Clock;
   timers: Timers;
 }
 
-/** Of whatever a slow viewer misses nothing is kept: the next frame is the newest one at the time it is wanted. */
+/** Frames that a slow viewer misses are not kept: the next frame is the newest one at the time it is wanted. */
 export class MjpegStream extends Readable {
   readonly #parts: MjpegParts;
   #frameNumber = 0;
+  /** Time at which the last frame was handed over. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
-  #seenAtMs: number;
+  /** Time at which there was a new frame, or the start of the view. */
+  #newFrameAtMs: number;
   #producing = false;
   #ending = false;
-  #waiting: unknown;
-  #wake: (() => void) | undefined;
-  #stall: unknown;
+  #pauseTimer: unknown;
+  #endPause: (() => void) | undefined;
+  #stallTimer: unknown;
 
   constructor(parts: MjpegParts) {
-    // 0: nothing is made in advance.
+    // highWaterMark 0: no frame is encoded in advance.
     super({ highWaterMark: 0 });
     this.#parts = parts;
-    this.#seenAtMs = parts.clock();
+    this.#newFrameAtMs = parts.clock();
   }
 
   override _read(): void {
-    this.#parts.timers.clearTimeout(this.#stall);
+    this.#parts.timers.clearTimeout(this.#stallTimer);
     if (this.#producing || this.#ending) return;
     this.#producing = true;
     this.#produce().then(
@@ -53,44 +57,44 @@ export class MjpegStream extends Readable {
         this.#producing = false;
         if (this.#ending) return;
         if (part === undefined) return this.finish();
-        this.#stall = this.#parts.timers.setTimeout(() => this.destroy(), STALLED_MS);
+        this.#stallTimer = this.#parts.timers.setTimeout(() => this.destroy(), STALLED_MS);
         this.push(part);
       },
       (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
     );
   }
 
-  /** Ends behind the frame that is on its way. */
+  /** Ends the view after the frame that is being sent. */
   finish(): void {
     if (this.#ending || this.destroyed) return;
     this.#ending = true;
-    this.#wake?.();
+    this.#endPause?.();
     this.push(null);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const { timers } = this.#parts;
     this.#ending = true;
-    timers.clearTimeout(this.#stall);
-    this.#wake?.();
+    timers.clearTimeout(this.#stallTimer);
+    this.#endPause?.();
     callback(error);
   }
 
-  /** @returns undefined when the view is over */
+  /** Waits for the next frame. @returns its part of the stream; undefined when the view is over */
   async #produce(): Promise<Buffer | undefined> {
     const { first, next, isOver, intervalMs, clock } = this.#parts;
     const isFirst = this.#frameNumber === 0;
     if (!isFirst) await this.#pause(this.#sentAtMs + intervalMs - clock());
     while (!this.#ending && !isOver()) {
       const frame = isFirst ? first : await next(this.#frameNumber);
-      // What was asked of the camera before it was to look away is not shown after.
+      // A frame that was requested before the view had to end is not shown after it.
       if (isOver()) return undefined;
       if (frame) {
         this.#frameNumber = frame.frameNumber;
-        this.#sentAtMs = this.#seenAtMs = clock();
-        return partOf(frame, isFirst);
+        this.#sentAtMs = this.#newFrameAtMs = clock();
+        return encodePart(frame, isFirst);
       }
-      if (clock() - this.#seenAtMs >= LOST_MS) return undefined;
+      if (clock() - this.#newFrameAtMs >= LOST_MS) return undefined;
       await this.#pause(POLL_MS);
     }
     return undefined;
@@ -99,18 +103,18 @@ export class MjpegStream extends Readable {
   #pause(delayMs: number): Promise<void> {
     if (delayMs <= 0 || this.#ending) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#parts.timers.clearTimeout(this.#waiting);
-        this.#wake = undefined;
+      this.#endPause = () => {
+        this.#parts.timers.clearTimeout(this.#pauseTimer);
+        this.#endPause = undefined;
         resolve();
       };
-      this.#waiting = this.#parts.timers.setTimeout(() => this.#wake?.(), delayMs);
+      this.#pauseTimer = this.#parts.timers.setTimeout(() => this.#endPause?.(), delayMs);
     });
   }
 }
 
-/** The boundary behind a picture, not before the next one: browsers show a picture when they see its end. */
-function partOf({ jpeg, capturedAtMs }: FrameJpeg, isFirst: boolean): Buffer {
+/** Encodes one part. The boundary follows the picture, instead of preceding the next one: browsers show a picture at its end. */
+function encodePart({ jpeg, capturedAtMs }: FrameJpeg, isFirst: boolean): Buffer {
   const head =
     `${isFirst ? `--${BOUNDARY}\r\n` : ''}Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n` +
     `X-Captured-At: ${new Date(capturedAtMs).toISOString()}\r\n\r\n`;

@@ -19,8 +19,8 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
     title: 'Lintel: the device',
     version,
     description:
-      'The device beside the door: its cameras, enrolment before them, its events, its privacy switch. An admin key opens it ' +
-      '(`lintel keys add NAME --admin`); give it over TLS alone where the network is not yours: see http.tls of the configuration.',
+      'The device beside the door: its cameras, enrolment in front of them, its events, its privacy switch. It asks for an admin key ' +
+      '(`lintel keys add NAME --admin`). Send the key over TLS only, unless the network is your own: see http.tls of the configuration.',
     securitySchemes: {
       adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
       adminKeyHeader: {

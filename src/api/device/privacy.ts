@@ -1,4 +1,4 @@
-// The privacy switch.
+// Routes of the privacy switch.
 import { z } from 'zod';
 import { AppError } from '../../errors.js';
 import { privacyAnswer } from './answers.js';
@@ -15,10 +15,10 @@ export const privacyRoutes: readonly DeviceRoute[] = [
   }),
   deviceRoute({
     name: 'setPrivacy',
-    summary: 'Stop all capture at once, or let the cameras look again',
+    summary: 'Stop all capture at once, or allow it again',
     description:
-      'On: answers when every source is closed; it stays on over restarts. A disk that refuses does not keep it from being on: ' +
-      '`stored` is false then. Off: is stored first, and refused where it cannot be.',
+      'On: the answer comes when every source is closed. Privacy stays on over restarts. It is switched on even when the disk refuses to ' +
+      'store that; `stored` is false then. Off: is stored first, and refused when it cannot be stored.',
     method: 'PUT',
     path: '/privacy',
     body: z.strictObject({ on: z.boolean() }),

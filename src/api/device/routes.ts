@@ -1,4 +1,4 @@
-// Every route of the device API.
+// All routes of the device API.
 import { aboutRoutes } from './about.js';
 import { auditRoutes } from './audit.js';
 import { cameraRoutes } from './cameras.js';

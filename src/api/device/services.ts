@@ -1,31 +1,31 @@
-// What the routes of the device API work with: narrow interfaces of the other rooms.
+// Parts of the service that the routes of the device API use, as narrow interfaces of other rooms.
 import type { AuditLog } from '../../audit/audit-log.js';
 import type { CameraControl } from '../../camera/camera-control.js';
 import type { AuditEntry, AuditSink } from '../../domain/audit.js';
 import type { Log } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
+import type { Enrolments } from '../../enrolment/enrolments.js';
 import type { EventReader } from '../../events/event.js';
 import type { SigningKeyInfo } from '../../events/signing.js';
 import type { HealthAnswer } from '../../ops/health.js';
 import type { PrivacyChange } from '../../privacy/privacy-switch.js';
 import type { UnknownFaces } from '../../privacy/unknown-faces.js';
 import type { CaptureRates } from './capture-rates.js';
-import type { Enrolments } from '../../enrolment/enrolments.js';
 import type { LiveViews } from './live-views.js';
 import type { ViewAudit } from './view-audit.js';
 
 export interface PrivacyControl {
   readonly on: boolean;
-  /** Whether a restart would find the same. */
+  /** Tells whether the state is stored, so that a restart would find the same. */
   readonly stored: boolean;
-  /** Resolves when all sources are closed, or free again. @throws AppError STORE_UNAVAILABLE: it stays on */
+  /** Resolves when all sources are closed, or may be opened again. @throws AppError STORE_UNAVAILABLE: privacy stays on */
   set(on: boolean, actor: string): Promise<PrivacyChange>;
 }
 
 export interface DeviceInfo {
   version: string;
   deviceId: string;
-  /** Of the loaded model set. */
+  /** Version of the loaded model set. */
   modelVersion: string;
 }
 
@@ -48,16 +48,16 @@ export interface DeviceServices {
 }
 
 /**
- * For what is done already, and is not undone because its entry cannot be written: the log then says so. What shows or gives away
- * something is written down before it happens, with `audit.append` itself.
+ * Records an action that is already done. It is not undone when its entry cannot be written; the log reports that. An action that shows
+ * or gives away something is recorded before it happens, with `audit.append` itself.
  */
-export async function noteDone(
+export async function recordDone(
   { audit, log }: Pick<DeviceServices, 'audit' | 'log'>,
   entry: AuditEntry,
 ): Promise<void> {
   try {
     await audit.append(entry);
   } catch (error) {
-    log.error({ action: entry.action, err: error }, 'something was done that the audit log could not be told');
+    log.error({ action: entry.action, err: error }, 'an action was done that could not be written to the audit log');
   }
 }

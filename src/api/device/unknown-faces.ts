@@ -1,24 +1,24 @@
-// The faces of strangers, where the configuration keeps them for a while.
+// Routes of unknown faces, which are kept for some hours when the configuration says so.
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError, describeError } from '../../errors.js';
 import { deletedAnswer, unknownFaceEnrolmentAnswer, unknownFaceListAnswer } from './answers.js';
 import { wholeNumberText } from '../core/parameters.js';
-import { enrolFields, nextPage } from './inputs.js';
+import { enrolFields, linkNextPage } from './parameters.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
-import { noteDone } from './services.js';
+import { recordDone } from './services.js';
 
 const PATH = '/unknown-faces';
 
 export const unknownFaceRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'listUnknownFaces',
-    summary: 'The faces of strangers that are kept, newest first',
+    summary: 'The kept faces of unknown people, newest first',
     method: 'GET',
     path: PATH,
     query: z.strictObject({
       limit: wholeNumberText(1, 1_000, 100),
-      before: z.uuid('must be the id of a face').optional().meta({ description: 'The `before` of the page before.' }),
+      before: z.uuid('must be the id of a face').optional().meta({ description: 'The `before` of the previous page.' }),
       camera: z.string().regex(DEVICE_ID_PATTERN, 'must be the id of a camera').optional(),
     }),
     data: unknownFaceListAnswer,
@@ -30,16 +30,16 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
         camera === undefined ? {} : { cameraId: camera },
       );
       const faces = page.faces.map(({ capturedAtMs, expiresAtMs, id, cameraId, trackId, quality }) => {
-        const [capturedAt, expiresAt] = [capturedAtMs, expiresAtMs].map((ms) => new Date(ms).toISOString());
+        const capturedAt = new Date(capturedAtMs).toISOString();
+        const expiresAt = new Date(expiresAtMs).toISOString();
         return { id, cameraId, trackId, capturedAt, expiresAt, quality };
       });
-      const more = page.before === undefined ? {} : { before: page.before };
-      return { json: { faces, ...more, ...nextPage(DEVICE_BASE + PATH, page.before, query) } };
+      return { json: { faces, ...linkNextPage(DEVICE_BASE + PATH, page.before, query) } };
     },
   }),
   deviceRoute({
     name: 'showUnknownFace',
-    summary: 'The face of a stranger as JPEG',
+    summary: 'The face of an unknown person as JPEG',
     method: 'GET',
     path: `${PATH}/:faceId`,
     media: ['image/jpeg'],
@@ -53,21 +53,21 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
   }),
   deviceRoute({
     name: 'deleteUnknownFace',
-    summary: 'Delete the face of a stranger',
+    summary: 'Delete the face of an unknown person',
     method: 'DELETE',
     path: `${PATH}/:faceId`,
     data: deletedAnswer,
     refusals: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
     handle: async (services, { params: { faceId }, actor }) => {
       if (!(await services.unknownFaces.delete(faceId))) throw notFound();
-      await noteDone(services, { action: 'unknown-face.deleted', actor, subject: { unknownFaceId: faceId } });
+      await recordDone(services, { action: 'unknown-face.deleted', actor, subject: { unknownFaceId: faceId } });
       return { json: { deleted: 1 } };
     },
   }),
   deviceRoute({
     name: 'enrolUnknownFace',
-    summary: 'Enrol a stranger whose face is kept; it is kept as a stranger’s no longer',
-    description: 'Refused where the camera requires liveness: let the person stand before it instead.',
+    summary: 'Enrol an unknown person whose face is kept, and delete that face',
+    description: 'Refused when the camera requires liveness; the person must then be enrolled in front of it.',
     method: 'POST',
     path: `${PATH}/:faceId/enrol`,
     body: z.strictObject(enrolFields),
@@ -86,12 +86,12 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
       const { groupId, imageId, face } = await enrolments.enrolKept(await unknownFaces.get(id), body, actor);
       try {
         if (await unknownFaces.delete(id)) {
-          await noteDone(services, { action: 'unknown-face.deleted', actor, subject: { unknownFaceId: id } });
+          await recordDone(services, { action: 'unknown-face.deleted', actor, subject: { unknownFaceId: id } });
         }
       } catch (error) {
         log.warn(
           { unknownFaceId: id, reason: describeError(error) },
-          'an enrolled stranger could not be deleted as one',
+          'the kept face of a person who is now enrolled could not be deleted',
         );
       }
       return { json: { groupId, faceId: face.faceId, imageId, externalImageId: body.externalImageId } };
@@ -99,14 +99,14 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
   }),
   deviceRoute({
     name: 'deleteUnknownFaces',
-    summary: 'Delete the faces of all strangers',
+    summary: 'Delete the faces of all unknown people',
     method: 'DELETE',
     path: PATH,
     data: deletedAnswer,
     refusals: ['STORE_UNAVAILABLE'],
     handle: async (services, { actor }) => {
       const deleted = await services.unknownFaces.deleteAll();
-      await noteDone(services, { action: 'unknown-face.deleted', actor, subject: { faces: deleted } });
+      await recordDone(services, { action: 'unknown-face.deleted', actor, subject: { faces: deleted } });
       return { json: { deleted } };
     },
   }),

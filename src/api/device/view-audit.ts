@@ -1,22 +1,22 @@
-// Single pictures in the audit log: somebody who asks for one every second is one viewer, not sixty.
+// Audit of single pictures: requests of one actor in quick succession are recorded as one view.
 import type { AuditSink } from '../../domain/audit.js';
 import type { Clock } from '../../domain/time.js';
 
-/** After so long without a picture the next one is a new view. */
+/** Time without a picture after which the next one is a new view. */
 export const VIEW_GAP_MS = 60_000;
 const MAX_REMEMBERED = 1_000;
 
 export class ViewAudit {
   readonly #parts: { audit: AuditSink; clock: Clock };
-  /** When this actor was last shown this camera; the oldest first. */
+  /** Time of the last picture by camera and actor, oldest first. */
   readonly #lastMs = new Map<string, number>();
 
   constructor(parts: { audit: AuditSink; clock: Clock }) {
     this.#parts = parts;
   }
 
-  /** Before a picture is shown. @throws AppError STORE_UNAVAILABLE: it must not be */
-  async pictureOf(cameraId: string, actor: string): Promise<void> {
+  /** Records a picture that is about to be shown. @throws AppError STORE_UNAVAILABLE: it must not be shown */
+  async recordPicture(cameraId: string, actor: string): Promise<void> {
     const view = `${cameraId} ${actor}`;
     const nowMs = this.#parts.clock();
     const lastMs = this.#lastMs.get(view);

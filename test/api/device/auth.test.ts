@@ -5,6 +5,7 @@ import { ATTEMPTS, AttemptLimit, MS_PER_ATTEMPT } from '../../../src/api/core/at
 import { DEVICE_ROUTES } from '../../../src/api/device/routes.js';
 import { STATUSES } from '../../../src/api/device/statuses.js';
 import { ManualTimers } from '../../camera/manual-timers.js';
+import { expectSentence } from '../details.js';
 import { startDevice, type Device } from './harness.js';
 import { recordingLog } from '../harness.js';
 
@@ -164,7 +165,7 @@ describe('what is not there', () => {
 describe('parameters', () => {
   test.each<[string, string, unknown, string]>([
     ['GET', '/version?x=1', undefined, 'The parameter x is not known here.'],
-    ['GET', '/cameras?a=1&b=2', undefined, 'The parameter a, b is not known here.'],
+    ['GET', '/cameras?a=1&b=2', undefined, 'The parameters a, b are not known here.'],
     ['POST', '/cameras/front/pause', { forMs: 1 }, 'The field forMs is not known here.'],
     ['POST', '/cameras/front/pause', '[]', 'The body must be a JSON object.'],
     ['PUT', '/privacy', undefined, 'The body is empty; it must be a JSON object.'],
@@ -184,8 +185,13 @@ describe('parameters', () => {
     ['GET', '/events?limit=0', undefined, 'limit must be at least 1.'],
     ['GET', '/events?limit=1001', undefined, 'limit must be at most 1000.'],
     ['GET', '/events?before=0', undefined, 'before must be at least 1.'],
-    ['GET', '/events?type=knock', undefined, 'type must be some of match, unknown, spoof, uncertain, with commas'],
-    ['GET', '/events?type=match,', undefined, 'type must be some of'],
+    [
+      'GET',
+      '/events?type=knock',
+      undefined,
+      'type must be one or more of match, unknown, spoof, uncertain, separated by commas.',
+    ],
+    ['GET', '/events?type=match,', undefined, 'type must be one or more of'],
     ['GET', '/events?camera=a/b', undefined, 'camera must be the id of a camera.'],
     ['GET', '/events?externalImageId=a%20b', undefined, 'externalImageId must be an externalImageId.'],
     ['GET', '/events?from=yesterday', undefined, 'from must be a time such as 2026-01-31T12:00:00Z.'],
@@ -206,6 +212,7 @@ describe('parameters', () => {
     const answer = await device.call(method, path, body);
     expect([answer.status, answer.body.error.code]).toEqual([400, 'INVALID_PARAM']);
     expect(answer.body.error.message).toContain(message);
+    expectSentence(answer.body.error.message);
     expect(device.cameras.privacy).toBe(false);
   });
 

@@ -201,21 +201,21 @@ describe('a picture', () => {
     const audit = { append: async (entry: AuditEntry) => void entries.push(entry) };
     const views = new ViewAudit({ audit, clock: () => nowMs });
     for (let i = 0; i < 100; i++) {
-      await views.pictureOf('front', 'admin:a');
+      await views.recordPicture('front', 'admin:a');
       nowMs += 1_000;
     }
     expect(entries).toEqual([
       { action: 'camera.viewed', actor: 'admin:a', subject: { cameraId: 'front', live: false } },
     ]);
-    await views.pictureOf('front', 'admin:b');
-    await views.pictureOf('yard', 'admin:a');
+    await views.recordPicture('front', 'admin:b');
+    await views.recordPicture('yard', 'admin:a');
     expect(entries).toHaveLength(3);
     nowMs += VIEW_GAP_MS;
-    await views.pictureOf('front', 'admin:a');
+    await views.recordPicture('front', 'admin:a');
     expect(entries).toHaveLength(4);
     // Set back by an hour: a view too many in the log is better than one too few.
     nowMs -= 3_600_000;
-    await views.pictureOf('front', 'admin:a');
+    await views.recordPicture('front', 'admin:a');
     expect(entries).toHaveLength(5);
   });
 });

@@ -1,0 +1,59 @@
+// Schemas of the parameters that several routes of the device API share, and the link to the next page of a list.
+import { z } from 'zod';
+import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
+import { parseNumber, wholeNumberText } from '../core/parameters.js';
+
+/** Schema of a sequence number written as text; undefined when it is not given. */
+export const textSequence = z.preprocess(
+  parseNumber,
+  z.int().min(1).optional().meta({ description: 'Only older entries: the `before` of the previous page.' }),
+);
+
+export const textFlag = z
+  .enum(['true', 'false'])
+  .optional()
+  .meta({ default: 'false' })
+  .transform((value) => value === 'true');
+
+/** Fields that name a person and the group to enrol them in. */
+export const enrolFields = {
+  group: z.string().regex(GROUP_ID_PATTERN, 'must have 1 to 255 of: a to z, 0 to 9, -'),
+  appKey: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ description: 'Name of the appKey that owns the group; by default that of the camera.' }),
+  externalImageId: z.string().regex(EXTERNAL_IMAGE_ID_PATTERN, 'must have 1 to 255 of: letters, digits, _ . : -'),
+  duplicateThreshold: z.number().min(1).max(100).default(90).meta({
+    description: 'Similarity from which on a face enrolled under another externalImageId counts as the same person.',
+  }),
+};
+
+/** Query of a picture of a camera. */
+export const pictureQuery = {
+  boxes: textFlag,
+  maxWidth: wholeNumberText(0, 8_192, 0).meta({
+    description: 'Pixels; a wider picture is scaled down. 0 keeps its size.',
+  }),
+  quality: wholeNumberText(1, 100, 80).meta({ description: 'Quality of the JPEG.' }),
+};
+
+/**
+ * Returns the fields that lead to the next page of a list.
+ * @param path path of the list
+ * @param before where the next page begins; undefined on the last page
+ * @param query query of this page
+ */
+export function linkNextPage<Before extends string | number>(
+  path: string,
+  before: Before | undefined,
+  query: Readonly<Record<string, string | number | undefined>>,
+): { before?: Before; next?: string } {
+  if (before === undefined) return {};
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...query, before })) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return { before, next: `${path}?${parameters.toString()}` };
+}
