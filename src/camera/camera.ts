@@ -1,5 +1,5 @@
 // One camera: opens its source, opens it again when it is lost or its pictures cannot be trusted, and reports its health.
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';

@@ -1,5 +1,5 @@
 // All cameras of the configuration as one part of the service, and the operations that other rooms may call on them.
-import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
+import { listWatchedGroups, type CameraConfig } from '../config/camera-schema.js';
 import type { Health, HealthStatus } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
@@ -132,7 +132,7 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
       stats: camera.stats(),
       recognition: consumer.stats(),
       ...(newest === undefined ? {} : { widthPx: newest.widthPx, heightPx: newest.heightPx }),
-      groups: watchedGroupsOf(config).map(({ appKey, group }) => ({ appKey, groupId: group })),
+      groups: listWatchedGroups(config).map(({ appKey, group }) => ({ appKey, groupId: group })),
     }));
   }
 

@@ -1,5 +1,5 @@
 // Translates a configured camera into the options of a capture, and removes secrets from texts about its source.
-import type { CameraConfig, SourceConfig } from '../config/schema.js';
+import type { CameraConfig, SourceConfig } from '../config/camera-schema.js';
 import type { CaptureOptions } from '../native/addon.js';
 
 /** @param password password of the source's user; it becomes part of the URL and nothing else */

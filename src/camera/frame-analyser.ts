@@ -1,5 +1,5 @@
 // Analyses the newest frames of a camera: one at a time, at the camera's pace, over all its captures.
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Box } from '../domain/face.js';
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';

@@ -1,4 +1,4 @@
-// From the configuration file to a checked Config with absolute paths.
+// Reads the configuration file and checks it: the result is a Config with absolute paths.
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
@@ -14,27 +14,27 @@ import {
 } from 'yaml';
 import { AppError } from '../errors.js';
 import type { Environment } from './environment.js';
-import { keyPath, problemsOf, type Problem } from './problems.js';
+import { formatPath, listProblems, type Problem } from './problems.js';
 import { configSchema, type Config } from './schema.js';
 
 export interface LoadedConfig {
-  /** Every path in it is absolute, except those of devices and inside pipelines. */
+  /** Every path is absolute, except those inside pipelines. */
   config: Config;
-  /** Absolute; undefined where there is no file and the defaults are used. */
+  /** Absolute path; undefined where there is no file and the defaults are used. */
   file: string | undefined;
 }
 
 export interface LoadOptions {
-  /** The file named on the command line; wins over LINTEL_CONFIG. */
+  /** File named on the command line; takes precedence over LINTEL_CONFIG. */
   file?: string | undefined;
-  /** What a relative `file` is relative to, and the paths of the configuration where there is no file. */
+  /** Folder that a relative `file` is relative to, and the paths of the defaults where there is no file. */
   cwd: string;
   environment: Pick<Environment, 'configFile'>;
 }
 
 const MAX_FILE_CHARACTERS = 1_000_000;
 
-/** @throws AppError CONFIG_INVALID: lists every problem as `key.path: rule (line N)` */
+/** Reads and checks the configuration. @throws AppError CONFIG_INVALID: lists every problem as `key.path: rule (line N)` */
 export async function loadConfig({ file, cwd, environment }: LoadOptions): Promise<LoadedConfig> {
   const named = file ?? environment.configFile;
   if (named === undefined) return { config: resolvePaths(configSchema.parse({}), cwd), file: undefined };
@@ -43,7 +43,7 @@ export async function loadConfig({ file, cwd, environment }: LoadOptions): Promi
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'not a text in UTF-8';
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'it is not UTF-8 text';
     throw new AppError('CONFIG_INVALID', `the configuration file ${path} cannot be read (${reason})`, { cause });
   }
   return { config: parseConfig(text, path), file: path };
@@ -64,7 +64,7 @@ export function parseConfig(text: string, file: string): Config {
     uniqueKeys: true,
     stringKeys: true,
     resolveKnownTags: false,
-    // Pretty errors quote the line, and with it the value.
+    // Pretty errors quote the line, which contains the value.
     prettyErrors: false,
     lineCounter: lines,
   });
@@ -72,22 +72,22 @@ export function parseConfig(text: string, file: string): Config {
   if (syntax.length > 0) {
     throw invalid(
       file,
-      syntax.map((error) => `${syntaxRule(error)} (line ${lines.linePos(error.pos[0]).line})`),
+      syntax.map((error) => `${describeSyntaxError(error)} (line ${lines.linePos(error.pos[0]).line})`),
     );
   }
   let input: unknown;
   try {
     input = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (cause) {
-    throw invalid(file, ['an alias (*name) has no anchor (&name) before it, or stands for too much'], cause);
+    throw invalid(file, ['an alias (*name) has no anchor (&name) before it, or expands to too much'], cause);
   }
   const parsed = configSchema.safeParse(input);
-  if (!parsed.success) throw invalid(file, describe(problemsOf(parsed.error, input), document, lines));
+  if (!parsed.success) throw invalid(file, describe(listProblems(parsed.error, input), document, lines));
 
   const config = resolvePaths(parsed.data, dirname(file));
   if (`${config.keysDir}/`.startsWith(`${config.dataDir}/`)) {
     const path = isMap(document.contents) && document.contents.has('keysDir') ? ['keysDir'] : ['dataDir'];
-    const rule = 'the keys must not lie inside dataDir: whoever copies the data would have the keys with it';
+    const rule = 'the keys must not lie inside dataDir: a copy of the data would contain the keys';
     throw invalid(file, describe([{ path, rule }], document, lines));
   }
   return config;
@@ -101,14 +101,14 @@ function invalid(file: string, problems: readonly string[], cause?: unknown): Ap
 
 function describe(problems: readonly Problem[], document: Document, lines: LineCounter): string[] {
   return problems.map(({ path, rule }) => {
-    const offset = offsetOf(document, path);
+    const offset = findOffset(document, path);
     const where = offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
-    return `${keyPath(path) || 'the file'}: ${rule}${where}`;
+    return `${formatPath(path) || 'the file'}: ${rule}${where}`;
   });
 }
 
-/** Where the key stands in the text, or the nearest key around it where it is missing. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number | undefined {
+/** Finds the key in the text, or the nearest key around it where it is missing. @returns an offset in characters */
+function findOffset(document: Document, path: readonly PropertyKey[]): number | undefined {
   let node: Node | null = document.contents;
   let offset: number | undefined;
   for (const part of path) {
@@ -128,19 +128,19 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number | un
   return offset;
 }
 
-/** The parser's own messages can quote a value. */
-function syntaxRule(error: YAMLError): string {
+/** Describes a syntax error without the parser's own message, which can quote a value. */
+function describeSyntaxError(error: YAMLError): string {
   switch (error.code) {
     case 'DUPLICATE_KEY':
-      return 'a key stands there twice';
+      return 'a key occurs twice';
     case 'TAG_RESOLVE_FAILED':
       return 'tags (!name) are not allowed';
     case 'MULTIPLE_DOCS':
-      return 'there must be one document in the file';
+      return 'the file must contain only one document';
     case 'TAB_AS_INDENT':
-      return 'tabs must not indent a line; use spaces';
+      return 'lines must be indented with spaces, not with tabs';
     case 'NON_STRING_KEY':
-      return 'a key must be a text';
+      return 'a key must be text';
     default:
       return `this is not valid YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`;
   }

@@ -1,28 +1,28 @@
-// Where the files of the service lie within the configured folders, and what version it is.
+// The paths of the service's files in the configured folders, and the version of this installation.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './schema.js';
 
-/** The folder that holds package.json, models/ and build/; two rooms up from here and from dist/config. */
+/** Folder that holds package.json, models/ and build/: two levels above this file, also in dist/config. */
 const INSTALLATION = new URL('../../', import.meta.url);
 
 export interface DataPaths {
-  /** LevelDB. */
+  /** Folder of the LevelDB database. */
   databaseDir: string;
-  /** Of a running service: the way in for the command line. */
+  /** Socket through which the command line reaches the running service. */
   adminSocket: string;
-  /** The registry of appKeys: names and digests. */
+  /** Registry of appKeys: names and digests. */
   appKeysFile: string;
-  /** The appKey made at first start, in clear, for the operator. */
+  /** The appKey that the first start creates, in plain text, for the operator. */
   firstAppKeyFile: string;
-  /** Its secretKey, for v2.0 of the API. */
+  /** The secretKey of that appKey, for v2.0 of the API. */
   firstSecretKeyFile: string;
-  /** The registry of admin keys, which open the device API: names and digests. */
+  /** Registry of admin keys, which give access to the device API: names and digests. */
   adminKeysFile: string;
-  /** The admin key made at first start, in clear, for the operator. */
+  /** The admin key that the first start creates, in plain text, for the operator. */
   firstAdminKeyFile: string;
-  /** In which form each model was measured to be faster here. */
+  /** Form of each model (8 bits or float) that was measured to be faster on this machine. */
   precisionFile: string;
 }
 
@@ -39,12 +39,12 @@ export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDi
   };
 }
 
-/** The version of this installation, from its package.json. */
+/** Reads the version of this installation from its package.json. */
 export function readVersion(): string {
   return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;
 }
 
-/** The package.json of this installation. */
+/** Returns the URL of the package.json of this installation. */
 export function packageFile(): URL {
   return new URL('package.json', INSTALLATION);
 }

@@ -1,6 +1,6 @@
 // Guided enrolment from a camera: collects shots of one person, checks them, and enrols the best of them.
 import type { CameraControl } from '../camera/camera-control.js';
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { OtherModels } from '../domain/other-models.js';
 import { cosineFloor, reportedSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScale } from '../domain/similarity.js';

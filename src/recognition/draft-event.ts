@@ -1,5 +1,5 @@
 // Writes the draft of an event: everything in it is about one shot, the best of the recent ones.
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { EventDraft } from '../events/event.js';
 import type { Decision } from './decision.js';
 import type { Candidate, CandidateGroup } from './identity.js';

@@ -1,6 +1,6 @@
 // Turns decisions into events: at most one event of each type for each appearance, over all its tracks.
 import type { EventCount } from '../camera/frame-consumer.js';
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';

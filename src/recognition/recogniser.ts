@@ -1,6 +1,6 @@
 // Recognition at one camera: takes frames with faces, and makes one event of each appearance of a person.
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Box, Face } from '../domain/face.js';
 import type { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { Health } from '../domain/health.js';

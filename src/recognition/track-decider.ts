@@ -1,5 +1,5 @@
 // Decides on tracks: when a decision is made, from identity, liveness and circumstances, and what becomes of the track afterwards.
-import type { CameraConfig } from '../config/schema.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { TrustGuard } from '../domain/trust.js';
 import type { EventDraft } from '../events/event.js';
 import type { TrackProbe } from './appearances.js';

@@ -1,5 +1,5 @@
 // One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
-import type { WatchedGroupConfig } from '../config/schema.js';
+import type { WatchedGroupConfig } from '../config/camera-schema.js';
 import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';

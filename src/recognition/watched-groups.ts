@@ -1,5 +1,5 @@
 // All groups that one camera recognises people of, searched as one.
-import { watchedGroupsOf, type CameraConfig } from '../config/schema.js';
+import { listWatchedGroups, type CameraConfig } from '../config/camera-schema.js';
 import type { Candidate, CandidateGroup } from './identity.js';
 import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
 
@@ -12,7 +12,7 @@ export class WatchedGroups {
 
   constructor(parts: WatchedGroupsParts) {
     const rule = parts.config;
-    this.#groups = watchedGroupsOf(parts.config).map(
+    this.#groups = listWatchedGroups(parts.config).map(
       (config, order) => new WatchedGroup({ ...parts, config, order, rule }),
     );
   }

@@ -1,5 +1,6 @@
 // Cameras for tests, with the configuration's own defaults.
-import { configSchema, type CameraConfig } from '../../src/config/schema.js';
+import type { CameraConfig } from '../../src/config/camera-schema.js';
+import { configSchema } from '../../src/config/schema.js';
 import type { Log } from '../../src/domain/log.js';
 
 /** @param keys of one camera as in the configuration file; `id` and `group` may be left out */

@@ -1,4 +1,4 @@
-// Holds lintel.example.yaml to the schema: every key is there and explained, every value is valid, the defaults are the defaults.
+// Holds lintel.example.yaml to the schema: every key is present and explained, every value is valid, the defaults are correct.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -8,7 +8,7 @@ import { configSchema } from '../../src/config/schema.js';
 
 const text = readFileSync(new URL('../../lintel.example.yaml', import.meta.url), 'utf8');
 
-/** The file with every commented-out key brought to life; prose comments (a "#" and one space) stay comments. */
+/** The file with every commented-out key made active; prose comments ("#" and one space) stay comments. */
 const everything = text
   .replace(/^cameras: \[\]$/m, '')
   .replace(/^#(?=\w| {2,})/gm, '')
@@ -24,42 +24,42 @@ interface JsonSchema {
   description?: string;
 }
 
-/** Every key that the schema knows, with its place, lists as `[]`. */
-function* keysOf(schema: JsonSchema, path = ''): Generator<[path: string, schema: JsonSchema]> {
+/** Lists every key of the schema with its path; a list is `[]` in it. */
+function* listSchemaKeys(schema: JsonSchema, path = ''): Generator<[path: string, schema: JsonSchema]> {
   for (const [key, child] of Object.entries(schema.properties ?? {})) {
     yield [`${path}.${key}`, child];
-    yield* keysOf(child, `${path}.${key}`);
+    yield* listSchemaKeys(child, `${path}.${key}`);
   }
-  for (const child of schema.oneOf ?? []) yield* keysOf(child, path);
-  if (schema.items) yield* keysOf(schema.items, `${path}[]`);
+  for (const child of schema.oneOf ?? []) yield* listSchemaKeys(child, path);
+  if (schema.items) yield* listSchemaKeys(schema.items, `${path}[]`);
 }
 
-/** Every key of a value, its place written in the same way. */
-function* keysIn(value: unknown, path = ''): Generator<[path: string, value: unknown]> {
+/** Lists every key of a value with its path in the same form. */
+function* listKeys(value: unknown, path = ''): Generator<[path: string, value: unknown]> {
   if (Array.isArray(value)) {
-    for (const item of value) yield* keysIn(item, `${path}[]`);
+    for (const item of value) yield* listKeys(item, `${path}[]`);
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, child] of Object.entries(value)) {
       yield [`${path}.${key}`, child];
-      yield* keysIn(child, `${path}.${key}`);
+      yield* listKeys(child, `${path}.${key}`);
     }
   }
 }
 
-const schemaKeys = new Map(keysOf(z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema));
+const schemaKeys = new Map(listSchemaKeys(z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema));
 
 describe('lintel.example.yaml', () => {
-  it('is, as it stands, the defaults', () => {
+  it('gives the defaults when it is used unchanged', () => {
     expect(configSchema.parse(parse(text))).toEqual(configSchema.parse({}));
   });
 
   it('sets every key that has a default, except the one that depends on the machine', () => {
-    const paths = (value: unknown): string[] => [...keysIn(value)].map(([path]) => path);
+    const paths = (value: unknown): string[] => [...listKeys(value)].map(([path]) => path);
     const defaults = paths(configSchema.parse({})).filter((path) => path !== '.vision.workers');
     expect(paths(parse(text)).toSorted()).toEqual(defaults.toSorted());
   });
 
-  it('is valid with every commented-out key brought to life', () => {
+  it('is valid with every commented-out key made active', () => {
     expect(parseConfig(everything, '/etc/lintel/lintel.yaml').cameras.map(({ source }) => source.type)).toEqual([
       'device',
       'gstreamer',
@@ -69,12 +69,12 @@ describe('lintel.example.yaml', () => {
   });
 
   it('names every key of the schema', () => {
-    const named = new Set([...keysIn(parse(everything))].map(([path]) => path));
+    const named = new Set([...listKeys(parse(everything))].map(([path]) => path));
     expect([...schemaKeys.keys()].filter((path) => !named.has(path))).toEqual([]);
   });
 
   it("shows a camera's defaults as they are", () => {
-    const shown = [...keysIn(parse(everything))].filter(([path]) => path.startsWith('.cameras[]'));
+    const shown = [...listKeys(parse(everything))].filter(([path]) => path.startsWith('.cameras[]'));
     const wrong = shown.filter(([path, value]) => {
       const byDefault = schemaKeys.get(path)?.default;
       return byDefault !== undefined && byDefault !== value;
@@ -82,7 +82,7 @@ describe('lintel.example.yaml', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('says the range of every number', () => {
+  it('gives the range of every number', () => {
     const lines = everything.split('\n');
     const without = [...schemaKeys].filter(([path, { minimum, maximum }]) => {
       if (minimum === undefined || maximum === undefined) return false;
@@ -104,7 +104,7 @@ describe('lintel.example.yaml', () => {
     expect(unexplained).toEqual([]);
   });
 
-  it('explains in the schema every key that is no mere group of others', () => {
+  it('has a description in the schema for every key that is not only a group of others', () => {
     const silent = [...schemaKeys].filter(([, { description, properties }]) => !description && !properties);
     expect(silent.map(([path]) => path)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// The configuration file: what is accepted, what is refused and in which words, and where relative paths lead.
+// The configuration file: which files are accepted, the messages for the others, and how relative paths are resolved.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +7,10 @@ import { loadConfig, parseConfig } from '../../src/config/load.js';
 import { configSchema } from '../../src/config/schema.js';
 import { AppError } from '../../src/errors.js';
 
-/** Stands in every wrong value below: it must never come back in a message. */
+/** Part of every wrong value below: no message may contain it. */
 const SECRET = 'hunter2';
 
-function problemOf(text: string): string {
+function readProblem(text: string): string {
   try {
     parseConfig(text, '/etc/lintel/lintel.yaml');
   } catch (error) {
@@ -27,8 +27,8 @@ const source = '    source: { type: device, path: /dev/video0 }\n';
 
 describe('a wrong key or value is refused with the key, the rule and the line, and never the value', () => {
   const cases: [text: string, problem: string][] = [
-    ['deviceId: a\nhtpp:\n  port: 1\n', 'htpp: there is no such key (line 2)'],
-    ['http:\n  host: 127.0.0.1\n  prot: hunter2\n', 'http.prot: there is no such key (line 3)'],
+    ['deviceId: a\nhtpp:\n  port: 1\n', 'htpp: is not a known key (line 2)'],
+    ['http:\n  host: 127.0.0.1\n  prot: hunter2\n', 'http.prot: is not a known key (line 3)'],
     ['http:\n  port: hunter2\n', 'http.port: must be a number (line 2)'],
     ['http:\n  port: "8080"\n', 'http.port: must be a number (line 2)'],
     ['http: { port: 65536 }\n', 'http.port: must be at most 65535 (line 1)'],
@@ -38,7 +38,7 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     ['http:\n', 'http: is empty: give it a value or remove the key (line 1)'],
     ['deviceId:\n', 'deviceId: is empty: give it a value or remove the key (line 1)'],
     ['deviceId: hunter2/x\n', 'deviceId: must match [a-zA-Z0-9_-]{1,64} (line 1)'],
-    ['deviceId: 17\n', 'deviceId: must be a text (in quotes where it looks like something else) (line 1)'],
+    ['deviceId: 17\n', 'deviceId: must be text (in quotes if it looks like a number or a boolean) (line 1)'],
     ['dataDir: ""\n', 'dataDir: must not be empty (line 1)'],
     ['models: { providers: [] }\n', 'models.providers: must have at least 1 entry (line 1)'],
     ['models:\n  providers:\n    - cpu\n    - Hunter2\n', 'models.providers[1]: must match [a-z]+ (line 4)'],
@@ -69,7 +69,7 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     ],
     [
       camera('    source: { type: file, path: a.mp4, password: hunter2 }\n'),
-      'cameras[0].source.password: there is no such key (line 4)',
+      'cameras[0].source.password: is not a known key (line 4)',
     ],
     [
       camera('    source: { type: file, path: a.mp4, loop: "yes" }\n'),
@@ -84,15 +84,15 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
       camera(`${source}  - id: door\n    group: other\n${source}`),
       'cameras[1].id: must be unique among the cameras (line 5)',
     ],
-    [camera(`${source}    groups: [{ group: guests }]\n`), 'cameras[0]: needs either group or groups (line 2)'],
-    [`cameras:\n  - id: door\n${source}`, 'cameras[0]: needs either group or groups (line 2)'],
+    [camera(`${source}    groups: [{ group: guests }]\n`), 'cameras[0]: must have either group or groups (line 2)'],
+    [`cameras:\n  - id: door\n${source}`, 'cameras[0]: must have either group or groups (line 2)'],
     [
       camera(`${source}    threshold: 80\n    targetFalseAcceptPerAttempt: 0.001\n`),
-      'cameras[0]: takes threshold or targetFalseAcceptPerAttempt, not both (line 2)',
+      'cameras[0]: must have threshold or targetFalseAcceptPerAttempt, not both (line 2)',
     ],
     [
       `cameras:\n  - id: door\n    groups:\n      - group: a\n      - { group: b, threshold: 80, targetFalseAcceptPerAttempt: 0.001 }\n${source}`,
-      'cameras[0].groups[1]: takes threshold or targetFalseAcceptPerAttempt, not both (line 5)',
+      'cameras[0].groups[1]: must have threshold or targetFalseAcceptPerAttempt, not both (line 5)',
     ],
     [
       camera(`${source}    region: { x0: 0.5, y0: 0, x1: 0.5, y1: 1 }\n`),
@@ -102,37 +102,37 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     ['dataDir: var/keys\n', 'dataDir: the keys must not lie inside dataDir'],
     ['- hunter2\n', 'the file: must be a group of keys'],
     ['hunter2\n', 'the file: must be a group of keys'],
-    ['__proto__: { port: 1 }\n', '__proto__: there is no such key (line 1)'],
-    [`"a: ${'k'.repeat(80)}": 1\n`, `"a: ${'k'.repeat(61)}…": there is no such key (line 1)`],
+    ['__proto__: { port: 1 }\n', '__proto__: is not a known key (line 1)'],
+    [`"a: ${'k'.repeat(80)}": 1\n`, `"a: ${'k'.repeat(61)}…": is not a known key (line 1)`],
   ];
   it.each(cases)('%j', (text, problem) => {
-    const message = problemOf(text);
+    const message = readProblem(text);
     expect(message).toContain(`the configuration /etc/lintel/lintel.yaml is not valid:\n  ${problem}`);
     expect(message.toLowerCase()).not.toContain(SECRET);
   });
 
   it('names every problem at once', () => {
-    const message = problemOf('deviceId: "a b"\nhttp: { port: no, extra: 1 }\nlog: { level: loud }\n');
+    const message = readProblem('deviceId: "a b"\nhttp: { port: no, extra: 1 }\nlog: { level: loud }\n');
     expect(message.split('\n')).toHaveLength(5);
   });
 });
 
-describe('what is not plain YAML is refused, without quoting it', () => {
+describe('a file that is not plain YAML is refused without quoting it', () => {
   const cases: [text: string, problem: string][] = [
-    ['deviceId: a\nlog: {}\ndeviceId: hunter2\n', 'a key stands there twice (line 3)'],
-    ['http:\n  port: 1\n  port: 2\n', 'a key stands there twice (line 3)'],
+    ['deviceId: a\nlog: {}\ndeviceId: hunter2\n', 'a key occurs twice (line 3)'],
+    ['http:\n  port: 1\n  port: 2\n', 'a key occurs twice (line 3)'],
     ['deviceId: !secret hunter2\n', 'tags (!name) are not allowed (line 1)'],
     ['deviceId: !!binary aHVudGVyMg==\n', 'tags (!name) are not allowed (line 1)'],
-    ['deviceId: a\n---\ndeviceId: hunter2\n', 'there must be one document in the file (line 2)'],
-    ['http:\n\tport: 1\n', 'tabs must not indent a line; use spaces (line 2)'],
-    ['? [hunter2]\n: 1\n', 'a key must be a text (line 1)'],
+    ['deviceId: a\n---\ndeviceId: hunter2\n', 'the file must contain only one document (line 2)'],
+    ['http:\n\tport: 1\n', 'lines must be indented with spaces, not with tabs (line 2)'],
+    ['? [hunter2]\n: 1\n', 'a key must be text (line 1)'],
     ['deviceId: "hunter2\\q"\n', 'this is not valid YAML: bad dq escape (line 1)'],
     ['deviceId: hunter2: b\n', 'this is not valid YAML: block as implicit key (line 1)'],
-    ['deviceId: *hunter2\n', 'an alias (*name) has no anchor (&name) before it, or stands for too much'],
+    ['deviceId: *hunter2\n', 'an alias (*name) has no anchor (&name) before it, or expands to too much'],
     ['#'.repeat(1_000_001), 'the file is longer than 1,000,000 characters'],
   ];
   it.each(cases)('%.60j', (text, problem) => {
-    const message = problemOf(text);
+    const message = readProblem(text);
     expect(message).toContain(problem);
     expect(message).not.toContain(SECRET);
   });
@@ -141,7 +141,7 @@ describe('what is not plain YAML is refused, without quoting it', () => {
     const bomb = Array.from({ length: 12 }, (_, i) => `k${i}: &a${i} [${`*a${i - 1}, `.repeat(i ? 9 : 0)}1]`).join(
       '\n',
     );
-    expect(problemOf(bomb)).toContain('stands for too much');
+    expect(readProblem(bomb)).toContain('expands to too much');
   });
 });
 
@@ -208,7 +208,7 @@ cameras:
     expect(config.http.requestTimeoutMs).toBe(60_000);
   });
 
-  it('is named by LINTEL_CONFIG, and by the command line before that, relative to the working directory', async () => {
+  it('is named by the command line, or else by LINTEL_CONFIG, relative to the working directory', async () => {
     await write('one.yaml', 'deviceId: one\n');
     await write('two.yaml', 'deviceId: two\n');
     const environment = { configFile: 'one.yaml' };
@@ -226,7 +226,7 @@ cameras:
     });
   });
 
-  it('that is no text is refused', async () => {
+  it('that is not text is refused', async () => {
     const file = await write('latin1.yaml', Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
     await expect(loadConfig({ file, cwd: '/', environment: {} })).rejects.toThrow(/cannot be read \(.*ENCODING.*\)/);
   });

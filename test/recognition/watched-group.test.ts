@@ -1,7 +1,7 @@
 // The groups of a camera: what is declared, what is thrown, who is nearest, and the threshold in force.
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import { watchedGroupsOf } from '../../src/config/schema.js';
+import { listWatchedGroups } from '../../src/config/camera-schema.js';
 import { farPerComparison } from '../../src/domain/false-accept.js';
 import { WatchedGroup, type WatchedGroupParts } from '../../src/recognition/watched-group.js';
 import { WatchedGroups } from '../../src/recognition/watched-groups.js';
@@ -144,7 +144,7 @@ describe('several groups', () => {
         { group: 'c', appKey: 'other', targetFalseAcceptPerAttempt: 1e-6 },
       ],
     });
-    expect(watchedGroupsOf(camera)).toEqual([
+    expect(listWatchedGroups(camera)).toEqual([
       { group: 'a', appKey: 'default', targetFalseAcceptPerAttempt: 1e-5 },
       { group: 'b', appKey: 'default', threshold: 80 },
       { group: 'c', appKey: 'other', targetFalseAcceptPerAttempt: 1e-6 },

@@ -1,7 +1,8 @@
 // The doctor's check of the cameras: opens each source for a first picture, unless a running service holds it.
 import { captureOptions, withoutSecrets } from '../../camera/capture-source.js';
 import { dataPaths } from '../../config/paths.js';
-import type { CameraConfig, Config } from '../../config/schema.js';
+import type { CameraConfig } from '../../config/camera-schema.js';
+import type { Config } from '../../config/schema.js';
 import { systemTimers, type Timers } from '../../domain/time.js';
 import { describeError } from '../../errors.js';
 import { readPasswordFile } from '../../keys/secrets.js';

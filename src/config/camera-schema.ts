@@ -1,0 +1,198 @@
+// The part of the configuration schema that describes cameras: their sources, groups and rules.
+import { z } from 'zod';
+import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
+import { filePath, plainUrl } from './fields.js';
+
+const sourceSchema = z
+  .discriminatedUnion(
+    'type',
+    [
+      z.strictObject({
+        type: z.literal('device').describe('a USB camera (V4L2)'),
+        path: filePath.describe('a device file, such as /dev/video0'),
+        widthPx: z.int().min(0).max(8192).default(640).describe("requested from the camera; 0 takes the camera's own"),
+        heightPx: z.int().min(0).max(8192).default(480).describe("requested from the camera; 0 takes the camera's own"),
+        fps: z.number().min(0).max(240).default(15).describe("requested from the camera; 0 takes the camera's own"),
+      }),
+      z.strictObject({
+        type: z.literal('gstreamer').describe('a GStreamer pipeline that ends in "appsink"; for CSI cameras'),
+        pipeline: z.string().min(1).describe('in the notation of gst-launch-1.0'),
+      }),
+      z.strictObject({
+        type: z.literal('url').describe('a stream: RTSP or HTTP'),
+        url: plainUrl(['rtsp:', 'rtsps:', 'http:', 'https:']).describe(
+          'URL of the stream, without a user and a password',
+        ),
+        username: z.string().min(1).optional().describe('user, for a camera that asks for one'),
+        passwordFile: filePath.optional().describe('file that holds the password of username'),
+      }),
+      z.strictObject({
+        type: z.literal('file').describe('a video file, for trials'),
+        path: filePath.describe('video file in any format that FFmpeg plays'),
+        loop: z.boolean().default(false).describe('true: plays the file again and again'),
+        realTime: z.boolean().default(true).describe('false: analyses every frame, as fast as possible'),
+      }),
+    ],
+    {
+      error: (issue) => (issue.code === 'invalid_union' ? 'must be one of device, gstreamer, url, file' : undefined),
+    },
+  )
+  .describe('source of the frames');
+
+const groupId = z.string().regex(GROUP_ID_PATTERN);
+const threshold = z.number().min(1).max(100);
+const targetFalseAccept = z.number().min(1e-9).max(0.1);
+
+const watchedGroupSchema = z.strictObject({
+  group: groupId.describe('group whose faces are recognised'),
+  appKey: z.string().min(1).optional().describe("name of the appKey that owns the group; default: the camera's"),
+  threshold: threshold.optional().describe("threshold of this group; default: the camera's"),
+  targetFalseAcceptPerAttempt: targetFalseAccept.optional().describe('target of this group, in place of a threshold'),
+});
+
+const fraction = z.number().min(0).max(1);
+
+const cameraSchema = z.strictObject({
+  id: z.string().regex(DEVICE_ID_PATTERN).describe('name of the camera in MQTT topics: letters, digits, - and _'),
+  source: sourceSchema,
+  rotate: z.literal([0, 90, 180, 270]).default(0).describe('turns the picture clockwise, in degrees'),
+  flip: z.enum(['none', 'horizontal', 'vertical']).default('none').describe('mirrors the picture after the rotation'),
+  region: z
+    .strictObject({
+      x0: fraction.describe('left edge'),
+      y0: fraction.describe('upper edge'),
+      x1: fraction.describe('right edge'),
+      y1: fraction.describe('lower edge'),
+    })
+    .refine(({ x0, y0, x1, y1 }) => x1 - x0 >= 0.05 && y1 - y0 >= 0.05, 'must be at least 0.05 wide and high')
+    .optional()
+    .describe('part of the turned picture in which faces are searched, in fractions; default: the whole picture'),
+  appKey: z.string().min(1).default('default').describe('name of the appKey that owns the group'),
+  group: groupId.optional().describe('group whose faces are recognised here'),
+  groups: z.array(watchedGroupSchema).min(1).max(16).optional().describe('several groups, in place of group'),
+  threshold: threshold
+    .optional()
+    .describe('similarity from which a shot agrees on a person; default: 90, unless there is a target'),
+  targetFalseAcceptPerAttempt: targetFalseAccept
+    .optional()
+    .describe(
+      'in place of a threshold: how often a stranger may be taken for anyone; the threshold follows, and rises with the group',
+    ),
+  margin: z
+    .number()
+    .min(0)
+    .max(50)
+    .default(2)
+    .describe(
+      'how much more similar the first candidate must be than the next one; a smaller lead is a tie, and the person is unknown',
+    ),
+  agree: z.int().min(1).max(20).default(3).describe('number of shots that must agree on a person …'),
+  outOf: z.int().min(1).max(20).default(5).describe('… out of this many embedded shots of a track'),
+  absenceMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(2_000)
+    .describe('after this time out of sight, a person who returns appears again'),
+  coolDownMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(0)
+    .describe('no second event about a person within this time; 0: absenceMs alone decides'),
+  eventTtlMs: z.int().min(100).max(600_000).default(5_000).describe('an event expires this long after its capture'),
+  maxFps: z.number().min(0.1).max(240).default(10).describe('most frames that are analysed per second'),
+  minFacePx: z.int().min(20).max(2048).default(60).describe('smaller faces, which are further away, are ignored'),
+  mask: z.boolean().default(true).describe('the event says whether the person wears a mask'),
+  liveness: z
+    .enum(['required', 'observe', 'off'])
+    .default('observe')
+    .describe(
+      'required: no match without it; observe: the event contains the result, which decides nothing; off: no check',
+    ),
+  livenessThreshold: z
+    .number()
+    .min(-20)
+    .max(20)
+    .optional()
+    .describe("logit(live) - logit(spoof) from which a person counts as alive; default: the model set's balanced one"),
+  snapshots: z.boolean().default(false).describe('the event contains the face as a small JPEG'),
+  freezeMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(5_000)
+    .describe('a picture that does not change for this long is a frozen stream; 0: no check; files are not checked'),
+  expectWidthPx: z
+    .int()
+    .min(0)
+    .max(16_384)
+    .default(0)
+    .describe('frames of another width are a fault; 0: every width is accepted'),
+  expectHeightPx: z
+    .int()
+    .min(0)
+    .max(16_384)
+    .default(0)
+    .describe('frames of another height are a fault; 0: every height is accepted'),
+  minSharpness: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(2)
+    .describe(
+      'a picture with a lower sharpness counts as blurred (deviation of its Laplacian, in grey levels); 0: no check',
+    ),
+  openTimeoutMs: z.int().min(100).max(120_000).default(10_000).describe('time to open the source'),
+  readTimeoutMs: z
+    .int()
+    .min(100)
+    .max(120_000)
+    .default(5_000)
+    .describe('a source that gives no frame for this long counts as lost'),
+});
+
+export const camerasSchema = z
+  .array(cameraSchema)
+  .default([])
+  .describe('cameras, one for each door; none: only the REST API')
+  .superRefine((cameras, context) => {
+    cameras.forEach((camera, index) => {
+      if (cameras.findIndex((other) => other.id === camera.id) !== index) {
+        context.addIssue({ code: 'custom', message: 'must be unique among the cameras', path: [index, 'id'] });
+      }
+      if (camera.agree > camera.outOf) {
+        context.addIssue({ code: 'custom', message: 'must not be greater than outOf', path: [index, 'agree'] });
+      }
+      if ((camera.group === undefined) === (camera.groups === undefined)) {
+        context.addIssue({ code: 'custom', message: 'must have either group or groups', path: [index] });
+      }
+      [camera, ...(camera.groups ?? [])].forEach((one, at) => {
+        if (one.threshold === undefined || one.targetFalseAcceptPerAttempt === undefined) return;
+        const path = at === 0 ? [index] : [index, 'groups', at - 1];
+        context.addIssue({
+          code: 'custom',
+          message: 'must have threshold or targetFalseAcceptPerAttempt, not both',
+          path,
+        });
+      });
+    });
+  });
+
+export type CameraConfig = z.infer<typeof cameraSchema>;
+export type SourceConfig = CameraConfig['source'];
+export type WatchedGroupConfig = Required<Pick<z.infer<typeof watchedGroupSchema>, 'group' | 'appKey'>> &
+  ({ threshold: number } | { targetFalseAcceptPerAttempt: number });
+
+const DEFAULT_THRESHOLD = 90;
+
+/** Lists the groups of a camera, each with its appKey and its rule. The rule of a group takes precedence over the camera's. */
+export function listWatchedGroups(camera: CameraConfig): WatchedGroupConfig[] {
+  const groups = camera.groups ?? (camera.group === undefined ? [] : [{ group: camera.group }]);
+  return groups.map((one: z.infer<typeof watchedGroupSchema>) => {
+    const isOwnRule = one.threshold !== undefined || one.targetFalseAcceptPerAttempt !== undefined;
+    const { threshold = DEFAULT_THRESHOLD, targetFalseAcceptPerAttempt } = isOwnRule ? one : camera;
+    const rule = targetFalseAcceptPerAttempt === undefined ? { threshold } : { targetFalseAcceptPerAttempt };
+    return { group: one.group, appKey: one.appKey ?? camera.appKey, ...rule };
+  });
+}
