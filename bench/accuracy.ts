@@ -97,9 +97,9 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
     for (const name of names) {
       const forms = await listForms(modelSet(manifest, name), folder);
       for (const form of forms) results.push(...(await measureForm(form, material)));
-      if (forms.length > 1) results.push(...(await speedups(forms[0], forms[1], rounds)));
+      if (forms.length > 1) results.push(...(await speedups(forms[0]!, forms[1]!, rounds)));
       if (name === 'standard') standard = forms[0];
-      else if (standard) results.push(...(await againstStandard(standard, forms[forms.length - 1], rounds)));
+      else if (standard) results.push(...(await againstStandard(standard, forms[forms.length - 1]!, rounds)));
     }
     results.push(...comparisons(results));
     return results;
@@ -161,7 +161,7 @@ async function recognition({ id, set, modelsDir }: Form, { archive, pairs }: Mat
     const { points } = tabulatePairs(strangers, [1e-3]);
     const accuracy = accuracyOnFolds(pairs, embeddings, HELD_OUT_FOLDS) * 100;
     results.push(result(`${id}.lfw.heldout`, accuracy, '%', ['>=', 96.5]));
-    results.push(result(`${id}.tar.1e-3`, points[0].tar * 100, '% of the people held out'));
+    results.push(result(`${id}.tar.1e-3`, points[0]!.tar * 100, '% of the people held out'));
     return results;
   }
   results.push(result(`${id}.lfw`, tenFoldAccuracy(pairs, embeddings) * 100, '%'));
@@ -264,17 +264,17 @@ async function speedups(float: Form, int8: Form, rounds: number): Promise<Result
     const times = await interleave(rounds, { float: () => first.run(feeds), int8: () => second.run(feeds) });
     await first.release();
     await second.release();
-    const ratio = median(times.float.map((ms, i) => ms / times.int8[i]));
+    const ratio = median(times.float.map((ms, i) => ms / times.int8[i]!));
     results.push(result(`${float.id}.${task}.ms`, median(times.float), 'ms'));
     results.push(result(`${int8.id}.${task}.ms`, median(times.int8), 'ms'));
     results.push(result(`${int8.id}.speedup.${task}`, ratio, 'of float', task === 'mask' ? undefined : [...SPEEDUP]));
     if (task === 'mask') continue;
     for (let i = 0; i < rounds; i++) {
-      all.float[i] += times.float[i];
-      all.int8[i] += times.int8[i];
+      all.float[i]! += times.float[i]!;
+      all.int8[i]! += times.int8[i]!;
     }
   }
-  const ratio = median(Array.from(all.float, (ms, i) => ms / all.int8[i]));
+  const ratio = median(Array.from(all.float, (ms, i) => ms / all.int8[i]!));
   results.push(result(`${int8.id}.speedup`, ratio, 'of float, detector and embedder', [...SPEEDUP]));
   return results;
 }
@@ -294,7 +294,7 @@ async function againstStandard(standard: Form, form: Form, rounds: number): Prom
     });
     await first.release();
     await second.release();
-    const ratio = median(times.theirs.map((ms, i) => ms / times.ours[i]));
+    const ratio = median(times.theirs.map((ms, i) => ms / times.ours[i]!));
     const bar = task === 'embedder' ? (['>=', 3] as const) : undefined;
     results.push(result(`${form.id}.faster.${task}`, ratio, 'times the standard one in float', bar && [...bar]));
   }

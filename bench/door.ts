@@ -63,7 +63,7 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
     results.push(
       result('latency.ratio.1face', ratio('1face'), 'the worse of both sizes', ['<=', 1.5]),
       result('latency.ratio.8faces', ratio('8faces'), 'the worse of both sizes'),
-      result('latency.p99.ms', measured.get(SCENES[0].name)?.p99 ?? NaN, 'ms, 640 x 480, one face'),
+      result('latency.p99.ms', measured.get(SCENES[0]!.name)?.p99 ?? NaN, 'ms, 640 x 480, one face'),
       ...(await framesPerCore(join(folder, 'fps'), modelsDir, short ? 10 : 30)),
     );
     await bare.close();
@@ -102,7 +102,7 @@ async function int8Latencies(folder: string, modelsDir: string, set: ModelSet, r
   return [
     ...measured.flatMap(({ results }) => results),
     result('latency.ratio.1face.int8', ratio, 'of bare in 8 bits, the worse of both sizes'),
-    result('latency.p99.ms.int8', measured[0].p99, 'ms, 640 x 480, one face'),
+    result('latency.p99.ms.int8', measured[0]!.p99, 'ms, 640 x 480, one face'),
   ];
 }
 
@@ -328,11 +328,11 @@ async function framesPerCore(folder: string, modelsDir: string, seconds: number)
     ['fps.per.core', SCENES[0]],
     ['fps.per.core.1280x720', SCENES[1]],
   ] as const) {
-    const path = `${folder}-${scene.name}.avi`;
-    await renderClip(clipOf(scene, 2_000, 2_000), path, { addon: loadAddon() });
+    const path = `${folder}-${scene!.name}.avi`;
+    await renderClip(clipOf(scene!, 2_000, 2_000), path, { addon: loadAddon() });
     const config = camera('bench', path, { maxFps: 240, source: { type: 'file', path, loop: true, realTime: false } });
     const service = await startService({
-      folder: `${folder}-${scene.name}`,
+      folder: `${folder}-${scene!.name}`,
       modelsDir,
       config: { cameras: [config], vision: { workers: 1 } },
     });
@@ -342,7 +342,7 @@ async function framesPerCore(folder: string, modelsDir: string, seconds: number)
       const before = [await metric(service, 'lintel_vision_completed_total'), cpuSeconds(service.pid)];
       await delay(seconds * 1_000);
       const after = [await metric(service, 'lintel_vision_completed_total'), cpuSeconds(service.pid)];
-      results.push(result(id, (after[0] - before[0]) / (after[1] - before[1]), 'frames per second of CPU'));
+      results.push(result(id, (after[0]! - before[0]!) / (after[1]! - before[1]!), 'frames per second of CPU'));
     } finally {
       await service.stop();
     }
@@ -356,7 +356,7 @@ async function soaked(folder: string, modelsDir: string, seconds: number): Promi
   const paths = await Promise.all(
     [SCENES[0], SCENES[1], SCENES[2]].map(async (scene, i) => {
       const path = join(folder, `soak-${i}.avi`);
-      await renderClip(clipOf(scene, 4_000, 2_500), path, { addon });
+      await renderClip(clipOf(scene!, 4_000, 2_500), path, { addon });
       return path;
     }),
   );
@@ -419,5 +419,5 @@ function cpuSeconds(pid: number): number {
 }
 
 function quantile(sorted: readonly number[], q: number): number {
-  return sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+  return sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
 }

@@ -112,10 +112,10 @@ async function searchRatios(
     let round = 0;
     const count = Math.min(limit, dataset.length / dimensions);
     const times = await interleave(rounds, {
-      bare: async () => exactSearch(dataset, probes[round % probes.length], dimensions, count, MetricKind.IP, THREADS),
-      gallery: async () => gallery.searchByEmbedding(ref, probes[round++ % probes.length], { limit, minCosine: -1 }),
+      bare: async () => exactSearch(dataset, probes[round % probes.length]!, dimensions, count, MetricKind.IP, THREADS),
+      gallery: async () => gallery.searchByEmbedding(ref, probes[round++ % probes.length]!, { limit, minCosine: -1 }),
     });
-    const ratio = median(times.gallery.map((ms, i) => ms / times.bare[i]));
+    const ratio = median(times.gallery.map((ms, i) => ms / times.bare[i]!));
     worst.push(ratio);
     results.push(
       result(`search.bare.${name}.k${limit}`, median(times.bare), 'ms'),
@@ -146,7 +146,7 @@ function recall(
     const probe = next();
     if (i % 2 === 0) {
       const row = (i * 7919) % size;
-      normalise(probe.map((value, j) => value + dataset[row * dimensions + j])).forEach((v, j) => (probe[j] = v));
+      normalise(probe.map((value, j) => value + dataset[row * dimensions + j]!)).forEach((v, j) => (probe[j] = v));
     }
     const truth = scan(dataset, dimensions, probe, 10);
     const matches = gallery.searchByEmbedding(ref, probe, { limit: 10, minCosine: -1 });
@@ -167,8 +167,8 @@ function scan(dataset: Float32Array, dimensions: number, probe: Float32Array, co
   const best: { row: number; score: number }[] = [];
   for (let row = 0, at = 0; at < dataset.length; row++, at += dimensions) {
     let score = 0;
-    for (let i = 0; i < dimensions; i++) score += dataset[at + i] * probe[i];
-    if (best.length === count && score <= best[count - 1].score) continue;
+    for (let i = 0; i < dimensions; i++) score += dataset[at + i]! * probe[i]!;
+    if (best.length === count && score <= best[count - 1]!.score) continue;
     best.push({ row, score });
     best.sort((a, b) => b.score - a.score);
     if (best.length > count) best.pop();

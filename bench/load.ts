@@ -71,7 +71,7 @@ async function enrolPeople(service: Service): Promise<Probe[]> {
       const answer = await service.call('POST', `/groups/${GROUP}`, { image: imageOf(portrait(seed)), limit: 1 });
       const { addedFaces } = answer.data as { addedFaces: { faceId: string }[] };
       if (addedFaces.length !== 1) throw new Error(`person ${seed} could not be enrolled`);
-      expected = `"faceId":"${addedFaces[0].faceId}"`;
+      expected = `"faceId":"${addedFaces[0]!.faceId}"`;
     }
     probes.push({ request: postRequest(search, body), expected });
   }
@@ -125,7 +125,7 @@ async function load(service: Service, count: number, probes: readonly Probe[], m
   await Promise.all(
     clients.map(async (client, index) => {
       for (let i = index; performance.now() - started < ms; i++) {
-        const { request, expected } = probes[i % probes.length];
+        const { request, expected } = probes[i % probes.length]!;
         const sent = performance.now();
         const answer = await client.send(request).catch(() => '');
         if (answer.includes('"resultCode":0,')) {
@@ -174,5 +174,5 @@ async function soaked(service: Service, probes: readonly Probe[], seconds: numbe
 }
 
 function quantile(sorted: readonly number[], q: number): number {
-  return sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+  return sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
 }

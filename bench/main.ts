@@ -21,6 +21,6 @@ if (name === undefined || !(name in benches) || unknown.length > 0) {
   console.error(`usage: npm run bench -- NAME [${FLAGS.join('] [')}]\nbenches: ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
 } else {
-  const { run } = await benches[name]();
+  const { run } = await benches[name]!();
   report(name, await run({ short: flags.includes('--short'), soak: flags.includes('--soak') }));
 }

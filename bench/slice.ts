@@ -50,8 +50,8 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
 async function testPicture(): Promise<Buffer> {
   if (facesDir === undefined) throw new Error('the bench needs ../shared/faces');
   const [person] = readdirSync(join(facesDir, 'people'));
-  const [photo] = readdirSync(join(facesDir, 'people', person));
-  const face = await sharp(join(facesDir, 'people', person, photo))
+  const [photo] = readdirSync(join(facesDir, 'people', person!));
+  const face = await sharp(join(facesDir, 'people', person!, photo!))
     .resize(240, 240)
     .toBuffer();
   return sharp({
@@ -92,7 +92,7 @@ async function stages(
     return () => session.run(feeds);
   };
   const { faces } = await pipeline.analyseImage(jpeg, RECOGNISE);
-  if (faces.length !== 1 || !faces[0].embedding) throw new Error(`the test picture has ${faces.length} faces`);
+  if (faces.length !== 1 || !faces[0]!.embedding) throw new Error(`the test picture has ${faces.length} faces`);
   const times = await interleave(rounds, {
     detector: await bare('detector', 640, 480),
     embedder: await bare('embedder', 112, 112),
@@ -101,14 +101,14 @@ async function stages(
     recognise: () => pipeline.analyseImage(jpeg, RECOGNISE),
   });
   const ms = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
-  const bareMs = ms.detector + ms.embedder;
+  const bareMs = ms.detector! + ms.embedder!;
   // Each round has its own ratio, so that a machine that slows down for a while does not count.
-  const ratios = times.recognise.map((value, i) => value / (times.detector[i] + times.embedder[i]));
+  const ratios = times.recognise.map((value, i) => value / (times.detector[i]! + times.embedder[i]!));
   return [
-    result('vision.bare.detector', ms.detector, 'ms'),
-    result('vision.bare.embedder', ms.embedder, 'ms'),
-    result('vision.decode.share', ms.decode / bareMs, 'of bare'),
-    result('vision.detect.ratio', ms.detect / ms.detector, 'ratio'),
+    result('vision.bare.detector', ms.detector!, 'ms'),
+    result('vision.bare.embedder', ms.embedder!, 'ms'),
+    result('vision.decode.share', ms.decode! / bareMs, 'of bare'),
+    result('vision.detect.ratio', ms.detect! / ms.detector!, 'ratio'),
     result('vision.ratio', median(ratios), 'ratio', ['<=', 1.35]),
   ];
 }
@@ -133,7 +133,7 @@ async function batchRatio(set: ModelSet, modelsDir: string, pipeline: Pipeline, 
     batch: () => pipeline.embedCrops(crops),
   });
   await session.release();
-  const ratios = times.batch.map((value, i) => value / times.bare[i]);
+  const ratios = times.batch.map((value, i) => value / times.bare[i]!);
   return result('vision.batch20.ratio', median(ratios), 'ratio', ['<=', 1.1]);
 }
 
@@ -166,7 +166,7 @@ async function restRatio(
       rest: detect.run,
       inProcess: () => pool.analyseImage(jpeg, DETECT),
     });
-    const ratios = times.rest.map((value, i) => value / times.inProcess[i]);
+    const ratios = times.rest.map((value, i) => value / times.inProcess[i]!);
     return result('rest.detect.ratio', median(ratios), 'ratio', ['<=', 1.25]);
   } finally {
     detect.close();
@@ -197,9 +197,9 @@ async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, t
     const ratios: { one: number; free: number }[] = [];
     for (let turn = 0; turn < turns; turn++) {
       const [one, free, two] = [
-        await onOneCore(() => throughput(clients[0], 1_000)),
-        await throughput(clients[1], 1_000),
-        await throughput(clients[2], 1_000),
+        await onOneCore(() => throughput(clients[0]!, 1_000)),
+        await throughput(clients[1]!, 1_000),
+        await throughput(clients[2]!, 1_000),
       ];
       ratios.push({ one: two / one, free: two / free });
     }
@@ -281,7 +281,7 @@ async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<
       ]);
     }
     const details = await service.call('GET', '/groups/ten-thousand');
-    const faces = (details.data as { groups: { faceCount: number }[] }).groups[0].faceCount;
+    const faces = (details.data as { groups: { faceCount: number }[] }).groups[0]!.faceCount;
     if (faces !== 10_000) throw new Error(`the gallery has ${faces} faces`);
     const status = readFileSync(`/proc/${service.pid}/status`, 'utf8');
     const megabytes = (field: string): number =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { composeScene, type ComposedScene } from '../../tools/models/scenes.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
-import { boxHeight, boxIou, boxWidth, type Box, type Point } from '../../src/domain/face.js';
+import { boxHeight, boxIou, boxWidth, type Box, type Landmarks, type Point } from '../../src/domain/face.js';
 import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import type { DetectedFace, Detector } from '../../src/vision/detect.js';
@@ -64,11 +64,11 @@ export function steadied(faces: readonly DetectedFace[], others: readonly Detect
   return faces.map((face) => {
     const other = others.find(({ boxPx }) => boxIou(boxPx, face.boxPx) >= SAME_IOU);
     if (!other) return face;
-    const [a, b, c, d, e] = face.landmarksPx.map(({ x, y }, i) => ({
-      x: (x + other.landmarksPx[i].x) / 2,
-      y: (y + other.landmarksPx[i].y) / 2,
-    }));
-    return { ...face, landmarksPx: [a, b, c, d, e] };
+    const landmarksPx = face.landmarksPx.map(({ x, y }, i) => ({
+      x: (x + other.landmarksPx[i]!.x) / 2,
+      y: (y + other.landmarksPx[i]!.y) / 2,
+    })) as unknown as Landmarks;
+    return { ...face, landmarksPx };
   });
 }
 
@@ -113,7 +113,7 @@ function landmarkError(reference: DetectedFace, face: DetectedFace): number {
   const [left, right] = reference.landmarksPx;
   const eyes = Math.hypot(left.x - right.x, left.y - right.y);
   const distances = reference.landmarksPx.map(({ x, y }, i) =>
-    Math.hypot(x - face.landmarksPx[i].x, y - face.landmarksPx[i].y),
+    Math.hypot(x - face.landmarksPx[i]!.x, y - face.landmarksPx[i]!.y),
   );
   return distances.reduce((sum, value) => sum + value, 0) / distances.length / eyes;
 }

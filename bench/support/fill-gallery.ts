@@ -30,7 +30,7 @@ export async function openGallery(home: string): Promise<OpenGallery> {
   await gallery.start(signal);
   return {
     gallery,
-    owner: keys[0].id,
+    owner: keys[0]!.id,
     modelVersion,
     dimensions: embedder.output.dimensions,
     async close() {

@@ -51,10 +51,10 @@ export function accuracyOnFolds(
   let best = right;
   let threshold = -Infinity;
   for (let i = 0; i < training.length; i++) {
-    right += training[i].same ? -1 : 1;
+    right += training[i]!.same ? -1 : 1;
     if (right > best) {
       best = right;
-      threshold = i + 1 < training.length ? (training[i].score + training[i + 1].score) / 2 : Infinity;
+      threshold = i + 1 < training.length ? (training[i]!.score + training[i + 1]!.score) / 2 : Infinity;
     }
   }
   const testing = scored.filter((s) => testFolds.includes(s.fold));

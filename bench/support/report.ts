@@ -26,11 +26,11 @@ export function report(name: string, results: readonly Result[]): void {
     ['id', 'value', 'unit', 'bound', 'holds'],
     ...results.map((r) => [r.id, format(r.value), r.unit, r.bound, r.bound === '' ? '' : r.holds ? 'yes' : 'NO']),
   ];
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   for (const row of rows)
     console.log(
       row
-        .map((cell, column) => cell.padEnd(widths[column]))
+        .map((cell, column) => cell.padEnd(widths[column]!))
         .join('  ')
         .trimEnd(),
     );
@@ -43,7 +43,7 @@ export function report(name: string, results: readonly Result[]): void {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /**

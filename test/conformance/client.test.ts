@@ -130,16 +130,16 @@ describe('the runner', () => {
     const { passed, failures } = await run(client, [one]);
     expect(passed).toBe(expected ? 0 : 1);
     expect(failures).toHaveLength(expected ? 1 : 0);
-    if (expected) expect(failures[0].expected).toMatch(expected);
+    if (expected) expect(failures[0]!.expected).toMatch(expected);
   });
 
   it('tells of a failure what was asked and received', async () => {
     const client = await target(() => ({ body: { header: REFUSAL } }));
     const ask = { method: 'POST', path: '/detect', body: { image: { bytes: 'A'.repeat(5_000) } } };
     const { failures } = await run(client, [{ name: 'x', ask }]);
-    expect(failures[0].exchange?.asked).toMatch(/^POST v1.0 \/detect .*A… \(5000 characters\)/);
-    expect(failures[0].exchange?.received).toContain('HTTP 200');
-    expect(failures[0].exchange?.received).toContain('NotFoundGroupError');
+    expect(failures[0]!.exchange?.asked).toMatch(/^POST v1.0 \/detect .*A… \(5000 characters\)/);
+    expect(failures[0]!.exchange?.received).toContain('HTTP 200');
+    expect(failures[0]!.exchange?.received).toContain('NotFoundGroupError');
   });
 
   it('leaves out what the target cannot be asked, and says what it would take', async () => {
@@ -156,7 +156,7 @@ describe('the runner', () => {
   it('fails where there is no answer', async () => {
     const client = new Client({ url: 'http://127.0.0.1:1', appKey: APP_KEY });
     const { failures } = await run(client, [{ name: 'x', ask: list }]);
-    expect(failures[0].exchange?.received).toContain('no answer');
+    expect(failures[0]!.exchange?.received).toContain('no answer');
   });
 });
 

@@ -85,9 +85,9 @@ describe('a running service', () => {
       })
       .toMatchObject({ 'camera:broken': 'failed', 'camera:absent': 'failed', events: 'degraded' });
     const { parts } = await report();
-    expect(parts['camera:broken'].detail).toMatch(/./);
-    expect(parts['camera:absent'].detail).toMatch(/does not exist/);
-    expect(parts.events.detail).toMatch(/ECONNREFUSED|refused/);
+    expect(parts['camera:broken']!.detail).toMatch(/./);
+    expect(parts['camera:absent']!.detail).toMatch(/does not exist/);
+    expect(parts.events!.detail).toMatch(/ECONNREFUSED|refused/);
     expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
     expect((await service.call('GET', '/groups')).header.resultCode).toBe(0);
   });

@@ -39,13 +39,13 @@ async function photoClip(folder: string): Promise<Clip> {
       .jpeg({ quality: 90 })
       .toBuffer();
   const frames: Buffer[] = [];
-  for (let i = 0; i < 24; i++) frames.push(await frame(guest[1 + (Math.floor(i / 6) % 4)], 100 + 2 * i));
+  for (let i = 0; i < 24; i++) frames.push(await frame(guest![1 + (Math.floor(i / 6) % 4)]!, 100 + 2 * i));
   for (let i = 0; i < 40; i++) frames.push(empty);
-  for (let i = 0; i < 24; i++) frames.push(await frame(stranger[1 + (Math.floor(i / 6) % 4)], 300 - 2 * i));
+  for (let i = 0; i < 24; i++) frames.push(await frame(stranger![1 + (Math.floor(i / 6) % 4)]!, 300 - 2 * i));
   for (let i = 0; i < 40; i++) frames.push(empty);
   const path = join(folder, 'clip.mjpeg');
   writeFileSync(path, Buffer.concat(frames));
-  return { path, portrait: guest[0] };
+  return { path, portrait: guest![0]! };
 }
 
 /** The clip of the demonstration: the guest, then a stranger, as rendered heads. */
@@ -110,15 +110,15 @@ describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) =>
       [1, false],
       [2, false],
     ]);
-    const event = recognitionEventSchema.parse(JSON.parse(ofType('match')[0].payload));
+    const event = recognitionEventSchema.parse(JSON.parse(ofType('match')[0]!.payload));
     const signingKey = createPublicKey(readFileSync(join(folder, 'home', 'keys', 'signing.key')));
-    expect([history[0].event, history[1].event].map((one) => isSignedBy(signingKey, one))).toEqual([true, true]);
-    expect(event).toEqual(history[0].event);
+    expect([history[0]!.event, history[1]!.event].map((one) => isSignedBy(signingKey, one))).toEqual([true, true]);
+    expect(event).toEqual(history[0]!.event);
     expect(event).toMatchObject({ faceId, imageId, externalImageId: 'guest', groupId: 'door', deviceId: 'gate' });
     expect(event.similarity).toBeGreaterThanOrEqual(event.threshold);
     expect(Date.parse(event.expiresAt)).toBeGreaterThan(Date.parse(event.decidedAt));
-    expect(ofType('match')[0].retained).toBe(false);
-    const stranger = recognitionEventSchema.parse(JSON.parse(ofType('unknown')[0].payload));
+    expect(ofType('match')[0]!.retained).toBe(false);
+    const stranger = recognitionEventSchema.parse(JSON.parse(ofType('unknown')[0]!.payload));
     expect(stranger).not.toHaveProperty('faceId');
     expect(messages.filter((m) => m.topic === 'lintel/gate/status').map((m) => m.payload)).toEqual(
       expect.arrayContaining([expect.stringContaining('online'), expect.stringContaining('offline')]),

@@ -53,7 +53,7 @@ const portraits = new Map<string, Buffer>();
 function portraitOf(person: number, yaw: number): Buffer {
   const key = `${person} ${yaw}`;
   const portrait =
-    portraits.get(key) ?? encodePicture(renderPortrait(DISTINCT_SEEDS[person], { pose: { yaw } }), addon);
+    portraits.get(key) ?? encodePicture(renderPortrait(DISTINCT_SEEDS[person]!, { pose: { yaw } }), addon);
   portraits.set(key, portrait);
   return portrait;
 }
@@ -62,7 +62,7 @@ export const renderedCast: Cast = {
   name: 'rendered faces',
   portraits: async (person, count) => [0, 12, -12].slice(0, count).map((yaw) => portraitOf(person, yaw)),
   actor: async (person, path) => ({
-    who: { seed: DISTINCT_SEEDS[person] },
+    who: { seed: DISTINCT_SEEDS[person]! },
     keyframes: path,
     sway: { yaw: 3, pitch: 2 },
   }),
@@ -77,16 +77,16 @@ export const photographedCast: Cast = {
       .filter((_, i) => i !== SHOWN_PHOTO)
       .slice(0, count),
   actor: async (person, path) => ({
-    who: { picture: await decode(photosOf(person)[SHOWN_PHOTO]), edge: 'soft' },
+    who: { picture: await decode(photosOf(person)[SHOWN_PHOTO]!), edge: 'soft' },
     keyframes: path.map((place) => ({ ...place, sizePx: place.sizePx * 1.9 })),
   }),
-  print: async (person, path) => sheet(photosOf(person)[SHOWN_PHOTO], path, 2.4),
+  print: async (person, path) => sheet(photosOf(person)[SHOWN_PHOTO]!, path, 2.4),
 };
 const SHOWN_PHOTO = 1;
 
 function photosOf(person: number): Buffer[] {
   const people = join(facesDir ?? '', 'people');
-  const folder = join(people, readdirSync(people).sort()[person]);
+  const folder = join(people, readdirSync(people).sort()[person]!);
   return readdirSync(folder)
     .sort()
     .map((file) => readFileSync(join(folder, file)));
@@ -159,9 +159,10 @@ export class ClipDoor {
     for (const { name, pictures } of people) {
       for (const picture of pictures) {
         const { faces } = await this.#pipeline.analyseImage(picture, { embed: 1, mask: false, liveness: false });
-        const [{ embedding, detectionScore }] = faces;
-        if (!embedding) throw new Error('a portrait without an eligible face');
+        const [face] = faces;
+        if (!face?.embedding) throw new Error('a portrait without an eligible face');
         const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+        const { embedding, detectionScore } = face;
         await gallery.enrol(group, [{ externalImageId: name, bbox, detectionScore, embedding }]);
       }
     }
@@ -175,7 +176,7 @@ export class ClipDoor {
   async play(
     script: Pick<ClipScript, 'actors' | 'durationMs'> & Partial<ClipScript>,
     gallery: LevelGallery,
-    { keys = {}, liveness }: { keys?: object; liveness?: number | undefined } = {},
+    { keys = {}, liveness }: { keys?: object | undefined; liveness?: number | undefined } = {},
   ): Promise<Played> {
     const path = join(tempDir(), 'clip.mjpeg');
     await renderClip({ widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script }, path, { addon });
@@ -185,7 +186,7 @@ export class ClipDoor {
     const scores: number[] = [];
     let fullyAnalysed = 0;
     const camera = { id: 'front', group: group.groupId, source: { type: 'file', path, realTime: false }, ...keys };
-    const [config] = configSchema.parse({ cameras: [camera] }).cameras;
+    const config = configSchema.parse({ cameras: [camera] }).cameras[0]!;
     const pipeline = this.#pipeline;
     const set = this.#set;
     const { points } = set.embedder.calibration;

@@ -168,7 +168,7 @@ async function actorsOf(cast: Cast, seen: Scene['seen']): Promise<ClipActor[]> {
 }
 
 const peopleOf = (cast: Cast, numbers: readonly number[]) =>
-  Promise.all(numbers.map(async (n) => ({ name: NAMES[n], pictures: await cast.portraits(n, 2) })));
+  Promise.all(numbers.map(async (n) => ({ name: NAMES[n]!, pictures: await cast.portraits(n, 2) })));
 
 async function playScene(door: ClipDoor, cast: Cast, scene: Scene): Promise<Played> {
   const { enrolled, seen, durationMs, picture, keys } = scene;
@@ -192,13 +192,13 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
   it.skipIf(skip)('takes a person who is enrolled as two, by two pictures, for neither of them', async () => {
     const [first, second] = await cast.portraits(0, 2);
     const gallery = await door.gallery([
-      { name: 'anna', pictures: [first] },
-      { name: 'annas-twin', pictures: [second] },
+      { name: 'anna', pictures: [first!] },
+      { name: 'annas-twin', pictures: [second!] },
     ]);
     const actors = await actorsOf(cast, [[0, standing(0.5, 0, 1_500)]]);
     const { events } = await door.play({ actors, durationMs: 1_400 }, gallery);
     expect(wordsOf(events)).toEqual(['unknown tie']);
-    expect(events[0].similarity).toBeGreaterThanOrEqual(90);
+    expect(events[0]!.similarity).toBeGreaterThanOrEqual(90);
   });
 
   const held: Path = [
@@ -218,9 +218,9 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
       liveness,
     });
     expect(wordsOf(events)).toEqual(told);
-    expect(events[0].liveness).toMatchObject({ mode: 'required', score: liveness, threshold: 0 });
+    expect(events[0]!.liveness).toMatchObject({ mode: 'required', score: liveness, threshold: 0 });
     expect(JSON.stringify(events[0]).includes('anna')).toBe(liveness > 0);
-    const jpeg = Buffer.from(events[0].snapshot ?? '', 'base64');
+    const jpeg = Buffer.from(events[0]!.snapshot ?? '', 'base64');
     expect([...jpeg.subarray(0, 2)]).toEqual([0xff, 0xd8]);
   });
 
@@ -241,7 +241,7 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
       const { events, scores } = await door.play({ actors, durationMs: 1_400 }, gallery, { keys });
       expect(scores.length).toBeGreaterThanOrEqual(3);
       expect(wordsOf(events)).toEqual(told);
-      expect(events[0].liveness?.verdict).toBe(told[0].startsWith('match') ? 'live' : 'spoof');
+      expect(events[0]!.liveness?.verdict).toBe(told[0].startsWith('match') ? 'live' : 'spoof');
     },
   );
 });
@@ -258,8 +258,8 @@ describe('a door with the built-in models', () => {
     ({ name }) => name === 'an enrolled person and a stranger who cross before either is decided',
   );
   if (bestModels !== builtinModels) {
-    it(`tells of ${crossing.name}: ${crossing.expected.join(',')}`, async () => {
-      expect(wordsOf((await playScene(door, renderedCast, crossing)).events)).toEqual(crossing.expected);
+    it(`tells of ${crossing!.name}: ${crossing!.expected.join(',')}`, async () => {
+      expect(wordsOf((await playScene(door, renderedCast, crossing!)).events)).toEqual(crossing!.expected);
     });
   }
 
@@ -275,7 +275,7 @@ describe('a door with the built-in models', () => {
     const { events, health } = await playScene(door, renderedCast, scene);
     expect(wordsOf(events)).toEqual(scene.expected);
     expect(events[0]).not.toHaveProperty('externalImageId');
-    expect(events[0].liveness).toEqual({ mode: 'required', verdict: 'unavailable' });
+    expect(events[0]!.liveness).toEqual({ mode: 'required', verdict: 'unavailable' });
     const detail = 'liveness is required, and the model set has no model for it: nobody is matched';
     expect(health).toEqual({ status: 'degraded', detail });
   });

@@ -126,7 +126,7 @@ describe('the device API', () => {
       expect(event).toMatchObject({ type: 'match', faceId, groupId: 'door' });
       const key = (await (await fetch(`${service.url}/device/v1/signing-key`)).json()) as Record<string, string>;
       expect(event.keyId).toBe(key.keyId);
-      expect(isSignedBy(createPublicKey(key.publicKeyPem), event)).toBe(true);
+      expect(isSignedBy(createPublicKey(key.publicKeyPem!), event)).toBe(true);
 
       const seen = await device.ask('/cameras/front/live');
       expect((await device.json('PUT', '/privacy', { on: true })).body).toEqual({ on: true, stored: true });

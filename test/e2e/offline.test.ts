@@ -16,7 +16,7 @@ import { CLI, imageOf, startService, type Service } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js';
 
 const addon = loadAddon();
-const { modelVersion } = loadManifest().sets.builtin;
+const { modelVersion } = loadManifest().sets.builtin!;
 const { detector } = modelSet(loadManifest(), 'standard');
 const SENTENCE =
   /^the built-in models run, because \S+\.onnx of the set standard is missing: run "lintel models fetch"/;
@@ -80,7 +80,7 @@ describe('a service whose configured models are missing', () => {
     expect(warned).toEqual([expect.objectContaining({ msg: expect.stringMatching(SENTENCE) as string })]);
     const { http, status, parts } = await health();
     expect([http, status]).toEqual([200, 'degraded']);
-    expect(parts.vision).toMatchObject({ status: 'degraded', detail: warned[0].msg, facts: { modelVersion } });
+    expect(parts.vision).toMatchObject({ status: 'degraded', detail: warned[0]!.msg, facts: { modelVersion } });
     expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
     expect(readdirSync(join(folder, 'models'))).toEqual([]);
   });
@@ -166,7 +166,7 @@ describe('a service that may not run the built-in models', () => {
     );
     const [first] = failure.split('\n').slice(1);
     const missing = `lintel: the model ${detector.file} is missing; it was looked for in ${dir}. Run "lintel models fetch"`;
-    expect(first.slice(0, missing.length)).toBe(missing);
+    expect(first!.slice(0, missing.length)).toBe(missing);
     expect(failure).not.toMatch(/^\s+at /m);
   }, 20_000);
 });

@@ -32,7 +32,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
     await service.call('POST', '/groups', { groupId: 'people' });
     for (const name of names) {
       const answer = await service.call('POST', '/groups/people', {
-        image: imageOf(photosOf(name)[0]),
+        image: imageOf(photosOf(name)[0]!),
         externalImageId: name,
       });
       expect(answer.header).toMatchObject({ resultCode: 0 });
@@ -88,18 +88,18 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   });
 
   it('agrees with itself: compare and verify give the similarity that search gives', async () => {
-    const [source, other] = photosOf(names[3]);
-    const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: imageOf(other) });
+    const [source, other] = photosOf(names[3]!);
+    const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: imageOf(other!) });
     const match = (
       search.data.matchFaces as { face: { faceId: string; externalImageId: string }; similarity: number }[]
     ).find(({ face }) => face.externalImageId === names[3]);
     expect(match).toBeDefined();
     const compared = await service.call('POST', '/compare?threshold=1', {
-      sourceImage: imageOf(source),
-      targetImage: imageOf(other),
+      sourceImage: imageOf(source!),
+      targetImage: imageOf(other!),
     });
     const verified = await service.call('POST', `/verify/groups/people/faces/${match?.face.faceId}`, {
-      compareImage: imageOf(other),
+      compareImage: imageOf(other!),
     });
     expect(compared.data.matchedFaceDetails[0].similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
     expect(verified.data.similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
@@ -107,7 +107,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   });
 
   it('leaves orientation and mask out where they are not wanted', async () => {
-    const image = imageOf(photosOf(names[0])[0]);
+    const image = imageOf(photosOf(names[0]!)[0]!);
     const { data } = await service.call('POST', '/detect', { image, orientation: false, mask: false });
     expect(data.faceDetails[0]).not.toHaveProperty('orientation');
     expect(data.faceDetails[0]).not.toHaveProperty('mask');

@@ -17,8 +17,8 @@ import { imageOf, type Answer } from '../support/service.js';
 import { missing } from '../support/shared.js';
 
 const { set: FIRST_SET, modelsDir: installed } = bestModels;
-const FIRST = loadManifest().sets[FIRST_SET].modelVersion;
-const BUILTIN = loadManifest().sets.builtin.modelVersion;
+const FIRST = loadManifest().sets[FIRST_SET]!.modelVersion;
+const BUILTIN = loadManifest().sets.builtin!.modelVersion;
 const SECOND = 'second-1';
 /** Far off the first one's: the similarity tells whose scale was used. */
 const POINTS = [
@@ -34,20 +34,20 @@ interface Found {
 /** @param file of the second set's embedder, where it has one of its own */
 function manifestOf(sets: readonly string[], file?: string): Manifest {
   const manifest = structuredClone(loadManifest());
-  const model = structuredClone(manifest.models[manifest.sets[FIRST_SET].embedder]);
-  if (model.task !== 'embedder' || !model.quantised) throw new Error('the first set has another embedder now');
-  model.calibration = { source: 'a test', points: POINTS };
-  model.quantised.calibration = model.calibration;
+  const model = structuredClone(manifest.models[manifest.sets[FIRST_SET]!.embedder]);
+  if (model!.task !== 'embedder' || !model!.quantised) throw new Error('the first set has another embedder now');
+  model!.calibration = { source: 'a test', points: POINTS };
+  model!.quantised.calibration = model!.calibration;
   if (file !== undefined) {
-    model.file = file;
-    model.quantised.file = file;
+    model!.file = file;
+    model!.quantised.file = file;
   }
-  manifest.models.second = model;
+  manifest.models.second = model!;
   const all: Manifest['sets'] = {
     ...manifest.sets,
-    second: { ...manifest.sets[FIRST_SET], modelVersion: SECOND, embedder: 'second' },
+    second: { ...manifest.sets[FIRST_SET]!, modelVersion: SECOND, embedder: 'second' },
   };
-  return { ...manifest, sets: Object.fromEntries(sets.map((name) => [name, all[name]])) };
+  return { ...manifest, sets: Object.fromEntries(sets.map((name) => [name, all[name]!])) };
 }
 
 /** Two pictures of the same person. */
@@ -125,12 +125,12 @@ describe('two model sets', () => {
       expect(ofOld).toMatchObject({ modelVersion: FIRST, matchFaceCount: 1 });
       expect(ofNew).toMatchObject({ modelVersion: SECOND, matchFaceCount: 1 });
       // The same files give the same cosine; what it means is told by the scale of each version.
-      expect(ofOld.matchFaces[0].similarity).toBeGreaterThan(70);
-      expect(ofNew.matchFaces[0].similarity).toBeLessThan(11);
+      expect(ofOld.matchFaces[0]!.similarity).toBeGreaterThan(70);
+      expect(ofNew.matchFaces[0]!.similarity).toBeLessThan(11);
       expect((await call('POST', '/groups/old', { image: second })).data).toMatchObject({ addedFaceCount: 1 });
-      const { faceId } = ofOld.matchFaces[0].face;
+      const { faceId } = ofOld.matchFaces[0]!.face;
       const verified = await call('POST', `/verify/groups/old/faces/${faceId}`, { compareImage: second });
-      expect(verified.data.similarity).toBeCloseTo(ofOld.matchFaces[0].similarity, 3);
+      expect(verified.data.similarity).toBeCloseTo(ofOld.matchFaces[0]!.similarity, 3);
       const compared = await call('POST', '/compare', { sourceImage: first, targetImage: second });
       expect(compared.data.modelVersion).toBe(SECOND);
       const health = (await (await fetch(`${url}/healthz`)).json()) as { parts: { vision: { facts: object } } };
@@ -144,7 +144,7 @@ describe('two model sets', () => {
   });
 
   it('where one is not installed, its groups are refused and listed, and the others go on', async () => {
-    const image = imageOf(photos[1]);
+    const image = imageOf(photos[1]!);
     await withService('second', manifestOf(['second']), async (call) => {
       const refused = await call('POST', '/groups/old/search', { image });
       expect(refused.header).toMatchObject({ isSuccessful: false, resultCode: -40080 });
@@ -162,7 +162,7 @@ describe('two model sets', () => {
     const own = 'second.onnx';
     copyFileSync(join(dir, bestModels.models.embedder.file), join(dir, own));
     const manifest = manifestOf([FIRST_SET, 'second'], own);
-    const image = imageOf(photos[1]);
+    const image = imageOf(photos[1]!);
     await withService(
       FIRST_SET,
       manifest,
@@ -196,7 +196,7 @@ describe('two model sets', () => {
   describe.skipIf(missing('the standard set beside the built-in one', standardModels?.modelsDir))(
     'where the standard one is missing for a while',
     () => {
-      const image = imageOf(photos[1]);
+      const image = imageOf(photos[1]!);
       const both = ['standard', 'builtin'];
 
       it('its groups are refused and listed as such, and new ones are made under the built-in one', async () => {
@@ -211,7 +211,7 @@ describe('two model sets', () => {
             });
             expect((await call('POST', '/groups/old', { image })).header).toMatchObject({ resultCode: -40080 });
             await call('POST', '/groups', { groupId: 'offline' });
-            const added = await call('POST', '/groups/offline', { image: imageOf(photos[0]) });
+            const added = await call('POST', '/groups/offline', { image: imageOf(photos[0]!) });
             expect(added.data).toMatchObject({ modelVersion: BUILTIN, addedFaceCount: 1 });
           },
           nowhere,

@@ -263,7 +263,7 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const chunks = pngChunks(plainPng);
   const without = (type: string): Buffer => pngOf(chunks.filter((chunk) => chunk.type !== type));
   const badSum = Buffer.from(plainPng);
-  badSum[29] ^= 1;
+  badSum[29]! ^= 1;
   const size = { widthPx: 400, heightPx: 400 };
   let comments = jpeg;
   for (let i = 0; i < 30; i++) comments = withSegment(comments, 0xfe, Buffer.alloc(65_000, 32));
@@ -274,7 +274,7 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
     file('PNG with a wrong sum of its header', badSum, BROKEN),
     file(
       'PNG with an unknown critical chunk',
-      pngOf([chunks[0], { type: 'EVIL' }, ...chunks.slice(1)]),
+      pngOf([chunks[0]!, { type: 'EVIL' }, ...chunks.slice(1)]),
       SUCCESS,
       BROKEN,
     ),

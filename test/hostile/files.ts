@@ -24,7 +24,7 @@ export interface PngOptions {
   bits?: 1 | 8 | 16;
   /** 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA. */
   colour?: 0 | 2 | 3 | 4 | 6;
-  interlaced?: boolean;
+  interlaced?: boolean | undefined;
   /** Instead of an IDAT of black pixels. */
   data?: Uint8Array;
   /** Chunks between IHDR and IDAT. */
@@ -90,7 +90,7 @@ export function pngOf(chunks: readonly { type: string; data?: Uint8Array }[]): B
 /** Makes an animation of a PNG: its picture twice. */
 export function animated(bytes: Buffer): Buffer {
   const chunks = pngChunks(bytes);
-  const header = chunks[0].data;
+  const header = chunks[0]!.data;
   const control = (sequence: number): Buffer => {
     const data = Buffer.alloc(26);
     data.writeUInt32BE(sequence, 0);
@@ -103,7 +103,7 @@ export function animated(bytes: Buffer): Buffer {
   frames.writeUInt32BE(2, 0);
   const picture = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map(({ data }) => data));
   return pngOf([
-    chunks[0],
+    chunks[0]!,
     { type: 'acTL', data: frames },
     { type: 'fcTL', data: control(0) },
     { type: 'IDAT', data: picture },
@@ -125,7 +125,7 @@ export function withClaimedSize(jpeg: Buffer, widthPx: number, heightPx: number)
   const copy = Buffer.from(jpeg);
   for (let at = 2; at + 9 < copy.length;) {
     const marker = copy[at + 1];
-    if (marker >= 0xc0 && marker <= 0xc2) {
+    if (marker! >= 0xc0 && marker! <= 0xc2) {
       copy.writeUInt16BE(heightPx, at + 5);
       copy.writeUInt16BE(widthPx, at + 7);
       return copy;
@@ -164,7 +164,7 @@ export function flipped(bytes: Buffer, seed: number, { from, count }: { from: nu
   const next = randomOf(seed);
   for (let i = 0; i < count; i++) {
     const at = from + Math.floor(next() * (copy.length - from));
-    copy[Math.min(at, copy.length - 1)] ^= 1 << Math.floor(next() * 8);
+    copy[Math.min(at, copy.length - 1)]! ^= 1 << Math.floor(next() * 8);
   }
   return copy;
 }

@@ -116,7 +116,7 @@ const HEADERS = [
 export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequest {
   const next = randomOf(seed);
   const chance = (share: number): boolean => next() < share;
-  const pick = <T>(values: readonly T[]): T => values[Math.min(values.length - 1, Math.floor(next() * values.length))];
+  const pick = <T>(values: readonly T[]): T => values[Math.min(values.length - 1, Math.floor(next() * values.length))]!;
   const noise = (length: number): Buffer => Buffer.from(Uint8Array.from({ length }, () => next() * 256));
 
   const value = (depth: number): unknown => {

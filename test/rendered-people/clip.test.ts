@@ -41,7 +41,7 @@ function script(...actors: ClipActor[]): ClipScript {
 }
 
 function plain(widthPx: number, heightPx: number, colour: readonly number[]): Picture {
-  return { widthPx, heightPx, rgb: Uint8Array.from({ length: widthPx * heightPx * 3 }, (_, i) => colour[i % 3]) };
+  return { widthPx, heightPx, rgb: Uint8Array.from({ length: widthPx * heightPx * 3 }, (_, i) => colour[i % 3]!) };
 }
 
 /** Vitest's own comparison takes half a second for a picture. */
@@ -85,19 +85,19 @@ describe('the frames of a clip', () => {
       [],
       [],
     ]);
-    expect(samePixels(frames[0], frames[9])).toBe(true);
-    expect(samePixels(frames[2], frames[0])).toBe(false);
+    expect(samePixels(frames[0]!, frames[9]!)).toBe(true);
+    expect(samePixels(frames[2]!, frames[0]!)).toBe(false);
   });
 
   it('are the same for the same script, and noisy in ways of their own', () => {
     const noisy = { ...script(person(4, 0, 300, { sway: { yaw: 5 } })), noise: 3, durationMs: 400 };
     const [once, again] = [[...clipFrames(noisy)], [...clipFrames(noisy)]];
     once.forEach((frame, i) => {
-      expect(samePixels(frame, again[i])).toBe(true);
-      expect(frame.faces).toEqual(again[i].faces);
+      expect(samePixels(frame, again[i]!)).toBe(true);
+      expect(frame.faces).toEqual(again[i]!.faces);
     });
     const [first, second] = [...clipFrames({ ...noisy, actors: [] })];
-    expect(samePixels(first, second)).toBe(false);
+    expect(samePixels(first!, second!)).toBe(false);
   });
 
   it('move, size, turn and sway an actor', () => {
@@ -107,15 +107,15 @@ describe('the frames of a clip', () => {
         { atMs: 1_000, x: 0.8, y: 0.4, sizePx: 50 },
       ],
     };
-    const width = ({ faces }: ClipFrame): number => faces[0].boxPx.x1 - faces[0].boxPx.x0;
+    const width = ({ faces }: ClipFrame): number => faces[0]!.boxPx.x1 - faces[0]!.boxPx.x0;
     const frames = [...clipFrames(script(person(4, 0, 0, walk)))];
-    const noses = frames.map(({ faces }) => faces[0].landmarksPx[2].x);
+    const noses = frames.map(({ faces }) => faces[0]!.landmarksPx[2].x);
     expect(noses).toEqual(noses.toSorted((a, b) => a - b));
-    expect(frames[0].faces[0].pose).toEqual({ yaw: 20, pitch: 0, roll: 0 });
-    expect(frames[5].faces[0].pose.yaw).toBeCloseTo(10);
-    expect(width(frames[9])).toBeGreaterThan(width(frames[0]) + 10);
+    expect(frames[0]!.faces[0]!.pose).toEqual({ yaw: 20, pitch: 0, roll: 0 });
+    expect(frames[5]!.faces[0]!.pose.yaw).toBeCloseTo(10);
+    expect(width(frames[9]!)).toBeGreaterThan(width(frames[0]!) + 10);
     const sway = { roll: 6, periodMs: 700 };
-    const rolls = [...clipFrames(script(person(4, 0, 1_000, { sway })))].map(({ faces }) => faces[0].pose.roll);
+    const rolls = [...clipFrames(script(person(4, 0, 1_000, { sway })))].map(({ faces }) => faces[0]!.pose.roll);
     expect(Math.max(...rolls)).toBeGreaterThan(4);
     expect(Math.min(...rolls)).toBeLessThan(-4);
     expect(Math.max(...rolls.map(Math.abs))).toBeLessThanOrEqual(6);
@@ -134,8 +134,8 @@ describe('the frames of a clip', () => {
     const at = { x: 0.5, y: 0.5, sizePx: 40, pose: { roll } };
     const actor = { who: { picture, edge }, keyframes: [0, 1_000].map((atMs) => ({ atMs, ...at })) };
     const [frame] = [...clipFrames({ ...script(actor), durationMs: 100 })];
-    expect(frame.faces).toEqual([]);
-    return frame.picture;
+    expect(frame!.faces).toEqual([]);
+    return frame!.picture;
   };
   const [bare] = [...clipFrames({ ...script(), durationMs: 100 })];
 
@@ -151,7 +151,7 @@ describe('the frames of a clip', () => {
         [80, 48],
         [80, 71],
       ]) {
-        expect(pixel(frame, x, y)).toEqual(pixel(bare.picture, x, y));
+        expect(pixel(frame, x!, y!)).toEqual(pixel(bare!.picture, x!, y!));
       }
     }
   });
@@ -173,7 +173,7 @@ describe('the frames of a clip', () => {
     const [inside, rim] = [pixel(frame, 80, 60), pixel(frame, 61, 60)];
     expect(inside).toEqual([255, 255, 255]);
     expect(rim[0]).toBeLessThan(255);
-    expect(rim[0]).toBeGreaterThan(pixel(bare.picture, 61, 60)[0]);
+    expect(rim[0]).toBeGreaterThan(pixel(bare!.picture, 61, 60)[0]!);
   });
 
   const picture = plain(4, 4, [0, 0, 0]);
@@ -271,8 +271,8 @@ describe('the clip of the demonstration', () => {
     for (const { atMs, faces } of clipFrames({ ...demoScript(), widthPx: 64, heightPx: 48 })) {
       if (Math.abs(atMs - ENROLMENT_MS) > 1_000 / fps) continue;
       expect(faces.map(({ seed }) => seed)).toEqual([GUEST_SEED]);
-      expect(Math.abs(faces[0].pose.yaw)).toBeLessThan(8);
-      expect(Math.abs(faces[0].pose.pitch)).toBeLessThan(8);
+      expect(Math.abs(faces[0]!.pose.yaw)).toBeLessThan(8);
+      expect(Math.abs(faces[0]!.pose.pitch)).toBeLessThan(8);
     }
   });
 

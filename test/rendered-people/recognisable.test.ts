@@ -101,7 +101,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
       }
       face.landmarksPx.forEach((point, j) => {
         const truth = picture.landmarksPx[j];
-        expect(Math.hypot(point.x - truth.x, point.y - truth.y), what).toBeLessThan(bounds.farthest * facePx);
+        expect(Math.hypot(point.x - truth!.x, point.y - truth!.y), what).toBeLessThan(bounds.farthest * facePx);
       });
     }
     expect(missed.length, missed.join('; ')).toBeLessThanOrEqual(64 - bounds.fewestFound);
@@ -151,13 +151,13 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
         falseFaces += Math.max(0, found.length - faces.length);
         const [face] = found.toSorted((a, b) => b.detectionScore - a.detectionScore);
         if (faces.length === 0 || !face || face.detectionScore < 0.7) continue;
-        cosines[faces[0].seed].push(cosine(portrait, await recogniser.embed(picture, face)));
+        cosines[faces[0]!.seed]!.push(cosine(portrait, await recogniser.embed(picture, face)));
       }
       expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
-      expect(cosines[GUEST_SEED].length).toBeGreaterThanOrEqual(12);
-      expect(cosines[STRANGER_SEED].length).toBeGreaterThanOrEqual(6);
-      expect(Math.min(...cosines[GUEST_SEED])).toBeGreaterThan(similarity90);
-      expect(Math.max(...cosines[STRANGER_SEED])).toBeLessThan(similarity70);
+      expect(cosines[GUEST_SEED]!.length).toBeGreaterThanOrEqual(12);
+      expect(cosines[STRANGER_SEED]!.length).toBeGreaterThanOrEqual(6);
+      expect(Math.min(...cosines[GUEST_SEED]!)).toBeGreaterThan(similarity90!);
+      expect(Math.max(...cosines[STRANGER_SEED]!)).toBeLessThan(similarity70!);
     },
   );
 });

@@ -18,7 +18,7 @@ function brightness(picture: Picture, centre: Point, reach = 2): number {
   for (let y = Math.round(centre.y) - reach; y <= Math.round(centre.y) + reach; y++) {
     for (let x = Math.round(centre.x) - reach; x <= Math.round(centre.x) + reach; x++) {
       const at = (y * picture.widthPx + x) * 3;
-      sum += (picture.rgb[at] + picture.rgb[at + 1] + picture.rgb[at + 2]) / 3;
+      sum += (picture.rgb[at]! + picture.rgb[at + 1]! + picture.rgb[at + 2]!) / 3;
       count++;
     }
   }
@@ -68,7 +68,7 @@ describe('a rendered face', () => {
     const pictures = seeds.slice(0, 10).map((seed) => renderFace(seed, { samples: 1 }).rgb);
     pictures.forEach((a, i) => {
       for (const b of pictures.slice(0, i)) {
-        const changed = a.reduce((count, value, at) => count + (Math.abs(value - b[at]) > 12 ? 1 : 0), 0);
+        const changed = a.reduce((count, value, at) => count + (Math.abs(value - b[at]!) > 12 ? 1 : 0), 0);
         expect(changed / a.length).toBeGreaterThan(0.05);
       }
     });
@@ -136,7 +136,7 @@ describe('a rendered face', () => {
       const left = renderFace(head, { pose: { yaw: -25, roll: -8 }, samples: 1 }).landmarksPx;
       const mirrored = [left[1], left[0], left[2], left[4], left[3]].map(({ x, y }) => ({ x: 320 - x, y }));
       right.forEach((point, i) => {
-        expect(Math.hypot(point.x - mirrored[i].x, point.y - mirrored[i].y), `seed ${seed}`).toBeLessThan(8);
+        expect(Math.hypot(point.x - mirrored[i]!.x, point.y - mirrored[i]!.y), `seed ${seed}`).toBeLessThan(8);
       });
     }
   });
@@ -170,14 +170,14 @@ describe('a rendered face', () => {
   it('gets the noise and the blur of the camera', () => {
     const clean = renderFace(5);
     const noisy = renderFace(5, { camera: { noise: 6 } });
-    const differences = noisy.rgb.map((value, i) => Math.abs(value - clean.rgb[i]));
+    const differences = noisy.rgb.map((value, i) => Math.abs(value - clean.rgb[i]!));
     const mean = differences.reduce((a, b) => a + b, 0) / differences.length;
     // The mean of |x| of a bell of deviation 6 is 4.8.
     expect(mean).toBeGreaterThan(4);
     expect(mean).toBeLessThan(5.5);
     expect(samePixels(renderFace(5, { camera: { noise: 6, noiseSeed: 2 } }), noisy)).toBe(false);
     const steps = ({ rgb }: Picture): number =>
-      rgb.reduce((sum, value, i) => (i < 3 ? 0 : sum + Math.abs(value - rgb[i - 3])), 0);
+      rgb.reduce((sum, value, i) => (i < 3 ? 0 : sum + Math.abs(value - rgb[i - 3]!)), 0);
     expect(steps(renderFace(5, { camera: { blurPx: 1.5 } }))).toBeLessThan(0.75 * steps(clean));
   });
 });
@@ -206,9 +206,9 @@ describe('a rendered scene', () => {
       place({ head: 8, centreX: 240, facePx: 70 }),
     );
     expect(faces.map(({ seed }) => seed)).toEqual([3, 8]);
-    expect((faces[0].boxPx.x0 + faces[0].boxPx.x1) / 2).toBeCloseTo(80, -1);
-    expect((faces[1].boxPx.x0 + faces[1].boxPx.x1) / 2).toBeCloseTo(240, -1);
-    expect(boxWidth(faces[1].boxPx)).toBeGreaterThan(boxWidth(faces[0].boxPx));
+    expect((faces[0]!.boxPx.x0 + faces[0]!.boxPx.x1) / 2).toBeCloseTo(80, -1);
+    expect((faces[1]!.boxPx.x0 + faces[1]!.boxPx.x1) / 2).toBeCloseTo(240, -1);
+    expect(boxWidth(faces[1]!.boxPx)).toBeGreaterThan(boxWidth(faces[0]!.boxPx));
     expect(picture.rgb.subarray(0, 320 * 3 * 8)).toEqual(empty.rgb.subarray(0, 320 * 3 * 8));
     expect(samePixels(picture, empty)).toBe(false);
   });
@@ -216,7 +216,7 @@ describe('a rendered scene', () => {
   it('puts the later head in front of the earlier one', () => {
     const [a, b] = [place({}), place({ head: 8, centreX: 165 })];
     const { rgb, faces } = scene(a, b);
-    const middle = faces[1].landmarksPx[2];
+    const middle = faces[1]!.landmarksPx[2];
     const at = (Math.round(middle.y) * 320 + Math.round(middle.x)) * 3;
     expect(rgb.subarray(at, at + 3)).toEqual(scene(b).rgb.subarray(at, at + 3));
   });
@@ -230,7 +230,7 @@ describe('a rendered scene', () => {
     const { faces, ...picture } = scene(place(changes));
     expect(picture.rgb).toHaveLength(320 * 240 * 3);
     expect(samePixels(picture, empty)).toBe(false);
-    const { boxPx } = faces[0];
+    const { boxPx } = faces[0]!;
     expect(boxPx.x0 < 0 || boxPx.x1 > 320 || boxPx.y0 < 0 || boxPx.y1 > 240).toBe(true);
   });
 

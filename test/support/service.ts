@@ -74,7 +74,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     '--max-semi-space-size=4',
     CLI,
   ];
-  const child = spawn(command[0], [...command.slice(1), 'serve', '--config', configFile], {
+  const child = spawn(command[0]!, [...command.slice(1), 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log: Record<string, unknown>[] = [];

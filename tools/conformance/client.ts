@@ -8,7 +8,7 @@ export interface Ask {
   /** Below the base of the dialect, with its query; below the root of the target where `fromRoot` is set. */
   path: string;
   fromRoot?: boolean;
-  dialect?: DialectName;
+  dialect?: DialectName | undefined;
   /** Sent as JSON. */
   body?: unknown;
   /** Sent as it is, in place of `body`. */
@@ -17,9 +17,9 @@ export interface Ask {
   form?: FormData;
   headers?: Record<string, string>;
   /** In place of the target's, as it stands in the path. */
-  appKey?: string;
+  appKey?: string | undefined;
   /** In place of the target's; null sends no Authorization at all. */
-  secretKey?: string | null;
+  secretKey?: string | null | undefined;
 }
 
 export interface FaceDetail {
@@ -92,7 +92,7 @@ export interface ClientOptions {
   /** Such as `http://127.0.0.1:8080`. */
   url: string;
   appKey: string;
-  secretKey?: string;
+  secretKey?: string | undefined;
   timeoutMs?: number;
 }
 
@@ -126,7 +126,7 @@ export class Client {
       response = await fetch(this.#options.url + (ask.fromRoot ? '' : base) + ask.path, {
         method: ask.method,
         headers: { ...headers, ...ask.headers },
-        body,
+        ...(body === undefined ? {} : { body }),
         redirect: 'manual',
         signal: AbortSignal.timeout(this.#options.timeoutMs ?? 30_000),
       });
@@ -171,7 +171,7 @@ export class Client {
       }
     }
     this.last = last;
-    return left.map((name) => name.split(' ')[0]);
+    return left.map((name) => name.split(' ')[0]!);
   }
 
   #follow(ask: Ask): void {
@@ -182,7 +182,7 @@ export class Client {
       this.#made.set(key(groupId), { method: 'DELETE', path: `/groups/${groupId}`, dialect, appKey, secretKey });
     }
     const deleted = /^\/groups\/([a-z0-9-]+)$/.exec(ask.path);
-    if (ask.method === 'DELETE' && deleted) this.#made.delete(key(deleted[1]));
+    if (ask.method === 'DELETE' && deleted) this.#made.delete(key(deleted[1]!));
   }
 
   #describe(ask: Ask, dialect: DialectName): string {

@@ -84,7 +84,7 @@ export function storedAs({ rgb, widthPx: w, heightPx: h }: Rgb, orientation: num
   const stored = new Uint8Array(rgb.length);
   for (let y = 0; y < h; y++) {
     for (let x = 0; x < w; x++) {
-      const [sx, sy] = places[orientation - 1](x, y);
+      const [sx, sy] = places[orientation - 1]!(x, y);
       const from = (y * w + x) * 3;
       stored.set(rgb.subarray(from, from + 3), (sy * widthPx + sx) * 3);
     }

@@ -24,7 +24,7 @@ export async function makePictures() {
     scene(320, 400, [{ head, centreX: 160, centreY: 190, facePx: 130, ...more }], background);
   const rows = (count: number, columns: number, facePx: (i: number) => number): HeadPlacement[] =>
     Array.from({ length: count }, (_, i) => ({
-      head: heads[i % heads.length],
+      head: heads[i % heads.length]!,
       centreX: 100 + 170 * (i % columns),
       centreY: 110 + 200 * Math.floor(i / columns),
       facePx: facePx(i),
@@ -35,7 +35,7 @@ export async function makePictures() {
       { head: small, centreX: 130, centreY: 160, facePx: 85, ...more },
     ]);
 
-  const ann = portrait(annHead);
+  const ann = portrait(annHead!);
   const annJpeg = jpeg(ann);
   const annSharp = (): Sharp => sharp(annJpeg);
   const empty = scene(320, 240, []);
@@ -43,22 +43,22 @@ export async function makePictures() {
     ann: annJpeg,
     /** Where the renderer put the face, fractions. */
     annBox: {
-      x0: ann.faces[0].boxPx.x0 / ann.widthPx,
-      y0: ann.faces[0].boxPx.y0 / ann.heightPx,
-      x1: ann.faces[0].boxPx.x1 / ann.widthPx,
-      y1: ann.faces[0].boxPx.y1 / ann.heightPx,
+      x0: ann.faces[0]!.boxPx.x0 / ann.widthPx,
+      y0: ann.faces[0]!.boxPx.y0 / ann.heightPx,
+      x1: ann.faces[0]!.boxPx.x1 / ann.widthPx,
+      y1: ann.faces[0]!.boxPx.y1 / ann.heightPx,
     },
-    annAgain: jpeg(portrait(annHead, { pose: { yaw: -10, pitch: 4 }, centreX: 150 }, 9)),
-    annThird: jpeg(portrait(annHead, { pose: { roll: 8 }, facePx: 110 }, 11)),
-    bob: jpeg(portrait(bobHead, {}, 6)),
-    bobAgain: jpeg(portrait(bobHead, { pose: { yaw: 8 } }, 8)),
-    carol: jpeg(portrait(carolHead, {}, 7)),
+    annAgain: jpeg(portrait(annHead!, { pose: { yaw: -10, pitch: 4 }, centreX: 150 }, 9)),
+    annThird: jpeg(portrait(annHead!, { pose: { roll: 8 }, facePx: 110 }, 11)),
+    bob: jpeg(portrait(bobHead!, {}, 6)),
+    bobAgain: jpeg(portrait(bobHead!, { pose: { yaw: 8 } }, 8)),
+    carol: jpeg(portrait(carolHead!, {}, 7)),
     /** The first is the larger one. */
-    annAndSmallBob: jpeg(beside(annHead, bobHead)),
-    bobAndSmallAnn: jpeg(beside(bobHead, annHead)),
+    annAndSmallBob: jpeg(beside(annHead!, bobHead!)),
+    bobAndSmallAnn: jpeg(beside(bobHead!, annHead!)),
     /** Ann, and somebody who is found but turned too far away to be recognised. */
-    annAndTurned: jpeg(beside(annHead, bobHead, { pose: { yaw: 65 }, facePx: 100 })),
-    turned: jpeg(portrait(bobHead, { pose: { yaw: 65 } })),
+    annAndTurned: jpeg(beside(annHead!, bobHead!, { pose: { yaw: 65 }, facePx: 100 })),
+    turned: jpeg(portrait(bobHead!, { pose: { yaw: 65 } })),
     /** Eight people, each of another size. */
     crowd: jpeg(
       scene(
@@ -75,13 +75,13 @@ export async function makePictures() {
       ),
     ),
     /** Smaller than 60 px. */
-    small: jpeg(scene(320, 240, [{ head: annHead, centreX: 160, centreY: 120, facePx: 40 }])),
+    small: jpeg(scene(320, 240, [{ head: annHead!, centreX: 160, centreY: 120, facePx: 40 }])),
     empty: jpeg(empty),
-    towardsRight: jpeg(portrait(annHead, { pose: { yaw: 25 } })),
-    towardsLeft: jpeg(portrait(annHead, { pose: { yaw: -25 } })),
-    up: jpeg(portrait(carolHead, { pose: { pitch: 20 } })),
-    down: jpeg(portrait(carolHead, { pose: { pitch: -20 } })),
-    rolled: jpeg(portrait(annHead, { pose: { roll: 15 } })),
+    towardsRight: jpeg(portrait(annHead!, { pose: { yaw: 25 } })),
+    towardsLeft: jpeg(portrait(annHead!, { pose: { yaw: -25 } })),
+    up: jpeg(portrait(carolHead!, { pose: { pitch: 20 } })),
+    down: jpeg(portrait(carolHead!, { pose: { pitch: -20 } })),
+    rolled: jpeg(portrait(annHead!, { pose: { roll: 15 } })),
     /** Ann in every kind of file that is accepted. */
     kinds: {
       'a JPEG of 4:4:4': await annSharp().jpeg({ chromaSubsampling: '4:4:4' }).toBuffer(),
@@ -130,7 +130,7 @@ export async function makePictures() {
 
 function brokenFiles(jpeg: Buffer, png: Buffer): Record<string, Buffer> {
   const flipped = Buffer.from(png);
-  flipped[Math.floor(png.length / 2)] ^= 0x55;
+  flipped[Math.floor(png.length / 2)]! ^= 0x55;
   const files: Record<string, Buffer> = {
     'the first three bytes of a JPEG': jpeg.subarray(0, 3),
     'a JPEG cut at its header': jpeg.subarray(0, 40),

@@ -52,8 +52,8 @@ export async function spawnTarget(options: { picture: Buffer; maxImageBytes: num
       const command = [CLI, 'keys', ...args, '--config', join(folder, 'lintel.yaml')];
       return (await promisify(execFile)(process.execPath, command)).stdout.split('\n');
     };
-    const [otherAppKey, otherSecretKey] = await keys('add', 'other');
-    const [revokedAppKey] = await keys('add', 'revoked');
+    const [otherAppKey = '', otherSecretKey] = await keys('add', 'other');
+    const [revokedAppKey = ''] = await keys('add', 'revoked');
     await keys('revoke', 'revoked');
     return {
       url: service.url,

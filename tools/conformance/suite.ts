@@ -14,10 +14,10 @@ export interface Row {
   /** 0 where it is not given; 404 is HTTP's, of a path that is no route. */
   code?: number;
   /** A side after the name, such as `:Source`. */
-  side?: ':Source' | ':Target';
-  shape?: z.ZodType;
+  side?: ':Source' | ':Target' | undefined;
+  shape?: z.ZodType | undefined;
   /** @throws Unfit */
-  check?: (data: Data, world: World, reply: Reply) => void;
+  check?: ((data: Data, world: World, reply: Reply) => void) | undefined;
 }
 
 /** Several requests. */

@@ -10,11 +10,11 @@ export interface WorldOptions {
   pictures: Pictures;
   /** The size limit of the target's pictures. */
   maxImageBytes: number;
-  secretKey?: string;
-  otherAppKey?: string;
-  otherSecretKey?: string;
+  secretKey?: string | undefined;
+  otherAppKey?: string | undefined;
+  otherSecretKey?: string | undefined;
   /** Of a service that was spawned. */
-  spawned?: Spawned;
+  spawned?: Spawned | undefined;
 }
 
 export interface Spawned {
@@ -83,7 +83,7 @@ export class World {
     ] as const) {
       enrolled.push(await this.enrol(groupId, bytes, name));
     }
-    this.#people = { groupId, ann: enrolled[0], annAgain: enrolled[1], bob: enrolled[2], carol: enrolled[3] };
+    this.#people = { groupId, ann: enrolled[0]!, annAgain: enrolled[1]!, bob: enrolled[2]!, carol: enrolled[3]! };
     this.#emptyGroup = await this.newGroup();
     this.client.keep();
   }
@@ -104,7 +104,7 @@ export class World {
     const body = { image: bytesOf(picture), limit: 1, externalImageId };
     const data = await this.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
     must(data?.addedFaces?.length === 1, 'one face to be added');
-    return data.addedFaces[0].faceId;
+    return data.addedFaces[0]!.faceId;
   }
 
   /** @throws Unfit unless the answer is a success */

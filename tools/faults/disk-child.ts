@@ -14,16 +14,16 @@ const MANY_REQUESTS = 4_000;
 const [mount, rounds, seed] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const random = randomNumbers(Number(seed));
-const store = new SealedStore({ directory: join(mount, 'db'), masterKey, log: silentLog });
+const store = new SealedStore({ directory: join(mount!, 'db'), masterKey, log: silentLog });
 const limits = { maxGroups: 10, maxFacesPerGroup: 100_000 };
 const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
-const ballast = join(mount, 'ballast');
+const ballast = join(mount!, 'ballast');
 const acknowledged = new Map<string, Float32Array>();
 const tally: DiskTally = { rounds: Number(rounds), registered: 0, deleted: 0, refused: {}, searches: 0, problems: [] };
 
 /** Leaves so many bytes free, give or take a block. */
 function fillDisk(freeBytes: number): void {
-  const { bavail, bsize } = statfsSync(mount);
+  const { bavail, bsize } = statfsSync(mount!);
   const block = Buffer.alloc(bsize, 1);
   const file = openSync(ballast, 'w');
   for (let left = bavail - Math.ceil(freeBytes / bsize); left > 0; left--) writeSync(file, block);
@@ -36,7 +36,7 @@ async function oneChange(): Promise<boolean> {
     if (random() < 0.7 || acknowledged.size < 10) {
       const face = newFace(random);
       const { enrolled } = await gallery.enrol(staff, [face]);
-      acknowledged.set(enrolled[0].faceId, face.embedding);
+      acknowledged.set(enrolled[0]!.faceId, face.embedding);
       tally.registered++;
     } else {
       const faceId = anyFace();
@@ -53,7 +53,7 @@ async function oneChange(): Promise<boolean> {
 }
 
 function anyFace(): string {
-  return [...acknowledged.keys()][Math.floor(random() * acknowledged.size)];
+  return [...acknowledged.keys()][Math.floor(random() * acknowledged.size)]!;
 }
 
 function search(when: string): void {

@@ -79,7 +79,7 @@ export async function runEvents(options: EventsOptions): Promise<EventsTally> {
             killed++;
             await producer.start();
           }
-          await producer.emit(TTLS_MS[Math.floor(random() * TTLS_MS.length)]);
+          await producer.emit(TTLS_MS[Math.floor(random() * TTLS_MS.length)]!);
         }
       };
       await emit(0, whileUp);

@@ -10,7 +10,7 @@ import { FACES_PER_PICTURE } from './gallery-target.js';
 import type { FoundGroup } from './ledger.js';
 
 const OWNER = 'faults';
-const [directory] = process.argv.slice(2);
+const [directory = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const store = new SealedStore({ directory, masterKey, log: silentLog });
 const limits = { maxGroups: 1_000, maxFacesPerGroup: 100_000 };
@@ -33,7 +33,7 @@ async function inspect(groupId: string): Promise<FoundGroup> {
   const { faceCount } = gallery.group(ref);
   const { items } = await gallery.listFaces(ref, { limit: 100_000 });
   const unsearchable = items.filter(({ faceId, externalImageId = '', detectionScore }) => {
-    const { embedding } = facesOf(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)];
+    const { embedding } = facesOf(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)]!;
     const [match] = gallery.searchByEmbedding(ref, embedding, { limit: 1, minCosine: 0.999 });
     return match?.face.faceId !== faceId;
   });

@@ -70,7 +70,7 @@ export class Ledger {
     const all = this.#facesThere(groupId);
     if (all.length === 0) return undefined;
     const taken = all[Math.floor(random() * all.length)];
-    this.#pictures.get(taken.picture)?.faces?.set(taken.faceId, 'deleting');
+    this.#pictures.get(taken!.picture)?.faces?.set(taken!.faceId, 'deleting');
     return taken;
   }
 

@@ -100,7 +100,7 @@ export class Listener {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line.includes('received SUBACK')) this.#subscriptions++;
       const found = /^MESSAGE (\S+) (\S+) (.*)$/.exec(line);
-      if (found) onArrival({ topic: found[2], payload: found[3], atMs: Number(found[1]) * 1_000 });
+      if (found) onArrival({ topic: found[2]!, payload: found[3]!, atMs: Number(found[1]) * 1_000 });
     });
   }
 
@@ -163,20 +163,20 @@ export class Gate {
       const atMs = Date.now();
       // The topic of a match stands in its own packet only, the history's have another.
       for (const [, expiresAt] of chunk.toString('latin1').matchAll(/\/match.{0,600}?"expiresAt":"([^"]+)"/gs)) {
-        this.#onSent(expiresAt, atMs);
+        this.#onSent(expiresAt!, atMs);
       }
     });
     for (const [one, other] of [
       [socket, onward],
       [onward, socket],
     ]) {
-      this.#sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        this.#sockets.delete(one);
-        other.destroy();
+      this.#sockets.add(one!);
+      one!.on('error', () => other!.destroy());
+      one!.on('close', () => {
+        this.#sockets.delete(one!);
+        other!.destroy();
       });
-      one.pipe(other);
+      one!.pipe(other!);
     }
   }
 }

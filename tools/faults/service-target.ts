@@ -80,7 +80,7 @@ class ServiceVictim implements Victim {
       imageId,
       picture: externalImageId,
     }));
-    return { faceCount: groups[0].faceCount, faces, unsearchable: await this.#unsearchable(groupId, faces) };
+    return { faceCount: groups[0]!.faceCount, faces, unsearchable: await this.#unsearchable(groupId, faces) };
   }
 
   async kill(): Promise<void> {
@@ -116,7 +116,7 @@ class ServiceVictim implements Victim {
     do {
       const query: string = token === undefined ? 'limit=200' : `next-token=${encodeURIComponent(token)}`;
       const page = await this.#call<Record<string, T[]> & { nextToken?: string }>('GET', `${path}?${query}`);
-      all.push(...page[field]);
+      all.push(...page[field]!);
       token = page.nextToken;
     } while (token !== undefined);
     return all;

@@ -47,7 +47,7 @@ export async function runStreams(servers: readonly StreamServer[], run: StreamRu
     await Promise.all(cameras.map(({ camera }) => camera.start(new AbortController().signal)));
     const early = Math.max(1, Math.floor(run.cycles * WARM_UP));
     const phase = (from: number, to: number): Promise<unknown> =>
-      Promise.all(servers.map((server, index) => cycles(server, cameras[index], run, tally, from, to)));
+      Promise.all(servers.map((server, index) => cycles(server, cameras[index]!, run, tally, from, to)));
     await phase(0, early);
     const before = await usage();
     await phase(early, run.cycles);

@@ -26,7 +26,7 @@ export function watchedCamera(url: string, keys: object, timers: Timers = system
   };
   return {
     camera: new Camera({
-      config: configSchema.parse({ cameras: [camera] }).cameras[0],
+      config: configSchema.parse({ cameras: [camera] }).cameras[0]!,
       addon,
       vision: { analyseFrame, encodeFrame: () => Promise.resolve(undefined) },
       onFrame: async (frame) => void (newestMs = frame.capturedAtMs),

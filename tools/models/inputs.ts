@@ -20,7 +20,7 @@ export async function readCrops(path: string, count: number, addon: Addon): Prom
   const step = Math.max(1, all.length / count);
   const crops: Picture[] = [];
   for (let at = 0; at < all.length && crops.length < count; at += step) {
-    crops.push(await decodeCrop(all[Math.floor(at)], addon));
+    crops.push(await decodeCrop(all[Math.floor(at)]!, addon));
   }
   return crops;
 }
@@ -44,10 +44,10 @@ export function inputsInWords(model: Model): string {
 function oneInput(model: Model, crops: readonly Picture[], i: number, addon: Addon): FloatTensor {
   switch (model.task) {
     case 'embedder':
-      return alignedInput(model, crops[i], addon);
+      return alignedInput(model, crops[i]!, addon);
     case 'mask':
       if (model.view !== 'template') return squareInput(model, model.view, crops, i, addon);
-      return alignedInput(model, i % 2 === 1 ? withoutMouth(crops[i], i) : crops[i], addon);
+      return alignedInput(model, i % 2 === 1 ? withoutMouth(crops[i]!, i) : crops[i]!, addon);
     case 'liveness':
       return squareInput(model, model, crops, i, addon);
     case 'detector':
@@ -92,7 +92,7 @@ function squareInput(
   const image = addon.wrapRgb(scene.rgb, SCENE.widthPx, SCENE.heightPx);
   const { widthPx, heightPx } = input;
   const tensor = emptyTensor(widthPx, heightPx);
-  const matrix = squareAround(scene.boxes[0], boxFactor, widthPx, heightPx);
+  const matrix = squareAround(scene.boxes[0]!, boxFactor, widthPx, heightPx);
   addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...formatOf(input) });
   return tensor;
 }
@@ -109,6 +109,6 @@ function formatOf({ order, mean, std }: Model['input']): Pick<Model['input'], 'o
 function withoutMouth({ widthPx, heightPx, rgb }: Picture, seed: number): Picture {
   const covered = Uint8Array.from(rgb);
   const colour = [(seed * 67) % 256, (seed * 131) % 256, (seed * 197) % 256];
-  for (let at = Math.round(heightPx * 0.56) * widthPx * 3; at < covered.length; at++) covered[at] = colour[at % 3];
+  for (let at = Math.round(heightPx * 0.56) * widthPx * 3; at < covered.length; at++) covered[at] = colour[at % 3]!;
   return { widthPx, heightPx, rgb: covered };
 }

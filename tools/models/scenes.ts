@@ -51,7 +51,7 @@ export function composeScene(
         ],
         { azimuth: between(random, -60, 60), elevation: between(random, 10, 60), strength: between(random, 0.5, 1.3) },
       );
-      boxes.push(face.boxPx);
+      boxes.push(face!.boxPx);
     }
   }
   applyCamera(picture, { noise: between(random, 0, 6), blurPx: between(random, 0, 1), noiseSeed: seed });

@@ -36,7 +36,7 @@ export function registerSensitivity(models: Command, context: CliContext, manife
         open: (variant) =>
           ModelSession.create(model.file, variant, {
             providers: ['cpu'],
-            warmUp: { [model.input.name]: pictures[0] },
+            warmUp: { [model.input.name]: pictures[0]! },
           }),
       });
       for (const { layer, operator, signalToNoise } of layers) {

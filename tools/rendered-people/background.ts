@@ -14,8 +14,8 @@ interface Block {
 export function renderBackground(seed: number, widthPx: number, heightPx: number): Uint8Array {
   const random = seededRandom(seed, 3);
   const wall = [between(random, 70, 190), between(random, 70, 190), between(random, 70, 190)];
-  const mean = (wall[0] + wall[1] + wall[2]) / 3;
-  for (let k = 0; k < 3; k++) wall[k] = mix(mean, wall[k], 0.3);
+  const mean = (wall[0]! + wall[1]! + wall[2]!) / 3;
+  for (let k = 0; k < 3; k++) wall[k] = mix(mean, wall[k]!, 0.3);
   const blocks: Block[] = Array.from({ length: 5 + Math.floor(random() * 6) }, () => {
     const x0 = between(random, -0.1, 0.95);
     const y0 = between(random, -0.1, 0.9);
@@ -26,9 +26,9 @@ export function renderBackground(seed: number, widthPx: number, heightPx: number
       x1: x0 + between(random, 0.06, 0.4),
       y1: y0 + between(random, 0.08, 0.6),
       colour: [
-        wall[0] * tone * between(random, 0.8, 1.2),
-        wall[1] * tone * between(random, 0.8, 1.2),
-        wall[2] * tone * between(random, 0.8, 1.2),
+        wall[0]! * tone * between(random, 0.8, 1.2),
+        wall[1]! * tone * between(random, 0.8, 1.2),
+        wall[2]! * tone * between(random, 0.8, 1.2),
       ],
       grain: between(random, 4, 40),
     };
@@ -54,14 +54,14 @@ export function renderBackground(seed: number, widthPx: number, heightPx: number
           smoothstep(block.y0 - soft, block.y0 + soft, v) *
           smoothstep(block.y1 + soft, block.y1 - soft, v);
         const grain = 1 + 0.25 * (valueNoise(u * block.grain, v * block.grain * 3, seed + 4) - 0.5);
-        red = mix(red, block.colour[0] * grain, cover);
-        green = mix(green, block.colour[1] * grain, cover);
-        blue = mix(blue, block.colour[2] * grain, cover);
+        red = mix(red!, block.colour[0] * grain, cover);
+        green = mix(green!, block.colour[1] * grain, cover);
+        blue = mix(blue!, block.colour[2] * grain, cover);
       }
       const at = (row * widthPx + column) * 3;
-      out[at] = clampByte(red * shade);
-      out[at + 1] = clampByte(green * shade);
-      out[at + 2] = clampByte(blue * shade);
+      out[at] = clampByte(red! * shade);
+      out[at + 1] = clampByte(green! * shade);
+      out[at + 2] = clampByte(blue! * shade);
     }
   }
   return out;

@@ -107,17 +107,17 @@ function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { p
   if (next < 1) return undefined;
   const a = keyframes[next - 1];
   const b = keyframes[next];
-  const linear = (atMs - a.atMs) / (b.atMs - a.atMs);
+  const linear = (atMs - a!.atMs) / (b!.atMs - a!.atMs);
   const t = linear * linear * (3 - 2 * linear);
   const phase = (2 * Math.PI * atMs) / (sway?.periodMs ?? 3_000) + order;
   // Three rates without a common measure, so that the head does not go round in an ellipse.
   const angle = (name: keyof Pose, rate: number): number =>
-    mix(a.pose?.[name] ?? 0, b.pose?.[name] ?? 0, t) + (sway?.[name] ?? 0) * Math.sin(phase * rate);
+    mix(a!.pose?.[name] ?? 0, b!.pose?.[name] ?? 0, t) + (sway?.[name] ?? 0) * Math.sin(phase * rate);
   return {
     atMs,
-    x: mix(a.x, b.x, t),
-    y: mix(a.y, b.y, t),
-    sizePx: mix(a.sizePx, b.sizePx, t),
+    x: mix(a!.x, b!.x, t),
+    y: mix(a!.y, b!.y, t),
+    sizePx: mix(a!.sizePx, b!.sizePx, t),
     pose: { yaw: angle('yaw', 1), pitch: angle('pitch', 1.37), roll: angle('roll', 0.71) },
   };
 }
@@ -136,7 +136,7 @@ function checkScript(script: ClipScript): void {
   for (const { who, keyframes } of script.actors) {
     if (keyframes.length < 2) throw new RangeError('an actor needs two keyframes at least');
     keyframes.forEach((keyframe, i) => {
-      if (i > 0 && !(keyframe.atMs > keyframes[i - 1].atMs)) throw new RangeError('keyframes must rise in time');
+      if (i > 0 && !(keyframe.atMs > keyframes[i - 1]!.atMs)) throw new RangeError('keyframes must rise in time');
       if (!(keyframe.sizePx >= 8)) throw new RangeError('sizePx must be 8 or more');
       if (!Number.isFinite(keyframe.x) || !Number.isFinite(keyframe.y)) throw new RangeError('x and y must be numbers');
     });

@@ -72,9 +72,9 @@ export function paintStill(person: Person): FaceTexture {
 /** Eyes and mouth, over a texture whose moving patches are as paintStill left them. */
 export function paintExpression(texture: FaceTexture, person: Person, expression: Expression): void {
   const [left, right, mouth] = movingPatches(person);
-  paintEye(texture, left, person, -1, expression);
-  paintEye(texture, right, person, 1, expression);
-  paintMouth(texture, mouth, person, expression);
+  paintEye(texture, left!, person, -1, expression);
+  paintEye(texture, right!, person, 1, expression);
+  paintMouth(texture, mouth!, person, expression);
 }
 
 function paintSpots(texture: FaceTexture, person: Person): void {

@@ -36,10 +36,10 @@ export class FaceTexture {
         const [red, green, blue] = typeof colour === 'function' ? colour(x, y) : colour;
         const at = (row * TEXTURE_WIDTH + column) * 4;
         const t = this.texels;
-        t[at] = mix(t[at], red, amount);
-        t[at + 1] = mix(t[at + 1], green, amount);
-        t[at + 2] = mix(t[at + 2], blue, amount);
-        t[at + 3] = mix(t[at + 3], 1, amount);
+        t[at] = mix(t[at]!, red, amount);
+        t[at + 1] = mix(t[at + 1]!, green, amount);
+        t[at + 2] = mix(t[at + 2]!, blue, amount);
+        t[at + 3] = mix(t[at + 3]!, 1, amount);
       }
     }
   }

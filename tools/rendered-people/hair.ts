@@ -224,7 +224,7 @@ export function hairBodies(person: Person, surface: HeadSurface): Mesh[] {
     const column = (at / 3) % columns;
     const row = Math.floor(at / 3 / columns);
     const strand = mix(0.55, 1.15, valueNoise(column * 0.9, row * 0.12, person.seed + 10));
-    for (let k = 0; k < 3; k++) mesh.colours[at + k] *= strand;
+    for (let k = 0; k < 3; k++) mesh.colours[at + k]! *= strand;
   }
   return [mesh];
 }

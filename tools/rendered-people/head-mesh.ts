@@ -42,7 +42,7 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
     ROWS,
     COLUMNS,
     true,
-    (row, column, positions, at) => surface.point(sections[row], angleOf(column), positions, at),
+    (row, column, positions, at) => surface.point(sections[row]!, angleOf(column), positions, at),
     person.skin.tone,
     person.skin.gloss,
   );
@@ -55,8 +55,8 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
       const at = vertex * 3;
       const angle = angleOf(column);
       const [x, y, z] = positions.subarray(at, at + 3);
-      const growth = field.at(angle, x, y);
-      const skin = skinColour(person, x, y, angle, surface.chinY);
+      const growth = field.at(angle, x!, y!);
+      const skin = skinColour(person, x!, y!, angle, surface.chinY);
       const beardColour = scaleRgb(person.beard.colour, growth.strand);
       let colour = mixRgb(skin, beardColour, growth.beard);
       const shaved = person.hair.style === 'shaved' || person.hair.style === 'bald';
@@ -64,10 +64,10 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
       colours.set(colour, at);
       gloss[vertex] = mix(person.skin.gloss, 0.05, Math.max(growth.hair, growth.beard));
       textured[vertex] = Math.cos(angle) > 0.08 && growth.hair < 0.5 ? 1 : 0;
-      const length = Math.hypot(x, y - 0.1, z + 0.1) || 1;
-      positions[at] += (growth.height * x) / length;
-      positions[at + 1] += (growth.height * (y - 0.1)) / length;
-      positions[at + 2] += (growth.height * (z + 0.1)) / length;
+      const length = Math.hypot(x!, y! - 0.1, z! + 0.1) || 1;
+      positions[at]! += (growth.height * x!) / length;
+      positions[at + 1]! += (growth.height * (y! - 0.1)) / length;
+      positions[at + 2]! += (growth.height * (z! + 0.1)) / length;
     }
   }
   return { ...mesh, normals: normalsOf(positions, mesh.indices), textured };
@@ -136,8 +136,8 @@ function neckMesh(person: Person): Mesh {
     0.02,
   );
   for (let vertex = 0; vertex < mesh.gloss.length; vertex++) {
-    const shade = mix(0.42, 0.9, smoothstep(-1.0, -1.5, mesh.positions[vertex * 3 + 1]));
-    for (let k = 0; k < 3; k++) mesh.colours[vertex * 3 + k] *= shade;
+    const shade = mix(0.42, 0.9, smoothstep(-1.0, -1.5, mesh.positions[vertex * 3 + 1]!));
+    for (let k = 0; k < 3; k++) mesh.colours[vertex * 3 + k]! *= shade;
   }
   return mesh;
 }
@@ -173,10 +173,10 @@ function shouldersMesh(person: Person): Mesh {
   for (let vertex = 0; vertex < mesh.gloss.length; vertex++) {
     const x = mesh.positions[vertex * 3];
     const y = mesh.positions[vertex * 3 + 1];
-    const across = Math.sin(y * 28) > 0.2;
-    const down = Math.sin(x * 24) > 0.2;
+    const across = Math.sin(y! * 28) > 0.2;
+    const down = Math.sin(x! * 24) > 0.2;
     const second = clothes.pattern === 'stripes' ? across : clothes.pattern === 'checks' && across !== down;
-    const weave = 0.85 + 0.3 * valueNoise(x * 9, y * 9, person.seed + 3);
+    const weave = 0.85 + 0.3 * valueNoise(x! * 9, y! * 9, person.seed + 3);
     mesh.colours.set(scaleRgb(second ? clothes.second : clothes.colour, weave), vertex * 3);
   }
   return mesh;

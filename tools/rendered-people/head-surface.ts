@@ -7,26 +7,26 @@ export function curve(points: readonly (readonly [number, number])[]): (x: numbe
   const slopes = points.map((_, i) => {
     const a = points[Math.max(0, i - 1)];
     const b = points[Math.min(points.length - 1, i + 1)];
-    return (b[1] - a[1]) / (b[0] - a[0]);
+    return (b![1] - a![1]) / (b![0] - a![0]);
   });
   return (x) => {
-    if (x <= points[0][0]) return points[0][1];
+    if (x <= points[0]![0]) return points[0]![1];
     for (let i = 1; i < points.length; i++) {
-      const [x1, y1] = points[i];
+      const [x1, y1] = points[i]!;
       if (x > x1) continue;
-      const [x0, y0] = points[i - 1];
+      const [x0, y0] = points[i - 1]!;
       const width = x1 - x0;
       const t = (x - x0) / width;
       const t2 = t * t;
       const t3 = t2 * t;
       return (
         (2 * t3 - 3 * t2 + 1) * y0 +
-        (t3 - 2 * t2 + t) * width * slopes[i - 1] +
+        (t3 - 2 * t2 + t) * width * slopes[i - 1]! +
         (3 * t2 - 2 * t3) * y1 +
-        (t3 - t2) * width * slopes[i]
+        (t3 - t2) * width * slopes[i]!
       );
     }
-    return points[points.length - 1][1];
+    return points[points.length - 1]![1];
   };
 }
 

@@ -77,7 +77,7 @@ export function buildHead(seed: number): Head {
   const at = new Float32Array(3);
   const halfWidths = [-0.4, -0.2, 0, 0.15].map((row) => {
     surface.point(surface.section(row), BOX_ANGLE, at, 0);
-    return at[0];
+    return at[0]!;
   });
   return new Head({
     person,
@@ -143,10 +143,10 @@ export class Head {
       for (let at = 0; at < vertices.length; at += STRIDE) {
         const x = vertices[at];
         const y = vertices[at + 1];
-        if (x < x0) x0 = x;
-        if (x > x1) x1 = x;
-        if (y < y0) y0 = y;
-        if (y > y1) y1 = y;
+        if (x! < x0) x0 = x!;
+        if (x! > x1) x1 = x!;
+        if (y! < y0) y0 = y!;
+        if (y! > y1) y1 = y!;
       }
     }
     return {
@@ -183,7 +183,7 @@ export class Head {
       const section = this.#made.surface.section(mix(BOX_BOTTOM_ROW, BOX_TOP_ROW, step / 24));
       for (let side = -12; side <= 12; side++) {
         this.#made.surface.point(section, (side / 12) * BOX_ANGLE, at, 0);
-        const { x, y } = toPicture(project(view, at[0], at[1], at[2]));
+        const { x, y } = toPicture(project(view, at[0]!, at[1]!, at[2]!));
         box.x0 = Math.min(box.x0, x);
         box.x1 = Math.max(box.x1, x);
         box.y0 = Math.min(box.y0, y);
@@ -224,18 +224,18 @@ function lay(canvas: Canvas, samples: number, onto: Picture): void {
         let pixel = (row * samples + dy) * canvas.width + column * samples;
         for (let dx = 0; dx < samples; dx++, pixel++) {
           if (depth[pixel] === -Infinity) continue;
-          red += colour[pixel * 3];
-          green += colour[pixel * 3 + 1];
-          blue += colour[pixel * 3 + 2];
+          red += colour[pixel * 3]!;
+          green += colour[pixel * 3 + 1]!;
+          blue += colour[pixel * 3 + 2]!;
           hits++;
         }
       }
       if (hits === 0) continue;
       const cover = hits / all;
       const at = ((top + row) * onto.widthPx + left + column) * 3;
-      onto.rgb[at] += Math.round((encode(red / hits) - onto.rgb[at]) * cover);
-      onto.rgb[at + 1] += Math.round((encode(green / hits) - onto.rgb[at + 1]) * cover);
-      onto.rgb[at + 2] += Math.round((encode(blue / hits) - onto.rgb[at + 2]) * cover);
+      onto.rgb[at]! += Math.round((encode(red / hits) - onto.rgb[at]!) * cover);
+      onto.rgb[at + 1]! += Math.round((encode(green / hits) - onto.rgb[at + 1]!) * cover);
+      onto.rgb[at + 2]! += Math.round((encode(blue / hits) - onto.rgb[at + 2]!) * cover);
     }
   }
 }
@@ -243,7 +243,7 @@ function lay(canvas: Canvas, samples: number, onto: Picture): void {
 /** Linear light (1 is white) to 0..255 with a soft shoulder, by a table. */
 function encode(light: number): number {
   const at = light * 1024;
-  return at <= 0 ? 0 : at >= 2047 ? TONE[2047] : TONE[at | 0];
+  return at <= 0 ? 0 : at >= 2047 ? TONE[2047]! : TONE[at | 0]!;
 }
 
 const TONE: readonly number[] = Array.from({ length: 2048 }, (_, i) => {

@@ -71,29 +71,29 @@ export function gridMesh(
 export function normalsOf(positions: Float32Array, indices: Uint32Array): Float32Array {
   const normals = new Float32Array(positions.length);
   for (let i = 0; i < indices.length; i += 3) {
-    const a = indices[i] * 3;
-    const b = indices[i + 1] * 3;
-    const c = indices[i + 2] * 3;
-    const ux = positions[b] - positions[a];
-    const uy = positions[b + 1] - positions[a + 1];
-    const uz = positions[b + 2] - positions[a + 2];
-    const vx = positions[c] - positions[a];
-    const vy = positions[c + 1] - positions[a + 1];
-    const vz = positions[c + 2] - positions[a + 2];
+    const a = indices[i]! * 3;
+    const b = indices[i + 1]! * 3;
+    const c = indices[i + 2]! * 3;
+    const ux = positions[b]! - positions[a]!;
+    const uy = positions[b + 1]! - positions[a + 1]!;
+    const uz = positions[b + 2]! - positions[a + 2]!;
+    const vx = positions[c]! - positions[a]!;
+    const vy = positions[c + 1]! - positions[a + 1]!;
+    const vz = positions[c + 2]! - positions[a + 2]!;
     const nx = uy * vz - uz * vy;
     const ny = uz * vx - ux * vz;
     const nz = ux * vy - uy * vx;
     for (const at of [a, b, c]) {
-      normals[at] += nx;
-      normals[at + 1] += ny;
-      normals[at + 2] += nz;
+      normals[at]! += nx;
+      normals[at + 1]! += ny;
+      normals[at + 2]! += nz;
     }
   }
   for (let at = 0; at < normals.length; at += 3) {
-    const length = Math.hypot(normals[at], normals[at + 1], normals[at + 2]) || 1;
-    normals[at] /= length;
-    normals[at + 1] /= length;
-    normals[at + 2] /= length;
+    const length = Math.hypot(normals[at]!, normals[at + 1]!, normals[at + 2]!) || 1;
+    normals[at]! /= length;
+    normals[at + 1]! /= length;
+    normals[at + 2]! /= length;
   }
   return normals;
 }
@@ -122,13 +122,13 @@ export function tube(path: readonly Vector[], closed: boolean, radius: number, c
     const here = path[row % path.length];
     const before = path[closed ? (row + path.length - 1) % path.length : Math.max(0, row - 1)];
     const after = path[closed ? (row + 1) % path.length : Math.min(path.length - 1, row + 1)];
-    const along = unit([after[0] - before[0], after[1] - before[1], after[2] - before[2]]);
+    const along = unit([after![0] - before![0], after![1] - before![1], after![2] - before![2]]);
     const helper: Vector = Math.abs(along[2]) < 0.9 ? [0, 0, 1] : [0, 1, 0];
     const u = unit(cross(along, helper));
     const v = cross(along, u);
     const angle = (2 * Math.PI * column) / around;
     for (let k = 0; k < 3; k++) {
-      positions[at + k] = here[k] + radius * (u[k] * Math.cos(angle) + v[k] * Math.sin(angle));
+      positions[at + k] = here![k]! + radius * (u[k]! * Math.cos(angle) + v[k]! * Math.sin(angle));
     }
   };
   return gridMesh(rows, around, true, place, colour, gloss, true);

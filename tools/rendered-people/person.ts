@@ -129,7 +129,7 @@ export function personOf(seed: number): Person {
   const age = random();
   const toneAt = apart(random, 0, SKIN_TONES.length - 1);
   const toneIndex = Math.min(SKIN_TONES.length - 2, Math.floor(toneAt));
-  const tone = mixRgb(SKIN_TONES[toneIndex], SKIN_TONES[toneIndex + 1], toneAt - toneIndex);
+  const tone = mixRgb(SKIN_TONES[toneIndex]!, SKIN_TONES[toneIndex + 1]!, toneAt - toneIndex);
   const hair = hairOf(random, age, toneAt);
   const shape = shapeOf(random);
   const nose = noseOf(random, toneAt);

@@ -24,7 +24,7 @@ export function between(random: Random, low: number, high: number): number {
 }
 
 export function pick<T>(random: Random, from: readonly T[]): T {
-  return from[Math.floor(random() * from.length)];
+  return from[Math.floor(random() * from.length)]!;
 }
 
 /** Smooth noise over the plane with a period of 1 in both directions of the lattice. @returns 0..1 */

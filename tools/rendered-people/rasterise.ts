@@ -43,15 +43,15 @@ export function rotationOf(yaw: number, pitch: number, roll: number): Rotation {
   const b = [0, cp, sp];
   const c = [-sy, -cy * sp, cy * cp];
   return [
-    cr * a[0] + sr * b[0],
-    cr * a[1] + sr * b[1],
-    cr * a[2] + sr * b[2],
-    -sr * a[0] + cr * b[0],
-    -sr * a[1] + cr * b[1],
-    -sr * a[2] + cr * b[2],
-    c[0],
-    c[1],
-    c[2],
+    cr * a[0]! + sr * b[0]!,
+    cr * a[1]! + sr * b[1]!,
+    cr * a[2]! + sr * b[2]!,
+    -sr * a[0]! + cr * b[0]!,
+    -sr * a[1]! + cr * b[1]!,
+    -sr * a[2]! + cr * b[2]!,
+    c[0]!,
+    c[1]!,
+    c[2]!,
   ];
 }
 
@@ -108,17 +108,17 @@ export function lightVertices(mesh: Mesh, view: View, lighting: Lighting, out: F
   for (let vertex = 0; vertex < count; vertex++) {
     const at = vertex * 3;
     const to = vertex * STRIDE;
-    const dx = positions[at] - px;
-    const dy = positions[at + 1] - py;
-    const dz = positions[at + 2] - pz;
+    const dx = positions[at]! - px;
+    const dy = positions[at + 1]! - py;
+    const dz = positions[at + 2]! - pz;
     const vz = r[6] * dx + r[7] * dy + r[8] * dz;
     const scale = (view.scale * VIEW_DISTANCE) / (VIEW_DISTANCE - vz);
     out[to] = view.x + scale * (r[0] * dx + r[1] * dy + r[2] * dz);
     out[to + 1] = view.y - scale * (r[3] * dx + r[4] * dy + r[5] * dz);
     out[to + 2] = vz;
-    let nx = r[0] * normals[at] + r[1] * normals[at + 1] + r[2] * normals[at + 2];
-    let ny = r[3] * normals[at] + r[4] * normals[at + 1] + r[5] * normals[at + 2];
-    let nz = r[6] * normals[at] + r[7] * normals[at + 1] + r[8] * normals[at + 2];
+    let nx = r[0] * normals[at]! + r[1] * normals[at + 1]! + r[2] * normals[at + 2]!;
+    let ny = r[3] * normals[at]! + r[4] * normals[at + 1]! + r[5] * normals[at + 2]!;
+    let nz = r[6] * normals[at]! + r[7] * normals[at + 1]! + r[8] * normals[at + 2]!;
     if (mesh.doubleSided && nz < 0) {
       nx = -nx;
       ny = -ny;
@@ -131,15 +131,15 @@ export function lightVertices(mesh: Mesh, view: View, lighting: Lighting, out: F
     const around = 0.62 + 0.28 * ny + 0.1 * nz;
     const half = Math.max(0, (nx * hx + ny * hy + nz * hz) / hLength);
     const half4 = half * half * half * half;
-    const highlight = gloss[vertex] * half4 * half4 * half4 * half4;
+    const highlight = gloss[vertex]! * half4 * half4 * half4 * half4;
     for (let k = 0; k < 3; k++) {
-      const light = key[k] * (k === 0 ? 0.5 * (diffuse + soft) : diffuse) + ambient[k] * around;
-      out[to + 3 + k] = colours[at + k] * light + highlight * key[k];
+      const light = key[k]! * (k === 0 ? 0.5 * (diffuse + soft) : diffuse) + ambient[k]! * around;
+      out[to + 3 + k] = colours[at + k]! * light + highlight * key[k]!;
       out[to + 6 + k] = light;
     }
     if (textured) {
-      out[to + 9] = textureColumn(positions[at]);
-      out[to + 10] = textureRow(positions[at + 1]);
+      out[to + 9] = textureColumn(positions[at]!);
+      out[to + 10] = textureRow(positions[at + 1]!);
     }
   }
 }
@@ -151,8 +151,8 @@ export function fillMesh(canvas: Canvas, mesh: Mesh, vertices: Float32Array, tex
     const a = indices[i];
     const b = indices[i + 1];
     const c = indices[i + 2];
-    const layer = texture && textured && textured[a] + textured[b] + textured[c] === 3 ? texture : undefined;
-    fillTriangle(canvas, vertices, a * STRIDE, b * STRIDE, c * STRIDE, mesh.doubleSided, layer);
+    const layer = texture && textured && textured[a!]! + textured[b!]! + textured[c!]! === 3 ? texture : undefined;
+    fillTriangle(canvas, vertices, a! * STRIDE, b! * STRIDE, c! * STRIDE, mesh.doubleSided, layer);
   }
 }
 
@@ -171,34 +171,34 @@ function fillTriangle(
   const by = v[b + 1];
   const cx = v[c];
   const cy = v[c + 1];
-  const area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+  const area = (bx! - ax!) * (cy! - ay!) - (by! - ay!) * (cx! - ax!);
   // In the picture y runs down: a triangle that faces the viewer has a negative area.
   if (area === 0 || (area > 0 && !doubleSided)) return;
   const { left, top, width, height, depth, colour } = canvas;
-  const x0 = Math.max(left, Math.ceil(Math.min(ax, bx, cx) - 0.5));
-  const x1 = Math.min(left + width - 1, Math.floor(Math.max(ax, bx, cx) - 0.5));
-  const y0 = Math.max(top, Math.ceil(Math.min(ay, by, cy) - 0.5));
-  const y1 = Math.min(top + height - 1, Math.floor(Math.max(ay, by, cy) - 0.5));
+  const x0 = Math.max(left, Math.ceil(Math.min(ax!, bx!, cx!) - 0.5));
+  const x1 = Math.min(left + width - 1, Math.floor(Math.max(ax!, bx!, cx!) - 0.5));
+  const y0 = Math.max(top, Math.ceil(Math.min(ay!, by!, cy!) - 0.5));
+  const y1 = Math.min(top + height - 1, Math.floor(Math.max(ay!, by!, cy!) - 0.5));
   if (x0 > x1 || y0 > y1) return;
   const scale = 1 / area;
   for (let y = y0; y <= y1; y++) {
     const qy = y + 0.5;
     for (let x = x0; x <= x1; x++) {
       const qx = x + 0.5;
-      const wa = ((bx - qx) * (cy - qy) - (by - qy) * (cx - qx)) * scale;
-      const wb = ((cx - qx) * (ay - qy) - (cy - qy) * (ax - qx)) * scale;
+      const wa = ((bx! - qx) * (cy! - qy) - (by! - qy) * (cx! - qx)) * scale;
+      const wb = ((cx! - qx) * (ay! - qy) - (cy! - qy) * (ax! - qx)) * scale;
       const wc = 1 - wa - wb;
       if (wa < 0 || wb < 0 || wc < 0) continue;
       const pixel = (y - top) * width + x - left;
-      const z = wa * v[a + 2] + wb * v[b + 2] + wc * v[c + 2];
-      if (z <= depth[pixel]) continue;
+      const z = wa * v[a + 2]! + wb * v[b + 2]! + wc * v[c + 2]!;
+      if (z <= depth[pixel]!) continue;
       depth[pixel] = z;
-      let red = wa * v[a + 3] + wb * v[b + 3] + wc * v[c + 3];
-      let green = wa * v[a + 4] + wb * v[b + 4] + wc * v[c + 4];
-      let blue = wa * v[a + 5] + wb * v[b + 5] + wc * v[c + 5];
+      let red = wa * v[a + 3]! + wb * v[b + 3]! + wc * v[c + 3]!;
+      let green = wa * v[a + 4]! + wb * v[b + 4]! + wc * v[c + 4]!;
+      let blue = wa * v[a + 5]! + wb * v[b + 5]! + wc * v[c + 5]!;
       if (texture) {
-        const column = wa * v[a + 9] + wb * v[b + 9] + wc * v[c + 9];
-        const row = wa * v[a + 10] + wb * v[b + 10] + wc * v[c + 10];
+        const column = wa * v[a + 9]! + wb * v[b + 9]! + wc * v[c + 9]!;
+        const row = wa * v[a + 10]! + wb * v[b + 10]! + wc * v[c + 10]!;
         const column0 = Math.floor(column);
         const row0 = Math.floor(row);
         if (column0 >= 0 && row0 >= 0 && column0 < TEXTURE_WIDTH - 1 && row0 < TEXTURE_HEIGHT - 1) {
@@ -211,15 +211,16 @@ function fillTriangle(
           const w10 = fx * (1 - fy);
           const w01 = (1 - fx) * fy;
           const w11 = fx * fy;
-          const cover = t[at + 3] * w00 + t[at + 7] * w10 + t[below + 3] * w01 + t[below + 7] * w11;
+          const cover = t[at + 3]! * w00 + t[at + 7]! * w10 + t[below + 3]! * w01 + t[below + 7]! * w11;
           if (cover > 0) {
             const keep = 1 - cover;
-            const lr = wa * v[a + 6] + wb * v[b + 6] + wc * v[c + 6];
-            const lg = wa * v[a + 7] + wb * v[b + 7] + wc * v[c + 7];
-            const lb = wa * v[a + 8] + wb * v[b + 8] + wc * v[c + 8];
-            red = red * keep + lr * (t[at] * w00 + t[at + 4] * w10 + t[below] * w01 + t[below + 4] * w11);
-            green = green * keep + lg * (t[at + 1] * w00 + t[at + 5] * w10 + t[below + 1] * w01 + t[below + 5] * w11);
-            blue = blue * keep + lb * (t[at + 2] * w00 + t[at + 6] * w10 + t[below + 2] * w01 + t[below + 6] * w11);
+            const lr = wa * v[a + 6]! + wb * v[b + 6]! + wc * v[c + 6]!;
+            const lg = wa * v[a + 7]! + wb * v[b + 7]! + wc * v[c + 7]!;
+            const lb = wa * v[a + 8]! + wb * v[b + 8]! + wc * v[c + 8]!;
+            red = red * keep + lr * (t[at]! * w00 + t[at + 4]! * w10 + t[below]! * w01 + t[below + 4]! * w11);
+            green =
+              green * keep + lg * (t[at + 1]! * w00 + t[at + 5]! * w10 + t[below + 1]! * w01 + t[below + 5]! * w11);
+            blue = blue * keep + lb * (t[at + 2]! * w00 + t[at + 6]! * w10 + t[below + 2]! * w01 + t[below + 6]! * w11);
           }
         }
       }

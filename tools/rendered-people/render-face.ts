@@ -32,8 +32,8 @@ export interface CameraFlaws {
 }
 
 export interface ActorOptions {
-  pose?: Partial<Pose>;
-  expression?: Partial<Expression>;
+  pose?: Partial<Pose> | undefined;
+  expression?: Partial<Expression> | undefined;
 }
 
 export interface HeadPlacement extends ActorOptions {
@@ -111,7 +111,7 @@ export function renderFace(head: number | Head, options: FaceOptions = {}): Rend
     expression: options.expression,
   };
   const { faces, ...picture } = renderScene({ ...options, widthPx, heightPx, heads: [placement] });
-  return { ...picture, ...faces[0] };
+  return { ...picture, ...faces[0]! };
 }
 
 /** Draws heads over a picture. @throws RangeError */
@@ -174,7 +174,7 @@ function blur(picture: Picture, sigma: number): void {
     Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
   );
   const sum = kernel.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < kernel.length; i++) kernel[i] /= sum;
+  for (let i = 0; i < kernel.length; i++) kernel[i]! /= sum;
   const half = new Float32Array(rgb.length);
   const pass = (
     from: ArrayLike<number>,
@@ -187,7 +187,7 @@ function blur(picture: Picture, sigma: number): void {
       let total = 0;
       for (let k = -reach; k <= reach; k++) {
         const j = Math.min(length - 1, Math.max(0, i + k));
-        total += kernel[k + reach] * from[start + j * step];
+        total += kernel[k + reach]! * from[start + j * step]!;
       }
       to[start + i * step] = to instanceof Uint8Array ? Math.round(total) : total;
     }
@@ -209,7 +209,7 @@ function addNoise(rgb: Uint8Array, deviation: number, seed: number): void {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    const value = rgb[at] + table[state & 4095];
+    const value = rgb[at]! + table[state & 4095]!;
     rgb[at] = value < 0 ? 0 : value > 255 ? 255 : value + 0.5;
   }
 }

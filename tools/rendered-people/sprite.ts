@@ -30,7 +30,8 @@ function halve(picture: Picture): Picture {
     for (let column = 0; column < widthPx; column++) {
       for (let k = 0; k < 3; k++) {
         const from = 2 * row * line + 6 * column + k;
-        const sum = picture.rgb[from] + picture.rgb[from + 3] + picture.rgb[from + line] + picture.rgb[from + line + 3];
+        const sum =
+          picture.rgb[from]! + picture.rgb[from + 3]! + picture.rgb[from + line]! + picture.rgb[from + line + 3]!;
         rgb[(row * widthPx + column) * 3 + k] = (sum + 2) >> 2;
       }
     }
@@ -64,7 +65,8 @@ export function drawSprite(onto: Picture, sprite: Picture, stance: SpriteStance)
       const at = (row * onto.widthPx + column) * 3;
       const u = (x / widthPx + 0.5) * source.widthPx - 0.5;
       const v = (y / heightPx + 0.5) * source.heightPx - 0.5;
-      for (let k = 0; k < 3; k++) onto.rgb[at + k] += Math.round((sample(source, u, v, k) - onto.rgb[at + k]) * cover);
+      for (let k = 0; k < 3; k++)
+        onto.rgb[at + k]! += Math.round((sample(source, u, v, k) - onto.rgb[at + k]!) * cover);
     }
   }
 }
@@ -80,7 +82,7 @@ function sample(picture: Picture, u: number, v: number, channel: number): number
   const y1 = Math.min(heightPx - 1, y0 + 1);
   const fx = x - x0;
   const fy = y - y0;
-  const above = rgb[(y0 * widthPx + x0) * 3 + channel] * (1 - fx) + rgb[(y0 * widthPx + x1) * 3 + channel] * fx;
-  const below = rgb[(y1 * widthPx + x0) * 3 + channel] * (1 - fx) + rgb[(y1 * widthPx + x1) * 3 + channel] * fx;
+  const above = rgb[(y0 * widthPx + x0) * 3 + channel]! * (1 - fx) + rgb[(y0 * widthPx + x1) * 3 + channel]! * fx;
+  const below = rgb[(y1 * widthPx + x0) * 3 + channel]! * (1 - fx) + rgb[(y1 * widthPx + x1) * 3 + channel]! * fx;
   return above * (1 - fy) + below * fy;
 }

@@ -21,7 +21,7 @@ const counts = (data: Data): number[] => [data.matchedFaceDetailCount, data.unma
 /** @throws Unfit */
 function sorted(faces: readonly { similarity: number }[]): void {
   must(
-    faces.every(({ similarity }, i) => i === 0 || similarity <= faces[i - 1].similarity),
+    faces.every(({ similarity }, i) => i === 0 || similarity <= faces[i - 1]!.similarity),
     'the most similar first',
   );
 }
@@ -51,7 +51,7 @@ export const compareCases: Case[] = [
       ({ ann }) => ann,
       ({ ann }) => ann,
     ),
-    check: (data) => must(data.matchedFaceDetails[0]?.similarity > 99, 'a similarity above 99'),
+    check: (data) => must((data.matchedFaceDetails[0]?.similarity ?? 0) > 99, 'a similarity above 99'),
   },
   {
     name: 'compare: both ways give one similarity',
@@ -68,7 +68,7 @@ export const compareCases: Case[] = [
           ({ ann }) => ann,
         )(world),
       );
-      const difference = Math.abs(there.matchedFaceDetails[0].similarity - back.matchedFaceDetails[0].similarity);
+      const difference = Math.abs(there.matchedFaceDetails[0]!.similarity - back.matchedFaceDetails[0]!.similarity);
       must(difference <= 0.001, `one similarity both ways, not ${difference} apart`);
     },
   },
@@ -149,7 +149,7 @@ export const compareCases: Case[] = [
               '',
               { threshold },
             );
-      const [{ similarity }] = (await world.succeed(at()(world))).matchedFaceDetails;
+      const { similarity } = (await world.succeed(at()(world))).matchedFaceDetails[0]!;
       must(similarity < 100, 'a similarity below 100');
       same(counts(await world.succeed(at(similarity)(world))), [1, 0], 'the counts at the similarity');
       const above = Number((similarity + 0.0001).toFixed(4));

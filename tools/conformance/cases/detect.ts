@@ -20,7 +20,7 @@ const area = ({ bbox }: FaceDetail): number => (bbox.x1 - bbox.x0) * (bbox.y1 - 
 /** @throws Unfit */
 export function largestFirst(faces: readonly FaceDetail[]): void {
   must(
-    faces.every((face, i) => i === 0 || area(face) <= area(faces[i - 1]) * 1.0001),
+    faces.every((face, i) => i === 0 || area(face) <= area(faces[i - 1]!) * 1.0001),
     'the largest face first',
   );
 }
@@ -34,7 +34,7 @@ const angle = (
   ask: detect((pictures) => pictures[picture] as Buffer),
   check: (data) => {
     same(data.faceDetailCount, 1, 'faceDetailCount');
-    const { orientation } = data.faceDetails[0];
+    const { orientation } = data.faceDetails[0]!;
     must(orientation !== undefined && holds(orientation), `${name}, not ${JSON.stringify(orientation)}`);
   },
 });
@@ -51,7 +51,7 @@ const monotone = (name: string, ask: (world: World, spoofingCondition: string) =
       attacks.push(data.faceDetails.filter(({ spoofing }) => spoofing).length);
     }
     must(
-      attacks[0] <= attacks[1] && attacks[1] <= attacks[2],
+      attacks[0]! <= attacks[1]! && attacks[1]! <= attacks[2]!,
       `numbers of attacks that rise, not ${attacks.join(', ')}`,
     );
   },
@@ -104,7 +104,7 @@ export const detectCases: Case[] = [
   {
     name: 'detect: confidence is of 0..100, not of 0..1',
     ask: detect(({ ann }) => ann),
-    check: (data) => must(data.faceDetails[0].confidence > 50, 'a confidence above 50'),
+    check: (data) => must(data.faceDetails[0]!.confidence > 50, 'a confidence above 50'),
   },
   angle('yaw is positive towards the right of the picture', 'towardsRight', ({ x }) => x > 8 && x < 50),
   angle('yaw is negative towards the left', 'towardsLeft', ({ x }) => x < -8 && x > -50),
@@ -117,8 +117,8 @@ export const detectCases: Case[] = [
         world.succeed(detect((pictures) => pictures.up)(world)),
         world.succeed(detect((pictures) => pictures.down)(world)),
       ]);
-      const [upwards, downwards] = [up, down].map((data) => data.faceDetails[0].orientation?.y ?? NaN);
-      must(upwards > downwards + 8, `a pitch well above ${downwards}, not ${upwards}`);
+      const [upwards, downwards] = [up, down].map((data) => data.faceDetails[0]!.orientation?.y ?? NaN);
+      must(upwards! > downwards! + 8, `a pitch well above ${downwards}, not ${upwards}`);
     },
   },
   {
@@ -129,7 +129,7 @@ export const detectCases: Case[] = [
   {
     name: 'detect: an uncovered face wears no mask',
     ask: detect(({ ann }) => ann),
-    check: (data) => same(data.faceDetails[0].mask, false, 'mask'),
+    check: (data) => same(data.faceDetails[0]!.mask, false, 'mask'),
   },
   ...CONDITIONS.flatMap((spoofingCondition): Case[] => [
     {
@@ -197,7 +197,7 @@ export const spoofingCases: Case[] = [
     ask: spoofing(({ ann }) => ann, { aligned: true }),
     check: (data) => {
       same(data.faceDetailCount, 1, 'faceDetailCount');
-      must(typeof data.faceDetails[0].spoofing === 'boolean', 'spoofing in the face');
+      must(typeof data.faceDetails[0]!.spoofing === 'boolean', 'spoofing in the face');
     },
   },
   monotone('spoofing', (world, spoofingCondition) =>

@@ -20,7 +20,7 @@ export const groupCases: Case[] = [
       const reply = await world.client.ask(create(groupId));
       must(reply.code === 0 && reply.data === undefined, 'a success without data');
       const data = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(data.groups[0].groupId, groupId, 'groupId');
+      same(data.groups[0]!.groupId, groupId, 'groupId');
     },
   })),
   ...[
@@ -73,8 +73,8 @@ export const groupCases: Case[] = [
     ask: (world) => ({ method: 'GET', path: `/groups/${world.people.groupId}` }),
     shape: shapes.groupDetails,
     check: (data, world) => {
-      same(data.groups[0].groupId, world.people.groupId, 'groupId');
-      same(data.groups[0].faceCount, 4, 'faceCount');
+      same(data.groups[0]!.groupId, world.people.groupId, 'groupId');
+      same(data.groups[0]!.faceCount, 4, 'faceCount');
     },
   },
   {
@@ -82,7 +82,7 @@ export const groupCases: Case[] = [
     needs: 'spawn',
     ask: (world) => ({ method: 'GET', path: `/groups/${world.people.groupId}` }),
     check: (data) => {
-      const agoMs = Date.now() - Date.parse(`${data.groups[0].createTime}Z`);
+      const agoMs = Date.now() - Date.parse(`${data.groups[0]!.createTime}Z`);
       must(agoMs > -2_000 && agoMs < 600_000, 'a createTime of the last ten minutes');
     },
   },
@@ -92,7 +92,7 @@ export const groupCases: Case[] = [
       const groupId = await world.newGroup();
       const counted = async (expected: number): Promise<void> => {
         const data = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-        same(data.groups[0].faceCount, expected, 'faceCount');
+        same(data.groups[0]!.faceCount, expected, 'faceCount');
       };
       await counted(0);
       const faceId = await world.enrol(groupId, world.pictures.bob);
@@ -138,7 +138,7 @@ export const groupCases: Case[] = [
       await world.succeed({ method: 'DELETE', path: `/groups/${groupId}` });
       await world.succeed(create(groupId));
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(details.groups[0].faceCount, 0, 'faceCount');
+      same(details.groups[0]!.faceCount, 0, 'faceCount');
       same((await world.succeed({ method: 'GET', path: `/groups/${groupId}/faces` })).faceCount, 0, 'faceCount');
       const body = { image: bytesOf(world.pictures.bob) };
       const found = await world.succeed({ method: 'POST', path: `/groups/${groupId}/search`, body });

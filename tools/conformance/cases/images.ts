@@ -18,7 +18,7 @@ const detectText = (text: (base64: string) => string) => (world: World) =>
 /** @throws Unfit unless there is one face, which lies where it was drawn */
 function annIsThere(data: Data, world: World): void {
   same(data.faceDetailCount, 1, 'faceDetailCount');
-  overlaps(data.faceDetails[0].bbox, world.pictures.annBox, 0.5);
+  overlaps(data.faceDetails[0]!.bbox, world.pictures.annBox, 0.5);
 }
 
 /** @throws Unfit */
@@ -72,7 +72,7 @@ const everyFieldCases = V1.operations.flatMap((one) =>
     return [
       row('no base64', -45030, () => ({ bytes: '***' })),
       row('plain text', -45040, ({ formats }) => bytesOf(formats['plain text'])),
-      row('half a JPEG', -45080, ({ broken }) => bytesOf(broken['a JPEG cut in the middle'])),
+      row('half a JPEG', -45080, ({ broken }) => bytesOf(broken['a JPEG cut in the middle']!)),
       row('of 60 megapixels', -45020, () => bytesOf(blankPng(10_000, 6_000))),
       row('at a refused url', -45050, () => ({ url: 'http://127.0.0.1/face.jpg' })),
     ];
@@ -130,7 +130,7 @@ const fileCases: Case[] = [
   })),
   ...BROKEN.map((kind): Case => ({
     name: `${kind} is refused`,
-    ask: detectFile(({ broken }) => broken[kind]),
+    ask: detectFile(({ broken }) => broken[kind]!),
     code: -45080,
   })),
   ...KINDS.map((kind): Case => ({
@@ -167,12 +167,12 @@ const fileCases: Case[] = [
 
 const orientationCases = [1, 2, 3, 4, 5, 6, 7, 8].map((orientation): Case => ({
   name: `Exif orientation ${orientation} is applied: the box is the upright picture's`,
-  ask: detectFile(({ orientations }) => orientations[orientation - 1]),
+  ask: detectFile(({ orientations }) => orientations[orientation - 1]!),
   shape: V1.shapes.detect(),
   check: (data, world) => {
     annIsThere(data, world);
-    const [{ landmarks }] = data.faceDetails;
-    must(landmarks[0].x < landmarks[1].x && landmarks[0].y < landmarks[3].y, 'the landmarks of an upright face');
+    const { landmarks } = data.faceDetails[0]!;
+    must(landmarks[0]!.x < landmarks[1]!.x && landmarks[0]!.y < landmarks[3]!.y, 'the landmarks of an upright face');
   },
 }));
 
@@ -186,10 +186,10 @@ export const imageCases: Case[] = [
     run: async (world) => {
       const groupId = await world.newGroup();
       const { orientations, ann, annBox } = world.pictures;
-      const body = { image: bytesOf(orientations[5]) };
+      const body = { image: bytesOf(orientations[5]!) };
       const registered = await world.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
       same(registered.addedFaceCount, 1, 'addedFaceCount');
-      overlaps(registered.addedFaces[0].bbox, annBox, 0.5);
+      overlaps(registered.addedFaces[0]!.bbox, annBox, 0.5);
       const search = { method: 'POST', path: `/groups/${groupId}/search`, body: { image: bytesOf(ann) } };
       same((await world.succeed(search)).matchFaceCount, 1, 'matchFaceCount');
     },

@@ -85,7 +85,7 @@ export const isolationCases: Case[] = [
       await world.succeed(register);
       await world.succeed({ method: 'POST', path: '/groups', body: { groupId }, appKey });
       const theirs = await world.succeed({ method: 'GET', path: `/groups/${groupId}`, appKey });
-      same(theirs.groups[0].faceCount, 0, "the other appKey's faceCount");
+      same(theirs.groups[0]!.faceCount, 0, "the other appKey's faceCount");
       const search = {
         method: 'POST',
         path: `/groups/${groupId}/search`,
@@ -94,7 +94,7 @@ export const isolationCases: Case[] = [
       same((await world.succeed({ ...search, appKey })).matchFaceCount, 0, "the other appKey's matchFaceCount");
       await world.succeed({ method: 'DELETE', path: `/groups/${groupId}`, appKey });
       const mine = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(mine.groups[0].faceCount, 1, 'faceCount');
+      same(mine.groups[0]!.faceCount, 1, 'faceCount');
     },
   },
 ];

@@ -30,7 +30,7 @@ export const quotaCases: Case[] = [
       must(reply.code === 40070 && reply.data !== undefined, 'resultCode 40070 with data');
       same([reply.data.addedFaceCount, reply.data.notAddedFaceCount], [4, 4], 'both counts');
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(details.groups[0].faceCount, world.spawned.maxFacesPerGroup, 'faceCount');
+      same(details.groups[0]!.faceCount, world.spawned.maxFacesPerGroup, 'faceCount');
     },
   },
   {
@@ -55,7 +55,7 @@ export const quotaCases: Case[] = [
     run: async (world) => {
       const groupId = await fullGroup(world);
       const { faces } = await world.succeed({ method: 'GET', path: `/groups/${groupId}/faces?limit=1` });
-      await world.succeed({ method: 'DELETE', path: `/groups/${groupId}/faces/${faces[0].faceId}` });
+      await world.succeed({ method: 'DELETE', path: `/groups/${groupId}/faces/${faces[0]!.faceId}` });
       same((await world.succeed(register(groupId, world.pictures.ann))).addedFaceCount, 1, 'addedFaceCount');
       await world.refused(register(groupId, world.pictures.ann), -40070);
     },
@@ -79,7 +79,7 @@ export const quotaCases: Case[] = [
       const added = replies.reduce((sum, { data }) => sum + (data?.addedFaceCount ?? 0), 0);
       same(added, world.spawned.maxFacesPerGroup, 'how many are added in all:');
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(details.groups[0].faceCount, added, 'faceCount');
+      same(details.groups[0]!.faceCount, added, 'faceCount');
     },
   },
   {
@@ -99,7 +99,7 @@ export const quotaCases: Case[] = [
       }
       same(made.length, maxGroups, 'how many groups can be made:');
       await world.refused(create('Not A Group'), -40010);
-      await world.refused(create(made[0]), -40020);
+      await world.refused(create(made[0]!), -40020);
       const left = made.pop();
       await world.succeed({ method: 'DELETE', path: `/groups/${left}`, ...more });
       made.push(await world.newGroup(more));

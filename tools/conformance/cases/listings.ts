@@ -111,7 +111,7 @@ const tokenCases = LISTS.flatMap(([name, pathOf]): Case[] => [
     code: -40040,
     ask: async (world) => {
       const [other] = LISTS.filter(([otherName]) => otherName !== name);
-      const token = await tokenOf(world, other[1](world));
+      const token = await tokenOf(world, other![1](world));
       return { method: 'GET', path: `${pathOf(world)}?next-token=${encodeURIComponent(token)}` };
     },
   },

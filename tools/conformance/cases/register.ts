@@ -24,15 +24,15 @@ export const registerCases: Case[] = [
     shape: shapes.register(),
     check: (data) => {
       same([data.addedFaceCount, data.notAddedFaceCount], [1, 0], 'addedFaceCount and notAddedFaceCount');
-      same(data.addedFaces[0].externalImageId, 'image01.jpg', 'externalImageId');
-      same(data.addedFaces[0].bbox, data.addedFaceDetails[0].bbox, 'bbox');
-      same(data.addedFaces[0].confidence, data.addedFaceDetails[0].confidence, 'confidence');
+      same(data.addedFaces[0]!.externalImageId, 'image01.jpg', 'externalImageId');
+      same(data.addedFaces[0]!.bbox, data.addedFaceDetails[0]!.bbox, 'bbox');
+      same(data.addedFaces[0]!.confidence, data.addedFaceDetails[0]!.confidence, 'confidence');
     },
   },
   {
     name: 'register: no externalImageId where none was given',
     ask: intoNewGroup(({ ann }) => ann),
-    check: (data) => must(!('externalImageId' in data.addedFaces[0]), 'no externalImageId'),
+    check: (data) => must(!('externalImageId' in data.addedFaces[0]!), 'no externalImageId'),
   },
   ...(
     [
@@ -45,9 +45,9 @@ export const registerCases: Case[] = [
     run: async (world) => {
       const groupId = await world.newGroup();
       const data = await world.succeed(register(groupId, world.pictures.ann, { externalImageId }));
-      same(data.addedFaces[0].externalImageId, externalImageId, 'externalImageId');
+      same(data.addedFaces[0]!.externalImageId, externalImageId, 'externalImageId');
       const { faces } = await world.succeed({ method: 'GET', path: `/groups/${groupId}/faces` });
-      same(faces[0].externalImageId, externalImageId, 'externalImageId in the list');
+      same(faces[0]!.externalImageId, externalImageId, 'externalImageId in the list');
     },
   })),
   ...(
@@ -75,8 +75,8 @@ export const registerCases: Case[] = [
       const groupId = await world.newGroup();
       const first = await world.succeed(register(groupId, world.pictures.ann));
       const second = await world.succeed(register(groupId, world.pictures.ann));
-      must(first.addedFaces[0].imageId !== second.addedFaces[0].imageId, 'another imageId');
-      must(first.addedFaces[0].faceId !== second.addedFaces[0].faceId, 'another faceId');
+      must(first.addedFaces[0]!.imageId !== second.addedFaces[0]!.imageId, 'another imageId');
+      must(first.addedFaces[0]!.faceId !== second.addedFaces[0]!.faceId, 'another faceId');
     },
   },
   {
@@ -103,7 +103,7 @@ export const registerCases: Case[] = [
       const groupId = await world.newGroup();
       const { modelVersion } = await world.succeed(register(groupId, world.pictures.ann));
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
-      same(modelVersion, details.groups[0].modelVersion, 'modelVersion');
+      same(modelVersion, details.groups[0]!.modelVersion, 'modelVersion');
     },
   },
   {

@@ -29,7 +29,7 @@ const byFace =
 function mostSimilarFirst(data: Data): void {
   const { matchFaces } = data;
   must(
-    matchFaces.every(({ similarity }, i) => i === 0 || similarity <= matchFaces[i - 1].similarity),
+    matchFaces.every(({ similarity }, i) => i === 0 || similarity <= matchFaces[i - 1]!.similarity),
     'the most similar first',
   );
 }
@@ -40,17 +40,17 @@ const anns = ({ people }: World): string[] => [people.ann, people.annAgain].sort
 const edge = (name: string, ask: (query: string) => (world: World) => { method: string; path: string }): Case => ({
   name: `${name}: the threshold is reached by what is equal to it, and not by what is below`,
   run: async (world) => {
-    const best = (await world.succeed(ask('?limit=1&threshold=1')(world))).matchFaces[0];
+    const best = (await world.succeed(ask('?limit=1&threshold=1')(world))).matchFaces[0]!;
     const { similarity } = best;
     must(similarity > 90 && similarity < 100, 'a similarity between 90 and 100');
     const at = await world.succeed(ask(`?threshold=${similarity}`)(world));
     must(
-      at.matchFaces.some(({ face }) => face.faceId === best.face.faceId),
+      at.matchFaces.some(({ face }) => face.faceId === best!.face.faceId),
       `a match at threshold ${similarity}`,
     );
     const above = await world.succeed(ask(`?threshold=${(similarity + 0.0001).toFixed(4)}`)(world));
     must(
-      !above.matchFaces.some(({ face }) => face.faceId === best.face.faceId),
+      !above.matchFaces.some(({ face }) => face.faceId === best!.face.faceId),
       'no match at a threshold just above it',
     );
   },
@@ -71,7 +71,7 @@ export const searchCases: Case[] = [
     ask: byImage(({ ann }) => ann),
     check: (data, world) => {
       same(data.matchFaces[0]?.face.faceId, world.people.ann, 'the best match');
-      must(data.matchFaces[0].similarity > 99, 'a similarity above 99');
+      must(data.matchFaces[0]!.similarity > 99, 'a similarity above 99');
     },
   },
   {
@@ -127,7 +127,7 @@ export const searchCases: Case[] = [
         counts.push(data.matchFaceCount);
       }
       must(
-        counts.every((count, i) => i === 0 || count <= counts[i - 1]),
+        counts.every((count, i) => i === 0 || count <= counts[i - 1]!),
         `falling counts, not ${counts.join(', ')}`,
       );
       same([counts[2], counts[3]], [2, 0], 'matchFaceCount at 90 and at 100');
@@ -190,7 +190,7 @@ export const searchCases: Case[] = [
     run: async (world) => {
       const there = await world.succeed(byFace(({ people }) => people.ann)(world));
       const back = await world.succeed(byFace(({ people }) => people.annAgain)(world));
-      const difference = Math.abs(there.matchFaces[0].similarity - back.matchFaces[0].similarity);
+      const difference = Math.abs(there.matchFaces[0]!.similarity - back.matchFaces[0]!.similarity);
       must(difference <= 0.001, `one similarity both ways, not ${difference} apart`);
     },
   },
@@ -202,7 +202,7 @@ export const searchCases: Case[] = [
       const second = await world.enrol(groupId, world.pictures.carol);
       const data = await world.succeed({ method: 'GET', path: `/groups/${groupId}/faces/${first}` });
       same(ids(data), [second], 'the matches');
-      must(data.matchFaces[0].similarity > 99, 'a similarity above 99');
+      must(data.matchFaces[0]!.similarity > 99, 'a similarity above 99');
     },
   },
   edge('search by face', (query) => byFace(({ people }) => people.ann, query)),

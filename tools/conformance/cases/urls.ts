@@ -108,8 +108,8 @@ export const urlCases: Case[] = [
       const image = { url: world.spawned.server.url('/face.jpg') };
       const { addedFaces } = await world.succeed({ method: 'POST', path: `/groups/${groupId}`, body: { image } });
       const found = await world.succeed({ method: 'POST', path: `/groups/${groupId}/search`, body: { image } });
-      same(found.matchFaces[0]?.face.faceId, addedFaces[0].faceId, 'the match');
-      const verify = { method: 'POST', path: `/verify/groups/${groupId}/faces/${addedFaces[0].faceId}` };
+      same(found.matchFaces[0]?.face.faceId, addedFaces[0]!.faceId, 'the match');
+      const verify = { method: 'POST', path: `/verify/groups/${groupId}/faces/${addedFaces[0]!.faceId}` };
       const verified = await world.succeed({ ...verify, body: { compareImage: image } });
       must(verified.similarity > 99, 'a similarity above 99');
     },

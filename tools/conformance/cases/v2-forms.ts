@@ -61,7 +61,7 @@ const takenCases: Case[] = [
       const parts: Record<string, Part> = { imageFile: ({ crowd }) => crowd, limit: '2', externalImageId: 'form-1' };
       const data = await world.succeed(form('register', parts, () => groupId)(world));
       same([data.addedFaceCount, data.notAddedFaceCount], [2, 6], 'both counts');
-      same(data.addedFaces[0].externalImageId, 'form-1', 'externalImageId');
+      same(data.addedFaces[0]!.externalImageId, 'form-1', 'externalImageId');
     },
   },
   {
@@ -120,7 +120,7 @@ const refusedCases: Case[] = [
     refused(name, 'no file', -40000, { orientation: 'true' }),
     refused(name, 'a flag that is neither true nor false', -40000, { imageFile: ann, mask: 'perhaps' }),
     refused(name, 'a file of plain text', -45040, { imageFile: ({ formats }) => formats['plain text'] }),
-    refused(name, 'half a picture', -45080, { imageFile: ({ broken }) => broken['a JPEG cut in the middle'] }),
+    refused(name, 'half a picture', -45080, { imageFile: ({ broken }) => broken['a JPEG cut in the middle']! }),
     refused(name, 'a picture of a byte too many', -45020, {
       imageFile: (pictures, { options }) => paddedJpeg(pictures.ann, options.maxImageBytes + 1),
     }),

@@ -179,7 +179,7 @@ const faceListCases: Case[] = [
         to('register', { place, body: { image: bytesOf(picture), limit: 20 } })(world);
       const { addedFaces } = await world.succeed(register(world.pictures.annAndSmallBob));
       await world.succeed(register(world.pictures.ann));
-      const query = `image-id=${addedFaces[0].imageId}`;
+      const query = `image-id=${addedFaces[0]!.imageId}`;
       const data = await world.succeed(to('list faces', { place, query })(world));
       const idsOf = (all: readonly { faceId: string }[]): string[] => all.map(({ faceId }) => faceId).sort();
       same(idsOf(data.faces), idsOf(addedFaces), 'faces');
@@ -214,7 +214,7 @@ const faceListCases: Case[] = [
     ['an external-image-id of nobody', 'external-image-id=conformance-nobody'],
   ].map(([what, query]): Case => ({
     name: `list faces: ${what} gives an empty list`,
-    ask: faces(query),
+    ask: faces(query!),
     shape: shapes.faceList,
     check: (data) => same(data.faceCount, 0, 'faceCount'),
   })),
@@ -303,7 +303,7 @@ const otherCases: Case[] = [
     run: async (world) => {
       const groupId = await world.newGroup({ dialect });
       const { addedFaces } = await world.succeed(to('register', { place: { groupId, faceId: '' } })(world));
-      const place = { groupId, faceId: addedFaces[0].faceId };
+      const place = { groupId, faceId: addedFaces[0]!.faceId };
       same((await world.succeed(to('search by face', { place })(world))).matchFaceCount, 0, 'matchFaceCount');
       const reply = await world.client.ask(to('delete face', { place })(world));
       must(reply.code === 0 && reply.data === undefined, 'a success without data');
