@@ -1,4 +1,4 @@
-// The privacy switch: whether any camera of this device may look at all, also after a restart.
+// The privacy switch: while it is on, no camera of this device is open, also after a restart.
 import { z } from 'zod';
 import type { CameraControl } from '../camera/camera-control.js';
 import type { Health } from '../domain/health.js';
@@ -14,19 +14,19 @@ const stateSchema = z.strictObject({ on: z.boolean() });
 export interface PrivacySwitchParts {
   store: Pick<SealedStore, 'openSpace' | 'write'>;
   cameras: Pick<CameraControl, 'setPrivacy'>;
-  /** Every change is noted there in its own atomic write. */
+  /** Each change is noted in the audit log, in the same atomic write. */
   audit: NoteMaker;
   log: Log;
 }
 
-/** What came of a change. */
+/** Result of a change. */
 export interface PrivacyChange {
   on: boolean;
-  /** False: a restart would find it off, because the disk refuses. */
+  /** False when the disk refused the change: a restart would find the switch off. */
   stored: boolean;
 }
 
-/** Started after the store and the audit log and before the cameras, so that a device that was private opens none. */
+/** Starts after the store and the audit log, and before the cameras, so that a private device opens no camera. */
 export class PrivacySwitch implements Part {
   readonly name = 'privacy';
   readonly #parts: PrivacySwitchParts;
@@ -35,9 +35,9 @@ export class PrivacySwitch implements Part {
   #stored = true;
   /** Why the state could not be read at the start. */
   #unread: string | undefined;
-  /** Grows with every change that is asked for. */
+  /** Increases with every requested change. */
   #generation = 0;
-  /** One change after the other. */
+  /** The last requested change; changes run one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: PrivacySwitchParts) {
@@ -52,7 +52,7 @@ export class PrivacySwitch implements Part {
     return this.#stored;
   }
 
-  /** A state that cannot be read counts as on. */
+  /** Reads the stored state. A state that cannot be read counts as on. */
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#on = await this.#read();
@@ -69,19 +69,23 @@ export class PrivacySwitch implements Part {
     if (this.#unread !== undefined) {
       return { status: 'degraded', detail: `privacy is on because its state cannot be read: ${this.#unread}` };
     }
-    if (!this.#stored) return { status: 'degraded', detail: 'privacy is on, but a restart would not know: see store' };
+    if (!this.#stored)
+      return {
+        status: 'degraded',
+        detail: 'privacy is on, but could not be stored, and a restart would turn it off: see store',
+      };
     return { status: 'ok', facts: { on: this.#on } };
   }
 
   /**
-   * On: closes every source first, and then writes it down; a disk that refuses does not keep it from being on. Off: is written
-   * down before any source is opened. The audit log is told in the same write.
+   * Sets the switch. On: closes every source first and stores the change then; it is on even when the disk refuses. Off: stores the change
+   * before any source is opened. Each change is noted in the audit log in the same write.
    * @param actor as in AuditEntry
-   * @throws AppError STORE_UNAVAILABLE: it could not be written down that it goes off, and it stays on
+   * @throws AppError STORE_UNAVAILABLE when the change to off could not be stored; the switch stays on
    */
   async set(on: boolean, actor: string): Promise<PrivacyChange> {
     const generation = ++this.#generation;
-    // Going on waits for nothing: the sources are closed before any other change comes to its end.
+    // Closing does not wait for earlier changes.
     const closed = on ? this.#parts.cameras.setPrivacy(true) : undefined;
     if (on) this.#on = true;
     closed?.catch(() => undefined);
@@ -109,7 +113,7 @@ export class PrivacySwitch implements Part {
   async #lift(generation: number, actor: string): Promise<PrivacyChange> {
     await this.#write(false, actor);
     this.#stored = true;
-    // Somebody asked for privacy meanwhile; their change is stored next.
+    // Privacy was requested again meanwhile; that change is stored next.
     if (generation !== this.#generation && this.#on) return { on: true, stored: false };
     this.#on = false;
     await this.#parts.cameras.setPrivacy(false);

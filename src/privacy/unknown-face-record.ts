@@ -1,13 +1,13 @@
-// The bytes of a stranger's face in the sealed store: what is listed, and apart from it the crop with the embedding.
+// The records of a kept face in the sealed store: one with what a listing shows, and one with the crop and the embedding.
 import { endianness } from 'node:os';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { binarySequenceKeys } from '../store/sequence-keys.js';
 
-/** Of the spaces that hold such faces, one for each span of time. */
+/** Label of the spaces with kept faces, one space for each span of time. */
 export const UNKNOWN_FACES_LABEL = 'unknown-faces';
 
-/** What a listing shows of a kept face. */
+/** The part of a kept face that a listing shows. */
 export interface UnknownFaceInfo {
   /** UUID. */
   id: string;
@@ -20,7 +20,7 @@ export interface UnknownFaceInfo {
   modelVersion: string;
 }
 
-/** A face as the recogniser hands it over, and as it can be seen again. */
+/** Face of an unknown person, as recognition hands it over and as it can be read again. */
 export interface UnknownFace extends Omit<UnknownFaceInfo, 'id'> {
   /** The aligned crop, 112 x 112, RGB interleaved, 8 bit. */
   crop: Uint8Array;
@@ -38,18 +38,18 @@ const infoSchema = z.strictObject({
 });
 const LENGTH_BYTES = 4;
 
-/** Below the faces: when the space's span of time begins. */
+/** Key of the begin of the space's span of time. It sorts before the keys of the faces. */
 export const SPAN_KEY = Buffer.from('a');
-/** Keys of what is listed of each face. */
+/** Keys of the records for the listing. */
 export const INFO_KEYS = binarySequenceKeys('i');
-/** Keys of the crops with their embeddings. */
+/** Keys of the records with crop and embedding. */
 export const PICTURE_KEYS = binarySequenceKeys('p');
 
 export function encodeInfo(info: UnknownFaceInfo): Buffer {
   return Buffer.from(JSON.stringify(info));
 }
 
-/** @returns undefined for what is no such record */
+/** @returns undefined when the bytes are no such record */
 export function decodeInfo(value: Buffer): UnknownFaceInfo | undefined {
   try {
     return infoSchema.parse(JSON.parse(value.toString()));
@@ -58,7 +58,7 @@ export function decodeInfo(value: Buffer): UnknownFaceInfo | undefined {
   }
 }
 
-/** The length of the crop (4 bytes), the crop, the floats; little endian throughout. */
+/** Writes the length of the crop (4 bytes), the crop, and the floats of the embedding; little endian throughout. */
 export function encodePicture({ crop, embedding }: Pick<UnknownFace, 'crop' | 'embedding'>): Buffer {
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(crop.length);
@@ -70,7 +70,7 @@ export function encodePicture({ crop, embedding }: Pick<UnknownFace, 'crop' | 'e
 export function decodePicture(value: Buffer): Pick<UnknownFace, 'crop' | 'embedding'> {
   const cropEnd = value.length < LENGTH_BYTES ? Infinity : LENGTH_BYTES + value.readUInt32LE();
   if (value.length < cropEnd || (value.length - cropEnd) % 4 !== 0) {
-    throw new AppError('STORE_CORRUPT', 'a kept face has no known form');
+    throw new AppError('STORE_CORRUPT', 'the record of a kept face has an unknown format');
   }
   const embedding = new Float32Array((value.length - cropEnd) / 4);
   Buffer.from(embedding.buffer).set(littleEndian(value.subarray(cropEnd)));

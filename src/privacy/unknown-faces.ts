@@ -1,4 +1,4 @@
-// Faces of strangers, where a retention is configured: sealed, bounded, and gone for good when their time is over.
+// Keeps the faces of unknown persons, where a retention is configured: sealed, limited in number, and destroyed when their time is over.
 import { randomUUID } from 'node:crypto';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -6,103 +6,76 @@ import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { AppError, clientError, describeError } from '../errors.js';
-import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
-import {
-  INFO_KEYS,
-  PICTURE_KEYS,
-  SPAN_KEY,
-  UNKNOWN_FACES_LABEL,
-  decodeInfo,
-  decodePicture,
-  encodeInfo,
-  encodePicture,
-  type UnknownFace,
-  type UnknownFaceInfo,
-} from './unknown-face-record.js';
-
-export type { UnknownFace, UnknownFaceInfo } from './unknown-face-record.js';
+import { FaceSpans, type FaceStore } from './face-spans.js';
+import type { UnknownFace, UnknownFaceInfo } from './unknown-face-record.js';
 
 export interface UnknownFacesOptions {
-  store: Pick<SealedStore, 'spaces' | 'createSpace' | 'destroySpace' | 'write'>;
-  /** 0: none is kept, and what an earlier configuration kept is destroyed at the start. */
+  store: FaceStore;
+  /** 0: no face is kept, and faces that an earlier configuration kept are destroyed at the start. */
   retentionHours: number;
-  /** The oldest go first. */
+  /** Limit of the number of faces; the oldest are removed first. */
   maxFaces: number;
   clock: Clock;
   timers: Timers;
   log: Log;
-  /** Of a crop, as keep() takes it. */
+  /** Encodes an aligned crop as JPEG. */
   encodeJpeg: (crop: Uint8Array) => Uint8Array | Promise<Uint8Array>;
-  /** While the clock is not to be trusted, nothing is destroyed for lying in the future. */
+  /** While the clock cannot be trusted, no span is destroyed for lying in the future. */
   trust?: TrustGuard;
   newId?: () => string;
 }
 
-/** As it is listed. */
 export interface ListedUnknownFace extends UnknownFaceInfo {
-  /** Epoch, ms: it is gone by then. */
+  /** Time at which the face is destroyed at the latest; epoch, ms. */
   expiresAtMs: number;
 }
 
 export interface UnknownFacesPage {
   /** Newest first, by the order in which they were kept. */
   faces: ListedUnknownFace[];
-  /** Of the next page; absent on the last one. */
+  /** Token of the next page; absent on the last one. */
   before?: string;
 }
 
 export interface UnknownFacesStats {
   faces: number;
-  /** Epoch, ms; of the capture. */
+  /** Capture time of the oldest face; epoch, ms. */
   oldestAtMs?: number;
   kept: number;
-  /** Their time was over. */
+  /** Faces that were destroyed because their time was over. */
   purged: number;
-  /** Made room for newer ones. */
+  /** Faces that were removed for newer ones. */
   displaced: number;
-  /** Not kept: too many waited for the disk, or it refused them. */
+  /** Faces that were not kept: too many waited for the disk, or it refused them. */
   dropped: number;
 }
 
-/** A span of time and the space of the faces that were captured in it. */
-interface Span {
-  readonly startMs: number;
-  readonly space: Space;
-  nextSequence: number;
-  readonly ids: Set<string>;
-}
-
-interface Kept {
-  info: UnknownFaceInfo;
-  span: Span;
-  sequence: number;
-}
-
 const HOUR_MS = 3_600_000;
-/** A retention is so many spans: a face goes at the latest when its time is over, and at most one span before. */
+/** Number of spans in a retention: a face is destroyed at the latest when its time is over, and at most one span before. */
 const SPANS = 24;
-/** A crop has 38 kB: memory is for few of them. */
+/** Limit of faces that wait for the disk; a crop has 38 kB. */
 const MAX_WAITING = 32;
-/** A timer of Node ends at 24.8 days. */
+/** Limit of one timer; Node's own is 24.8 days. */
 const MAX_DELAY_MS = 6 * HOUR_MS;
+/** Delay before another attempt after the disk refused. */
+const RETRY_MS = HOUR_MS / 60;
 
 /**
- * Each span of time has a space with a data key of its own, and is destroyed with it as a whole: what was purged cannot be read again, not
- * from older files of the database either. A single face that is deleted or displaced is deleted as a record; its last traces on the disk
- * become unreadable with its span.
+ * Each span of time is a space with a data key of its own, and is destroyed as a whole: purged faces cannot be read again, not even from
+ * older files of the database. A single face that is deleted or displaced is deleted as a record; its last traces on the disk become
+ * unreadable with its span.
  */
 export class UnknownFaces implements Part {
   readonly name = 'unknown-faces';
   readonly #options: UnknownFacesOptions;
   readonly #retentionMs: number;
   readonly #spanMs: number;
-  #spans = new Map<number, Span>();
-  /** In the order in which they were kept. */
-  #faces = new Map<string, Kept>();
+  readonly #spans: FaceSpans;
   #waiting: UnknownFace[] = [];
+  /** The changes under way, one after the other. */
   #work: Promise<void> | undefined;
   #timer: unknown;
-  #running = false;
+  #isRunning = false;
   #failure: string | undefined;
   #kept = 0;
   #purged = 0;
@@ -113,41 +86,34 @@ export class UnknownFaces implements Part {
     this.#options = options;
     this.#retentionMs = options.retentionHours * HOUR_MS;
     this.#spanMs = Math.max(1, Math.ceil(this.#retentionMs / SPANS));
+    this.#spans = new FaceSpans(options.store);
   }
 
-  /** Purges what is due. @throws AppError STORE_UNAVAILABLE: also where what must go cannot be destroyed */
+  /** Loads the kept faces, and purges those that are due. @throws AppError STORE_UNAVAILABLE, also when a due one cannot be destroyed */
   async start(signal: AbortSignal): Promise<void> {
-    if (this.#running) throw new TypeError('the unknown faces are started already');
-    this.#spans = new Map();
-    this.#faces = new Map();
-    for (const space of this.#options.store.spaces(UNKNOWN_FACES_LABEL)) {
-      signal.throwIfAborted();
-      const startMs = await startOf(space);
-      // What cannot be told its age, or is there twice, is not kept longer.
-      if (startMs === undefined || this.#spans.has(startMs) || !this.#isKeeping) {
-        await this.#options.store.destroySpace(space);
-      } else await this.#load({ startMs, space, nextSequence: 1, ids: new Set() });
-    }
-    const inOrder = [...this.#faces].sort(([, a], [, b]) => a.info.capturedAtMs - b.info.capturedAtMs);
-    this.#faces = new Map(inOrder);
+    if (this.#isRunning) throw new TypeError('the unknown faces are started already');
+    const { log } = this.#options;
+    const onDamaged = ({ id }: { id: string }): void =>
+      log.warn({ space: id }, 'a kept face cannot be read; it will be destroyed with its span');
+    await this.#spans.load(this.#isKeeping, onDamaged, signal);
     await this.#purge();
     await this.#displace();
-    this.#running = true;
-    this.#purgeLater();
+    this.#isRunning = true;
+    this.#schedulePurge();
   }
 
-  /** Waits for what is being written. */
+  /** Resolves when everything that was taken is written. */
   async stop(): Promise<void> {
-    if (!this.#running) return;
-    this.#running = false;
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
     this.#options.timers.clearTimeout(this.#timer);
     while (this.#work) await this.#work;
   }
 
-  /** Never throws: a face that cannot be kept is counted as dropped. The arrays are the callee's from then on. */
+  /** Keeps a face, and takes over its arrays. Never throws: a face that cannot be kept is counted as dropped. */
   keep(face: UnknownFace): void {
     if (!this.#isKeeping) return;
-    if (!this.#running || this.#waiting.length >= MAX_WAITING) {
+    if (!this.#isRunning || this.#waiting.length >= MAX_WAITING) {
       this.#dropped++;
       return;
     }
@@ -155,10 +121,10 @@ export class UnknownFaces implements Part {
     void this.#inTurn(() => this.#writeWaiting());
   }
 
-  /** @param page.before of the page before @throws AppError NOT_FOUND: the face that it names is gone */
+  /** @param page.before token of the page before @throws AppError NOT_FOUND when the face that the token names is gone */
   async list(page: { limit: number; before?: string }, filter: { cameraId?: string } = {}): Promise<UnknownFacesPage> {
-    this.#mustRun();
-    const all = [...this.#faces.values()].reverse();
+    this.#requireRunning();
+    const all = this.#spans.all().reverse();
     const from = page.before === undefined ? 0 : all.findIndex(({ info }) => info.id === page.before) + 1;
     if (page.before !== undefined && from === 0) throw notFound();
     const found = all
@@ -167,64 +133,56 @@ export class UnknownFaces implements Part {
     const faces = found.slice(0, page.limit).map(({ info, span }) => {
       return { ...info, expiresAtMs: span.startMs + this.#retentionMs };
     });
-    return found.length > faces.length ? { faces, before: faces[faces.length - 1].id } : { faces };
+    const last = faces.at(-1);
+    return last && found.length > faces.length ? { faces, before: last.id } : { faces };
   }
 
   /** @throws AppError NOT_FOUND, STORE_UNAVAILABLE, STORE_CORRUPT */
   async get(id: string): Promise<UnknownFace & { id: string }> {
-    this.#mustRun();
-    const kept = this.#faces.get(id);
-    if (!kept) throw notFound();
-    const { info, span, sequence } = kept;
-    const value = await span.space.get(PICTURE_KEYS.encode(sequence)).catch((error: unknown) => {
-      if (this.#faces.has(id)) throw error;
-    });
-    // Purged or deleted meanwhile, and its key with it.
-    if (!value || !this.#faces.has(id)) throw notFound();
-    return { ...info, ...decodePicture(value) };
+    this.#requireRunning();
+    const face = this.#spans.find(id);
+    const picture = face && (await this.#spans.readPicture(face));
+    if (!picture) throw notFound();
+    return { ...face.info, ...picture };
   }
 
-  /** The crop as JPEG; undefined where there is no such face. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
+  /** Returns the crop as JPEG; undefined when there is no such face. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
   async picture(id: string): Promise<Uint8Array | undefined> {
-    this.#mustRun();
-    if (!this.#faces.has(id)) return undefined;
+    this.#requireRunning();
+    if (!this.#spans.find(id)) return undefined;
     return this.#options.encodeJpeg((await this.get(id)).crop);
   }
 
   /** @returns whether there was such a face @throws AppError STORE_UNAVAILABLE */
   async delete(id: string): Promise<boolean> {
-    this.#mustRun();
-    let found = false;
+    this.#requireRunning();
+    let isFound = false;
     await this.#inTurn(async () => {
-      const span = this.#faces.get(id)?.span;
+      const span = this.#spans.find(id)?.span;
       if (!span) return;
-      found = true;
-      // The last one of a span leaves nothing that could be read.
-      if (span.ids.size === 1) await this.#destroy(span);
-      else await this.#remove([id]);
+      isFound = true;
+      // With the last face of a span the whole span is destroyed, so that nothing of it can be read.
+      if (span.ids.size === 1) await this.#spans.destroy(span);
+      else await this.#spans.remove([id]);
     });
-    return found;
+    return isFound;
   }
 
-  /** Destroys all of them, for good. @returns how many @throws AppError STORE_UNAVAILABLE */
+  /** Destroys all faces. @returns the number of them @throws AppError STORE_UNAVAILABLE */
   async deleteAll(): Promise<number> {
-    this.#mustRun();
+    this.#requireRunning();
     let deleted = 0;
     await this.#inTurn(async () => {
-      for (const span of [...this.#spans.values()]) {
-        const faces = span.ids.size;
-        await this.#destroy(span);
-        deleted += faces;
-      }
+      for (const span of this.#spans.spans()) deleted += await this.#spans.destroy(span);
     });
     return deleted;
   }
 
   stats(): UnknownFacesStats {
-    const oldest = this.#faces.values().next().value?.info.capturedAtMs;
+    const [oldest] = this.#spans.all();
     return {
-      faces: this.#faces.size,
-      ...(oldest === undefined ? {} : { oldestAtMs: oldest }),
+      faces: this.#spans.size,
+      ...(oldest === undefined ? {} : { oldestAtMs: oldest.info.capturedAtMs }),
       kept: this.#kept,
       purged: this.#purged,
       displaced: this.#displaced,
@@ -233,8 +191,8 @@ export class UnknownFaces implements Part {
   }
 
   health(): Health {
-    const facts = { faces: this.#faces.size, retentionHours: this.#options.retentionHours };
-    if (!this.#running) return { status: 'failed', detail: 'the unknown faces are not open' };
+    const facts = { faces: this.#spans.size, retentionHours: this.#options.retentionHours };
+    if (!this.#isRunning) return { status: 'failed', detail: 'the unknown faces are not open' };
     return this.#failure === undefined
       ? { status: 'ok', facts }
       : { status: 'degraded', detail: `unknown faces: ${this.#failure}`, facts };
@@ -244,10 +202,10 @@ export class UnknownFaces implements Part {
     return this.#retentionMs > 0;
   }
 
-  /** Changes go one after the other. */
-  #inTurn(task: () => Promise<void>): Promise<void> {
+  /** Runs a change after all earlier ones. */
+  #inTurn(change: () => Promise<void>): Promise<void> {
     const before = this.#work ?? Promise.resolve();
-    const result = before.then(task);
+    const result = before.then(change);
     const settled = result
       .catch(() => undefined)
       .then(() => {
@@ -255,27 +213,6 @@ export class UnknownFaces implements Part {
       });
     this.#work = settled;
     return result;
-  }
-
-  async #load(span: Span): Promise<void> {
-    const { log } = this.#options;
-    const onDamaged = (key: Buffer): void => {
-      span.nextSequence = INFO_KEYS.decode(key) + 1;
-      log.warn({ space: span.space.id }, 'a kept face does not open; it goes with its span');
-    };
-    for await (const [key, value] of span.space.entries(INFO_KEYS.range, onDamaged)) {
-      const sequence = INFO_KEYS.decode(key);
-      span.nextSequence = sequence + 1;
-      const info = decodeInfo(value);
-      if (!info) onDamaged(key);
-      else this.#add({ info, span, sequence });
-    }
-    this.#spans.set(span.startMs, span);
-  }
-
-  #add(kept: Kept): void {
-    this.#faces.set(kept.info.id, kept);
-    kept.span.ids.add(kept.info.id);
   }
 
   /** Never rejects. */
@@ -288,7 +225,7 @@ export class UnknownFaces implements Part {
       } catch (error) {
         this.#dropped++;
         if (this.#failure === undefined) {
-          this.#options.log.warn({ error: describeError(error) }, 'a face of a stranger could not be kept');
+          this.#options.log.warn({ error: describeError(error) }, 'the face of an unknown person could not be stored');
         }
         this.#failure = 'the disk refuses them';
       }
@@ -296,130 +233,65 @@ export class UnknownFaces implements Part {
   }
 
   async #write({ crop, embedding, ...rest }: UnknownFace): Promise<void> {
-    const { store, clock, newId = randomUUID } = this.#options;
-    // A capture time in the future would be kept for too long.
+    const { clock, newId = randomUUID } = this.#options;
+    // A capture time in the future would keep the face for too long.
     const capturedAtMs = Math.min(rest.capturedAtMs, clock());
     if (capturedAtMs + this.#retentionMs <= clock()) return;
     const { cameraId, trackId, quality, modelVersion } = rest;
     const info: UnknownFaceInfo = { id: newId(), cameraId, trackId, capturedAtMs, quality, modelVersion };
     const startMs = Math.floor(capturedAtMs / this.#spanMs) * this.#spanMs;
-    const operations = (space: Space, sequence: number): Operation[] => [
-      space.put(INFO_KEYS.encode(sequence), encodeInfo(info)),
-      space.put(PICTURE_KEYS.encode(sequence), encodePicture({ crop, embedding })),
-    ];
-    let span = this.#spans.get(startMs);
-    const sequence = span?.nextSequence ?? 1;
-    if (span) await store.write(operations(span.space, sequence));
-    else {
-      const space = await store.createSpace(UNKNOWN_FACES_LABEL, (made) => [
-        made.put(SPAN_KEY, Buffer.from(String(startMs))),
-        ...operations(made, sequence),
-      ]);
-      span = { startMs, space, nextSequence: 1, ids: new Set() };
-      this.#spans.set(startMs, span);
-      if (this.#running) this.#purgeLater();
-    }
-    span.nextSequence = sequence + 1;
-    this.#add({ info, span, sequence });
+    const isNewSpan = await this.#spans.add(startMs, info, { crop, embedding });
+    if (isNewSpan && this.#isRunning) this.#schedulePurge();
     this.#kept++;
   }
 
-  /** The oldest beyond the bound. */
+  /** Removes the oldest faces beyond the limit. */
   async #displace(): Promise<void> {
-    const surplus = this.#faces.size - this.#options.maxFaces;
+    const surplus = this.#spans.size - this.#options.maxFaces;
     if (surplus <= 0) return;
-    await this.#remove([...this.#faces.keys()].slice(0, surplus));
+    const oldest = this.#spans.all().slice(0, surplus);
+    await this.#spans.remove(oldest.map(({ info }) => info.id));
     this.#displaced += surplus;
   }
 
-  async #remove(ids: readonly string[]): Promise<void> {
-    const all = ids.flatMap((id) => this.#faces.get(id) ?? []);
-    const operations = all.flatMap(({ span: { space }, sequence }) => [
-      space.delete(INFO_KEYS.encode(sequence)),
-      space.delete(PICTURE_KEYS.encode(sequence)),
-    ]);
-    await this.#options.store.write(operations);
-    for (const { info, span } of all) this.#forget(info.id, span);
-  }
-
-  #forget(id: string, span: Span): void {
-    this.#faces.delete(id);
-    span.ids.delete(id);
-  }
-
-  async #destroy(span: Span): Promise<void> {
-    await this.#options.store.destroySpace(span.space);
-    this.#spans.delete(span.startMs);
-    for (const id of [...span.ids]) this.#forget(id, span);
-  }
-
-  /** Every span whose first moment is as old as the retention; and those of a future that cannot be. */
+  /** Destroys every span whose begin is as old as the retention, and those that lie in an impossible future. */
   async #purge(): Promise<void> {
     const { clock, log, trust } = this.#options;
     const nowMs = clock();
-    for (const span of [...this.#spans.values()]) {
+    for (const span of this.#spans.spans()) {
       const isOver = span.startMs + this.#retentionMs <= nowMs;
       const isImpossible = span.startMs > nowMs + HOUR_MS && trust?.problem() === undefined;
       if (!isOver && !isImpossible) continue;
-      const faces = span.ids.size;
-      await this.#destroy(span);
+      const faces = await this.#spans.destroy(span);
       this.#purged += faces;
-      log.info({ faces }, 'faces of strangers were purged: their time was over');
+      log.info({ faces }, 'faces of unknown persons were destroyed because their time was over');
     }
   }
 
-  #purgeLater(): void {
+  #schedulePurge(): void {
     const { timers, clock, log } = this.#options;
     timers.clearTimeout(this.#timer);
-    const next = Math.min(...[...this.#spans.keys()].map((startMs) => startMs + this.#retentionMs - clock()));
-    // Also without anything due: the clock may be set forward. A disk that refused is tried again.
-    const delayMs = Math.max(
-      this.#failure === undefined ? 1 : HOUR_MS / 60,
-      Math.min(next, MAX_DELAY_MS, this.#spanMs),
-    );
+    const dueMs = Math.min(...this.#spans.spans().map(({ startMs }) => startMs + this.#retentionMs - clock()));
+    // The timer also runs when nothing is due, because the clock may be set forward.
+    const delayMs = Math.max(this.#failure === undefined ? 1 : RETRY_MS, Math.min(dueMs, MAX_DELAY_MS, this.#spanMs));
     this.#timer = timers.setTimeout(() => {
       void this.#inTurn(() => this.#purge())
         .then(
           () => (this.#failure = undefined),
           (error: unknown) => {
-            this.#failure = 'what is due cannot be destroyed';
-            log.error({ error: describeError(error) }, 'faces of strangers could not be purged; it is tried again');
+            this.#failure = 'the faces that are due cannot be destroyed';
+            const fields = { error: describeError(error) };
+            log.error(fields, 'faces of unknown persons could not be destroyed; the next attempt follows');
           },
         )
         .finally(() => {
-          if (this.#running) this.#purgeLater();
+          if (this.#isRunning) this.#schedulePurge();
         });
     }, delayMs);
   }
 
-  #mustRun(): void {
-    if (!this.#running) throw new AppError('STOPPED', 'the unknown faces are not open');
-  }
-}
-
-/** Without serving them: for a look at a store that no service runs on. @throws AppError STORE_UNAVAILABLE */
-export async function countUnknownFaces(
-  store: Pick<SealedStore, 'spaces'>,
-): Promise<Pick<UnknownFacesStats, 'faces' | 'oldestAtMs'>> {
-  let faces = 0;
-  let oldestAtMs = Infinity;
-  for (const space of store.spaces(UNKNOWN_FACES_LABEL)) {
-    for await (const [, value] of space.entries(INFO_KEYS.range, () => undefined)) {
-      faces++;
-      oldestAtMs = Math.min(oldestAtMs, decodeInfo(value)?.capturedAtMs ?? Infinity);
-    }
-  }
-  return Number.isFinite(oldestAtMs) ? { faces, oldestAtMs } : { faces };
-}
-
-/** @returns undefined where it cannot be read */
-async function startOf(space: Space): Promise<number | undefined> {
-  try {
-    const startMs = Number((await space.get(SPAN_KEY))?.toString());
-    return Number.isFinite(startMs) ? startMs : undefined;
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return undefined;
-    throw error;
+  #requireRunning(): void {
+    if (!this.#isRunning) throw new AppError('STOPPED', 'the unknown faces are not open');
   }
 }
 

@@ -20,7 +20,7 @@ import { exportGallery } from '../../src/gallery/backup-records.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { AdminSocket } from '../../src/platform/admin-socket.js';
 import { MasterKeyKeeper } from '../../src/keys/master-key-keeper.js';
-import { countUnknownFaces } from '../../src/privacy/unknown-faces.js';
+import { countUnknownFaces } from '../../src/privacy/face-spans.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { lintel, type Run } from '../cli/terminal.js';
 import { newFace, staff } from '../gallery/faces.js';

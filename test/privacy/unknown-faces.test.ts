@@ -2,13 +2,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { AppError } from '../../src/errors.js';
-import { INFO_KEYS, UNKNOWN_FACES_LABEL } from '../../src/privacy/unknown-face-record.js';
-import {
-  UnknownFaces,
-  countUnknownFaces,
-  type UnknownFace,
-  type UnknownFacesOptions,
-} from '../../src/privacy/unknown-faces.js';
+import { INFO_KEYS, UNKNOWN_FACES_LABEL, type UnknownFace } from '../../src/privacy/unknown-face-record.js';
+import { countUnknownFaces } from '../../src/privacy/face-spans.js';
+import { UnknownFaces, type UnknownFacesOptions } from '../../src/privacy/unknown-faces.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
 import { ManualTimers, settle } from '../camera/manual-timers.js';
 import { randomEmbedding } from '../gallery/faces.js';
@@ -328,7 +324,7 @@ describe('deletion', () => {
     await timers.advance(25 * HOUR);
     expect(faces.health()).toMatchObject({
       status: 'degraded',
-      detail: 'unknown faces: what is due cannot be destroyed',
+      detail: 'unknown faces: the faces that are due cannot be destroyed',
     });
     refusing.on = false;
     await timers.advance(2 * MINUTE);

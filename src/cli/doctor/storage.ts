@@ -97,7 +97,7 @@ export async function checkAudit(
   const faces = answer
     ? ((await json(answer)) as UnknownFaces)
     : await withOwnStore(config, context, async (store) => {
-        const { countUnknownFaces } = await import('../../privacy/unknown-faces.js');
+        const { countUnknownFaces } = await import('../../privacy/face-spans.js');
         return countUnknownFaces(store);
       });
   return [
