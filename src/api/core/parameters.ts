@@ -21,7 +21,7 @@ export function parseQuery(querystring: string): Record<string, unknown> {
  * @throws AppError INVALID_PARAM: the detail names the first field and the rule that it breaks, never its value
  */
 export function checkInput<S extends z.ZodType>(schema: S, value: unknown, noun: 'parameter' | 'field'): z.output<S> {
-  const result = schema.safeParse(value, { error: (issue) => describeRule(issue) });
+  const result = schema.safeParse(value, { error: (issue) => describeRule(issue), reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
   const unknown = issues.find((issue) => issue.code === 'unrecognized_keys');
@@ -29,7 +29,9 @@ export function checkInput<S extends z.ZodType>(schema: S, value: unknown, noun:
   const [issue] = issues;
   const path = issue?.path.join('.') ?? '';
   const subject = path === '' ? 'The body' : `The ${noun} ${path}`;
-  throw clientError('INVALID_PARAM', `${subject} ${issue?.message ?? 'is invalid'}.`);
+  // Checked here, because a schema with a message of its own has it for every rule.
+  const rule = issue?.input === REPEATED ? 'must be given once' : (issue?.message ?? 'is invalid');
+  throw clientError('INVALID_PARAM', `${subject} ${rule}.`);
 }
 
 function describeUnknown(names: readonly string[], noun: string): string {
@@ -44,7 +46,6 @@ const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
 
 /** Returns the broken rule as the end of a sentence; undefined leaves the message to the schema. */
 function describeRule(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.input === REPEATED) return 'must be given once';
   switch (issue.code) {
     case 'invalid_type':
       if (issue.input === undefined || issue.input === null) return 'is missing';
