@@ -1,4 +1,4 @@
-// What every command gets from the program, and how it loads its configuration.
+// The context that every command gets from the program, and the loading of its configuration.
 import type { Command } from 'commander';
 import type { Environment } from '../config/environment.js';
 import type { LoadedConfig } from '../config/load.js';

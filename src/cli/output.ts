@@ -1,4 +1,4 @@
-// What commands print with: the output, sizes and counts as texts, and columns.
+// Helpers of commands for printing: the output, sizes as texts, and columns.
 
 /** Standard output or standard error, or their stand-in in a test. */
 export interface Output {

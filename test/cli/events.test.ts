@@ -1,4 +1,4 @@
-// lintel events: the public key, recorded messages verified line by line, and a command to a device that runs.
+// `lintel events`: the public key, the verification of recorded messages line by line, and a command to a running device.
 import { createPublicKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,7 @@ describe('lintel events verify', () => {
     return lintel(['events', 'verify', file, ...chosen], { events: registerEvents });
   }
 
-  it('finds events, messages of the history and what mosquitto_sub -v writes valid, and passes over others', async () => {
+  it('accepts events, messages of the history and the output of mosquitto_sub -v, and skips other messages', async () => {
     const { code, stdout, stderr } = await verify([
       event(1),
       history(1),
@@ -74,7 +74,7 @@ describe('lintel events verify', () => {
     expect(code).toBe(0);
   });
 
-  it('says what is expired, late, there twice, out of order or missing', async () => {
+  it('marks events that are expired, late, duplicate, out of order or missing', async () => {
     const old = { expiresAt: '2030-01-31T11:59:00.000Z' };
     const { code, stdout } = await verify([
       history(1, old, true),
@@ -100,7 +100,7 @@ describe('lintel events verify', () => {
   });
 
   const unsigned = { ...event(1), signature: undefined };
-  /** By the right key, under the name of another. */
+  /** Signs an event with the right key, but names another key in it. */
   const signedAs = (keyId: string): object => {
     const named = { ...event(1), keyId, signature: undefined };
     return { ...named, signature: sign(null, Buffer.from(canonicalJson(named)), SIGNING_KEY).toString('base64url') };
@@ -129,14 +129,14 @@ describe('lintel events verify', () => {
       JSON.stringify(history(1)).replace('"event":{', '"event":{"t\\u0079pe":"match",'),
       'a .* twice',
     ],
-  ])('finds a line invalid that %s', async (_name, line, reason) => {
+  ])('reports a line as invalid that %s', async (_name, line, reason) => {
     const { code, stdout, stderr } = await verify([history(1), line]);
     expect(stdout).toMatch(new RegExp(`^2: invalid .*\\(${reason}\\)$`, 'm'));
     expect(stderr).toContain('1 valid, 1 invalid');
     expect(code).toBe(1);
   });
 
-  it('finds another event of the same sequence invalid', async () => {
+  it('reports a second event with the same sequence as invalid', async () => {
     const { code, stdout } = await verify([
       history(1),
       history(1, { eventId: '9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33' }),
@@ -145,7 +145,7 @@ describe('lintel events verify', () => {
     expect(code).toBe(1);
   });
 
-  it('asks a device for its key', async () => {
+  it('fetches the key from the device', async () => {
     const server = createServer((request, response) => {
       const answer = JSON.stringify(signingKeyInfo(SIGNING_KEY));
       response.writeHead(request.url === '/device/v1/signing-key' ? 200 : 404).end(answer);
@@ -178,7 +178,7 @@ describe('lintel events verify', () => {
 });
 
 describe('lintel events command', () => {
-  it('is obeyed by the device of its configuration, and brings the picture', async () => {
+  it('reaches the device of the configuration, and writes the picture of a snapshot', async () => {
     const folder = tempDir();
     const [port, file, secret] = [await freePort(), join(folder, 'lintel.yaml'), join(folder, 'secret')];
     writeFileSync(secret, 'a-secret-of-these-tests\n', { mode: 0o600 });
@@ -209,7 +209,7 @@ describe('lintel events command', () => {
     expect(await run('open', 'front')).toMatchObject({ code: 2 });
   });
 
-  it('says so where no command is taken, and where there is no broker', async () => {
+  it('reports that the device accepts no commands, and that the broker cannot be reached', async () => {
     const folder = tempDir();
     const file = join(folder, 'lintel.yaml');
     writeFileSync(join(folder, 'secret'), 'a-secret-of-these-tests\n', { mode: 0o600 });

@@ -1,4 +1,4 @@
-// The program: help, usage, exit codes and the words of an error.
+// The program: its help, its usage errors, its exit codes and the text of an error.
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
 import type { RegisterCommand } from '../../src/cli/context.js';
@@ -10,7 +10,7 @@ import { lintel } from './terminal.js';
 
 const all = { keys: registerKeys, doctor: registerDoctor };
 
-/** A command `fail` that ends with this. */
+/** A command that fails with this error. */
 const failing =
   (error: unknown): RegisterCommand =>
   (command) => {
@@ -44,7 +44,7 @@ describe('help', () => {
       ['doctor', '--help'],
       ['The exit code is 1', '--config <file>'],
     ],
-  ])('of %j says what it does and takes', async (args, words) => {
+  ])('of %j describes the arguments and options', async (args, words) => {
     const { code, stdout } = await lintel(args, all);
     expect(code).toBe(0);
     for (const word of words) expect(stdout).toContain(word);
@@ -73,7 +73,7 @@ describe('help', () => {
     },
   );
 
-  it('is what a call without a command gets, as a mistake', async () => {
+  it('is printed for a call without a command, with the exit code of a usage error', async () => {
     const { code, stderr } = await lintel([], all);
     expect(code).toBe(2);
     expect(stderr).toContain('Usage: lintel');
@@ -84,7 +84,7 @@ it('the version is printed', async () => {
   expect(await lintel(['--version'], all)).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
 });
 
-describe('a mistake in the command line ends with 2 and a sentence', () => {
+describe('a usage error has exit code 2 and prints one sentence', () => {
   it.each([
     [['kez'], "lintel: unknown command 'kez'"],
     [['doctor', '--fast'], "lintel: unknown option '--fast'"],
@@ -101,8 +101,8 @@ describe('a mistake in the command line ends with 2 and a sentence', () => {
   });
 });
 
-describe('a command that fails ends with 1', () => {
-  it('and the sentence of an error that was foreseen, its causes, and no stack', async () => {
+describe('a command that fails has exit code 1', () => {
+  it('and prints an expected error with its causes, without a stack', async () => {
     const cause = new Error('outer cause', { cause: new Error('inner cause') });
     const { code, stderr } = await lintel(['fail'], {
       fail: failing(new AppError('ADDON_MISSING', 'no addon', { cause })),
@@ -111,7 +111,7 @@ describe('a command that fails ends with 1', () => {
     expect(stderr).toBe('lintel: no addon\n  because: outer cause\n  because: inner cause\n');
   });
 
-  it('and no cause that the sentence names already', async () => {
+  it('and prints no cause that the sentence contains', async () => {
     const cause = new Error('fetch failed', { cause: new Error('ENOTFOUND') });
     const error = new AppError('DOWNLOAD_FAILED', 'no file (fetch failed: ENOTFOUND)', { cause });
     expect((await lintel(['fail'], { fail: failing(error) })).stderr).toBe(
@@ -119,36 +119,36 @@ describe('a command that fails ends with 1', () => {
     );
   });
 
-  it('and the sentence of the system, without a stack', async () => {
+  it('and prints an error of the system without a stack', async () => {
     const error = Object.assign(new Error('listen EADDRINUSE 127.0.0.1:8080'), { syscall: 'listen' });
     expect((await lintel(['fail'], { fail: failing(error) })).stderr).toBe(
       'lintel: listen EADDRINUSE 127.0.0.1:8080\n',
     );
   });
 
-  it('and each of several errors', async () => {
+  it('and prints each of several errors', async () => {
     const errors = [new AppError('STORE_LOCKED', 'one'), new AppError('BROKER_FAILED', 'two')];
     const { code, stderr } = await lintel(['fail'], { fail: failing(new AggregateError(errors, 'both')) });
     expect(code).toBe(1);
     expect(stderr).toBe('lintel: one\nlintel: two\n');
   });
 
-  it('and the stack of what nobody foresaw', async () => {
+  it('and prints the stack of an unexpected error', async () => {
     const { code, stderr } = await lintel(['fail'], { fail: failing(new TypeError('x is not a function')) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^lintel: x is not a function\n +at .*program\.test/);
   });
 
-  it('and the text of what is no error at all', async () => {
+  it('and prints a thrown value that is not an Error', async () => {
     expect(await lintel(['fail'], { fail: failing('a text') })).toMatchObject({ code: 1, stderr: 'lintel: a text\n' });
   });
 
-  it('and nothing where the command has said it already', async () => {
+  it('and prints nothing where the command has printed its own error', async () => {
     expect(await lintel(['fail'], { fail: failing(new SilentFailure()) })).toMatchObject({ code: 1, stderr: '' });
   });
 });
 
-it('the configuration is named before or after the command, and its problems are listed', async () => {
+it('--config may stand before or after the command, and a problem with the file is printed', async () => {
   for (const args of [
     ['--config', 'none.yaml', 'keys', 'list'],
     ['keys', 'list', '-c', 'none.yaml'],

@@ -17,7 +17,7 @@ function progress(options: Partial<ProgressOptions> & { tty?: boolean; columns?:
 }
 
 describe('on a terminal', () => {
-  it('a bar is drawn over itself, and a line stays behind', () => {
+  it('draws the bar over itself, and leaves one line behind', () => {
     const { progress: p, output, wait } = progress({ tty: true, unit: 'bytes', total: 4_000_000 });
     p.update(0);
     wait(2000);
@@ -34,7 +34,7 @@ describe('on a terminal', () => {
     ]);
   });
 
-  it('it is drawn ten times a second at most', () => {
+  it('draws at most ten times a second', () => {
     const { progress: p, output, wait } = progress({ tty: true });
     for (let done = 0; done < 1000; done += 10) {
       p.update(done);
@@ -43,7 +43,7 @@ describe('on a terminal', () => {
     expect(output.text.split('\r')).toHaveLength(2);
   });
 
-  it.each([20, 40, 60, 200])('it keeps to one line of %i columns', (columns) => {
+  it.each([20, 40, 60, 200])('keeps to one line of %i columns', (columns) => {
     const { progress: p, output, wait } = progress({ tty: true, columns, label: 'RFB-640-masked_face-v2.onnx' });
     wait(5000);
     p.update(500);
@@ -53,7 +53,7 @@ describe('on a terminal', () => {
     expect(drawn.includes('[')).toBe(columns > 60);
   });
 
-  it('without a total there is a number and no bar', () => {
+  it('draws a number and no bar where the total is not known', () => {
     const { progress: p, output } = progress({ tty: true, total: undefined });
     p.update(1234);
     expect(output.text).toBe('\r\u001b[Ka.onnx 1,234');
@@ -61,7 +61,7 @@ describe('on a terminal', () => {
 });
 
 describe('in a log', () => {
-  it('a line tells every tenth, and one the end', () => {
+  it('prints one line for each tenth, and one for the end', () => {
     const { progress: p, output, wait } = progress({});
     for (let done = 0; done <= 1000; done += 50) {
       wait(1000);
@@ -72,14 +72,14 @@ describe('in a log', () => {
     expect(output.text).toBe(`${[...tenths, 'a.onnx: 1,000, 48/s, done'].join('\n')}\n`);
   });
 
-  it('what takes no time is one line', () => {
+  it('prints one line for a task that takes no time', () => {
     const { progress: p, output } = progress({});
     for (let done = 0; done <= 1000; done += 50) p.update(done);
     p.finish();
     expect(output.text).toBe('a.onnx: 1,000, done\n');
   });
 
-  it('a leap over several tenths is one line', () => {
+  it('prints one line for a step over several tenths', () => {
     const { progress: p, output, wait } = progress({});
     for (const done of [5, 720, 721]) {
       wait(1000);
@@ -88,7 +88,7 @@ describe('in a log', () => {
     expect(output.text).toBe('a.onnx: 70 % of 1,000\n');
   });
 
-  it('without a total a line tells now and then', () => {
+  it('prints a line now and then where the total is not known', () => {
     const { progress: p, output, wait } = progress({ total: undefined });
     for (let done = 1; done <= 30; done++) {
       p.update(done);
@@ -99,7 +99,7 @@ describe('in a log', () => {
 });
 
 describe('the end', () => {
-  it('is told once', () => {
+  it('is printed once', () => {
     const { progress: p, output } = progress({});
     p.update(1000);
     p.finish();
@@ -109,7 +109,7 @@ describe('the end', () => {
     expect(output.text).toBe('a.onnx: 1,000, done\n');
   });
 
-  it('of a task that was given up says how far it got', () => {
+  it('of a task that was given up shows how far it got', () => {
     const { progress: p, output } = progress({});
     p.update(50);
     p.fail();
@@ -128,7 +128,7 @@ describe('the end', () => {
     expect(output.text.endsWith('\r\u001b[K')).toBe(true);
   });
 
-  it('of nothing to do is no division by zero', () => {
+  it('of an empty task is printed without a division by zero', () => {
     const { progress: p, output } = progress({ total: 0 });
     p.update(0);
     p.finish();

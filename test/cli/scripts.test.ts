@@ -1,4 +1,4 @@
-// The scripts of the checkout, up to the point where they would install something.
+// The scripts of a checkout, up to the point where they would install something.
 import { execFile } from 'node:child_process';
 import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ interface Ran {
   stderr: string;
 }
 
-/** @param env added to a bare environment */
+/** Runs a script. @param env variables that are added to a minimal environment */
 function run(script: string, args: string[] = [], env: Record<string, string> = {}, cwd = root): Promise<Ran> {
   return new Promise((resolve) => {
     const options = { cwd, env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env } };
@@ -26,7 +26,7 @@ function run(script: string, args: string[] = [], env: Record<string, string> = 
   });
 }
 
-/** A folder of commands that go before the system's. */
+/** Creates a folder of commands that are found before those of the system. */
 async function commands(bodies: Record<string, string>): Promise<string> {
   const dir = join(tempDir(), 'bin');
   await mkdir(dir);
@@ -38,7 +38,7 @@ async function commands(bodies: Record<string, string>): Promise<string> {
 }
 
 describe('the scripts', () => {
-  it.each(['scripts/setup', 'scripts/start', 'scripts/test'])('%s explains itself', async (script) => {
+  it.each(['scripts/setup', 'scripts/start', 'scripts/test'])('%s --help prints its usage', async (script) => {
     const { code, stdout } = await run(script, ['--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: ${script}`));
@@ -50,7 +50,7 @@ describe('the scripts', () => {
     ['scripts/start', ['--config'], 2, 'start: --config needs a file'],
     ['scripts/start', ['--config', '/no/such.yaml'], 1, 'start: there is no configuration file /no/such.yaml'],
     ['scripts/start', ['--config=none.yaml'], 1, 'start: there is no configuration file none.yaml'],
-  ])('%s %j ends with %i and a sentence', async (script, args, code, sentence) => {
+  ])('%s %j has exit code %i and prints one sentence', async (script, args, code, sentence) => {
     const ran = await run(script, args);
     expect(ran).toMatchObject({ code, stdout: '' });
     expect(ran.stderr).toContain(sentence);
@@ -94,7 +94,7 @@ describe('setup', () => {
     expect(stderr).toBe('setup: Lintel runs on 64-bit Linux (x86_64, aarch64), and this is Linux armv7l.\n');
   });
 
-  it('says what is missing and why before it installs, and in one sentence what to do when that fails', async () => {
+  it('lists the missing packages and their purpose before it installs them, and prints one sentence when that fails', async () => {
     const calls = join(tempDir(), 'calls');
     const fake = `echo "$0 $*" >> ${calls}; echo "E: Unable to fetch some archives" >&2; exit 100`;
     const bin = await commands({ 'pkg-config': 'exit 1', 'apt-get': fake, sudo: '"$@"' });
@@ -117,7 +117,7 @@ describe('the download of the models', () => {
   const SENTENCE =
     'The models cannot be fetched now. Going on with the built-in ones, which are less exact; the next start tries again.';
 
-  /** `fetch_models` of setup in a checkout of its own, which has built-in models or not. @param from where the models come from */
+  /** Runs fetch_models of scripts/setup in a new checkout. @param from URL or folder of the models @param builtin with built-in models */
   async function fetchModels({ from, config, builtin = true }: { from: string; config?: string; builtin?: boolean }) {
     const checkout = tempDir();
     await mkdir(join(checkout, 'models/builtin'), { recursive: true });
@@ -142,7 +142,7 @@ describe('the download of the models', () => {
     return { ...ran, tookMs: performance.now() - beganMs };
   }
 
-  /** @param answer to every connection; none where it is not given: they are taken, and nothing comes */
+  /** Starts a server for the models. @param answer to every connection; where it is missing, connections are accepted and not answered */
   async function origin(answer?: string): Promise<{ url: string; connections: () => number }> {
     let connections = 0;
     const open = new Set<Socket>();
@@ -160,7 +160,7 @@ describe('the download of the models', () => {
     return { url: `http://127.0.0.1:${port}`, connections: () => connections };
   }
 
-  it('is given up after some seconds where nobody answers, which is said once, and the built-in ones do', async () => {
+  it('is given up after some seconds without an answer, with one sentence, and the built-in models are used', async () => {
     const { url, connections } = await origin();
     const { code, stdout, stderr, tookMs } = await fetchModels({ from: url });
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${SENTENCE}\n`, stderr: '' });
@@ -168,7 +168,7 @@ describe('the download of the models', () => {
     expect(tookMs).toBeLessThan(15_000);
   }, 30_000);
 
-  it('says why the origin refused, and the built-in ones do', async () => {
+  it('reports why the origin refused, and the built-in models are used', async () => {
     const { url } = await origin('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
     const { code, stdout, stderr } = await fetchModels({ from: url });
     expect([code, stdout]).toEqual([0, `${SENTENCE}\n`]);
@@ -176,7 +176,7 @@ describe('the download of the models', () => {
   });
 
   it.skipIf(missing('models in a folder of the configuration', sharedModelsDir))(
-    'asks nobody where all lie in the folder that the configuration names',
+    'sends no request where the folder of the configuration has every file',
     async () => {
       const { url, connections } = await origin();
       const config = `models: { dir: ${sharedModelsDir} }\n`;

@@ -28,7 +28,7 @@ export function judgeMemory(meminfo: string): DoctorFinding[] {
   return [{ level, text: `${formatBytes(available)} of ${formatBytes(total)} available, ${swapText}` }];
 }
 
-/** What bits 0 to 3 of the firmware of a Raspberry Pi mean; the same bits 16 places higher: at some time since the start. */
+/** Meaning of bits 0 to 3 that the firmware of a Raspberry Pi sets. Bits 16 to 19 mean: at some time since the start. */
 const THROTTLING = [
   { now: 'the supply voltage is too low', before: 'the supply voltage was too low' },
   { now: 'the processor runs at a lower clock rate', before: 'the processor ran at a lower clock rate' },

@@ -35,7 +35,7 @@ export interface TrialOptions {
   json: boolean;
 }
 
-/** What a trial needs from outside: the person, the camera, a clock and an output. */
+/** The person, the camera, the clock and the output of a trial. */
 export interface TrialParts {
   /** Shows the text and resolves when the person is ready; rejects when they give up. */
   ask: (text: string) => Promise<void>;

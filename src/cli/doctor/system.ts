@@ -1,4 +1,4 @@
-// How the doctor asks the system: programs with a time limit, and files that may be missing.
+// The doctor's access to the system: programs with a time limit, and files that may be missing.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';

@@ -1,6 +1,6 @@
 // The result of one picture of an enrolment and its reasons, as the terminal and the report show them.
 
-/** Why a picture is refused or doubtful. The text of a detail may change, a reason may not. */
+/** Reason for which a picture is refused or doubtful. The text of a detail may change, a reason may not. */
 export type ReasonCode =
   // About the file.
   | 'no-person'

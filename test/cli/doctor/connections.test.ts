@@ -1,4 +1,4 @@
-// What the doctor says of cameras, the broker and a running service, on real sockets.
+// The doctor's findings about cameras, the broker and a running service, on real sockets.
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
@@ -18,11 +18,11 @@ const cameras = (...sources: Record<string, unknown>[]): Config['cameras'] =>
   configSchema.parse({ cameras: sources.map((source, i) => ({ id: `cam${i}`, group: 'staff', source })) }).cameras;
 
 describe('the cameras', () => {
-  it('none is no mistake', async () => {
+  it('may be missing', async () => {
     expect(await checkSources([])).toMatchObject([{ level: 'ok' }]);
   });
 
-  it('are looked at without being opened', async () => {
+  it('are checked without being opened', async () => {
     const dir = tempDir();
     await writeFile(join(dir, 'clip.mp4'), '');
     const findings = await checkSources(
@@ -45,7 +45,7 @@ describe('the cameras', () => {
     ]);
   });
 
-  it('that are streams are reached for, and named without what a URL may hide', async () => {
+  it('that are streams are connected to, and named without the secrets of their URLs', async () => {
     const open = await listen(createServer());
     const closed = await closedPort();
     const dir = tempDir();
@@ -68,12 +68,12 @@ describe('the cameras', () => {
 });
 
 describe('the broker', () => {
-  it("Lintel's own is fine on this machine, and worth a look on the network", async () => {
+  it("of Lintel's own is ok on the loopback address, and a warning on the network", async () => {
     expect(await checkBroker(mqtt({}))).toEqual([{ level: 'ok', text: "Lintel's own broker, on 127.0.0.1:1883" }]);
     expect(await checkBroker(mqtt({ embedded: { host: '0.0.0.0' } }))).toMatchObject([{ level: 'warn' }]);
   });
 
-  it('can be reached or cannot, by address and by name', async () => {
+  it('is reported as reachable or not, by address and by name', async () => {
     const open = await listen(createServer());
     const closed = await closedPort();
     expect(await checkBroker(mqtt({ url: `mqtt://127.0.0.1:${open}` }))).toEqual([
@@ -93,7 +93,7 @@ describe('the broker', () => {
     ]);
   });
 
-  it("with a certificate of its own authority needs that authority's", async () => {
+  it('with a certificate of a private authority needs the certificate of that authority', async () => {
     const dir = tempDir();
     execFileSync(
       'openssl',
@@ -116,7 +116,7 @@ describe('the broker', () => {
     }
   });
 
-  it('is not asked where its password or its authority cannot be read', async () => {
+  it('is not contacted where its password or the certificate of its authority cannot be read', async () => {
     const dir = tempDir();
     const missing = join(dir, 'none');
     for (const values of [{ passwordFile: missing }, { caFile: missing }]) {
@@ -132,7 +132,7 @@ describe('a running service', () => {
     listen(createHttpServer((_, response) => void response.writeHead(status, { connection: 'close' }).end(body)));
   const ask = (port: number) => checkService({ host: '127.0.0.1', port });
 
-  it('is asked how its parts are', async () => {
+  it('is asked for the health of its parts', async () => {
     const health = {
       status: 'degraded',
       ready: true,
@@ -149,7 +149,7 @@ describe('a running service', () => {
     ]);
   });
 
-  it('is asked over HTTPS where it serves that', async () => {
+  it('is asked over HTTPS where HTTPS is configured', async () => {
     const folder = tempDir();
     const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     const pair = [
@@ -177,25 +177,25 @@ describe('a running service', () => {
     ]);
   });
 
-  it('that failed answers 503 and is reported all the same', async () => {
+  it('that has failed and answers 503 is reported as failed', async () => {
     const port = await answering(503, JSON.stringify({ status: 'failed', parts: {} }));
     expect(await ask(port)).toMatchObject([{ level: 'fail' }]);
   });
 
-  it('may not run at all', async () => {
+  it('may be stopped', async () => {
     const port = await closedPort();
     expect(await ask(port)).toEqual([{ level: 'ok', text: `not running on http://127.0.0.1:${port}` }]);
     expect(await ask(0)).toMatchObject([{ level: 'ok' }]);
   });
 
-  it.each(['<html>', '{}', '{"status":"splendid","parts":{}}'])('is not what answers %s', async (body) => {
+  it.each(['<html>', '{}', '{"status":"splendid","parts":{}}'])('is not recognised by the answer %s', async (body) => {
     const port = await answering(200, body);
     expect(await ask(port)).toMatchObject([
       { level: 'warn', text: `another program than Lintel answers on http://127.0.0.1:${port}` },
     ]);
   });
 
-  it('that does not answer is not waited for', async () => {
+  it('that does not answer is given up after the time limit', async () => {
     const silent = await listen(createServer());
     expect(await checkService({ host: '127.0.0.1', port: silent }, 50)).toMatchObject([{ level: 'warn' }]);
   });

@@ -1,4 +1,4 @@
-// What the doctor says of the device: memory, heat, inodes, video devices, the unit, the versions that are kept.
+// The doctor's findings about the device: memory, heat, inodes, video devices, the unit and the installed versions.
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ describe('heat', () => {
     ['80000', [['warn', 'the temperature limit was reached at some time since the start']]],
     ['', []],
     ['VCHI initialization failed', []],
-  ])('of a Raspberry Pi that says %j', (hex, expected) => {
+  ])('of a Raspberry Pi whose firmware reports %j', (hex, expected) => {
     expect(judgeThrottling(hex)).toEqual(expected.map(([level, text]) => ({ level, text: `Raspberry Pi: ${text}` })));
   });
 
@@ -81,7 +81,7 @@ describe('inodes', () => {
     expect(judgeInodes(found)).toEqual(findings);
   });
 
-  it('are those of the file system that a folder will be made on', async () => {
+  it('are counted on the file system of a folder that does not exist yet', async () => {
     const dir = tempDir();
     const [here, there] = [await checkInodes(dir), await checkInodes(join(dir, 'not/yet'))];
     expect(there.length).toBe(here.length);
@@ -89,7 +89,7 @@ describe('inodes', () => {
 });
 
 describe('video devices', () => {
-  it('none is no mistake', async () => {
+  it('may be missing', async () => {
     expect(await checkVideoDevices(tempDir(), nothing)).toMatchObject([{ level: 'ok' }]);
   });
 
@@ -105,7 +105,7 @@ describe('video devices', () => {
 
   const isRoot = process.getuid?.() === 0;
   if (isRoot) console.warn('skipped: devices that are closed to this user: to root none is closed');
-  it.skipIf(isRoot)('that are closed to this user come with what to do', async () => {
+  it.skipIf(isRoot)('that this user may not open come with a solution', async () => {
     const dev = tempDir();
     await writeFile(join(dev, 'video0'), '');
     await chmod(join(dev, 'video0'), 0);
@@ -116,7 +116,7 @@ describe('video devices', () => {
 });
 
 describe('a program of the system', () => {
-  it('is asked, and may be missing or fail', async () => {
+  it('may be missing or fail', async () => {
     expect(await runCommand('uname', ['-s'])).toBe('Linux\n');
     expect(await runCommand('lintel-no-such-program', [])).toBeUndefined();
     expect(await runCommand('false', [])).toBeUndefined();
@@ -186,7 +186,7 @@ describe('the unit', () => {
     expected.forEach(([, text], index) => expect(findings[index]?.text).toMatch(text));
   });
 
-  it('is asked for nothing that may hold a secret', async () => {
+  it('is not asked for properties that may hold a secret', async () => {
     let asked = '';
     await checkUnit(async (program, args) => ((asked = [program, ...args].join(' ')), undefined));
     expect(asked).toMatch(/^systemctl show lintel.service --property=/);
@@ -196,7 +196,7 @@ describe('the unit', () => {
 });
 
 describe('the versions', () => {
-  it('that are kept, and the one in place', async () => {
+  it('are listed, with the one in use', async () => {
     const folder = tempDir();
     expect(await checkVersions(folder)).toEqual([]);
     for (const name of ['1.0.0-1', '1.1.0-1', '.new-abc'])

@@ -1,4 +1,4 @@
-// `lintel doctor`: what each check says, and the report as a whole.
+// `lintel doctor`: the findings of each check, and the report as a whole.
 import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -54,7 +54,7 @@ describe('the machine', () => {
     expect(finding?.text).toContain('the clock has no battery');
   });
 
-  it('a library that does not load is named with the reason', async () => {
+  it('a library that cannot be loaded is named with the reason', async () => {
     const doors: [string, () => Promise<unknown>][] = [
       ['good', () => Promise.resolve()],
       ['bad', () => Promise.reject(new Error('no such symbol'))],
@@ -63,14 +63,14 @@ describe('the machine', () => {
     expect(await checkLibraries(doors.slice(0, 1))).toEqual([{ level: 'ok', text: 'good' }]);
   });
 
-  it('an addon that is missing is a failure, with the reason of the system', () => {
+  it('a missing addon is a failure, with the reason of the system', () => {
     const load = (): never => {
       throw new AppError('ADDON_MISSING', 'no addon', { cause: new Error('cannot open shared object file') });
     };
     expect(checkAddon(load)).toEqual([{ level: 'fail', text: 'no addon (cannot open shared object file)' }]);
   });
 
-  it('an OpenCV without a back-end says which cameras that rules out', () => {
+  it('a missing back-end of OpenCV is a warning that names the cameras it is for', () => {
     const info = () => ({ opencv: '4.6.0', backends: ['V4L2', 'FFMPEG'] });
     expect(checkAddon(() => ({ info }))).toEqual([
       { level: 'ok', text: 'OpenCV 4.6.0, video back-ends V4L2, FFMPEG' },
@@ -80,13 +80,13 @@ describe('the machine', () => {
 });
 
 describe('the storage', () => {
-  it('a data directory to be made is fine where its parent is writable', async () => {
+  it('a data directory that does not exist is ok where its parent is writable', async () => {
     const dir = tempDir();
     const [place] = await checkDataDir(join(dir, 'var/data'));
     expect(place).toEqual({ level: 'ok', text: `${dir}/var/data, which the first start will create` });
   });
 
-  it('a data directory that others may look into is worth a look', async () => {
+  it('a data directory that is open to other users is a warning', async () => {
     const dir = tempDir();
     await chmod(dir, 0o755);
     const findings = await checkDataDir(dir);
@@ -95,7 +95,7 @@ describe('the storage', () => {
     expect(await checkDataDir(dir)).toHaveLength(2);
   });
 
-  it('a file in the place of a data directory, or above it, is a failure', async () => {
+  it('a file in place of the data directory, or of a folder above it, is a failure', async () => {
     const file = join(tempDir(), 'data');
     await writeFile(file, '');
     for (const path of [file, join(file, 'db')]) {
@@ -117,7 +117,7 @@ describe('the storage', () => {
     expect(judgeSpace(free)).toEqual({ level, text });
   });
 
-  it('the master key: none yet, there, unreadable, and missing beside data', async () => {
+  it('the master key: none yet, present, unreadable, and missing where there is data', async () => {
     const dir = tempDir();
     const config = { dataDir: join(dir, 'data'), keysDir: join(dir, 'keys') };
     expect(await checkMasterKey(config, {})).toMatchObject({ level: 'ok', text: /no master key yet/ });
@@ -159,11 +159,11 @@ describe('the report', () => {
     lintel(
       ['doctor', ...args],
       { doctor: (command, context) => registerDoctor(command, context, { ...hooks, ...more }) },
-      // The real clock: the installation is younger than the clock that stands.
+      // The real clock: the fixed clock of the tests is older than the installation.
       { cwd, clock: Date.now },
     );
 
-  it('of a sound installation has a line for everything and ends well', async () => {
+  it('of a working installation has a line for every check and exit code 0', async () => {
     const cwd = tempDir();
     await writeFile(join(cwd, 'lintel.yaml'), 'http: { port: 0 }\n');
     const { code, stdout, stderr } = await doctor(cwd, ['--config', 'lintel.yaml']);
@@ -179,7 +179,7 @@ describe('the report', () => {
     expect(code).toBe(0);
   });
 
-  it('ends with 1 when something does not work, and goes on after a check that breaks', async () => {
+  it('has exit code 1 when something does not work, and continues after a check that throws', async () => {
     const { code, stdout, stderr } = await doctor(tempDir(), [], {
       inspectModels: () => Promise.reject(new Error('the manifest cannot be read')),
     });
@@ -190,7 +190,7 @@ describe('the report', () => {
     expect(stdout).toContain('\n1 failed, ');
   });
 
-  it('lists what is wrong with the configuration, and looks at the machine all the same', async () => {
+  it('lists the problems of the configuration, and still checks the machine', async () => {
     const cwd = tempDir();
     await writeFile(join(cwd, 'lintel.yaml'), 'deviceId: hunter2!\nhtpp: {}\n');
     const { code, stdout } = await doctor(cwd, ['--config', 'lintel.yaml']);

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { askPerson, runTrial, type LivenessLine } from '../../../src/cli/doctor/liveness.js';
 
-/** A person who does as they are told: each attempt plays the lines of its presentation. */
+/** Stands in for a person who follows the instructions: each attempt plays the lines of its presentation. */
 function guided(play: (presentation: string, attempt: number) => LivenessLine[]) {
   let nowMs = 0;
   let current: [string, number] = ['', 0];
@@ -52,7 +52,7 @@ describe('lintel doctor --liveness', () => {
     expect(trial.text()).toContain('livenessThreshold: 0 ');
   });
 
-  test('looks for the given time from the first fit face on', async () => {
+  test('watches for the given time from the first usable face on', async () => {
     const trial = guided(() => [nobody, nobody, ...Array<LivenessLine>(100).fill(face(4))]);
     await runTrial(trial.doors, OPTIONS);
     expect(trial.text()).toContain('live, score 4.00, 11 frames');
@@ -66,28 +66,28 @@ describe('lintel doctor --liveness', () => {
     expect(passes.text()).toContain('APCER screen  50.0 % (1 of 2;');
   });
 
-  test('nobody in sight ends the attempt, and counts against the live ones', async () => {
+  test('an attempt without a face ends, and counts as an error of the live attempts', async () => {
     const trial = guided(() => Array<LivenessLine>(1_000).fill(nobody));
     expect(await runTrial(trial.doors, { ...OPTIONS, attempts: 1 })).toBe(false);
     expect(trial.text()).toContain('no usable face was seen, 0 frames');
     expect(trial.text()).toContain('BPCER         100.0 % (1 of 1; with 95 % confidence at most 100.0 %)');
   });
 
-  test('prints one line of JSON where it is asked for', async () => {
+  test('prints one line of JSON with --json', async () => {
     const trial = guided((what) => Array<LivenessLine>(30).fill(face(what === 'live' ? 4 : -4)));
     await runTrial(trial.doors, { ...OPTIONS, json: true });
     expect(trial.text().trim().split('\n')).toHaveLength(1);
     expect(JSON.parse(trial.text())).toMatchObject({ threshold: 0.5, bpcer: { errors: 0, attempts: 2 } });
   });
 
-  test('says so where no threshold tells live people from attacks', async () => {
+  test('reports that no threshold separates live people from attacks', async () => {
     const trial = guided(() => Array<LivenessLine>(20).fill(face(4)));
     await runTrial(trial.doors, OPTIONS);
     expect(trial.text()).toContain('No threshold separates live people from attacks in this trial.');
     expect(trial.text()).not.toContain('livenessThreshold:');
   });
 
-  test('is given up where the input ends, before the question or after it', async () => {
+  test('stops when the input ends, before the question or after it', async () => {
     const input = new PassThrough();
     const terminal = createInterface({ input });
     const first = askPerson(terminal, 'ready? ');

@@ -1,4 +1,4 @@
-// The report: no secret in it wherever one is planted, as text and as JSON; and what it looks at beside the device.
+// The report contains no secret, as text and as JSON; the checks of cameras, files with secrets and certificates.
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
@@ -40,12 +40,12 @@ describe('redaction', () => {
     expect(createRedactor(['known one', 'abc'])(text)).toBe(clean);
   });
 
-  it('takes no words out for a secret that is too short to be one', () => {
+  it('removes no words for a secret that is too short', () => {
     expect(createRedactor(['', 'ok', 'abc'])('ok abc')).toBe('ok abc');
   });
 });
 
-/** Secrets in every place that can hold one, and faults that make libraries repeat them. */
+/** Writes secrets to every place that can hold one, and causes errors in whose messages libraries repeat them. */
 async function planted(cwd: string): Promise<{ file: string; environment: Record<string, string> }> {
   for (const folder of ['keys', 'credentials', 'data']) await mkdir(join(cwd, folder), { mode: 0o700 });
   const secretFile = async (name: string, text: string): Promise<string> => {
@@ -92,7 +92,7 @@ async function planted(cwd: string): Promise<{ file: string; environment: Record
 }
 
 describe('the report', () => {
-  /** A library that repeats what it was given, and a model room that tells everything it knows. */
+  /** An addon and a check of the models that put secrets into their findings. */
   const leaking = (file: string): DoctorHooks => ({
     inspectModels: async () => ({ lines: Object.values(SECRETS).map((secret) => `the model says ${secret}`) }),
     loadAddon: () => ({
@@ -119,7 +119,7 @@ describe('the report', () => {
     for (const { code, stdout, stderr } of [text, json]) {
       expect(code).toBe(1);
       expect(stderr).toBe('');
-      // What the file of a query or of a pipeline holds is known to nobody else: only its form tells.
+      // The secrets of the query and of the pipeline stand in no file of their own: only their form is recognised.
       for (const [name, secret] of Object.entries(SECRETS)) {
         const told =
           name === 'query' || name === 'pipeline' ? stdout.replaceAll(`the model says ${secret}`, '') : stdout;
@@ -140,7 +140,7 @@ describe('the report', () => {
     expect(report.checks.map(({ title }) => title)).toContain('certificates');
   });
 
-  it('knows the secrets of the environment where the configuration is not valid', async () => {
+  it('includes the secrets of the environment where the configuration is not valid', async () => {
     expect(await collectSecrets(undefined, { masterKey: SECRETS.master, mqttPassword: 'p4ss' })).toEqual([
       SECRETS.master,
       'p4ss',
@@ -168,14 +168,14 @@ describe('the cameras', () => {
     expect(findings[1]?.text).toMatch(/^cam1: no picture: .+/);
   });
 
-  it('without their password are not opened', async () => {
+  it('are not opened without their password', async () => {
     const source = { type: 'url', url: 'rtsp://127.0.0.1/1', username: 'u', passwordFile: '/no/such/password' };
     expect(await openCameras(cameras(source), loadAddon())).toEqual([
       { level: 'fail', text: 'cam0: source.passwordFile: there is no file /no/such/password' },
     ]);
   });
 
-  it('are left to the service where one runs', async () => {
+  it('are not opened while a service is running', async () => {
     const socket = join(tempDir(), 'admin.sock');
     expect(await isServiceRunning(socket)).toBe(false);
     const server = createServer();
@@ -188,7 +188,7 @@ describe('the cameras', () => {
 });
 
 describe('files with secrets', () => {
-  it('that others may read are named with what to do', async () => {
+  it('that other users may read are named with a solution', async () => {
     const dir = tempDir();
     const keysDir = join(dir, 'keys');
     const config = configSchema.parse({ keysDir, mqtt: { url: 'mqtt://b', passwordFile: join(dir, 'password') } });
@@ -210,7 +210,7 @@ describe('files with secrets', () => {
     ]);
   });
 
-  it('certificates: how long they are good, and whether the key fits', async () => {
+  it('certificates: how long they are valid, and whether the key fits', async () => {
     const dir = tempDir();
     const pem = (name: string): string => join(dir, name);
     for (const name of ['one', 'two']) {
@@ -241,7 +241,7 @@ describe('doctor --ready', () => {
       lintel(['doctor', '--config', 'lintel.yaml', '--ready', seconds], { doctor: registerDoctor }, { cwd }),
     );
 
-  it('waits until /readyz says so', async () => {
+  it('waits until /readyz answers 200', async () => {
     let asked = 0;
     const server = createHttpServer((request, response) => {
       response.statusCode = request.url === '/readyz' && ++asked > 2 ? 200 : 503;
@@ -261,7 +261,7 @@ describe('doctor --ready', () => {
     expect(ran).toEqual({ code: 1, stdout: '', stderr: 'lintel: the service did not become ready within 1 s\n' });
   });
 
-  it('takes the way in of the command line where the port is any', async () => {
+  it('uses the admin socket where the port is not known', async () => {
     const cwd = tempDir();
     expect((await ready(cwd, { http: { port: 0 } }, '1')).code).toBe(1);
     await mkdir(join(cwd, 'data'));

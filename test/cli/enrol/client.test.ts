@@ -1,4 +1,4 @@
-// The client of an enrolment against servers that are busy, wrong or gone.
+// The HTTP client of an enrolment, with servers that are busy, wrong or not running.
 import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { closedPort, listen } from '../ports.js';
 
 const KEY = 'the-secret-app-key';
 
-/** Timers that run at once, and say how long they would have waited. */
+/** Timers that fire at once and record the delays they were given. */
 function fastTimers(onWait?: () => void): Timers & { waitedMs: number[] } {
   const waitedMs: number[] = [];
   return {
@@ -22,7 +22,7 @@ function fastTimers(onWait?: () => void): Timers & { waitedMs: number[] } {
   };
 }
 
-async function clientOf(handler: RequestListener, timers = fastTimers(), signal = new AbortController().signal) {
+async function makeClient(handler: RequestListener, timers = fastTimers(), signal = new AbortController().signal) {
   const url = `http://127.0.0.1:${await listen(createServer(handler))}`;
   return new EnrolClient({ url, appKey: KEY, timers, signal });
 }
@@ -36,9 +36,9 @@ const answer = (resultCode: number, more: object = {}) =>
 const call = (client: EnrolClient) => client.call('POST', '/x', z.object({ a: z.number() }), {});
 
 describe('the client', () => {
-  it('gives the data of an answer, and asks under the appKey', async () => {
+  it('returns the data of an answer, and puts the appKey into the path', async () => {
     const paths: string[] = [];
-    const client = await clientOf((request, response) => {
+    const client = await makeClient((request, response) => {
       paths.push(`${request.method} ${request.url}`);
       response.end(answer(0));
     });
@@ -46,10 +46,10 @@ describe('the client', () => {
     expect(paths).toEqual([`POST /nhn-face-reco/v1.0/appkeys/${KEY}/x`]);
   });
 
-  it('waits for a busy service as long as it says, then asks again', async () => {
+  it('waits as long as a busy service asks for, then repeats the request', async () => {
     const timers = fastTimers();
     const waits = ['3', '', '999'];
-    const client = await clientOf((_request, response) => {
+    const client = await makeClient((_request, response) => {
       const wait = waits.shift();
       if (wait === undefined) return response.end(answer(0));
       return response.setHeader('retry-after', wait).end(answer(-50300));
@@ -58,18 +58,18 @@ describe('the client', () => {
     expect(timers.waitedMs).toEqual([3_000, 1_000, 30_000]);
   });
 
-  it('gives up a service that is busy for two minutes', async () => {
+  it('gives up when the service is busy for two minutes', async () => {
     const timers = fastTimers();
-    const client = await clientOf((_request, response) => {
+    const client = await makeClient((_request, response) => {
       response.setHeader('retry-after', '30').end(answer(-50300));
     }, timers);
     await expect(call(client)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
     expect(timers.waitedMs).toHaveLength(4);
   });
 
-  it('stops waiting when it is told to', async () => {
+  it('stops waiting when its signal aborts', async () => {
     const stop = new AbortController();
-    const client = await clientOf(
+    const client = await makeClient(
       (_request, response) => response.setHeader('retry-after', '30').end(answer(-50300)),
       fastTimers(() => stop.abort()),
       stop.signal,
@@ -82,14 +82,14 @@ describe('the client', () => {
     [-40030, 'GROUP_NOT_FOUND'],
     [-40070, 'QUOTA_EXCEEDED'],
     [-40080, 'MODEL_VERSION_MISMATCH'],
-  ])('tells by its code that %i concerns every request', async (resultCode, code) => {
-    const client = await clientOf((_request, response) => response.end(answer(resultCode)));
+  ])('throws an AppError for the result %i, which concerns every request', async (resultCode, code) => {
+    const client = await makeClient((_request, response) => response.end(answer(resultCode)));
     await expect(call(client)).rejects.toMatchObject({ name: 'AppError', code });
   });
 
-  it('gives the detail of a refusal, or its name where there is none', async () => {
+  it('reports the detail of a refusal, or its name where there is none', async () => {
     const answers = [answer(-45080, { detail: 'It is broken.' }), answer(-50000)];
-    const client = await clientOf((_request, response) => response.end(answers.shift()));
+    const client = await makeClient((_request, response) => response.end(answers.shift()));
     await expect(call(client)).rejects.toMatchObject({
       name: 'RefusedRequest',
       resultCode: -45080,
@@ -105,14 +105,14 @@ describe('the client', () => {
     ['other data', (_request, response) => response.end(answer(0).replace('"a"', '"b"'))],
     ['a redirect', (_request, response) => response.writeHead(307, { location: '/else' }).end()],
     ['a connection cut', (_request, response) => response.destroy()],
-  ])('says without the appKey that it is not the service: %s', async (_what, handler) => {
-    const client = await clientOf(handler);
+  ])('reports, without the appKey, that the server is not the service: %s', async (_what, handler) => {
+    const client = await makeClient(handler);
     const error = await call(client).catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ name: 'AppError', code: 'SERVICE_UNREACHABLE' });
     expect(`${(error as Error).stack} ${String((error as Error).cause)}`).not.toContain(KEY);
   });
 
-  it('says when nobody listens', async () => {
+  it('reports that no server listens', async () => {
     const url = `http://127.0.0.1:${await closedPort()}`;
     const { signal } = new AbortController();
     const client = new EnrolClient({ url, appKey: KEY, timers: fastTimers(), signal });

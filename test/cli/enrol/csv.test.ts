@@ -1,4 +1,4 @@
-// The tables of an enrolment: what is read, and what is refused with its line.
+// The tables of an enrolment: what they may contain, and the line of each problem.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

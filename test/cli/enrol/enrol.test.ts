@@ -1,4 +1,4 @@
-// `lintel gallery enrol` against a service that runs, with pictures of rendered people.
+// `lintel gallery enrol` with a running service and pictures of rendered people.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ describe('lintel gallery enrol', () => {
   });
 
   const config = (): string[] => ['--config', join(folder, 'lintel.yaml')];
-  const argsOf = (source: string, group: string, url = service.url): string[] => [
+  const buildArgs = (source: string, group: string, url = service.url): string[] => [
     ...config(),
     'gallery',
     'enrol',
@@ -44,25 +44,25 @@ describe('lintel gallery enrol', () => {
   ];
   const run = (args: readonly string[]): Promise<Run> => lintel(args, { gallery: registerEnrol });
 
-  /** Of a test's own. */
+  /** Creates a group for one test. */
   async function newGroup(): Promise<string> {
     const groupId = `group-${++groups}`;
     await service.call('POST', '/groups', { groupId });
     return groupId;
   }
 
-  async function facesOf(group: string): Promise<{ faceId: string; externalImageId: string }[]> {
+  async function listFaces(group: string): Promise<{ faceId: string; externalImageId: string }[]> {
     const answer = await service.call('GET', `/groups/${group}/faces?limit=200`);
     return (answer.data as { faces: { faceId: string; externalImageId: string }[] }).faces;
   }
 
   /** The externalImageIds of the enrolled faces, sorted. */
   async function enrolled(group: string): Promise<string[]> {
-    return (await facesOf(group)).map(({ externalImageId }) => externalImageId).sort();
+    return (await listFaces(group)).map(({ externalImageId }) => externalImageId).sort();
   }
 
-  /** A folder `in` in a folder of the test's own, so that the journal beside it is the test's own as well. */
-  function folderOf(files: Readonly<Record<string, Uint8Array | string>>): string {
+  /** Creates a folder `in` inside a new folder, so that each test has its own journal beside it. */
+  function makeFolder(files: Readonly<Record<string, Uint8Array | string>>): string {
     const source = join(tempDir(), 'in');
     mkdirSync(source);
     writeFiles(source, files);
@@ -76,22 +76,22 @@ describe('lintel gallery enrol', () => {
     'carol/1.jpg': people.portrait(2),
   });
 
-  function reportOf(file: string): PictureResult[] {
+  function readReport(file: string): PictureResult[] {
     return readFileSync(file, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as PictureResult);
   }
 
-  const reasonsOf = (outcomes: readonly PictureResult[]) =>
+  const listReasons = (outcomes: readonly PictureResult[]) =>
     Object.fromEntries(
       outcomes.map(({ path, outcome, reasons }) => [path, [outcome, ...reasons.map((r) => r.reason)]]),
     );
 
   describe('with ordinary pictures', () => {
-    it('enrols each once, whatever is run again, and with the journal lost as well', async () => {
-      const source = folderOf({ ...threePeople(), 'bob/notes.txt': 'x' });
-      const args = [...argsOf(source, 'ordinary'), '--create'];
+    it('enrols each picture once, also when the command is repeated and when the journal is lost', async () => {
+      const source = makeFolder({ ...threePeople(), 'bob/notes.txt': 'x' });
+      const args = [...buildArgs(source, 'ordinary'), '--create'];
       const proxy = await startProxy(service.url);
       const first = await run([...args, '--url', proxy.url]);
       expect(first.stdout).toBe('4 enrolled, 0 enrolled before, 0 refused, 1 other files ignored\n');
@@ -110,45 +110,45 @@ describe('lintel gallery enrol', () => {
       expect(await enrolled('ordinary')).toHaveLength(4);
     });
 
-    it('enrols anew what lies in the journal of a group that was deleted since', async () => {
-      const source = folderOf({ 'alice/1.jpg': people.portrait(0) });
+    it('enrols a picture again when its group was deleted and created again', async () => {
+      const source = makeFolder({ 'alice/1.jpg': people.portrait(0) });
       const group = await newGroup();
       const state = join(tempDir(), 'state');
-      expect((await run([...argsOf(source, group), '--state', state])).code).toBe(0);
+      expect((await run([...buildArgs(source, group), '--state', state])).code).toBe(0);
       expect(existsSync(join(source, '../.lintel-enrol.jsonl'))).toBe(false);
-      // Its time of creation is what tells it apart, and counts in seconds.
+      // Only the time of creation, in seconds, tells the new group from the old one: the journal gets another time here.
       const line = readFileSync(state, 'utf8');
       writeFileSync(state, line.replace(/"groupCreated":"[^"]*"/, '"groupCreated":"2020-01-01T00:00:00"'));
-      const [face] = await facesOf(group);
-      await service.call('DELETE', `/groups/${group}/faces/${face.faceId}`);
-      expect((await run([...argsOf(source, group), '--state', state])).stdout).toContain(
+      const [face] = await listFaces(group);
+      await service.call('DELETE', `/groups/${group}/faces/${face?.faceId}`);
+      expect((await run([...buildArgs(source, group), '--state', state])).stdout).toContain(
         '1 enrolled, 0 enrolled before',
       );
     });
 
-    it('takes pictures and names from a table', async () => {
-      const source = folderOf({
+    it('reads pictures and externalImageIds from a table', async () => {
+      const source = makeFolder({
         'x/1.jpg': people.portrait(3),
         'y.jpg': people.portrait(4),
         'list.csv': 'path,externalImageId\r\nx/1.jpg,"dora"\r\ny.jpg,eve\r\n',
       });
       const group = await newGroup();
-      expect(await run(argsOf(join(source, 'list.csv'), group))).toMatchObject({ code: 0 });
+      expect(await run(buildArgs(join(source, 'list.csv'), group))).toMatchObject({ code: 0 });
       expect(await enrolled(group)).toEqual(['dora', 'eve']);
       expect(readdirSync(source)).toContain('.lintel-enrol.jsonl');
     });
 
-    it('takes the names of folders from a table', async () => {
-      const source = folderOf({ 'Dora D./1.jpg': people.portrait(3), '../map.csv': 'Dora D.,badge:7' });
+    it('reads the externalImageIds of the folders from a table', async () => {
+      const source = makeFolder({ 'Dora D./1.jpg': people.portrait(3), '../map.csv': 'Dora D.,badge:7' });
       const group = await newGroup();
-      expect(await run([...argsOf(source, group), '--map', join(source, '../map.csv')])).toMatchObject({ code: 0 });
+      expect(await run([...buildArgs(source, group), '--map', join(source, '../map.csv')])).toMatchObject({ code: 0 });
       expect(await enrolled(group)).toEqual(['badge:7']);
     });
 
-    it('refuses a table with mistakes before anything is sent', async () => {
-      const source = folderOf({ 'y.jpg': people.portrait(4), 'list.csv': 'y.jpg,eve\nz.jpg,e v e\n' });
+    it('refuses a table with mistakes before it sends a request', async () => {
+      const source = makeFolder({ 'y.jpg': people.portrait(4), 'list.csv': 'y.jpg,eve\nz.jpg,e v e\n' });
       const proxy = await startProxy(service.url);
-      const { code, stdout, stderr } = await run(argsOf(join(source, 'list.csv'), 'nowhere', proxy.url));
+      const { code, stdout, stderr } = await run(buildArgs(join(source, 'list.csv'), 'nowhere', proxy.url));
       expect(code).toBe(1);
       expect(stdout).toBe('');
       expect(stderr).toMatch(/^lintel: the table .*\n {2}line 2: an externalImageId has/);
@@ -157,7 +157,7 @@ describe('lintel gallery enrol', () => {
   });
 
   describe('with doubtful pictures', () => {
-    // The built-in detector knows faces that look ahead; how far others are turned it cannot tell.
+    // The built-in detector was trained on faces that look ahead: it does not measure how far a face is turned.
     const tellsTurns = bestModels === standardModels;
     const doubtful = (): Record<string, Uint8Array | string> => ({
       'a/none.jpg': people.scene(),
@@ -184,13 +184,13 @@ describe('lintel gallery enrol', () => {
       'no name/1.jpg': ['refused', 'bad-id'],
     };
 
-    it('names every doubt, refuses what is unfit and enrols the rest with a warning', async () => {
+    it('names every doubt, refuses unfit pictures and enrols the others with a warning', async () => {
       const group = await newGroup();
       const report = join(tempDir(), 'report.jsonl');
-      const { code, stdout } = await run([...argsOf(folderOf(doubtful()), group), '--report', report]);
+      const { code, stdout } = await run([...buildArgs(makeFolder(doubtful()), group), '--report', report]);
       expect(code).toBe(1);
-      const outcomes = reportOf(report);
-      expect(reasonsOf(outcomes)).toEqual({
+      const outcomes = readReport(report);
+      expect(listReasons(outcomes)).toEqual({
         ...always,
         'b/small.jpg': ['doubtful', 'small'],
         'c/blurred.jpg': ['doubtful', 'blurred'],
@@ -210,12 +210,12 @@ describe('lintel gallery enrol', () => {
       if (tellsTurns) expect(turned?.detail).toMatch(/^yaw [34]\d, pitch -?\d+ degrees; each should be at most 30$/);
     });
 
-    it('refuses all of them where it is strict', async () => {
+    it('refuses all of them with --strict', async () => {
       const group = await newGroup();
       const report = join(tempDir(), 'report.jsonl');
-      const { code } = await run([...argsOf(folderOf(doubtful()), group), '--strict', '--report', report]);
+      const { code } = await run([...buildArgs(makeFolder(doubtful()), group), '--strict', '--report', report]);
       expect(code).toBe(1);
-      expect(reasonsOf(reportOf(report))).toMatchObject({
+      expect(listReasons(readReport(report))).toMatchObject({
         ...always,
         'b/small.jpg': ['refused', 'small'],
         'c/blurred.jpg': ['refused', 'blurred'],
@@ -232,50 +232,53 @@ describe('lintel gallery enrol', () => {
         const bytes = readFileSync(join(withMask, file));
         const answer = await service.call('POST', '/detect', { image: imageOf(bytes) });
         const { faceDetails = [] } = (answer.data ?? {}) as { faceDetails?: { mask: boolean }[] };
-        if (faceDetails.length === 1 && faceDetails[0].mask) masked.push(file);
-        if (masked.length === 1) break;
+        if (faceDetails.length !== 1 || !faceDetails[0]?.mask) continue;
+        masked.push(file);
+        break;
       }
-      const source = folderOf({ [`m/${masked[0]}`]: readFileSync(join(withMask, masked[0])) });
+      const source = makeFolder(
+        Object.fromEntries(masked.map((file) => [`m/${file}`, readFileSync(join(withMask, file))])),
+      );
       const report = join(tempDir(), 'report.jsonl');
-      await run([...argsOf(source, await newGroup()), '--report', report]);
-      expect(reportOf(report)[0].reasons.map(({ reason }) => reason)).toContain('masked');
+      await run([...buildArgs(source, await newGroup()), '--report', report]);
+      expect(readReport(report)[0]?.reasons.map(({ reason }) => reason)).toContain('masked');
     });
   });
 
-  describe('with a face that is somebody else’s already', () => {
-    it('refuses it, be it the same picture or another, and says whose it is and how similar', async () => {
+  describe('with a face that is enrolled under another externalImageId', () => {
+    it('refuses the same picture and another picture, and reports the other externalImageId and the similarity', async () => {
       const group = await newGroup();
-      const source = folderOf({
+      const source = makeFolder({
         'alice/1.jpg': people.portrait(0),
         'mallory/another.jpg': people.again(0),
         'mallory/same.jpg': people.portrait(0),
       });
       const report = join(tempDir(), 'report.jsonl');
-      const { code, stdout } = await run([...argsOf(source, group), '--report', report]);
+      const { code, stdout } = await run([...buildArgs(source, group), '--report', report]);
       expect(code).toBe(1);
-      const outcomes = reportOf(report);
-      expect(reasonsOf(outcomes)).toEqual({
+      const outcomes = readReport(report);
+      expect(listReasons(outcomes)).toEqual({
         'mallory/another.jpg': ['refused', 'lookalike'],
         'mallory/same.jpg': ['refused', 'duplicate'],
       });
-      const [{ reasons }] = outcomes;
-      expect(reasons[0]).toMatchObject({ belongsTo: 'alice' });
-      expect(reasons[0].similarity).toBeGreaterThan(80);
-      expect(reasons[0].similarity).toBeLessThan(99.9);
-      expect(outcomes[1].reasons[0].similarity).toBeCloseTo(100, 1);
+      const [lookalike, duplicate] = outcomes.map(({ reasons }) => reasons[0]);
+      expect(lookalike).toMatchObject({ belongsTo: 'alice' });
+      expect(lookalike?.similarity).toBeGreaterThan(80);
+      expect(lookalike?.similarity).toBeLessThan(99.9);
+      expect(duplicate?.similarity).toBeCloseTo(100, 1);
       expect(stdout).toMatch(
         /^refused {3}mallory\/another\.jpg: lookalike: the face is similar to alice, similarity 9\d\.\d$/m,
       );
       expect(await enrolled(group)).toEqual(['alice']);
     });
 
-    it('takes the threshold that is given, and a face without a name as somebody else’s', async () => {
+    it('uses the given threshold, and counts a face without externalImageId as another person', async () => {
       const group = await newGroup();
       await service.call('POST', `/groups/${group}`, { image: imageOf(people.portrait(0)) });
-      const source = folderOf({ 'bob/1.jpg': people.again(0) });
-      const refusedRun = await run(argsOf(source, group));
+      const source = makeFolder({ 'bob/1.jpg': people.again(0) });
+      const refusedRun = await run(buildArgs(source, group));
       expect(refusedRun.stdout).toContain('similar to a face without externalImageId');
-      const taken = await run([...argsOf(source, group), '--duplicate-threshold', '99.9']);
+      const taken = await run([...buildArgs(source, group), '--duplicate-threshold', '99.9']);
       expect(taken).toMatchObject({ code: 0 });
     });
   });
@@ -289,8 +292,8 @@ describe('lintel gallery enrol', () => {
     });
     const everybody = ['alice', 'alice', 'bob', 'carol', 'dora', 'eve', 'fred'];
 
-    it('by SIGKILL between a registration and the journal, goes on and enrols nothing twice', async () => {
-      const source = folderOf(many());
+    it('by SIGKILL between a registration and the journal, continues and enrols nothing twice', async () => {
+      const source = makeFolder(many());
       const group = await newGroup();
       let kill = (): void => undefined;
       const proxy = await startProxy(service.url, ({ call, count }) => {
@@ -298,7 +301,7 @@ describe('lintel gallery enrol', () => {
         kill();
         return 'cut-answer';
       });
-      const child = spawn(process.execPath, [CLI, ...argsOf(source, group, proxy.url)], { stdio: 'ignore' });
+      const child = spawn(process.execPath, [CLI, ...buildArgs(source, group, proxy.url)], { stdio: 'ignore' });
       const exited = once(child, 'exit');
       kill = () => void child.kill('SIGKILL');
       expect((await exited)[1]).toBe('SIGKILL');
@@ -306,20 +309,20 @@ describe('lintel gallery enrol', () => {
       const journal = readFileSync(join(source, '../.lintel-enrol.jsonl'), 'utf8');
       expect(journal.trimEnd().split('\n')).toHaveLength(2);
 
-      const again = await run(argsOf(source, group));
+      const again = await run(buildArgs(source, group));
       expect(again.stdout).toBe('4 enrolled, 3 enrolled before, 0 refused\n');
       expect(await enrolled(group)).toEqual(everybody);
     });
 
-    it('by SIGINT, ends what is under way, says how far it came, and goes on', async () => {
-      const source = folderOf(many());
+    it('by SIGINT, finishes the current pictures, reports the progress, and continues later', async () => {
+      const source = makeFolder(many());
       const group = await newGroup();
       let interrupt = (): void => undefined;
       const proxy = await startProxy(service.url, ({ call }) => {
         if (call === `POST /groups/${group}`) interrupt();
         return 'pass';
       });
-      const child = spawn(process.execPath, [CLI, ...argsOf(source, group, proxy.url)]);
+      const child = spawn(process.execPath, [CLI, ...buildArgs(source, group, proxy.url)]);
       let stdout = '';
       let stderr = '';
       child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -332,37 +335,37 @@ describe('lintel gallery enrol', () => {
       const done = Number(stdout[0]);
       expect(done).toBeGreaterThan(0);
       expect(await enrolled(group)).toHaveLength(done);
-      expect((await run(argsOf(source, group))).stdout).toContain(`${7 - done} enrolled, ${done} enrolled before`);
+      expect((await run(buildArgs(source, group))).stdout).toContain(`${7 - done} enrolled, ${done} enrolled before`);
       expect(await enrolled(group)).toEqual(everybody);
     });
 
-    it('by a connection that is lost, keeps what is done and says why', async () => {
-      const source = folderOf(many());
+    it('by a lost connection, keeps the finished pictures and reports the reason', async () => {
+      const source = makeFolder(many());
       const group = await newGroup();
       const proxy = await startProxy(service.url, ({ call, count }) =>
         call === `POST /groups/${group}/search` && count >= 3 ? 'cut' : 'pass',
       );
-      const { code, stdout, stderr } = await run(argsOf(source, group, proxy.url));
+      const { code, stdout, stderr } = await run(buildArgs(source, group, proxy.url));
       expect(code).toBe(1);
       expect(stdout).toBe('2 enrolled, 0 enrolled before, 0 refused, 5 not processed\n');
       expect(stderr).toContain('enrolling: stopped at 2 of 7\n');
       expect(stderr).toContain(`lintel: the service at ${proxy.url} does not answer: `);
       expect(stderr).not.toContain(service.appKey);
-      expect((await run(argsOf(source, group))).stdout).toContain('5 enrolled, 2 enrolled before');
+      expect((await run(buildArgs(source, group))).stdout).toContain('5 enrolled, 2 enrolled before');
     });
 
-    it('by a busy service, waits and goes on', async () => {
-      const source = folderOf({ 'alice/1.jpg': people.portrait(0) });
+    it('by a busy service, waits and continues', async () => {
+      const source = makeFolder({ 'alice/1.jpg': people.portrait(0) });
       const group = await newGroup();
       const proxy = await startProxy(service.url, ({ call, count }) =>
         call === `POST /groups/${group}` && count === 1 ? 'busy' : 'pass',
       );
-      expect(await run(argsOf(source, group, proxy.url))).toMatchObject({ code: 0 });
+      expect(await run(buildArgs(source, group, proxy.url))).toMatchObject({ code: 0 });
       expect(proxy.seen.slice(-2)).toEqual([`POST /groups/${group}`, `POST /groups/${group}`]);
     });
   });
 
-  describe('when the service does not do as expected', () => {
+  describe('when the service fails', () => {
     const internalError = {
       header: { isSuccessful: false, resultCode: -50000, resultMessage: 'InternalServerError', detail: 'request id 7' },
     };
@@ -371,26 +374,26 @@ describe('lintel gallery enrol', () => {
       data: { addedFaces: [] },
     };
 
-    it('with one picture, reports it, goes on, and tries it again next time', async () => {
-      const source = folderOf(threePeople());
+    it('with one picture, reports it, continues, and tries it again next time', async () => {
+      const source = makeFolder(threePeople());
       const group = await newGroup();
       const proxy = await startProxy(service.url, ({ call, count }) => {
         if (call === `POST /groups/${group}`) return count === 2 ? nothingAdded : 'pass';
         return call === `POST /groups/${group}/search` && count === 3 ? internalError : 'pass';
       });
-      const { code, stdout } = await run(argsOf(source, group, proxy.url));
+      const { code, stdout } = await run(buildArgs(source, group, proxy.url));
       expect(code).toBe(1);
       expect(stdout).toBe(
         'refused   alice/2.jpg: not-accepted: the service accepts no face of this picture\n' +
           'refused   bob/1.jpg: service-error: -50000: request id 7\n' +
           '2 enrolled, 0 enrolled before, 2 refused\n',
       );
-      expect((await run(argsOf(source, group))).stdout).toBe('2 enrolled, 2 enrolled before, 0 refused\n');
+      expect((await run(buildArgs(source, group))).stdout).toBe('2 enrolled, 2 enrolled before, 0 refused\n');
     });
 
-    it('with the group, says so', async () => {
+    it('with the group, reports that', async () => {
       const proxy = await startProxy(service.url, () => internalError);
-      const { code, stdout, stderr } = await run(argsOf(folderOf({}), 'door', proxy.url));
+      const { code, stdout, stderr } = await run(buildArgs(makeFolder({}), 'door', proxy.url));
       expect({ code, stdout, stderr }).toEqual({
         code: 1,
         stdout: '',
@@ -399,18 +402,18 @@ describe('lintel gallery enrol', () => {
     });
   });
 
-  describe('refuses with a sentence', () => {
+  describe('prints one sentence for', () => {
     it('a service that cannot be reached', async () => {
       const url = `http://127.0.0.1:${await closedPort()}`;
-      const { code, stdout, stderr } = await run(argsOf(folderOf(threePeople()), 'door', url));
+      const { code, stdout, stderr } = await run(buildArgs(makeFolder(threePeople()), 'door', url));
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toBe(`lintel: the service at ${url} does not answer: ECONNREFUSED\n`);
     });
 
-    it('a wrong appKey, one that is not there, and one that others may read', async () => {
-      const source = folderOf(threePeople());
+    it('a wrong appKey, a missing file, and a file that others may read', async () => {
+      const source = makeFolder(threePeople());
       const file = join(tempDir(), 'key');
-      const args = [...argsOf(source, 'door'), '--app-key-file', file];
+      const args = [...buildArgs(source, 'door'), '--app-key-file', file];
       expect((await run(args)).stderr).toBe(`lintel: the appKey (--app-key-file): there is no file ${file}\n`);
       writeFileSync(file, 'another-key\n', { mode: 0o600 });
       expect(await run(args)).toMatchObject({ code: 1, stderr: 'lintel: the service does not accept the appKey\n' });
@@ -421,34 +424,32 @@ describe('lintel gallery enrol', () => {
       expect(existsSync(join(source, '../.lintel-enrol.jsonl'))).toBe(false);
     });
 
-    it('a group that is not there, without --create', async () => {
-      const { code, stderr } = await run(argsOf(folderOf(threePeople()), 'nobody-made-it'));
+    it('a missing group, without --create', async () => {
+      const { code, stderr } = await run(buildArgs(makeFolder(threePeople()), 'nobody-made-it'));
       expect(code).toBe(1);
       expect(stderr).toBe('lintel: there is no such group for this appKey: give --create to create it\n');
     });
 
     it.each<[string, string[], number, string]>([
-      ['a group id that is none', ['--group', 'A B'], 2, 'A group id has 1 to 255 of these characters: a to z'],
-      ['a threshold that is none', ['--duplicate-threshold', '101'], 2, 'It must be a number from 1 to 100'],
-      ['a URL that is none', ['--url', 'localhost:8080'], 1, '--url must be the address of a service'],
+      ['an invalid group id', ['--group', 'A B'], 2, 'A group id has 1 to 255 of these characters: a to z'],
+      ['an invalid threshold', ['--duplicate-threshold', '101'], 2, 'It must be a number from 1 to 100'],
+      ['an invalid URL', ['--url', 'localhost:8080'], 1, '--url must be the address of a service'],
       ['a URL with a password', ['--url', 'http://a:b@localhost'], 1, '--url must be the address of a service'],
-      ['a journal that is something else', ['--state', 'JOURNAL'], 1, 'is not the journal of an enrolment'],
+      ['a journal that is another kind of file', ['--state', 'JOURNAL'], 1, 'is not the journal of an enrolment'],
       ['a report that cannot be written', ['--report', '/proc/nowhere/report'], 1, 'ENOENT'],
     ])('%s', async (_what, more, code, message) => {
       const journal = join(tempDir(), 'letter');
       writeFileSync(journal, 'Dear Alice\n');
-      const args = [
-        ...argsOf(folderOf({}), await newGroup()),
+      const result = await run([
+        ...buildArgs(makeFolder({}), await newGroup()),
         ...more.map((arg) => (arg === 'JOURNAL' ? journal : arg)),
-      ];
-      writeFiles(args[4], {});
-      const result = await run(args);
+      ]);
       expect(result.code).toBe(code);
       expect(result.stderr).toContain(message);
     });
 
-    it('no service to speak to, where the configuration leaves the port open', async () => {
-      const { code, stderr } = await run([...config(), 'gallery', 'enrol', folderOf({}), '--group', 'door']);
+    it('an unknown port, where the configuration lets the service take any', async () => {
+      const { code, stderr } = await run([...config(), 'gallery', 'enrol', makeFolder({}), '--group', 'door']);
       expect(code).toBe(1);
       expect(stderr).toContain('(http.port is 0): give its address with --url');
     });

@@ -1,4 +1,4 @@
-// The journal: found again after a stop, whatever the stop left of its last line.
+// The journal of an enrolment: it is usable after an interruption, also when its last line is incomplete.
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ async function write(path: string, ...pictures: string[]): Promise<void> {
   await journal.close();
 }
 
-/** Which of these pictures are in it. */
+/** @returns those of these pictures that are in the journal */
 async function known(path: string, ...pictures: string[]): Promise<string[]> {
   const journal = await EnrolmentJournal.open(path);
   await journal.close();
@@ -29,7 +29,7 @@ async function known(path: string, ...pictures: string[]): Promise<string[]> {
 }
 
 describe('the journal', () => {
-  it('knows what was added, in the same run and in later ones, and is private', async () => {
+  it('has every added entry, in the same run and in later ones, and is private', async () => {
     const path = join(tempDir(), 'j');
     const journal = await EnrolmentJournal.open(path);
     await journal.add(entry('a'));
@@ -45,7 +45,7 @@ describe('the journal', () => {
     { groupCreated: '2030-02-01T12:00:00' },
     { externalImageId: 'bob' },
     { picture: 'b' },
-  ])('takes an entry with another %j for another one', async (change) => {
+  ])('treats an entry with %j as another entry', async (change) => {
     const path = join(tempDir(), 'j');
     await write(path, 'a');
     const journal = await EnrolmentJournal.open(path);
@@ -53,7 +53,7 @@ describe('the journal', () => {
     await journal.close();
   });
 
-  it.each([1, 5, 60])('goes on after a last line that lacks %i bytes', async (lacking) => {
+  it.each([1, 5, 60])('can be continued when its last line lacks %i bytes', async (lacking) => {
     const path = join(tempDir(), 'j');
     await write(path, 'a', 'b');
     truncateSync(path, statSync(path).size - 1 - lacking);
@@ -61,7 +61,7 @@ describe('the journal', () => {
     expect(await known(path, 'a', 'b', 'c')).toEqual(['a', 'c']);
   });
 
-  it('goes on after a first line that is torn, more than once', async () => {
+  it('can be continued twice when its first line is incomplete', async () => {
     const path = join(tempDir(), 'j');
     await write(path, 'a');
     truncateSync(path, 7);
@@ -70,7 +70,7 @@ describe('the journal', () => {
     expect(await known(path, 'a', 'b', 'c')).toEqual(['b', 'c']);
   });
 
-  it('does not append to a file that is something else', async () => {
+  it('does not append to another kind of file', async () => {
     const path = join(tempDir(), 'letter');
     writeFileSync(path, 'Dear Alice,\n');
     await expect(EnrolmentJournal.open(path)).rejects.toMatchObject({ code: 'INVALID_PARAM' });
@@ -79,7 +79,7 @@ describe('the journal', () => {
     expect(readFileSync(path, 'utf8')).toBe('Dear Alice,\nyours');
   });
 
-  it('says where it cannot be written', async () => {
+  it('reports a path that cannot be written', async () => {
     await expect(EnrolmentJournal.open(join(tempDir(), 'no/j'))).rejects.toThrow(
       '(ENOENT): name another file with --state',
     );

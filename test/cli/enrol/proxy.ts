@@ -1,29 +1,29 @@
-// A proxy before the service under test: sees every request, and can answer, hold or cut one.
+// A proxy in front of the service under test: records every request, and can answer or cut one itself.
 import { createServer, type Server } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { listen } from '../ports.js';
 
 export interface Seen {
-  /** `POST /groups/door/search`: without base, appKey and query. */
+  /** Method and path, such as `POST /groups/door/search`, without the base, the appKey and the query. */
   call: string;
-  /** From 1, of this call. */
+  /** Number of this call among the same calls, from 1. */
   count: number;
 }
 
 /**
- * What becomes of a request: passed on, answered as busy or with this answer, its connection cut at once, or cut once the service
- * has answered.
+ * What the proxy does with a request: `pass` forwards it, `busy` answers that the service is busy, `cut` closes the connection at once,
+ * `cut-answer` closes it after the service has answered, and an object is sent as the answer.
  */
 export type Verdict = 'pass' | 'busy' | 'cut' | 'cut-answer' | object;
 
 export interface Proxy {
   url: string;
   seen: string[];
-  /** Requests that were under way at the same time, at most. */
+  /** Largest number of requests at the same time. */
   mostAtOnce: number;
 }
 
-/** Runs until the test is over. */
+/** Starts a proxy that runs until the end of the test. */
 export async function startProxy(target: string, judge: (seen: Seen) => Verdict = () => 'pass'): Promise<Proxy> {
   const proxy: Proxy = { url: '', seen: [], mostAtOnce: 0 };
   let atOnce = 0;

@@ -1,11 +1,11 @@
-// What of a folder or a table is enrolled, and what is refused before a picture is opened.
+// The pictures that a folder or a table yields, and those that are refused before they are opened.
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listPictures, type PictureListing } from '../../../src/cli/enrol/sources.js';
 import { tempDir } from '../../support/temp-dir.js';
 
-/** A folder with these files, each of which holds its name. */
+/** Creates a folder with these files; each contains its own name. */
 function folderWith(...files: string[]): string {
   const root = tempDir();
   for (const file of files) put(root, file, file);
@@ -19,10 +19,10 @@ function put(root: string, file: string, text: string): void {
 
 const pictures = (listing: PictureListing) =>
   listing.pictures.map(({ path, externalImageId }) => [path, externalImageId]);
-const refused = (listing: PictureListing) => listing.refused.map(({ path, reasons }) => [path, reasons[0].reason]);
+const refused = (listing: PictureListing) => listing.refused.map(({ path, reasons }) => [path, reasons[0]?.reason]);
 
 describe('a folder with a folder for each person', () => {
-  it('gives the pictures in the order of their paths; other and hidden files are left alone', async () => {
+  it('yields the pictures in the order of their paths, and ignores other and hidden files', async () => {
     const root = folderWith(
       'bob/2.JPEG',
       'bob/1.png',
@@ -42,7 +42,7 @@ describe('a folder with a folder for each person', () => {
     expect(listing.ignoredFiles).toBe(4);
   });
 
-  it('refuses what belongs to nobody, and names that are no externalImageIds', async () => {
+  it('refuses pictures outside a person folder, and folder names that are no externalImageIds', async () => {
     const root = folderWith('loose.jpg', 'Anna Maria/1.jpg', 'bob/old/1.jpg', 'bob/1.jpg');
     const listing = await listPictures(root);
     expect(pictures(listing)).toEqual([['bob/1.jpg', 'bob']]);
@@ -53,7 +53,7 @@ describe('a folder with a folder for each person', () => {
     ]);
   });
 
-  it('follows links inside the folder and none out of it', async () => {
+  it('follows links inside the folder, and refuses links that lead outside', async () => {
     const outside = folderWith('1.jpg', 'face/2.jpg');
     const root = folderWith('bob/1.jpg', 'alice/own.jpg');
     symlinkSync('../bob/1.jpg', join(root, 'alice/inside.jpg'));
@@ -73,7 +73,7 @@ describe('a folder with a folder for each person', () => {
     ]);
   });
 
-  it('takes the externalImageIds from a table where one is given', async () => {
+  it('reads the externalImageIds from a table where one is given', async () => {
     const root = folderWith('Anna Maria/1.jpg', 'bob/1.jpg');
     const map = join(tempDir(), 'map.csv');
     writeFileSync(map, 'folder,externalImageId\nAnna Maria,badge-7\n');
@@ -84,13 +84,13 @@ describe('a folder with a folder for each person', () => {
     await expect(listPictures(root, map)).rejects.toThrow('line 2: there is no folder with this name');
   });
 
-  it('that is not there is refused', async () => {
+  it('that does not exist is refused', async () => {
     await expect(listPictures(join(tempDir(), 'x'))).rejects.toMatchObject({ code: 'INVALID_PARAM' });
   });
 });
 
 describe('a table of pictures', () => {
-  it('gives them in its order, relative to its folder, and none outside of it', async () => {
+  it('yields them in its order, relative to its folder, and refuses paths outside', async () => {
     const outside = folderWith('1.jpg');
     const root = folderWith('b.jpg', 'sub/a.png', 'c.txt');
     symlinkSync(join(outside, '1.jpg'), join(root, 'link.jpg'));
@@ -110,7 +110,7 @@ describe('a table of pictures', () => {
     ]);
   });
 
-  it('goes without a map', async () => {
+  it('cannot be combined with --map', async () => {
     const root = folderWith('a.csv');
     await expect(listPictures(join(root, 'a.csv'), join(root, 'a.csv'))).rejects.toThrow(
       '--map can be used with a folder only',

@@ -1,4 +1,4 @@
-// lintel models fetch and list, on the built-in set and without a network.
+// `lintel models fetch` and `lintel models list`, on the built-in set and without a network.
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ describe('lintel models fetch', () => {
     expect(existsSync(modelsDir)).toBe(false);
   });
 
-  it('fails where a built-in file is not what the manifest says', async () => {
+  it('fails where a built-in file does not match the manifest', async () => {
     const modelsDir = tempDir();
     writeFileSync(join(modelsDir, builtin.embedder.quantised?.file ?? ''), 'another');
     const { code, stdout, stderr } = await models(['fetch', '--set', 'builtin'], modelsDir);
@@ -38,7 +38,7 @@ describe('lintel models fetch', () => {
     expect(stderr).toMatch(/builtin-embedder\.int8\.onnx from .* was refused/);
   });
 
-  it('fetches the set that is asked for, whatever is configured', async () => {
+  it('fetches the set of --set, also where another is configured', async () => {
     const modelsDir = tempDir();
     const args = ['fetch', '--set', 'standard', '--from', '.'];
     const { code, stderr } = await models(args, modelsDir, 'models: { set: builtin }');
@@ -55,7 +55,7 @@ describe('lintel models fetch', () => {
 });
 
 describe('lintel models list', () => {
-  it('lists each built-in file once, in 8 bits, with what trained it, and how it would run', async () => {
+  it('lists each built-in file once, in 8 bits, with the script that trained it and the form that would run', async () => {
     const { code, stdout } = await models(['list'], tempDir(), 'models: { set: builtin, precision: float }');
     expect(code).toBe(0);
     for (const { task, quantised, origin } of listModels(builtin)) {
@@ -70,7 +70,7 @@ describe('lintel models list', () => {
     expect(stdout).toMatch(/^ {2}embedder +8 bits +missing .* MobileFaceNet\.int8\.onnx$/m);
   });
 
-  it('says of the standard set, where it is missing, that the built-in one runs', async () => {
+  it('reports that the built-in set runs where the standard set is missing', async () => {
     const { stdout } = await models(['list'], tempDir(), 'models: { precision: float }');
     expect(stdout).toContain('the built-in models run, because');
     expect(stdout).not.toContain('liveness: float');

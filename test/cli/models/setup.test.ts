@@ -1,4 +1,4 @@
-// The functions of scripts/setup that look for the models.
+// The function of scripts/setup that checks whether the models are present.
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { tempDir } from '../../support/temp-dir.js';
 
 const setup = readFileSync(fileURLToPath(new URL('../../../scripts/setup', import.meta.url)), 'utf8');
 
-/** @param files in models/files of a checkout */
+/** Creates a checkout. @param files names of the files in its folder models/files */
 function checkoutWith(files: readonly string[]): string {
   const checkout = tempDir();
   mkdirSync(join(checkout, 'models/files'), { recursive: true });
@@ -29,22 +29,22 @@ function modelsAreThere(checkout: string, modelsDir?: string): Promise<number> {
   });
 }
 
-describe('the models of setup', () => {
+describe('models_are_there of scripts/setup', () => {
   const fetched = listModels(modelSet(loadManifest(), 'standard')).map(({ file }) => file);
 
-  it('are there with the files that are fetched: neither 8-bit forms nor files of a training are asked for', async () => {
+  it('succeeds with the fetched files, without 8-bit forms and files of a training', async () => {
     expect(await modelsAreThere(checkoutWith(fetched))).toBe(0);
     const checkout = checkoutWith([]);
     expect(await modelsAreThere(checkout, join(checkoutWith(fetched), 'models/files'))).toBe(0);
   });
 
-  it.each(fetched)('are not there without %s', async (file) => {
+  it.each(fetched)('fails without %s', async (file) => {
     const checkout = checkoutWith(fetched);
     rmSync(join(checkout, 'models/files', file));
     expect(await modelsAreThere(checkout)).toBe(1);
   });
 
-  it('are not there in a new checkout, which has the built-in ones', async () => {
+  it('fails in a new checkout, which has the built-in models only', async () => {
     const checkout = checkoutWith([]);
     mkdirSync(join(checkout, 'models/builtin'));
     for (const { quantised } of listModels(modelSet(loadManifest(), 'builtin'))) {
