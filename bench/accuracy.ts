@@ -61,7 +61,7 @@ interface Material {
   photos: readonly string[];
   masks: string;
   scenes: readonly ComposedScene[];
-  /** What the standard detector in float sees in the photos: the first set measured. */
+  /** Faces that the standard detector finds in the photos, in float. The other sets are compared with them. */
   seen: Map<string, Looks>;
 }
 
@@ -136,7 +136,7 @@ function isOwn(set: ModelSet): boolean {
   return listModels(set).every(isBuiltIn);
 }
 
-/** What is asked of the built-in set alone. */
+/** Returns the bound of a result; only the built-in set has bounds. */
 function barOf(set: ModelSet, relation: '<=' | '>=', value: number): ['<=' | '>=', number] | undefined {
   return isOwn(set) ? [relation, value] : undefined;
 }
@@ -239,7 +239,7 @@ async function maskAccuracy(
       for (const file of readdirSync(join(masks, folder))) {
         const image = await decodePicture(readFileSync(join(masks, folder, file)), addon);
         const [face] = await detector.detect(image, { minFacePx: 20 });
-        // Where no face is found, none can be aligned, and the answer counts as wrong.
+        // A picture without a found face cannot be aligned; its answer counts as wrong.
         if (face && (await classifier.isMasked(image, face)) === isMasked) right++;
         all++;
         image.release();
@@ -301,7 +301,7 @@ async function againstStandard(standard: Form, form: Form, rounds: number): Prom
   return results;
 }
 
-/** What 8 bits may lose. */
+/** Most that the 8-bit forms may lose against float. */
 function comparisons(results: readonly Result[]): Result[] {
   const value = (id: string): number | undefined => results.find((one) => one.id === id)?.value;
   const lost = (id: string, int8: string, most: number): Result[] => {

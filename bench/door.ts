@@ -197,9 +197,9 @@ interface Latencies {
 
 interface SceneOrder {
   scene: Scene;
-  /** Of the results. */
+  /** Prefix of the results' ids. */
   id: string;
-  /** Of the service's models and of the bare ones. */
+  /** Form of the service's models and of the bare ones. */
   precision: Precision;
   bare: BareModels;
   rounds: number;
@@ -321,7 +321,7 @@ class BareModels {
   }
 }
 
-/** How many frames a core analyses in a second, decoding and all else included: one person who stays, as fast as it goes. */
+/** Measures how many frames a core analyses in a second, decoding included, with one person who stays before the camera. */
 async function framesPerCore(folder: string, modelsDir: string, seconds: number): Promise<Result[]> {
   const results: Result[] = [];
   for (const [id, scene] of [

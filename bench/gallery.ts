@@ -15,7 +15,7 @@ const SIZES = [1_000, 10_000, 100_000] as const;
 const BOUNDED = 100_000;
 const LIMITS = [1, 10, 4096] as const;
 const GROUP = 'measured';
-/** As the gallery calls it: more threads are slower, since usearch starts them for each call. */
+/** Threads of one search, as the gallery asks for. More are slower, since usearch starts them for each call. */
 const THREADS = 1;
 
 export async function run({ short }: { short: boolean }): Promise<Result[]> {

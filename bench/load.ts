@@ -14,7 +14,7 @@ import { BareClient, postRequest } from './support/http-client.js';
 import { median, result, type Result } from './support/report.js';
 
 const CLIENTS = [1, 8, 32, 128] as const;
-/** From so many clients on every worker always has a picture waiting. */
+/** Number of clients at which every worker always has a picture waiting. */
 const SATURATED = 8;
 const GROUP = 'door';
 const TURNS = 6;
@@ -23,7 +23,7 @@ const SOAK_CLIENTS = 8;
 /** A picture to search with, and what must come back. */
 interface Probe {
   request: Buffer;
-  /** In every right answer; a stranger's says that there are none. */
+  /** Text that every right answer contains; for a stranger it says that there are no matches. */
   expected: string;
 }
 
@@ -35,7 +35,7 @@ interface Tally {
   /** Any other error, and connections that broke. */
   errors: number;
   latenciesMs: number[];
-  /** Until the last answer. */
+  /** Time from the first request to the last answer. */
   seconds: number;
 }
 
@@ -148,7 +148,7 @@ async function load(service: Service, count: number, probes: readonly Probe[], m
   return tally;
 }
 
-/** Of every -50300; test/api holds the service to it. */
+/** Value of Retry-After in every answer -50300; test/api checks it. */
 const RETRY_AFTER_MS = 1_000;
 
 async function soaked(service: Service, probes: readonly Probe[], seconds: number): Promise<Result[]> {

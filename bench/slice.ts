@@ -213,7 +213,7 @@ async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, t
   }
 }
 
-/** With this process, which is the clients, on the core of the service. */
+/** Measures with the clients, which are this process, on the core of the service. */
 async function onOneCore<T>(measure: () => Promise<T>): Promise<T> {
   const pin = (cpus: string): void => {
     execFileSync('taskset', ['-a', '-p', '-c', cpus, String(process.pid)], { stdio: 'ignore' });

@@ -1,4 +1,4 @@
-// How well a detector finds faces: against known boxes, and against what another detector found.
+// Measures how well a detector finds faces: against known boxes, and against another detector's faces.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -38,7 +38,7 @@ export async function detectInFile(detector: Detector, file: string, addon: Addo
   return detectIn(detector, await decodePicture(readFileSync(file), addon));
 }
 
-/** What the detector sees in the mirrored picture, in pixels of the picture as it is. */
+/** Detects faces in the mirrored picture and returns them in pixels of the original one. */
 export async function detectInMirror(detector: Detector, file: string, addon: Addon): Promise<DetectedFace[]> {
   const image = await decodePicture(await sharp(file).flop().png().toBuffer(), addon);
   const { widthPx } = image;

@@ -1,4 +1,4 @@
-// What a bench reports: a table for people, a JSON file for programs, ratios with their bounds.
+// The report of a bench: a table for people, a JSON file for programs, ratios with their bounds.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,4 +1,4 @@
-// What a running service does with bad input: the documented error, and it goes on.
+// A running service answers bad input with the documented error, and goes on.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

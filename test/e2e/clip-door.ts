@@ -34,7 +34,7 @@ export const addon = loadAddon();
 const group = { owner: 'owner-1', groupId: 'staff' };
 const FPS = 10;
 
-/** Where a face is; `sizePx` is the width of its box. */
+/** Place of a face; `sizePx` is the width of its box. */
 export type Path = readonly Keyframe[];
 
 /** Eight people, by their number. */
@@ -120,9 +120,9 @@ export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, siz
 export interface Played {
   events: RecognitionEvent[];
   stats: RecogniserStats;
-  /** Of the recogniser. */
+  /** Health of the recogniser. */
   health: Health;
-  /** Of the liveness model. */
+  /** Scores of the liveness model. */
   scores: number[];
   fullyAnalysed: number;
 }

@@ -1,4 +1,4 @@
-// What a door says of scripted scenes: real models, a real camera and gallery, exactly the expected events.
+// A door announces exactly the expected events of scripted scenes: real models, a real camera, a real gallery.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClipActor, ClipScript } from '../../tools/rendered-people/clip.js';
 import { bestModels, builtinModels, standardModels } from '../support/model-sets.js';
@@ -20,7 +20,7 @@ interface Scene {
   name: string;
   /** Numbers of the people who are enrolled. */
   enrolled: readonly number[];
-  /** Who is seen, in the order from back to front, and where. */
+  /** People in the scene, from back to front, each with a path. */
   seen: readonly (readonly [person: number, path: Path])[];
   durationMs: number;
   picture?: Partial<ClipScript>;
@@ -253,7 +253,7 @@ describe('a door with the built-in models', () => {
   });
   afterAll(() => door.close());
 
-  // Where no others are at hand, all the scenes were played with these above.
+  // Without photographs all scenes were played with rendered people above.
   const [crossing] = scenes.filter(
     ({ name }) => name === 'an enrolled person and a stranger who cross before either is decided',
   );

@@ -1,4 +1,4 @@
-// What a newcomer runs: lintel demo, lintel pictures, and the README's own commands.
+// The commands that a newcomer runs: lintel demo, lintel pictures, and those of the README.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,14 +14,14 @@ interface Demonstration {
   set: ModelsAtHand['set'];
   output: string;
   exitCode: unknown;
-  /** What it left in its folder for temporary files. */
+  /** Files that it left in its folder for temporary files. */
   left: string[];
 }
 
-/** Until the stranger of the clip was told of. @returns once it has its ports: two at a time would want the same ones */
+/** Runs the demonstration until it has announced the stranger. Resolves when its ports are open: two at a time would want the same ones. */
 async function demonstrate({ set, modelsDir }: ModelsAtHand): Promise<{ over: Promise<Demonstration> }> {
   const TMPDIR = tempDir();
-  // As in a clone without a network: nobody asks for the built-in models, and they run where others are missing.
+  // As in a clone without a network: the built-in models run because the configured ones are missing.
   const LINTEL_MODELS_DIR = set === 'builtin' ? join(tempDir(), 'none') : modelsDir;
   const env = { ...process.env, TMPDIR, LINTEL_MODELS_DIR };
   const demo = spawn(process.execPath, [CLI, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'], env });

@@ -18,7 +18,7 @@ import { CLI } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const models = { dir: bestModels.modelsDir, set: bestModels.set };
-/** From the end of the parts to the end of the process, on a busy machine. */
+/** Time between the end of the parts and the end of the process, on a busy machine. */
 const EXIT_MS = 1_500;
 
 interface RunningProcess {
@@ -240,7 +240,7 @@ it('ends within its budget with stuck clients, a broker that is frozen and a cam
   const left = await service.line('part did not stop in time; the stop goes on without it');
   expect(left.part).toBe('cameras');
 
-  // What was not published is still there for the next start.
+  // Unpublished events are still there for the next start.
   const healthy = await startStallingBroker();
   healthy.release();
   const next = serve({ ...folders, mqtt: { url: `mqtt://127.0.0.1:${healthy.port}` }, vision: { workers: 1 } }, folder);

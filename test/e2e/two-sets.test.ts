@@ -135,7 +135,7 @@ describe('two model sets', () => {
       expect(compared.data.modelVersion).toBe(SECOND);
       const health = (await (await fetch(`${url}/healthz`)).json()) as { parts: { vision: { facts: object } } };
       expect(health.parts.vision.facts).toMatchObject({ modelVersion: SECOND, otherModelVersions: [FIRST] });
-      // From the running service.
+      // Asked of the running service.
       const { code, stdout } = await groupsListed('second', [FIRST_SET, 'second']);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^new +\S+ +1 +second-1 +in use$/m);
@@ -150,7 +150,7 @@ describe('two model sets', () => {
       expect(refused.header).toMatchObject({ isSuccessful: false, resultCode: -40080 });
       expect((await call('POST', '/groups/new/search?threshold=1', { image })).data.matchFaceCount).toBe(1);
     });
-    // From the data directory.
+    // Read from the data directory.
     const { stdout, stderr } = await groupsListed('second', ['second']);
     expect(stdout).toMatch(/^old +\S+ +2 +\S+ +not installed$/m);
     expect(stderr).toContain('1 of 2 groups cannot be used');

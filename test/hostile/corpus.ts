@@ -68,7 +68,7 @@ function truncated(kind: string, bytes: Buffer): HostileFile[] {
 function damaged(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const files: HostileFile[] = [];
   for (let seed = 1; seed <= 8; seed++) {
-    // Behind the signature any code of a picture may come out, success included: a flipped bit may only be another colour.
+    // Damage behind the signature may give any code of a picture, success included: a flipped bit may only change a colour.
     files.push(
       file(`JPEG with a flipped bit, ${seed}`, flipped(jpeg, seed, { from: 20, count: 1 }), SUCCESS, BROKEN, TOO_LARGE),
       file(

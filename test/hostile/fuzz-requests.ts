@@ -3,13 +3,13 @@ import { flipped, randomOf } from './files.js';
 
 export interface FuzzRequest {
   bytes: Buffer;
-  /** Whether the request ends where it says: only then is an answer owed. */
+  /** True if the request ends where it says. Only then must the service answer. */
   wellFramed: boolean;
 }
 
 export interface FuzzTargets {
   appKey: string;
-  /** Of the appKey, for v2.0. */
+  /** Secret key of the appKey, for v2.0. */
   secretKey: string;
   groupId: string;
   faceId: string;

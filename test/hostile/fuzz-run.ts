@@ -13,13 +13,13 @@ export interface FuzzOptions {
 
 export interface FuzzReport {
   requests: number;
-  /** How often each outcome came: `-40000`, `HTTP 404`, `cut off`. */
+  /** Count of each result: `-40000`, `HTTP 404`, `cut off`. */
   outcomes: Record<string, number>;
-  /** What must not happen, each with the number of its request under its seed. */
+  /** Violations, each with the number of its request under its seed. */
   failures: string[];
 }
 
-/** What a client that expects it hears first. */
+/** First answer to a client that sends `Expect: 100-continue`. */
 const CONTINUE = /^HTTP\/1\.1 100 .*\r\n\r\n/;
 const ANSWER_TIMEOUT_MS = 15_000;
 /** A request that does not end where it says is given up so soon: the server's own time limits have a test of their own. */

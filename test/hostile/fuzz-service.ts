@@ -8,14 +8,14 @@ import { fuzz, type FuzzReport } from './fuzz-run.js';
 export interface FuzzServiceOptions {
   folder: string;
   modelsDir: string;
-  /** Of the models. */
+  /** Folder of the models. */
   set: string;
   seed: number;
   seconds: number;
 }
 
 export interface FuzzServiceReport extends FuzzReport {
-  /** Of the service afterwards: it answers, its vision is well, nothing failed unforeseen. */
+  /** State of the service afterwards: it answers, its vision is healthy, no request failed with an unforeseen error. */
   aftermath: { answers: boolean; vision: unknown; unforeseen: unknown[]; exitCode: number | null };
 }
 

@@ -11,19 +11,19 @@ import { modelSetsAtHand, type ModelsAtHand } from '../support/model-sets.js';
 import { Recogniser } from './recogniser.js';
 
 interface Bounds {
-  /** Of 64 pictures. */
+  /** Bounds on 64 pictures. */
   fewestFound: number;
   leastIou: number;
-  /** Of a landmark, in widths of the face. */
+  /** Error of a landmark, in widths of the face. */
   farthest: number;
-  /** Between two pictures of the same person, and of two people: cosines. */
+  /** Cosines between two pictures of the same person, and of two people. */
   leastSame: number;
   mostOther: number;
   /** Faces where nobody is, in all pictures that are looked at. */
   mostFalse: number;
 }
 
-/** For the standard set, `mostOther` is the cosine of similarity 70. The built-in set is less exact. */
+/** `mostOther` of the standard set is the cosine of similarity 70. The built-in set is less exact. */
 const BOUNDS: Readonly<Record<ModelsAtHand['set'], Bounds>> = {
   standard: { fewestFound: 64, leastIou: 0.55, farthest: 0.26, leastSame: 0.6, mostOther: 0.333, mostFalse: 0 },
   builtin: { fewestFound: 60, leastIou: 0.4, farthest: 0.35, leastSame: 0.65, mostOther: 0.6, mostFalse: 3 },

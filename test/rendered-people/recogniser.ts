@@ -56,7 +56,7 @@ export class Recogniser {
     }
   }
 
-  /** Of the surest face in the picture. */
+  /** Returns the embedding of the face with the highest detection score. */
   async embeddingOf(picture: Picture): Promise<Float32Array> {
     const [face] = (await this.detect(picture)).toSorted((a, b) => b.detectionScore - a.detectionScore);
     if (!face) throw new Error('there is no face in the picture');

@@ -40,7 +40,7 @@ function between(a: Point, b: Point, t: number): Point {
   return { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t };
 }
 
-/** Where the nose is between the eyes: 0 at the left one, 1 at the right one. */
+/** Place of the nose between the eyes: 0 at the left one, 1 at the right one. */
 function noseAcross([left, right, nose]: Landmarks): number {
   return (nose.x - left.x) / (right.x - left.x);
 }

@@ -7,7 +7,7 @@ export interface ModelsAtHand {
   /** The name of the set in the manifest. */
   set: 'standard' | 'builtin';
   modelsDir: string;
-  /** In float, so that similarities are the same on every machine. */
+  /** Models in float, so that similarities are the same on every machine. */
   models: ModelSet;
 }
 
@@ -19,7 +19,7 @@ async function atHand(set: ModelsAtHand['set'], modelsDir: string): Promise<Mode
 export const builtinModels = await atHand('builtin', BUILTIN_MODELS_DIR);
 export const standardModels = sharedModelsDir === undefined ? undefined : await atHand('standard', sharedModelsDir);
 
-/** For describe.each, and for tests that any models do for: the first, which are the most exact ones. */
+/** Model sets for describe.each. The first set is the most exact one, for tests that need only one. */
 export const modelSetsAtHand: readonly [ModelsAtHand, ...ModelsAtHand[]] = standardModels
   ? [standardModels, builtinModels]
   : [builtinModels];

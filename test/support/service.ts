@@ -41,9 +41,9 @@ export interface ServiceOptions {
   /** Holds data, keys and the configuration; may be used again for a second start. */
   folder: string;
   modelsDir: string;
-  /** Of the manifest; `standard` where it is not given. */
+  /** Name of the model set; `standard` by default. */
   set?: string;
-  /** Of the models; float where it is not given, so that similarities are the same on every machine. */
+  /** Form of the models; float by default, so that similarities are the same on every machine. */
   precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
   cpus?: string;

@@ -22,7 +22,7 @@ export const facesDir = folder('../shared/faces/');
 export const masksDir = folder('../shared/masks/');
 export const lfwDir = folder('../shared/lfw/');
 
-/** For describe.skipIf: prints why, so that a skipped test says its reason. */
+/** Prints the reason of a skipped test and returns whether to skip; for describe.skipIf. */
 export function missing(what: string, ...needed: (string | undefined)[]): boolean {
   if (needed.every((path) => path !== undefined)) return false;
   console.warn(`skipped: ${what}: the models or photos it needs are not here (../shared or models/files)`);

@@ -16,9 +16,9 @@ export interface Ask {
   /** Sent as multipart/form-data, in place of `body`. */
   form?: FormData;
   headers?: Record<string, string>;
-  /** In place of the target's, as it stands in the path. */
+  /** appKey to use in place of the target's, as it stands in the path. */
   appKey?: string | undefined;
-  /** In place of the target's; null sends no Authorization at all. */
+  /** Secret key to use in place of the target's; null sends no Authorization header. */
   secretKey?: string | null | undefined;
 }
 
@@ -77,7 +77,7 @@ export interface Reply {
   data: Data | undefined;
 }
 
-/** What was asked last and what came back, for the report of a failed case. */
+/** Last request and its answer, for the report of a failed case. */
 export interface Exchange {
   asked: string;
   received: string;
@@ -151,7 +151,7 @@ export class Client {
     return reply;
   }
 
-  /** What was made until now stays until the end. */
+  /** Keeps the groups that exist now until the end of the run. */
   keep(): void {
     for (const name of this.#made.keys()) this.#kept.add(name);
   }

@@ -31,7 +31,7 @@ export interface Operation {
   path: (place: Place) => string;
   /** The fields of the body that hold pictures; absent: it has no body. */
   images?: readonly string[];
-  /** Of a body without pictures. */
+  /** Fields of a body without pictures. */
   body?: () => object;
   /** Works on a group, or on a face of one, that the path names. */
   within?: 'group' | 'face';
@@ -122,7 +122,7 @@ export function operation(dialect: Dialect, name: OperationName): Operation {
 }
 
 export interface AskFor {
-  /** Where the group or the face is; the people's by default. */
+  /** Group or face that the operation works on; the people's by default. */
   place?: Place;
   /** Laid over a good body. */
   body?: object;

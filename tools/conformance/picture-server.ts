@@ -18,9 +18,9 @@ export interface PictureServerOptions {
 export class PictureServer {
   readonly #options: PictureServerOptions;
   readonly #server: Server;
-  /** On 127.0.0.1 and the same port: an address that is not allowed, where somebody would answer. */
+  /** URL on 127.0.0.1 and the same port: the address is not allowed, although a server would answer there. */
   readonly #elsewhere: Server;
-  /** On PICTURE_HOST and a port that is not allowed. */
+  /** URL on PICTURE_HOST and a port that is not allowed. */
   readonly #beyond: Server;
   readonly #drips = new Set<NodeJS.Timeout>();
   #port = 0;
@@ -38,7 +38,7 @@ export class PictureServer {
     return `http://${host}:${this.#port}${path}`;
   }
 
-  /** On a port that is not allowed. */
+  /** Listens on a port that is not allowed. */
   urlBeyond(path: string): string {
     return `http://${PICTURE_HOST}:${(this.#beyond.address() as AddressInfo).port}${path}`;
   }

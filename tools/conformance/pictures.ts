@@ -41,7 +41,7 @@ export async function makePictures() {
   const empty = scene(320, 240, []);
   return {
     ann: annJpeg,
-    /** Where the renderer put the face, fractions. */
+    /** Box of the rendered face, fractions of the picture. */
     annBox: {
       x0: ann.faces[0]!.boxPx.x0 / ann.widthPx,
       y0: ann.faces[0]!.boxPx.y0 / ann.heightPx,

@@ -22,7 +22,7 @@ const enrolled = z.strictObject({
 });
 const match = z.strictObject({ face: enrolled, similarity: percent });
 
-/** Which optional fields the faces of an answer have. */
+/** Optional fields that the faces of an answer have. */
 export interface Fields {
   orientation?: boolean;
   mask?: boolean;

@@ -1,9 +1,9 @@
-// What a case is, and how the cases run, one after the other.
+// The type of a case, and the runner of the cases, one after the other.
 import { z } from 'zod';
 import { type Ask, type Client, type Data, type Exchange, type Reply, Unfit } from './client.js';
 import type { World } from './world.js';
 
-/** What a case asks of the target beyond a URL and an appKey. */
+/** Something that a case needs of the target beyond a URL and an appKey. */
 export type Need = 'spawn' | 'otherAppKey' | 'secretKey';
 
 /** One row of a table: one request and its answer. */
@@ -11,7 +11,7 @@ export interface Row {
   name: string;
   needs?: Need;
   ask: Ask | ((world: World) => Ask | Promise<Ask>);
-  /** 0 where it is not given; 404 is HTTP's, of a path that is no route. */
+  /** Expected result code; 0 by default. 404 stands for HTTP's status of a path that is no route. */
   code?: number;
   /** A side after the name, such as `:Source`. */
   side?: ':Source' | ':Target' | undefined;
@@ -39,7 +39,7 @@ export interface Failure {
 export interface Summary {
   passed: number;
   failures: Failure[];
-  /** What was not run because the target cannot be asked for it. */
+  /** Cases that were not run, because the target lacks what they need. */
   leftOut: { name: string; needs: Need }[];
 }
 

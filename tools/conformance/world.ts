@@ -1,4 +1,4 @@
-// What the cases share: the client, the pictures, and groups on the target that are made for reading only.
+// The state that the cases share: the client, the pictures, and groups on the target that are only read.
 import { randomBytes } from 'node:crypto';
 import type { Ask, Client, Data, Reply } from './client.js';
 import type { Pictures } from './pictures.js';
@@ -13,7 +13,7 @@ export interface WorldOptions {
   secretKey?: string | undefined;
   otherAppKey?: string | undefined;
   otherSecretKey?: string | undefined;
-  /** Of a service that was spawned. */
+  /** Facts about a service that was spawned. */
   spawned?: Spawned | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface Spawned {
   maxFacesPerGroup: number;
 }
 
-/** Whose face is enrolled twice as `ann-1` and `ann-2`; the others once. */
+/** Enrolled people. Ann is enrolled twice, as `ann-1` and `ann-2`; the others once. */
 export interface People {
   groupId: string;
   ann: string;
@@ -65,7 +65,7 @@ export class World {
     return this.options.spawned;
   }
 
-  /** Where every group- and face-operation has something to work on. */
+  /** Enrols the people, so that every operation on groups and faces has something to work on. */
   get place(): { groupId: string; faceId: string } {
     return { groupId: this.people.groupId, faceId: this.people.ann };
   }

@@ -78,7 +78,7 @@ await gallery.start(signal);
 await gallery.createGroup(staff, 'm1');
 for (let i = 0; i < 20; i++) await oneChange();
 for (let round = 1; round <= tally.rounds; round++) {
-  // From not a block to room for some hundred faces.
+  // Sizes range from no block to room for some hundred faces.
   fillDisk(Math.floor(random() * 200_000));
   let refusals = 0;
   for (let n = 0; refusals < REFUSALS_PER_ROUND && n < MANY_REQUESTS; n++) {

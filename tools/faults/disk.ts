@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SIZE = '24m';
-/** Of its arguments: the size, the place, and the command to run there. */
+/** Shell script that mounts the file system. Its arguments: the size, the place, and the command to run there. */
 const MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"';
 
 export interface DiskTally {
@@ -18,7 +18,7 @@ export interface DiskTally {
   problems: string[];
 }
 
-/** Whether this machine lets a process mount a file system of its own. */
+/** Tells whether this machine lets a process mount a file system of its own. */
 export function canMount(): boolean {
   return existsSync('/usr/bin/unshare') && spawnSync('unshare', ['-Urm', 'true']).status === 0;
 }

@@ -13,7 +13,7 @@ export interface EmitRequest {
   ttlMs: number;
 }
 
-/** With the id 0: the process is ready. */
+/** Answer of the process; the id 0 says that it is ready. */
 export interface EmitAnswer {
   id: number;
   sequence?: number;

@@ -1,4 +1,4 @@
-// What a subscriber saw of the events, compared with what was promised.
+// Compares the events that a subscriber saw with what Lintel promises.
 import type { RecognitionEvent } from '../../src/events/event.js';
 import type { Arrival } from './mosquitto.js';
 
@@ -11,10 +11,10 @@ export interface WitnessTally {
   /** Messages on the topics of matches, and those of them that came again. */
   live: number;
   liveRepeated: number;
-  /** Where the device's bytes come out, and behind the broker, at the subscriber: the least that a match had left to live, … */
+  /** Shortest remaining life of a match when the device sent it, and when the subscriber got it (below). */
   leastLeftSentMs: number;
   leastLeftMs: number;
-  /** … and how many came after their expiry: those were on the way in these milliseconds. */
+  /** Matches that were sent after their expiry. */
   sentAfterExpiry: number;
   liveAfterExpiry: number;
 }
@@ -86,7 +86,7 @@ export class EventsWitness {
     };
   }
 
-  /** So far, and of what should be there by now. */
+  /** Counts up to now, against the events that should have arrived by now. */
   problems(): string[] {
     const problems = [...this.#problems];
     for (const [sequence, eventId] of this.#promised) {

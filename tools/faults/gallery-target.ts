@@ -14,7 +14,7 @@ export interface Request {
   text: string;
 }
 
-/** With the id 0: the gallery is started. */
+/** Answer of the process; the id 0 says that the gallery has started. */
 export interface Answer {
   id: number;
   value?: unknown;

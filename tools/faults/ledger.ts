@@ -1,4 +1,4 @@
-// What clients were told, kept outside of the process under test, and the comparison with what is there after a restart.
+// Keeps the answers that clients got, outside of the process under test, and compares them with the gallery after a restart.
 
 /** A face as a listing shows it; `picture` is the externalImageId that its client gave. */
 export interface ListedFace {
@@ -20,7 +20,7 @@ type FaceState = 'there' | 'deleting' | 'deleted';
 
 interface Picture {
   groupId: string;
-  /** Of the acknowledged registration; undefined while nobody has said how it ended. */
+  /** Faces of the acknowledged registration; undefined while no answer has come. */
   faces?: Map<string, FaceState>;
 }
 

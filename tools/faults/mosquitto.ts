@@ -80,7 +80,7 @@ export class Broker {
 export interface Arrival {
   topic: string;
   payload: string;
-  /** By the subscriber's clock. */
+  /** Time of arrival, by the subscriber's clock. */
   atMs: number;
 }
 

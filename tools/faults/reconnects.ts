@@ -20,7 +20,7 @@ const hasty: Timers = {
   ...systemTimers,
   setTimeout: (callback, delayMs) => systemTimers.setTimeout(callback, delayMs / 100),
 };
-/** What the first connections need is not counted. */
+/** First connections, whose use of memory and files is not counted. */
 const WARM_UP = 0.3;
 const STUCK_MS = 30_000;
 

@@ -5,10 +5,10 @@ import { Unanswered, type Target, type Victim } from './kill-rounds.js';
 import type { FoundGroup, ListedFace } from './ledger.js';
 
 export interface ServiceTargetOptions {
-  /** Of data, keys and configuration. */
+  /** Folder of data, keys and configuration. */
   folder: string;
   modelsDir: string;
-  /** Of a photograph with so many faces. */
+  /** Number of faces in the photograph. */
   photo: string;
   facesPerPicture: number;
 }

@@ -5,11 +5,11 @@ import type { StreamServer } from './stream-servers.js';
 import { grown, usage, type Usage } from './usage.js';
 import { watchedCamera, type WatchedCamera } from './watched-camera.js';
 
-/** From its return to a picture that was taken after it. */
+/** Longest time from the return of a camera to a picture that was taken after it. */
 export const RECOVERY_LIMIT_MS = 10_000;
-/** From the fault to its declaration. */
+/** Longest time from a fault to its declaration. */
 const DECLARATION_LIMIT_MS = 10_000;
-/** What the first cycles need is not counted. */
+/** First cycles, whose use of memory and files is not counted. */
 const WARM_UP = 0.2;
 
 export interface StreamRun {
@@ -17,7 +17,7 @@ export interface StreamRun {
   seed: number;
   readTimeoutMs: number;
   freezeMs: number;
-  /** How long a camera is away, at most. */
+  /** Longest time that a camera is away. */
   awayMs: number;
   onCycle?: (where: string, recoveryMs: number) => void;
 }

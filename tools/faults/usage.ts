@@ -1,4 +1,4 @@
-// What this process holds: memory, threads and open files.
+// Reads the memory, threads and open files of this process.
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';

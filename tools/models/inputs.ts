@@ -34,7 +34,7 @@ export async function* modelInputs(model: Model, crops: readonly Picture[], addo
   for (let i = 0; i < crops.length; i++) yield oneInput(model, crops, i, addon);
 }
 
-/** What they are, for the record. */
+/** Describes the inputs, for the record in the ranges file. */
 export function inputsInWords(model: Model): string {
   if (model.task === 'embedder') return 'aligned faces of LFW';
   if (model.task === 'mask' && model.view === 'template') return 'aligned faces of LFW, every second one masked';

@@ -7,11 +7,11 @@ import type { Picture } from '../rendered-people/head.js';
 import type { Box } from '../../src/domain/face.js';
 
 export interface ComposedScene extends Picture {
-  /** Of the rendered heads and of the pasted faces, in pixels. */
+  /** Boxes of the rendered heads and of the pasted faces, pixels. */
   boxes: Box[];
 }
 
-/** Where the face is in an aligned crop, as shares of its sides: about what a detector's box encloses. */
+/** Box of the face in an aligned crop, fractions of its sides: about what a detector's box encloses. */
 const FACE_IN_CROP = { x0: 0.12, y0: 0.1, x1: 0.88, y1: 0.98 };
 
 /**
@@ -30,7 +30,7 @@ export function composeScene(
   const columns = pick(random, [1, 2, 2, 3, 4]);
   const cell = widthPx / columns;
   for (let column = 0; column < columns; column++) {
-    // From the least that is worth finding up to what the cell holds.
+    // Sizes range from the smallest face worth finding to the largest that the cell holds.
     const facePx = Math.exp(between(random, Math.log(28), Math.log(Math.min(cell, heightPx) * 0.55)));
     const centreX = cell * (column + 0.5) + between(random, -0.5, 0.5) * (cell - 1.6 * facePx);
     const centreY = between(random, facePx, heightPx - facePx);

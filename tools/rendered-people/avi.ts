@@ -14,7 +14,7 @@ interface AviOptions {
   sizes: readonly number[];
 }
 
-/** What stands before the frames; its length does not depend on them. */
+/** Returns the bytes before the frames; their number does not depend on the frames. */
 export function aviHeader({ widthPx, heightPx, fps, sizes }: AviOptions): Buffer {
   const framesBytes = sizes.reduce((sum, size) => sum + 8 + padded(size), 0);
   const largest = Math.max(0, ...sizes);
@@ -64,7 +64,7 @@ export function aviChunk(jpeg: Buffer): Buffer {
   return Buffer.concat([fourCc(FRAME_ID), uint32(jpeg.length), jpeg, Buffer.alloc(padded(jpeg.length) - jpeg.length)]);
 }
 
-/** What stands after the frames. */
+/** Returns the bytes after the frames. */
 export function aviIndex(sizes: readonly number[]): Buffer {
   // Counted from the word 'movi'.
   let offset = 4;

@@ -7,7 +7,7 @@ import { mix } from './random.js';
 import { applyCamera, drawHeads, requirePictureSize, type Light } from './render-face.js';
 import { drawSprite } from './sprite.js';
 
-/** Where an actor is at a moment; between two moments it eases from one to the other. */
+/** Place of an actor at a moment; between two moments it eases from one to the other. */
 export interface Keyframe {
   atMs: number;
   /** Middle of the face's box (looking straight ahead) or of the pasted picture, fractions of the frame; outside 0..1 is out of sight. */
@@ -22,7 +22,7 @@ export interface Keyframe {
 export interface ClipActor {
   /** A rendered person, or a picture that is pasted in. */
   who: { seed: number } | { picture: Picture; edge: 'plain' | 'soft' };
-  /** At least two, of rising time: the actor is there from the first to the last. */
+  /** At least two keyframes in order of time. The actor is in the clip from the first to the last. */
   keyframes: readonly Keyframe[];
   /** A slow swaying on top of the keyframes' pose: degrees, and the milliseconds of one sway (default 3000). */
   sway?: Partial<Pose> & { periodMs?: number };
@@ -43,7 +43,7 @@ export interface ClipScript {
   light?: Partial<Light>;
   /** Samples per pixel and direction of rendered people: 1 is rough and quick, 2 (the default) smooth. */
   samples?: number;
-  /** Of the camera: standard deviation, grey levels; another pattern in each frame. Default 2. */
+  /** Standard deviation of the camera's noise, grey levels; each frame has its own pattern. Default 2. */
   noise?: number;
 }
 
@@ -52,7 +52,7 @@ export interface ClipFrame {
   atMs: number;
   /** The frame's own; not used again. */
   picture: Picture;
-  /** Of the rendered people, in the order of the actors; their boxes may lie outside the picture. */
+  /** Faces of the rendered people, in the order of the actors; their boxes may lie outside the picture. */
   faces: FaceTruth[];
 }
 

@@ -6,7 +6,7 @@ import { renderFace, type FaceOptions, type RenderedFace } from './render-face.j
 
 export const GUEST_SEED = DISTINCT_SEEDS[6];
 export const STRANGER_SEED = DISTINCT_SEEDS[7];
-/** At this time of the clip the guest looks into the camera with open eyes. */
+/** Time of the clip at which the guest looks into the camera with open eyes. */
 export const ENROLMENT_MS = 5_300;
 
 /**

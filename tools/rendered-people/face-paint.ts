@@ -5,7 +5,7 @@ import { linear, mixRgb, scaleRgb, type Rgb } from './palette.js';
 import type { Person } from './person.js';
 import { between, mix, seededRandom, smoothstep, valueNoise } from './random.js';
 
-/** What a face does: all 0 is a calm look ahead. */
+/** Expression of a face; all 0 is a calm look ahead. */
 export interface Expression {
   /** 0 open .. 1 closed eyes. */
   blink: number;
@@ -33,7 +33,7 @@ function inside(distance: number): number {
   return smoothstep(EDGE, -EDGE, distance);
 }
 
-/** Where the corners of the mouth are, in head coordinates. */
+/** Returns the corners of the mouth, in head coordinates. */
 export function mouthCorner(person: Person, side: 1 | -1, expression: Expression): { x: number; y: number } {
   const { mouth, asymmetry } = person;
   return {
@@ -42,7 +42,7 @@ export function mouthCorner(person: Person, side: 1 | -1, expression: Expression
   };
 }
 
-/** Where the middle of an eye is, in head coordinates. */
+/** Returns the middle of an eye, in head coordinates. */
 export function eyeCentre(person: Person, side: 1 | -1): { x: number; y: number } {
   return { x: side * person.eyes.halfDistance, y: person.eyes.y + side * person.asymmetry.eyeLift };
 }
@@ -58,7 +58,7 @@ export function movingPatches(person: Person): Patch[] {
   return [eye(-1), eye(1), { left: -wide, right: wide, bottom: mouth.y - 0.28, top: mouth.y + 0.16 }];
 }
 
-/** What stays as it is. */
+/** Paints the parts of the texture that never change. */
 export function paintStill(person: Person): FaceTexture {
   const texture = new FaceTexture();
   paintSpots(texture, person);

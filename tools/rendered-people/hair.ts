@@ -1,4 +1,4 @@
-// Where hair and beard grow on a head, how far they stand out, and the parts of hair that are bodies of their own.
+// Hair and beard of a head: where they grow, how far they stand out, and the parts that are separate bodies.
 import { ellipsoid, gridMesh, type Mesh } from './mesh.js';
 import { scaleRgb } from './palette.js';
 import type { Person } from './person.js';
@@ -7,13 +7,13 @@ import { curve, type HeadSurface } from './head-surface.js';
 
 const DEGREES = 180 / Math.PI;
 
-/** What grows at a point of the head. */
+/** Hair or beard that grows at a point of the head. */
 export interface Growth {
   /** 0 skin .. 1 hair. */
   hair: number;
   /** 0 skin .. 1 beard. */
   beard: number;
-  /** How far the hair or the beard stands out, head units. */
+  /** Thickness of the hair or the beard, head units. */
   height: number;
   /** Factor on the hair's brightness: its strands. */
   strand: number;
@@ -206,7 +206,7 @@ export function hairBodies(person: Person, surface: HeadSurface): Mesh[] {
     false,
     (row, column, positions, at) => {
       const y = mix(0.62, low, row / (rows - 1));
-      // From the right of the opening round the back to its left, so that the outside shows.
+      // Points run from the right of the opening round the back to its left, so that the outside shows.
       const angle = mix(open, 2 * Math.PI - open, column / (columns - 1));
       const wave = 0.03 * (valueNoise(angle * 6, y * 5, person.seed + 9) - 0.5);
       const off = mix(-0.08, 0.05 + hair.volume * 0.9 + wave, smoothstep(0.62, 0.15, y));

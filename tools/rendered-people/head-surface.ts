@@ -119,7 +119,7 @@ export class HeadSurface {
     return y < -0.4 ? Math.max(-1, -0.4 + (y + 0.4) / lowerFace) : y;
   }
 
-  /** What all points of a row have in common. */
+  /** Values that all points of a row share. */
   section(row: number): Section {
     const round = cap(row);
     const centre = this.#centre(row);
@@ -169,7 +169,7 @@ export class HeadSurface {
     return bend === 0 ? 0 : bend * bell2(x, 0.2, y - tipY, 0.2);
   }
 
-  /** How far the face stands out of the smooth head at (x, y). */
+  /** Returns how far the face stands out of the smooth head at (x, y). */
   relief(x: number, y: number): number {
     const { shape, eyes, brows, mouth } = this.#person;
     const side = Math.abs(x);

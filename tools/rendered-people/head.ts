@@ -16,7 +16,7 @@ export interface Picture {
   rgb: Uint8Array;
 }
 
-/** What a picture shows of a head: known, not detected. */
+/** True position of a rendered head in its picture: known, not detected. */
 export interface FaceTruth {
   seed: number;
   /** Forehead to chin and cheek to cheek; not clamped to the picture. */
@@ -26,7 +26,7 @@ export interface FaceTruth {
 }
 
 export interface Stance {
-  /** Where the middle of the face's box is when it looks straight ahead. */
+  /** Middle of the face's box when it looks straight ahead. */
   centreX: number;
   centreY: number;
   /** Width of the face's box when it looks straight ahead, pixels. */
@@ -53,7 +53,7 @@ interface Part {
   vertices: Float32Array;
 }
 
-/** What is made once for a person. */
+/** Parts that are made once for a person. */
 interface Made {
   person: Person;
   surface: HeadSurface;
@@ -94,7 +94,7 @@ export class Head {
   readonly #made: Made;
   readonly #texture = new FaceTexture();
   readonly #canvas = new Canvas();
-  /** What the texture shows now. */
+  /** Expression that the texture shows now. */
   #painted: Expression | undefined;
 
   constructor(made: Made) {

@@ -4,7 +4,7 @@ import { mix } from './random.js';
 /** Linear light, 0..1 each. */
 export type Rgb = readonly [number, number, number];
 
-/** From an sRGB colour, 0..255. */
+/** Converts an sRGB colour, 0..255. */
 export function linear(red: number, green: number, blue: number): Rgb {
   return [toLinear(red), toLinear(green), toLinear(blue)];
 }
@@ -21,7 +21,7 @@ export function scaleRgb(colour: Rgb, factor: number): Rgb {
   return [colour[0] * factor, colour[1] * factor, colour[2] * factor];
 }
 
-/** From pale to dark. */
+/** Skin colours, from pale to dark. */
 export const SKIN_TONES: readonly Rgb[] = [
   linear(246, 214, 194),
   linear(236, 194, 166),

@@ -1,4 +1,4 @@
-// What makes one rendered person differ from another: measures, colours and styles, all drawn from a seed.
+// The measures, colours and styles of one rendered person, all drawn from a seed.
 import { CLOTHES, FRAMES, HAIR_COLOURS, IRISES, linear, mixRgb, scaleRgb, SKIN_TONES, type Rgb } from './palette.js';
 import { between, mix, pick, seededRandom, type Random } from './random.js';
 

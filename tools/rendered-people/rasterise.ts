@@ -8,7 +8,7 @@ const VIEW_DISTANCE = 9;
 
 /** Linear light of a part of the picture: colour, and depth (greater is nearer; -Infinity where nothing is). */
 export class Canvas {
-  /** Of the upper left sample, in samples of the whole picture. */
+  /** Position of the upper left sample, in samples of the whole picture. */
   left = 0;
   top = 0;
   width = 0;
@@ -55,19 +55,19 @@ export function rotationOf(yaw: number, pitch: number, roll: number): Rotation {
   ];
 }
 
-/** Where and how a body stands in front of the viewer. */
+/** Position and pose of a body in front of the viewer. */
 export interface View {
   rotation: Rotation;
   /** The point of the body that the rotation leaves in place. */
   pivot: Vector;
-  /** Where that point is seen, samples of the whole picture. */
+  /** Position of that point in the picture, samples of the whole picture. */
   x: number;
   y: number;
   /** Samples per head unit at the pivot's depth. */
   scale: number;
 }
 
-/** Where a point of the body is seen, samples; z is its depth before the pivot, head units. */
+/** Projects a point of the body to samples; z is its depth before the pivot, head units. */
 export function project(view: View, x: number, y: number, z: number): { x: number; y: number; z: number } {
   const r = view.rotation;
   const dx = x - view.pivot[0];
@@ -172,7 +172,7 @@ function fillTriangle(
   const cx = v[c];
   const cy = v[c + 1];
   const area = (bx! - ax!) * (cy! - ay!) - (by! - ay!) * (cx! - ax!);
-  // In the picture y runs down: a triangle that faces the viewer has a negative area.
+  // y runs down in the picture: a triangle that faces the viewer has a negative area.
   if (area === 0 || (area > 0 && !doubleSided)) return;
   const { left, top, width, height, depth, colour } = canvas;
   const x0 = Math.max(left, Math.ceil(Math.min(ax!, bx!, cx!) - 0.5));

@@ -21,7 +21,7 @@ export interface Light {
   warmth: number;
 }
 
-/** What the camera does to the picture. */
+/** Noise and blur of the camera. */
 export interface CameraFlaws {
   /** Standard deviation of the noise, grey levels. */
   noise: number;
@@ -37,7 +37,7 @@ export interface ActorOptions {
 }
 
 export interface HeadPlacement extends ActorOptions {
-  /** Whose head: a seed (built anew, some tens of milliseconds), or a head that was built before. */
+  /** Seed of a head, which is then built (some tens of milliseconds), or a head that was built before. */
   head: number | Head;
   /** Middle of the face's box when it looks straight ahead, pixels. */
   centreX: number;

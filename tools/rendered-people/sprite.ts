@@ -3,7 +3,7 @@ import type { Picture } from './head.js';
 import { smoothstep } from './random.js';
 
 export interface SpriteStance {
-  /** Of the picture's middle. */
+  /** Middle of the picture. */
   centreX: number;
   centreY: number;
   /** Width of the pasted picture; its height follows. */

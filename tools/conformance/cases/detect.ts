@@ -1,4 +1,4 @@
-// What detect finds, and what it says of liveness.
+// Cases of detect: the faces it finds, and its answer about liveness.
 import type { Data, FaceDetail } from '../client.js';
 import { V1 } from '../operations.js';
 import { THRONG, type Pictures } from '../pictures.js';

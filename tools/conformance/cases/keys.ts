@@ -1,4 +1,4 @@
-// Who may ask: the appKey, checked before anything else, and what one key sees of another's.
+// Cases of the appKey: it is checked first, and one key sees nothing of another's groups.
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V1, type Dialect } from '../operations.js';
 import { must, same, type Case } from '../suite.js';

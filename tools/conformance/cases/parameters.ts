@@ -86,7 +86,7 @@ export function fieldCases(dialect: Dialect): Case[] {
   return [...rows, ...registered];
 }
 
-/** How a number of the query must not look. */
+/** Texts that are no valid number in a query. */
 const BAD_WHOLE = ['0', '-1', '1.5', 'ten', '', '0x5', '1e1', 'true'];
 const BAD_THRESHOLDS = ['0', '0.99', '100.01', '-90', 'high', '', 'NaN'];
 

@@ -1,4 +1,4 @@
-// What register adds, what it leaves out, and deleting faces.
+// Cases of register (faces it adds and leaves out) and of deleting faces.
 import { V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
