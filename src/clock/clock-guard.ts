@@ -1,4 +1,4 @@
-// Whether the clock can be trusted: without it an event's expiry means nothing, and no grant may be issued.
+// The guard of the wall clock: while the clock cannot be trusted, the expiry of an event means nothing, and no grant is issued.
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
@@ -6,56 +6,56 @@ import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { describeError } from '../errors.js';
 
-/** The last time that was seen and believed, on the disk. */
+/** The last trusted time, on the disk. */
 export interface LastTime {
-  /** Epoch, ms; undefined where none was recorded, or it cannot be read. */
+  /** Reads it, in milliseconds since the epoch; undefined where none was recorded or the record cannot be read. */
   read(): Promise<number | undefined>;
   write(epochMs: number): Promise<void>;
 }
 
 export interface ClockGuardOptions {
   clock: Clock;
-  /** Milliseconds from any start, never set, as performance.now. */
+  /** Monotonic, in milliseconds, such as performance.now. */
   monotonic: () => number;
   timers: Timers;
   lastTime: LastTime;
-  /** Epoch, ms: no earlier time can be right. */
+  /** Time when this version was built, in milliseconds since the epoch: no earlier time can be right. */
   buildMs: number;
   log: Log;
 }
 
-/** The clock may stand so far before a time that was seen. */
+/** The clock may be this far behind the last trusted time. */
 const TOLERANCE_MS = 5 * 60_000;
-/** Wall clock and monotonic clock may differ so much within the process; what sets a clock by less does it gradually. */
+/** A larger change of the wall clock against the monotonic clock is a jump. Smaller corrections are made gradually. */
 const JUMP_MS = 2_000;
-/** Without a further jump for so long, the clock is trusted again. */
+/** After a jump, the clock is trusted again when it has run this long without another. */
 const SETTLE_MS = 60_000;
-/** A time behind a leap forward is recorded only when it has held for so long: a wrong one would outlast its correction. */
-const RECORD_AFTER_LEAP_MS = 3_600_000;
+/** After a long jump forward, the time is recorded only after this long: a wrong record would outlast the correction of the clock. */
+const RECORD_AFTER_LONG_JUMP_MS = 3_600_000;
 const SAMPLE_MS = 5_000;
 const RECORD_MS = 5 * 60_000;
 
 interface Jump {
-  /** Of the monotonic clock. */
+  /** Time of the jump by the monotonic clock. */
   atMs: number;
-  /** Positive: forward. */
+  /** Size of the jump; positive: forward. */
   byMs: number;
 }
 
 /**
- * A device without a battery for its clock starts in the past: no grant until the time has come from the network (a jump) and has run
- * evenly for a minute. A clock that is set back behind the time last seen is not trusted until it is right again, over restarts as well; where
- * the time last seen was the wrong one, `accept` says so.
+ * The clock of a device without a battery starts in the past: there is no grant until the network has set the time (a jump) and the
+ * clock has run evenly for a minute. A clock that was set back behind the last trusted time is not trusted until it has caught up,
+ * also after a restart. If the recorded time was the wrong one, an operator calls `accept`.
  */
 export class ClockGuard implements Part, TrustGuard {
   readonly name = 'clock';
   readonly #options: ClockGuardOptions;
-  /** No time before it is right. */
+  /** The clock is wrong while it shows an earlier time. */
   #floorMs: number;
-  /** Wall clock less monotonic clock; undefined before the first look. */
+  /** Wall clock minus monotonic clock; undefined before the first observation. */
   #offsetMs: number | undefined;
   #jump: Jump | undefined;
-  #leapAtMs = -Infinity;
+  #longJumpAtMs = -Infinity;
   #recordedAtMs = -Infinity;
   #timer: unknown;
   #running = false;
@@ -72,11 +72,11 @@ export class ClockGuard implements Part, TrustGuard {
     this.#floorMs = Math.max(buildMs, (await lastTime.read()) ?? 0);
     this.#running = true;
     const problem = this.problem();
-    if (problem !== undefined) log.warn({ problem }, 'the clock is not trusted: nothing is granted');
+    if (problem !== undefined) log.warn({ problem }, 'the clock is not trusted: no grant');
     this.#sampleLater();
   }
 
-  /** Records the time once more, where it is trusted. */
+  /** Records the time a last time, if it is trusted. */
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#running = false;
@@ -85,26 +85,27 @@ export class ClockGuard implements Part, TrustGuard {
     if (this.problem() === undefined && this.#mayRecord) await this.#record();
   }
 
+  /** Describes why the clock cannot be trusted; undefined while it can. */
   problem(): string | undefined {
     const wallMs = this.#options.clock();
     const nowMs = this.#options.monotonic();
-    this.#look(wallMs, nowMs);
+    this.#observe(wallMs, nowMs);
     const behindMs = this.#floorMs - wallMs;
     if (behindMs > TOLERANCE_MS) {
-      const than = this.#floorMs === this.#options.buildMs ? 'this version was built' : 'the time last seen';
-      return `the clock is wrong: it stands ${durationText(behindMs)} before ${than}`;
+      const than = this.#floorMs === this.#options.buildMs ? 'the build of this version' : 'the last trusted time';
+      return `the clock is wrong: it is ${formatDuration(behindMs)} before ${than}`;
     }
     if (this.#jump && nowMs - this.#jump.atMs < SETTLE_MS) {
       const { atMs, byMs } = this.#jump;
       const leftMs = SETTLE_MS - (nowMs - atMs);
       const direction = byMs > 0 ? 'forward' : 'back';
-      return `the clock was set ${direction} by ${durationText(Math.abs(byMs))}; it is trusted in ${durationText(leftMs)} if it runs evenly`;
+      return `the clock was set ${direction} by ${formatDuration(Math.abs(byMs))}; it is trusted in ${formatDuration(leftMs)} if it is not set again`;
     }
     this.#jump = undefined;
     return undefined;
   }
 
-  /** The operator says that the clock is right as it stands, and the time last seen was not. @throws AppError STORE_UNAVAILABLE */
+  /** Takes the present time as right, and the recorded one as wrong: an operator has checked it. @throws AppError STORE_UNAVAILABLE */
   async accept(): Promise<void> {
     const { clock, buildMs, lastTime } = this.#options;
     await this.#recording;
@@ -119,21 +120,21 @@ export class ClockGuard implements Part, TrustGuard {
     return detail === undefined ? { status: 'ok' } : { status: 'degraded', detail };
   }
 
-  #look(wallMs: number, nowMs: number): void {
+  #observe(wallMs: number, nowMs: number): void {
     const offsetMs = wallMs - nowMs;
     const byMs = offsetMs - (this.#offsetMs ?? offsetMs);
     if (this.#offsetMs === undefined) this.#offsetMs = offsetMs;
     if (Math.abs(byMs) > JUMP_MS) {
       this.#offsetMs = offsetMs;
       this.#jump = { atMs: nowMs, byMs };
-      if (byMs > TOLERANCE_MS) this.#leapAtMs = nowMs;
-      this.#options.log.warn({ byMs: Math.round(byMs) }, 'the clock was set: nothing is granted for a minute');
+      if (byMs > TOLERANCE_MS) this.#longJumpAtMs = nowMs;
+      this.#options.log.warn({ byMs: Math.round(byMs) }, 'the clock was set: no grant for a minute');
     }
     if (this.#jump === undefined && this.#mayRecord) this.#floorMs = Math.max(this.#floorMs, wallMs);
   }
 
   get #mayRecord(): boolean {
-    return this.#options.monotonic() - this.#leapAtMs >= RECORD_AFTER_LEAP_MS;
+    return this.#options.monotonic() - this.#longJumpAtMs >= RECORD_AFTER_LONG_JUMP_MS;
   }
 
   #sampleLater(): void {
@@ -147,7 +148,7 @@ export class ClockGuard implements Part, TrustGuard {
     }, SAMPLE_MS);
   }
 
-  /** Never rejects: a disk that refuses says so elsewhere. */
+  /** Never rejects: the store reports a disk that cannot be written. */
   async #record(): Promise<void> {
     const { lastTime, clock, log } = this.#options;
     try {
@@ -160,7 +161,7 @@ export class ClockGuard implements Part, TrustGuard {
   }
 }
 
-function durationText(ms: number): string {
+function formatDuration(ms: number): string {
   const seconds = Math.ceil(ms / 1_000);
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;

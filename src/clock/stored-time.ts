@@ -1,8 +1,8 @@
-// The last time that the service saw and believed, in a record of the sealed store.
+// The last trusted time, in a record of the sealed store.
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
 
-/** Of the store's one space that holds the time. */
+/** Label of the store's space that holds the time. */
 export const CLOCK_LABEL = 'clock';
 const TIME_KEY = Buffer.from('t');
 
@@ -10,12 +10,12 @@ export class StoredTime {
   readonly #store: Pick<SealedStore, 'openSpace' | 'write'>;
   #space: Space | undefined;
 
-  /** @param store started before it is asked */
+  /** @param store must be started before the first call of read or write */
   constructor(store: Pick<SealedStore, 'openSpace' | 'write'>) {
     this.#store = store;
   }
 
-  /** Epoch, ms; undefined where there is none, or it does not open. @throws AppError STORE_UNAVAILABLE */
+  /** Reads the time, in ms since the epoch; undefined without a record or with a damaged one. @throws AppError STORE_UNAVAILABLE */
   async read(): Promise<number | undefined> {
     this.#space = await this.#store.openSpace(CLOCK_LABEL);
     try {
@@ -27,7 +27,7 @@ export class StoredTime {
     }
   }
 
-  /** @throws AppError STORE_UNAVAILABLE */
+  /** Records the time. @throws AppError STORE_UNAVAILABLE */
   async write(epochMs: number): Promise<void> {
     this.#space ??= await this.#store.openSpace(CLOCK_LABEL);
     await this.#store.write([this.#space.put(TIME_KEY, Buffer.from(String(epochMs)))]);

@@ -2,9 +2,9 @@
 import type { ApiServer } from '../api/core/server.js';
 import type { Events } from '../events/events.js';
 import type { HealthRegistry } from '../ops/health.js';
-import { heartbeatsOf } from '../ops/heartbeats.js';
+import { createHeartbeats } from '../ops/heartbeats.js';
 import { createMetrics, type Metrics } from '../ops/metrics.js';
-import { statusText } from '../ops/status-line.js';
+import { formatStatus } from '../ops/status-line.js';
 import { Watchdog } from '../ops/watchdog.js';
 import { SdNotifier } from '../platform/sd-notify.js';
 import type { PrivacySwitch } from '../privacy/privacy-switch.js';
@@ -76,14 +76,14 @@ export function createSupervision(
   const notifier = new SdNotifier({ socketPath: environment.notifySocket, addon, log });
   const status = (): string => {
     const reports = cameras.reports();
-    return statusText({
+    return formatStatus({
       cameras: reports.length,
       camerasRunning: reports.filter(({ camera }) => camera.status === 'running').length,
       recognitions: reports.reduce((sum, { recognition }) => sum + recognition.matches, 0),
       health: health.report(),
     });
   };
-  const heartbeats = heartbeatsOf({
+  const heartbeats = createHeartbeats({
     vision: () => vision.listWorkers(),
     store: () => storage.store.stats(),
     cameras: config.cameras.map(({ id, maxFps, freezeMs }) => ({

@@ -1,4 +1,4 @@
-// The sealed store and everything that lives in it: audit log, gallery, faces of strangers, the time last seen, key rotation.
+// The sealed store and everything that lives in it: audit log, gallery, faces of strangers, the last trusted time, key rotation.
 import { statSync } from 'node:fs';
 import { AuditLog } from '../audit/audit-log.js';
 import { auditedRotation } from '../audit/audited.js';

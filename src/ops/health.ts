@@ -1,24 +1,24 @@
-// The health of the service: asks the parts how they are and answers GET /healthz and GET /readyz.
+// The health of the service: collects the health of its parts and makes the answers of GET /healthz and GET /readyz.
 import type { Health, HealthStatus } from '../domain/health.js';
 
 export interface HealthSource {
   name: string;
-  /** Asked for every report, so it must be quick. */
+  /** Returns the health of the part. Called for every report, so it must be quick. */
   health(): Health;
-  /** Without a required part the service does not do its work. */
+  /** True for a part without which the service cannot do its work. */
   required: boolean;
 }
 
 export interface HealthReport {
-  /** `failed`: a required part failed. `degraded`: any part is not ok. */
+  /** `failed`: a required part failed. `degraded`: at least one part is not ok. */
   status: HealthStatus;
-  /** Every part was started and no required one failed; a part that is degraded does its work. */
+  /** True when every part was started and no required one failed. A degraded part still does its work. */
   ready: boolean;
   parts: Record<string, Health & { required: boolean }>;
 }
 
 export interface HealthAnswer {
-  /** Of HTTP: 200 or 503. */
+  /** HTTP status: 200 or 503. */
   status: number;
   body: HealthReport;
 }
@@ -27,47 +27,48 @@ export class HealthRegistry {
   readonly #isStarted: () => boolean;
   readonly #sources = new Map<string, HealthSource>();
 
-  /** @param parts.isStarted whether every part of the service was started and none is being stopped */
+  /** @param parts.isStarted tells whether every part of the service was started and none is being stopped */
   constructor(parts: { isStarted: () => boolean }) {
     this.#isStarted = parts.isStarted;
   }
 
-  /** @throws TypeError when the name is taken */
+  /** Adds a part. @throws TypeError when there is a part of this name already */
   add(source: HealthSource): void {
     if (this.#sources.has(source.name)) throw new TypeError(`two health sources are called ${source.name}`);
     this.#sources.set(source.name, source);
   }
 
+  /** Reads the health of every part. */
   report(): HealthReport {
-    const asked = [...this.#sources.values()].map((source) => ({ source, health: ask(source) }));
-    const failed = asked.some(({ source, health }) => source.required && health.status === 'failed');
-    const allOk = asked.every(({ health }) => health.status === 'ok');
+    const answers = [...this.#sources.values()].map((source) => ({ source, health: readHealth(source) }));
+    const failed = answers.some(({ source, health }) => source.required && health.status === 'failed');
+    const allOk = answers.every(({ health }) => health.status === 'ok');
     return {
       status: failed ? 'failed' : allOk ? 'ok' : 'degraded',
-      ready: this.#isStarted() && asked.every(({ source, health }) => !source.required || health.status !== 'failed'),
+      ready: this.#isStarted() && answers.every(({ source, health }) => !source.required || health.status !== 'failed'),
       parts: Object.fromEntries(
-        asked.map(({ source, health }) => [source.name, { ...health, required: source.required }]),
+        answers.map(({ source, health }) => [source.name, { ...health, required: source.required }]),
       ),
     };
   }
 
-  /** GET /healthz: 503 when a required part failed; a watcher restarts the service then. */
+  /** Answers GET /healthz: 503 when a required part failed, so that a supervisor restarts the service. */
   liveness(): HealthAnswer {
     const body = this.report();
     return { status: body.status === 'failed' ? 503 : 200, body };
   }
 
-  /** GET /readyz: 503 until every part was started, and while a required one failed; clients wait or go elsewhere. */
+  /** Answers GET /readyz: 503 until every part is started, and while a required one has failed. Clients then wait or go elsewhere. */
   readiness(): HealthAnswer {
     const body = this.report();
     return { status: body.ready ? 200 : 503, body };
   }
 }
 
-function ask(source: HealthSource): Health {
+function readHealth(source: HealthSource): Health {
   try {
     return source.health();
   } catch {
-    return { status: 'failed', detail: 'could not say how it is' };
+    return { status: 'failed', detail: 'its state cannot be read' };
   }
 }

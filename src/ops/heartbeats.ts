@@ -1,28 +1,28 @@
-// What must go on for the service to be of use: the vision workers, the disk, the analysis of each camera.
+// The work that the watchdog supervises: the vision workers, the writes of the store, and the analysis of each camera.
 import type { Clock } from '../domain/time.js';
 import { StallDetector, type Heartbeat, type Lane } from './stall.js';
 
-/** A picture of the largest size takes some seconds on a slow device, and a queue of them does not end at once. */
+/** A picture of the largest size takes some seconds on a slow device. */
 const VISION_LIMIT_MS = 60_000;
-/** Longer than the store takes to open again after a full disk. */
+/** Longer than the store needs to open again after the disk was full. */
 const STORE_LIMIT_MS = 120_000;
 const CAMERA_LIMIT_MS = 30_000;
 
 export interface WatchedParts {
-  /** One lane for each worker. */
+  /** Returns one lane for each worker. */
   vision: () => readonly Lane[];
   store: () => { pendingWrites: number; batches: number; failedBatches: number };
   cameras: readonly {
     id: string;
-    /** The longest pause between two analyses, by configuration. */
+    /** Longest pause between two analyses that the configuration allows. */
     pauseMs: number;
     stats: () => { isAnalysing: boolean; frames: number; done: number };
   }[];
-  /** Monotonic, milliseconds. */
+  /** Monotonic, in milliseconds. */
   clock: Clock;
 }
 
-export function heartbeatsOf({ vision, store, cameras, clock }: WatchedParts): Heartbeat[] {
+export function createHeartbeats({ vision, store, cameras, clock }: WatchedParts): Heartbeat[] {
   const storeLane = (): Lane[] => {
     const { pendingWrites, batches, failedBatches } = store();
     return [{ id: 'the disk', busy: pendingWrites > 0, done: batches + failedBatches }];

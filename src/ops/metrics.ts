@@ -1,35 +1,35 @@
-// The metrics of the service for Prometheus: read from the parts when they are asked for, never pushed by them.
+// The metrics of the service for Prometheus. They are read from the parts for each request of /metrics.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Where the numbers come from. Counters count since the service started. */
+/** Functions that read the numbers. Counters count since the service started. */
 export interface MetricsSources {
   build: { version: string; node: string; opencv: string };
   models: () => { modelVersion: string; models: readonly { task: string; precision: string; provider: string }[] };
-  /** `completed` are the pictures and frames that were worked on, failures among them; `rejected` those that the full queue refused. */
+  /** `completed`: pictures and frames that were analysed, also without success. `rejected`: those that the full queue refused. */
   vision: () => { workers: number; busy: number; queued: number; completed: number; rejected: number };
   cameras: () => readonly {
     id: string;
     camera: {
       status: string;
-      /** What is wrong with the picture; absent where nothing is. */
+      /** Fault of the picture; absent without a fault. */
       fault?: string | undefined;
-      /** Read from the source. */
+      /** Frames read from the source. */
       frames: number;
-      /** Overwritten by newer ones before anyone took them. */
+      /** Frames that newer ones replaced before they were analysed. */
       dropped: number;
       analysed: number;
-      /** Analysed per second, lately. */
+      /** Frames analysed per second, recently. */
       fps: number;
       losses: number;
       reopenings: number;
-      /** How late the frames arrive. */
+      /** Delay of the frames, in milliseconds. */
       delayMs: number;
     };
     recognition: { tracks: number; embedded: number; lostEvents: number };
-    /** Decisions. */
+    /** Decisions by type and reason. */
     eventCounts: readonly { type: string; reason: string; count: number }[];
   }[];
-  /** `published` are those of the history, `dropped` were removed before, `expired` came too late for the live topic. */
+  /** `published`: events of the history. `dropped`: removed before they were published. `expired`: too late for their live topic. */
   events: () => {
     published: number;
     pending: number;
@@ -39,6 +39,7 @@ export interface MetricsSources {
     connected: boolean;
   };
   gallery: () => { groups: number; faces: number };
+  /** Lines of the log that were dropped for a slow reader. */
   droppedLogLines: () => number;
 }
 
@@ -57,9 +58,9 @@ export interface AnsweredRequest {
 
 export interface Metrics {
   observeRequest(request: AnsweredRequest): void;
-  /** The exposition format of Prometheus. */
+  /** Returns the metrics in the exposition format of Prometheus. */
   text(): Promise<string>;
-  /** Of that text. */
+  /** Content type of that text. */
   readonly contentType: string;
 }
 
@@ -124,9 +125,9 @@ function addBuild(registry: Registry, { build, models }: MetricsSources): void {
 
 function addVision(registry: Registry, vision: MetricsSources['vision']): void {
   gauge(registry, 'lintel_vision_workers', 'Worker threads that are alive', () => vision().workers);
-  gauge(registry, 'lintel_vision_workers_busy', 'Worker threads that work on a picture', () => vision().busy);
+  gauge(registry, 'lintel_vision_workers_busy', 'Worker threads that analyse a picture', () => vision().busy);
   gauge(registry, 'lintel_vision_queue_length', 'Pictures that wait for a worker', () => vision().queued);
-  counter(registry, 'lintel_vision_completed_total', 'Pictures and frames worked on', () => vision().completed);
+  counter(registry, 'lintel_vision_completed_total', 'Pictures and frames analysed', () => vision().completed);
   counter(registry, 'lintel_vision_rejected_total', 'Pictures that the full queue refused', () => vision().rejected);
 }
 
@@ -143,7 +144,7 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
   });
   new Gauge({
     name: 'lintel_camera_fault',
-    help: '1 for what is wrong with the picture of a camera',
+    help: '1 for the fault that the picture of each camera has',
     labelNames: ['camera', 'fault'],
     registers: [registry],
     collect() {
@@ -154,8 +155,8 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
     },
   });
   const measured = [
-    ['lintel_camera_analysed_fps', 'Frames analysed per second, lately', (one: CameraSource) => one.camera.fps],
-    ['lintel_camera_delay_seconds', 'How late the frames arrive', (one: CameraSource) => one.camera.delayMs / 1_000],
+    ['lintel_camera_analysed_fps', 'Frames analysed per second, recently', (one: CameraSource) => one.camera.fps],
+    ['lintel_camera_delay_seconds', 'Delay of the frames', (one: CameraSource) => one.camera.delayMs / 1_000],
   ] as const;
   for (const [name, help, read] of measured) {
     new Gauge({
@@ -173,18 +174,18 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
     ['lintel_camera_frames_total', 'Frames read from the source', (one: CameraSource) => one.camera.frames],
     [
       'lintel_camera_dropped_frames_total',
-      'Frames overwritten by newer ones before they were taken',
+      'Frames that newer ones replaced before they were analysed',
       (one: CameraSource) => one.camera.dropped,
     ],
     ['lintel_camera_analysed_frames_total', 'Frames analysed', (one: CameraSource) => one.camera.analysed],
     [
       'lintel_camera_losses_total',
-      'How often the source was lost or could not be opened',
+      'Number of times that the source was lost or could not be opened',
       (one: CameraSource) => one.camera.losses,
     ],
     [
       'lintel_camera_reopenings_total',
-      'How often it was opened again for a frozen picture or a drifting clock',
+      'Number of times that the source was opened again because of a frozen picture or a drifting clock',
       (one: CameraSource) => one.camera.reopenings,
     ],
     ['lintel_tracks_total', 'Faces followed', (one: CameraSource) => one.recognition.tracks],
@@ -221,7 +222,7 @@ function addEvents(registry: Registry, events: MetricsSources['events']): void {
   counter(
     registry,
     'lintel_events_published_total',
-    'Events of the history that the broker took',
+    'Events of the history that the broker acknowledged',
     () => events().published,
   );
   counter(registry, 'lintel_events_dropped_total', 'Events removed before they were published', () => events().dropped);
@@ -247,7 +248,7 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** The parts count themselves; the counter shows their number. */
+/** Adds a counter whose value a part counts itself. */
 function counter(registry: Registry, name: string, help: string, read: () => number): void {
   new Counter({
     name,

@@ -1,51 +1,51 @@
-// Tells work that goes slowly from work that stands still, by counters alone.
+// Distinguishes slow work from work that has stopped, using counters only.
 import { describeError } from '../errors.js';
 import type { Clock } from '../domain/time.js';
 
-/** `why` for a person, where it is not healthy; no secret. */
-export interface Progress {
+export interface HeartbeatState {
   healthy: boolean;
-  why?: string;
+  /** Reason for people where it is not healthy; contains no secret. */
+  reason?: string;
 }
 
-/** One thing that must go on for the service to be of use. */
+/** Work that must make progress for the service to be useful. */
 export interface Heartbeat {
   readonly name: string;
-  /** Asked at every beat of the watchdog, so it must be quick. */
-  progress(): Progress;
+  /** Compares the counters with those of the call before. Called at every beat of the watchdog, so it must be quick. */
+  check(): HeartbeatState;
 }
 
-/** Work in one row: a worker thread, the writes of a store, the analyses of a camera. */
+/** Work that is done one piece after the other: by a worker thread, by the store, by the analysis of a camera. */
 export interface Lane {
-  /** Says which one it is, among those of a detector. */
+  /** Name of the lane among those of its detector. */
   id: string | number;
-  /** Whether anything is under way or waits. */
+  /** True while a piece of work is under way or waits. */
   busy: boolean;
-  /** Grows with every piece of work that ends, well or not. */
+  /** Number of pieces that have ended, successful or not. */
   done: number;
-  /** Grows with what comes in, such as the frames of a camera; where nothing came since the last look, there was nothing to do. */
+  /** Number of pieces that came in, such as the frames of a camera. If none came since the last check, there was nothing to do. */
   fed?: number;
 }
 
 export interface StallDetectorParts {
   name: string;
   lanes: () => readonly Lane[];
-  /** A lane that is busy for so long without any end of work stands still. */
+  /** A lane that is busy for this long and finishes nothing has stopped. */
   limitMs: number;
-  /** Monotonic, milliseconds: the wall clock of a device without a battery jumps when it is set. */
+  /** Monotonic, in milliseconds: the wall clock of a device without a battery jumps when it is set. */
   clock: Clock;
 }
 
-interface Seen {
+interface LaneRecord {
   done: number;
   fed: number | undefined;
   sinceMs: number;
 }
 
-/** A lane without work is healthy; so is one that works, however slowly, as long as something ends within the limit. */
+/** A lane without work is healthy. A lane with work is healthy while a piece ends within the limit. */
 export class StallDetector implements Heartbeat {
   readonly #parts: StallDetectorParts;
-  #seen = new Map<string | number, Seen>();
+  #seen = new Map<string | number, LaneRecord>();
 
   constructor(parts: StallDetectorParts) {
     this.#parts = parts;
@@ -55,27 +55,27 @@ export class StallDetector implements Heartbeat {
     return this.#parts.name;
   }
 
-  progress(): Progress {
+  check(): HeartbeatState {
     const { lanes, limitMs, clock } = this.#parts;
     let current: readonly Lane[];
     try {
       current = lanes();
     } catch (error) {
-      return { healthy: false, why: describeError(error) };
+      return { healthy: false, reason: describeError(error) };
     }
     const nowMs = clock();
-    const seen = new Map<string | number, Seen>();
+    const seen = new Map<string | number, LaneRecord>();
     let stalled: string | undefined;
     for (const { id, busy, done, fed } of current) {
       const before = this.#seen.get(id);
       const isStill = before !== undefined && before.done === done && (fed === undefined || before.fed !== fed);
-      // Time without work does not count.
+      // Only time with work counts.
       const sinceMs = busy && isStill ? before.sinceMs : nowMs;
       if (busy) seen.set(id, { done, fed, sinceMs });
       if (nowMs - sinceMs >= limitMs)
         stalled ??= `${id} has finished nothing for ${Math.round((nowMs - sinceMs) / 1_000)} s`;
     }
     this.#seen = seen;
-    return stalled === undefined ? { healthy: true } : { healthy: false, why: stalled };
+    return stalled === undefined ? { healthy: true } : { healthy: false, reason: stalled };
   }
 }

@@ -1,19 +1,19 @@
-// The one line of `systemctl status`: what the service does, and what is wrong with it.
+// The status line of `systemctl status`: what the service does, and which parts have a problem.
 import type { HealthReport } from './health.js';
 
 const MAX_CHARACTERS = 400;
 
 export interface StatusFacts {
-  /** Those that deliver pictures. */
+  /** Number of cameras that deliver frames. */
   camerasRunning: number;
   cameras: number;
-  /** Decisions since the start. */
+  /** Matches since the start. */
   recognitions: number;
   health: Pick<HealthReport, 'status' | 'parts'>;
 }
 
-/** Such as `1 of 2 cameras running, 17 recognitions; degraded: camera:yard (the camera is lost: no route to host)`. */
-export function statusText({ camerasRunning, cameras, recognitions, health }: StatusFacts): string {
+/** Formats the line, such as `1 of 2 cameras running, 17 recognitions; degraded: camera:yard (the camera is lost: no route to host)`. */
+export function formatStatus({ camerasRunning, cameras, recognitions, health }: StatusFacts): string {
   const plural = recognitions === 1 ? 'recognition' : 'recognitions';
   const work =
     cameras === 0

@@ -1,25 +1,25 @@
-// The watchdog: feeds systemd's as long as the service really goes on, and asks for time while it starts.
+// The watchdog: tells systemd that the service makes progress, and asks for more time during the start.
 import type { Log } from '../domain/log.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { SdNotifier } from '../platform/sd-notify.js';
-import type { Heartbeat, Progress } from './stall.js';
+import type { Heartbeat, HeartbeatState } from './stall.js';
 
-/** The status is renewed so often where systemd's limit does not ask for more. */
+/** Interval between two notices, unless systemd's limit requires a shorter one. */
 const LONGEST_PAUSE_MS = 10_000;
-/** A start asks for so much more at each beat … */
+/** Time that a start asks for at each beat. */
 const EXTENSION_MS = 30_000;
-/** … and no more once it has gone on for so long: a start that hangs must be ended. */
+/** After this time a start asks for no more: a start that hangs must be ended. */
 const LONGEST_START_MS = 600_000;
 
 export interface WatchdogParts {
   notifier: Pick<SdNotifier, 'listens' | 'alive' | 'status' | 'extendStart'>;
-  /** The longest pause that systemd allows (WATCHDOG_USEC), microseconds; absent where it does not watch: the status is sent all the same. */
+  /** Longest pause that systemd allows (WATCHDOG_USEC), in microseconds; undefined without a watchdog: then only the status is sent. */
   watchdogUsec: number | undefined;
-  /** The loop itself needs none: a loop that does not turn sends nothing. */
+  /** Work to supervise. The event loop needs no heartbeat: when it hangs, nothing is sent. */
   heartbeats: readonly Heartbeat[];
-  /** One line on how the service is. */
+  /** Returns the status of the service in one line. */
   status: () => string;
-  /** Monotonic, milliseconds. */
+  /** Monotonic, in milliseconds. */
   clock: Clock;
   timers: Timers;
   log: Log;
@@ -38,22 +38,22 @@ export class Watchdog {
   constructor(parts: WatchdogParts) {
     this.#parts = parts;
     const allowedMs = (parts.watchdogUsec ?? Infinity) / 1_000;
-    // A third: one notice may come late, as systemd advises no more than a half.
+    // systemd advises at most a half; with a third, one notice may be late.
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, allowedMs / 3);
   }
 
-  /** Before the first part starts: from here on the start may take its time. */
+  /** Call it before the first part starts: from then on the start may take longer than systemd's limit. */
   starting(): void {
     this.#startedMs = this.#parts.clock();
     this.#enter('starting');
   }
 
-  /** After READY: from here on the watchdog is fed. */
+  /** Call it after READY: from then on systemd is told that the service makes progress. */
   running(): void {
     this.#enter('running');
   }
 
-  /** Nothing is sent any more. */
+  /** Ends all notices. */
   stop(): void {
     this.#state = 'stopped';
     this.#parts.timers.clearTimeout(this.#timer);
@@ -86,13 +86,13 @@ export class Watchdog {
     else notifier.alive(this.#statusText());
   }
 
-  /** Every one is asked each time, since each remembers what it saw. */
+  /** Checks every heartbeat each time: each compares with its last check. @returns the problems; undefined where there are none */
   #findStuck(): string | undefined {
     const unhealthy = this.#parts.heartbeats
-      .map((heartbeat) => ({ name: heartbeat.name, ...ask(heartbeat) }))
+      .map((heartbeat) => ({ name: heartbeat.name, ...checkSafely(heartbeat) }))
       .filter(({ healthy }) => !healthy);
     if (unhealthy.length === 0) return undefined;
-    return unhealthy.map(({ name, why }) => (why === undefined ? name : `${name}: ${why}`)).join('; ');
+    return unhealthy.map(({ name, reason }) => (reason === undefined ? name : `${name}: ${reason}`)).join('; ');
   }
 
   #report(stuck: string | undefined): void {
@@ -100,8 +100,8 @@ export class Watchdog {
     this.#stuck = stuck;
     const { log, watchdogUsec } = this.#parts;
     const watched = watchdogUsec !== undefined;
-    if (stuck !== undefined) log.error({ stuck, watched }, 'the service is stuck: the watchdog is not fed');
-    else log.info({ watched }, 'the service goes on: the watchdog is fed again');
+    if (stuck !== undefined) log.error({ stuck, watched }, 'the service is stuck: the watchdog gets no notices');
+    else log.info({ watched }, 'the service works again: the watchdog gets its notices');
   }
 
   #statusText(): string {
@@ -113,10 +113,10 @@ export class Watchdog {
   }
 }
 
-function ask(heartbeat: Heartbeat): Progress {
+function checkSafely(heartbeat: Heartbeat): HeartbeatState {
   try {
-    return heartbeat.progress();
+    return heartbeat.check();
   } catch {
-    return { healthy: false, why: 'cannot say how it is' };
+    return { healthy: false, reason: 'its state cannot be read' };
   }
 }

@@ -1,4 +1,4 @@
-// The way in for the command line while the service runs: HTTP on a Unix socket in the data directory, for its owner alone.
+// The admin socket, through which the command line reaches the running service: HTTP on a Unix socket that only its owner can open.
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -7,13 +7,13 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, describeError } from '../errors.js';
 
-/** A longer name would be cut off without a word, and the socket lie elsewhere (sockaddr_un, less its zero). */
+/** The system silently cuts a longer path off, and the socket would be elsewhere (sockaddr_un, without its final zero). */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** Answers with bytes as they come; an error ends the connection before the end of the body. */
+/** Streams the answer. An error closes the connection before the end of the body. */
 export type AdminRoute = () => AsyncIterable<Uint8Array>;
 
-/** The body of an answer with HTTP 500. */
+/** Body of an answer with HTTP 500. */
 export interface AdminFailure {
   code: string;
   message: string;
@@ -21,12 +21,12 @@ export interface AdminFailure {
 
 export interface AdminSocketOptions {
   path: string;
-  /** By method and path, such as `GET /gallery`. */
+  /** Routes by method and path, such as `GET /gallery`. */
   routes: Readonly<Record<string, AdminRoute>>;
   log: Log;
 }
 
-/** Start it behind the store: whoever holds the store owns the socket, and one that a kill left behind is removed. */
+/** Start it after the store: the process that holds the store owns the socket, and removes one that a killed process left. */
 export class AdminSocket implements Part {
   readonly name = 'admin';
   readonly #options: AdminSocketOptions;
@@ -36,7 +36,7 @@ export class AdminSocket implements Part {
     this.#options = options;
   }
 
-  /** Where there can be no socket (a path beyond 107 bytes), the service runs without. */
+  /** Listens. Where no socket is possible (a path above 107 bytes), the service runs without one. */
   async start(): Promise<void> {
     const { path, log } = this.#options;
     const server = createServer((request, response) => void this.#answer(request, response));
@@ -51,7 +51,10 @@ export class AdminSocket implements Part {
       this.#server = server;
       await chmod(path, 0o600);
     } catch (error) {
-      log.warn({ error: describeError(error) }, 'no admin socket: backups and key rotation need the service stopped');
+      log.warn(
+        { error: describeError(error) },
+        'there is no admin socket: stop the service for backups and key rotation',
+      );
     }
   }
 
@@ -68,21 +71,22 @@ export class AdminSocket implements Part {
     const { routes, log } = this.#options;
     const name = `${request.method} ${request.url}`;
     try {
-      if (!Object.hasOwn(routes, name)) throw new AppError('INVALID_PARAM', 'the service does not know this request');
-      const body = routes[name]()[Symbol.asyncIterator]();
-      // What fails at once is told in words; later the missing end of the body tells.
+      const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+      if (!route) throw new AppError('INVALID_PARAM', 'the service does not know this request');
+      const body = route()[Symbol.asyncIterator]();
+      // An error before the first bytes is answered with its message; a later one cuts the body off.
       const first = await body.next();
       response.writeHead(200, { 'content-type': 'application/octet-stream', connection: 'close' });
-      await pipeline(Readable.from(following(first, body)), response);
+      await pipeline(Readable.from(streamFrom(first, body)), response);
     } catch (error) {
       log.warn({ request: name, error: describeError(error) }, 'an admin request failed');
       if (response.headersSent) response.destroy();
-      else response.writeHead(500, { connection: 'close' }).end(JSON.stringify(failureOf(error)));
+      else response.writeHead(500, { connection: 'close' }).end(JSON.stringify(describeFailure(error)));
     }
   }
 }
 
-async function* following(
+async function* streamFrom(
   first: IteratorResult<Uint8Array>,
   rest: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
@@ -95,6 +99,6 @@ async function* following(
   }
 }
 
-function failureOf(error: unknown): AdminFailure {
+function describeFailure(error: unknown): AdminFailure {
   return { code: error instanceof AppError ? error.code : 'INTERNAL', message: describeError(error) };
 }

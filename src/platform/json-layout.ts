@@ -1,8 +1,11 @@
-// JSON laid out as the repository's formatter does it, for the data files that commands write.
+// Formats JSON like the repository's formatter, for the data files that commands write.
 
 const COLUMNS = 120;
 
-/** JSON in the formatter's way: on one line what fits and holds no objects or lists of lists. @param used columns before it on its line */
+/**
+ * Formats a value. A list or an object is written on one line if it fits and contains no objects and no lists of lists.
+ * @param used columns before the value on its line
+ */
 export function layOut(value: unknown, indent = 0, used = 0): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const isList = Array.isArray(value);
@@ -18,7 +21,7 @@ export function layOut(value: unknown, indent = 0, used = 0): string {
   if (isPlain) {
     const pad = isList ? '' : ' ';
     const line = entries.map(([key, inner]) => key + layOut(inner, 0, -Infinity)).join(', ');
-    // The comma after it wants its column, too.
+    // One column is for the comma after it.
     if (indent + used + line.length + 2 + 2 * pad.length < COLUMNS) return open + pad + line + pad + close;
   }
   const inside = ' '.repeat(indent + 2);
@@ -29,7 +32,7 @@ export function layOut(value: unknown, indent = 0, used = 0): string {
   return `${open}\n${lines.join(',\n')}\n${' '.repeat(indent)}${close}`;
 }
 
-/** Numbers, as many on a line as fit. */
+/** Formats a list of numbers with as many on each line as fit. */
 function fill(numbers: readonly string[], inside: string): string {
   const lines: string[] = [];
   let line = inside;

@@ -1,15 +1,15 @@
-// What the service tells systemd about itself (sd_notify): ready, alive, status, stopping, and that a start takes longer.
+// Notices to systemd (sd_notify): ready, alive, status, stopping, and a start that takes longer.
 import type { Addon } from '../native/addon.js';
 import type { Log } from '../domain/log.js';
 
 export interface SdNotifierParts {
-  /** Absent where systemd does not listen: every notice is then a no-op. */
+  /** Undefined without systemd: then no notice is sent. */
   socketPath: string | undefined;
   addon: Pick<Addon, 'sdNotify'>;
   log: Log;
 }
 
-/** A notice that cannot be sent is logged, never thrown: the service works without systemd. RELOADING is not among them: a restart takes 2 s. */
+/** A notice that cannot be sent is logged and never thrown: the service works without systemd. RELOADING is not used: a restart takes 2 s. */
 export class SdNotifier {
   readonly #parts: SdNotifierParts;
 
@@ -17,33 +17,34 @@ export class SdNotifier {
     this.#parts = parts;
   }
 
-  /** Whether anybody listens. */
+  /** True if systemd listens. */
   get listens(): boolean {
     return this.#parts.socketPath !== undefined;
   }
 
-  /** Once, when every part has been started. */
+  /** Tells systemd that every part has been started. */
   ready(status: string): void {
-    this.#send(['READY=1', statusLine(status)]);
+    this.#send(['READY=1', formatStatusLine(status)]);
   }
 
-  /** One line for `systemctl status`. */
+  /** Sets the line that `systemctl status` shows. */
   status(text: string): void {
-    this.#send([statusLine(text)]);
+    this.#send([formatStatusLine(text)]);
   }
 
-  /** A sign of life for the watchdog, and the status with it. */
+  /** Tells the watchdog that the service is alive, and sets the status. */
   alive(status: string): void {
-    this.#send(['WATCHDOG=1', statusLine(status)]);
+    this.#send(['WATCHDOG=1', formatStatusLine(status)]);
   }
 
-  /** During the start: it may take so much longer, counted from now. */
+  /** Extends the time limit of the start by this time, counted from now. */
   extendStart(byMs: number): void {
     this.#send([`EXTEND_TIMEOUT_USEC=${Math.round(byMs * 1_000)}`]);
   }
 
+  /** Tells systemd that the stop has begun. */
   stopping(): void {
-    this.#send(['STOPPING=1', statusLine('stopping')]);
+    this.#send(['STOPPING=1', formatStatusLine('stopping')]);
   }
 
   #send(lines: readonly string[]): void {
@@ -52,12 +53,12 @@ export class SdNotifier {
     try {
       addon.sdNotify(socketPath, lines.join('\n'));
     } catch (error) {
-      log.warn({ err: error }, 'systemd could not be notified');
+      log.warn({ err: error }, 'a notice could not be sent to systemd');
     }
   }
 }
 
-/** A line break would begin another assignment. */
-function statusLine(text: string): string {
+/** Formats a status. A line break in it would start another assignment. */
+function formatStatusLine(text: string): string {
   return `STATUS=${text.replaceAll(/\s+/g, ' ').trim()}`;
 }

@@ -1,4 +1,4 @@
-// The guard of the clock: what it believes, what it does not, and when it believes again.
+// The guard of the clock: which times it trusts, which it does not, and when it trusts the clock again.
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { ClockGuard, type LastTime } from '../../src/clock/clock-guard.js';
@@ -11,7 +11,7 @@ const DAY = 24 * HOUR;
 const BUILT = Date.UTC(2026, 0, 1);
 const NOW = Date.UTC(2026, 5, 1);
 
-/** A device whose wall clock can be set; time itself is that of the timers. */
+/** A device whose wall clock can be set; its monotonic clock is that of the timers. */
 class Device {
   readonly timers = new ManualTimers(5_000);
   readonly record: { ms: number | undefined; fails: boolean; writes: number };
@@ -36,7 +36,7 @@ class Device {
     this.wallMs += byMs;
   }
 
-  /** Time passes evenly. */
+  /** Lets time pass, on both clocks. */
   async pass(ms: number): Promise<void> {
     await this.timers.advance(ms);
   }
@@ -76,16 +76,16 @@ async function started(wallMs: number, lastMs?: number): Promise<Device> {
 describe('at a start', () => {
   it.each([
     ['no earlier time is known', NOW, undefined, undefined],
-    ['it has gone on since', NOW, NOW - DAY, undefined],
-    ['it stands a little behind', NOW - 4 * MINUTE, NOW, undefined],
-    ['it stands before the time last seen', NOW - 6 * MINUTE, NOW, 'it stands 6 min before the time last seen'],
+    ['it is after the last trusted time', NOW, NOW - DAY, undefined],
+    ['it is a little behind', NOW - 4 * MINUTE, NOW, undefined],
+    ['it is before the last trusted time', NOW - 6 * MINUTE, NOW, 'it is 6 min before the last trusted time'],
     [
-      'it stands before the installation was built',
+      'it is before the build of the installation',
       BUILT - DAY,
       undefined,
-      'it stands 24 h before this version was built',
+      'it is 24 h before the build of this version',
     ],
-    ['it stands at its beginning', 10_000, NOW, 'days before the time last seen'],
+    ['it is near the epoch', 10_000, NOW, 'days before the last trusted time'],
   ])('%s', async (_, wallMs, lastMs, problem) => {
     const { guard } = await started(wallMs, lastMs);
     if (problem === undefined) expect(guard.problem()).toBeUndefined();
@@ -100,7 +100,7 @@ describe('while it runs', () => {
   it('a device without a battery is trusted a minute after the network has set its clock', async () => {
     const device = await started(10_000, NOW - DAY);
     await device.pass(20 * SECOND);
-    expect(device.guard.problem()).toContain('before the time last seen');
+    expect(device.guard.problem()).toContain('before the last trusted time');
     device.set(NOW);
     expect(device.guard.problem()).toContain('it is trusted in 60 s');
     await device.pass(59 * SECOND);
@@ -126,7 +126,7 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toBeUndefined();
   });
 
-  it('a further step begins the minute anew', async () => {
+  it('a further step starts the minute again', async () => {
     const device = await started(NOW);
     device.step(10 * SECOND);
     device.guard.problem();
@@ -138,7 +138,7 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toBeUndefined();
   });
 
-  it('a step is seen although nobody asks', async () => {
+  it('a step is noticed even if nobody asks for the problem', async () => {
     const device = await started(NOW);
     device.step(HOUR);
     await device.pass(10 * SECOND);
@@ -147,14 +147,14 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toContain('set back by 60 min');
   });
 
-  it('a clock set back is not trusted until it is right, over a restart as well', async () => {
+  it('a clock that was set back is not trusted until it has caught up, also after a restart', async () => {
     const device = await started(NOW);
     await device.pass(HOUR);
     device.step(-30 * MINUTE);
     await device.pass(5 * MINUTE);
-    expect(device.guard.problem()).toContain('before the time last seen');
+    expect(device.guard.problem()).toContain('before the last trusted time');
     await device.restart();
-    expect(device.guard.problem()).toContain('before the time last seen');
+    expect(device.guard.problem()).toContain('before the last trusted time');
     device.step(30 * MINUTE);
     expect(device.guard.problem()).toContain('forward');
     await device.pass(61 * SECOND);
@@ -175,7 +175,7 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toBeUndefined();
   });
 
-  it('the operator can vouch for it, for later starts too', async () => {
+  it('the operator can accept it, also for later starts', async () => {
     const device = await started(NOW, NOW + 300 * DAY);
     expect(device.guard.problem()).toContain('300 days');
     await device.guard.accept();
@@ -184,15 +184,15 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toBeUndefined();
   });
 
-  it('nobody can vouch for a time before the installation was built', async () => {
+  it('nobody can accept a time before the build of the installation', async () => {
     const device = await started(BUILT - DAY, undefined);
     await device.guard.accept();
-    expect(device.guard.problem()).toContain('before this version was built');
+    expect(device.guard.problem()).toContain('before the build of this version');
   });
 });
 
 describe('the time on the disk', () => {
-  it('is written every few minutes and at the end, while it is trusted', async () => {
+  it('is written every few minutes and at the stop, while the clock is trusted', async () => {
     const device = await started(NOW);
     await device.pass(HOUR);
     expect(device.record.writes).toBeGreaterThan(10);
@@ -203,7 +203,7 @@ describe('the time on the disk', () => {
     expect(device.timers.waitingMs).toEqual([]);
   });
 
-  it('is left alone while it is not', async () => {
+  it('is not written while it is not trusted', async () => {
     const device = await started(NOW - DAY, NOW);
     await device.pass(HOUR);
     await device.guard.stop();

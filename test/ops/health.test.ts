@@ -74,7 +74,7 @@ describe('the status of the whole, the answer of /healthz and the answer of /rea
     expect(health.readiness().body.ready).toBe(readyz === 200);
   });
 
-  it('differ while the parts are being started: alive, not ready', () => {
+  it('differ while the parts start: alive, not ready', () => {
     const health = registry([['store', 'ok', true]], false);
     expect(health.liveness().status).toBe(200);
     expect(health.readiness().status).toBe(503);
@@ -83,7 +83,7 @@ describe('the status of the whole, the answer of /healthz and the answer of /rea
 });
 
 describe('a report', () => {
-  it('holds what each part says, asked anew each time', () => {
+  it('contains the health of each part, read again for every report', () => {
     const health = new HealthRegistry({ isStarted: () => true });
     let now: Health = { status: 'degraded', detail: 'no broker', facts: { pending: 3 } };
     health.add({ name: 'events', required: false, health: () => now });
@@ -110,7 +110,7 @@ describe('a report', () => {
       ready: false,
       parts: {
         store: { status: 'ok', required: true },
-        broken: { status: 'failed', detail: 'could not say how it is', required: true },
+        broken: { status: 'failed', detail: 'its state cannot be read', required: true },
       },
     });
   });

@@ -43,7 +43,7 @@ async function samples(text: string): Promise<string[]> {
 }
 
 describe('the metrics', () => {
-  it('are what the parts say', async () => {
+  it('show the numbers of the parts', async () => {
     expect((await samples(await createMetrics(sources()).text())).toSorted()).toEqual(
       [
         'lintel_build_info{version="0.1.0",node="v20.19.0",opencv="4.6.0"} 1',
@@ -90,7 +90,7 @@ describe('the metrics', () => {
     );
   });
 
-  it('are read anew for each text, and what is gone is not shown any more', async () => {
+  it('are read again for each text, and old labels disappear', async () => {
     let status = 'opening';
     let completed = 1;
     const metrics = createMetrics(

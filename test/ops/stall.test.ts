@@ -1,8 +1,8 @@
-// Slow work and work that stands still, told apart.
+// The stall detector distinguishes slow work from work that has stopped.
 import { describe, expect, it } from 'vitest';
 import { StallDetector, type Lane } from '../../src/ops/stall.js';
 
-/** [time in s, busy, done, healthy] for each question. */
+/** [time in s, busy, done, healthy] for each check. */
 type Step = [atS: number, busy: boolean, done: number, healthy: boolean];
 
 describe('a lane', () => {
@@ -24,7 +24,7 @@ describe('a lane', () => {
       ],
     ],
     [
-      'that finishes nothing stands still after the limit',
+      'that finishes nothing has stopped after the limit',
       [
         [0, true, 4, true],
         [29, true, 4, true],
@@ -32,7 +32,7 @@ describe('a lane', () => {
       ],
     ],
     [
-      'that went on is healthy again',
+      'that finishes something again is healthy again',
       [
         [0, true, 4, true],
         [40, true, 4, false],
@@ -40,7 +40,7 @@ describe('a lane', () => {
       ],
     ],
     [
-      'counts from where work came, not from the last end',
+      'counts from the arrival of work, not from the last end',
       [
         [0, true, 1, true],
         [10, false, 2, true],
@@ -50,7 +50,7 @@ describe('a lane', () => {
       ],
     ],
     [
-      'whose counter begins anew goes on',
+      'whose counter starts again counts as working',
       [
         [0, true, 9, true],
         [20, true, 0, true],
@@ -65,11 +65,11 @@ describe('a lane', () => {
     for (const [atS, busy, done, healthy] of steps) {
       nowMs = atS * 1_000;
       lane = { id: 'only', busy, done };
-      expect(detector.progress().healthy, `at ${atS} s`).toBe(healthy);
+      expect(detector.check().healthy, `at ${atS} s`).toBe(healthy);
     }
   });
 
-  it('that is fed stands still only while more comes in', () => {
+  it('with an input counter has stopped only while more comes in', () => {
     let nowMs = 0;
     let frames = 0;
     const lanes = (): Lane[] => [{ id: 'front', busy: true, done: 3, fed: frames }];
@@ -77,14 +77,14 @@ describe('a lane', () => {
     const after = (seconds: number, more: number): boolean => {
       nowMs += seconds * 1_000;
       frames += more;
-      return detector.progress().healthy;
+      return detector.check().healthy;
     };
     expect([after(0, 1), after(20, 9), after(20, 9)]).toEqual([true, true, false]);
-    // No frame came: whatever it is that hangs, it is not the analysis.
+    // No frame came: the analysis had nothing to do.
     expect([after(20, 0), after(20, 9), after(20, 9)]).toEqual([true, true, false]);
   });
 
-  it('that stands still is told among those that work', () => {
+  it('that has stopped is named, among lanes that work', () => {
     let nowMs = 0;
     const detector = new StallDetector({
       name: 'cameras',
@@ -95,16 +95,16 @@ describe('a lane', () => {
       limitMs: 30_000,
       clock: () => nowMs,
     });
-    expect(detector.progress()).toEqual({ healthy: true });
+    expect(detector.check()).toEqual({ healthy: true });
     nowMs = 31_000;
-    expect(detector.progress()).toEqual({ healthy: false, why: 'yard has finished nothing for 31 s' });
+    expect(detector.check()).toEqual({ healthy: false, reason: 'yard has finished nothing for 31 s' });
   });
 
-  it('that cannot be asked is not healthy', () => {
+  it('whose counters cannot be read is not healthy', () => {
     const lanes = (): never => {
       throw new Error('the store is closed');
     };
     const detector = new StallDetector({ name: 'store', lanes, limitMs: 30_000, clock: () => 0 });
-    expect(detector.progress()).toEqual({ healthy: false, why: 'the store is closed' });
+    expect(detector.check()).toEqual({ healthy: false, reason: 'the store is closed' });
   });
 });

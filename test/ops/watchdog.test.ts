@@ -1,4 +1,4 @@
-// The watchdog: what it sends and when, by hand-driven time, and over a real socket with a loop and a worker that hang.
+// The watchdog: its notices, with manual timers, and over a real socket with an event loop and a worker that hang.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -10,14 +10,14 @@ import { systemTimers } from '../../src/domain/time.js';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { SdNotifier } from '../../src/platform/sd-notify.js';
-import { StallDetector, type Heartbeat, type Progress } from '../../src/ops/stall.js';
+import { StallDetector, type Heartbeat, type HeartbeatState } from '../../src/ops/stall.js';
 import { Watchdog, type WatchdogParts } from '../../src/ops/watchdog.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { tempDir } from '../support/temp-dir.js';
 import { isAlive, notifySocket } from '../platform/notify-socket.js';
 
-function watchdogOf(parts: Partial<WatchdogParts> & { socketPath?: string | undefined } = {}) {
+function createWatchdog(parts: Partial<WatchdogParts> & { socketPath?: string | undefined } = {}) {
   const sent: string[] = [];
   const logged: string[] = [];
   const timers = new ManualTimers(0);
@@ -41,16 +41,16 @@ function watchdogOf(parts: Partial<WatchdogParts> & { socketPath?: string | unde
   return { watchdog, sent, logged, timers };
 }
 
-/** Healthy until `state` says otherwise. */
-function heartbeat(name: string): Heartbeat & { state: Progress } {
-  const beat = { name, state: { healthy: true } as Progress, progress: () => beat.state };
+/** A heartbeat that is healthy until the test changes its state. */
+function heartbeat(name: string): Heartbeat & { state: HeartbeatState } {
+  const beat = { name, state: { healthy: true } as HeartbeatState, check: () => beat.state };
   return beat;
 }
 
 describe('the watchdog', () => {
-  it('is fed three times within what systemd allows, with the status', async () => {
+  it('is notified three times within the limit of systemd, with the status', async () => {
     let cameras = 0;
-    const { watchdog, sent, timers } = watchdogOf({
+    const { watchdog, sent, timers } = createWatchdog({
       watchdogUsec: 6_000_000,
       status: () => `${++cameras}\ncameras`,
     });
@@ -61,7 +61,7 @@ describe('the watchdog', () => {
 
   it('renews the status every 10 s where the limit is longer, and where systemd does not watch', async () => {
     for (const watchdogUsec of [600_000_000, undefined]) {
-      const { watchdog, sent, timers } = watchdogOf({ watchdogUsec });
+      const { watchdog, sent, timers } = createWatchdog({ watchdogUsec });
       watchdog.running();
       await timers.advance(20_000);
       const notice = watchdogUsec === undefined ? 'STATUS=fine' : 'WATCHDOG=1\nSTATUS=fine';
@@ -69,8 +69,8 @@ describe('the watchdog', () => {
     }
   });
 
-  it('asks for more time while the service starts, and feeds nothing', async () => {
-    const { watchdog, sent, timers } = watchdogOf();
+  it('asks for more time while the service starts, and sends no sign of life', async () => {
+    const { watchdog, sent, timers } = createWatchdog();
     watchdog.starting();
     await timers.advance(20_000);
     expect(sent).toEqual(Array(3).fill('EXTEND_TIMEOUT_USEC=30000000'));
@@ -81,18 +81,18 @@ describe('the watchdog', () => {
   });
 
   it('asks for no more time once the start has gone on for ten minutes', async () => {
-    const { watchdog, sent, timers } = watchdogOf();
+    const { watchdog, sent, timers } = createWatchdog();
     watchdog.starting();
     await timers.advance(3_600_000);
     expect(sent).toHaveLength(60);
   });
 
-  it('is not fed while anything stands still, says what, and is fed again afterwards', async () => {
+  it('gets no notices while any work has stopped, names it, and gets them again afterwards', async () => {
     const vision = heartbeat('vision');
     const store = heartbeat('store');
-    const { watchdog, sent, logged, timers } = watchdogOf({ heartbeats: [vision, store] });
+    const { watchdog, sent, logged, timers } = createWatchdog({ heartbeats: [vision, store] });
     watchdog.running();
-    vision.state = { healthy: false, why: 'worker 0 has finished nothing for 30 s' };
+    vision.state = { healthy: false, reason: 'worker 0 has finished nothing for 30 s' };
     store.state = { healthy: false };
     await timers.advance(20_000);
     vision.state = store.state = { healthy: true };
@@ -100,25 +100,25 @@ describe('the watchdog', () => {
     const stuck = 'STATUS=stuck: vision: worker 0 has finished nothing for 30 s; store';
     expect(sent).toEqual(['WATCHDOG=1\nSTATUS=fine', stuck, stuck, 'WATCHDOG=1\nSTATUS=fine']);
     expect(logged).toEqual([
-      'the service is stuck: the watchdog is not fed',
-      'the service goes on: the watchdog is fed again',
+      'the service is stuck: the watchdog gets no notices',
+      'the service works again: the watchdog gets its notices',
     ]);
   });
 
-  it('takes a heartbeat that throws for one that stands still', async () => {
+  it('counts a heartbeat that throws as work that has stopped', async () => {
     const broken: Heartbeat = {
       name: 'store',
-      progress: () => {
+      check: () => {
         throw new Error('closed');
       },
     };
-    const { watchdog, sent } = watchdogOf({ heartbeats: [broken] });
+    const { watchdog, sent } = createWatchdog({ heartbeats: [broken] });
     watchdog.running();
-    expect(sent).toEqual(['STATUS=stuck: store: cannot say how it is']);
+    expect(sent).toEqual(['STATUS=stuck: store: its state cannot be read']);
   });
 
-  it('is fed all the same where the status cannot be told', () => {
-    const { watchdog, sent } = watchdogOf({
+  it('is notified even if the status cannot be read', () => {
+    const { watchdog, sent } = createWatchdog({
       status: () => {
         throw new Error('no');
       },
@@ -128,21 +128,21 @@ describe('the watchdog', () => {
   });
 
   it('sends nothing after the stop, nor where systemd does not listen', async () => {
-    const stopped = watchdogOf();
+    const stopped = createWatchdog();
     stopped.watchdog.starting();
     stopped.watchdog.stop();
-    // A start that ends although it was interrupted.
+    // A start that finishes although it was interrupted.
     stopped.watchdog.running();
     await stopped.timers.advance(60_000);
     expect(stopped.sent).toHaveLength(1);
-    const alone = watchdogOf({ socketPath: undefined });
+    const alone = createWatchdog({ socketPath: undefined });
     alone.watchdog.running();
     expect(alone.timers.waitingMs).toEqual([]);
   });
 });
 
 describe('over a real socket', () => {
-  it('a loop that hangs feeds no watchdog, and does again when it goes on', async () => {
+  it('an event loop that hangs sends no notices, and sends them again when it works', async () => {
     const path = join(tempDir(), 'notify');
     const systemd = await notifySocket(path);
     const blockMs = 600;

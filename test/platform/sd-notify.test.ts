@@ -57,6 +57,6 @@ describe('systemd', () => {
     const log = { ...silentLog, warn: (_: object, message: string) => void warnings.push(message) };
     const systemd = new SdNotifier({ socketPath: '/gone', addon, log });
     expect(() => systemd.ready('up')).not.toThrow();
-    expect(warnings).toEqual(['systemd could not be notified']);
+    expect(warnings).toEqual(['a notice could not be sent to systemd']);
   });
 });
