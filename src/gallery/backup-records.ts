@@ -1,4 +1,4 @@
-// The contents of a backup: the gallery as a stream of records, and the way back into an empty store.
+// The contents of a backup: turns a gallery into a stream of records, and such a stream into a gallery. README.md of src/store has the bytes.
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
@@ -11,30 +11,30 @@ export interface GalleryTotals {
 }
 
 export interface BackupEnd extends GalleryTotals {
-  /** Groups and faces that could not be read: they are not in it. */
+  /** Number of groups and faces that could not be read; they are missing. */
   damaged: number;
 }
 
-/** In this order: begin, then each group and behind it its faces, the registry of appKeys, end. */
+/** Records of a backup. Their order: begin, each group followed by its faces, the registry of appKeys, end. */
 export type BackupRecord =
   | { kind: 'begin'; createdAtMs: number; totals: GalleryTotals }
   | { kind: 'group'; group: GroupRecord }
-  /** A face as it is stored, below its own key: the order of enrolment is kept. */
+  /** A face as it is stored, with its key, which keeps the order of enrolment. */
   | { kind: 'face'; key: Buffer; value: Buffer }
-  /** The file as it is; absent where there was none. */
+  /** The registry file, unchanged; absent if there was none. */
   | { kind: 'appKeys'; content: Buffer }
   | { kind: 'end'; end: BackupEnd };
 
 const KINDS = { begin: 'b', group: 'g', face: 'f', appKeys: 'k', end: 'e' } as const;
 const FACE_KEY_BYTES = 9;
 const LENGTH_BYTES = 4;
-/** The registry of appKeys is the only record that can be long. */
+/** Only the registry of appKeys can be long. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-const BATCH = 1_000;
+const MAX_BATCH_FACES = 1_000;
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * The gallery as it is at this moment, whatever is changed meanwhile; without the registry of appKeys.
+ * Yields the gallery as it is at the first record, whatever is changed afterwards; without the registry of appKeys.
  * @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT
  */
 export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<BackupRecord> {
@@ -47,7 +47,7 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
     const end: BackupEnd = { groups: 0, faces: 0, damaged: snapshot.damagedSpaces };
     const onDamaged = (): void => void end.damaged++;
     for (const space of spaces) {
-      const group = await groupOf(space);
+      const group = await readGroup(space);
       if (!group) {
         onDamaged();
         continue;
@@ -65,15 +65,15 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
   }
 }
 
-/** The same as bytes, in pieces of some size. */
+/** Like readGallery, as bytes in pieces of any size. */
 export async function* exportGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<Buffer> {
   yield* encodeRecords(readGallery(store, clock));
 }
 
 /**
- * Makes the groups and faces in a store that has none.
- * @param onFaces called now and then with the faces written so far
- * @throws AppError STORE_UNAVAILABLE; what `records` throws. A part of it is there then.
+ * Writes the groups and faces into a store that has none.
+ * @param onFaces is called from time to time with the number of faces written so far
+ * @throws AppError STORE_UNAVAILABLE; what `records` throws. The store may contain a part of the records then.
  */
 export async function writeGallery(
   store: Pick<SealedStore, 'createSpace' | 'write'>,
@@ -102,7 +102,7 @@ export async function writeGallery(
       }
       case 'face':
         if (space) waiting.push(space.put(record.key, record.value));
-        if (waiting.length >= BATCH) await flush();
+        if (waiting.length >= MAX_BATCH_FACES) await flush();
         break;
       case 'appKeys':
         appKeys = record.content;
@@ -117,7 +117,7 @@ export async function writeGallery(
   return { end, ...(appKeys === undefined ? {} : { appKeys }) };
 }
 
-/** Joins many small records to one piece. */
+/** Encodes records, and joins small ones to larger pieces. */
 export async function* encodeRecords(records: AsyncIterable<BackupRecord>): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = [];
   let length = 0;
@@ -134,32 +134,32 @@ export async function* encodeRecords(records: AsyncIterable<BackupRecord>): Asyn
 }
 
 function encodeRecord(record: BackupRecord): Buffer {
-  const payload = payloadOf(record);
+  const payload = encodePayload(record);
   const header = Buffer.alloc(LENGTH_BYTES + 1, KINDS[record.kind]);
   header.writeUInt32BE(payload.length);
   return Buffer.concat([header, payload]);
 }
 
 /**
- * Reads records from pieces of any size, and checks each and their order: what comes out of it can be served.
+ * Decodes records from pieces of any size, and checks each record and their order.
  * @throws AppError STORE_CORRUPT
  */
 export async function* decodeRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<BackupRecord> {
   const counted: GalleryTotals = { groups: 0, faces: 0 };
   let scratch: Float32Array | undefined;
   let previous: BackupRecord['kind'] | undefined;
-  for await (const [kind, payload] of frames(bytes)) {
-    const record = recordOf(kind, payload);
+  for await (const [kind, payload] of splitFrames(bytes)) {
+    const record = decodeRecord(kind, payload);
     const first = previous === undefined;
     const lateFace = record.kind === 'face' && counted.groups === 0;
-    if (first !== (record.kind === 'begin') || previous === 'end' || lateFace) throw unknownForm();
+    if (first !== (record.kind === 'begin') || previous === 'end' || lateFace) throw unknownFormat();
     if (record.kind === 'group') counted.groups++;
     if (record.kind === 'face') {
       counted.faces++;
       scratch = decodeFace(record.value, scratch).embedding;
     }
     if (record.kind === 'end' && (record.end.groups !== counted.groups || record.end.faces !== counted.faces)) {
-      throw new AppError('STORE_CORRUPT', 'the backup does not hold what it says');
+      throw new AppError('STORE_CORRUPT', 'the backup does not contain the groups and faces that it states');
     }
     previous = record.kind;
     yield record;
@@ -167,7 +167,7 @@ export async function* decodeRecords(bytes: AsyncIterable<Uint8Array>): AsyncGen
   if (previous !== 'end') throw cutOff();
 }
 
-async function groupOf(space: Space): Promise<GroupRecord | undefined> {
+async function readGroup(space: Space): Promise<GroupRecord | undefined> {
   try {
     const record = await space.get(GROUP_KEY);
     return record && decodeGroup(record);
@@ -177,10 +177,10 @@ async function groupOf(space: Space): Promise<GroupRecord | undefined> {
   }
 }
 
-function payloadOf(record: BackupRecord): Buffer {
+function encodePayload(record: BackupRecord): Buffer {
   switch (record.kind) {
     case 'begin':
-      return json({ createdAtMs: record.createdAtMs, totals: record.totals });
+      return encodeJson({ createdAtMs: record.createdAtMs, totals: record.totals });
     case 'group':
       return encodeGroup(record.group);
     case 'face':
@@ -188,14 +188,14 @@ function payloadOf(record: BackupRecord): Buffer {
     case 'appKeys':
       return record.content;
     case 'end':
-      return json(record.end);
+      return encodeJson(record.end);
   }
 }
 
-function recordOf(kind: string, payload: Buffer): BackupRecord {
+function decodeRecord(kind: string, payload: Buffer): BackupRecord {
   switch (kind) {
     case KINDS.begin: {
-      const { createdAtMs, totals } = parsed(payload) as { createdAtMs: number; totals: GalleryTotals };
+      const { createdAtMs, totals } = parseJson(payload) as { createdAtMs: number; totals: GalleryTotals };
       return { kind: 'begin', createdAtMs, totals };
     }
     case KINDS.group:
@@ -205,20 +205,20 @@ function recordOf(kind: string, payload: Buffer): BackupRecord {
     case KINDS.appKeys:
       return { kind: 'appKeys', content: payload };
     case KINDS.end:
-      return { kind: 'end', end: parsed(payload) as BackupEnd };
+      return { kind: 'end', end: parseJson(payload) as BackupEnd };
     default:
-      throw unknownForm();
+      throw unknownFormat();
   }
 }
 
-async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[kind: string, payload: Buffer]> {
+async function* splitFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[kind: string, payload: Buffer]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const piece of bytes) {
     rest = rest.length === 0 ? Buffer.from(piece.buffer, piece.byteOffset, piece.length) : Buffer.concat([rest, piece]);
     let at = 0;
     while (rest.length - at > LENGTH_BYTES) {
       const length = rest.readUInt32BE(at);
-      if (length > MAX_RECORD_BYTES) throw unknownForm();
+      if (length > MAX_RECORD_BYTES) throw unknownFormat();
       const payloadAt = at + LENGTH_BYTES + 1;
       if (rest.length < payloadAt + length) break;
       yield [rest.toString('latin1', payloadAt - 1, payloadAt), rest.subarray(payloadAt, payloadAt + length)];
@@ -229,22 +229,22 @@ async function* frames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[kind: 
   if (rest.length > 0) throw cutOff();
 }
 
-function json(value: unknown): Buffer {
+function encodeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-function parsed(payload: Buffer): unknown {
+function parseJson(payload: Buffer): unknown {
   try {
     return JSON.parse(payload.toString());
   } catch (cause) {
-    throw unknownForm(cause);
+    throw unknownFormat(cause);
   }
 }
 
 function cutOff(): AppError {
-  return new AppError('STORE_CORRUPT', 'the backup ends before its end');
+  return new AppError('STORE_CORRUPT', 'the backup is incomplete: its last record is missing');
 }
 
-function unknownForm(cause?: unknown): AppError {
-  return new AppError('STORE_CORRUPT', 'the backup holds a record of no known form', { cause });
+function unknownFormat(cause?: unknown): AppError {
+  return new AppError('STORE_CORRUPT', 'the backup contains a record of an unknown format', { cause });
 }

@@ -1,4 +1,4 @@
-// The bytes of a face and of a group in the sealed store.
+// Encodes faces and groups for the sealed store.
 import { endianness } from 'node:os';
 import { AppError } from '../errors.js';
 import { binarySequenceKeys } from '../store/sequence-keys.js';
@@ -6,15 +6,15 @@ import type { EnrolledFace } from './gallery.types.js';
 
 const VERSION = 1;
 const MAX_TEXT_BYTES = 255;
-/** Version (1), dimensions (2), then x0, y0, x1, y1, detectionScore in float64. */
+/** Bytes before the texts: version (1), dimensions (2), then x0, y0, x1, y1, detectionScore in float64. */
 const HEADER_BYTES = 3 + 5 * 8;
 
-/** Below all face keys. */
+/** Key of the group's own record; it sorts before all face keys. */
 export const GROUP_KEY = Buffer.from('a');
 /** Keys of the faces, in the order of their enrolment. */
 export const FACE_KEYS = binarySequenceKeys('f');
 
-/** What is stored of a group, beside its faces. */
+/** A group as it is stored, without its faces. */
 export interface GroupRecord {
   owner: string;
   groupId: string;
@@ -22,7 +22,10 @@ export interface GroupRecord {
   createdAtMs: number;
 }
 
-/** Header, three texts (length in one byte, then Latin-1; none is length 0), the floats. Little endian throughout. */
+/**
+ * Encodes a face: header, three texts (length in one byte, then Latin-1; length 0 if there is none), floats of the embedding. All numbers
+ * are little endian.
+ */
 export function encodeFace(face: EnrolledFace, embedding: Float32Array): Buffer {
   const { x0, y0, x1, y1 } = face.bbox;
   const header = Buffer.alloc(HEADER_BYTES);
@@ -40,16 +43,17 @@ export interface DecodedFace {
 }
 
 /**
- * @param scratch takes the embedding where it has its length, so that a start with many faces makes no array for each
+ * Decodes a face.
+ * @param scratch array that the embedding is written into if it has the right length; a start with many faces reuses one array
  * @throws AppError STORE_CORRUPT
  */
 export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace {
-  if (record.length < HEADER_BYTES || record[0] !== VERSION) throw unknownForm('face');
+  if (record.length < HEADER_BYTES || record[0] !== VERSION) throw unknownFormat('face');
   const dimensions = record.readUInt16LE(1);
   const number = (i: number): number => record.readDoubleLE(3 + i * 8);
   let at = HEADER_BYTES;
   const text = (): string => {
-    const end = at + 1 + record[at];
+    const end = at + 1 + record.readUInt8(at);
     const value = record.toString('latin1', at + 1, end);
     at = end;
     return value;
@@ -57,7 +61,7 @@ export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace 
   const faceId = text();
   const imageId = text();
   const externalImageId = text();
-  if (record.length !== at + dimensions * 4) throw unknownForm('face');
+  if (record.length !== at + dimensions * 4) throw unknownFormat('face');
   const embedding = scratch?.length === dimensions ? scratch : new Float32Array(dimensions);
   Buffer.from(embedding.buffer, embedding.byteOffset, embedding.byteLength).set(littleEndian(record.subarray(at)));
   const face: EnrolledFace = {
@@ -76,12 +80,12 @@ export function encodeGroup(group: GroupRecord): Buffer {
 
 /** @throws AppError STORE_CORRUPT */
 export function decodeGroup(record: Buffer): GroupRecord {
-  if (record[0] !== VERSION) throw unknownForm('group');
+  if (record[0] !== VERSION) throw unknownFormat('group');
   try {
-    // It is authenticated: what opens was written by encodeGroup.
+    // The record is authenticated: only encodeGroup can have written it.
     return JSON.parse(record.toString('utf8', 1)) as GroupRecord;
   } catch (cause) {
-    throw unknownForm('group', cause);
+    throw unknownFormat('group', cause);
   }
 }
 
@@ -93,8 +97,8 @@ function encodeText(text: string): Buffer {
   return Buffer.concat([Buffer.of(bytes.length), bytes]);
 }
 
-function unknownForm(what: string, cause?: unknown): AppError {
-  return new AppError('STORE_CORRUPT', `a ${what} record has no known form`, { cause });
+function unknownFormat(what: string, cause?: unknown): AppError {
+  return new AppError('STORE_CORRUPT', `a ${what} record has an unknown format`, { cause });
 }
 
 function littleEndian(floats: Buffer): Buffer {

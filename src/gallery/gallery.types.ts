@@ -1,4 +1,4 @@
-// The gallery's values: groups and enrolled faces, as the other rooms see them.
+// The interface of the gallery, and its values: groups and enrolled faces.
 import type { Box } from '../domain/face.js';
 
 export interface GroupInfo {
@@ -12,16 +12,16 @@ export interface GroupInfo {
 export interface EnrolledFace {
   /** UUID. */
   faceId: string;
-  /** UUID, one for all faces of one picture. */
+  /** UUID; all faces of one picture have the same. */
   imageId: string;
   externalImageId?: string;
-  /** In the picture it was enrolled from, fractions of width and height, 0..1. */
+  /** Box in the picture that the face was enrolled from; fractions of width and height, 0..1. */
   bbox: Box;
-  /** 0..1, the detector's. */
+  /** Score of the detector, 0..1. */
   detectionScore: number;
 }
 
-/** A face to enrol; the gallery gives it its faceId. */
+/** A face to enrol. The gallery gives it a faceId. */
 export interface NewFace {
   externalImageId?: string;
   bbox: Box;
@@ -42,19 +42,19 @@ export interface Page<T> {
   nextToken?: string;
 }
 
-/** A group is named within its owner, the id of an appKey: one key never sees another's groups. */
+/** Names a group. The owner is the id of an appKey: a key never sees the groups of another one. */
 export interface GroupRef {
   owner: string;
   groupId: string;
 }
 
 export interface PageRequest {
-  /** 1..200; ignored beside a token, which carries its own. */
+  /** 1..200. With a token it is ignored: the token has the limit of the first page. */
   limit: number;
   token?: string;
 }
 
-/** Faces that have all of these. A value that no face can have is found in none. */
+/** Selects the faces that have all of these values. */
 export interface FaceFilter {
   faceId?: string;
   imageId?: string;
@@ -63,41 +63,41 @@ export interface FaceFilter {
 
 export interface Enrolment {
   imageId: string;
-  /** In the order they were given; shorter than that where the group's quota cut it. */
+  /** The enrolled faces in the order in which they were given; fewer if the group's quota was reached. */
   enrolled: EnrolledFace[];
 }
 
 export interface SearchOptions {
-  /** At most this many matches. */
+  /** Maximum number of matches. */
   limit: number;
-  /** -1..1; matches have at least this cosine. */
+  /** Minimum cosine of a match, -1..1. */
   minCosine: number;
 }
 
 /**
- * Groups and their faces. What resolves is on the disk (synced); reads are answered from memory.
- * All methods with a group throw GROUP_NOT_FOUND, all with a face FACE_NOT_FOUND; writes STORE_UNAVAILABLE when the disk refuses.
- * `actor` is who asks for a change, for the audit log: see AuditEntry; `service` where it is not given.
+ * Groups and their faces. A change is on the disk (synced) when it resolves; reads are answered from memory.
+ * Methods that take a group throw GROUP_NOT_FOUND, those that take a face FACE_NOT_FOUND. Changes throw STORE_UNAVAILABLE when the disk
+ * refuses. `actor` names the author of a change for the audit log, see AuditEntry; its default is `service`.
  */
 export interface Gallery {
   /** @throws AppError DUPLICATED_GROUP, QUOTA_EXCEEDED */
   createGroup(ref: GroupRef, modelVersion: string, actor?: string): Promise<void>;
   group(ref: GroupRef): GroupInfo;
-  /** In the order of their ids. @throws AppError INVALID_TOKEN */
+  /** Lists groups in the order of their ids. @throws AppError INVALID_TOKEN */
   listGroups(owner: string, page: PageRequest): Promise<Page<GroupInfo>>;
   deleteGroup(ref: GroupRef, actor?: string): Promise<void>;
-  /** Free places in the group, enrolments under way counted in. */
+  /** Returns the number of places that are free in the group; enrolments under way have already taken theirs. */
   freePlaces(ref: GroupRef): number;
-  /** All faces of one picture in one atomic write; the first ones where not all fit. @throws AppError QUOTA_EXCEEDED: none fits */
+  /** Enrols all faces of one picture in one atomic write, or the first ones if not all fit. @throws AppError QUOTA_EXCEEDED: none fits */
   enrol(ref: GroupRef, faces: readonly NewFace[], actor?: string): Promise<Enrolment>;
   deleteFace(ref: GroupRef, faceId: string, actor?: string): Promise<void>;
   face(ref: GroupRef, faceId: string): EnrolledFace;
-  /** Newest first. A token belongs to the filter it was issued under. @throws AppError INVALID_TOKEN */
+  /** Lists faces, newest first. A token is valid for the filter that it was issued with. @throws AppError INVALID_TOKEN */
   listFaces(ref: GroupRef, page: PageRequest, filter?: FaceFilter): Promise<Page<EnrolledFace>>;
-  /** Most similar first. */
+  /** Returns matches, most similar first. */
   searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[];
-  /** Most similar first; the face itself is not among them. */
+  /** Returns matches, most similar first, without the face itself. */
   searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[];
-  /** Cosine of an enrolled face and a probe. */
+  /** Returns the cosine of an enrolled face and a probe. */
   compareWithFace(ref: GroupRef, faceId: string, probe: Float32Array): number;
 }

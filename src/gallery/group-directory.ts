@@ -1,4 +1,4 @@
-// The groups in memory, by owner and id, in the order of their ids; and the creations that are under way.
+// The groups in memory, by owner and in the order of their ids, and the creations of groups that are under way.
 import type { Space } from '../store/sealed-store.js';
 import type { GroupRecord } from './face-record.js';
 import { GroupFaces } from './group-faces.js';
@@ -10,22 +10,22 @@ export interface Group {
   readonly space: Space;
   readonly faces: GroupFaces;
   nextSequence: number;
-  /** Places of enrolments under way. */
+  /** Number of places that enrolments under way will take. */
   reserved: number;
-  /** Set while the group is being deleted: it is not found any more, but for a failure of the disk. */
+  /** Set while the group is being deleted. The group is not found then; it is found again if the deletion fails. */
   deletion?: Promise<void>;
-  /** Deletions of faces under way, by faceId. */
+  /** Deletions of faces that are under way, by faceId. */
   readonly leaving: Map<string, Promise<void>>;
 }
 
-/** @param expectedFaces memory for so many is taken at once */
+/** @param expectedFaces number of faces for which memory is reserved */
 export function newGroup(record: GroupRecord, space: Space, expectedFaces: number): Group {
   return { record, space, faces: new GroupFaces(expectedFaces), nextSequence: 1, reserved: 0, leaving: new Map() };
 }
 
 interface Owner {
   readonly groups: Map<string, Group>;
-  /** Sorted. */
+  /** Ids of the groups, sorted. */
   readonly ids: string[];
   readonly creations: Map<string, Promise<Group>>;
 }
@@ -37,12 +37,12 @@ export class GroupDirectory {
     return this.#owners.get(ref.owner)?.groups.get(ref.groupId);
   }
 
-  /** Of all owners. */
+  /** Yields the groups of all owners. */
   *all(): Generator<Group> {
     for (const owner of this.#owners.values()) yield* owner.groups.values();
   }
 
-  /** Of one owner; creations under way are counted in. */
+  /** Returns the number of groups of one owner, creations under way included. */
   count(owner: string): number {
     const found = this.#owners.get(owner);
     return found ? found.groups.size + found.creations.size : 0;
@@ -52,39 +52,39 @@ export class GroupDirectory {
     const { groupId, owner: name } = group.record;
     const owner = this.#owner(name);
     owner.groups.set(groupId, group);
-    owner.ids.splice(firstAfter(owner.ids, groupId), 0, groupId);
+    owner.ids.splice(findFirstAfter(owner.ids, groupId), 0, groupId);
   }
 
   remove(group: Group): void {
     const owner = this.#owner(group.record.owner);
     if (owner.groups.get(group.record.groupId) !== group) return;
     owner.groups.delete(group.record.groupId);
-    owner.ids.splice(firstAfter(owner.ids, group.record.groupId) - 1, 1);
+    owner.ids.splice(findFirstAfter(owner.ids, group.record.groupId) - 1, 1);
   }
 
-  /** Of one owner, with ids greater than `after`, in order; without those being deleted. */
+  /** Yields the groups of one owner whose ids are greater than `after`, in order, without those that are being deleted. */
   *after(owner: string, after: string): Generator<Group> {
     const found = this.#owners.get(owner);
     if (!found) return;
-    for (let i = firstAfter(found.ids, after); i < found.ids.length; i++) {
-      const group = found.groups.get(found.ids[i]);
+    for (const id of found.ids.slice(findFirstAfter(found.ids, after))) {
+      const group = found.groups.get(id);
       if (group && !group.deletion) yield group;
     }
   }
 
-  /** The creation of a group of this id that is under way. */
+  /** Returns the creation of a group with this id, if one is under way. */
   creation(ref: GroupRef): Promise<unknown> | undefined {
     return this.#owners.get(ref.owner)?.creations.get(ref.groupId);
   }
 
-  /** Holds the id until the creation has ended, and adds what it made. */
+  /** Reserves the id until the creation has ended, and adds the new group. */
   async addLater(ref: GroupRef, creation: Promise<Group>): Promise<void> {
     const { creations } = this.#owner(ref.owner);
     creations.set(ref.groupId, creation);
     try {
       this.add(await creation);
     } finally {
-      // In one turn with the addition: in between, the group would count twice.
+      // In the same turn as the addition: otherwise the group would be counted twice in between.
       creations.delete(ref.groupId);
     }
   }
@@ -96,13 +96,13 @@ export class GroupDirectory {
   }
 }
 
-/** The index of the first id that is greater. */
-function firstAfter(ids: readonly string[], id: string): number {
+/** Returns the index of the first id that is greater. */
+function findFirstAfter(ids: readonly string[], id: string): number {
   let low = 0;
   let high = ids.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (ids[middle] > id) high = middle;
+    if (ids[middle]! > id) high = middle;
     else low = middle + 1;
   }
   return low;

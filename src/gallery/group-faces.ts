@@ -1,22 +1,23 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
 import type { EnrolledFace, FaceFilter, FaceMatch } from './gallery.types.js';
-import { grown } from './growable.js';
+import { growTo } from './growable.js';
 import { VectorIndex } from './vector-index.js';
 
-/** Of one row in `#numbers`: x0, y0, x1, y1, detectionScore. */
-const NUMBERS = 5;
+/** Numbers of one row in `#numbers`: x0, y0, x1, y1, detectionScore. */
+const NUMBERS_PER_ROW = 5;
 
 export interface FacesSearch {
   limit: number;
   minCosine: number;
-  /** The id of a face that is no match. */
+  /** Id of a face that is left out of the matches. */
   except?: string;
 }
 
 export class GroupFaces {
   readonly #expected: number;
-  /** Made with the first face, which tells the dimensions. */
+  /** Made with the first face, whose embedding has the dimensions. */
   #index: VectorIndex | undefined;
+  /** Rows by faceId. */
   readonly #rows = new Map<string, number>();
   readonly #faceIds: string[] = [];
   readonly #imageIds: string[] = [];
@@ -24,10 +25,10 @@ export class GroupFaces {
   #numbers: Float64Array;
   #sequences: Float64Array;
 
-  /** @param expected memory for so many faces is taken at once */
+  /** @param expected number of faces for which memory is reserved */
   constructor(expected = 0) {
     this.#expected = expected;
-    this.#numbers = new Float64Array(expected * NUMBERS);
+    this.#numbers = new Float64Array(expected * NUMBERS_PER_ROW);
     this.#sequences = new Float64Array(expected);
   }
 
@@ -35,12 +36,13 @@ export class GroupFaces {
     return this.#faceIds.length;
   }
 
-  /** Of the embeddings; undefined until there was a face. */
+  /** Dimensions of the embeddings; undefined until there was a face. */
   get dimensions(): number | undefined {
     return this.#index?.dimensions;
   }
 
   /**
+   * Adds a face.
    * @param sequence rises with every enrolment into the group
    * @param embedding is copied
    */
@@ -48,31 +50,31 @@ export class GroupFaces {
     if (this.#rows.has(face.faceId)) throw new TypeError('a face that is there already');
     this.#index ??= new VectorIndex(embedding.length, this.#expected);
     const row = this.#index.append(embedding);
-    this.#numbers = grown(this.#numbers, (row + 1) * NUMBERS);
-    this.#sequences = grown(this.#sequences, row + 1);
+    this.#numbers = growTo(this.#numbers, (row + 1) * NUMBERS_PER_ROW);
+    this.#sequences = growTo(this.#sequences, row + 1);
     const { x0, y0, x1, y1 } = face.bbox;
-    this.#numbers.set([x0, y0, x1, y1, face.detectionScore], row * NUMBERS);
+    this.#numbers.set([x0, y0, x1, y1, face.detectionScore], row * NUMBERS_PER_ROW);
     this.#sequences[row] = sequence;
     this.#faceIds.push(face.faceId);
-    // Faces of one picture lie side by side: one string for them all.
-    this.#imageIds.push(this.#imageIds.at(-1) === face.imageId ? this.#imageIds[row - 1] : face.imageId);
+    // Faces of one picture lie side by side: they share one string.
+    const previous = this.#imageIds.at(-1);
+    this.#imageIds.push(previous === face.imageId ? previous : face.imageId);
     this.#externalImageIds.push(face.externalImageId);
     this.#rows.set(face.faceId, row);
   }
 
-  /** @returns false where there is no such face */
+  /** Removes a face. @returns false if there is no such face */
   remove(faceId: string): boolean {
     const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return false;
     const last = this.size - 1;
     this.#index.remove(row);
-    this.#numbers.copyWithin(row * NUMBERS, last * NUMBERS, (last + 1) * NUMBERS);
-    this.#sequences[row] = this.#sequences[last];
-    this.#rows.set(this.#faceIds[last], row);
-    for (const column of [this.#faceIds, this.#imageIds, this.#externalImageIds]) {
-      column[row] = column[last];
-      column.pop();
-    }
+    this.#numbers.copyWithin(row * NUMBERS_PER_ROW, last * NUMBERS_PER_ROW, (last + 1) * NUMBERS_PER_ROW);
+    this.#sequences[row] = this.#sequences[last]!;
+    this.#rows.set(this.#faceIds[last]!, row);
+    moveLast(this.#faceIds, row);
+    moveLast(this.#imageIds, row);
+    moveLast(this.#externalImageIds, row);
     this.#rows.delete(faceId);
     return true;
   }
@@ -82,34 +84,35 @@ export class GroupFaces {
     return row === undefined ? undefined : this.#faceAt(row);
   }
 
-  sequenceOf(faceId: string): number | undefined {
+  findSequence(faceId: string): number | undefined {
     const row = this.#rows.get(faceId);
     return row === undefined ? undefined : this.#sequences[row];
   }
 
-  /** A copy. */
-  embeddingOf(faceId: string): Float32Array | undefined {
+  /** Returns a copy of the embedding. */
+  copyEmbedding(faceId: string): Float32Array | undefined {
     const row = this.#rows.get(faceId);
     return row === undefined ? undefined : this.#index?.embedding(row);
   }
 
-  /** Cosine of a face and a probe, as a search gives it. */
+  /** Returns the cosine of a face and a probe, as a search does. */
   cosine(faceId: string, probe: Float32Array): number | undefined {
     const row = this.#rows.get(faceId);
     return row === undefined ? undefined : this.#index?.cosine(row, probe);
   }
 
   /**
-   * The faces of the filter with the greatest sequence numbers below `before`, greatest first.
-   * @returns `next` where there are more: the `before` of the next page
+   * Returns the faces of the filter with the greatest sequence numbers below `before`, greatest first.
+   * @returns `next`, if there are more: the `before` of the next page
    */
   newestBefore(before: number, limit: number, filter: FaceFilter = {}): { faces: EnrolledFace[]; next?: number } {
     const rows = this.#newestRows(before, limit + 1, filter);
     const faces = rows.slice(0, limit).map((row) => this.#faceAt(row));
-    return rows.length > limit ? { faces, next: this.#sequences[rows[limit - 1]] } : { faces };
+    const lastRow = rows[limit - 1];
+    return rows.length > limit && lastRow !== undefined ? { faces, next: this.#sequences[lastRow]! } : { faces };
   }
 
-  /** Most similar first; of equally similar ones the one enrolled first. */
+  /** Returns the matches, most similar first; of equally similar faces the one that was enrolled first. */
   search(probe: Float32Array, { limit, minCosine, except }: FacesSearch): FaceMatch[] {
     if (!this.#index) return [];
     const exceptRow = except === undefined ? undefined : this.#rows.get(except);
@@ -117,42 +120,48 @@ export class GroupFaces {
       limit,
       minCosine,
       ...(exceptRow === undefined ? {} : { except: exceptRow }),
-      compareTies: (a, b) => this.#sequences[a] - this.#sequences[b],
+      compareTies: (a, b) => this.#sequences[a]! - this.#sequences[b]!,
     });
-    return rows.map((row, i) => ({ face: this.#faceAt(row), cosine: cosines[i] }));
+    return rows.map((row, i) => ({ face: this.#faceAt(row), cosine: cosines[i]! }));
   }
 
   #newestRows(before: number, count: number, { faceId, imageId, externalImageId }: FaceFilter): number[] {
     const sequences = this.#sequences;
-    const newestFirst = (a: number, b: number): number => sequences[b] - sequences[a];
+    const newestFirst = (a: number, b: number): number => sequences[b]! - sequences[a]!;
     const rows: number[] = [];
     let floor = -Infinity;
-    // Removals shuffle the rows, but most of the newest are still at the end: few others get past the floor.
+    // Removals change the order of rows, but most of the newest are still at the end: few others pass the floor.
     for (let row = this.size - 1; row >= 0; row--) {
-      if (sequences[row] >= before || sequences[row] <= floor) continue;
+      if (sequences[row]! >= before || sequences[row]! <= floor) continue;
       if (faceId !== undefined && this.#faceIds[row] !== faceId) continue;
       if (imageId !== undefined && this.#imageIds[row] !== imageId) continue;
       if (externalImageId !== undefined && this.#externalImageIds[row] !== externalImageId) continue;
       rows.push(row);
       if (rows.length >= 2 * count) {
         rows.sort(newestFirst).length = count;
-        floor = sequences[rows[count - 1]];
+        floor = sequences[rows[count - 1]!]!;
       }
     }
     return rows.sort(newestFirst).slice(0, count);
   }
 
   #faceAt(row: number): EnrolledFace {
-    const at = row * NUMBERS;
+    const at = row * NUMBERS_PER_ROW;
     const numbers = this.#numbers;
-    const faceId = this.#faceIds[row];
-    const imageId = this.#imageIds[row];
+    const faceId = this.#faceIds[row]!;
+    const imageId = this.#imageIds[row]!;
     const externalImageId = this.#externalImageIds[row];
-    const bbox = { x0: numbers[at], y0: numbers[at + 1], x1: numbers[at + 2], y1: numbers[at + 3] };
-    const detectionScore = numbers[at + 4];
-    // Whole literals: a property added afterwards costs every one of 4096 matches a block of memory of its own.
+    const bbox = { x0: numbers[at]!, y0: numbers[at + 1]!, x1: numbers[at + 2]!, y1: numbers[at + 3]! };
+    const detectionScore = numbers[at + 4]!;
+    // Complete literals: adding a property afterwards would cost an extra block of memory for each of 4096 matches.
     return externalImageId === undefined
       ? { faceId, imageId, bbox, detectionScore }
       : { faceId, imageId, externalImageId, bbox, detectionScore };
   }
+}
+
+/** Moves the last element of a column to a row. */
+function moveLast<T>(column: T[], row: number): void {
+  column[row] = column[column.length - 1]!;
+  column.pop();
 }

@@ -1,4 +1,4 @@
-// The gallery over the sealed store: LevelDB is the truth, memory answers, and every change is on the disk before it is in memory.
+// The gallery over the sealed store. Reads are answered from memory; every change is on the disk before it is in memory.
 import { randomUUID } from 'node:crypto';
 import type { AuditAction, AuditEntry } from '../domain/audit.js';
 import type { Health } from '../domain/health.js';
@@ -23,46 +23,48 @@ import type {
 } from './gallery.types.js';
 import { newGroup, type Group } from './group-directory.js';
 import { GROUP_LABEL, loadGroups, type LoadedGroups, type LoadProgress } from './load.js';
+import { faceNotFound, groupNotFound, mustBeEmbedding, mustBeFound } from './checks.js';
+import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
 
 export type { LoadProgress } from './load.js';
 
 export interface GalleryLimits {
-  /** Of one owner. */
+  /** Maximum number of groups of one owner. */
   maxGroups: number;
   maxFacesPerGroup: number;
 }
 
 export interface LevelGalleryOptions {
-  /** Started before the gallery, stopped after it. */
+  /** Starts before the gallery and stops after it. */
   store: SealedStore;
-  /** Every change is noted there in its own atomic write; without one, nothing is noted. */
+  /** Gets a note of every change, which is written in the same batch as the change. */
   audit?: NoteMaker;
   limits: GalleryLimits;
   clock: Clock;
   log: Log;
-  /** UUIDs; for faces and pictures. */
+  /** Makes UUIDs for faces and pictures. */
   newId?: () => string;
-  /** Called now and then while the gallery is rebuilt at start. */
+  /** Is called from time to time while the gallery is loaded. */
   onProgress?: (progress: LoadProgress) => void;
 }
 
 export interface GalleryStats {
   groups: number;
   faces: number;
-  /** Records that do not open: kept, and not served. */
+  /** Groups and faces whose records do not open; the records are kept. */
   damagedGroups: number;
   damagedFaces: number;
 }
 
-/** Who changes something, where nobody says. */
+/** Actor of a change in the audit log if the caller names none. */
 const SERVICE = 'service';
 
 interface Running extends LoadedGroups {
-  tokens: PageTokens;
+  listings: Listings;
 }
 
-/** Outside of start and stop every method throws AppError STOPPED. */
+/** Before the start and after the stop every method throws AppError STOPPED. */
 export class LevelGallery implements Gallery, Part {
   readonly name = 'gallery';
   readonly #options: LevelGalleryOptions;
@@ -78,7 +80,8 @@ export class LevelGallery implements Gallery, Part {
     const { store, clock, log, onProgress = () => undefined } = this.#options;
     const loaded = await loadGroups({ store, log, signal, onProgress });
     await store.releaseMemory();
-    this.#running = { ...loaded, tokens: new PageTokens({ key: store.deriveKey('page-token'), clock }) };
+    const tokens = new PageTokens({ key: store.deriveKey('page-token'), clock });
+    this.#running = { ...loaded, listings: new Listings(tokens) };
   }
 
   async stop(): Promise<void> {
@@ -90,7 +93,7 @@ export class LevelGallery implements Gallery, Part {
     for (;;) {
       const group = directory.find(ref);
       if (group && !group.deletion) throw clientError('DUPLICATED_GROUP', 'There is a group with this id already.');
-      // Whichever way it ends, look again: another creation may fail, and so may a deletion.
+      // A creation or deletion of this id is under way. It may succeed or fail, so look again afterwards.
       const underWay = group?.deletion ?? directory.creation(ref);
       if (!underWay) break;
       await underWay.catch(() => undefined);
@@ -106,31 +109,21 @@ export class LevelGallery implements Gallery, Part {
   }
 
   group(ref: GroupRef): GroupInfo {
-    return infoOf(this.#group(ref));
+    return describeGroup(this.#group(ref));
   }
 
   async listGroups(owner: string, page: PageRequest): Promise<Page<GroupInfo>> {
-    const { directory, tokens } = this.#run();
-    const scope = ['groups', owner];
-    const position = page.token === undefined ? undefined : tokens.read(scope, page.token);
-    const limit = position?.limit ?? page.limit;
-    const items: GroupInfo[] = [];
-    for (const group of directory.after(owner, position?.cursor ?? '')) {
-      if (items.length === limit) {
-        return { items, nextToken: tokens.issue(scope, { cursor: items[limit - 1].groupId, limit }) };
-      }
-      items.push(infoOf(group));
-    }
-    return { items };
+    const { directory, listings } = this.#run();
+    return listings.listGroups(directory, owner, page);
   }
 
   async deleteGroup(ref: GroupRef, actor = SERVICE): Promise<void> {
     const { directory } = this.#run();
     const group = directory.find(ref);
-    // A second deletion of the same group ends as the first does.
+    // A second deletion of the same group ends like the first.
     if (group?.deletion) await group.deletion;
     if (!group || group.deletion) throw groupNotFound();
-    // Enrolments already under way are written before the key goes, later ones do not find the group.
+    // Enrolments that are under way are written before the key is destroyed; later ones do not find the group.
     const faces = group.faces.size + group.reserved - group.leaving.size;
     const note = this.#note(ref, 'group.deleted', actor, [{ faces }]);
     group.deletion = this.#options.store.destroySpace(group.space, note);
@@ -149,7 +142,8 @@ export class LevelGallery implements Gallery, Part {
 
   async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE): Promise<Enrolment> {
     const group = this.#group(ref);
-    for (const { embedding } of faces) mustBeEmbedding(embedding, group.faces.dimensions ?? faces[0].embedding.length);
+    const dimensions = group.faces.dimensions ?? faces[0]?.embedding.length ?? 0;
+    for (const { embedding } of faces) mustBeEmbedding(embedding, dimensions);
     const taken = faces.slice(0, this.#freePlaces(group));
     if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
@@ -163,14 +157,14 @@ export class LevelGallery implements Gallery, Part {
         bbox: { ...face.bbox },
         detectionScore: face.detectionScore,
       };
-      // A copy: the caller may go on using the vector while the disk works.
+      // A copy: the caller may change the vector during the write.
       return { enrolled, sequence: group.nextSequence++, embedding: face.embedding.slice() };
     });
     group.reserved += entries.length;
     try {
       await this.#options.store.write(
         entries.map((e) => group.space.put(FACE_KEYS.encode(e.sequence), encodeFace(e.enrolled, e.embedding))),
-        entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(subjectOf)),
+        entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(makeSubject)),
       );
       for (const { enrolled, sequence, embedding } of entries) group.faces.add(enrolled, sequence, embedding);
     } finally {
@@ -182,9 +176,9 @@ export class LevelGallery implements Gallery, Part {
   async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<void> {
     const group = this.#group(ref);
     const leaving = group.leaving.get(faceId);
-    // A second deletion of the same face ends as the first does.
+    // A second deletion of the same face ends like the first.
     if (leaving) await leaving;
-    const sequence = group.faces.sequenceOf(faceId);
+    const sequence = group.faces.findSequence(faceId);
     if (leaving || sequence === undefined) throw faceNotFound();
     const note = this.#note(ref, 'face.deleted', actor, [{ faceId }]);
     const deletion = this.#options.store.write([group.space.delete(FACE_KEYS.encode(sequence))], note);
@@ -198,21 +192,12 @@ export class LevelGallery implements Gallery, Part {
   }
 
   face(ref: GroupRef, faceId: string): EnrolledFace {
-    return found(this.#group(ref).faces.face(faceId));
+    return mustBeFound(this.#group(ref).faces.face(faceId));
   }
 
   async listFaces(ref: GroupRef, page: PageRequest, filter: FaceFilter = {}): Promise<Page<EnrolledFace>> {
     const group = this.#group(ref);
-    const { tokens } = this.#run();
-    // The space's id: a group that was made anew under the same name is another listing.
-    const { faceId = null, imageId = null, externalImageId = null } = filter;
-    const scope = ['faces', ref.owner, group.space.id, JSON.stringify([faceId, imageId, externalImageId])];
-    const position = page.token === undefined ? undefined : tokens.read(scope, page.token);
-    const limit = position?.limit ?? page.limit;
-    const { faces, next } = group.faces.newestBefore(position ? Number(position.cursor) : Infinity, limit, filter);
-    return next === undefined
-      ? { items: faces }
-      : { items: faces, nextToken: tokens.issue(scope, { cursor: String(next), limit }) };
+    return this.#run().listings.listFaces(group, page, filter);
   }
 
   searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[] {
@@ -223,13 +208,13 @@ export class LevelGallery implements Gallery, Part {
 
   searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[] {
     const { faces } = this.#group(ref);
-    return faces.search(found(faces.embeddingOf(faceId)), { ...options, except: faceId });
+    return faces.search(mustBeFound(faces.copyEmbedding(faceId)), { ...options, except: faceId });
   }
 
   compareWithFace(ref: GroupRef, faceId: string, probe: Float32Array): number {
     const { faces } = this.#group(ref);
     mustBeEmbedding(probe, faces.dimensions ?? probe.length);
-    return found(faces.cosine(faceId, probe));
+    return mustBeFound(faces.cosine(faceId, probe));
   }
 
   stats(): GalleryStats {
@@ -261,7 +246,7 @@ export class LevelGallery implements Gallery, Part {
     return newGroup(record, await this.#options.store.createSpace(GROUP_LABEL, contents, note), 0);
   }
 
-  /** One entry for each subject. */
+  /** Makes a note with one entry for each subject. */
   #note(
     { owner, groupId }: GroupRef,
     action: AuditAction,
@@ -289,34 +274,7 @@ export class LevelGallery implements Gallery, Part {
   }
 }
 
-/** Without the externalImageId, which may be a name: the log outlives the face. */
-function subjectOf({ enrolled: { faceId, imageId } }: { enrolled: EnrolledFace }): AuditEntry['subject'] {
+/** Leaves out the externalImageId, which may be a name: the audit log outlives the face. */
+function makeSubject({ enrolled: { faceId, imageId } }: { enrolled: EnrolledFace }): AuditEntry['subject'] {
   return { faceId, imageId };
-}
-
-function infoOf({ record, faces }: Group): GroupInfo {
-  const { groupId, modelVersion, createdAtMs } = record;
-  return { groupId, modelVersion, createdAtMs, faceCount: faces.size };
-}
-
-/** A vector of another length, of another scale or with a NaN would be compared without complaint, and wrongly. */
-function mustBeEmbedding(vector: Float32Array, dimensions: number): void {
-  if (vector.length !== dimensions)
-    throw new TypeError(`an embedding of ${vector.length} dimensions among ${dimensions}`);
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('an embedding that is not normalised');
-}
-
-function found<T>(value: T | undefined): T {
-  if (value === undefined) throw faceNotFound();
-  return value;
-}
-
-function groupNotFound(): AppError {
-  return clientError('GROUP_NOT_FOUND', 'There is no such group.');
-}
-
-function faceNotFound(): AppError {
-  return clientError('FACE_NOT_FOUND', 'There is no such face in the group.');
 }

@@ -1,17 +1,17 @@
-// Rebuilds the groups in memory from the sealed store. What does not open is counted, reported and left where it is.
+// Loads the groups into memory from the sealed store. Records that do not open are counted, reported and kept.
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
 import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup } from './face-record.js';
 import { GroupDirectory, newGroup, type Group } from './group-directory.js';
 
-/** Of the store's spaces that hold a group. */
+/** Label of the spaces in the store that hold a group. */
 export const GROUP_LABEL = 'group';
 
 const FACES_PER_REPORT = 5_000;
 
 export interface LoadProgress {
-  /** Done so far. */
+  /** Number of groups that are loaded so far. */
   groups: number;
   totalGroups: number;
   faces: number;
@@ -30,7 +30,7 @@ export interface LoadedGroups {
   damagedFaces: number;
 }
 
-/** @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT; the signal's reason */
+/** Loads all groups and faces. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT; the reason of the signal */
 export async function loadGroups({ store, log, signal, onProgress }: LoadOptions): Promise<LoadedGroups> {
   const loaded: LoadedGroups = { directory: new GroupDirectory(), damagedGroups: 0, damagedFaces: 0 };
   const spaces = store.spaces(GROUP_LABEL);
@@ -62,7 +62,7 @@ async function openGroup(space: Space): Promise<Group | AppError> {
   try {
     const record = await space.get(GROUP_KEY);
     if (!record) return new AppError('STORE_CORRUPT', 'a group has lost its record');
-    // Counted first: memory that grew on the way would be half as large again, and once more while it is copied.
+    // Faces are counted first: memory that grows is half as large again in the end, and is there twice while it is copied.
     return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS.range));
   } catch (error) {
     if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;
@@ -70,12 +70,12 @@ async function openGroup(space: Space): Promise<Group | AppError> {
   }
 }
 
-/** @returns how many faces do not open */
+/** @returns the number of faces that do not open */
 async function loadFaces(group: Group, onFace: () => void): Promise<number> {
   let damaged = 0;
   let scratch: Float32Array | undefined;
   const onDamaged = (key: Buffer): void => {
-    // Its place is taken: the next face must not be written over it.
+    // The damaged record is kept: the next face must not be written over it.
     group.nextSequence = FACE_KEYS.decode(key) + 1;
     damaged++;
   };
@@ -87,7 +87,7 @@ async function loadFaces(group: Group, onFace: () => void): Promise<number> {
       group.faces.add(face, sequence, embedding);
       scratch = embedding;
     } catch (error) {
-      // Sealed by us, and yet of no known form: a newer version of the service wrote it.
+      // A record that opens but has an unknown format comes from a newer version of Lintel.
       if (!(error instanceof AppError) && !(error instanceof TypeError)) throw error;
       damaged++;
     }

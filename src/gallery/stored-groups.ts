@@ -1,11 +1,11 @@
-// The groups of a store and the models they were made under, without their faces: for `lintel gallery groups`.
+// Lists the groups of a store with the models they were made under, for `lintel gallery groups`.
 import { AppError } from '../errors.js';
 import type { SealedStore } from '../store/sealed-store.js';
 import { FACE_KEYS, GROUP_KEY, decodeGroup } from './face-record.js';
 import { GROUP_LABEL } from './load.js';
 
 export interface StoredGroup {
-  /** The id of an appKey. */
+  /** Id of an appKey. */
   owner: string;
   groupId: string;
   modelVersion: string;
@@ -13,7 +13,7 @@ export interface StoredGroup {
 }
 
 /**
- * In the order of owners and ids; those that cannot be read are left out: `lintel gallery verify` tells of them.
+ * Lists the groups in the order of owners and ids. Groups that cannot be read are left out; `lintel gallery verify` reports them.
  * @throws AppError STORE_UNAVAILABLE
  */
 export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroup[]> {

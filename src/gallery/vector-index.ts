@@ -1,16 +1,17 @@
 // The only door to usearch: the embeddings of one group in one block of memory, searched exactly.
 import { exactSearch, MetricKind } from 'usearch';
-import { grown } from './growable.js';
+import { growTo } from './growable.js';
 
 /**
- * usearch sums in float64 and hands out float32: its worst error over 100,000 x 128 was 4.5e-8 (2026-09, x64). Scores within twice
- * this of each other prove no order; those are computed anew. All of them would be too dear: 4096 rows out of the cache take 3 ms.
+ * Upper bound of usearch's error. usearch sums in float64 and returns float32; its worst error over 100,000 x 128 was 4.5e-8 (2026-09,
+ * x64). Scores that differ by less than twice the bound may be in the wrong order, so they are computed again. Computing all of them again
+ * would be too slow: 4096 rows that are not in the cache take 3 ms.
  */
 const SCORE_ERROR = 2.5e-7;
-/** 2026-09, x64, 100,000 x 128, k = 10: one thread 1.9 ms, two 2.6 ms, since usearch starts its threads for each call. */
+/** One thread took 1.9 ms, two took 2.6 ms (2026-09, x64, 100,000 x 128, k = 10): usearch starts its threads for each call. */
 const THREADS = 1;
 
-/** Most similar first. Two plain arrays: an object for each of 4096 hits would cost as much as finding them in a small group. */
+/** Hits, most similar first. They are two plain arrays: 4096 objects would take as long as the search of a small group. */
 export interface Hits {
   rows: number[];
   /** -1..1 */
@@ -20,20 +21,20 @@ export interface Hits {
 export interface IndexSearch {
   limit: number;
   minCosine: number;
-  /** A row that is no hit. */
+  /** Row that is left out of the hits. */
   except?: number;
-  /** Sorts rows of equal cosine; negative: a comes first. */
+  /** Orders rows of equal cosine; negative: a comes first. */
   compareTies: (a: number, b: number) => number;
 }
 
-/** Rows are numbered without gaps from 0; a removal moves the last row into the gap. Embeddings are L2-normalised. */
+/** L2-normalised embeddings in rows that are numbered from 0 without gaps. A removal moves the last row into the gap. */
 export class VectorIndex {
   readonly dimensions: number;
-  /** Its buffer starts at 0 and is not shared: usearch ignores byteOffset. */
+  /** The array begins at the start of its buffer: usearch ignores byteOffset. */
   #matrix: Float32Array;
   #size = 0;
 
-  /** @param rows memory for so many is taken at once */
+  /** @param rows number of rows for which memory is reserved */
   constructor(dimensions: number, rows = 0) {
     this.dimensions = dimensions;
     this.#matrix = new Float32Array(dimensions * rows);
@@ -43,15 +44,15 @@ export class VectorIndex {
     return this.#size;
   }
 
-  /** @returns its row */
+  /** Adds an embedding. @returns its row */
   append(embedding: Float32Array): number {
     this.#mustFit(embedding);
-    this.#matrix = grown(this.#matrix, (this.#size + 1) * this.dimensions);
+    this.#matrix = growTo(this.#matrix, (this.#size + 1) * this.dimensions);
     this.#matrix.set(embedding, this.#size * this.dimensions);
     return this.#size++;
   }
 
-  /** The last row takes the number of the removed one. */
+  /** Removes a row. The last row gets its number. */
   remove(row: number): void {
     const { dimensions } = this;
     const lastAt = (this.#size - 1) * dimensions;
@@ -60,59 +61,59 @@ export class VectorIndex {
     this.#size--;
   }
 
-  /** A copy. */
+  /** Returns a copy of a row. */
   embedding(row: number): Float32Array {
     return this.#matrix.slice(row * this.dimensions, (row + 1) * this.dimensions);
   }
 
-  /** -1..1, of an L2-normalised probe; a search gives the same to within 2.5e-7. */
+  /** Returns the cosine of a row and an L2-normalised probe, -1..1. A search gives the same to within 2.5e-7. */
   cosine(row: number, probe: Float32Array): number {
     this.#mustFit(probe);
     return clampedDot(this.#matrix, row * this.dimensions, probe);
   }
 
-  /** The nearest rows, as a float64 scan of all of them would find and order them. */
+  /** Finds the nearest rows, and orders them as a float64 scan of all rows would. */
   search(probe: Float32Array, { limit, minCosine, except, compareTies }: IndexSearch): Hits {
     this.#mustFit(probe);
     const wanted = limit + (except === undefined ? 0 : 1);
     if (this.#size === 0 || limit < 1) return { rows: [], cosines: [] };
     const query = Float32Array.from(probe);
     const dataset = this.#matrix.subarray(0, this.#size * this.dimensions);
-    // A few more than wanted, so that the order at the end of the list is certain at the first try.
+    // A few more than wanted: then the order at the end of the list is most often certain at the first try.
     let asked = wanted + 8;
     for (;;) {
       asked = Math.min(asked, this.#size);
       const { keys, distances } = exactSearch(dataset, query, this.dimensions, asked, MetricKind.IP, THREADS);
-      const last = 1 - distances[asked - 1];
+      const last = 1 - distances[asked - 1]!;
       const certain =
-        asked === this.#size || last < minCosine - SCORE_ERROR || last < 1 - distances[wanted - 1] - 2 * SCORE_ERROR;
+        asked === this.#size || last < minCosine - SCORE_ERROR || last < 1 - distances[wanted - 1]! - 2 * SCORE_ERROR;
       if (!certain) {
         asked *= 2;
         continue;
       }
-      const hits = this.#hits(keys, distances, query, minCosine, except);
-      return ordered(hits, limit, compareTies);
+      const hits = this.#collectHits(keys, distances, query, minCosine, except);
+      return orderHits(hits, limit, compareTies);
     }
   }
 
-  #hits(
+  #collectHits(
     keys: BigUint64Array,
     distances: Float32Array,
     query: Float32Array,
     minCosine: number,
     except: number | undefined,
   ): Hits {
-    // Rows are below 2^32: their low halves, without a BigInt for each.
+    // Row numbers are below 2^32: reading their low halves needs no BigInt for each.
     const rows = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     const hits: Hits = { rows: [], cosines: [] };
     for (let i = 0; i < keys.length; i++) {
-      const score = 1 - distances[i];
+      const score = 1 - distances[i]!;
       if (score < minCosine - SCORE_ERROR) break;
-      const row = rows[2 * i];
+      const row = rows[2 * i]!;
       if (row === except) continue;
       const certain =
-        (i === 0 || distances[i] - distances[i - 1] > 2 * SCORE_ERROR) &&
-        (i + 1 === keys.length || distances[i + 1] - distances[i] > 2 * SCORE_ERROR) &&
+        (i === 0 || distances[i]! - distances[i - 1]! > 2 * SCORE_ERROR) &&
+        (i + 1 === keys.length || distances[i + 1]! - distances[i]! > 2 * SCORE_ERROR) &&
         score > minCosine + SCORE_ERROR;
       const cosine = certain ? clamp(score) : clampedDot(this.#matrix, row * this.dimensions, query);
       if (cosine < minCosine) continue;
@@ -130,38 +131,42 @@ export class VectorIndex {
 }
 
 /**
- * In place: usearch leaves them sorted but for neighbours, and to sort 4096 with a comparator took as long as a tenth of the search. Many
- * equals (a face enrolled over and over) would make the insertions dear: those are sorted.
+ * Orders the hits in place. usearch returns them sorted except for neighbours, so insertion sort needs few moves; sorting 4096 with a
+ * comparator took a tenth of the time of the search. Many equal cosines (a face enrolled again and again) need too many moves: then the
+ * hits are sorted.
  */
-function ordered(hits: Hits, limit: number, compareTies: (a: number, b: number) => number): Hits {
+function orderHits(hits: Hits, limit: number, compareTies: (a: number, b: number) => number): Hits {
   const { rows, cosines } = hits;
   let moves = 8 * rows.length;
   for (let i = 1; i < rows.length; i++) {
-    const row = rows[i];
-    const cosine = cosines[i];
+    const row = rows[i]!;
+    const cosine = cosines[i]!;
     let at = i;
-    while (at > 0 && (cosines[at - 1] < cosine || (cosines[at - 1] === cosine && compareTies(rows[at - 1], row) > 0))) {
-      rows[at] = rows[at - 1];
-      cosines[at] = cosines[at - 1];
+    while (
+      at > 0 &&
+      (cosines[at - 1]! < cosine || (cosines[at - 1] === cosine && compareTies(rows[at - 1]!, row) > 0))
+    ) {
+      rows[at] = rows[at - 1]!;
+      cosines[at] = cosines[at - 1]!;
       at--;
     }
     rows[at] = row;
     cosines[at] = cosine;
     moves -= i - at;
-    if (moves < 0) return sorted(hits, limit, compareTies);
+    if (moves < 0) return sortHits(hits, limit, compareTies);
   }
   rows.length = cosines.length = Math.min(rows.length, limit);
   return hits;
 }
 
-function sorted({ rows, cosines }: Hits, limit: number, compareTies: (a: number, b: number) => number): Hits {
+function sortHits({ rows, cosines }: Hits, limit: number, compareTies: (a: number, b: number) => number): Hits {
   const places = rows.map((_, place) => place);
-  places.sort((a, b) => cosines[b] - cosines[a] || compareTies(rows[a], rows[b]));
+  places.sort((a, b) => cosines[b]! - cosines[a]! || compareTies(rows[a]!, rows[b]!));
   places.length = Math.min(places.length, limit);
-  return { rows: places.map((place) => rows[place]), cosines: places.map((place) => cosines[place]) };
+  return { rows: places.map((place) => rows[place]!), cosines: places.map((place) => cosines[place]!) };
 }
 
-/** Four sums side by side: a third of the time of one, whose additions wait for each other. */
+/** Adds four sums side by side, in a third of the time of one sum, whose additions wait for each other. */
 function clampedDot(matrix: Float32Array, at: number, probe: Float32Array): number {
   let a = 0;
   let b = 0;
@@ -170,12 +175,12 @@ function clampedDot(matrix: Float32Array, at: number, probe: Float32Array): numb
   const length = probe.length;
   const whole = length - (length % 4);
   for (let i = 0; i < whole; i += 4) {
-    a += matrix[at + i] * probe[i];
-    b += matrix[at + i + 1] * probe[i + 1];
-    c += matrix[at + i + 2] * probe[i + 2];
-    d += matrix[at + i + 3] * probe[i + 3];
+    a += matrix[at + i]! * probe[i]!;
+    b += matrix[at + i + 1]! * probe[i + 1]!;
+    c += matrix[at + i + 2]! * probe[i + 2]!;
+    d += matrix[at + i + 3]! * probe[i + 3]!;
   }
-  for (let i = whole; i < length; i++) a += matrix[at + i] * probe[i];
+  for (let i = whole; i < length; i++) a += matrix[at + i]! * probe[i]!;
   return clamp(a + b + (c + d));
 }
 
