@@ -1,6 +1,6 @@
-// The one error class of Lintel: a stable code for programs, a message for people, a detail that is safe to send to a client.
+// The error class of Lintel: a stable code for programs, a message for people, and a detail that may be sent to a client.
 
-/** Every code an AppError can carry. A message may change, a code may not. The REST table in api/envelope.ts maps the first block. */
+/** All codes of an AppError. A message may change, a code may not. The first block is mapped to result codes in api/nhn/envelope.ts. */
 export const ERROR_CODES = [
   'INVALID_PARAM',
   'INVALID_GROUP_ID',
@@ -53,12 +53,12 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export interface AppErrorOptions {
-  /** One English sentence for the client: names the parameter or the limit, never a path, a key or a secret's value. */
+  /** One English sentence for the client. It names the parameter or the limit, and never a path, a key or the value of a secret. */
   detail?: string;
   cause?: unknown;
 }
 
-/** An error that Lintel foresees. Programmers' mistakes stay TypeError and the like. */
+/** An error that Lintel expects. Mistakes of programmers are TypeErrors and the like. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -71,7 +71,7 @@ export class AppError extends Error {
   }
 }
 
-/** Shorthand for the common case in which the message is itself safe to send to a client. */
+/** Makes an error whose message is also its detail. */
 export function clientError(code: ErrorCode, detail: string, cause?: unknown): AppError {
   return new AppError(code, detail, { detail, cause });
 }

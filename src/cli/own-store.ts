@@ -1,4 +1,4 @@
-// The sealed store for a command, where no service runs on it.
+// Opens the sealed store for a command while no service runs on it.
 import type { AuditLog } from '../audit/audit-log.js';
 import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import { dataPaths } from '../config/paths.js';
@@ -11,8 +11,8 @@ import type { SealedStore } from '../store/sealed-store.js';
 import type { CliContext } from './context.js';
 
 /**
- * Opens the store of the configuration, and its audit log, while `work` goes on.
- * @throws AppError STORE_UNAVAILABLE: there is none; SECRET_MISSING; STORE_LOCKED: a service runs that has no admin socket; those of
+ * Opens the configured store and its audit log, runs `work`, and closes them.
+ * @throws AppError STORE_UNAVAILABLE: there is no store; SECRET_MISSING; STORE_LOCKED: another process has the store open; the errors of
  * SealedStore.start
  */
 export async function withOwnStore<T>(
@@ -26,7 +26,7 @@ export async function withOwnStore<T>(
   const master = await readMasterKey({ environment, keysDir });
   if (!master) throw new AppError('SECRET_MISSING', `there is no master key at ${masterKeyPath(keysDir)}`);
   const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
-  // Loaded here only: the other commands must work where a library does not.
+  // Loaded here only: other commands must also work where a native library cannot be loaded.
   const { SealedStore } = await import('../store/sealed-store.js');
   const { AuditLog } = await import('../audit/audit-log.js');
   const { auditedRotation } = await import('../audit/audited.js');

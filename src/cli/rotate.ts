@@ -10,8 +10,8 @@ export function registerRotate(keys: Command, context: CliContext): void {
   keys
     .command('rotate')
     .description(
-      'make a new master key and seal the database under it, while the service runs or without it. Copies of the old key open ' +
-        'nothing that is sealed from then on, but copies of the old database',
+      'make a new master key and seal the database under it, while the service runs or without it. The old key then opens ' +
+        'only old copies of the database',
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await commandConfig(command, context);

@@ -1,4 +1,4 @@
-// What the audit log is told, and by whom; audit/ keeps it.
+// Entries of the audit log. src/audit stores them.
 
 export const AUDIT_ACTIONS = [
   'service.started',
@@ -25,9 +25,9 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 export interface AuditEntry {
   action: AuditAction;
-  /** `app:{name of the appKey}`, `admin:{name of the key}`, `mqtt-command`, `cli`, `service`. */
+  /** Author of the change: `app:{name of the appKey}`, `admin:{name of the key}`, `mqtt-command`, `cli`, `service`. */
   actor: string;
-  /** Ids and counts, such as groupId, faceId, cameraId; never a picture, an embedding, a secret. */
+  /** Ids and counts, such as groupId, faceId, cameraId; never a picture, an embedding or a secret. */
   subject: Readonly<Record<string, string | number | boolean>>;
 }
 

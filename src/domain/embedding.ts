@@ -1,19 +1,19 @@
 // Embeddings: L2-normalised float32 vectors, compared by cosine.
 
-/** Scales a vector to length 1, in place. A zero vector (a model gone wrong) is a TypeError. */
+/** Scales a vector to length 1, in place. @throws TypeError for a zero vector, which only a broken model returns */
 export function normalise(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
   const length = Math.sqrt(sum);
   if (!(length > 0) || !Number.isFinite(length)) throw new TypeError('an embedding of length 0 or not finite');
-  for (let i = 0; i < vector.length; i++) vector[i] /= length;
+  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
   return vector;
 }
 
-/** Cosine of two L2-normalised embeddings of the same model version, -1..1. */
+/** Returns the cosine of two L2-normalised embeddings of the same model version, -1..1. */
 export function cosine(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) throw new TypeError(`embeddings of ${a.length} and ${b.length} dimensions`);
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return Math.max(-1, Math.min(1, sum));
 }

@@ -1,11 +1,11 @@
-// What vision knows about one face in one picture, in pixels of the upright picture it was detected on.
+// Values of a face in one picture, in pixels of the upright picture in which it was detected.
 
 export interface Point {
   x: number;
   y: number;
 }
 
-/** An axis-parallel rectangle; x1 and y1 are the far edges, so width = x1 - x0. */
+/** An axis-parallel rectangle. x1 and y1 are the far edges: width = x1 - x0. */
 export interface Box {
   x0: number;
   y0: number;
@@ -13,19 +13,19 @@ export interface Box {
   y1: number;
 }
 
-/** The landmark types in the order of the contract and of the detector; left and right are the picture's. */
+/** Landmark types in the order of the API and of the detector. Left and right are those of the picture. */
 export const LANDMARK_TYPES = ['leftEye', 'rightEye', 'nose', 'leftLip', 'rightLip'] as const;
 
 export type Landmarks = readonly [Point, Point, Point, Point, Point];
 
-/** Head pose in degrees. Yaw > 0: the face turns to the picture's right. Pitch > 0: it tilts up. Roll > 0: clockwise as seen. */
+/** Head pose in degrees. Yaw > 0: the face turns to the right of the picture. Pitch > 0: up. Roll > 0: clockwise in the picture. */
 export interface Pose {
   yaw: number;
   pitch: number;
   roll: number;
 }
 
-/** Measures of how fit a face is for recognition, each 0..1 (1 is best), and their product-like summary `overall`. */
+/** Measures of how suitable a face is for recognition, each 0..1 (1 is best). `overall` summarises them like a product. */
 export interface Quality {
   size: number;
   sharpness: number;
@@ -37,25 +37,25 @@ export interface Quality {
 
 /** One face as the vision pipeline returns it. */
 export interface Face {
-  /** Clamped to the picture. */
+  /** Box, clamped to the picture. */
   boxPx: Box;
   landmarksPx: Landmarks;
-  /** 0..1, the detector's. */
+  /** Score of the detector, 0..1. */
   detectionScore: number;
   pose: Pose;
-  /** Present in a camera's frames. */
+  /** Present in frames of a camera. */
   quality?: Quality;
-  /** Present where asked for: true is a masked face. */
+  /** Present if requested; true: the face wears a mask. */
   masked?: boolean;
-  /** Present where asked for: logit(live) - logit(spoof), greater is more alive. */
+  /** Present if requested: logit(live) - logit(spoof). Greater values mean that the face is more likely live. */
   livenessScore?: number;
-  /** Present where asked for: L2-normalised, `dimensions` floats. */
+  /** Present if requested: L2-normalised, `dimensions` floats. */
   embedding?: Float32Array;
-  /** Present in a camera's frames: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
+  /** Present in frames of a camera: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
   crop?: Uint8Array;
 }
 
-/** All faces of one picture, largest box first. */
+/** A picture with all its faces, largest box first. */
 export interface AnalysedImage {
   widthPx: number;
   heightPx: number;
@@ -74,7 +74,7 @@ export function boxArea(box: Box): number {
   return Math.max(0, box.x1 - box.x0) * Math.max(0, box.y1 - box.y0);
 }
 
-/** Converts a box from pixels to fractions of the picture: 0..1, six decimals, which is a thousandth of a pixel. */
+/** Converts a box from pixels to fractions of the picture: 0..1, six decimals, about a thousandth of a pixel. */
 export function fractionBox(box: Box, image: Pick<AnalysedImage, 'widthPx' | 'heightPx'>): Box {
   return {
     x0: fraction(box.x0, image.widthPx),
@@ -89,12 +89,12 @@ export function fraction(value: number, whole: number): number {
   return rounded(Math.max(0, Math.min(1, value / whole)), 1e6);
 }
 
-/** Rounds to 1/steps. The result is never negative zero, which JSON cannot write. */
+/** Rounds to a multiple of 1/steps. The result is never negative zero, which JSON cannot write. */
 export function rounded(value: number, steps: number): number {
   return Math.round(value * steps) / steps + 0;
 }
 
-/** Intersection over union, 0..1. */
+/** Returns the intersection over union, 0..1. */
 export function boxIou(a: Box, b: Box): number {
   const width = Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0);
   const height = Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0);
@@ -103,7 +103,7 @@ export function boxIou(a: Box, b: Box): number {
   return intersection / (boxArea(a) + boxArea(b) - intersection);
 }
 
-/** The contract's input guide: a face is eligible for recognition from 60 x 60 px, with |yaw| and |pitch| at most 45 degrees. */
+/** Limits of the API's input guide: recognition needs a face of at least 60 x 60 px, with |yaw| and |pitch| of at most 45 degrees. */
 export const MIN_FACE_PX = 60;
 export const MAX_YAW_PITCH_DEGREES = 45;
 

@@ -1,12 +1,12 @@
-// How a part of the service says how it is.
+// The health that a part of the service reports.
 
-/** `degraded`: works in part, and says so; `failed`: does not do its work now. */
+/** `degraded`: the part works in part. `failed`: the part does not work now. */
 export type HealthStatus = 'ok' | 'degraded' | 'failed';
 
 export interface Health {
   status: HealthStatus;
-  /** Why it is not ok, for a person; no secret, no path of a key. */
+  /** Reason why the part is not ok, as text for people; contains no secret and no path of a key. */
   detail?: string;
-  /** Facts worth showing: versions, counts, the provider in use. */
+  /** Facts for display, such as versions, counts, the execution provider. */
   facts?: Record<string, string | number | boolean | readonly string[]>;
 }

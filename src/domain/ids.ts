@@ -1,4 +1,4 @@
-// The forms of the ids that clients and operators choose.
+// Patterns of the ids that clients and operators choose.
 
 export const GROUP_ID_PATTERN = /^[a-z0-9-]{1,255}$/;
 export const EXTERNAL_IMAGE_ID_PATTERN = /^[a-zA-Z0-9_.:-]{1,255}$/;

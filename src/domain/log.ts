@@ -1,6 +1,6 @@
-// The log as the rooms see it; ops/log.ts makes one.
+// The interface of the log. platform/log.ts implements it.
 
-/** Structured: fields first, then a fixed English sentence. Never pixels, embeddings, names, payloads or keys. */
+/** Structured log: fields, then a fixed English sentence. No pixels, embeddings, names, payloads or keys may be logged. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -8,7 +8,7 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** For tests and tools. */
+/** Discards everything; for tests and tools. */
 export const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,

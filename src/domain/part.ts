@@ -1,10 +1,10 @@
-// What a long-lived part of the service is.
+// The interface of a long-lived part of the service.
 
-/** Constructors only assign; `start` acquires, `stop` releases. The lifecycle starts parts in order and stops them in reverse. */
+/** Constructors only assign; `start` acquires resources, `stop` releases them. The lifecycle starts parts in order and stops them in reverse. */
 export interface Part {
   readonly name: string;
-  /** @param signal aborts a start that is still under way. */
+  /** @param signal aborts a start that is under way */
   start(signal: AbortSignal): Promise<void>;
-  /** Safe to call after a failed start, and more than once. */
+  /** May be called after a failed start, and more than once. */
   stop(): Promise<void>;
 }

@@ -1,15 +1,15 @@
-// Similarity as clients see it, and matches decided by exactly what they see.
+// The similarity that clients see. Matches are decided by the same rounded number.
 import type { SimilarityScale } from './similarity.js';
 
-/** Four decimals. */
+/** Steps per unit: four decimals. */
 const STEPS = 1e4;
 
-/** 0..100 of four decimals; `reportedSimilarity >= threshold` is the decision, so that answer and decision never differ. */
+/** Returns the similarity of a cosine, 0..100 with four decimals. Comparing it with a threshold decides: so answer and decision agree. */
 export function reportedSimilarity(scale: SimilarityScale, cosine: number): number {
   return Math.round(scale.fromCosine(cosine) * STEPS) / STEPS;
 }
 
-/** A cosine that every match at this threshold reaches; a little low, so that rounding loses none: filter by what is reported. */
+/** Returns a cosine that every match at this threshold reaches. It is slightly low because of rounding: filter by the reported similarity. */
 export function cosineFloor(scale: SimilarityScale, threshold: number): number {
   return scale.toCosine(threshold - 1 / STEPS);
 }

@@ -1,50 +1,49 @@
-// The scale between cosine and the similarity of the contract (0..100), through the calibration points of a model.
+// The scale between cosines and the similarities of the API (0..100), through the calibration points of a model.
 
 export interface CalibrationPoint {
   cosine: number;
-  /** 0..100. 70, 80 and 90 stand for FAR 1e-3, 1e-4 and 1e-5 on the calibration set. */
+  /** 0..100; 70, 80 and 90 mean a FAR of 1e-3, 1e-4 and 1e-5 on the calibration set. */
   similarity: number;
 }
 
-/** A monotone, piecewise linear map: cosine <= 0 is 0, cosine 1 is 100, the measured points between. */
+/** A monotone, piecewise linear map through the measured points: a cosine <= 0 is 0, a cosine of 1 is 100. */
 export class SimilarityScale {
   readonly #points: readonly CalibrationPoint[];
 
   /** @throws TypeError when the points do not rise strictly in both columns within (0, 1) and (0, 100). */
   constructor(points: readonly CalibrationPoint[]) {
     const all = [{ cosine: 0, similarity: 0 }, ...points, { cosine: 1, similarity: 100 }];
-    for (let i = 1; i < all.length; i++) {
-      if (!(all[i].cosine > all[i - 1].cosine && all[i].similarity > all[i - 1].similarity)) {
-        throw new TypeError('calibration points must rise strictly in cosine and in similarity');
-      }
-    }
+    const isRising = all.every(({ cosine, similarity }, i) => {
+      const before = all[i - 1];
+      return before === undefined || (cosine > before.cosine && similarity > before.similarity);
+    });
+    if (!isRising) throw new TypeError('calibration points must rise strictly in cosine and in similarity');
     this.#points = all;
   }
 
-  /** 0..100. */
+  /** Returns the similarity of a cosine, 0..100. */
   fromCosine(cosine: number): number {
     return interpolate(this.#points, cosine, 'cosine', 'similarity');
   }
 
-  /** The cosine at which this similarity is reached. */
+  /** Returns the cosine at which this similarity is reached. */
   toCosine(similarity: number): number {
     return interpolate(this.#points, similarity, 'similarity', 'cosine');
   }
 }
 
+/** Maps a value between two columns of the points, linearly between two points. Values outside get the first or the last point. */
 function interpolate(
   points: readonly CalibrationPoint[],
   value: number,
   from: keyof CalibrationPoint,
   to: keyof CalibrationPoint,
 ): number {
-  if (!(value > points[0][from])) return points[0][to];
-  for (let i = 1; i < points.length; i++) {
-    const low = points[i - 1];
-    const high = points[i];
-    if (value <= high[from]) {
-      return low[to] + ((value - low[from]) / (high[from] - low[from])) * (high[to] - low[to]);
-    }
+  let low = points[0]!;
+  if (!(value > low[from])) return low[to];
+  for (const high of points.slice(1)) {
+    if (value <= high[from]) return low[to] + ((value - low[from]) / (high[from] - low[from])) * (high[to] - low[to]);
+    low = high;
   }
-  return points[points.length - 1][to];
+  return low[to];
 }

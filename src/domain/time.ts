@@ -1,14 +1,14 @@
-// The clock as a parameter, and the contract's form of a time.
+// Clock and timers as parameters, and the API's format of a time.
 
-/** Milliseconds since the epoch, as Date.now. Tests pass their own. */
+/** Returns milliseconds since the epoch, like Date.now. Tests pass their own. */
 export type Clock = () => number;
 
-/** UTC as the contract writes it: `YYYY-MM-DDTHH:mm:ss`. */
+/** Formats a time as the API does: UTC, `YYYY-MM-DDTHH:mm:ss`. */
 export function contractTime(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 19);
 }
 
-/** Timers as a parameter: the global `setTimeout` and `clearTimeout` in the service, hand-driven ones in tests. */
+/** Timers: the global `setTimeout` and `clearTimeout` in the service; tests pass their own. */
 export interface Timers {
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(timer: unknown): void;

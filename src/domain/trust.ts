@@ -1,10 +1,10 @@
-// Whether the device may grant anything at all now.
+// The guard that decides whether the device may grant anything at the moment.
 
-/** What makes every grant of this device doubtful: a clock that is wrong. A disk that refuses needs no guard: what is not stored is not published. */
+/** Reports a problem that makes every grant doubtful, such as a wrong clock. A full disk needs no guard: an event that is not stored is not published. */
 export interface TrustGuard {
-  /** Why no grant may be issued, for a person; undefined when all is well. */
+  /** Returns why no grant may be issued, as text for people; undefined if there is no problem. */
   problem(): string | undefined;
 }
 
-/** For tests, and where nothing is to be guarded. */
+/** Never reports a problem; for tests. */
 export const alwaysTrusted: TrustGuard = { problem: () => undefined };

@@ -53,7 +53,7 @@ export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace 
   const number = (i: number): number => record.readDoubleLE(3 + i * 8);
   let at = HEADER_BYTES;
   const text = (): string => {
-    const end = at + 1 + record.readUInt8(at);
+    const end = at + 1 + (record[at] ?? 0);
     const value = record.toString('latin1', at + 1, end);
     at = end;
     return value;

@@ -1,4 +1,4 @@
-// The master key of a running service: settles a rotation that was cut off, and makes a new one.
+// Rotates the master key of a running service, and settles a rotation that was cut off.
 import { createNextMasterKey, settleMasterKey } from './master-key-rotation.js';
 import type { MasterKey } from './secrets.js';
 import type { Log } from '../domain/log.js';
@@ -6,10 +6,10 @@ import type { Part } from '../domain/part.js';
 import { AppError } from '../errors.js';
 
 export interface MasterKeyKeeperOptions {
-  /** Started before. */
+  /** Starts before the keeper. */
   store: { readonly masterKey: Uint8Array; rotateMasterKey(masterKey: Uint8Array): Promise<void> };
   keysDir: string;
-  /** Where the key came from. */
+  /** Source of the key. */
   origin: MasterKey['origin'];
   log: Log;
 }
@@ -26,15 +26,15 @@ export class MasterKeyKeeper implements Part {
     const { store, keysDir, origin, log } = this.#options;
     if (origin !== 'file') return;
     const settled = await settleMasterKey(keysDir, store.masterKey);
-    if (settled !== 'nothing') log.info({ settled }, 'a rotation of the master key that was cut off is settled');
+    if (settled !== 'nothing') log.info({ settled }, 'a change of the master key that was cut off is settled');
   }
 
   async stop(): Promise<void> {}
 
   /**
-   * A new master key: first beside the old one in keysDir, then over the database, then in the old one's place. A kill in between leaves
-   * both, and the next start settles it.
-   * @throws AppError SECRET_INVALID: the key is not in keysDir, or a rotation is not settled; STORE_UNAVAILABLE
+   * Makes a new master key: writes it beside the old one in keysDir, seals the database under it, and replaces the old one. A kill in
+   * between leaves both keys, and the next start settles it.
+   * @throws AppError SECRET_INVALID: the key is not in keysDir, or an earlier rotation is not settled; STORE_UNAVAILABLE
    */
   async rotate(): Promise<void> {
     const { store, keysDir, origin, log } = this.#options;
@@ -42,7 +42,7 @@ export class MasterKeyKeeper implements Part {
       const where = origin === 'credential' ? 'a systemd credential' : 'LINTEL_MASTER_KEY';
       throw new AppError(
         'SECRET_INVALID',
-        `the master key comes from ${where}; only one in keysDir can be changed here`,
+        `the master key comes from ${where}; only a key in keysDir can be changed here`,
       );
     }
     const next = await createNextMasterKey(keysDir);

@@ -1,4 +1,4 @@
-// The files of a change of the master key: `master.key.next` beside `master.key` until the database is sealed under it.
+// The files of a master key rotation: `master.key.next` lies beside `master.key` until the database is sealed under it.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ export function nextMasterKeyPath(keysDir: string): string {
 }
 
 /**
- * The key of a rotation whose end nobody saw: the database may be sealed under it, or under the one before.
- * @returns undefined where there is none @throws AppError SECRET_INVALID
+ * Reads the new key of a rotation that was cut off. The database may be sealed under it or under the old key.
+ * @returns undefined if there is none @throws AppError SECRET_INVALID
  */
 export function readNextMasterKey(keysDir: string): Promise<Buffer | undefined> {
   return readKeyFile(nextMasterKeyPath(keysDir), 'the next master key');
 }
 
-/** Makes the next key. @throws AppError SECRET_INVALID when there is one: the start of the service settles that */
+/** Makes the next key. @throws AppError SECRET_INVALID when there is one already; the next start of the service settles that */
 export async function createNextMasterKey(
   keysDir: string,
   randomBytes: (size: number) => Buffer = systemRandomBytes,
@@ -31,7 +31,7 @@ export async function createNextMasterKey(
     const { code } = cause as NodeJS.ErrnoException;
     const message =
       code === 'EEXIST'
-        ? `an earlier change of the master key is not settled (${path}); start the service once, which settles it`
+        ? `an earlier change of the master key is not settled (${path}); starting the service settles it`
         : `the next master key could not be written to ${path} (${code})`;
     throw new AppError('SECRET_INVALID', message, { cause });
   }
@@ -39,7 +39,7 @@ export async function createNextMasterKey(
 }
 
 /**
- * Ends a rotation in the files, once it is known which key the database is sealed under: that one is `master.key`, and there is no other.
+ * Ends a rotation in the files: the key that the database is sealed under becomes `master.key`, and the other one is removed.
  * @throws AppError SECRET_INVALID when the files cannot be changed
  */
 export async function settleMasterKey(keysDir: string, inUse: Uint8Array): Promise<'nothing' | 'new key' | 'old key'> {

@@ -1,4 +1,4 @@
-// Secrets: the master key and the passwords, from systemd credentials, the environment and files. Their values go nowhere else.
+// Reads and makes secrets: the master key and passwords, from systemd credentials, the environment and files. No value is logged.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,13 +6,13 @@ import { AppError } from '../errors.js';
 import type { Environment } from '../config/environment.js';
 import { createFile } from '../platform/write-file.js';
 
-/** Of the master key, in bytes. */
+/** Length of the master key in bytes. */
 export const MASTER_KEY_LENGTH = 32;
 
 export interface MasterKey {
   /** 32 bytes. */
   key: Buffer;
-  /** Where it came from: a systemd credential, LINTEL_MASTER_KEY, or the file in keysDir. */
+  /** Source of the key: a systemd credential, LINTEL_MASTER_KEY, or the file in keysDir. */
   origin: 'credential' | 'environment' | 'file';
 }
 
@@ -26,14 +26,14 @@ export function masterKeyPath(keysDir: string): string {
 }
 
 /**
- * The master key, from the first source that has one: the credential `master-key`, LINTEL_MASTER_KEY, `master.key` in keysDir. Each
+ * Reads the master key from the first source that has one: the credential `master-key`, LINTEL_MASTER_KEY, `master.key` in keysDir. Each
  * holds 32 bytes as base64.
- * @returns undefined where there is none
+ * @returns undefined if no source has one
  * @throws AppError SECRET_INVALID: not 32 bytes of base64, or a file that others may read
  */
 export async function readMasterKey({ environment, keysDir }: MasterKeySources): Promise<MasterKey | undefined> {
   if (environment.credentialsDir !== undefined) {
-    // systemd keeps credentials private by an ACL, which shows in the mode as group bits: no check of the mode here.
+    // systemd protects credentials by an ACL, which shows as group bits in the mode: the mode is not checked here.
     const text = await readSecretFile(join(environment.credentialsDir, 'master-key'), 'the systemd credential', 0);
     if (text !== undefined) return { key: decodeKey(text, 'the systemd credential master-key'), origin: 'credential' };
   }
@@ -45,8 +45,8 @@ export async function readMasterKey({ environment, keysDir }: MasterKeySources):
 }
 
 /**
- * Makes a new master key in keysDir (0700), readable by its owner alone; never in the place of another.
- * @throws AppError SECRET_INVALID when there is one, or it cannot be written
+ * Makes a new master key in keysDir (0700), readable by its owner alone. An existing key is never overwritten.
+ * @throws AppError SECRET_INVALID when there is a key already, or it cannot be written
  */
 export async function createMasterKey(
   keysDir: string,
@@ -68,14 +68,14 @@ export async function createMasterKey(
   return { key, origin: 'file' };
 }
 
-/** Never in the place of another file, and the name never stands for half a key. Errors are the system's: EEXIST of `link` among them. */
+/** Writes a key into a new file. @throws like createFile */
 export async function writeNewKey(path: string, key: Buffer): Promise<void> {
   await createFile(path, `${key.toString('base64')}\n`);
 }
 
 /**
- * A key from a file that only its owner may read: 32 bytes as base64.
- * @returns undefined where there is no such file @throws AppError SECRET_INVALID
+ * Reads a key from a file that only its owner may read: 32 bytes as base64.
+ * @returns undefined if there is no such file @throws AppError SECRET_INVALID
  */
 export async function readKeyFile(path: string, what: string): Promise<Buffer | undefined> {
   const text = await readSecretFile(path, what, 0o077);
@@ -83,7 +83,7 @@ export async function readKeyFile(path: string, what: string): Promise<Buffer | 
 }
 
 /**
- * The master key of a service that starts: the existing one, or, where there is neither a key nor any data, a new one.
+ * Returns the master key for a start of the service: the existing one, or a new one if there is neither a key nor any data.
  * @throws AppError SECRET_MISSING when there is data without a key, SECRET_INVALID; nothing is created or overwritten then
  */
 export async function openMasterKey(
@@ -94,7 +94,7 @@ export async function openMasterKey(
   if (await hasEntries(sources.dataDir)) {
     throw new AppError(
       'SECRET_MISSING',
-      `there is data in ${sources.dataDir}, but no master key: put the key it was sealed with at ` +
+      `there is data in ${sources.dataDir}, but no master key: put the key that it was sealed with at ` +
         `${masterKeyPath(sources.keysDir)}, or give it as a systemd credential or in LINTEL_MASTER_KEY`,
     );
   }
@@ -102,8 +102,8 @@ export async function openMasterKey(
 }
 
 /**
- * The password for the broker: `mqtt.passwordFile`, LINTEL_MQTT_PASSWORD, or the systemd credential `mqtt-password`.
- * @returns undefined where there is none
+ * Reads the password for the broker from `mqtt.passwordFile`, LINTEL_MQTT_PASSWORD, or the systemd credential `mqtt-password`.
+ * @returns undefined if no source has one
  * @throws AppError SECRET_MISSING, SECRET_INVALID
  */
 export async function readMqttPassword(
@@ -111,33 +111,33 @@ export async function readMqttPassword(
   environment: Pick<Environment, 'credentialsDir' | 'mqttPassword'>,
 ): Promise<string | undefined> {
   if (mqtt.passwordFile !== undefined) return readPasswordFile(mqtt.passwordFile, 'mqtt.passwordFile');
-  if (environment.mqttPassword !== undefined) return checkPassword(environment.mqttPassword, 'LINTEL_MQTT_PASSWORD');
+  if (environment.mqttPassword !== undefined) return requirePassword(environment.mqttPassword, 'LINTEL_MQTT_PASSWORD');
   if (environment.credentialsDir === undefined) return undefined;
   const text = await readSecretFile(join(environment.credentialsDir, 'mqtt-password'), 'the systemd credential', 0);
-  return text === undefined ? undefined : checkPassword(text, 'the systemd credential mqtt-password');
+  return text === undefined ? undefined : requirePassword(text, 'the systemd credential mqtt-password');
 }
 
 /**
- * A password from a file that only its owner and its group may read; the newline at its end is not part of it.
- * @param key the configuration key that names the file, for messages
+ * Reads a password from a file that only its owner and its group may read. A newline at the end is not part of the password.
+ * @param key configuration key or option that names the file, for messages
  * @throws AppError SECRET_MISSING when there is no such file, SECRET_INVALID
  */
 export async function readPasswordFile(path: string, key: string): Promise<string> {
   const text = await readSecretFile(path, key, 0o007);
   if (text === undefined) throw new AppError('SECRET_MISSING', `${key}: there is no file ${path}`);
-  return checkPassword(text, `${key}: ${path}`);
+  return requirePassword(text, `${key}: ${path}`);
 }
 
-const MIN_COMMAND_SECRET = 16;
+const MIN_COMMAND_SECRET_LENGTH = 16;
 
 /**
- * The secret of `mqtt.commands`, as readPasswordFile reads one.
- * @throws AppError SECRET_MISSING; SECRET_INVALID, also for one of less than 16 characters
+ * Reads the secret of `mqtt.commands` like a password.
+ * @throws AppError SECRET_MISSING; SECRET_INVALID, also for less than 16 characters
  */
 export async function readCommandSecret(path: string): Promise<string> {
   const secret = await readPasswordFile(path, 'mqtt.commands.secretFile');
-  if (secret.length < MIN_COMMAND_SECRET) {
-    const message = `mqtt.commands.secretFile: ${path} must hold ${MIN_COMMAND_SECRET} characters at least`;
+  if (secret.length < MIN_COMMAND_SECRET_LENGTH) {
+    const message = `mqtt.commands.secretFile: ${path} must hold ${MIN_COMMAND_SECRET_LENGTH} characters at least`;
     throw new AppError('SECRET_INVALID', message);
   }
   return secret;
@@ -145,7 +145,11 @@ export async function readCommandSecret(path: string): Promise<string> {
 
 const MAX_SECRET_BYTES = 4096;
 
-/** @param forbiddenMode the permission bits that a file must not have @returns undefined where there is no such file */
+/**
+ * Reads a small text file that holds a secret.
+ * @param forbiddenMode permission bits that the file must not have
+ * @returns undefined if there is no such file @throws AppError SECRET_INVALID
+ */
 export async function readSecretFile(path: string, what: string, forbiddenMode: number): Promise<string | undefined> {
   try {
     const file = await open(path, 'r');
@@ -176,28 +180,28 @@ export async function readSecretFile(path: string, what: string, forbiddenMode: 
 }
 
 function decodeKey(text: string, where: string): Buffer {
-  const base64 = withoutNewline(text);
+  const base64 = removeNewline(text);
   const key = Buffer.from(base64, 'base64');
-  // Buffer.from skips what is not base64: only a text that comes back is one.
+  // Buffer.from ignores characters that are not base64, so the text must equal the encoded key.
   if (key.length !== MASTER_KEY_LENGTH || key.toString('base64') !== base64) {
     throw new AppError('SECRET_INVALID', `${where} does not hold a master key: 32 bytes as base64, 44 characters`);
   }
   return key;
 }
 
-function checkPassword(text: string, where: string): string {
-  const password = withoutNewline(text);
+function requirePassword(text: string, where: string): string {
+  const password = removeNewline(text);
   if (password === '' || password.includes('\n')) {
     throw new AppError('SECRET_INVALID', `${where} must hold a password on one line`);
   }
   return password;
 }
 
-function withoutNewline(text: string): string {
+function removeNewline(text: string): string {
   return text.replace(/\r?\n$/, '');
 }
 
-/** Whether a folder holds anything; one that is not there does not. @throws AppError STORE_UNAVAILABLE */
+/** Returns whether a folder exists and contains anything. @throws AppError STORE_UNAVAILABLE */
 export async function hasEntries(dir: string): Promise<boolean> {
   try {
     return (await readdir(dir)).length > 0;

@@ -1,4 +1,4 @@
-// The private key that signs the events: a systemd credential, or a file in keysDir that the first start makes.
+// The private key that signs events: a systemd credential, or a file in keysDir that the first start makes.
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { createFile } from '../platform/write-file.js';
 import { readSecretFile } from './secrets.js';
 
 export interface SigningKey {
-  /** Ed25519. */
+  /** Ed25519 key. */
   privateKey: KeyObject;
   origin: 'credential' | 'file';
 }
@@ -23,13 +23,13 @@ export function signingKeyPath(keysDir: string): string {
 }
 
 /**
- * The systemd credential `signing-key`, otherwise `signing.key` in keysDir; PKCS8 as PEM.
- * @returns undefined where there is none
+ * Reads the systemd credential `signing-key`, otherwise `signing.key` in keysDir; PKCS8 as PEM.
+ * @returns undefined if there is neither
  * @throws AppError SECRET_INVALID: no Ed25519 key, or a file that others may read
  */
 export async function readSigningKey({ environment, keysDir }: SigningKeySources): Promise<SigningKey | undefined> {
   if (environment.credentialsDir !== undefined) {
-    // As for the master key: the mode of a credential says nothing.
+    // As for the master key, the mode of a credential is not checked.
     const pem = await readSecretFile(join(environment.credentialsDir, 'signing-key'), 'the systemd credential', 0);
     if (pem !== undefined) {
       return { privateKey: decode(pem, 'the systemd credential signing-key'), origin: 'credential' };
@@ -40,7 +40,7 @@ export async function readSigningKey({ environment, keysDir }: SigningKeySources
   return pem === undefined ? undefined : { privateKey: decode(pem, path), origin: 'file' };
 }
 
-/** The existing key, otherwise a new one in keysDir (0700), readable by its owner alone; none is ever overwritten. @throws AppError SECRET_INVALID */
+/** Returns the existing key, otherwise makes one in keysDir (0700), readable by its owner alone. @throws AppError SECRET_INVALID */
 export async function openSigningKey(sources: SigningKeySources): Promise<SigningKey & { created: boolean }> {
   const existing = await readSigningKey(sources);
   if (existing) return { ...existing, created: false };
@@ -61,7 +61,7 @@ function decode(pem: string, where: string): KeyObject {
   try {
     key = createPrivateKey(pem);
   } catch {
-    // Without its cause: that may quote what it could not read.
+    // The cause is left out: it may quote the key.
   }
   if (key?.asymmetricKeyType !== 'ed25519') {
     throw new AppError('SECRET_INVALID', `${where} does not hold a signing key: an Ed25519 private key as PEM (PKCS8)`);

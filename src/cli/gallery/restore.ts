@@ -1,4 +1,4 @@
-// Makes a data directory from a backup: beside the place first, then at one stroke in it.
+// Makes a data directory from a backup: writes beside it first, and renames at the end.
 import { access, chmod, mkdir, rename, rm } from 'node:fs/promises';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
@@ -20,34 +20,34 @@ export interface RestoreOptions {
   records: AsyncIterable<BackupRecord>;
 }
 
-/** @throws AppError STORE_UNAVAILABLE when there is a database or a registry of appKeys */
+/** Checks that there is nothing to overwrite. @throws AppError STORE_UNAVAILABLE when there is a database or a registry of appKeys */
 export async function refuseUnlessEmpty(config: Folders): Promise<void> {
   const { databaseDir, appKeysFile } = dataPaths(config);
-  // With a restore that was cut off, the registry is that one's.
-  const hasRegistry = !(await exists(unfinished(databaseDir))) && (await exists(appKeysFile));
+  // A registry beside an unfinished restore comes from that restore.
+  const hasRegistry = !(await exists(unfinishedPath(databaseDir))) && (await exists(appKeysFile));
   if (hasRegistry || (await hasEntries(databaseDir))) {
     throw new AppError(
       'STORE_UNAVAILABLE',
-      `${config.dataDir} is not empty: a backup is restored into an empty one only`,
+      `${config.dataDir} is not empty: a backup can only be restored into an empty directory`,
     );
   }
 }
 
 /**
- * Into a directory that refuseUnlessEmpty let pass. A kill leaves either nothing that a service would start on, or everything.
- * @throws AppError STORE_UNAVAILABLE; what `records` throws, and nothing is changed then
+ * Restores a backup into a directory that refuseUnlessEmpty accepted. A kill leaves either no database or a complete one.
+ * @throws AppError STORE_UNAVAILABLE; what `records` throws; nothing is changed then
  */
 export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {
   const { dataDir, keysDir } = config;
   const { databaseDir, appKeysFile } = dataPaths(config);
   const iterator = records[Symbol.asyncIterator]();
-  // A wrong passphrase is found before a master key is made.
+  // The first record shows whether the passphrase is right, before a master key is made.
   const first = await iterator.next();
   const master = await openMasterKey({ environment, keysDir, dataDir: databaseDir });
   const { SealedStore } = await import('../../store/sealed-store.js');
   const { AuditLog } = await import('../../audit/audit-log.js');
   const { writeGallery } = await import('../../gallery/backup-records.js');
-  const directory = unfinished(databaseDir);
+  const directory = unfinishedPath(databaseDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await chmod(dataDir, 0o700);
   await rm(directory, { recursive: true, force: true });
@@ -55,7 +55,7 @@ export async function restoreInto({ config, environment, clock, records }: Resto
   let appKeys: Buffer | undefined;
   try {
     await store.start(new AbortController().signal);
-    const { appKeys: registry, end } = await writeGallery(store, following(first, iterator));
+    const { appKeys: registry, end } = await writeGallery(store, continueFrom(first, iterator));
     appKeys = registry;
     const audit = new AuditLog({ store, clock, log: silentLog });
     await audit.start();
@@ -75,11 +75,11 @@ export async function restoreInto({ config, environment, clock, records }: Resto
   await syncFolder(dataDir);
 }
 
-async function* following<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
+async function* continueFrom<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
   for (let next = first; !next.done; next = await rest.next()) yield next.value;
 }
 
-function unfinished(databaseDir: string): string {
+function unfinishedPath(databaseDir: string): string {
   return `${databaseDir}.restore`;
 }
 
