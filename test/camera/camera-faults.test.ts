@@ -1,4 +1,4 @@
-// A camera whose pictures are at fault: what it declares, when it opens its source again, and what is analysed meanwhile.
+// A camera with picture faults: what it declares, when it opens its source again, and what is analysed meanwhile.
 import { describe, expect, test } from 'vitest';
 import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { live, setUp } from './camera-setup.js';
@@ -6,7 +6,7 @@ import { live, setUp } from './camera-setup.js';
 const frozen = (atMs: number) => ({ unchangedMs: atMs, unchangedFrames: atMs / 200 });
 
 describe('a camera whose picture is frozen', () => {
-  test('is declared, trusted no more, and opened again until its pictures move', async () => {
+  test('is declared, not trusted, and opened again until its pictures change', async () => {
     const { camera, addon, timers, shootFor, log } = setUp();
     await camera.start(live);
     await shootFor(2_000);
@@ -68,7 +68,7 @@ describe('a camera whose picture is frozen', () => {
   });
 });
 
-test('a camera whose lens is covered is trusted no more, and stays open', async () => {
+test('a camera whose lens is covered is not trusted, and stays open', async () => {
   const { camera, addon, shootFor } = setUp();
   await camera.start(live);
   await shootFor(10_000, () => ({ mean: 4, deviation: 1, sharpness: 0.2 }));
@@ -124,7 +124,7 @@ describe('the clock of the frames', () => {
   });
 });
 
-test('a loss is told before a fault, and the fault again after it', async () => {
+test('a loss is declared instead of a fault, and the fault again after the loss', async () => {
   const { camera, addon, timers, shootFor, log } = setUp();
   await camera.start(live);
   const black = () => ({ mean: 2, deviation: 1 });

@@ -1,4 +1,4 @@
-// Cameras on real files through the real addon; the models alone are scripted, and time is the machine's.
+// Cameras on real files through the real addon, in real time; only the models are scripted.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';

@@ -14,7 +14,7 @@ const HOLDS = [
 ] as const;
 
 describe.each(HOLDS)('a camera that is $status', ({ status, hold, release }) => {
-  test('has its source closed, says so, and opens it again when it may', async () => {
+  test('closes its source, declares it, and opens it again when it may', async () => {
     const { camera, addon, shoot, log } = setUp();
     await camera.start(live);
     await shoot();
@@ -35,7 +35,7 @@ describe.each(HOLDS)('a camera that is $status', ({ status, hold, release }) => 
     ]);
   });
 
-  test('opens nothing, though it was waiting for its next attempt', async () => {
+  test('opens nothing, even when it was waiting for its next attempt', async () => {
     const { camera, addon, timers } = setUp();
     await camera.start(live);
     addon.last.fail('gone');
@@ -76,7 +76,7 @@ describe.each(HOLDS)('a camera that is $status', ({ status, hold, release }) => 
     expect(addon.captures).toHaveLength(0);
   });
 
-  test('and is let go and held in quick turns ends as it was told last', async () => {
+  test('and is released and held in quick turns ends in the last requested state', async () => {
     const { camera, addon } = setUp();
     await camera.start(live);
     await Promise.all([hold(camera), release(camera), hold(camera)]);
@@ -85,7 +85,7 @@ describe.each(HOLDS)('a camera that is $status', ({ status, hold, release }) => 
     expect([addon.openCount, camera.status]).toEqual([1, 'opening']);
   });
 
-  test('has no fault of the picture any more', async () => {
+  test('has no picture fault', async () => {
     const { camera, shootFor } = setUp();
     await camera.start(live);
     await shootFor(4_000, () => ({ mean: 2, deviation: 1 }));
@@ -96,7 +96,7 @@ describe.each(HOLDS)('a camera that is $status', ({ status, hold, release }) => 
   });
 });
 
-test('the pause and the privacy switch hold each by itself', async () => {
+test('pause and privacy switch are independent', async () => {
   const { camera, addon } = setUp({}, { isPrivate: true });
   await camera.start(live);
   expect(camera.status).toBe('private');
@@ -132,14 +132,14 @@ describe('the first attempt', () => {
     expect(await isOver(camera.firstAttempt)).toBe(true);
   });
 
-  test('is over where none may be made', async () => {
+  test('is over when none may be made', async () => {
     const { camera } = setUp({}, { isPrivate: true });
     await camera.start(live);
     expect(await isOver(camera.firstAttempt)).toBe(true);
   });
 });
 
-test('frame numbers of pictures to look at go on over all captures', async () => {
+test('frame numbers of encoded pictures continue over all captures', async () => {
   const { camera, addon, timers, shoot } = setUp();
   const look = (after: number) => camera.encode({ after, quality: 80, maxWidthPx: 320, boxes: [] });
   expect(await look(0)).toBeUndefined();

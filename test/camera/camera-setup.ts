@@ -1,4 +1,4 @@
-// A camera against faked hardware, scripted models and hand-driven time.
+// A camera with fake hardware, scripted models and manual time.
 import { onTestFinished } from 'vitest';
 import { Camera, type CameraParts } from '../../src/camera/camera.js';
 import type { PictureState } from '../../src/native/addon.js';
@@ -10,7 +10,7 @@ import { cameraConfig, RecordedLog } from './test-camera.js';
 
 export const live = new AbortController().signal;
 
-/** @param keys of the configuration */
+/** @param keys keys of the camera's configuration */
 export function setUp(keys: object = {}, { password, ...more }: Partial<CameraParts> = {}) {
   const timers = new ManualTimers();
   const addon = new FakeCaptures();
@@ -33,12 +33,12 @@ export function setUp(keys: object = {}, { password, ...more }: Partial<CameraPa
     ...more,
   });
   onTestFinished(() => camera.stop());
-  /** @param picture what it looks like, beside the usual */
+  /** Gives one frame. @param picture measures that differ from the usual ones */
   const shoot = async (picture: Partial<PictureState> = {}) => {
     addon.last.frame(timers.nowMs, picture);
     await settle();
   };
-  /** Frames at a steady pace. */
+  /** Gives frames every 200 ms. */
   const shootFor = async (durationMs: number, pictureAt: (atMs: number) => Partial<PictureState> = () => ({})) => {
     for (let atMs = 0; atMs < durationMs; atMs += 200) {
       await shoot(pictureAt(atMs));
@@ -59,7 +59,7 @@ export function setUp(keys: object = {}, { password, ...more }: Partial<CameraPa
   };
 }
 
-/** A promise that a test settles when it likes. */
+/** Creates a promise, and the function that resolves it. */
 export function held() {
   let release = (): void => undefined;
   const promise = new Promise<void>((resolve) => (release = resolve));

@@ -1,4 +1,4 @@
-// The capture loop against faked hardware and hand-driven time: states, back-off, pacing, bounds and faults.
+// The capture loop with fake hardware and manual time: states, back-off, pace, limits and faults.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { AppError } from '../../src/errors.js';
@@ -384,7 +384,7 @@ describe('the end of a file', () => {
     expect(numbers()).toEqual([1]);
   });
 
-  test('a file without a frame is a broken one, and tried again', async () => {
+  test('a file without a frame counts as broken, and is tried again', async () => {
     const { camera, addon, timers } = setUp({ source: fastFile });
     await camera.start(live);
     addon.last.end();

@@ -67,7 +67,7 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
   return { all, gallery, events, frames, addon };
 }
 
-test('a clip is played and the person in it announced, while another camera is not there', async () => {
+test('a clip is played and gives an event, while another camera is missing', async () => {
   const folder = tempDir();
   const path = join(folder, 'clip.mjpeg');
   writeFileSync(path, clip(loadAddon(), 12));
@@ -108,7 +108,7 @@ test('a clip is played and the person in it announced, while another camera is n
   expect(all.reports().map(({ camera }) => camera.status)).toEqual(['stopped', 'stopped']);
 });
 
-test('no cameras are well', async () => {
+test('no cameras are healthy', async () => {
   const { all } = await setUp([]);
   await all.start(live);
   expect(all.health()).toEqual({ status: 'ok', facts: {} });
@@ -147,8 +147,8 @@ test('an aborted start opens nothing, and stopping after it is safe', async () =
   expect(addon.captures).toEqual([]);
 });
 
-describe('what others may do with the cameras', () => {
-  /** Two cameras that run, on hand-driven time. */
+describe('the operations on the cameras', () => {
+  /** Two cameras that run in manual time. */
   async function running(parts: Partial<CamerasParts<RecogniserStats>> = {}) {
     const addon = new FakeCaptures();
     const timers = new ManualTimers(Date.now());
@@ -196,7 +196,7 @@ describe('what others may do with the cameras', () => {
   test.each([
     ['the privacy switch', (all: Cameras<RecogniserStats>) => all.setPrivacy(true)],
     ['a pause', (all: Cameras<RecogniserStats>) => all.pause('front')],
-  ])('after %s nothing is told of those who were in sight', async (_name, close) => {
+  ])('after %s the people in sight have no event', async (_name, close) => {
     const those = await running();
     const { all, frames, events, timers } = those;
     frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
@@ -233,7 +233,7 @@ describe('what others may do with the cameras', () => {
     expect(over).toBe(true);
   });
 
-  test('every analysed frame is seen by whoever watches, in full, until they stop', async () => {
+  test('every watcher gets every analysed frame in full, until it stops', async () => {
     const { all, frames, shoot } = await running();
     frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
     const seen: AnalysedFrame[] = [];
@@ -253,7 +253,7 @@ describe('what others may do with the cameras', () => {
     expect(seen).toHaveLength(2);
   });
 
-  test('the newest frame comes with a box for each face of the newest analysis, while that is new', async () => {
+  test('the newest frame has a box for each face of the newest analysis, while that is recent', async () => {
     const { all, frames, shoot, timers, addon } = await running();
     expect(await all.frame('front', LOOK)).toBeUndefined();
     const someone = face({ person: 3, x: 80, y: 60 });
@@ -273,7 +273,7 @@ describe('what others may do with the cameras', () => {
     expect(await all.frame('front', LOOK)).toBeUndefined();
   });
 
-  test('each is shown with its state, its counters, the size of its pictures and its groups', async () => {
+  test('the view of each has its state, counters, picture size and groups', async () => {
     const groups = [{ group: 'staff' }, { group: 'guests', appKey: 'hotel' }];
     const { all, shoot } = await running({ cameras: [cameraConfig({ group: undefined, groups, appKey: 'office' })] });
     expect(all.views()).toMatchObject([{ id: 'front', stats: { status: 'opening' } }]);

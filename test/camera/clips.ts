@@ -1,4 +1,4 @@
-// Small videos made by the addon's own JPEG encoder: a .mjpeg file is one picture after the other.
+// Small videos from the addon's JPEG encoder: a .mjpeg file is one JPEG after the other.
 import type { Addon } from '../../src/native/addon.js';
 
 /** @returns a motion JPEG of so many frames, 160 x 120, each of another grey */

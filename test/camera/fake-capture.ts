@@ -1,4 +1,4 @@
-// Stands in for camera hardware: captures whose frames and faults a test hands out.
+// Fake camera hardware: captures whose frames and faults come from the test.
 import type { CaptureAddon } from '../../src/camera/capture-slot.js';
 import type { CapturedFrame, CaptureOptions, CaptureState, PictureState } from '../../src/native/addon.js';
 
@@ -22,7 +22,7 @@ export class FakeCapture {
     this.onChange = onChange;
   }
 
-  /** @param picture beside a lively one in focus, which differs from the one before */
+  /** Gives a frame: a lively picture in focus that differs from the last one. @param picture measures that differ from that */
   frame(capturedAtMs: number, picture: Partial<PictureState> = {}): void {
     const { widthPx: rawWidthPx, heightPx: rawHeightPx } = this.state;
     const lively = { rawWidthPx, rawHeightPx, mean: 120, deviation: 50, sharpness: 20, timestampFaults: 0 };
@@ -52,10 +52,10 @@ export class FakeCapture {
   }
 }
 
-/** Opens whatever it is asked to; handles are the places in `captures`. */
+/** Opens any source; handles are indices of `captures`. */
 export class FakeCaptures implements CaptureAddon {
   readonly captures: FakeCapture[] = [];
-  /** Thrown by the next opening. */
+  /** Error that the next opening throws. */
   refusal: Error | undefined;
 
   get last(): FakeCapture {

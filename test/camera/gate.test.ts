@@ -1,4 +1,4 @@
-// The waiting place of the capture loop.
+// The gate at which the capture loop waits.
 import { expect, test } from 'vitest';
 import { Gate } from '../../src/camera/gate.js';
 import { ManualTimers, settle } from './manual-timers.js';
@@ -23,7 +23,7 @@ test('a wait ends at the next wake-up, and one that came before is not lost', as
   expect(second.isOver).toBe(true);
 });
 
-test('a pause lasts as long as it was asked for, the newer one in place of the older, and its end wakes', async () => {
+test('a pause lasts its time, a newer one replaces it, and its end wakes', async () => {
   const timers = new ManualTimers();
   const gate = new Gate(timers);
   gate.closeFor(50);

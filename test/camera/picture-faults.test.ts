@@ -1,4 +1,4 @@
-// Faults that show in the pictures: when each is declared, when it is over, and what is none.
+// Picture faults: when each is declared, when it is over, and what is no fault.
 import { describe, expect, test } from 'vitest';
 import { PictureFaults, type PictureFaultOptions } from '../../src/camera/picture-faults.js';
 import type { PictureState } from '../../src/native/addon.js';
@@ -175,7 +175,7 @@ describe('it is no fault', () => {
   });
 });
 
-test('frames that come late in a burst are no fault, and are not trusted all the same', () => {
+test('frames that come late in a burst are no fault, but are not trusted', () => {
   const { show, told, faults } = watcher();
   show(3_000, (atMs) => ({ timestampMs: 1_000 + atMs }));
   expect(faults.untrusted).toBeUndefined();
@@ -208,7 +208,7 @@ test('a stream that is opened again and is still frozen stays declared, and asks
   expect(told).toHaveLength(2);
 });
 
-test('of several faults the gravest is told, and each begins and ends by itself', () => {
+test('of several faults the gravest is declared, and each begins and ends by itself', () => {
   const { show, told, faults } = watcher({ expectWidthPx: 1280 });
   show(10_000, { sharpness: 1 });
   expect([faults.current, faults.untrusted]).toEqual(['wrong-resolution', undefined]);
@@ -230,7 +230,7 @@ test('the same frame twice counts once', () => {
   expect(faults.observe({ ...LIVELY, arrivedMs: 4_000 })).toEqual([]);
 });
 
-test('each fault is described for a person', () => {
+test('each fault has a description', () => {
   const faults = new PictureFaults({ ...OPTIONS, expectWidthPx: 1280 });
   faults.observe(LIVELY);
   expect(faults.describe('wrong-resolution')).toBe('the picture has 640 x 480 pixels, and 1280 x any are expected');

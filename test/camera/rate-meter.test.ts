@@ -1,4 +1,4 @@
-// The rate of what happened lately.
+// The rate of recent occurrences.
 import { expect, test } from 'vitest';
 import { RateMeter } from '../../src/camera/rate-meter.js';
 

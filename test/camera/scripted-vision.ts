@@ -1,4 +1,4 @@
-// Stands in for the models: takes real frames from a capture and answers as a test scripts it.
+// Scripted models: they take real frames from a capture and answer as the test says.
 import type { CaptureAddon } from '../../src/camera/capture-slot.js';
 import type { Face } from '../../src/domain/face.js';
 import type { AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from '../../src/vision/vision.js';
@@ -17,7 +17,7 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
     this.#addon = addon;
   }
 
-  /** A picture of no bytes. */
+  /** Returns a picture without bytes. */
   async encodeFrame(handle: number, options: EncodeOptions): Promise<EncodedFrame | undefined> {
     this.encoded.push({ handle, ...options });
     const frame = this.#addon.captureFrame(handle, options.after);

@@ -1,4 +1,4 @@
-// The boxes in a picture that somebody looks at.
+// The boxes that are drawn into a camera picture for a viewer.
 import { expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
 import { chooseShownBoxes } from '../../src/camera/shown-boxes.js';

@@ -1,4 +1,4 @@
-// Cameras on the network that fail, in a short form of `npm run faults -- streams`.
+// Failing cameras on the network: a short form of `npm run faults -- streams`.
 import { expect, it } from 'vitest';
 import { runReconnects } from '../../tools/faults/reconnects.js';
 import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from '../../tools/faults/stream-servers.js';

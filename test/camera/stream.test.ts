@@ -1,4 +1,4 @@
-// A camera on the network, as far as a stream of ffmpeg is one: real HTTP, real MJPEG, real frames.
+// A camera on the network, played by ffmpeg: real HTTP, real MJPEG, real frames.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
-// Cameras for tests, with the configuration's own defaults.
+// Camera configurations for tests, with the defaults of the schema.
 import type { CameraConfig } from '../../src/config/camera-schema.js';
 import { configSchema } from '../../src/config/schema.js';
 import type { Log } from '../../src/domain/log.js';
 
-/** @param keys of one camera as in the configuration file; `id` and `group` may be left out */
+/** @param keys keys of one camera as in the configuration file; `id` and `group` are optional */
 export function cameraConfig(keys: object): CameraConfig {
   const camera = { id: 'front', group: 'staff', source: { type: 'device', path: '/dev/video0' }, ...keys };
   return configSchema.parse({ cameras: [camera] }).cameras[0];

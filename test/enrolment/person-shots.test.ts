@@ -1,7 +1,7 @@
 // Decisions on the shots of a guided enrolment, without a camera.
 import { expect, test } from 'vitest';
 import { chooseFaces, judgeLiveness, selectPersonShots, type EmbeddedShot } from '../../src/enrolment/person-shots.js';
-import { embeddingOf, scale } from '../recognition/door.js';
+import { createEmbedding, scale } from '../recognition/door.js';
 
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 
@@ -17,7 +17,7 @@ function shot({
     pose: { yaw, pitch: 0, roll: 0 },
     bbox,
     detectionScore: 0.9,
-    embedding: embeddingOf(person, 0.99),
+    embedding: createEmbedding(person, 0.99),
     ...(score === undefined ? {} : { livenessScore: score }),
   };
 }

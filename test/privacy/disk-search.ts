@@ -1,4 +1,4 @@
-// What the tests of privacy look with: what a process has open for writing, and whether any file holds what must not be on a disk.
+// Searches for the tests of privacy: the files that a process has open for writing, and files that contain given bytes.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';

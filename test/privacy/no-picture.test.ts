@@ -1,4 +1,4 @@
-// No picture and no readable template reaches the disk: the whole service, with an enrolment and a camera, and everything it could have written.
+// No picture and no readable embedding reaches the disk: runs the whole service with an enrolment and a camera, and searches every file.
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';

@@ -1,4 +1,4 @@
-// Faces of strangers: kept only where that is configured, bounded, and gone for good when their time is over.
+// Faces of unknown persons: kept only where that is configured, limited in number, and destroyed when their time is over.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { AppError } from '../../src/errors.js';

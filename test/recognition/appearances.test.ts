@@ -1,4 +1,4 @@
-// Who was announced lately, and which track continues whom.
+// Appearances at a camera: who had an event recently, and which track continues which appearance.
 import { expect, test } from 'vitest';
 import { Appearances, type Appearance } from '../../src/recognition/appearances.js';
 

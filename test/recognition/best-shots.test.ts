@@ -1,4 +1,4 @@
-// Which shots of a track are embedded, and when.
+// The choice of shots: which of a track are embedded, and when.
 import { describe, expect, test } from 'vitest';
 import type { Face } from '../../src/domain/face.js';
 import { BestShots } from '../../src/recognition/best-shots.js';

@@ -1,4 +1,4 @@
-// What follows from a decision under all circumstances, by a table.
+// The decision that follows from an identity under all circumstances, as a table.
 import { expect, test } from 'vitest';
 import { REASONS } from '../../src/events/event.js';
 import { decide, type Circumstances } from '../../src/recognition/decision.js';
@@ -20,8 +20,8 @@ test.each<{ name: string; facts: Partial<Circumstances>; expected: string }>([
   { name: 'all well', facts: {}, expected: 'match agreed' },
   { name: 'a spoof', facts: required('spoof'), expected: 'spoof not-alive' },
   { name: 'a spoof of a stranger', facts: { ...required('spoof'), identity: unknown }, expected: 'spoof not-alive' },
-  { name: 'liveness that is not expected yet', facts: required('unsure'), expected: 'wait' },
-  { name: 'liveness that was never expected', facts: { ...required('unsure'), isLast: true }, expected: 'uncertain liveness-unsure' },
+  { name: 'liveness that is unsure', facts: required('unsure'), expected: 'wait' },
+  { name: 'liveness that stayed unsure to the end', facts: { ...required('unsure'), isLast: true }, expected: 'uncertain liveness-unsure' },
   { name: 'no liveness model', facts: required('unavailable'), expected: 'uncertain liveness-missing' },
   { name: 'a stranger without liveness', facts: { ...required('unavailable'), identity: unknown }, expected: 'unknown tie' },
   { name: 'an observed spoof', facts: { liveness: { mode: 'observe', verdict: 'spoof' } }, expected: 'match agreed' },

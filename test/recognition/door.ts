@@ -1,4 +1,4 @@
-// A door for tests: a recogniser with a real gallery, whose camera and models are scripted, and whose time moves by hand.
+// A door for tests: a recogniser with a real gallery; camera and models are scripted, and time is moved by hand.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -37,22 +37,23 @@ export const staff: GroupRef = { owner: 'owner-1', groupId: 'staff' };
 const DIMENSIONS = 128;
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 
-/** Persons are axes, so that two of them have cosine 0. @param likeness cosine with the person's own axis */
-export function embeddingOf(person: number, likeness: number): Float32Array {
+/** Creates an embedding. Each person is an axis, so that two persons have cosine 0. @param likeness cosine with the person's axis */
+export function createEmbedding(person: number, likeness: number): Float32Array {
   const vector = new Float32Array(DIMENSIONS);
   vector[person] = likeness;
   vector[person + DIMENSIONS / 2] = Math.sqrt(1 - likeness ** 2);
   return normalise(vector);
 }
 
-/** What a crop holds here is who is to be seen in it. */
+/** Creates a crop whose bytes name the person in it. */
 function createCrop(person: number, likeness: number): Uint8Array {
   return Uint8Array.from(Buffer.from(JSON.stringify({ person, likeness })));
 }
 
+/** One face of a scripted frame. */
 export interface SceneFace {
   person: number;
-  /** Cosine with what the person was enrolled by; 0.9 where it is not given. */
+  /** Cosine with the enrolled face of the person; 0.9 by default. */
   likeness?: number;
   x: number;
   y?: number;
@@ -60,12 +61,12 @@ export interface SceneFace {
   yaw?: number;
   quality?: number;
   masked?: boolean;
-  /** Given to a face whose turn it is. */
+  /** Liveness score; absent by default. */
   liveness?: number;
 }
 
-export function face(sight: SceneFace): Face {
-  const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8, masked = false } = sight;
+export function face(shown: SceneFace): Face {
+  const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8, masked = false } = shown;
   const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
   const centre = { x, y };
   return {
@@ -75,12 +76,12 @@ export function face(sight: SceneFace): Face {
     pose: { yaw, pitch: 0, roll: 0 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
     masked,
-    ...(sight.liveness !== undefined && { livenessScore: sight.liveness }),
+    ...(shown.liveness !== undefined && { livenessScore: shown.liveness }),
     crop: createCrop(person, likeness),
   };
 }
 
-/** Completes events as the outbox does, checks them against their schema and keeps them. */
+/** Completes events as the outbox does, checks them against their schema, and records them. */
 export class RecordedEvents implements EventSink {
   readonly all: RecognitionEvent[] = [];
   refusal: Error | undefined;
@@ -94,18 +95,18 @@ export class RecordedEvents implements EventSink {
     return event;
   }
 
-  /** `match anna` or `unknown`, in order. */
+  /** Type and name of each event, such as `match anna` or `unknown`, in order. */
   get published(): string[] {
     return this.all.map(({ type, externalImageId, faceId }) => `${type} ${externalImageId ?? faceId ?? ''}`.trim());
   }
 
-  /** `match agreed` or `uncertain clock-wrong`, in order. */
+  /** Type and reason of each event, such as `match agreed` or `uncertain clock-wrong`, in order. */
   get reasons(): string[] {
     return this.all.map(({ type, reason }) => `${type} ${reason}`);
   }
 }
 
-/** Embeds what the crops say. */
+/** Embeds the person that a crop names. */
 export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' | 'embedCrops'> {
   modelVersion = 'model-1';
   hasLiveness = true;
@@ -120,7 +121,7 @@ export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' |
     this.batches.push(crops.length);
     return crops.map((crop) => {
       const { person, likeness } = JSON.parse(Buffer.from(crop).toString()) as { person: number; likeness: number };
-      return embeddingOf(person, likeness);
+      return createEmbedding(person, likeness);
     });
   }
 
@@ -141,7 +142,7 @@ export async function openGallery(): Promise<LevelGallery> {
   return gallery;
 }
 
-/** @param keys of the camera's configuration; agree 3 of 5, absence 2 s and threshold 90 are its defaults */
+/** Opens a door. @param keys keys of the camera's configuration; by default 3 of 5 shots agree, absence is 2 s, the threshold 90 */
 export async function openDoor({
   keys = {},
   modelVersion = 'model-1',
@@ -180,15 +181,15 @@ export async function openDoor({
   const startMs = timers.nowMs;
 
   const enrol = async (person: number, externalImageId?: string, likeness = 1, group = staff) => {
-    const embedding = embeddingOf(person, likeness);
+    const embedding = createEmbedding(person, likeness);
     const enrolment = await gallery.enrol(group, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
     return enrolment.enrolled[0].faceId;
   };
-  const show = (sights: readonly SceneFace[], capturedAtMs = timers.nowMs) => {
-    const faces = sights.map(face);
+  const show = (shown: readonly SceneFace[], capturedAtMs = timers.nowMs) => {
+    const faces = shown.map(face);
     return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, widthPx: 640, heightPx: 480, faces });
   };
-  /** Frames every 100 ms; the first one now. @param scene what is seen, by the number of the frame and by the time since now */
+  /** Plays frames every 100 ms, the first one now. @param scene faces by the number of the frame and the time since the first one */
   const play = async (durationMs: number, scene: (n: number, atMs: number) => readonly SceneFace[]) => {
     for (let n = 0; n * 100 < durationMs; n++) {
       await show(scene(n, n * 100));

@@ -1,4 +1,4 @@
-// What events say: checked against their schema, and that all of it is about one recent shot.
+// Drafts of events: they fit their schema, and everything in them is about one recent shot.
 import { describe, expect, test } from 'vitest';
 import { recognitionEventSchema } from '../../src/events/event.js';
 import { draftEvent, decideMasked, chooseShownShot } from '../../src/recognition/draft-event.js';
@@ -36,7 +36,7 @@ const facts = {
 const match = { decision: { type: 'match', reason: 'agreed' } } as const;
 const unknown = { decision: { type: 'unknown', reason: 'below-threshold' } } as const;
 
-/** As the outbox completes it. */
+/** Completes a draft as the outbox does, and checks it against the schema. */
 function check(draft: object) {
   const whole = {
     version: 2,
@@ -80,7 +80,7 @@ describe('an event', () => {
     expect(draft).not.toHaveProperty('masked');
   });
 
-  test('of a stranger tells how similar the nearest face is, and not whose it is', () => {
+  test('of a stranger has the similarity of the nearest face, and does not name it', () => {
     const draft = draftEvent(config, { ...facts, ...unknown, nearest });
     check(draft);
     expect(draft.similarity).toBe(93.5);
@@ -121,7 +121,7 @@ describe('a mask', () => {
     { name: 'most shots show', shots: [masked, bare, masked], shown: bare, expected: true },
     { name: 'most shots do not show', shots: [masked, bare, bare, nothing], shown: masked, expected: false },
     { name: 'half of the shots show, as the shown one', shots: [masked, bare], shown: bare, expected: false },
-    { name: 'no shot tells of', shots: [nothing, nothing], shown: nothing, expected: undefined },
+    { name: 'no shot has a value for', shots: [nothing, nothing], shown: nothing, expected: undefined },
   ])('that $name: $expected', ({ shots, shown: one, expected }) => {
     expect(decideMasked(shots, one)).toBe(expected);
   });
@@ -132,7 +132,7 @@ describe('the shot that an event shows', () => {
     { name: 'the only one', shots: [[0, 0.5]], shownIndex: 0 },
     { name: 'the best one', shots: [[0, 0.5], [100, 0.9], [200, 0.6]], shownIndex: 1 }, // prettier-ignore
     { name: 'the newest of equals', shots: [[0, 0.5], [100, 0.5], [200, 0.5]], shownIndex: 2 }, // prettier-ignore
-    { name: 'the best one of half a life', shots: [[0, 0.9], [2_500, 0.6], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
+    { name: 'the best one of the last half of the time to live', shots: [[0, 0.9], [2_500, 0.6], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
     { name: 'the newest where the others are old', shots: [[0, 0.9], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
   ])('is $name', ({ shots, shownIndex }) => {
     const seen = shots.map(([capturedAtMs, quality]) => ({ capturedAtMs, quality }));

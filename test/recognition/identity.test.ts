@@ -1,4 +1,4 @@
-// Decisions on a track, by tables: k of n, persons of several faces, flicker, ends.
+// Identity by tables: k of n shots, persons with several faces, changing results, ends of tracks.
 import { describe, expect, test } from 'vitest';
 import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';

@@ -1,4 +1,4 @@
-// What a trial of liveness is expected of a camera: a line for each frame, and one now and then where no frame comes.
+// Lines for a liveness trial at a camera: one for each frame, and one after each second without a frame.
 import { expect, test } from 'vitest';
 import { livenessLines } from '../../src/recognition/liveness-lines.js';
 import type { AnalysedFrame } from '../../src/vision/vision.js';
@@ -35,7 +35,7 @@ test('a frame with one fit face has its score; several faces have none', async (
   expect(timers.waitingMs).toEqual([]);
 });
 
-test('a camera that sends nothing is expected of as one that sees nobody, and whoever went away is not kept', async () => {
+test('a camera that sends nothing gives lines without a face, and a reader that went away is not kept', async () => {
   const { lines, next, timers, listeners } = watched();
   const quiet = next();
   await timers.advance(1_000);

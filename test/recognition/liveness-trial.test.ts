@@ -1,3 +1,4 @@
+// The evaluation of a liveness trial: error rates, their bounds, and the suggested threshold.
 import { describe, expect, test } from 'vitest';
 import {
   judgeTrial,

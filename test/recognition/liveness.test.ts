@@ -1,4 +1,4 @@
-// Liveness scores of a track, fused: by tables of what a camera may see of an attacker and of a person.
+// The fused liveness decision, by tables of the scores that a camera may see of an attacker and of a person.
 import { describe, expect, test } from 'vitest';
 import { fuseLiveness } from '../../src/recognition/liveness.js';
 
@@ -40,7 +40,7 @@ describe('the verdict', () => {
     { scores: '-3 -3 3 3 3 3 3', verdict: 'live' },
     { scores: '-3 -3 -3 3 3 3 3', verdict: 'unsure' },
     { scores: '-3 -3 -3', verdict: 'spoof' },
-  ])('on [$scores] of one who was a spoof before is $verdict', ({ scores, verdict }) => {
+  ])('on [$scores] of a face that was a spoof before is $verdict', ({ scores, verdict }) => {
     expect(fuseLiveness(samples(scores), { threshold: 0, isSuspect: true }).verdict).toBe(verdict);
   });
 

@@ -1,15 +1,15 @@
-// What keeps a recognised person from being a match, and what makes it good again: liveness, clock, camera, groups, cool-down.
+// Conditions of a match beside the identity, and what happens when they change: liveness, clock, camera, groups, cool-down.
 import { describe, expect, test } from 'vitest';
 import { FalseAcceptCurve, farPerComparison } from '../../src/domain/false-accept.js';
 import type { UnknownShot } from '../../src/recognition/event-reporter.js';
 import type { RecogniserParts } from '../../src/recognition/recogniser.js';
-import { embeddingOf, falseAccepts, openDoor, scale, staff, type SceneFace } from './door.js';
+import { createEmbedding, falseAccepts, openDoor, scale, staff, type SceneFace } from './door.js';
 
 const anna = 0;
 const bert = 1;
 const zoe = 9;
 const nobody = () => [];
-const standing = (sight: SceneFace) => () => [sight];
+const standing = (shown: SceneFace) => () => [shown];
 
 async function openDoorOf(keys: object, parts: Partial<RecogniserParts> = {}) {
   const door = await openDoor({ keys, parts });
@@ -37,7 +37,7 @@ describe('liveness that is required', () => {
     if (event.type !== 'match') expect(JSON.stringify(event)).not.toMatch(/anna|faceId|imageId/);
   });
 
-  test('a frame without a score, whose turn is yet to come, is not embedded', async () => {
+  test('a frame without a score is not embedded', async () => {
     const door = await openDoorOf(keys);
     await door.play(1_000, (n) => [{ person: anna, x: 320, ...(n % 3 === 0 && { liveness: 3 }) }]);
     expect(door.events.reasons).toEqual(['match agreed']);
@@ -53,7 +53,7 @@ describe('liveness that is required', () => {
     expect(door.vision.embedded).toBe(3);
   });
 
-  test('is waited for no longer than half the life of an event', async () => {
+  test('is waited for no longer than half the time to live of an event', async () => {
     const door = await openDoorOf({ ...keys, eventTtlMs: 1_000 });
     await door.play(1_000, (n) => [{ person: anna, x: 320, liveness: n % 2 ? 3 : -3 }]);
     expect(door.events.reasons).toEqual(['uncertain liveness-unsure']);
@@ -62,7 +62,7 @@ describe('liveness that is required', () => {
     expect(door.sinceStart(decidedAt)).toBe(700);
   });
 
-  test('a spoof of nobody in particular is not looked at any more', async () => {
+  test('a spoof of nobody in particular is final', async () => {
     const door = await openDoorOf(keys);
     await door.play(4_000, standing({ person: zoe, x: 320, liveness: -3 }));
     expect(door.events.reasons).toEqual(['spoof not-alive']);
@@ -70,7 +70,7 @@ describe('liveness that is required', () => {
     expect(door.recogniser.settledBoxes()).toHaveLength(1);
   });
 
-  test('who leaves before it is expected is uncertain', async () => {
+  test('a person who leaves before it is decided is uncertain', async () => {
     const door = await openDoorOf(keys);
     await door.play(400, (n) => [{ person: anna, x: 320, liveness: n % 2 ? 3 : -3 }]);
     expect(door.events.published).toEqual([]);
@@ -86,7 +86,7 @@ describe('liveness that is required', () => {
     expect(door.events.published).toEqual(['spoof']);
   });
 
-  test('a spoof that turns out alive becomes a match, by more frames than would have done before', async () => {
+  test('a spoof that turns out live becomes a match, by more frames than are enough otherwise', async () => {
     const door = await openDoorOf(keys);
     await door.play(500, standing({ person: anna, x: 320, liveness: -1 }));
     expect(door.events.reasons).toEqual(['spoof not-alive']);
@@ -106,7 +106,7 @@ describe('liveness that is required', () => {
     expect(door.vision.embedded).toBeLessThan(130);
   });
 
-  test('a picture that is lowered and shown again is one event, and has to show more', async () => {
+  test('a picture that is lowered and shown again is one event, and needs more live frames', async () => {
     const door = await openDoorOf(keys);
     for (let round = 0; round < 4; round++) {
       await door.play(500, standing({ person: anna, x: 320, liveness: round < 2 ? -3 : 3 }));
@@ -118,7 +118,7 @@ describe('liveness that is required', () => {
     expect(door.events.published).not.toContain('match anna');
   });
 
-  test('the person themselves, behind their picture, is a match', async () => {
+  test('the person who comes after their picture is a match', async () => {
     const door = await openDoorOf(keys);
     await door.play(600, standing({ person: anna, x: 320, liveness: -3 }));
     await door.play(2_100, nobody);
@@ -134,7 +134,7 @@ describe('liveness that is required', () => {
     expect(door.events.reasons).toEqual(['match agreed', 'spoof not-alive']);
   });
 
-  test('without a model nobody is ever matched, and it is declared', async () => {
+  test('without a model nobody is matched, and it is declared', async () => {
     const door = await openDoorOf(keys);
     door.vision.hasLiveness = false;
     const blind = await openDoor({ keys, parts: { vision: door.vision } });
@@ -200,7 +200,7 @@ describe('a device or a camera that cannot be trusted', () => {
     expect(Date.parse(decidedAt) - Date.parse(capturedAt)).toBeLessThanOrEqual(2_500);
   }); // prettier-ignore
 
-  test('problems that come and go are expected of once for each appearance', async () => {
+  test('problems that come and go give one event for each appearance', async () => {
     let n = 0;
     const door = await openDoorOf({}, { trust: { problem: () => (n++ % 2 ? undefined : 'now and then') } });
     await door.play(20_000, standing({ person: anna, x: 320 }));
@@ -245,7 +245,7 @@ describe('several groups', () => {
     expect(door.events.all.find(({ type }) => type === 'match')).toMatchObject({ groupId: 'staff', threshold: 90 });
   });
 
-  test('one that is missing is declared: who is in the other is a match, who is not is uncertain', async () => {
+  test('one that is missing is declared: a person of the other one is a match, anybody else is uncertain', async () => {
     const door = await openDoor({ keys });
     await door.enrol(anna, 'anna');
     await door.play(1_000, () => [
@@ -278,13 +278,13 @@ describe('a target in place of a threshold', () => {
     expect(door.events.published).toEqual(['match anna', 'match anna', 'match anna']);
   });
 
-  test('decides: who reaches the threshold of a small group does not reach that of a large one', async () => {
+  test('decides: a similarity that is enough in a small group is not enough in a large one', async () => {
     const door = await openDoorOf({ ...keys, outOf: 3 });
-    const sight = { person: anna, x: 320, likeness: 0.36 };
-    await door.play(600, standing(sight));
+    const shown = { person: anna, x: 320, likeness: 0.36 };
+    await door.play(600, standing(shown));
     for (let n = 0; n < 40; n++) await door.enrol(10 + n, `more-${n}`);
     await door.play(2_100, nobody);
-    await door.play(600, standing(sight));
+    await door.play(600, standing(shown));
     expect(door.events.published).toEqual(['match anna', 'unknown']);
   });
 
@@ -307,7 +307,7 @@ describe('a target in place of a threshold', () => {
 describe('the cool-down', () => {
   const keys = { absenceMs: 500, coolDownMs: 10_000 };
 
-  test('silences who comes back within it, and lets them in when it is over, if they are still there', async () => {
+  test('silences a person who comes back within it, and lets them in when it is over, if they are still there', async () => {
     const door = await openDoorOf(keys);
     await door.play(1_000, standing({ person: anna, x: 320 }));
     await door.play(1_000, nobody);
@@ -319,7 +319,7 @@ describe('the cool-down', () => {
     expect(door.sinceStart(door.events.all[1].decidedAt)).toBeGreaterThanOrEqual(10_200);
   });
 
-  test('counts for each person, unknownFaces too', async () => {
+  test('counts for each person, strangers too', async () => {
     const door = await openDoorOf(keys);
     await door.enrol(bert, 'bert');
     for (const person of [anna, bert, anna, zoe, bert, zoe]) {
@@ -376,7 +376,7 @@ describe('what goes with an event', () => {
       parts: { encodeCrop: () => Buffer.alloc(80_000) },
       warned: [],
     },
-  ])('no snapshot $name, and the event all the same', async ({ keys, parts, warned }) => {
+  ])('an event without a snapshot $name', async ({ keys, parts, warned }) => {
     const door = await openDoorOf(keys, parts);
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
@@ -394,7 +394,7 @@ describe('what goes with an event', () => {
     await door.play(3_000, scene);
     expect(kept).toHaveLength(1);
     expect(kept[0]).toMatchObject({ cameraId: 'front', trackId: 2, quality: 0.8, modelVersion: 'model-1' });
-    expect(kept[0].embedding).toEqual(embeddingOf(zoe, 0.9));
+    expect(kept[0].embedding).toEqual(createEmbedding(zoe, 0.9));
     expect(Buffer.from(kept[0].crop).toString()).toBe('{"person":9,"likeness":0.9}');
     expect(new Date(kept[0].capturedAtMs).toISOString()).toBe(door.events.all[1].capturedAt);
     await door.play(2_100, nobody);
@@ -403,7 +403,7 @@ describe('what goes with an event', () => {
     expect(door.events.all.every((event) => event.snapshot === undefined)).toBe(true);
   });
 
-  test('a keeper that fails costs no event', async () => {
+  test('a keeper that fails does not lose the event', async () => {
     const keep = () => {
       throw new Error('the disk is full');
     };
@@ -443,7 +443,7 @@ describe('a track that ends too early', () => {
     if (expected.length > 0) expect(JSON.stringify(door.events.all)).not.toMatch(/anna|faceId|imageId/);
   });
 
-  test('is not expected of where the person was announced a moment ago', async () => {
+  test('gives no event when the person had one a moment ago', async () => {
     const door = await openDoorOf({});
     await door.play(600, standing({ person: anna, x: 100 }));
     await door.play(1_200, nobody);

@@ -1,4 +1,4 @@
-// Groups that were made under other models than those in use, at a camera: searched by their own embeddings, judged on their own scale.
+// Groups that were enrolled under other models than those in use: searched by embeddings of their models, on their scale.
 import { expect, test } from 'vitest';
 import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
 import type { OtherModels } from '../../src/domain/other-models.js';
@@ -19,7 +19,7 @@ const otherModels: OtherModels = new Map([
   [OLDER, { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) }],
 ]);
 
-/** The older models have every person on another axis: no embedding of one version is like one of the other. */
+/** The older models have every person on another axis: no embedding of one version is similar to one of the other. */
 class TwoModels extends CropReader {
   readonly asked: string[] = [];
   /** Of the older models. */
@@ -46,7 +46,7 @@ async function openDoors(keys: object, others: OtherModels | undefined) {
 }
 
 const both = { group: undefined, groups: [{ group: 'staff' }, { group: 'guests' }] };
-const standing = (sight: SceneFace) => () => [sight];
+const standing = (shown: SceneFace) => () => [shown];
 
 test('people of both groups are recognised, each event with the version and the scale of its group', async () => {
   const door = await openDoors(both, otherModels);
@@ -122,7 +122,7 @@ test.each([unloadable, new AppError('WORKER_FAILED', 'a vision worker ended')])(
   },
 );
 
-test('who stands there while the models fail is let in when they work again', async () => {
+test('a person who stands there while the models fail is let in when they work again', async () => {
   const door = await openDoors({ group: 'staff' }, otherModels);
   door.vision.failure = unloadable;
   await door.play(2_000, standing({ person: anna, x: 320 }));
@@ -159,7 +159,7 @@ test('a shot that finds the queue full under one version is tried again under bo
   expect(door.recogniser.health()).toEqual({ status: 'ok' });
 });
 
-test('a gallery that cannot be read is declared, and nothing is begun that nobody waits for', async () => {
+test('a gallery that cannot be read is declared, and no embedding is begun', async () => {
   const vision = new TwoModels();
   const unreadable = () => {
     throw new AppError('STORE_UNAVAILABLE', 'the disk refuses');

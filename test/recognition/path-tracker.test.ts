@@ -1,4 +1,4 @@
-// Which face is which over frames: scripted paths, checked by the ids they get.
+// Paths of faces over frames: scripted movements, checked by the path ids.
 import { describe, expect, test } from 'vitest';
 import type { Box } from '../../src/domain/face.js';
 import { PathTracker } from '../../src/recognition/path-tracker.js';
@@ -96,7 +96,7 @@ const paths: { name: string; absenceMs?: number; steps: Step[] }[] = [
     ],
   },
   {
-    name: 'the nearer of two new faces continues the track',
+    name: 'the nearer of two new faces continues the path',
     steps: [
       { atMs: 0, faces: [face(300, 200)], ids: [1] },
       { atMs: 100, faces: [face(390, 200), face(305, 200)], ids: [2, 1] },
@@ -111,7 +111,7 @@ const paths: { name: string; absenceMs?: number; steps: Step[] }[] = [
     ],
   },
   {
-    name: 'a face without area is a track of its own and disturbs nobody',
+    name: 'a face without area has a path of its own and disturbs nobody',
     steps: [
       { atMs: 0, faces: [face(300, 200), face(300, 200, 0)], ids: [1, 2] },
       { atMs: 100, faces: [face(300, 200)], ids: [1] },
@@ -119,7 +119,7 @@ const paths: { name: string; absenceMs?: number; steps: Step[] }[] = [
   },
 ];
 
-describe('tracks', () => {
+describe('paths', () => {
   test.each(paths)('$name', ({ absenceMs = 2_000, steps }) => {
     const tracker = new PathTracker({ absenceMs });
     for (const { atMs, faces, ids, ended = [] } of steps) {
@@ -128,7 +128,7 @@ describe('tracks', () => {
     }
   });
 
-  test('all end at once when they are expected to', () => {
+  test('all end at once on request', () => {
     const tracker = new PathTracker({ absenceMs: 2_000 });
     tracker.update(0, [face(100, 200), face(500, 200)]);
     expect(tracker.endAll()).toEqual([1, 2]);
@@ -147,7 +147,7 @@ describe('tracks', () => {
     expect(ended.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
   });
 
-  // Steps of 100 ms; the last one tells how sure the first face of it is.
+  // Frames every 100 ms; the first face of the last one is checked.
   test.each<{ name: string; before: Box[][]; now: Box[]; isDoubtful: boolean; isTouching?: boolean }>([
     { name: 'stands', before: [[face(300, 200)]], now: [face(302, 200)], isDoubtful: false },
     {
@@ -198,7 +198,7 @@ describe('tracks', () => {
     expect(tracker.update(301, [face(300, 200)]).steps[0].isDoubtful).toBe(true);
   });
 
-  test('tell where a face in sight will be, and nothing of one out of sight', () => {
+  test('predict where a face in sight will be, and nothing for one out of sight', () => {
     const tracker = new PathTracker({ absenceMs: 2_000 });
     for (let n = 0; n < 6; n++) tracker.update(n * 100, [face(100 + 20 * n, 200)]);
     const box = tracker.expectedAt(1, 600);

@@ -1,4 +1,4 @@
-// What a door announces: scripted appearances, and exactly the events that follow from them.
+// Events at a door: scripted appearances, and exactly the events that follow.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../src/errors.js';
 import { createDeferred } from '../../src/platform/waiting.js';
@@ -9,8 +9,8 @@ const anna = 0;
 const bert = 1;
 const zoe = 9;
 const nobody = () => [];
-/** Somebody who stands there. */
-const standing = (sight: SceneFace) => () => [sight];
+/** One face that stands still. */
+const standing = (shown: SceneFace) => () => [shown];
 
 describe('an appearance', () => {
   test('of an enrolled person is one match, as soon as three frames agree', async () => {
@@ -69,7 +69,7 @@ describe('an appearance', () => {
     expect(door.vision.embedded).toBe(8);
   });
 
-  test('of somebody who walks by and is seen well is expected by their track, wherever they are', async () => {
+  test('of somebody who walks by and is seen well is one match on one track', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(800, (n) => [{ person: anna, x: 60 + 70 * n }]);
@@ -112,7 +112,7 @@ describe('leaving and returning', () => {
     expect(door.events.published).toEqual([expected, expected]);
   });
 
-  test('somebody who takes the place of an announced person a second later is expected of', async () => {
+  test('somebody who takes the place of an announced person a second later has an event', async () => {
     const door = await openDoor({ keys: { absenceMs: 10_000 } });
     await door.enrol(anna, 'anna');
     await door.play(1_500, standing({ person: zoe, x: 320 }));
@@ -121,7 +121,7 @@ describe('leaving and returning', () => {
     expect(door.events.published).toEqual(['unknown', 'match anna']);
   });
 
-  test('a person whose track broke and who is seen worse now is not announced as unknown', async () => {
+  test('a person whose track broke and who is seen worse now gives no event unknown', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(1_000, standing({ person: anna, x: 100 }));
@@ -130,7 +130,7 @@ describe('leaving and returning', () => {
     expect(door.recogniser.stats()).toMatchObject({ matches: 1, unknowns: 0 });
   });
 
-  test('another person at the same time or right after is announced', async () => {
+  test('another person at the same time or right after has an event', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.enrol(bert, 'bert');
@@ -154,7 +154,7 @@ describe('leaving and returning', () => {
     expect(door.events.published).toEqual(['match anna', 'match anna']);
   });
 
-  test('the same person in two tracks at once is announced once', async () => {
+  test('the same person in two tracks at once has one event', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(1_000, () => [
@@ -216,13 +216,13 @@ describe('k of n', () => {
 
 describe('shots', () => {
   test.each([
-    { name: 'too small', sight: { person: anna, x: 320, sizePx: 50 } },
-    { name: 'turned away', sight: { person: anna, x: 320, yaw: 60 } },
-    { name: 'of little quality', sight: { person: anna, x: 320, quality: 0.2 } },
-  ])('$name are not embedded, and tell nothing', async ({ sight }) => {
+    { name: 'too small', shown: { person: anna, x: 320, sizePx: 50 } },
+    { name: 'turned away', shown: { person: anna, x: 320, yaw: 60 } },
+    { name: 'of little quality', shown: { person: anna, x: 320, quality: 0.2 } },
+  ])('$name are not embedded, and give no event', async ({ shown }) => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
-    await door.play(1_000, standing(sight));
+    await door.play(1_000, standing(shown));
     await door.play(2_500, nobody);
     expect(door.events.published).toEqual([]);
     expect(door.vision.embedded).toBe(0);
@@ -242,8 +242,8 @@ describe('shots', () => {
   test('much worse ones do not use up the track', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
-    const sights = [0.9, 0.5, 0.5, 0.9, 0.5, 0.9];
-    await door.play(600, (n) => [{ person: anna, likeness: sights[n], x: 320, quality: sights[n] }]);
+    const faces = [0.9, 0.5, 0.5, 0.9, 0.5, 0.9];
+    await door.play(600, (n) => [{ person: anna, likeness: faces[n], x: 320, quality: faces[n] }]);
     expect(door.events.published).toEqual(['match anna']);
     expect(door.vision.embedded).toBe(3);
   });
@@ -252,7 +252,7 @@ describe('shots', () => {
 describe('a track that ends undecided', () => {
   test.each([
     { name: 'three embedded frames without a match are unknown', frames: 3, expected: ['unknown'], undecided: 0 },
-    { name: 'two embedded frames tell nothing', frames: 2, expected: [], undecided: 1 },
+    { name: 'two embedded frames give no event', frames: 2, expected: [], undecided: 1 },
   ])('$name, while frames go on', async ({ frames, expected, undecided }) => {
     const door = await openDoor();
     await door.play(frames * 100, standing({ person: zoe, x: 320 }));
@@ -265,8 +265,8 @@ describe('a track that ends undecided', () => {
 
   test.each([
     { name: 'three embedded frames without a match are unknown', frames: 3, expected: ['unknown'], undecided: 0 },
-    { name: 'two embedded frames tell nothing', frames: 2, expected: [], undecided: 1 },
-  ])('$name, when the camera sends nothing any more', async ({ frames, expected, undecided }) => {
+    { name: 'two embedded frames give no event', frames: 2, expected: [], undecided: 1 },
+  ])('$name, when the camera sends no more frames', async ({ frames, expected, undecided }) => {
     const door = await openDoor();
     await door.play(frames * 100, standing({ person: zoe, x: 320 }));
     await door.timers.advance(800);
@@ -276,7 +276,7 @@ describe('a track that ends undecided', () => {
     expect(door.recogniser.stats()).toMatchObject({ undecided, openTracks: 0 });
   });
 
-  test('because the camera must not look any more tells nothing, also not of the frame that is being embedded', async () => {
+  test('because the camera is paused gives no event, not even for the frame that is being embedded', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(400, standing({ person: zoe, x: 320 }));
@@ -336,7 +336,7 @@ describe('a group that cannot be searched', () => {
     expect(door.recogniser.health()).toEqual({ status: 'degraded', detail });
   });
 
-  test('because the gallery is stopped tells nothing, is counted and declared', async () => {
+  test('because the gallery is stopped gives no event, is counted and declared', async () => {
     const door = await openDoor();
     await door.gallery.stop();
     await door.play(1_000, standing({ person: anna, x: 320 }));
@@ -348,7 +348,7 @@ describe('a group that cannot be searched', () => {
 });
 
 describe('a gallery that changes', () => {
-  test('after the decision does not announce anybody again', async () => {
+  test('after the decision gives no second event', async () => {
     const door = await openDoor();
     const faceId = await door.enrol(bert, 'bert');
     await door.play(1_500, () => [
@@ -365,7 +365,7 @@ describe('a gallery that changes', () => {
     expect(door.events.published).toHaveLength(2);
   });
 
-  test('lets in whoever was unknown and is enrolled while they stand there, at the next check', async () => {
+  test('lets in an unknown person who is enrolled while they stand there, at the next check', async () => {
     const door = await openDoor();
     await door.enrol(bert, 'bert');
     await door.play(1_500, standing({ person: anna, x: 320 }));
@@ -376,10 +376,10 @@ describe('a gallery that changes', () => {
     expect(door.events.published).toHaveLength(2);
   });
 
-  test('somebody unknown who stays is decided anew twice at most', async () => {
+  test('an unknown person who stays is decided again at most twice', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
-    // The first of each five shots is like anna: the one that checks.
+    // The first of each five shots, which is the check, is similar to anna.
     const likeness = () => (door.vision.embedded > 0 && door.vision.embedded % 5 === 0 ? 0.6 : 0.42);
     await door.play(60_000, () => [{ person: anna, x: 320, likeness: likeness() }]);
     expect(door.events.published).toEqual(['unknown']);
@@ -452,7 +452,7 @@ describe('faults', () => {
     expect(door.recogniser.health()).toEqual({ status: 'ok' });
   });
 
-  test('a clock that is set back neither announces anybody again nor keeps tracks for ever', async () => {
+  test('a clock that is set back gives no second event, and does not keep tracks for ever', async () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(1_000, standing({ person: anna, x: 320 }));

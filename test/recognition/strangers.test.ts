@@ -1,4 +1,4 @@
-// Strangers before real models and real photographs: every person against everybody else, through the decision.
+// Strangers with real models and real photographs: every person against everybody else, with the identity decision.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

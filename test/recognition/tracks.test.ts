@@ -1,4 +1,4 @@
-// Whose track it is: faces that cross, hide each other and take each other's places, and exactly the events that follow.
+// Tracks of faces that cross, hide each other and take each other's places, and exactly the events that follow.
 import { describe, expect, test } from 'vitest';
 import { boxIou } from '../../src/domain/face.js';
 import { face, openDoor, type SceneFace } from './door.js';
@@ -7,7 +7,7 @@ const anna = 0;
 const bert = 1;
 const zoe = 9;
 const nobody = () => [];
-const standing = (sight: SceneFace) => () => [sight];
+const standing = (shown: SceneFace) => () => [shown];
 
 async function openDoorTo(...people: [person: number, name: string][]) {
   const door = await openDoor();
@@ -16,7 +16,7 @@ async function openDoorTo(...people: [person: number, name: string][]) {
 }
 
 describe('two people who cross', () => {
-  /** Towards each other, out of sight of each other for a while in the middle, and then on, or each back to where they came from. */
+  /** Two faces walk towards each other; one is hidden in the middle; then both walk on, or back to where they came from. */
   const crossing = (n: number, { turnsBack = false, other = bert } = {}): SceneFace[] => {
     const a = Math.min(n, 10);
     const isHidden = n >= 4 && n <= 6;
@@ -35,12 +35,12 @@ describe('two people who cross', () => {
     expect(door.events.published).toEqual(['match anna', 'match bert']);
     await door.play(2_500, (n) => crossing(n, { turnsBack }));
     expect(door.events.published).toHaveLength(2);
-    // Both are known where they are now: nothing is left to be checked, and both leave by their own names.
+    // Both have their own tracks: no check is due.
     expect(door.recogniser.settledBoxes()).toHaveLength(2);
     expect(door.recogniser.stats()).toMatchObject({ matches: 2, unknowns: 0, uncertains: 0, repeats: 0 });
   });
 
-  test('and turn back where they met are expected apart by their looks, not by their course', async () => {
+  test('and turn back where they met are distinguished by embeddings, not by their course', async () => {
     const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
     await door.play(600, () => crossing(0));
     await door.play(2_500, (n) => crossing(n, { turnsBack: true }));
@@ -50,14 +50,14 @@ describe('two people who cross', () => {
     expect(door.events.published).toEqual(['match anna', 'match bert', 'match anna']);
   });
 
-  test('undecided: their votes are not mixed up', async () => {
+  test('undecided: their shots are not mixed up', async () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(3_000, (n) => crossing(n + 2, { turnsBack: true, other: zoe }));
     expect(door.events.published.toSorted()).toEqual(['match anna', 'unknown']);
     expect(door.recogniser.stats()).toMatchObject({ uncertains: 0, undecided: 0 });
   });
 
-  test('one of them leaves behind the other: the other is not announced again, and who comes next is', async () => {
+  test('one of them leaves behind the other: the other has no second event, and the next person has one', async () => {
     const door = await openDoorTo([anna, 'anna'], [bert, 'bert']);
     await door.play(600, () => [
       { person: anna, x: 200 },
@@ -85,7 +85,7 @@ describe('the place of an announced person', () => {
     expect(door.recogniser.stats()).toMatchObject({ switches: 1, tracks: 2 });
   });
 
-  test('that a stranger takes without any gap is found out within five seconds', async () => {
+  test('that a stranger takes without any gap is noticed within five seconds', async () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(800, standing({ person: anna, x: 320 }));
     await door.play(5_600, standing({ person: zoe, x: 320 }));
@@ -105,7 +105,7 @@ describe('the place of an announced person', () => {
     expect(door.recogniser.stats()).toMatchObject({ tracks: 1, switches: 0 });
   });
 
-  test('is checked every five seconds, and costs nothing else', async () => {
+  test('is checked every five seconds, and costs no other embedding', async () => {
     const door = await openDoorTo([anna, 'anna']);
     await door.play(20_700, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
@@ -136,7 +136,7 @@ describe('the place of an announced person', () => {
   });
 });
 
-test('somebody who was out of sight for a moment is known again far from where they were expected', async () => {
+test('somebody who was out of sight for a moment is recognised again far from where they were expected', async () => {
   const door = await openDoorTo([anna, 'anna']);
   await door.play(200, standing({ person: anna, x: 100 }));
   await door.play(500, nobody);
@@ -157,7 +157,7 @@ test('two people whose boxes touch all the time are checked twice a second, not 
   expect(checks).toBeLessThanOrEqual(16);
 });
 
-test('of a crowd four shots are embedded in a frame, and everybody has their turn', async () => {
+test('in a crowd four shots of a frame are embedded, and everybody has their turn', async () => {
   const door = await openDoor();
   const people = [0, 1, 2, 3, 4, 5, 6, 7];
   for (const person of people) await door.enrol(person, `p${person}`);
@@ -196,7 +196,7 @@ describe('settled boxes', () => {
   });
 });
 
-test('matched boxes are those of persons who were matched, while it is sure that it is them', async () => {
+test('matched boxes are those of matched persons, while their tracks are not doubtful', async () => {
   const door = await openDoorTo([anna, 'anna']);
   await door.play(1_500, () => [
     { person: anna, x: 150 },

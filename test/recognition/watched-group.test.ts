@@ -1,4 +1,4 @@
-// The groups of a camera: what is declared, what is thrown, who is nearest, and the threshold in force.
+// The watched groups of a camera: declared problems, thrown errors, nearest candidates, and the threshold in force.
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.js';
 import { listWatchedGroups } from '../../src/config/camera-schema.js';
