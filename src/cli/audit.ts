@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
 import { writeNewFile } from '../platform/write-file.js';
 import { askService } from './admin-client.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 import { formatTable } from './output.js';
 import { withOwnStore } from './own-store.js';
 import { SilentFailure } from './program.js';
@@ -39,7 +39,7 @@ configuration. These commands work while the service is running and while it is 
     .action(async (options: ListOptions, command: Command) => {
       const count = Number(options.count);
       if (!Number.isInteger(count) || count < 1) throw new AppError('INVALID_PARAM', '--count must be 1 or more');
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const newest: AuditRecord[] = [];
       await withAuditLog(config, context, async (lines) => {
         for await (const line of lines) {
@@ -66,7 +66,7 @@ somebody with the master key has forged. Note the printed head on another machin
       if (expectHead !== undefined && !HASH.test(expectHead)) {
         throw new AppError('INVALID_PARAM', '--expect-head must be 64 hexadecimal digits');
       }
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const { verifyAuditLog } = await import('../audit/verify.js');
       const report = await withAuditLog(config, context, (lines) => verifyAuditLog(lines, expectHead));
       for (const problem of report.problems) context.stderr.write(`lintel: ${problem}\n`);
@@ -84,7 +84,7 @@ somebody with the master key has forged. Note the printed head on another machin
     .description('write every entry as a line of JSON, with its hash')
     .argument('[file]', 'file to create (default: standard output)')
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       await withAuditLog(config, context, async (lines) => {
         if (file !== undefined) await writeNewFile(resolve(context.cwd, file), formatJsonLines(lines));
         else for await (const line of formatJsonLines(lines)) context.stdout.write(line.toString());

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { dataPaths } from '../config/paths.js';
 import { AppError } from '../errors.js';
 import { askService } from './admin-client.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 
 export function registerClock(clock: Command, context: CliContext): void {
   clock
@@ -16,7 +16,7 @@ When the clock goes back behind a time that the service has seen before, the ser
 longer and publishes no match. Set the clock, then run this command while the service is running.`,
     )
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const answer = await askService(dataPaths(config).adminSocket, 'POST', '/clock');
       if (!answer) throw new AppError('SERVICE_UNREACHABLE', 'no service is running on the data directory');
       for await (const piece of answer) void piece;

@@ -19,7 +19,7 @@ export interface CliContext {
 export type RegisterCommand = (command: Command, context: CliContext) => void;
 
 /** Loads the configuration that --config or LINTEL_CONFIG names, or the defaults. @throws AppError CONFIG_INVALID */
-export async function commandConfig(command: Command, { cwd, environment }: CliContext): Promise<LoadedConfig> {
+export async function loadCommandConfig(command: Command, { cwd, environment }: CliContext): Promise<LoadedConfig> {
   // Loaded here, because the schema and the YAML parser take a third of the start-up time of a command.
   const { loadConfig } = await import('../config/load.js');
   return loadConfig({ file: command.optsWithGlobals<{ config?: string }>().config, cwd, environment });

@@ -13,7 +13,7 @@ import { commandResultTopic, commandTopic, snapshotTopic } from '../events/topic
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
 import { readCommandSecret, readMqttPassword } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -23,7 +23,7 @@ export function registerEvents(events: Command, context: CliContext): void {
     .command('key')
     .description('print the public key that verifies the events of this device (PEM)')
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const key = await readSigningKey({ environment: context.environment, keysDir: config.keysDir });
       if (!key) {
         throw new AppError('SECRET_MISSING', 'there is no signing key yet: the first start of the service creates it');
@@ -73,7 +73,7 @@ that comes over the network can be trusted only as far as the network.`,
 The broker, the device and the secret of the commands come from the configuration (mqtt).`,
     )
     .action(async (name: DeviceCommand['command'], cameraId: string, options: { out?: string }, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const picture = await sendCommand(config, context, name, cameraId);
       if (picture && options.out !== undefined) await writeFile(resolve(context.cwd, options.out), picture);
       context.stderr.write(`${name} of ${cameraId}: done${picture ? `, ${picture.length} bytes` : ''}\n`);

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { dataPaths } from '../config/paths.js';
 import { silentLog } from '../domain/log.js';
 import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../keys/key-registry.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 import { formatTable } from './output.js';
 
 const ADMIN_FLAG = '--admin';
@@ -76,7 +76,7 @@ async function openRegistry(
   context: CliContext,
   { makeFolder = false } = {},
 ): Promise<KeyRegistry> {
-  const { config } = await commandConfig(command, context);
+  const { config } = await loadCommandConfig(command, context);
   const { adminKeysFile, appKeysFile } = dataPaths(config);
   const path = admin ? adminKeysFile : appKeysFile;
   if (makeFolder) await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { dataPaths } from '../config/paths.js';
 import { askService } from './admin-client.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 import { withOwnStore } from './own-store.js';
 
 /** @param keys the command `lintel keys` */
@@ -14,7 +14,7 @@ export function registerRotate(keys: Command, context: CliContext): void {
         'only old copies of the database',
     )
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const answer = await askService(dataPaths(config).adminSocket, 'POST', '/master-key');
       if (answer) for await (const piece of answer) void piece;
       else await withOwnStore(config, context, (_store, { masterKey }) => masterKey.rotate());

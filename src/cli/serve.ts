@@ -4,7 +4,7 @@ import type { Service } from '../main.js';
 import { describeError } from '../errors.js';
 import { createLog, forJournal, writesToJournal } from '../platform/log.js';
 import { LogOutput } from '../platform/log-output.js';
-import { commandConfig, type CliContext } from './context.js';
+import { loadCommandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
 /** Once the service has stopped, the process ends within this time, also when a camera's library still holds a thread. */
@@ -20,7 +20,7 @@ service also prints on standard error where it listens, where the first appKey i
 try.`,
     )
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       // The database creates its files with the modes that this leaves; the systemd unit sets the same mask.
       process.umask(0o077);
       // Imported here, so that the other commands, above all the doctor, work where a native library is missing.

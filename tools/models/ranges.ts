@@ -13,7 +13,7 @@ import { recordRanges, type RangeMethod } from '../../src/models/quantise/record
 import { loadAddon } from '../../src/native/addon.js';
 import { inputsInWords, modelInputs, readCrops } from './inputs.js';
 import { ModelSession } from '../../src/models/session.js';
-import { commandConfig, type CliContext } from '../../src/cli/context.js';
+import { loadCommandConfig, type CliContext } from '../../src/cli/context.js';
 
 interface RangesOptions {
   pictures: string;
@@ -39,7 +39,7 @@ For a built-in model, the command takes the float file that tools/train made and
 Run these next: "lintel models quantise --update" and, for an embedder, "lintel models calibrate --write".`,
     )
     .action(async (key: string, options: RangesOptions, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const model = loadManifest(manifestPath).models[key];
       if (!model) throw new AppError('MODEL_INVALID', `the manifest has no model "${key}"`);
       const count = Number(options.count);

@@ -9,7 +9,7 @@ import { measureSensitivities } from '../../src/models/quantise/sensitivity.js';
 import { modelInputs, readCrops } from './inputs.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { commandConfig, type CliContext } from '../../src/cli/context.js';
+import { loadCommandConfig, type CliContext } from '../../src/cli/context.js';
 
 const PICTURES = 6;
 
@@ -19,7 +19,7 @@ export function registerSensitivity(models: Command, context: CliContext, manife
     .description('print what each layer loses when only that layer is quantised, the worst first')
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
     .action(async (key: string, options: { pictures: string }, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const model = loadManifest(manifestPath).models[key];
       if (!model) throw new AppError('MODEL_INVALID', `the manifest has no model "${key}"`);
       if (!model.quantised) throw new AppError('MODEL_INVALID', `the model ${key} has no recorded ranges`);

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { LoadedConfig } from '../../config/load.js';
 import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
 import { checkCameras, type CaptureAddon } from './cameras.js';
 import { checkBroker } from './connections.js';
@@ -77,7 +77,7 @@ async function printReport(
 }
 
 async function awaitReady(seconds: number, command: Command, context: CliContext): Promise<void> {
-  const { config } = await commandConfig(command, context);
+  const { config } = await loadCommandConfig(command, context);
   if (await waitUntilReady(config, seconds)) return void context.stdout.write('Lintel is ready.\n');
   context.stderr.write(`lintel: the service did not become ready within ${seconds} s\n`);
   throw new SilentFailure('the service is not ready');
@@ -90,7 +90,7 @@ async function testLiveness(
   context: CliContext,
 ): Promise<void> {
   const { runLivenessTrial } = await import('./liveness.js');
-  await runLivenessTrial(camera, { attempts, seconds, json }, await commandConfig(command, context), context);
+  await runLivenessTrial(camera, { attempts, seconds, json }, await loadCommandConfig(command, context), context);
 }
 
 function parseWholeNumber(text: string): number {
@@ -114,7 +114,7 @@ function listMachineChecks(context: CliContext, hooks: DoctorHooks): DoctorCheck
 
 async function tryLoadConfig(command: Command, context: CliContext): Promise<LoadedConfig | { error: unknown }> {
   try {
-    return await commandConfig(command, context);
+    return await loadCommandConfig(command, context);
   } catch (error) {
     return { error };
   }

@@ -9,7 +9,7 @@ import { AppError } from '../../errors.js';
 import { readPasswordFile } from '../../keys/secrets.js';
 import { loadManifest, modelSet } from '../../models/manifest.js';
 import { loadAddon } from '../../native/addon.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';
 import { localServiceUrl, parseServiceUrl } from '../service-url.js';
@@ -69,7 +69,7 @@ After an interruption, run the same command again: it continues, and enrols no p
 exit code is 1 when a picture was refused.`,
     )
     .action(async (source: string, options: EnrolOptions, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       await enrolAll(context, config, resolve(context.cwd, source), options);
     });
 }

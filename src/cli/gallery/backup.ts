@@ -8,7 +8,7 @@ import type { Config } from '../../config/schema.js';
 import type { AuditEntry } from '../../domain/audit.js';
 import type { BackupEnd, BackupRecord } from '../../gallery/backup-records.js';
 import { askService } from '../admin-client.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { withOwnStore } from '../own-store.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';
@@ -36,7 +36,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
       )
       .argument('<file>', 'file to write; an existing one is left alone'),
   ).action(async (file: string, options: LockOptions, command: Command) => {
-    const { config } = await commandConfig(command, context);
+    const { config } = await loadCommandConfig(command, context);
     const lock = await readLock(options, command, context);
     const { encodeRecords } = await import('../../gallery/backup-records.js');
     const { encryptBackup } = await import('../../store/backup-file.js');
@@ -57,7 +57,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
       )
       .argument('<file>', 'file of "lintel gallery backup"'),
   ).action(async (file: string, options: KeyOptions, command: Command) => {
-    const { config } = await commandConfig(command, context);
+    const { config } = await loadCommandConfig(command, context);
     await refuseUnlessEmpty(config);
     const watched = new WatchedRecords(context, 'restore');
     const records = await readBackupFile(file, options, context);
@@ -75,7 +75,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
         'file of "lintel gallery backup"; default: the data directory, while the service runs or without it',
       ),
   ).action(async (file: string | undefined, options: KeyOptions, command: Command) => {
-    const { config } = await commandConfig(command, context);
+    const { config } = await loadCommandConfig(command, context);
     const watched = new WatchedRecords(context, 'verify');
     const readAll = async (records: AsyncIterable<BackupRecord>): Promise<void> => {
       for await (const record of watched.watch(records)) void record;

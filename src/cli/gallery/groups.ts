@@ -10,7 +10,7 @@ import { pickUsableSet } from '../../models/fallback.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { findOtherSets } from '../../models/other-sets.js';
 import { askService } from '../admin-client.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { formatTable } from '../output.js';
 import { withOwnStore } from '../own-store.js';
 
@@ -28,7 +28,7 @@ long as their files are installed. When they are missing, searches and enrolment
 refused with ModelVersionMismatch. Its faces stay, and work again once the models are back.`,
     )
     .action(async ({ json: asJson = false }: { json?: boolean }, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const groups = await listGroupsWithModels(config, context, manifestPath);
       if (asJson) {
         context.stdout.write(`${JSON.stringify(groups, null, 2)}\n`);

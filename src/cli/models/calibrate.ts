@@ -7,7 +7,7 @@ import { listHeldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.j
 import { editModel, type JsonObject } from '../../models/calibrate/manifest-edit.js';
 import { loadManifest, modelSet, resolveModelsDir, MANIFEST_PATH, type EmbedderModel } from '../../models/manifest.js';
 import { inPrecision, isBuiltIn, readPrecision, type Precision } from '../../models/precision.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 
 interface CalibrateOptions {
   set?: string;
@@ -35,7 +35,7 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
     .option('--name <words>', 'name of the faces in the manifest (default: faces of LFW)')
     .option('--write', 'write the result into the manifest')
     .action(async (options: CalibrateOptions, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const manifest = loadManifest(manifestPath);
       const set = modelSet(manifest, options.set ?? config.models.set);
       const model = inPrecision(set.embedder, options.precision);

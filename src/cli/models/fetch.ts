@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { loadManifest, modelSet, resolveModelsDir, listModels, type Model } from '../../models/manifest.js';
 import { fetchModel, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { ProgressBar } from '../progress.js';
 
 export function registerFetch(models: Command, context: CliContext): void {
@@ -23,7 +23,7 @@ Each file is written under a temporary name and compared with its SHA-256 in mod
 Only a file that matches gets its real name.`,
     )
     .action(async (options: { set?: string; from?: string }, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const modelsDir = resolveModelsDir(config, context.environment);
       const named = options.from ?? context.environment.modelsFrom;
       const from = named === undefined || /^https?:\/\//.test(named) ? named : resolve(context.cwd, named);

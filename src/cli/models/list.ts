@@ -8,7 +8,7 @@ import { loadManifest, modelSet, resolveModelsDir, listModels, type ModelSet } f
 import { checkFile } from '../../models/model-files.js';
 import { inPrecision } from '../../models/precision.js';
 import { chooseSetPrecision, describePrecision } from '../../models/set-precision.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 import { formatTable } from '../output.js';
 
 export function registerList(models: Command, context: CliContext): void {
@@ -16,7 +16,7 @@ export function registerList(models: Command, context: CliContext): void {
     .command('list')
     .description('list the model sets of the manifest, and the state of each file')
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest();
       for (const [name, { description }] of Object.entries(manifest.sets)) {

@@ -18,7 +18,7 @@ import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { quantiseFile } from '../../models/quantise/quantise.js';
 import { readRanges } from '../../models/quantise/ranges.js';
 import { replaceFile } from '../../platform/write-file.js';
-import { commandConfig, type CliContext } from '../context.js';
+import { loadCommandConfig, type CliContext } from '../context.js';
 
 export function registerQuantise(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   models
@@ -37,7 +37,7 @@ in models/manifest.json, like the fetched ones. The built-in models come with th
 8 bits; only a developer who has trained them makes them again.`,
     )
     .action(async (options: { set?: string; out?: string; missing?: true; update?: true }, command: Command) => {
-      const { config } = await commandConfig(command, context);
+      const { config } = await loadCommandConfig(command, context);
       const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest(manifestPath);
       const set = modelSet(manifest, options.set ?? config.models.set);
