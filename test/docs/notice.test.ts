@@ -1,6 +1,7 @@
 // NOTICE names every model and every package that an installation may contain, with the licence that each declares.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { lockSchema, manifestSchema, writeNotice } from '../../tools/notice/notice.js';
 
 const root = new URL('../../', import.meta.url);
@@ -61,5 +62,25 @@ describe('the licence', () => {
     expect(present).toEqual(
       expect.arrayContaining(['LICENSE', 'NOTICE', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'README.md']),
     );
+  });
+});
+
+describe('the release', () => {
+  it('has its version in package.json, in the lock file and on top of the changelog', () => {
+    const { version } = readJson('package.json') as { version: string };
+    expect(lock.packages['']?.version).toBe(version);
+    expect(readJson('package-lock.json')).toMatchObject({ version });
+    const releases = [...readText('CHANGELOG.md').matchAll(/^## \[(\d[\w.-]*)\] - \d{4}-\d{2}-\d{2}$/gm)];
+    expect(releases.map(([, release]) => release)[0]).toBe(version);
+  });
+
+  it('is checked by a workflow that calls .ci/run on the oldest and the newest supported Node.js', () => {
+    const workflow = parse(readText('.github/workflows/check.yml')) as {
+      jobs: { check: { strategy: { matrix: { node: string[] } }; steps: { run?: string }[] } };
+    };
+    const { strategy, steps } = workflow.jobs.check;
+    expect(strategy.matrix.node.map((version) => version.split('.')[0])).toEqual(['20', '24']);
+    expect(steps.flatMap(({ run }) => run ?? [])).toEqual(['.ci/run']);
+    expect(existsSync(new URL('.ci/run', root))).toBe(true);
   });
 });
