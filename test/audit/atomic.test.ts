@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { staff } from '../gallery/faces.js';
 import { canLimitFiles } from '../store/disk-limit.js';
 import { startChild, temporaryDirectory } from '../store/support.js';
-import { openAudit, recordsOf, type OpenAudit } from './support.js';
+import { openAudit, readRecords, type OpenAudit } from './support.js';
 
 const childPath = fileURLToPath(new URL('change-child.ts', import.meta.url));
 
@@ -16,7 +16,7 @@ async function bothSides({ store, gallery }: OpenAudit): Promise<[unknown, unkno
     stored.set(groupId, items.map(({ faceId }) => faceId).sort());
   }
   const noted = new Map<string, Set<string>>();
-  for (const { action, subject } of await recordsOf(store)) {
+  for (const { action, subject } of await readRecords(store)) {
     const groupId = String(subject.groupId);
     const faceId = String(subject.faceId);
     if (action === 'group.created') noted.set(groupId, new Set());

@@ -1,4 +1,4 @@
-// A process in which several clients change a gallery with an audit log, until it is killed; a line for each change that was acknowledged.
+// A process in which several clients change a gallery with an audit log, until it is killed. It prints a line for each finished change.
 import { AuditLog } from '../../src/audit/audit-log.js';
 import { silentLog } from '../../src/domain/log.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
@@ -7,7 +7,7 @@ import { newFace, staff } from '../gallery/faces.js';
 import { limitFiles } from '../store/disk-limit.js';
 import { masterKey, randomNumbers } from '../store/values.js';
 
-const [directory, seed, mode] = process.argv.slice(2);
+const [directory = '', seed, mode] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const store = new SealedStore({ directory, masterKey, log: silentLog });
 const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
@@ -20,8 +20,10 @@ async function client(number: number): Promise<never> {
   for (;;) {
     if (!(await exists(own.groupId))) await gallery.createGroup(own, 'm1', 'app:test');
     const ref = random() < 0.5 ? own : staff;
-    const { enrolled } = await gallery.enrol(ref, [newFace(random), newFace(random)], 'app:test');
-    if (random() < 0.6) await gallery.deleteFace(ref, enrolled[0].faceId, 'app:test');
+    const {
+      enrolled: [first],
+    } = await gallery.enrol(ref, [newFace(random), newFace(random)], 'app:test');
+    if (random() < 0.6) await gallery.deleteFace(ref, first?.faceId ?? '', 'app:test');
     if (random() < 0.1) await gallery.deleteGroup(own, 'app:test');
     console.log('changed');
   }

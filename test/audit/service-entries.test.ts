@@ -7,7 +7,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { temporaryDirectory } from '../store/support.js';
-import { openAudit, recordsOf, type OpenAudit } from './support.js';
+import { openAudit, readRecords, type OpenAudit } from './support.js';
 
 interface Start {
   config?: object;
@@ -24,13 +24,13 @@ async function serve(
 ): Promise<unknown[]> {
   const timers = new ManualTimers();
   let listed = keys;
-  const before = (await recordsOf(store)).length;
+  const before = (await readRecords(store)).length;
   const entries = new ServiceEntries({ audit, store, config, version, keys: () => listed, timers, log: silentLog });
   await entries.start();
   await during(timers, (now) => (listed = now));
   await entries.stop();
   expect(timers.waitingMs).toEqual([]);
-  return (await recordsOf(store)).slice(before).map(({ action, actor, subject }) => ({ action, actor, subject }));
+  return (await readRecords(store)).slice(before).map(({ action, actor, subject }) => ({ action, actor, subject }));
 }
 
 const started = (version = '1.0.0'): unknown => ({
@@ -64,7 +64,7 @@ describe('a start', () => {
         subject: { paths: 'cameras[gate].threshold, http.port, webhook.url', count: 3 },
       },
     ]);
-    expect(JSON.stringify(await recordsOf(open.store))).not.toContain('secret-host');
+    expect(JSON.stringify(await readRecords(open.store))).not.toContain('secret-host');
   });
 
   test('bounds the list of changes, and counts them all', async () => {
@@ -159,11 +159,11 @@ describe('the appKeys', () => {
     await part.start();
     listed = undefined;
     await timers.advance(10_000);
-    expect(await recordsOf(open.store)).toHaveLength(1);
+    expect(await readRecords(open.store)).toHaveLength(1);
     listed = () => [key('a')];
     await timers.advance(10_000);
     await part.stop();
-    expect((await recordsOf(open.store)).map(({ action }) => action)).toEqual(['service.started', 'key.created']);
+    expect((await readRecords(open.store)).map(({ action }) => action)).toEqual(['service.started', 'key.created']);
   });
 });
 

@@ -33,6 +33,6 @@ export async function openAudit(directory: string, clock: Clock = Date.now): Pro
 }
 
 /** Of the whole log, in order. */
-export async function recordsOf(store: SealedStore): Promise<AuditRecord[]> {
+export async function readRecords(store: SealedStore): Promise<AuditRecord[]> {
   return (await collect(readAuditLog(store))).flatMap((line: AuditLine) => (line.kind === 'entry' ? line.record : []));
 }

@@ -221,7 +221,7 @@ describe('a consumer', () => {
     // Sealed for another key: it will not open in this one's place.
     const stranger = space.put(Buffer.from('event/0000000000000003'), moved);
     const place = space.delete(Buffer.from('event/0000000000000002')).key;
-    await store.write([{ key: place, value: stranger.value }]);
+    await store.write([{ ...stranger, key: place }]);
     const records = await log.source('mqtt').read(0, 10);
     expect(records).toMatchObject([
       { sequence: 1 },
@@ -339,7 +339,7 @@ describe('the bounds', () => {
     const reading = log.source('mqtt').read(0, 100);
     await emitMany(log, 10);
     const records = await reading;
-    const after = records.length === 0 ? 0 : records[records.length - 1].sequence;
+    const after = records.at(-1)?.sequence ?? 0;
     const rest = await log.source('mqtt').read(after, 100);
     const covered = [...records, ...rest].flatMap((record) =>
       'gap' in record ? range(record.gap.from, record.gap.to) : [record.sequence],

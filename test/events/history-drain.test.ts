@@ -75,7 +75,7 @@ interface Started {
 }
 
 /** Three of the history at a time: seven places, of which four are kept for live events. Fates are acknowledged, where no other is set. */
-function drainOf(source: Source, broker: Broker, places = 7): Started {
+function newDrain(source: Source, broker: Broker, places = 7): Started {
   const settled: [HistoryOutcome, number][] = [];
   const fates = new Map<number, LiveFate>();
   const timers = new ManualTimers();
@@ -96,7 +96,7 @@ function drainOf(source: Source, broker: Broker, places = 7): Started {
 describe('the drain of the history', () => {
   it('publishes in order, as many at a time as the window leaves to it', async () => {
     const [source, broker] = [new Source().add(5), new Broker()];
-    const { drain, run, settled } = drainOf(source, broker);
+    const { drain, run, settled } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
     broker.acknowledge(1);
     await eventually(() => broker.published.length === 4);
@@ -114,7 +114,7 @@ describe('the drain of the history', () => {
   it('has few bytes on the way: a live event must not wait behind them', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
     broker.bytes = 70_000;
-    drainOf(source, broker);
+    newDrain(source, broker);
     for (const sequence of [1, 2, 3]) {
       await eventually(() => broker.published.length === sequence);
       expect(broker.sequences.at(-1)).toBe(sequence);
@@ -124,7 +124,7 @@ describe('the drain of the history', () => {
 
   it('settles nothing before what is ahead of it', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
-    const { drain, run, settled } = drainOf(source, broker);
+    const { drain, run, settled } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
     broker.acknowledge(2, 3);
     source.add();
@@ -140,7 +140,7 @@ describe('the drain of the history', () => {
 
   it('takes up what comes when it is woken', async () => {
     const [source, broker] = [new Source(), new Broker()];
-    const { drain } = drainOf(source, broker);
+    const { drain } = newDrain(source, broker);
     await eventually(() => source.reads > 0);
     source.add();
     drain.wake();
@@ -149,7 +149,7 @@ describe('the drain of the history', () => {
 
   it('waits until it is decided whether an event is late, and says so', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
-    const { drain, settled, fates, timers } = drainOf(source, broker);
+    const { drain, settled, fates, timers } = newDrain(source, broker);
     fates.set(1, { state: 'late' });
     fates.set(2, { state: 'open', untilMs: 400 });
     await eventually(() => broker.published.length === 1);
@@ -169,7 +169,7 @@ describe('the drain of the history', () => {
 
   it('looks again by itself when an event expires, and now and then where a clock stands still', async () => {
     const [source, broker] = [new Source().add(1), new Broker()];
-    const { fates, timers } = drainOf(source, broker);
+    const { fates, timers } = newDrain(source, broker);
     fates.set(1, { state: 'open', untilMs: 60_000 });
     await eventually(() => timers.waitingMs.length === 1);
     expect(timers.waitingMs).toEqual([1_000]);
@@ -182,7 +182,7 @@ describe('the drain of the history', () => {
 
   it('publishes a gap in its place, and counts its numbers', async () => {
     const [source, broker] = [new Source().addGap(4).add(1), new Broker()];
-    const { settled } = drainOf(source, broker);
+    const { settled } = newDrain(source, broker);
     await eventually(() => broker.published.length === 2);
     broker.acknowledge(4, 5);
     await eventually(() => settled.length === 2);
@@ -195,7 +195,7 @@ describe('the drain of the history', () => {
 
   it('ends with the first refusal, and settles nothing from then on', async () => {
     const [source, broker] = [new Source().add(5), new Broker()];
-    const { drain, run } = drainOf(source, broker);
+    const { drain, run } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
     broker.refuse(2);
     await expect(run).rejects.toThrow('no');
@@ -208,7 +208,7 @@ describe('the drain of the history', () => {
 
   it('ends with a failure that comes while it is idle', async () => {
     const [source, broker] = [new Source(), new Broker()];
-    const { drain, run } = drainOf(source, broker);
+    const { drain, run } = newDrain(source, broker);
     await eventually(() => source.reads > 0);
     drain.fail(new Error('the connection was closed'));
     await expect(run).rejects.toThrow('the connection was closed');
@@ -217,12 +217,12 @@ describe('the drain of the history', () => {
   it('ends when the source cannot be read', async () => {
     const source = new Source();
     source.failure = new Error('no disk');
-    await expect(drainOf(source, new Broker()).run).rejects.toThrow('no disk');
+    await expect(newDrain(source, new Broker()).run).rejects.toThrow('no disk');
   });
 
   it('finishes only when everything has its acknowledgement', async () => {
     const [source, broker] = [new Source().add(4), new Broker()];
-    const { drain, run } = drainOf(source, broker);
+    const { drain, run } = newDrain(source, broker);
     let finished = false;
     void run.then(() => (finished = true));
     drain.finish();
@@ -237,14 +237,14 @@ describe('the drain of the history', () => {
   it('is followed by one that begins at the oldest record that is not settled', async () => {
     const source = new Source().add(5);
     const first = new Broker();
-    const { drain, run } = drainOf(source, first);
+    const { drain, run } = newDrain(source, first);
     await eventually(() => first.published.length === 3);
     first.acknowledge(1, 3);
     await eventually(() => source.settled === 1);
     drain.fail(new Error('gone'));
     await expect(run).rejects.toThrow('gone');
     const second = new Broker();
-    drainOf(source, second, 20);
+    newDrain(source, second, 20);
     await eventually(() => second.published.length === 4);
     expect(second.sequences).toEqual([2, 3, 4, 5]);
   });

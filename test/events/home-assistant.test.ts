@@ -1,4 +1,4 @@
-// What Home Assistant is told of the cameras.
+// The discovery messages for Home Assistant.
 import { describe, expect, it } from 'vitest';
 import { discoveryMessages } from '../../src/events/home-assistant.js';
 import { eventually, lacks, Mosquitto, startEvents, Subscriber } from './support.js';
@@ -22,8 +22,8 @@ describe('the discovery messages', () => {
     expect(new Set(ids).size).toBe(8);
   });
 
-  it('say where the events come, of which type they are, and whether the device is there', () => {
-    expect(JSON.parse(String(messages[1].payload))).toMatchObject({
+  it('name the topic and the type of the events, and the topic of the status', () => {
+    expect(JSON.parse(String(messages[1]?.payload))).toMatchObject({
       name: 'front unknown person',
       state_topic: 'lintel/gate/front/unknown',
       event_types: ['unknown'],
@@ -34,18 +34,19 @@ describe('the discovery messages', () => {
     });
   });
 
-  it('ask for no picture', () => {
-    expect(String(messages[0].payload)).not.toContain('snapshot');
+  it('leave the picture of an event out', () => {
+    expect(String(messages[0]?.payload)).not.toContain('snapshot');
   });
 });
 
 describe.skipIf(lacks('Home Assistant discovery', 'mosquitto', 'mosquitto_sub'))('Home Assistant discovery', () => {
-  it('is there, under the configured prefix, for those who come later', async () => {
+  it('is published under the configured prefix, and kept by the broker for later subscribers', async () => {
     const broker = await Mosquitto.start();
-    const events = await startEvents({ url: broker.url, homeAssistant: { discoveryPrefix: 'ha/found' } });
-    await eventually(() => events.stats().connected);
-    const subscriber = await Subscriber.start(broker.port, 'ha/found/#');
-    await eventually(() => subscriber.messages.length === 4);
-    expect(subscriber.messages.every(({ retained }) => retained)).toBe(true);
+    const early = await Subscriber.start(broker.port, 'ha/found/#');
+    await startEvents({ url: broker.url, homeAssistant: { discoveryPrefix: 'ha/found' } });
+    await eventually(() => early.messages.length === 4);
+    const late = await Subscriber.start(broker.port, 'ha/found/#');
+    await eventually(() => late.messages.length === 4);
+    expect(late.messages.every(({ retained }) => retained)).toBe(true);
   });
 });

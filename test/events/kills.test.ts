@@ -1,22 +1,21 @@
-// A broker and the owner of the events killed -9, in the short form of `npm run faults -- events`; and that its witness sees what must not be.
+// Events under kills, in the short form of `npm run faults -- events`, and the problems that its witness must find.
 import { describe, expect, it } from 'vitest';
+import { BROKER_PROGRAMS } from '../../tools/faults/events-broker.js';
 import { runEvents } from '../../tools/faults/events-rounds.js';
 import { EventsWitness } from '../../tools/faults/events-witness.js';
-import { absentPrograms } from '../../tools/faults/mosquitto.js';
 import { tempDir } from '../support/temp-dir.js';
 import { anEvent, lacks } from './support.js';
 
 describe('events, while their broker and their process are killed', () => {
-  it.skipIf(lacks('events under kills', 'mosquitto', 'mosquitto_sub', 'stdbuf'))(
+  it.skipIf(lacks('events under kills', ...BROKER_PROGRAMS))(
     'are all in the history, in order, and no match comes late',
     async () => {
-      expect(absentPrograms()).toEqual([]);
       const tally = await runEvents({ folder: tempDir(), events: 500, brokerKills: 5, processKills: 2, seed: 4 });
       expect(tally.problems).toEqual([]);
       expect(tally).toMatchObject({ brokerKills: 5, processKills: 2 });
       expect(tally.recorded).toBeGreaterThanOrEqual(500 - tally.unanswered);
       expect(tally.recorded).toBeLessThanOrEqual(500);
-      // Kills that left nothing to be late or to be told again would prove nothing.
+      // Without late and repeated messages the kills would prove nothing.
       expect(tally.late).toBeGreaterThan(10);
       expect(tally.live).toBeGreaterThan(100);
       expect(tally.leastLeftSentMs).toBeLessThan(5_000);
@@ -31,7 +30,7 @@ describe('the witness', () => {
   const history = (sequence: number, late = false, change: object = {}): string =>
     JSON.stringify({ version: 1, sequence, late, event: { ...event(sequence), ...change } });
 
-  function told(): EventsWitness {
+  function witnessOfTwo(): EventsWitness {
     const witness = new EventsWitness();
     for (const sequence of [1, 2]) {
       witness.expect(sequence, event(sequence).eventId);
@@ -41,8 +40,8 @@ describe('the witness', () => {
     return witness;
   }
 
-  it('is content with what was promised, also when it comes twice', () => {
-    const witness = told();
+  it('finds no problem when the promised events come, even twice', () => {
+    const witness = witnessOfTwo();
     witness.see({ topic: 'lintel/gate/history', payload: history(1), atMs: NOW });
     expect(witness.problems()).toEqual([]);
     expect(witness.tally()).toMatchObject({ recorded: 2, repeated: 1, live: 2, late: 0, liveAfterExpiry: 0 });
@@ -55,14 +54,14 @@ describe('the witness', () => {
     ['a gap', 'history', '{"version":1,"gap":{"from":3,"to":4,"reason":"removed"}}', 0, /declared a gap/],
     ['a match after its expiry', 'front/match', JSON.stringify(event(2)), 2_000, /match 2 came 1000 ms after/],
   ];
-  it.each(wrong)('sees %s', (_, topic, payload, afterMs, problem) => {
-    const witness = told();
+  it.each(wrong)('finds %s', (_, topic, payload, afterMs, problem) => {
+    const witness = witnessOfTwo();
     witness.see({ topic: `lintel/gate/${topic}`, payload, atMs: NOW + afterMs });
     expect(witness.problems()).toEqual([expect.stringMatching(problem)]);
   });
 
-  it('sees a match that was sent too late', () => {
-    const witness = told();
+  it('finds a match that was sent too late', () => {
+    const witness = witnessOfTwo();
     witness.seeSent(new Date(NOW).toISOString(), NOW - 1);
     expect(witness.problems()).toEqual([]);
     witness.seeSent(new Date(NOW).toISOString(), NOW + 300);
@@ -70,8 +69,8 @@ describe('the witness', () => {
     expect(witness.tally()).toMatchObject({ leastLeftSentMs: -300, sentAfterExpiry: 1 });
   });
 
-  it('sees what was promised and is not there', () => {
-    const witness = told();
+  it('finds a promised event that is missing', () => {
+    const witness = witnessOfTwo();
     witness.expect(2, 'another');
     expect(witness.problems()).toEqual(['sequence 2 was given twice', 'event 2 is not in the history']);
   });

@@ -20,19 +20,20 @@ class Clocks {
   }
 
   event(sequence: number, ttlMs = 5_000): RecognitionEvent {
-    const [decidedAt, expiresAt] = [this.nowMs, this.nowMs + ttlMs].map((ms) => new Date(ms).toISOString());
+    const decidedAt = new Date(this.nowMs).toISOString();
+    const expiresAt = new Date(this.nowMs + ttlMs).toISOString();
     return anEvent({ sequence, decidedAt, expiresAt });
   }
 }
 
-function laneOf(clocks: Clocks, options: Partial<LiveLaneOptions> = {}): LiveLane {
+function newLane(clocks: Clocks, options: Partial<LiveLaneOptions> = {}): LiveLane {
   return new LiveLane({ ...clocks, ...options });
 }
 
 describe('an event in the live lane', () => {
   it('is taken once, in its order, and acknowledged', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     for (const n of [1, 2, 3]) lane.add(clocks.event(n));
     const [first, second] = [lane.take(), lane.take()];
     expect([first, second].map((one) => one?.event.sequence)).toEqual([1, 2]);
@@ -50,7 +51,7 @@ describe('an event in the live lane', () => {
     const clocks = new Clocks();
     const event = clocks.event(1);
     clocks.nowMs -= 3_600_000;
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(event);
     expect(lane.take()).toBeUndefined();
     expect(lane.readFate(1)).toEqual({ state: 'late' });
@@ -60,14 +61,14 @@ describe('an event in the live lane', () => {
     const clocks = new Clocks();
     const event = clocks.event(1);
     clocks.nowMs -= 90;
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(event);
     expect(lane.readFate(1)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
   });
 
   it('is taken again when its connection ended first, and never after its acknowledgement', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1));
     lane.take()?.failed();
     const again = lane.take();
@@ -85,7 +86,7 @@ describe('an event in the live lane', () => {
     ['after', -1, false],
   ])('%s the guard before its expiry: taken: %s ms left, %s', (_, leftMs, isTaken) => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1));
     clocks.advance(5_000 - leftMs);
     expect(lane.hasWaiting).toBe(isTaken);
@@ -95,7 +96,7 @@ describe('an event in the live lane', () => {
 
   it('that has expired already, or whose expiry cannot be read, is late at once', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1, 0));
     lane.add({ ...clocks.event(2), expiresAt: 'soon' });
     expect(lane.take()).toBeUndefined();
@@ -106,7 +107,7 @@ describe('an event in the live lane', () => {
 
   it('is late for good once it was called so, even if an acknowledgement comes', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1));
     const delivery = lane.take();
     clocks.advance(4_999);
@@ -120,7 +121,7 @@ describe('an event in the live lane', () => {
 
   it('is late when its acknowledgement comes after its expiry, asked before or not', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1));
     const delivery = lane.take();
     clocks.advance(5_001);
@@ -130,7 +131,7 @@ describe('an event in the live lane', () => {
 
   it('does not become fresh again when the clock is set back, and expires when it is set forward', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     lane.add(clocks.event(1));
     clocks.advance(6_000);
     clocks.nowMs -= 3_600_000;
@@ -142,7 +143,7 @@ describe('an event in the live lane', () => {
 
   it('gives way to newer ones when there are too many, or too many bytes', () => {
     const clocks = new Clocks();
-    const few = laneOf(clocks, { maxEvents: 3 });
+    const few = newLane(clocks, { maxEvents: 3 });
     for (const n of range(1, 5)) few.add(clocks.event(n));
     expect([few.take(), few.take(), few.take(), few.take()].map((one) => one?.event.sequence)).toEqual([
       3,
@@ -152,7 +153,7 @@ describe('an event in the live lane', () => {
     ]);
     expect(few.readFate(2)).toEqual({ state: 'late' });
     const bytes = JSON.stringify(clocks.event(1)).length;
-    const small = laneOf(clocks, { maxBytes: 2 * bytes + 10 });
+    const small = newLane(clocks, { maxBytes: 2 * bytes + 10 });
     for (const n of range(1, 5)) small.add(clocks.event(n));
     expect(small.take()?.event.sequence).toBe(4);
     expect(small.stats().late).toBe(3);
@@ -160,7 +161,7 @@ describe('an event in the live lane', () => {
 
   it('is forgotten when the history has it', () => {
     const clocks = new Clocks();
-    const lane = laneOf(clocks);
+    const lane = newLane(clocks);
     for (const n of [1, 2]) {
       lane.add(clocks.event(n));
       lane.take()?.acknowledged();
@@ -204,7 +205,7 @@ class Broker {
   }
 }
 
-function drainOf(lane: LiveLane, broker: Broker, { monotonic }: Clocks): { drain: LiveDrain; run: Promise<void> } {
+function newDrain(lane: LiveLane, broker: Broker, { monotonic }: Clocks): { drain: LiveDrain; run: Promise<void> } {
   const drain = new LiveDrain({
     lane,
     window: new SendWindow(20),
@@ -222,10 +223,10 @@ function drainOf(lane: LiveLane, broker: Broker, { monotonic }: Clocks): { drain
 describe('the drain of the live lane', () => {
   it('publishes nothing to a broker that does not answer, and what expires meanwhile never', async () => {
     const clocks = new Clocks();
-    const [lane, broker] = [laneOf(clocks), new Broker()];
+    const [lane, broker] = [newLane(clocks), new Broker()];
     lane.add(clocks.event(1, 1_000));
     lane.add(clocks.event(2, 9_000));
-    const { drain } = drainOf(lane, broker, clocks);
+    const { drain } = newDrain(lane, broker, clocks);
     await eventually(() => broker.probes === 1);
     lane.add(clocks.event(3, 9_000));
     drain.wake();
@@ -239,9 +240,9 @@ describe('the drain of the live lane', () => {
 
   it('asks again when it has not heard the broker for a while, and not before', async () => {
     const clocks = new Clocks();
-    const [lane, broker] = [laneOf(clocks), new Broker()];
+    const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;
-    const { drain } = drainOf(lane, broker, clocks);
+    const { drain } = newDrain(lane, broker, clocks);
     lane.add(clocks.event(1));
     drain.wake();
     await eventually(() => broker.published.length === 1);
@@ -255,10 +256,10 @@ describe('the drain of the live lane', () => {
 
   it('has few on the way at a time', async () => {
     const clocks = new Clocks();
-    const [lane, broker] = [laneOf(clocks), new Broker()];
+    const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;
     for (const n of range(1, 10)) lane.add(clocks.event(n));
-    const { drain, run } = drainOf(lane, broker, clocks);
+    const { drain, run } = newDrain(lane, broker, clocks);
     await eventually(() => broker.published.length === 4);
     broker.acknowledge(2);
     await eventually(() => broker.published.length === 5);
@@ -274,10 +275,10 @@ describe('the drain of the live lane', () => {
 
   it('ends with a refusal, and what had no acknowledgement is published by the next one', async () => {
     const clocks = new Clocks();
-    const [lane, broker] = [laneOf(clocks), new Broker()];
+    const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;
     for (const n of [1, 2, 3]) lane.add(clocks.event(n));
-    const { run } = drainOf(lane, broker, clocks);
+    const { run } = newDrain(lane, broker, clocks);
     await eventually(() => broker.published.length === 3);
     broker.acknowledge(2);
     await eventually(() => lane.stats().live === 1);
@@ -286,14 +287,14 @@ describe('the drain of the live lane', () => {
     await expect(run).rejects.toThrow('no');
     const next = new Broker();
     next.heardAtMs = clocks.runningMs;
-    drainOf(lane, next, clocks);
+    newDrain(lane, next, clocks);
     await eventually(() => next.published.length === 2);
     expect(next.published).toEqual([1, 3]);
   });
 
   it('ends with the failure of the connection while it waits', async () => {
     const clocks = new Clocks();
-    const { drain, run } = drainOf(laneOf(clocks), new Broker(), clocks);
+    const { drain, run } = newDrain(newLane(clocks), new Broker(), clocks);
     drain.fail(new Error('the connection was closed'));
     await expect(run).rejects.toThrow('the connection was closed');
   });

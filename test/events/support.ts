@@ -1,11 +1,6 @@
-// What the tests of the events room share: drafts, a real store, brokers and subscribers as processes, and a relay that can be cut.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+// Shared parts of the events tests: drafts, a real store, brokers and subscribers as processes, and a relay that can be shut.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, onTestFinished } from 'vitest';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
@@ -17,6 +12,7 @@ import type { PublisherTiming } from '../../src/events/mqtt-publisher.js';
 import { EventSigner } from '../../src/events/signing.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { freePort } from '../support/free-port.js';
+import { listMissingPrograms, MosquittoProcess, MosquittoSub, TcpRelay } from '../support/mosquitto.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const signal = new AbortController().signal;
@@ -30,7 +26,7 @@ export async function started<T extends Part>(part: T): Promise<T> {
 
 export const MASTER_KEY = randomBytes(32);
 
-/** Of the device of these tests. */
+/** Private key of the device of these tests. */
 export const SIGNING_KEY = generateKeyPairSync('ed25519').privateKey;
 const signer = new EventSigner(SIGNING_KEY);
 
@@ -38,7 +34,7 @@ export async function openStore(directory = join(tempDir(), 'data'), log: Log = 
   return started(new SealedStore({ directory, masterKey: MASTER_KEY, log }));
 }
 
-/** @param ttlMs from now; not positive: expired already */
+/** @param ttlMs time until the event expires; 0 or less for an expired event */
 export function aDraft(ttlMs = 60_000, change: Partial<EventDraft> = {}): EventDraft {
   const now = Date.now();
   return {
@@ -63,7 +59,7 @@ export function aDraft(ttlMs = 60_000, change: Partial<EventDraft> = {}): EventD
   };
 }
 
-/** Signed. */
+/** Makes a signed event. */
 export function anEvent(change: Partial<RecognitionEvent> = {}): RecognitionEvent {
   return signer.sign({
     version: 2,
@@ -77,10 +73,13 @@ export function anEvent(change: Partial<RecognitionEvent> = {}): RecognitionEven
 
 export type EventsConfig = EventsOptions['config'];
 
-/** Of device `gate`, with a broker of its own. */
+/** Configuration of device `gate` with an embedded broker. */
 export function eventsConfig(
   mqtt: Partial<Config['mqtt']> = {},
-  { events, ...change }: Partial<Omit<EventsConfig, 'events'>> & { events?: Partial<Config['events']> } = {},
+  {
+    events,
+    ...change
+  }: Partial<Omit<EventsConfig, 'events'>> & { events?: Partial<Config['events']> | undefined } = {},
 ): EventsConfig {
   const config = configSchema.parse({ deviceId: 'gate', mqtt: { embedded: { port: 0 } } });
   return { ...config, ...change, events: { ...config.events, ...events }, mqtt: { ...config.mqtt, ...mqtt } };
@@ -92,10 +91,10 @@ export function range(first: number, last: number): number[] {
 
 const EAGER: Partial<PublisherTiming> = { backoffFirstMs: 20, backoffMaxMs: 100 };
 
-/** For brokers that do not answer. */
+/** Short limits, for brokers that do not answer. */
 export const IMPATIENT: Partial<PublisherTiming> = { ...EAGER, connectTimeoutMs: 400, ackTimeoutMs: 400 };
 
-/** A started events room for device `gate`. */
+/** Starts the events of device `gate`. */
 export async function startEvents(
   mqtt: Partial<Config['mqtt']> = {},
   { limits, ...options }: Partial<EventsOptions> & { limits?: Partial<Config['events']> } = {},
@@ -126,91 +125,21 @@ export async function eventually(check: () => boolean | Promise<boolean>, timeou
   await expect.poll(check, { timeout, interval: 10 }).toBe(true);
 }
 
-const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin` };
-
-/** Programs that a test needs; prints which are not here. */
+/** Returns whether any of these programs is not installed, and prints which. */
 export function lacks(what: string, ...programs: string[]): boolean {
-  const absent = programs.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`], { env }).status !== 0);
-  if (absent.length > 0) console.warn(`skipped: ${what}: not installed: ${absent.join(', ')}`);
-  return absent.length > 0;
+  const missing = listMissingPrograms(...programs);
+  if (missing.length > 0) console.warn(`skipped: ${what}: not installed: ${missing.join(', ')}`);
+  return missing.length > 0;
 }
 
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
-async function ended(child: ChildProcess, how: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  child.kill('SIGCONT');
-  child.kill(how);
-  await exit;
-}
-
-/** A mosquitto on 127.0.0.1 that can be killed, frozen and started again on the same port. */
-export class Mosquitto {
-  readonly port: number;
-  readonly #file: string;
-  #child: ChildProcess | undefined;
-
-  private constructor(port: number, file: string) {
-    this.port = port;
-    this.#file = file;
-  }
-
+/** A mosquitto that ends with the test. */
+export class Mosquitto extends MosquittoProcess {
   /** @param lines of mosquitto.conf beside the listener */
   static async start(lines: string[] = ['allow_anonymous true']): Promise<Mosquitto> {
-    const port = await freePort();
-    const file = join(tempDir(), 'mosquitto.conf');
-    // Unpredictable names and users: mosquitto gives up root unless told who to be.
-    writeFileSync(file, [`listener ${port} 127.0.0.1`, 'user root', ...lines, ''].join('\n'));
-    const broker = new Mosquitto(port, file);
+    const broker = new Mosquitto(await freePort(), tempDir(), lines);
     onTestFinished(() => broker.kill());
     await broker.restart();
     return broker;
-  }
-
-  get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
-  }
-
-  /** Publishes as another client does. @returns the exit code of mosquitto_pub: 0 when the broker accepted the message */
-  async publish(topic: string, payload: string | Buffer): Promise<unknown> {
-    const options = ['-h', '127.0.0.1', '-p', String(this.port), '-V', '311', '-q', '1', '-t', topic, '-s'];
-    const child = spawn('mosquitto_pub', options, { stdio: ['pipe', 'ignore', 'ignore'], env });
-    child.stdin.end(payload);
-    const [code] = (await once(child, 'exit')) as [unknown];
-    return code;
-  }
-
-  async restart(): Promise<void> {
-    await this.kill();
-    const child = spawn('mosquitto', ['-c', this.#file], { stdio: 'ignore', env });
-    this.#child = child;
-    await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`mosquitto ended with ${child.exitCode}`);
-      return accepts(this.port);
-    });
-  }
-
-  async kill(how: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (this.#child) await ended(this.#child, how);
-  }
-
-  freeze(): void {
-    this.#child?.kill('SIGSTOP');
-  }
-
-  thaw(): void {
-    this.#child?.kill('SIGCONT');
   }
 }
 
@@ -221,7 +150,7 @@ export interface Message {
   retained: boolean;
 }
 
-/** An envelope of the history: of an event, or of a gap. */
+/** A message of the history: an event with its envelope, or a gap. */
 export interface HistoryMessage {
   version: 1;
   sequence?: number;
@@ -230,61 +159,58 @@ export interface HistoryMessage {
   gap?: Gap;
 }
 
-/** A mosquitto_sub of its own process; it comes back by itself when its broker does. */
+/** A subscriber in a process of its own, which ends with the test. It connects again by itself when its broker comes back. */
 export class Subscriber {
   readonly messages: Message[] = [];
-  #subscriptions = 0;
-  #child: ChildProcess | undefined;
+  readonly #process: MosquittoSub;
+
+  private constructor(port: number, topic: string, args: readonly string[]) {
+    const options = ['-F', 'MESSAGE %q %r %t %p', ...args];
+    this.#process = new MosquittoSub(port, topic, options, (line) => this.#read(line));
+  }
 
   /** Resolves when the first subscription is acknowledged. @param args of mosquitto_sub, such as -u and -P */
   static async start(port: number, topic: string, args: string[] = []): Promise<Subscriber> {
-    const subscriber = new Subscriber();
-    // -V 311: the embedded broker speaks that. -d prints the SUBACK, which would stay in a buffer but for stdbuf.
-    const options = ['-V', '311', '-t', topic, '-d', '-F', 'MESSAGE %q %r %t %p', ...args];
-    const child = spawn('stdbuf', ['-oL', 'mosquitto_sub', '-h', '127.0.0.1', '-p', String(port), ...options], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env,
-    });
-    subscriber.#child = child;
-    onTestFinished(() => ended(child, 'SIGKILL'));
-    createInterface({ input: child.stdout }).on('line', (line) => subscriber.#read(line));
+    const subscriber = new Subscriber(port, topic, args);
+    onTestFinished(() => subscriber.end());
     await eventually(() => {
-      if (child.exitCode !== null) throw new Error(`mosquitto_sub ended with ${child.exitCode}`);
+      const { exitCode } = subscriber.#process;
+      if (exitCode !== null) throw new Error(`mosquitto_sub ended with ${exitCode}`);
       return subscriber.subscriptions === 1;
     });
     return subscriber;
   }
 
-  /** Subscriptions that a broker acknowledged so far: one more after each restart of it. */
+  /** Number of subscriptions that a broker has acknowledged: one more after each restart of the broker. */
   get subscriptions(): number {
-    return this.#subscriptions;
+    return this.#process.subscriptions;
   }
 
-  /** What came on the live topics of events, in the order of arrival. */
+  /** Events that came on the live topics, in the order of arrival. */
   get events(): RecognitionEvent[] {
     return this.messages
       .filter(({ topic }) => /\/(match|unknown|spoof|uncertain)$/.test(topic))
       .map(({ payload }) => JSON.parse(payload) as RecognitionEvent);
   }
 
-  /** What came on the topic of the history, in the order of arrival. */
+  /** Messages that came on the history topic, in the order of arrival. */
   get history(): HistoryMessage[] {
     return this.messages
       .filter(({ topic }) => topic.endsWith('/history'))
       .map(({ payload }) => JSON.parse(payload) as HistoryMessage);
   }
 
-  /** The sequence numbers of the history, each at its first arrival. */
+  /** Sequence numbers of the history, each at its first arrival. */
   get recorded(): number[] {
     return [...new Set(this.history.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence])))];
   }
 
-  /** The sequence numbers that came, each at its first arrival. */
+  /** Sequence numbers of the live events, each at its first arrival. */
   get firstArrivals(): number[] {
     return [...new Set(this.events.map(({ sequence }) => sequence))];
   }
 
-  /** The parsed payloads of the status topic. */
+  /** Parsed payloads of the status topic. */
   get statuses(): { status: string; reason?: string; retained: boolean }[] {
     return this.messages
       .filter(({ topic }) => topic.endsWith('/status'))
@@ -292,73 +218,21 @@ export class Subscriber {
   }
 
   async end(): Promise<void> {
-    if (this.#child) await ended(this.#child, 'SIGKILL');
+    await this.#process.end();
   }
 
   #read(line: string): void {
-    if (line.includes('received SUBACK')) this.#subscriptions++;
-    const found = /^MESSAGE (\d) (\d) (\S+) (.*)$/.exec(line);
-    if (!found) return;
-    const [, qos, retained, topic, payload] = found;
-    this.messages.push({ qos: Number(qos), retained: retained === '1', topic, payload });
+    const [, qos, retained, topic = '', payload = ''] = /^MESSAGE (\d) (\d) (\S+) (.*)$/.exec(line) ?? [];
+    if (qos !== undefined) this.messages.push({ qos: Number(qos), retained: retained === '1', topic, payload });
   }
 }
 
-/** A TCP relay between the publisher and its broker: it can be cut, shut and opened. */
-export class Relay {
-  readonly #target: number;
-  readonly #sockets = new Set<Socket>();
-  #port = 0;
-  #open = true;
-
-  private constructor(target: number) {
-    this.#target = target;
-  }
-
+/** A TCP relay between the publisher and its broker, open at first, which ends with the test. */
+export class Relay extends TcpRelay {
   static async start(target: number): Promise<Relay> {
-    const relay = new Relay(target);
-    const server = createServer((socket) => relay.#accept(socket));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    relay.#port = (server.address() as AddressInfo).port;
-    onTestFinished(() => {
-      relay.shut();
-      server.close();
-    });
+    const relay = new Relay(target, { isOpen: true });
+    await relay.start();
+    onTestFinished(() => relay.stop());
     return relay;
-  }
-
-  get url(): string {
-    return `mqtt://127.0.0.1:${this.#port}`;
-  }
-
-  /** Ends what is connected and takes no new connection. */
-  shut(): void {
-    this.#open = false;
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  open(): void {
-    this.#open = true;
-  }
-
-  #accept(socket: Socket): void {
-    if (!this.#open) {
-      socket.destroy();
-      return;
-    }
-    const onward = connect(this.#target, '127.0.0.1');
-    for (const [one, other] of [
-      [socket, onward],
-      [onward, socket],
-    ]) {
-      this.#sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        this.#sockets.delete(one);
-        other.destroy();
-      });
-      one.pipe(other);
-    }
   }
 }

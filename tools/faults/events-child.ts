@@ -1,4 +1,4 @@
-// A process that owns the event log and publishes it, and emits what its parent asks for, until it is killed.
+// A process that stores and publishes events: it emits an event for each message of its parent, until it is killed.
 import { createPrivateKey } from 'node:crypto';
 import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
@@ -8,7 +8,7 @@ import { SealedStore } from '../../src/store/sealed-store.js';
 import { masterKey } from '../../test/store/values.js';
 import type { EmitAnswer, EmitRequest } from './events-rounds.js';
 
-const [directory = '', url, signingKey] = process.argv.slice(2);
+const [directory = '', url = '', signingKey = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const store = new SealedStore({ directory, masterKey, log: silentLog });
 const events = new Events({
@@ -16,7 +16,7 @@ const events = new Events({
   store,
   clock: Date.now,
   log: silentLog,
-  signingKey: createPrivateKey(signingKey!),
+  signingKey: createPrivateKey(signingKey),
   cameras: [],
   timing: { backoffFirstMs: 20, backoffMaxMs: 200 },
 });

@@ -1,19 +1,19 @@
-// Events under a broker that is killed again and again, from a process that is killed as well: what a subscriber of both streams sees.
+// Events under kills: the broker and the process of the events are killed again and again, and a subscriber witnesses both streams.
 import { fork, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { randomNumbers } from '../../test/store/values.js';
+import { startBroker, startListener, startRelay, waitUntil } from './events-broker.js';
 import { EventsWitness, type WitnessTally } from './events-witness.js';
-import { Broker, Gate, Listener, until } from './mosquitto.js';
 
 export interface EmitRequest {
   id: number;
   ttlMs: number;
 }
 
-/** Answer of the process; the id 0 says that it is ready. */
+/** Answer of the process to an EmitRequest. The id 0 says that the process is ready. */
 export interface EmitAnswer {
   id: number;
   sequence?: number;
@@ -24,9 +24,9 @@ export interface EmitAnswer {
 export interface EventsOptions {
   folder: string;
   events: number;
-  /** kill -9 of the broker. */
+  /** Number of times that the broker is killed with SIGKILL. */
   brokerKills: number;
-  /** kill -9 of the process that owns the events. */
+  /** Number of times that the process of the events is killed with SIGKILL. */
   processKills: number;
   seed: number;
   onRound?: (round: number, problems: number) => void;
@@ -35,39 +35,39 @@ export interface EventsOptions {
 export interface EventsTally extends WitnessTally {
   brokerKills: number;
   processKills: number;
-  /** Emissions that a kill left without an answer: they are there or not. */
+  /** Emissions that had no answer when the process was killed: their events may be stored or not. */
   unanswered: number;
   problems: string[];
 }
 
-/** Some expire while a broker is away, some do not. */
+/** Some of the events expire while the broker is away, some do not. */
 const TTLS_MS = [250, 600, 5_000];
-/** Emissions without an answer at a time. */
+/** Number of emissions that may wait for their answer at the same time. */
 const AT_ONCE = 6;
 const PAUSE_MS = 8;
 
 /**
- * Each round emits a part while the broker is there, kills it, emits a part while it is away, and starts it again; a kill of the process comes
- * at a random place of a round. The device is let in when the subscriber is back: what a broker takes while nobody listens is not lost by Lintel.
+ * Each round emits events while the broker runs, kills it, emits more events, and starts it again. In some rounds the process is killed at a
+ * random moment. The relay lets the device connect only when the subscriber is back: messages that a broker accepts without a subscriber
+ * are not lost by Lintel.
  */
 export async function runEvents(options: EventsOptions): Promise<EventsTally> {
   const { folder, events, brokerKills, processKills, seed, onRound } = options;
   const random = randomNumbers(seed);
   const witness = new EventsWitness();
-  const broker = await Broker.start(folder);
-  const listener = new Listener(broker.port, 'lintel/#', (arrival) => witness.see(arrival));
-  const gate = new Gate(broker.port, (expiresAt, atMs) => witness.seeSent(expiresAt, atMs));
-  await gate.start();
-  const producer = new Producer(join(folder, 'db'), gate.url, witness);
+  const broker = await startBroker(folder);
+  const listener = startListener(broker.port, (arrival) => witness.see(arrival));
+  const relay = await startRelay(broker.port, (expiresAt, atMs) => witness.seeSent(expiresAt, atMs));
+  const producer = new Producer(join(folder, 'db'), relay.url, witness);
   let killed = 0;
   const perRound = Math.ceil(events / brokerKills);
   const killRounds = new Set(
     Array.from({ length: processKills }, (_, i) => Math.floor((i * brokerKills) / processKills)),
   );
   try {
-    await until('the subscription', () => listener.subscriptions === 1);
+    await waitUntil('the subscription', () => listener.subscriptions === 1);
     await producer.start();
-    gate.open();
+    relay.open();
     for (let round = 0; round < brokerKills; round++) {
       const total = Math.min(perRound, events - round * perRound);
       const whileUp = Math.floor(total * (0.3 + 0.5 * random()));
@@ -79,34 +79,34 @@ export async function runEvents(options: EventsOptions): Promise<EventsTally> {
             killed++;
             await producer.start();
           }
-          await producer.emit(TTLS_MS[Math.floor(random() * TTLS_MS.length)]!);
+          await producer.emit(TTLS_MS[Math.floor(random() * TTLS_MS.length)] ?? 0);
         }
       };
       await emit(0, whileUp);
       await broker.kill();
-      gate.shut();
+      relay.shut();
       await emit(whileUp, total);
-      await broker.start();
-      await until('the subscription', () => listener.subscriptions === round + 2);
-      gate.open();
+      await broker.restart();
+      await waitUntil('the subscription', () => listener.subscriptions === round + 2);
+      relay.open();
       const before = witness.recorded;
-      await until('the history to go on', () => witness.recorded > before || producer.unanswered > 0);
+      await waitUntil('the history to continue', () => witness.recorded > before || producer.unanswered > 0);
       onRound?.(round + 1, witness.problems().length);
     }
     await producer.idle();
-    await until('the end of the history', () => witness.recorded >= producer.lastSequence);
+    await waitUntil('the end of the history', () => witness.recorded >= producer.lastSequence);
     await producer.kill();
     const { unanswered } = producer;
     return { brokerKills, processKills: killed, unanswered, ...witness.tally(), problems: witness.problems() };
   } finally {
     await producer.kill();
-    await gate.stop();
+    await relay.stop();
     await listener.end();
     await broker.kill();
   }
 }
 
-/** The process of the events, and what it said it had stored. */
+/** Runs the process of the events, and collects what it says that it has stored. */
 class Producer {
   readonly #args: string[];
   readonly #witness: EventsWitness;
@@ -139,7 +139,7 @@ class Producer {
   }
 
   async emit(ttlMs: number): Promise<void> {
-    await until('the answer to an emission', () => this.#open.size < AT_ONCE);
+    await waitUntil('the answer to an emission', () => this.#open.size < AT_ONCE);
     const id = ++this.#lastId;
     this.#open.add(id);
     this.#child?.send({ id, ttlMs } satisfies EmitRequest, () => undefined);
@@ -147,7 +147,7 @@ class Producer {
   }
 
   async idle(): Promise<void> {
-    await until('the answers to all emissions', () => this.#open.size === 0);
+    await waitUntil('the answers to all emissions', () => this.#open.size === 0);
   }
 
   async kill(): Promise<void> {

@@ -1,21 +1,25 @@
-// Compares the events that a subscriber saw with what Lintel promises.
+// The witness: compares the messages that a subscriber received with the events that were promised.
 import type { RecognitionEvent } from '../../src/events/event.js';
-import type { Arrival } from './mosquitto.js';
+import type { Arrival } from './events-broker.js';
 
 export interface WitnessTally {
-  /** Sequence numbers of the history. */
+  /** Sequence numbers in the history. */
   recorded: number;
-  /** Those of them that said late, and messages of the history that came again. */
+  /** Those of them that were marked late. */
   late: number;
+  /** History messages that came again. */
   repeated: number;
-  /** Messages on the topics of matches, and those of them that came again. */
+  /** Messages on the topics of matches. */
   live: number;
+  /** Those of them that came again. */
   liveRepeated: number;
-  /** Shortest remaining life of a match when the device sent it, and when the subscriber got it (below). */
+  /** Shortest time until the expiry of a match when it left the device. */
   leastLeftSentMs: number;
+  /** Shortest time until the expiry of a match when it reached the subscriber. */
   leastLeftMs: number;
-  /** Matches that were sent after their expiry. */
+  /** Matches that left the device after their expiry, by less than ON_THE_WAY_MS. */
   sentAfterExpiry: number;
+  /** Matches that reached the subscriber after their expiry, by less than ON_THE_WAY_MS. */
   liveAfterExpiry: number;
 }
 
@@ -26,8 +30,8 @@ interface HistoryMessage {
 }
 
 /**
- * Between Lintel, which publishes nothing with less than 100 ms to live, and the subscriber's clock lie three processes of a machine under
- * load: what arrives so much after its expiry was published after it.
+ * A match may need this long from Lintel to the subscriber, through three processes of a machine under load. Lintel publishes nothing that
+ * expires within 100 ms: a match that arrives later than this after its expiry was published too late.
  */
 const ON_THE_WAY_MS = 250;
 
@@ -48,7 +52,7 @@ export class EventsWitness {
     return this.#last;
   }
 
-  /** An emission was answered: the event is stored. */
+  /** Adds a promise: the process has answered that it stored this event. */
   expect(sequence: number, eventId: string): void {
     const other = this.#promised.get(sequence);
     if (other !== undefined) this.complain(`sequence ${sequence} was given twice`);
@@ -59,12 +63,13 @@ export class EventsWitness {
     this.#problems.push(problem);
   }
 
+  /** Takes in a message that reached the subscriber. */
   see({ topic, payload, atMs }: Arrival): void {
     if (topic.endsWith('/history')) this.#record(JSON.parse(payload) as HistoryMessage);
     if (topic.endsWith('/match')) this.#seeLive(JSON.parse(payload) as RecognitionEvent, atMs);
   }
 
-  /** A match left the device. */
+  /** Takes in a match that left the device. */
   seeSent(expiresAt: string, atMs: number): void {
     const leftMs = Date.parse(expiresAt) - atMs;
     this.#leastLeftSentMs = Math.min(this.#leastLeftSentMs, leftMs);
@@ -86,7 +91,7 @@ export class EventsWitness {
     };
   }
 
-  /** Counts up to now, against the events that should have arrived by now. */
+  /** Lists everything that was wrong so far. */
   problems(): string[] {
     const problems = [...this.#problems];
     for (const [sequence, eventId] of this.#promised) {

@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { facesDir, sharedModelsDir } from '../../test/support/shared.js';
 import { canMount, runFullDisk, type DiskTally } from './disk.js';
+import { BROKER_PROGRAMS } from './events-broker.js';
 import { runEvents, type EventsTally } from './events-rounds.js';
 import { galleryTarget } from './gallery-target.js';
 import { runKills, type KillTally, type Target } from './kill-rounds.js';
-import { absentPrograms } from './mosquitto.js';
 import { runReconnects, type ReconnectTally } from './reconnects.js';
 import { serviceTarget } from './service-target.js';
 import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from './stream-servers.js';
 import { runStreams, type StreamTally } from './streams.js';
 import { freePort } from '../../test/support/free-port.js';
+import { listMissingPrograms } from '../../test/support/mosquitto.js';
 
 const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through gallery|service]
        npm run faults -- disk [--rounds N] [--seed N]
@@ -105,8 +106,8 @@ async function streams(): Promise<StreamTally & { reconnects: ReconnectTally }> 
 }
 
 async function events(folder: string): Promise<EventsTally> {
-  const absent = absentPrograms();
-  if (absent.length > 0) throw new Error(`not installed: ${absent.join(', ')}`);
+  const missing = listMissingPrograms(...BROKER_PROGRAMS);
+  if (missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}`);
   const onRound = (round: number, problems: number): void => {
     if (round % 10 === 0) console.log(`${round} of ${brokerKills} kills of the broker, ${problems} problems`);
   };
