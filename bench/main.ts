@@ -12,7 +12,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   accuracy: () => import('./accuracy.js'),
   door: () => import('./door.js'),
 };
-/** --short: less time, the same figures. --soak: what takes minutes, where a bench has such a part. */
+/** --short measures the same figures in less time. --soak runs the part of a bench that takes minutes. */
 const FLAGS = ['--short', '--soak'];
 
 const [name, ...flags] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// npx tsx test/hostile/fuzz-main.ts [--seconds 60] [--seed 1]: the fuzzing for as long as one likes; ends with 1 where it found something.
+// npx tsx test/hostile/fuzz-main.ts [--seconds 60] [--seed 1]: fuzzes a service for the given time. Exit code 1: it found something.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// `npm run conformance`: asks any base URL whether it keeps the contract; the last line is `N passed, N failed`.
+// `npm run conformance`: checks whether a service keeps the REST contract. The last line is `N passed, N failed`.
 import { parseArgs } from 'node:util';
 import { V1_CASES, V2_CASES } from './cases/all.js';
 import { Client } from './client.js';
@@ -10,18 +10,18 @@ import { World } from './world.js';
 const USAGE = `usage: npm run conformance -- --url URL --app-key KEY [options]
        npm run conformance -- --spawn [options]
 
-  --url URL               the target, such as http://192.168.1.20:8080
-  --app-key KEY           an appKey of the target
-  --secret-key KEY        its secret key: v2.0 is asked as well
-  --other-app-key KEY     a second appKey: what one sees of the other's groups is asked as well
-  --spawn                 start a service of this checkout, with small limits: everything is asked
-  --max-image-bytes N     the size limit of the target's pictures (3000000)
-  --only TEXT             only the cases whose name contains it
-  --time-limit SECONDS    what has not begun by then has failed (600)
-  --verbose               name the cases that pass, too
-  --list                  name the cases and ask nothing
+  --url URL               base URL of the target, such as http://192.168.1.20:8080
+  --app-key KEY           appKey of the target
+  --secret-key KEY        secret key of that appKey; adds the cases of v2.0
+  --other-app-key KEY     second appKey; adds the cases that no key sees another key's groups
+  --spawn                 starts a service of this checkout with small limits, and runs all cases against it
+  --max-image-bytes N     size limit of the target's pictures (default 3000000)
+  --only TEXT             runs only the cases whose name contains TEXT
+  --time-limit SECONDS    cases that have not started by then count as failed (default 600)
+  --verbose               also prints the names of the cases that pass
+  --list                  prints the names of the cases and sends no request
 
-Groups are made under names that begin with "conformance-", and deleted again; no other group is touched.
+The cases create groups whose names begin with "conformance-" and delete them again. They touch no other group.
 `;
 
 interface Options {

@@ -22,28 +22,27 @@ const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through 
        npm run faults -- events [--events N] [--broker-kills N] [--process-kills N] [--seed N]
        npm run faults -- all [--rounds N] [--seed N]
 
-kill   kill -9 at random moments of registrations and deletions by concurrent clients; after each restart every
-       registration that was acknowledged is there and searchable, every deletion that was acknowledged holds, a
-       picture is there with all of its faces or none, and the counts agree. The gallery is a process of the sealed
-       store and the gallery; the service is the whole of \`lintel serve\` behind its REST API and needs the models.
-disk   a small file system under the gallery that fills up and is emptied again: while it is full, changes are refused
-       with STORE_UNAVAILABLE and searches go on; what was acknowledged is there, what was refused is not, also after a
-       restart; and there is no fault left once there is room. Needs unshare and user namespaces.
+kill   Kills a process (kill -9) at random moments while concurrent clients register and delete faces. After each restart,
+       every acknowledged registration is there and searchable, every acknowledged deletion holds, a picture has all of
+       its faces or none, and the counts agree. With --through gallery the process holds the sealed store and the
+       gallery; with --through service it is all of \`lintel serve\` behind its REST API, which needs the models.
+disk   Fills a small file system under the gallery and empties it again. While it is full, changes are refused with
+       STORE_UNAVAILABLE and searches go on. Acknowledged changes are there afterwards and refused ones are not, also
+       after a restart, and nothing stays faulty once there is room. Needs unshare and user namespaces.
 streams
-       two cameras on the network, a real RTSP server and ffmpeg's MJPEG over HTTP, that are killed, stalled (SIGSTOP),
-       frozen and started again: each fault is declared, each camera recovers within 10 s of its return, and memory,
-       threads and open files stay as they are; then 1,000 lost connections, which leave nothing behind either.
-events a mosquitto that is killed -9 and started again while events are produced, by a process that is killed -9 as well:
-       the history has every sequence number, in order, and no match comes after its expiry. Needs mosquitto.
+       Kills, stalls (SIGSTOP), freezes and restarts two network cameras: a real RTSP server, and ffmpeg's MJPEG over
+       HTTP. Each fault is declared, each camera recovers within 10 s of its return, and memory, threads and open files
+       stay constant. Then the cameras lose their connection 1,000 times, which must not leak either.
+events Kills mosquitto and the process that produces the events. The history has every sequence number, in order, and no
+       match arrives after its expiry. Needs mosquitto.
+all    Runs kill through the gallery, kill through the service, disk, streams and events in full (some 25 minutes).
 
-all    kill through the gallery, kill through the service, disk, streams, events: everything in full (some 25 minutes).
-
-  --rounds N     kills, or times the disk is full (200), or times that each stream is away (50)
-  --seed N       of the moments and the requests (1)
-  --events N     events that are produced (5000)
+  --rounds N     number of kills, or of times the disk is full (default 200), or that each stream is away (default 50)
+  --seed N       seed of the random moments and requests (default 1)
+  --events N     number of events to produce (default 5000)
   --broker-kills N, --process-kills N
-                 kills of the broker (50) and of the process that owns the events (10)
-  --through X    gallery (the default) or service
+                 number of kills of the broker (default 50) and of the process that owns the events (default 10)
+  --through X    gallery (default) or service
 `;
 
 const { values, positionals } = parseArgs({
