@@ -398,7 +398,7 @@ def check_export(a: argparse.Namespace) -> None:
 
 OPTIONS = {
     '--marks': {'type': Path, 'default': Path('var/train/marks.npz')},
-    '--heads': {'type': Path, 'default': Path('var/train/heads'), 'help': 'what heads.mjs wrote'},
+    '--heads': {'type': Path, 'default': Path('var/train/heads'), 'help': 'folder that heads.ts wrote'},
     '--scenes': {'type': int, 'default': 700_000},
     '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --scenes'},
     '--room': {'type': int, 'default': 800, 'help': 'scenes kept in memory by each worker'},

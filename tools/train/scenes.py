@@ -409,7 +409,7 @@ class Stage:
 
 
 class Rendered:
-    """Scenes of rendered heads, written by heads.mjs: whole heads with hair and shoulders, none of them of a person."""
+    """Scenes of rendered heads, written by heads.ts: whole heads with hair and shoulders, none of them of a person."""
 
     def __init__(self, folder: Path):
         told = json.loads((folder / 'truth.json').read_text())

@@ -1,41 +1,44 @@
-// Scenes of rendered heads with known boxes and landmarks, for the detector's training: raw RGB beside a JSON of the truth.
-// node tools/train/heads.mjs FOLDER [SCENES] (after `npm run build`)
+// Renders scenes of heads with known boxes and landmarks for the detector's training: raw RGB, and a JSON file of the truth.
+// Run it with: npx tsx tools/train/heads.ts FOLDER [SCENES]
 import { mkdirSync, openSync, closeSync, writeSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildHead } from '../../dist/demo/head.js';
-import { DISTINCT_SEEDS } from '../../dist/demo/distinct-seeds.js';
-import { between, pick, seededRandom } from '../../dist/demo/random.js';
-import { renderScene } from '../../dist/demo/render-face.js';
+import { buildHead, type FaceTruth } from '../rendered-people/head.js';
+import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
+import { between, pick, seededRandom } from '../rendered-people/random.js';
+import { renderScene, type HeadPlacement } from '../rendered-people/render-face.js';
 
 const WIDTH = 320;
 const HEIGHT = 256;
 const PEOPLE = 60;
-// the people of the demonstration and of the tests stay out
+// The people of the demonstration and of the tests have lower seeds: they are not part of the training.
 const FIRST_SEED = 10_000;
 
 const [folder = 'var/train/heads', scenes = '1200'] = process.argv.slice(2);
-if (DISTINCT_SEEDS.some((seed) => seed >= FIRST_SEED)) throw new Error('the seeds of the tests are in the training');
+if (DISTINCT_SEEDS.some((seed) => seed >= FIRST_SEED))
+  throw new Error('a person of the tests would be part of the training');
 mkdirSync(folder, { recursive: true });
 const random = seededRandom(7);
 const heads = Array.from({ length: PEOPLE }, (_, i) => buildHead(FIRST_SEED + i));
 
-/** The middle and size of a head that is free of the others. */
-function place(taken, largest) {
+type Place = Pick<HeadPlacement, 'facePx' | 'centreX' | 'centreY'>;
+
+/** Finds a place for a head that does not touch the others, pixels; undefined if there is no room. */
+function findPlace(taken: readonly Place[], largest: number): Place | undefined {
   for (let attempt = 0; attempt < 20; attempt++) {
     const facePx = Math.exp(between(random, Math.log(14), Math.log(largest)));
     const centreX = between(random, 0.3 * facePx, WIDTH - 0.3 * facePx);
     const centreY = between(random, 0.4 * facePx, HEIGHT - 0.4 * facePx);
-    const far = (other) => Math.abs(other.centreX - centreX) > 0.6 * (other.facePx + facePx);
-    if (taken.every(far)) return { facePx, centreX, centreY };
+    const isFar = (other: Place): boolean => Math.abs(other.centreX - centreX) > 0.6 * (other.facePx + facePx);
+    if (taken.every(isFar)) return { facePx, centreX, centreY };
   }
   return undefined;
 }
 
-function actors() {
+function placeHeads(): HeadPlacement[] {
   const wanted = pick(random, [1, 1, 1, 2, 2, 3, 4]);
-  const placed = [];
+  const placed: Place[] = [];
   for (let i = 0; i < wanted; i++) {
-    const at = place(placed, wanted === 1 ? 190 : 110);
+    const at = findPlace(placed, wanted === 1 ? 190 : 110);
     if (at !== undefined) placed.push(at);
   }
   return placed.map((at) => ({
@@ -47,12 +50,12 @@ function actors() {
 }
 
 const pixels = openSync(join(folder, 'scenes.rgb'), 'w');
-const truth = [];
+const truth: { box: FaceTruth['boxPx']; points: FaceTruth['landmarksPx'] }[][] = [];
 for (let i = 0; i < Number(scenes); i++) {
   const { rgb, faces } = renderScene({
     widthPx: WIDTH,
     heightPx: HEIGHT,
-    heads: actors(),
+    heads: placeHeads(),
     background: 1_000 + i,
     light: {
       azimuth: between(random, -70, 70),
