@@ -1,54 +1,58 @@
-// The typed door of the C++ addon: what must be native, and nothing else.
+// The typed interface of the C++ addon, which holds only what must be native: pictures, captures and systemd's notify socket.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '../errors.js';
 
-/** A picture the addon can work on: a cv::Mat, shared and never copied between threads. Freed with its JavaScript object. */
+/**
+ * A picture in native memory: 8-bit, three channels, never copied between threads. The addon knows its channel order. The owner releases it;
+ * garbage collection frees one that was not released, but late.
+ */
 export interface NativeImage {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** Drops the pixels now, instead of at garbage collection. Using the image afterwards throws TypeError. */
+  /** Drops the pixels now. A second call does nothing; any other use of the image throws TypeError afterwards. */
   release(): void;
 }
 
-/** A captured frame: BGR inside; the order that a tensor or crop wants is asked for where it is made. */
+/** A frame of a capture. Its pixels are shared with the other threads that took it, and read-only. */
 export interface CapturedFrame extends NativeImage {
-  /** Counts from 1 for every frame that was read, the dropped ones included. */
+  /** Number of the frame, from 1. Dropped frames count as well. */
   readonly frameNumber: number;
-  /** Wall clock, milliseconds since the epoch, when the frame was read. */
+  /** Time at which the frame was read: wall clock, milliseconds since the epoch. */
   readonly capturedAtMs: number;
 }
 
 export type ChannelOrder = 'rgb' | 'bgr';
 
-/** How bytes become floats: (v - mean[c]) / std[c], v in 0..255, c in the order of the tensor's channels. */
+/** How bytes become floats: (v - mean[c]) / std[c], with v in 0..255 and c counting the channels in the order of the tensor. */
 export interface TensorFormat {
+  /** Order of the tensor's channels, whatever the order of the image is. */
   order: ChannelOrder;
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
 }
 
 export interface LetterboxOptions extends TensorFormat {
-  /** Of the tensor [1, 3, heightPx, widthPx], planar. */
+  /** Size of the tensor [1, 3, heightPx, widthPx], planar; 1..16384. */
   widthPx: number;
   heightPx: number;
-  /** Tensor pixels per image pixel; the scaled image must fit. */
+  /** Tensor pixels per image pixel, greater than 0. The scaled image must fit into the tensor. */
   scale: number;
-  /** Where the scaled image's corner lies in the tensor, in whole pixels. Around it the tensor holds (0 - mean) / std. */
+  /** Position of the scaled image's top left corner in the tensor, in whole pixels. Around the image the tensor holds (0 - mean) / std. */
   offsetX: number;
   offsetY: number;
 }
 
 export interface WarpOptions {
-  /** Of the output. */
+  /** Size of the output; 1..16384. */
   widthPx: number;
   heightPx: number;
   /**
-   * Image to output: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5]. Where it shrinks by more than 2 the image is
-   * area-averaged first.
+   * Transform from image to output, in pixels: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5]; whole numbers are pixel centres.
+   * Where it shrinks the image by 2 or more, areas are averaged first.
    */
   matrix: readonly [number, number, number, number, number, number];
-  /** Outside the image: black, or its mirror image. */
+  /** Pixels outside the image: black (`constant`), or its mirror image (`reflect`). */
   border: 'constant' | 'reflect';
 }
 
@@ -58,119 +62,132 @@ export interface CaptureOptions {
     | { type: 'gstreamer'; pipeline: string }
     | { type: 'url'; url: string }
     | { type: 'file'; path: string; loop: boolean; realTime: boolean };
-  /** Asked of a device; 0 leaves the source's own. */
+  /** Size and frame rate requested from a device; 0 keeps the device's own. */
   widthPx: number;
   heightPx: number;
   fps: number;
+  /** Time in which the source must open, and in which each frame must arrive. The capture fails when one passes; 1..3,600,000. */
   openTimeoutMs: number;
   readTimeoutMs: number;
-  /** Clockwise, in degrees; then mirrored, and of that the part, in fractions of its sides. Left out: as it is. */
+  /** Clockwise rotation in degrees, then mirroring, then cropping to a part in fractions of the sides (0..1). Default: none of them. */
   rotate?: 0 | 90 | 180 | 270;
   flip?: 'none' | 'horizontal' | 'vertical';
   region?: { x0: number; y0: number; x1: number; y1: number };
 }
 
-/** `opening` until the first frame; `ended` is the end of a file; `failed` is a source that could not be opened or was lost. */
+/** `opening` lasts until the first frame; `ended` is the end of a file; `failed` means that the source could not be opened or was lost. */
 export type CaptureStatus = 'opening' | 'running' | 'ended' | 'failed' | 'closed';
 
 export interface CaptureState {
   status: CaptureStatus;
-  /** Why it failed, in words; empty otherwise. */
+  /** Why the capture failed, in words without URL or path; empty otherwise. */
   error: string;
-  /** Frames read so far. */
+  /** Number of the newest frame; 0 before the first. */
   frameNumber: number;
-  /** Frames that were overwritten before anyone took them. */
+  /** Number of frames that were replaced by a newer one before anybody took them. */
   dropped: number;
-  /** Of the frames as captureFrame gives them: turned and cut. */
+  /** Size of the frames as captureFrame returns them: rotated and cropped. */
   widthPx: number;
   heightPx: number;
-  /** As the source declares it; 0 where it does not. */
+  /** Frame rate that the source declares; 0 where it declares none. */
   fps: number;
-  /** Of the newest frame that was read; absent before the first. */
+  /** State of the newest picture; absent before the first. */
   picture?: PictureState;
 }
 
-/** The newest picture of a source, as the source gives it. */
+/** Measurements of the newest picture of a source, before it is rotated and cropped. */
 export interface PictureState {
   rawWidthPx: number;
   rawHeightPx: number;
-  /** Mean and standard deviation in grey levels, 0..255; of the picture reduced to about 320 px, five times a second. */
+  /** Mean and standard deviation of the grey levels, 0..255. Measured five times a second on the picture reduced to about 320 px. */
   mean: number;
   deviation: number;
-  /** Standard deviation of its Laplacian, in grey levels: how much fine detail there is. */
+  /** Standard deviation of the Laplacian, in grey levels: the amount of fine detail. */
   sharpness: number;
-  /** So many frames before this one were the very same picture, to the last byte; and for how long. */
+  /** Number of frames before this one that were identical to it, byte for byte, and the time that they lasted. */
   unchangedFrames: number;
   unchangedMs: number;
-  /** For so long they have shown the same, but for what a video encoder does to a picture that stands still. */
+  /** Time for which the pictures have shown the same, apart from changes that a video encoder makes to a still picture. */
   stillMs: number;
-  /** On a clock that is never set, from any beginning. */
+  /** Arrival of the picture on the monotonic clock, in milliseconds from any origin. */
   arrivedMs: number;
-  /** The frame's presentation time, from wherever the source counts; absent where it has none. */
+  /** Presentation time of the frame, in milliseconds from any origin of the source; absent where the source gives none. */
   timestampMs?: number;
-  /** Frames whose time was not later than that of the frame before them. */
+  /** Number of frames whose presentation time was not later than that of the frame before. */
   timestampFaults: number;
 }
 
-/** What a JPEG is made with, beyond its quality. */
+/** Options of a JPEG apart from its quality. */
 export interface JpegOptions {
-  /** Of the JPEG; the image's own where they are left out. */
+  /** Size of the JPEG. Default: the image's. */
   widthPx?: number;
   heightPx?: number;
-  /** Rectangles to draw, in pixels of the image. The image itself stays as it is. */
+  /** Rectangles to draw, in pixels of the image. They are drawn on a copy. */
   boxes?: readonly { x0: number; y0: number; x1: number; y1: number; colour: 'green' | 'red' }[];
 }
 
-/** The addon's functions. Every C++ exception arrives as an Error; wrong arguments as TypeError or RangeError. */
+/**
+ * The addon's functions. All but closeCapture work on the calling thread. A C++ exception becomes an Error, an argument of the wrong type a
+ * TypeError, an argument outside its range a RangeError.
+ */
 export interface Addon {
-  /** `opencv` is its version, `backends` the video back-ends it was built with (FFMPEG, GSTREAMER, V4L2, …). */
+  /** Returns the version of OpenCV and the video back-ends that it was built with (FFMPEG, GSTREAMER, V4L2, …). */
   info(): { opencv: string; backends: string[] };
 
-  /** Wraps interleaved 8-bit RGB, widthPx * heightPx * 3 bytes, without copying; the buffer is kept alive by the image. */
+  /**
+   * Wraps pixels without copying them.
+   * @param data interleaved 8-bit RGB, widthPx * heightPx * 3 bytes; the image keeps the buffer alive, and shows later changes of it
+   * @returns an image that the caller must release
+   */
   wrapRgb(data: Uint8Array, widthPx: number, heightPx: number): NativeImage;
-  /** Fills `out` (3 * heightPx * widthPx floats). */
+  /** Scales the image into a tensor, with padding around it. @param out 3 * heightPx * widthPx floats, planar, which are all written */
   letterbox(image: NativeImage, out: Float32Array, options: LetterboxOptions): void;
-  /** Warps into `out`: heightPx * widthPx * 3 bytes, interleaved RGB. */
+  /** Warps the image into bytes. @param out heightPx * widthPx * 3 bytes, written as interleaved 8-bit RGB */
   warp(image: NativeImage, out: Uint8Array, options: WarpOptions): void;
-  /** Warps into the tensor `out`: 3 * heightPx * widthPx floats, planar. */
+  /** Warps the image into a tensor. @param out 3 * heightPx * widthPx floats, planar */
   warpToTensor(image: NativeImage, out: Float32Array, options: WarpOptions & TensorFormat): void;
   /**
-   * Decodes a plain JPEG on this thread: sequential, one scan, grey or YCbCr, 80 to 2048 px a side, without Exif and colour profile,
-   * and clean to its last byte. The pixels lie in memory that is used again once the image is released.
-   * @returns undefined for everything else, be it another kind of JPEG, a broken one or none
+   * Decodes a plain JPEG on this thread: sequential, one scan, grey or YCbCr, 80 to 2048 px a side, without Exif data and colour profile,
+   * and without a fault up to its last byte. The memory of the pixels is used again after the image is released.
+   * @returns an image that the caller must release; undefined for everything else: another kind of JPEG, a broken one, or no JPEG
    */
   decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
-  /** @param quality 1..100 */
+  /** Encodes an image as JPEG. @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
   /** Number of native images of the whole process, all threads together, that were neither released nor garbage-collected. */
   liveImageCount(): number;
 
   /**
-   * Opens a source on a thread of its own and returns at once with a handle that is valid in every thread of the process. The
-   * thread keeps the newest frame only, except for a file that is not in real time: there it waits until a frame was taken.
-   * Frames are turned and cut in the thread that takes them.
-   * @param onChange called in this thread after a new frame or a new status, coalesced; look at captureState and captureFrame.
+   * Opens a source on a thread of its own. The thread keeps the newest frame only. With a file that is not played in real time it waits until
+   * each frame was taken. Frames are rotated and cropped in the thread that takes them.
+   * @param onChange called in the calling thread after a new frame or a new status; several changes may cause one call
+   * @returns at once, a handle that is valid in every thread of the process until closeCapture
    */
   openCapture(options: CaptureOptions, onChange: () => void): number;
+  /** Returns the state of a capture; `closed` after closeCapture. @throws RangeError for a number that was never a handle */
   captureState(handle: number): CaptureState;
-  /** The newest frame if its number is greater than `after`, else undefined. */
+  /**
+   * Takes the newest frame of a capture.
+   * @returns a frame that the caller must release; undefined when there is none whose number is greater than `after`
+   * @throws RangeError for a number that was never a handle
+   */
   captureFrame(handle: number, after: number): CapturedFrame | undefined;
-  /** Stops the thread and joins it, off the JavaScript thread. A second close is harmless. */
+  /** Stops the thread of a capture. Resolves when it has ended, or when it hangs beyond its time-out and is left behind. A second call is harmless. */
   closeCapture(handle: number): Promise<void>;
 
-  /** Sends one datagram to systemd's notify socket (a path, or '@' for the abstract namespace). */
+  /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;
 }
 
-/** Where `scripts/build-native` puts the addon: build/lintel.node under the project's root, two rooms up from here and from dist/native. */
+/** Path of the addon that `scripts/build-native` makes: build/lintel.node under the project's root, two folders above src/native and dist/native. */
 export const ADDON_PATH = fileURLToPath(new URL('../../build/lintel.node', import.meta.url));
 
-/** Loads the addon; loading it again, also in another worker thread, gives the same captures. @throws AppError ADDON_MISSING */
+/** Loads the addon. All threads that load it share the captures. @throws AppError ADDON_MISSING */
 export function loadAddon(path: string = ADDON_PATH): Addon {
   try {
     return createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
-    throw new AppError('ADDON_MISSING', `the native addon could not be loaded: build it with scripts/build-native`, {
+    throw new AppError('ADDON_MISSING', 'the native addon could not be loaded: build it with scripts/build-native', {
       cause,
     });
   }
