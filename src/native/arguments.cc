@@ -1,4 +1,5 @@
-// Reading arguments: the wrong type is a TypeError, a value out of range (NaN included) a RangeError that names it.
+// Reads arguments: a wrong type becomes a TypeError, a value outside its range (NaN included) a RangeError that names
+// the argument.
 #include "arguments.h"
 
 #include <cmath>

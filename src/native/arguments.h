@@ -1,4 +1,5 @@
-// Reading arguments: the wrong type is a TypeError, a value out of range (NaN included) a RangeError that names it.
+// Reads arguments: a wrong type becomes a TypeError, a value outside its range (NaN included) a RangeError that names
+// the argument.
 #pragma once
 
 #include <napi.h>
@@ -10,7 +11,7 @@
 
 namespace lintel {
 
-/// The widest or highest picture or tensor, in pixels: beyond it OpenCV's 16-bit coordinates end.
+/// Longest side of a picture or tensor, in pixels: OpenCV has 16-bit coordinates.
 constexpr int kMaxSidePx = 32'767;
 
 Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t index, const char* name);
@@ -18,7 +19,7 @@ std::string stringArgument(const Napi::CallbackInfo& info, size_t index, const c
 double numberArgument(const Napi::CallbackInfo& info, size_t index, const char* name);
 int integerArgument(const Napi::CallbackInfo& info, size_t index, const char* name, int min, int max);
 
-/// A typed array of exactly `length` elements.
+/// Return a typed array of exactly `length` elements.
 Napi::Float32Array floatsArgument(const Napi::CallbackInfo& info, size_t index, const char* name, size_t length);
 Napi::Uint8Array bytesArgument(const Napi::CallbackInfo& info, size_t index, const char* name, size_t length);
 
@@ -29,7 +30,7 @@ std::string stringOption(const Napi::Object& options, const char* name);
 /// Fills `values` from an array of exactly `count` finite numbers.
 void numbersOption(const Napi::Object& options, const char* name, double* values, uint32_t count);
 
-/// An exported function: every C++ exception leaves it as a JavaScript error.
+/// Calls an exported function, and turns every C++ exception into a JavaScript error.
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {
@@ -47,7 +48,7 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
   }
 }
 
-/// Puts a guarded function into the exports.
+/// Adds a function to the exports, guarded.
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 void exportFunction(Napi::Object& exports, const char* name) {
   exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));

@@ -1,4 +1,4 @@
-// openCapture, captureState, captureFrame and closeCapture as JavaScript calls them.
+// The functions openCapture, captureState, captureFrame and closeCapture for JavaScript.
 #include "capture-functions.h"
 
 #include <limits>
@@ -57,7 +57,7 @@ SourceOptions sourceOptions(const Napi::Object& options) {
   return made;
 }
 
-/// Each of its parts may be left out.
+/// Reads rotate, flip and region, each of which may be left out.
 Upright uprightOptions(const Napi::Object& options) {
   const Napi::Env env = options.Env();
   Upright made;
@@ -103,7 +103,7 @@ Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
   return object;
 }
 
-const char* nameOf(CaptureStatus status) {
+const char* toName(CaptureStatus status) {
   switch (status) {
     case CaptureStatus::opening:
       return "opening";
@@ -142,7 +142,7 @@ Napi::Value captureState(const Napi::CallbackInfo& info) {
   state.status = CaptureStatus::closed;
   if (const auto capture = Registry::instance().find(handleArgument(info))) state = capture->state();
   Napi::Object object = Napi::Object::New(env);
-  object.Set("status", nameOf(state.status));
+  object.Set("status", toName(state.status));
   object.Set("error", state.error);
   object.Set("frameNumber", static_cast<double>(state.frameNumber));
   object.Set("dropped", static_cast<double>(state.dropped));
@@ -156,14 +156,14 @@ Napi::Value captureState(const Napi::CallbackInfo& info) {
 Napi::Value captureFrame(const Napi::CallbackInfo& info) {
   const auto capture = Registry::instance().find(handleArgument(info));
   const double after = numberArgument(info, 1, "after");
-  // Clamped into what a double holds exactly: beyond it no frame number lies anyway.
+  // A double holds whole numbers exactly up to here, and no frame number is greater.
   constexpr double kMost = 9'007'199'254'740'991;
   if (after < 0 || after > kMost) throw Napi::RangeError::New(info.Env(), "after must be a frame number, or 0");
   std::shared_ptr<const Frame> frame = capture ? capture->take(static_cast<int64_t>(after)) : nullptr;
   if (!frame) return info.Env().Undefined();
-  // In this thread, not in the capture's: what is not looked at is not turned.
-  frame = upright(std::move(frame), capture->how(), *Instance::of(info.Env()).pictures);
-  return Image::ofFrame(info.Env(), std::move(frame));
+  // This thread does the work, not the capture's: a frame that nobody takes is not rotated.
+  frame = upright(std::move(frame), capture->how(), *Instance::get(info.Env()).pictures);
+  return Image::fromFrame(info.Env(), std::move(frame));
 }
 
 Napi::Value closeCapture(const Napi::CallbackInfo& info) {

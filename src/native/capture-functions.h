@@ -1,4 +1,4 @@
-// openCapture, captureState, captureFrame and closeCapture as JavaScript calls them.
+// The functions openCapture, captureState, captureFrame and closeCapture for JavaScript.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// One source of frames: a thread that reads it, a thread that watches the reading, and the slot with the newest frame.
+// A source of frames: a thread that reads it, a thread that watches the reader, and a slot for the newest frame.
 #include "capture.h"
 
 #include <algorithm>
@@ -10,22 +10,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// For a file that does not declare its rate.
+/// Frame rate of a file that declares none.
 constexpr double kUsualFps = 25;
-/// A damaged picture in a stream makes one grab fail; at a true end every grab does, at once.
+/// Number of failed grabs in a row from which a source has ended. A damaged picture makes one grab fail; at the end
+/// every grab fails at once.
 constexpr int kMaxMisses = 8;
-/// A reader that is overdue gets so much more until a close goes on without it.
+/// Time beyond its time-out that a reader gets when it is closed; then it is left behind.
 constexpr milliseconds kGrace(500);
-/// Frames that a stream begins with and that are passed over: five seconds of 50 in each.
+/// Most frames at the beginning of a stream that are skipped: five seconds at 50 frames per second.
 constexpr int kMostBuffered = 250;
-/// How often a picture is measured.
+/// Interval between two measurements of a picture.
 constexpr milliseconds kMeasureEvery(200);
 
 int64_t wallClockMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-double millisecondsOf(Capture::Clock::duration duration) {
+double toMilliseconds(Capture::Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -77,7 +78,7 @@ void Capture::close(std::function<void()> done) {
   if (done) done();
 }
 
-bool Capture::endedBy(Clock::time_point time) {
+bool Capture::waitForEnd(Clock::time_point time) {
   Lock lock(mutex_);
   return watcherWakes_.wait_until(lock, time, [this] { return watcherDone_; });
 }
@@ -147,22 +148,22 @@ void Capture::readSource() {
     if (stopping()) return;
     previous_.reset();
     if (options_.type != SourceOptions::Type::file || !any) {
-      return finish(CaptureStatus::failed, lossOf(options_.type));
+      return finish(CaptureStatus::failed, describeLoss(options_.type));
     }
   } while (options_.loop);
   finish(CaptureStatus::ended, "");
 }
 
-/// FFmpeg keeps what it read to find out about a stream, a second of it or two: pictures of the past, which would pass
-/// for live ones. They come faster than their time stamps say.
+/// Skips the frames that FFmpeg buffered while it analysed the stream, one or two seconds: old pictures that would pass
+/// for live ones. They come faster than their presentation times say.
 void Capture::skipBuffered(cv::VideoCapture& video) {
   expect(options_.readTimeoutMs, "no frame for ");
   Clock::time_point before = Clock::now();
   double timestampMs = 0;
   for (int skipped = 0; skipped < kMostBuffered && !stopping() && video.grab(); skipped++) {
-    const double next = timestampOf(video);
+    const double next = readTimestamp(video);
     const Clock::time_point now = Clock::now();
-    if (skipped > 0 && millisecondsOf(now - before) >= (next - timestampMs) / 2) return;
+    if (skipped > 0 && toMilliseconds(now - before) >= (next - timestampMs) / 2) return;
     before = now;
     timestampMs = next;
     expectNothing();
@@ -171,7 +172,7 @@ void Capture::skipBuffered(cv::VideoCapture& video) {
 }
 
 bool Capture::readFrames(cv::VideoCapture& video) {
-  const double declared = declaredFps(video);
+  const double declared = readFps(video);
   const std::chrono::duration<double> seconds(1 / (declared > 0 ? declared : kUsualFps));
   const auto period = std::chrono::duration_cast<Clock::duration>(seconds);
   {
@@ -190,14 +191,14 @@ bool Capture::readFrames(cv::VideoCapture& video) {
     misses = 0;
     const int64_t capturedAtMs = wallClockMs();
     const Clock::time_point arrived = Clock::now();
-    const double timestampMs = timestampOf(video);
+    const double timestampMs = readTimestamp(video);
     std::shared_ptr<Frame> frame = pool_->take();
-    // A picture that cannot be decoded is passed over; when nothing else comes, it is overdue in the end.
+    // A picture that cannot be decoded is skipped. When no other one comes, the time-out ends in the end.
     if (!video.retrieve(frame->bgr) || !toBgr(frame->bgr)) continue;
     frame->capturedAtMs = capturedAtMs;
     any = true;
     look(*frame, arrived, timestampMs);
-    // After a pause of the whole machine the file goes on from where it was, rather than racing to make up for it.
+    // After a pause of the whole machine the file goes on from its place, and does not hurry to catch up.
     due_ = std::max(due_ + period, Clock::now() - std::chrono::seconds(1));
     publish(std::move(frame));
   }
@@ -208,8 +209,8 @@ void Capture::look(const Frame& frame, Clock::time_point arrived, double timesta
   const bool isSame = previous_ && isSamePicture(previous_->bgr, frame.bgr);
   if (!isSame) unchangedSince_ = arrived;
   picture_.unchangedFrames = isSame ? picture_.unchangedFrames + 1 : 0;
-  picture_.unchangedMs = millisecondsOf(arrived - unchangedSince_);
-  picture_.arrivedMs = millisecondsOf(arrived.time_since_epoch());
+  picture_.unchangedMs = toMilliseconds(arrived - unchangedSince_);
+  picture_.arrivedMs = toMilliseconds(arrived.time_since_epoch());
   picture_.rawWidthPx = frame.bgr.cols;
   picture_.rawHeightPx = frame.bgr.rows;
   if (measuredAt_ == Clock::time_point::min() || arrived - measuredAt_ >= kMeasureEvery) {
@@ -219,10 +220,10 @@ void Capture::look(const Frame& frame, Clock::time_point arrived, double timesta
       still_ = std::move(reduced);
       stillSince_ = arrived;
     }
-    picture_.stillMs = millisecondsOf(arrived - stillSince_);
+    picture_.stillMs = toMilliseconds(arrived - stillSince_);
     measuredAt_ = arrived;
   }
-  // A source that has none says 0 for ever.
+  // A source without presentation times always gives 0.
   const double before = picture_.timestampMs.value_or(0);
   if (timestampMs > before) {
     timestampsMove_ = true;
@@ -248,17 +249,17 @@ void Capture::publish(std::shared_ptr<Frame> frame) {
   {
     std::lock_guard lock(mutex_);
     overdueAt_.reset();
-    // Failed or closed while this frame was being read: it comes too late.
+    // The capture failed or was closed while this frame was being read: the frame is too late.
     if (stopping_) return;
     if (newest_ && !taken_) state_.dropped++;
     frame->number = ++state_.frameNumber;
     state_.status = CaptureStatus::running;
-    const cv::Size size = how_.sizeOf(frame->bgr.size());
+    const cv::Size size = how_.findSize(frame->bgr.size());
     state_.widthPx = size.width;
     state_.heightPx = size.height;
     state_.picture = picture_;
     previous_ = frame;
-    // Kept until after the lock: the last holder of a large frame frees it.
+    // Kept until the lock is released: if this is the last holder of a large frame, freeing it takes time.
     previous = std::exchange(newest_, std::move(frame));
     taken_ = false;
   }

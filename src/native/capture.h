@@ -1,4 +1,4 @@
-// One source of frames: a thread that reads it, a thread that watches the reading, and the slot with the newest frame.
+// A source of frames: a thread that reads it, a thread that watches the reader, and a slot for the newest frame.
 #pragma once
 
 #include <chrono>
@@ -20,22 +20,22 @@ namespace lintel {
 
 enum class CaptureStatus { opening, running, ended, failed, closed };
 
-/// Of the newest picture, as the source gives it.
+/// Measurements of the newest picture, before it is rotated and cropped.
 struct PictureState {
   int rawWidthPx = 0;
   int rawHeightPx = 0;
-  /// Measured a few times a second.
+  /// Brightness and detail, measured a few times a second.
   PictureStatistics look;
-  /// So many frames before this one were the very same picture, the first of them so long ago.
+  /// Number of frames before this one that were identical to it, byte for byte, and the time that they lasted.
   int64_t unchangedFrames = 0;
   double unchangedMs = 0;
-  /// For so long the pictures have shown the same, but for what an encoder does to them.
+  /// Time for which the pictures have shown the same, apart from changes that a video encoder makes to a still picture.
   double stillMs = 0;
-  /// On a clock that is never set.
+  /// Arrival on the monotonic clock.
   double arrivedMs = 0;
-  /// As the source says; absent where it does not.
+  /// Presentation time that the source gives; absent where it gives none.
   std::optional<double> timestampMs;
-  /// Frames whose time stamp was not later than that of the one before.
+  /// Number of frames whose presentation time was not later than that of the frame before.
   int64_t timestampFaults = 0;
 };
 
@@ -51,28 +51,30 @@ struct CaptureState {
   std::optional<PictureState> picture;
 };
 
-/// Safe to use from every thread. Both its threads hold it, so it outlives a reader that is stuck in a library.
+/// Can be used from every thread. Both its threads hold it, so it lives at least as long as a reader that hangs in a
+/// library.
 class Capture : public std::enable_shared_from_this<Capture> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// @param onChange called on a thread of the capture after a new frame or status; must not block
+  /// @param onChange called on a thread of the capture after a new frame or a new status; it must not block
   Capture(SourceOptions options, Upright how, std::function<void()> onChange);
 
   /// Starts the threads. @throws std::system_error
   void start();
   CaptureState state() const;
   const Upright& how() const { return how_; }
-  /// The newest frame if its number is greater than `after`; a frame so taken is not counted as dropped.
+  /// Returns the newest frame if its number is greater than `after`, else null. A frame that was taken does not count
+  /// as dropped.
   std::shared_ptr<const Frame> take(int64_t after);
-  /// Stops reading. `done` is called when the reader has been joined, or has overstayed its time-out and is left to
-  /// itself: on a thread of the capture, or at once where there is none any more.
+  /// Stops reading. `done` is called when the reader has been joined, or when it hangs beyond its time-out and is left
+  /// behind: on a thread of the capture, or at once where the threads have already ended.
   void close(std::function<void()> done);
-  /// Whether the threads have ended by then.
-  bool endedBy(Clock::time_point time);
-  /// Fails without having been started.
+  /// Waits until the threads have ended, at most until `time`. @returns whether they have
+  bool waitForEnd(Clock::time_point time);
+  /// Sets the status `failed` for a capture that is not started.
   void refuse(const std::string& error);
-  /// Closed, but its reader is still stuck in a library, with the same source as these options open.
+  /// Returns true for a closed capture whose reader still hangs in a library with the same source open.
   bool blocks(const SourceOptions& options) const;
 
  private:
@@ -91,9 +93,10 @@ class Capture : public std::enable_shared_from_this<Capture> {
   void watch();
   void callClosers(Lock& lock);
 
-  /// From now on a frame (or the opening) is overdue after so long, unless that was already said.
+  /// Starts the time-out for the next frame or for the opening, unless one is already running. @param words beginning
+  /// of the error
   void expect(int timeoutMs, const char* words);
-  /// Nothing is overdue while the reader waits on purpose.
+  /// Ends the time-out.
   void expectNothing();
   void finish(CaptureStatus status, const std::string& error);
   bool stopping() const;
@@ -113,20 +116,20 @@ class Capture : public std::enable_shared_from_this<Capture> {
   bool readerDone_ = false;
   bool watcherDone_ = false;
   bool abandoned_ = false;
-  /// When the frame that is awaited is overdue, and what is then said; and for when the watcher has set its alarm.
+  /// When the time-out ends, and the error then; and the time at which the watcher wakes up.
   std::optional<Clock::time_point> overdueAt_;
   std::string overdueWords_;
   Clock::time_point alarm_ = Clock::time_point::min();
   Clock::time_point abandonAt_;
   std::vector<std::function<void()>> closers_;
 
-  // Of the reading thread alone:
-  /// When the next frame of a file is due.
+  // Used by the reading thread alone:
+  /// Time at which the next frame of a file is due.
   Clock::time_point due_;
   std::shared_ptr<const Frame> previous_;
   PictureState picture_;
   Clock::time_point unchangedSince_;
-  /// The picture since when they show the same.
+  /// First of the pictures that have shown the same.
   ReducedPicture still_;
   Clock::time_point stillSince_;
   Clock::time_point measuredAt_ = Clock::time_point::min();

@@ -1,4 +1,4 @@
-// A captured frame, and the pool that decodes into pictures which nobody holds any more.
+// A captured frame, and a pool that uses the memory of released frames again.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -16,11 +16,11 @@ struct Frame {
   int64_t number = 0;
   /// Wall clock, milliseconds since the epoch.
   int64_t capturedAtMs = 0;
-  /// Whose pixels these are, where they are shared.
+  /// Owner of the pixels, where this frame shares those of another one.
   std::shared_ptr<const Frame> origin;
 };
 
-/// Hands out frames; one that its last holder drops, in whichever thread, comes back with its memory.
+/// Hands out frames. A frame comes back with its memory when its last holder drops it, in any thread.
 class FramePool : public std::enable_shared_from_this<FramePool> {
  public:
   std::shared_ptr<Frame> take() {
@@ -40,7 +40,7 @@ class FramePool : public std::enable_shared_from_this<FramePool> {
   }
 
  private:
-  /// One frame is being decoded and one is the newest; what a slow reader adds is kept up to this many.
+  /// Most spare frames that are kept: one frame is being decoded, one is the newest, and a slow reader holds another.
   static constexpr size_t kMaxSpare = 3;
 
   void giveBack(std::unique_ptr<Frame> frame) {

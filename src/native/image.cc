@@ -1,4 +1,4 @@
-// The picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
+// A picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
 #include "image.h"
 
 #include <opencv2/imgcodecs.hpp>
@@ -17,12 +17,14 @@
 namespace lintel {
 namespace {
 
-/// Marks our objects: instanceof could be deceived by a borrowed prototype, and unwrapping a foreign object is fatal.
+/// Marks our objects. A borrowed prototype could deceive instanceof, and unwrapping a foreign object crashes the
+/// process.
 constexpr napi_type_tag kImageTag = {0x6c696e74656c2e69, 0x9a1f4be2703c58d4};
 
+/// Images of all threads that hold pixels.
 std::atomic<int> liveImages{0};
 
-/// How a JPEG is made, beyond its quality; each part may be left out.
+/// Options of a JPEG apart from its quality; each may be left out.
 struct Drawing {
   cv::Size size;
   std::vector<std::pair<cv::Rect2d, cv::Scalar>> boxes;
@@ -53,7 +55,7 @@ Drawing drawingOptions(const Napi::CallbackInfo& info, size_t index, cv::Size wh
   return drawing;
 }
 
-/// A coordinate far outside the picture must not leave the range of whole numbers.
+/// Rounds a coordinate to a pixel. One far outside the picture is clamped, so that it stays in the range of int.
 int pixelAt(double value, int length) { return static_cast<int>(std::lround(std::clamp(value, -1.0, length + 1.0))); }
 
 void drawBoxes(cv::Mat& bgr, const Drawing& drawing, cv::Size whole) {
@@ -76,7 +78,7 @@ Napi::Function Image::define(Napi::Env env) {
 }
 
 Napi::Object Image::make(Napi::Env env, Contents contents) {
-  return Instance::of(env).imageClass.New({Napi::External<Contents>::New(env, &contents)});
+  return Instance::get(env).imageClass.New({Napi::External<Contents>::New(env, &contents)});
 }
 
 Napi::Object Image::wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx) {
@@ -87,7 +89,7 @@ Napi::Object Image::wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int wid
   return make(env, std::move(contents));
 }
 
-Napi::Object Image::ofPicture(Napi::Env env, std::shared_ptr<const Frame> frame) {
+Napi::Object Image::fromPicture(Napi::Env env, std::shared_ptr<const Frame> frame) {
   Contents contents;
   contents.widthPx = frame->bgr.cols;
   contents.heightPx = frame->bgr.rows;
@@ -95,8 +97,8 @@ Napi::Object Image::ofPicture(Napi::Env env, std::shared_ptr<const Frame> frame)
   return make(env, std::move(contents));
 }
 
-Napi::Object Image::ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame) {
-  Napi::Object image = ofPicture(env, frame);
+Napi::Object Image::fromFrame(Napi::Env env, std::shared_ptr<const Frame> frame) {
+  Napi::Object image = fromPicture(env, frame);
   const auto constant = [&](const char* name, int64_t value) {
     return Napi::PropertyDescriptor::Value(name, Napi::Number::New(env, static_cast<double>(value)), napi_enumerable);
   };
@@ -154,7 +156,8 @@ Picture Image::picture() {
   if (contents_.frame) return {contents_.frame->bgr, Order::bgr};
   if (contents_.data.IsEmpty()) throw Napi::TypeError::New(Env(), "the image was released");
   Napi::Uint8Array data = contents_.data.Value();
-  // Asked anew each time: transferring the buffer to another thread empties the array and takes the memory away.
+  // The size is checked each time: a transfer of the buffer to another thread empties the array and takes its memory
+  // away.
   if (data.ByteLength() != static_cast<size_t>(contents_.widthPx) * contents_.heightPx * 3) {
     throw Napi::TypeError::New(Env(), "the buffer of the image was transferred or resized");
   }
@@ -175,10 +178,10 @@ Napi::Value encodeJpeg(const Napi::CallbackInfo& info) {
   Image& image = Image::argument(info, 0);
   const cv::Size whole = image.picture().pixels.size();
   const Drawing drawing = drawingOptions(info, 2, whole);
-  // Only now: reading the options may have run JavaScript.
+  // The pixels are taken only now, because reading the options may have run JavaScript.
   const Picture picture = image.picture();
   cv::Mat pixels = picture.pixels;
-  // Whatever changes the pixels goes into a matrix of its own: these are shared.
+  // These pixels are shared, so every step that changes them writes into a matrix of its own.
   if (drawing.size != whole) {
     cv::Mat scaled;
     cv::resize(pixels, scaled, drawing.size, 0, 0, cv::INTER_AREA);

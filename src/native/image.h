@@ -1,4 +1,4 @@
-// The picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
+// A picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
 #pragma once
 
 #include <napi.h>
@@ -14,18 +14,18 @@ namespace lintel {
 
 class Image : public Napi::ObjectWrap<Image> {
  public:
-  /// The class, to be kept in the environment's instance data.
+  /// Defines the class, which the environment's instance data keeps.
   static Napi::Function define(Napi::Env env);
 
   static Napi::Object wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx);
-  static Napi::Object ofPicture(Napi::Env env, std::shared_ptr<const Frame> frame);
-  /// With frameNumber and capturedAtMs.
-  static Napi::Object ofFrame(Napi::Env env, std::shared_ptr<const Frame> frame);
+  static Napi::Object fromPicture(Napi::Env env, std::shared_ptr<const Frame> frame);
+  /// Makes an image with the properties frameNumber and capturedAtMs.
+  static Napi::Object fromFrame(Napi::Env env, std::shared_ptr<const Frame> frame);
 
   /// @throws TypeError when the argument is no image of this addon
   static Image& argument(const Napi::CallbackInfo& info, size_t index);
 
-  /// What an image is made of: either a JavaScript buffer or a frame.
+  /// Content of an image: a JavaScript buffer (interleaved RGB) or a frame (interleaved BGR).
   struct Contents {
     int widthPx = 0;
     int heightPx = 0;
@@ -36,7 +36,7 @@ class Image : public Napi::ObjectWrap<Image> {
   explicit Image(const Napi::CallbackInfo& info);
   ~Image() override;
 
-  /// Valid until JavaScript runs again.
+  /// Returns the pixels, which are valid until JavaScript runs again.
   /// @throws TypeError after release(), or when the wrapped buffer was transferred away
   Picture picture();
 

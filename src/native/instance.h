@@ -1,4 +1,4 @@
-// What the addon keeps per environment, that is per JavaScript thread.
+// Data of the addon for each environment, that is for each JavaScript thread.
 #pragma once
 
 #include <napi.h>
@@ -16,12 +16,12 @@ class Instance {
   explicit Instance(Napi::Env env);
   ~Instance();
 
-  static Instance& of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
+  static Instance& get(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 
   Napi::FunctionReference imageClass;
-  /// Of letterbox, so that a steady stream of pictures allocates nothing.
+  /// Memory of letterbox, which is used again, so that a steady stream of pictures allocates nothing.
   cv::Mat scratch;
-  /// Of decodeJpeg, likewise.
+  /// Frames of decodeJpeg, whose memory is used again.
   std::shared_ptr<FramePool> pictures = std::make_shared<FramePool>();
 };
 

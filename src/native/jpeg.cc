@@ -1,4 +1,4 @@
-// A strict decoder for plain JPEGs over libjpeg: whatever is not plain, or not clean to the last byte, is left to the caller.
+// A strict decoder for plain JPEGs, based on libjpeg. It refuses every JPEG that is not plain or has a fault anywhere.
 #include "jpeg.h"
 
 #include <csetjmp>
@@ -18,7 +18,7 @@
 namespace lintel {
 namespace {
 
-/// The sides that the contract takes as they are: what is smaller is refused, what is larger scaled down.
+/// Sides of pictures that the contract takes unchanged: smaller pictures are refused, larger ones are scaled down.
 constexpr JDIMENSION kSmallestSidePx = 80;
 constexpr JDIMENSION kLargestSidePx = 2048;
 
@@ -28,7 +28,8 @@ struct Decoder {
   jmp_buf giveUp;
 };
 
-/// Errors, and warnings too (a broken or missing piece that libjpeg would paint over), end the decoding.
+/// Ends the decoding. Errors do this, and warnings too: they stand for a broken or missing piece that libjpeg would
+/// fill with grey.
 [[noreturn]] void leave(j_common_ptr jpeg) { longjmp(static_cast<Decoder*>(jpeg->client_data)->giveUp, 1); }
 
 void leaveOnWarning(j_common_ptr jpeg, int level) {
@@ -41,7 +42,7 @@ bool startsWith(jpeg_saved_marker_ptr marker, const char* name, size_t length) {
   return marker->data_length >= length && std::memcmp(marker->data, name, length) == 0;
 }
 
-/// Reads the header. False for what needs more than a plain decoding: a turn (Exif), another colour space, several scans.
+/// Returns false for a JPEG that needs more than plain decoding: Exif orientation, another colour space, several scans.
 bool isPlain(jpeg_decompress_struct& jpeg) {
   for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
     if (marker->marker == JPEG_APP0 + 1 && startsWith(marker, "Exif", 4)) return false;
@@ -55,7 +56,7 @@ bool isPlain(jpeg_decompress_struct& jpeg) {
          !jpeg_has_multiple_scans(&jpeg);
 }
 
-/// Also fails where the header that this was compiled with and the library disagree.
+/// Creates libjpeg's decoder. It also fails where the compiled header and the library have different versions.
 bool create(Decoder& decoder) {
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;
@@ -67,7 +68,7 @@ bool create(Decoder& decoder) {
   return true;
 }
 
-/// Nothing here owns anything, and nothing here calls JavaScript: longjmp passes over it.
+/// Reads the header. longjmp may leave this function, so it owns no resources and does not call JavaScript.
 bool readHeader(Decoder& decoder, const unsigned char* bytes, size_t length) {
   if (setjmp(decoder.giveUp) != 0) return false;
   jpeg_mem_src(&decoder.jpeg, bytes, static_cast<unsigned long>(length));
@@ -76,10 +77,11 @@ bool readHeader(Decoder& decoder, const unsigned char* bytes, size_t length) {
   return jpeg_read_header(&decoder.jpeg, TRUE) == JPEG_HEADER_OK && isPlain(decoder.jpeg);
 }
 
+/// Reads the pixels. longjmp may leave this function, as it may readHeader.
 bool readPixels(Decoder& decoder, cv::Mat& bgr) {
   if (setjmp(decoder.giveUp) != 0) return false;
   jpeg_decompress_struct& jpeg = decoder.jpeg;
-  // An extension of libjpeg-turbo, which every Debian and Ubuntu has as its libjpeg.
+  // JCS_EXT_BGR is an extension of libjpeg-turbo, which is the libjpeg of Debian and Ubuntu.
   jpeg.out_color_space = JCS_EXT_BGR;
   jpeg_start_decompress(&jpeg);
   while (jpeg.output_scanline < jpeg.output_height) {
@@ -105,10 +107,10 @@ Napi::Value decodeJpeg(const Napi::CallbackInfo& info) {
   } destroyer{decoder.jpeg};
 
   if (!readHeader(decoder, bytes.Data(), bytes.ByteLength())) return env.Undefined();
-  std::shared_ptr<Frame> frame = Instance::of(env).pictures->take();
+  std::shared_ptr<Frame> frame = Instance::get(env).pictures->take();
   frame->bgr.create(static_cast<int>(decoder.jpeg.image_height), static_cast<int>(decoder.jpeg.image_width), CV_8UC3);
   if (!readPixels(decoder, frame->bgr)) return env.Undefined();
-  return Image::ofPicture(env, std::move(frame));
+  return Image::fromPicture(env, std::move(frame));
 }
 
 }  // namespace lintel

@@ -5,7 +5,7 @@
 
 namespace lintel {
 
-/// decodeJpeg(bytes) as src/native/addon.ts describes it.
+/// Implements decodeJpeg(bytes), which src/native/addon.ts describes.
 Napi::Value decodeJpeg(const Napi::CallbackInfo& info);
 
 }  // namespace lintel

@@ -1,4 +1,4 @@
-// The addon's entrance: what each environment that loads it gets.
+// Entry point of the addon: the functions that it exports to each environment.
 #include <napi.h>
 
 #include <opencv2/core.hpp>
@@ -19,13 +19,13 @@
 namespace lintel {
 namespace {
 
-/// What concerns the whole process, whichever thread loads the addon first.
+/// Sets up what the whole process shares; the first thread that loads the addon does it.
 void prepareProcess() {
   static std::once_flag once;
   std::call_once(once, [] {
-    // The worker threads are the parallelism: more threads inside OpenCV only take their cores away.
+    // The worker threads are the parallelism. More threads inside OpenCV would only take cores away from them.
     cv::setNumThreads(1);
-    // Errors arrive as exceptions; without this OpenCV prints them as well.
+    // Errors arrive as exceptions. Without this, OpenCV prints them as well.
     cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
     prepareBackends();
   });

@@ -1,4 +1,4 @@
-// sd_notify's datagram: Node has no unix datagram sockets.
+// Sends the datagrams of sd_notify, because Node has no unix datagram sockets.
 #include "notify.h"
 
 #include <sys/socket.h>
@@ -30,7 +30,8 @@ Napi::Value sdNotify(const Napi::CallbackInfo& info) {
   if (path.empty() || (path[0] != '/' && path[0] != '@')) {
     throw Napi::RangeError::New(env, "socketPath must be an absolute path, or '@' and an abstract name");
   }
-  // A path ends with a NUL that must fit as well; an abstract name begins with one and ends with its length.
+  // A path ends with a NUL, which must fit as well. An abstract name begins with a NUL, and its length says where it
+  // ends.
   if (path.size() >= sizeof(address.sun_path)) throw Napi::RangeError::New(env, "socketPath is too long");
   path.copy(address.sun_path, path.size());
   if (path[0] == '@') address.sun_path[0] = '\0';
@@ -38,7 +39,7 @@ Napi::Value sdNotify(const Napi::CallbackInfo& info) {
 
   const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) fail(env, errno);
-  // Not waiting: a receiver that has stopped reading must not stop the thread that serves the door.
+  // MSG_DONTWAIT: a receiver that has stopped reading must not stop the thread that serves the door.
   const ssize_t sent = sendto(descriptor, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                               reinterpret_cast<const sockaddr*>(&address), length);
   const int error = errno;

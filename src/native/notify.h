@@ -1,4 +1,4 @@
-// sd_notify's datagram: Node has no unix datagram sockets.
+// Sends the datagrams of sd_notify, because Node has no unix datagram sockets.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// The captures of the process: whichever thread opened one, its handle is good in all.
+// The captures of the process. A handle is valid in every thread, whichever thread opened the capture.
 #include "registry.h"
 
 #include <stdexcept>
@@ -7,7 +7,7 @@
 namespace lintel {
 namespace {
 
-/// What the end of the process waits for its cameras, at most.
+/// Most time that the end of the process waits for its captures.
 constexpr std::chrono::milliseconds kFarewell(500);
 
 }  // namespace
@@ -31,7 +31,7 @@ void Registry::leave() {
   }
   for (const auto& [handle, capture] : orphans) capture->close([] {});
   const auto latest = Capture::Clock::now() + kFarewell;
-  for (const auto& [handle, capture] : orphans) capture->endedBy(latest);
+  for (const auto& [handle, capture] : orphans) capture->waitForEnd(latest);
 }
 
 int Registry::open(SourceOptions options, Upright how, std::function<void()> onChange) {
@@ -45,7 +45,7 @@ int Registry::open(SourceOptions options, Upright how, std::function<void()> onC
     alive.push_back(weak);
   }
   auto capture = std::make_shared<Capture>(std::move(options), how, std::move(onChange));
-  // One stuck thread per source is the most, however often it is tried again.
+  // At most one thread hangs for each source, however often it is tried again.
   if (blocked) {
     capture->refuse("an earlier attempt to read this source is still stuck");
   } else {

@@ -1,4 +1,4 @@
-// The captures of the process: whichever thread opened one, its handle is good in all.
+// The captures of the process. A handle is valid in every thread, whichever thread opened the capture.
 #pragma once
 
 #include <functional>
@@ -13,18 +13,19 @@ namespace lintel {
 
 class Registry {
  public:
-  /// The process's one. It is never destroyed: a reader that is stuck in a library may outlive main().
+  /// Returns the registry of the process. It is never destroyed, because a reader that hangs in a library may outlive
+  /// main().
   static Registry& instance();
 
-  /// One environment more, or less. With the last one all captures are closed, and given a moment to end.
+  /// Count the environments. When the last one leaves, all captures are closed and get a short time to end.
   void enter();
   void leave();
 
   /// @returns the handle, from 1
   int open(SourceOptions options, Upright how, std::function<void()> onChange);
-  /// Null where it was closed. @throws std::out_of_range for a number that was never a handle
+  /// Returns null for a capture that was closed. @throws std::out_of_range for a number that was never a handle
   std::shared_ptr<Capture> find(int handle);
-  /// `done` is called as by Capture::close.
+  /// Closes a capture. @param done called as Capture::close calls it
   void close(int handle, std::function<void()> done);
 
  private:
@@ -34,7 +35,7 @@ class Registry {
   int environments_ = 0;
   int lastHandle_ = 0;
   std::map<int, std::shared_ptr<Capture>> captures_;
-  /// Every capture that still has a thread, the abandoned ones included.
+  /// Every capture that still has a thread, including closed ones whose reader hangs.
   std::vector<std::weak_ptr<Capture>> alive_;
 };
 

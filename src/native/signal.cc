@@ -1,4 +1,4 @@
-// A call into the JavaScript thread of one environment, from any thread, for as long as that environment lives.
+// Calls into the JavaScript thread of one environment, from any thread, as long as that environment lives.
 #include "signal.h"
 
 #include <utility>
@@ -8,7 +8,7 @@ namespace lintel {
 std::shared_ptr<Signal> Signal::create(Napi::Env env, const char* name, bool keepsLoopAlive, Callback callback) {
   auto signal = std::make_shared<Signal>();
   signal->callback_ = std::move(callback);
-  // Owned by the function until its finalizer.
+  // The thread-safe function owns it until its finalizer runs.
   auto context = std::make_unique<std::shared_ptr<Signal>>(signal);
   napi_threadsafe_function function = nullptr;
   napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, name), 0, 1,
@@ -25,7 +25,7 @@ void Signal::notify() {
   if (function_ == nullptr || pending_) return;
   const napi_status status = napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
   if (status == napi_ok) pending_ = true;
-  // The environment is ending; with this answer it has taken the function away from us.
+  // The environment is ending: with this answer it has released the function.
   if (status == napi_closing) function_ = nullptr;
 }
 
@@ -37,9 +37,9 @@ void Signal::end() {
 }
 
 void Signal::call(napi_env env, napi_value, void* context, void*) {
-  // The queue is only being emptied, after the finalizer: the context is gone.
+  // The queue is being emptied after the finalizer ran: the context is gone.
   if (env == nullptr) return;
-  // Copied: the callback may lead to the finalizer.
+  // The pointer is copied, because the callback may cause the finalizer to run.
   const std::shared_ptr<Signal> self = *static_cast<std::shared_ptr<Signal>*>(context);
   {
     std::lock_guard lock(self->mutex_);
@@ -51,7 +51,7 @@ void Signal::call(napi_env env, napi_value, void* context, void*) {
     try {
       napi_fatal_exception(env, error.Value());
     } catch (const Napi::Error&) {
-      // The thread is being terminated: there is nobody left to tell.
+      // The thread is being terminated: the error cannot be reported.
     }
   }
 }

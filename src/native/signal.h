@@ -1,4 +1,4 @@
-// A call into the JavaScript thread of one environment, from any thread, for as long as that environment lives.
+// Calls into the JavaScript thread of one environment, from any thread, as long as that environment lives.
 #pragma once
 
 #include <napi.h>
@@ -11,15 +11,16 @@ namespace lintel {
 
 class Signal {
  public:
-  /// Runs on the JavaScript thread, within a handle scope. A JavaScript exception in it is an uncaught one.
+  /// Runs on the JavaScript thread, within a handle scope. A JavaScript exception in it becomes an uncaught exception.
   using Callback = std::function<void(Napi::Env)>;
 
-  /// Dropping the last pointer to it ends it; a notification that is under way still arrives.
-  /// @param keepsLoopAlive whether the environment's event loop waits for it
+  /// Creates a signal, which ends when its last pointer is dropped. A notification that is already on its way still
+  /// arrives.
+  /// @param keepsLoopAlive true keeps the event loop of the environment running
   static std::shared_ptr<Signal> create(Napi::Env env, const char* name, bool keepsLoopAlive, Callback callback);
 
-  /// Has the callback run soon: once, however often this is called before it does. Harmless after the environment's
-  /// end.
+  /// Makes the callback run soon: once, however often this is called before it runs. Does nothing after the end of the
+  /// environment.
   void notify();
 
  private:
@@ -27,11 +28,11 @@ class Signal {
   static void call(napi_env env, napi_value function, void* context, void* data);
   static void finalize(napi_env env, void* data, void* context);
 
-  /// Guards the function: the environment deletes it when it ends, whoever still holds it.
+  /// Guards the function, which the environment deletes at its end even if others still hold it.
   std::mutex mutex_;
   napi_threadsafe_function function_ = nullptr;
   bool pending_ = false;
-  /// Touched on the JavaScript thread only, and destroyed there, since it may hold references to JavaScript values.
+  /// Used and destroyed on the JavaScript thread only, because it may hold references to JavaScript values.
   Callback callback_;
 };
 

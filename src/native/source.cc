@@ -1,4 +1,4 @@
-// Opening the sources of pictures: V4L2 devices, GStreamer pipelines, streams and files.
+// Opens the sources of pictures: V4L2 devices, GStreamer pipelines, streams and files.
 #include "source.h"
 
 #include <opencv2/core/utils/logger.hpp>
@@ -16,12 +16,14 @@
 namespace lintel {
 namespace {
 
-/// So that the watch over the frames, which has the clear words, comes before the library's own time-out.
+/// Time by which the library's own time-out is later than ours, whose error is the clearer one.
 constexpr int kLaterMs = 200;
-/// A file without a rate, such as joined JPEGs, declares the ticks of its time base instead: 1,200,000 a second.
+/// Highest credible frame rate. A file without one, such as joined JPEGs, declares the ticks of its time base:
+/// 1,200,000 per second.
 constexpr double kMostFps = 1'000;
 
-/// Why a path cannot be opened, in words that no library gives; empty when it can.
+/// Describes why a path cannot be opened, more clearly than the libraries do. @returns an empty string where it can be
+/// opened
 std::string pathProblem(const std::string& path, bool device) {
   const std::string name = device ? "the device" : "the file";
   struct stat status {};
@@ -44,7 +46,8 @@ std::vector<int> timeouts(const SourceOptions& options) {
 std::string openDevice(cv::VideoCapture& video, const SourceOptions& options) {
   if (std::string problem = pathProblem(options.target, true); !problem.empty()) return problem;
   if (!video.open(options.target, cv::CAP_V4L2)) return "the device is in use, or gives no pictures";
-  // First of all: a camera offers its greater sizes and rates in this format only. One without it stays as it is.
+  // The format comes first: cameras offer their larger sizes and higher rates in this format only. One without it keeps
+  // its own.
   video.set(cv::CAP_PROP_FOURCC, cv::VideoWriter::fourcc('M', 'J', 'P', 'G'));
   if (options.widthPx > 0) video.set(cv::CAP_PROP_FRAME_WIDTH, options.widthPx);
   if (options.heightPx > 0) video.set(cv::CAP_PROP_FRAME_HEIGHT, options.heightPx);
@@ -53,7 +56,8 @@ std::string openDevice(cv::VideoCapture& video, const SourceOptions& options) {
 }
 
 std::string openPipeline(cv::VideoCapture& video, const SourceOptions& options) {
-  // Since 4.7 (https://github.com/opencv/opencv/pull/22919); before, such a parameter keeps the pipeline from opening.
+  // OpenCV takes time-outs here since 4.7 (https://github.com/opencv/opencv/pull/22919). In older versions they keep
+  // the pipeline from opening.
   constexpr bool takesTimeouts = CV_VERSION_MAJOR > 4 || (CV_VERSION_MAJOR == 4 && CV_VERSION_MINOR >= 7);
   const std::vector<int> parameters = takesTimeouts ? timeouts(options) : std::vector<int>();
   if (video.open(options.target, cv::CAP_GSTREAMER, parameters)) return {};
@@ -94,7 +98,7 @@ std::string openSource(cv::VideoCapture& video, const SourceOptions& options) {
   return "an unknown kind of source";
 }
 
-std::string lossOf(SourceOptions::Type type) {
+std::string describeLoss(SourceOptions::Type type) {
   switch (type) {
     case SourceOptions::Type::device:
       return "the device gives no more pictures: unplugged, or taken by another program";
@@ -108,12 +112,12 @@ std::string lossOf(SourceOptions::Type type) {
   return {};
 }
 
-double declaredFps(const cv::VideoCapture& video) {
+double readFps(const cv::VideoCapture& video) {
   const double fps = video.get(cv::CAP_PROP_FPS);
   return std::isfinite(fps) && fps > 0 && fps <= kMostFps ? fps : 0;
 }
 
-double timestampOf(const cv::VideoCapture& video) {
+double readTimestamp(const cv::VideoCapture& video) {
   const double timestampMs = video.get(cv::CAP_PROP_POS_MSEC);
   return std::isfinite(timestampMs) && timestampMs > 0 ? timestampMs : 0;
 }

@@ -1,4 +1,4 @@
-// What a picture looks like as a whole, for the faults that can be told from it.
+// Measurements of whole pictures, from which faults of a camera are recognised.
 #include "statistics.h"
 
 #include <algorithm>
@@ -12,23 +12,27 @@ namespace lintel {
 namespace {
 
 constexpr int kReducedSidePx = 320;
-/// Of BGR: the channel that is nearest to grey, and all there is to a picture in infrared.
+/// Index of the green channel in BGR. Green is nearest to grey, and infrared pictures have the same value in every
+/// channel.
 constexpr int kGreen = 1;
-/// Grey levels, of pictures a second apart. One still through x264 at 600 and 1,500 kbit/s and MPEG-4 at 600, once their rates have settled:
-/// 0.13 in the mean, 2 at most; with the noise of a sensor (standard deviation 1 and 0.5) 0.44 and 0.25 at most. At 150 kbit/s the
-/// encoder changes a still by 0.68, which passes for a live picture (640 x 480, November 2026). Not measured on cameras.
+/// Greatest mean difference, in grey levels, of two still pictures a second apart. A still picture that x264 encodes at
+/// 600 and 1,500 kbit/s, or MPEG-4 at 600 kbit/s, changes by 0.13 in the mean and by at most 2 once the rate has
+/// settled. With a sensor's noise of standard deviation 1 and 0.5 the mean is 0.44 and 0.25. At 150 kbit/s the encoder
+/// changes a still picture by 0.68, which passes for a live one. Measured with 640 x 480 in November 2026; not measured
+/// on cameras.
 constexpr double kMeanStillDifference = 0.15;
-/// An encoder of one thread changes no pixel of a still by more than 3, MPEG-4 in slices 1 in 12,800 by 4 or 5 where it begins anew.
+/// Usual and greatest difference of one pixel. An encoder of one thread changes no pixel of a still picture by more
+/// than 3; MPEG-4 in slices changes 1 in 12,800 by 4 or 5 where it starts again.
 constexpr int kUsualStillDifference = 3;
 constexpr int kMostStillDifference = 8;
 constexpr int kPixelsPerRare = 5000;
 
-double deviationOf(double sum, double squares, double count) {
+double computeDeviation(double sum, double squares, double count) {
   const double mean = sum / count;
   return std::sqrt(std::max(0.0, squares / count - mean * mean));
 }
 
-/// Four pixels of each block: with one, the noise of the sensor would pass for detail.
+/// Averages four pixels of each block: with a single one, the sensor's noise would pass for detail.
 void reduceRow(const cv::Mat& bgr, int y, int block, uchar* out, int width) {
   const int half = block / 2;
   const uchar* upper = bgr.ptr(y * block) + kGreen;
@@ -73,7 +77,7 @@ PictureStatistics measurePicture(const ReducedPicture& picture) {
   const std::vector<uchar>& grey = picture.grey;
   PictureStatistics found;
   if (width < 1 || height < 1) return found;
-  // Whole numbers, exact: a picture has at most 2^17 blocks, and a square of a Laplacian at most 2^20.
+  // Whole numbers are exact here: a picture has at most 2^17 blocks, and the square of a Laplacian is at most 2^20.
   int64_t sum = 0, squares = 0;
   for (int y = 0; y < height; y++) {
     const uchar* row = grey.data() + static_cast<size_t>(y) * width;
@@ -87,7 +91,7 @@ PictureStatistics measurePicture(const ReducedPicture& picture) {
   }
   const double count = static_cast<double>(width) * height;
   found.mean = static_cast<double>(sum) / count;
-  found.deviation = deviationOf(static_cast<double>(sum), static_cast<double>(squares), count);
+  found.deviation = computeDeviation(static_cast<double>(sum), static_cast<double>(squares), count);
   if (width < 3 || height < 3) return found;
 
   int64_t laplacianSum = 0, laplacianSquares = 0;
@@ -105,7 +109,7 @@ PictureStatistics measurePicture(const ReducedPicture& picture) {
     laplacianSum += rowSum;
     laplacianSquares += rowSquares;
   }
-  found.sharpness = deviationOf(static_cast<double>(laplacianSum), static_cast<double>(laplacianSquares),
+  found.sharpness = computeDeviation(static_cast<double>(laplacianSum), static_cast<double>(laplacianSquares),
                                 static_cast<double>(width - 2) * (height - 2));
   return found;
 }

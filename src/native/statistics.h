@@ -1,4 +1,4 @@
-// What a picture looks like as a whole, for the faults that can be told from it.
+// Measurements of whole pictures, from which faults of a camera are recognised.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -6,11 +6,11 @@
 
 namespace lintel {
 
-/// In grey levels, of the picture reduced to about 320 pixels.
+/// Statistics in grey levels, 0..255, of the picture reduced to about 320 pixels.
 struct PictureStatistics {
   double mean = 0;
   double deviation = 0;
-  /// Standard deviation of its Laplacian: how much fine detail there is.
+  /// Standard deviation of the Laplacian: the amount of fine detail.
   double sharpness = 0;
 };
 
@@ -26,10 +26,12 @@ ReducedPicture reducePicture(const cv::Mat& bgr);
 
 PictureStatistics measurePicture(const ReducedPicture& picture);
 
-/// Whether they show the same but for what a video encoder does to a picture that stands still: refining it, and beginning anew.
+/// Returns true where two pictures show the same, apart from changes that a video encoder makes to a still picture: it
+/// refines the picture, and starts again from time to time.
 bool isStillPicture(const ReducedPicture& one, const ReducedPicture& other);
 
-/// Whether they are the very same, to the last byte. Pictures of a live sensor differ within the first few.
+/// Returns true where two pictures are identical, byte for byte. Those of a live sensor differ within the first few
+/// bytes.
 bool isSamePicture(const cv::Mat& one, const cv::Mat& other);
 
 }  // namespace lintel

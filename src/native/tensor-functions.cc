@@ -1,4 +1,4 @@
-// letterbox, warp and warpToTensor as JavaScript calls them.
+// The functions letterbox, warp and warpToTensor for JavaScript.
 #include "tensor-functions.h"
 
 #include <opencv2/imgproc.hpp>
@@ -11,13 +11,13 @@
 #include "instance.h"
 #include "tensor.h"
 
-// In each function the options are read first and the pixels taken last: a getter among the options could run code that
-// takes the memory of an array away.
+// Each function reads the options first and takes the pixels last: a getter among the options could run code that takes
+// the memory of an array away.
 
 namespace lintel {
 namespace {
 
-/// Of a tensor or an output; larger ones are a mistake, and three planes of floats must stay addressable.
+/// Longest side of a tensor or output. A longer one is a mistake, and three planes of floats must stay addressable.
 constexpr int kMaxOutputPx = 16'384;
 
 Order orderOption(const Napi::Object& options) {
@@ -77,12 +77,12 @@ Napi::Value letterboxFunction(const Napi::CallbackInfo& info) {
 
   Napi::Float32Array out = floatsArgument(info, 1, "out", outputElements(box.widthPx, box.heightPx));
   const Picture picture = Image::argument(info, 0).picture();
-  // Compared as doubles: a side times a huge scale is no int.
+  // Doubles are compared, because a side times a huge scale overflows an int.
   const bool fits = box.offsetX + std::nearbyint(picture.pixels.cols * box.scale) <= box.widthPx &&
                     box.offsetY + std::nearbyint(picture.pixels.rows * box.scale) <= box.heightPx &&
                     box.offsetX < box.widthPx && box.offsetY < box.heightPx;
   if (!fits) throw Napi::RangeError::New(info.Env(), "the scaled image does not fit into the tensor");
-  letterbox(picture, box, format, out.Data(), Instance::of(info.Env()).scratch);
+  letterbox(picture, box, format, out.Data(), Instance::get(info.Env()).scratch);
   return info.Env().Undefined();
 }
 

@@ -1,4 +1,4 @@
-// letterbox, warp and warpToTensor as JavaScript calls them.
+// The functions letterbox, warp and warpToTensor for JavaScript.
 #pragma once
 
 #include <napi.h>

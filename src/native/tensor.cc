@@ -1,4 +1,5 @@
-// Pictures into tensors: scaling with padding, affine warps, bytes to planar floats. Knows OpenCV, not JavaScript.
+// Turns pictures into tensors: scaling with padding, affine warps, bytes to planar floats. It uses OpenCV, and nothing
+// of JavaScript.
 #include "tensor.h"
 
 #include <opencv2/core/hal/hal.hpp>
@@ -10,16 +11,17 @@
 namespace lintel {
 namespace {
 
-/// Where a picture goes in a planar tensor.
+/// Destination of a picture in a planar tensor.
 struct Planes {
   float* out;
-  /// Floats from one channel to the next, and from one row to the next.
+  /// Distance in floats from one channel to the next, and from one row to the next.
   size_t plane;
   size_t row;
 };
 
-/// Splitting a row into three short ones first, by OpenCV's vector code, lets the compiler vectorise the rest: 0.13 ms
-/// for 640 x 480 against 0.35 ms for a plain loop over interleaved pixels (EPYC, SSE2 only, November 2026).
+/// Writes a picture as floats. OpenCV's vector code first splits each row into its three channels, so that the compiler
+/// can vectorise the rest: 0.13 ms for 640 x 480, against 0.35 ms for a plain loop over interleaved pixels (AMD EPYC,
+/// SSE2 only, November 2026).
 void writePlanes(const Picture& picture, const TensorFormat& format, const Planes& planes) {
   const cv::Mat& pixels = picture.pixels;
   const int width = pixels.cols;
@@ -37,9 +39,9 @@ void writePlanes(const Picture& picture, const TensorFormat& format, const Plane
   }
 }
 
-/// Averages blocks of 2 x 2 pixels, `times` times over. OpenCV has vector code for this factor alone: 2048 x 1536 to
-/// 640 x 480 takes 1.4 ms, and 10.9 ms by INTER_AREA with the whole factor (EPYC, November 2026). An odd last row or
-/// column is left out.
+/// Averages blocks of 2 x 2 pixels, `times` times in a row. OpenCV has vector code for this factor only: 2048 x 1536 to
+/// 640 x 480 takes 1.4 ms, and 10.9 ms by INTER_AREA with the whole factor (AMD EPYC, November 2026). An odd last row
+/// or column is left out.
 cv::Mat halve(cv::Mat pixels, int times) {
   for (int i = 0; i < times; i++) {
     const cv::Size half(pixels.cols / 2, pixels.rows / 2);
@@ -50,8 +52,8 @@ cv::Mat halve(cv::Mat pixels, int times) {
   return pixels;
 }
 
-/// How often a picture may be halved so that it fits, or still has to shrink: by less than 2, which bilinear sampling
-/// covers.
+/// Returns how often a picture is halved before the rest of the scaling, which is then by less than 2: bilinear
+/// sampling can do that.
 int halvings(double scale, cv::Size size) {
   int times = 0;
   while (scale <= 0.5 && size.width >= 2 && size.height >= 2) {
@@ -62,11 +64,13 @@ int halvings(double scale, cv::Size size) {
   return times;
 }
 
-/// The pixels from `first` to `last` (fractional, inclusive) that lie on an axis of `length`; may be none.
+/// Returns the pixels from `first` to `last` (fractional, inclusive) on an axis of `length` pixels; the range may be
+/// empty.
 cv::Range sampled(double first, double last, int length, bool reflect) {
   const int furthest = length - 1;
   if (reflect) {
-    // What is mirrored at an edge lies as far inside; the range must then reach that edge, where the mirroring begins.
+    // A mirrored pixel lies as far inside the edge as its place lies outside. The range must also reach the edge
+    // itself.
     const double low = first, high = last;
     if (low < 0) last = std::max(last, -low), first = 0;
     if (high > furthest) first = std::min(first, 2.0 * furthest - high), last = furthest;
@@ -76,20 +80,20 @@ cv::Range sampled(double first, double last, int length, bool reflect) {
   return {begin, std::max(begin, end)};
 }
 
-/// Output to picture.
-cv::Matx23d inverseOf(const Warp& warp) {
+/// Returns the transform from output to picture.
+cv::Matx23d invert(const Warp& warp) {
   cv::Matx23d inverse;
   cv::invertAffineTransform(cv::Matx23d(warp.matrix), inverse);
   return inverse;
 }
 
-/// The bounds, in the picture's pixels, of the centres that the output's pixels are taken from.
+/// Bounds, in pixels of the picture, of the places that the output's pixels are read from.
 struct Bounds {
   double left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
 };
 
-Bounds boundsOf(const Warp& warp) {
-  const cv::Matx23d toPicture = inverseOf(warp);
+Bounds findBounds(const Warp& warp) {
+  const cv::Matx23d toPicture = invert(warp);
   Bounds bounds;
   for (const double x : {0.0, warp.widthPx - 1.0}) {
     for (const double y : {0.0, warp.heightPx - 1.0}) {
@@ -101,16 +105,16 @@ Bounds boundsOf(const Warp& warp) {
   return bounds;
 }
 
-/// The part of the picture that the output is made of, with a margin for the interpolation.
+/// Returns the part of the picture that the output needs, with a margin for the interpolation.
 cv::Rect neededRegion(const Warp& warp, int marginPx, cv::Size size) {
-  const Bounds bounds = boundsOf(warp);
+  const Bounds bounds = findBounds(warp);
   const cv::Range columns = sampled(bounds.left - marginPx, bounds.right + marginPx, size.width, warp.reflect);
   const cv::Range rows = sampled(bounds.top - marginPx, bounds.bottom + marginPx, size.height, warp.reflect);
   return {columns.start, rows.start, columns.size(), rows.size()};
 }
 
-/// How much the output is smaller than the picture along the axis of the picture that shrinks least.
-double scaleOf(const Warp& warp) {
+/// Returns the scale from picture to output along the axis that shrinks least.
+double findScale(const Warp& warp) {
   return std::max(std::hypot(warp.matrix[0], warp.matrix[3]), std::hypot(warp.matrix[1], warp.matrix[4]));
 }
 
@@ -124,7 +128,7 @@ void letterbox(const Picture& picture, const Letterbox& box, const TensorFormat&
   const double rest = std::ldexp(box.scale, times);
   pixels = halve(pixels, times);
   if (rest != 1) {
-    // The factor rather than the size is handed on, so that a box found in the tensor divides by the scale exactly.
+    // OpenCV gets the factor and not the size, so that dividing a box of the tensor by the scale is exact.
     const bool vanishes = std::min(pixels.cols, pixels.rows) * rest <= 0.5;
     const cv::Size size(scaledSide(pixels.cols, rest), scaledSide(pixels.rows, rest));
     cv::resize(pixels, scratch, vanishes ? size : cv::Size(), rest, rest, cv::INTER_LINEAR);
@@ -151,31 +155,31 @@ void letterbox(const Picture& picture, const Letterbox& box, const TensorFormat&
 bool isUsable(const Warp& warp) {
   const double* m = warp.matrix;
   const double determinant = std::abs(m[0] * m[4] - m[1] * m[3]);
-  // Relative to its lengths, so that a strong shrink is no error but a collapsed axis is.
-  if (!std::isnormal(determinant) || determinant <= 1e-6 * scaleOf(warp) * scaleOf(warp)) return false;
-  // Well inside the range of OpenCV's fixed-point coordinates.
+  // The determinant is compared with the lengths, so that a collapsed axis is an error and strong shrinking is not.
+  if (!std::isnormal(determinant) || determinant <= 1e-6 * findScale(warp) * findScale(warp)) return false;
+  // This is well inside the range of OpenCV's fixed-point coordinates.
   constexpr double kFurthestPx = 1e6;
-  const Bounds bounds = boundsOf(warp);
+  const Bounds bounds = findBounds(warp);
   return bounds.left >= -kFurthestPx && bounds.top >= -kFurthestPx && bounds.right <= kFurthestPx &&
          bounds.bottom <= kFurthestPx;
 }
 
 cv::Mat warp(const Picture& picture, const Warp& warp) {
   const cv::Size size(warp.widthPx, warp.heightPx);
-  const int wanted = halvings(scaleOf(warp), picture.pixels.size());
+  const int wanted = halvings(findScale(warp), picture.pixels.size());
   const cv::Rect region = neededRegion(warp, 2 << wanted, picture.pixels.size());
   if (region.empty()) return cv::Mat::zeros(size, CV_8UC3);
 
   const int times = std::min(wanted, halvings(0, region.size()));
   const cv::Mat pixels = halve(picture.pixels(region), times);
-  // Pixel i of the halved region covers 2^times pixels of the picture, the middle of which is its centre.
+  // Pixel i of the halved region covers 2^times pixels of the picture; its centre is their middle.
   const double step = std::ldexp(1.0, times);
   const double* m = warp.matrix;
   const double x = region.x + (step - 1) / 2;
   const double y = region.y + (step - 1) / 2;
   const cv::Matx23d fromPixels(m[0] * step, m[1] * step, m[0] * x + m[1] * y + m[2],  //
                                m[3] * step, m[4] * step, m[3] * x + m[4] * y + m[5]);
-  // After averaging, the mirror stands at the edge of a pixel rather than at its centre.
+  // After averaging, the mirror is at the edge of a pixel and no longer at its centre.
   const int mirror = times > 0 ? cv::BORDER_REFLECT : cv::BORDER_REFLECT_101;
   cv::Mat out;
   cv::warpAffine(pixels, out, fromPixels, size, cv::INTER_LINEAR, warp.reflect ? mirror : cv::BORDER_CONSTANT);

@@ -1,4 +1,4 @@
-// How a camera's picture is brought upright: turned, mirrored, and cut to the part that is looked at.
+// Brings a camera's picture upright: rotates and mirrors it, and cuts out the part that is analysed.
 #include "upright.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 
 bool isOnItsSide(const Upright& how) { return how.rotate == 90 || how.rotate == 270; }
 
-/// From fractions to pixels, at least one.
+/// Converts fractions to pixels, at least one.
 cv::Range pixels(double from, double to, int length) {
   const int begin = std::min(static_cast<int>(std::lround(from * length)), length - 1);
   return {begin, std::max(begin + 1, std::min(static_cast<int>(std::lround(to * length)), length))};
@@ -18,7 +18,7 @@ cv::Range pixels(double from, double to, int length) {
 
 cv::Range mirrored(const cv::Range& range, int length) { return {length - range.end, length - range.start}; }
 
-/// Where the part lies in the picture as the camera gives it: only that part is turned.
+/// Finds the part in the picture as the camera gives it, so that only this part is rotated.
 cv::Rect rawPart(const Upright& how, cv::Size raw) {
   const int width = isOnItsSide(how) ? raw.height : raw.width;
   const int height = isOnItsSide(how) ? raw.width : raw.height;
@@ -38,7 +38,7 @@ cv::Rect rawPart(const Upright& how, cv::Size raw) {
   }
 }
 
-/// A rotation and a mirroring are together one of eight changes, each of which is one pass over the pixels, or two.
+/// Rotates and mirrors. There are eight combinations; each takes one pass over the pixels, or two.
 void turn(const cv::Mat& from, cv::Mat& to, const Upright& how) {
   const bool flips = how.flip != Upright::Flip::none;
   const int axis = how.flip == Upright::Flip::horizontal ? 1 : 0;
@@ -47,7 +47,7 @@ void turn(const cv::Mat& from, cv::Mat& to, const Upright& how) {
       cv::rotate(from, to, cv::ROTATE_90_CLOCKWISE);
       break;
     case 180:
-      // Half a turn and a mirroring is a mirroring the other way.
+      // Half a turn and mirroring along one axis equal mirroring along the other axis.
       cv::flip(from, to, flips ? 1 - axis : -1);
       return;
     case 270:
@@ -66,7 +66,7 @@ bool Upright::changesNothing() const {
   return rotate == 0 && flip == Flip::none && x0 <= 0 && y0 <= 0 && x1 >= 1 && y1 >= 1;
 }
 
-cv::Size Upright::sizeOf(cv::Size raw) const {
+cv::Size Upright::findSize(cv::Size raw) const {
   if (raw.empty()) return raw;
   const cv::Size part = rawPart(*this, raw).size();
   return isOnItsSide(*this) ? cv::Size(part.height, part.width) : part;
@@ -85,7 +85,7 @@ std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const U
   }
   made->number = frame->number;
   made->capturedAtMs = frame->capturedAtMs;
-  // Where the pixels are shared, the pool must not write the next picture into them.
+  // Where the pixels are shared, the frame must stay alive: the pool would write another picture into them.
   if (made->bgr.data == part.data) made->origin = std::move(frame);
   return made;
 }

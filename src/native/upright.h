@@ -1,4 +1,4 @@
-// How a camera's picture is brought upright: turned, mirrored, and cut to the part that is looked at.
+// Brings a camera's picture upright: rotates and mirrors it, and cuts out the part that is analysed.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -9,22 +9,22 @@
 
 namespace lintel {
 
-/// In this order: rotated clockwise, mirrored, cut.
+/// The changes, in this order: clockwise rotation, mirroring, cropping.
 struct Upright {
   enum class Flip { none, horizontal, vertical };
   /// 0, 90, 180 or 270
   int rotate = 0;
   Flip flip = Flip::none;
-  /// Of the picture that is turned and mirrored, in fractions of its sides.
+  /// Part that is kept, in fractions of the sides of the rotated and mirrored picture.
   double x0 = 0, y0 = 0, x1 = 1, y1 = 1;
 
   bool changesNothing() const;
-  /// Of the upright part, for a picture of this size.
-  cv::Size sizeOf(cv::Size raw) const;
+  /// Returns the size of the upright part of a picture of this size.
+  cv::Size findSize(cv::Size raw) const;
 };
 
-/// The upright part of a frame, with its number and time. A mere cut shares the pixels; otherwise they are written into a
-/// frame of the pool.
+/// Returns the upright part of a frame, with the number and time of the frame. A part that is only cropped shares the
+/// pixels of the frame; any other is written into a frame of the pool.
 std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const Upright& how, FramePool& pool);
 
 }  // namespace lintel
