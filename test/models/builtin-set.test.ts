@@ -110,7 +110,7 @@ describe.each(['float', 'int8'] as const)('the built-in models in %s', (precisio
     expect(new Map(actual)).toEqual(new Map(lengths));
     for (const stride of detector.strides) {
       for (const name of [`cls_${stride}`, `obj_${stride}`]) {
-        expect(outputs[name].every((score) => score >= 0 && score <= 1)).toBe(true);
+        expect(outputs[name]!.every((score) => score >= 0 && score <= 1)).toBe(true);
       }
     }
   });
@@ -138,6 +138,6 @@ describe('the two forms of the built-in embedder', () => {
         return new Embedder({ addon, session, model }).embed(rgb);
       }),
     );
-    expect(cosine(normalise(inFloat), normalise(int8))).toBeGreaterThan(0.99);
+    expect(cosine(normalise(inFloat!), normalise(int8!))).toBeGreaterThan(0.99);
   });
 });

@@ -31,8 +31,8 @@ describe('the table of all pairs', () => {
     const impostor: number[] = [];
     for (let i = 0; i < faces.length; i++) {
       for (let j = i + 1; j < faces.length; j++) {
-        const value = cosine(faces[i].embedding, faces[j].embedding);
-        (faces[i].person === faces[j].person ? genuine : impostor).push(value);
+        const value = cosine(faces[i]!.embedding, faces[j]!.embedding);
+        (faces[i]!.person === faces[j]!.person ? genuine : impostor).push(value);
       }
     }
     const table = tabulatePairs(faces, [1e-2, 1e-3]);
@@ -41,11 +41,11 @@ describe('the table of all pairs', () => {
       const most = Math.floor(far * impostor.length);
       const highest = impostor.toSorted((a, b) => b - a);
       // The next impostor is just below the threshold.
-      expect(threshold).toBeGreaterThan(highest[most]);
-      expect(threshold - highest[most]).toBeLessThan(2e-5);
+      expect(threshold).toBeGreaterThan(highest[most]!);
+      expect(threshold - highest[most]!).toBeLessThan(2e-5);
       expect(tar).toBeCloseTo(genuine.filter((value) => value >= threshold).length / genuine.length, 3);
     }
-    expect(table.points[0].tar).toBeGreaterThan(table.points[1].tar);
+    expect(table.points[0]!.tar).toBeGreaterThan(table.points[1]!.tar);
   });
 
   it.each([

@@ -14,8 +14,12 @@ const sha256 = createHash('sha256').update(BYTES).digest('hex');
 /** A standard set and a built-in one of a detector and an embedder each. */
 function twoSets(): Manifest {
   const { models, sets } = structuredClone(loadManifest());
-  const { detector, embedder, description } = sets.standard;
-  const named = (key: string, file: string): Model => ({ ...models[key], file, sha256, quantised: undefined });
+  const { detector, embedder, description } = sets.standard!;
+  const named = (key: string, file: string): Model => {
+    const model: Model = { ...models[key]!, file, sha256 };
+    delete model.quantised;
+    return model;
+  };
   return {
     version: 1,
     sets: {
@@ -33,7 +37,7 @@ function twoSets(): Manifest {
 
 function withoutBuiltin(): Manifest {
   const manifest = twoSets();
-  return { ...manifest, sets: { standard: manifest.sets.standard } };
+  return { ...manifest, sets: { standard: manifest.sets.standard! } };
 }
 
 /** @param fetched into the first folder; the second one is that of the built-in models */

@@ -51,7 +51,7 @@ describe('the small detector in 8 bits', () => {
   it('is close to the float model when it is computed in float', async () => {
     const [expected, actual] = [await runTiny(float, probe), await runTiny(quantised, probe, true)];
     for (const name of TINY_OUTPUTS) {
-      expect(signalToNoise(expected[name], actual[name])).toBeGreaterThan(20);
+      expect(signalToNoise(expected[name]!, actual[name]!)).toBeGreaterThan(20);
       expect(actual[name]).not.toEqual(expected[name]);
     }
   });
@@ -60,7 +60,7 @@ describe('the small detector in 8 bits', () => {
     if (!multipliesBytes(process.arch, readProcessorFlags())) skip('the processor has no dot product of bytes');
     const [integer, inFloat] = [await runTiny(quantised, probe), await runTiny(quantised, probe, true)];
     for (const name of TINY_OUTPUTS) {
-      expect(signalToNoise(integer[name], inFloat[name])).toBeGreaterThan(30);
+      expect(signalToNoise(integer[name]!, inFloat[name]!)).toBeGreaterThan(30);
     }
   });
 });
@@ -78,10 +78,10 @@ describe('a Relu that 8 bits have made a range', () => {
     const quantised = await inBytes(relu);
     expect(readOnnx(quantised).graph.node.map(({ opType }) => opType)).not.toContain('Relu');
     const [expected, actual] = [await runTiny(relu, probe), await runTiny(quantised, probe, true)];
-    const cut = [...expected.cut].filter((sum) => sum === 0).length;
-    expect(cut).toBeGreaterThan(expected.cut.length / 10);
-    expect(Math.min(...actual.cut)).toBe(0);
-    expect(signalToNoise(expected.cut, actual.cut)).toBeGreaterThan(30);
+    const cut = [...expected.cut!].filter((sum) => sum === 0).length;
+    expect(cut).toBeGreaterThan(expected.cut!.length / 10);
+    expect(Math.min(...actual.cut!)).toBe(0);
+    expect(signalToNoise(expected.cut!, actual.cut!)).toBeGreaterThan(30);
   });
 });
 
@@ -103,15 +103,15 @@ describe('a sum of more than 32 bits', () => {
       factors: {},
       ranges: { input: [0, 1], sum: [0, channels] },
     });
-    const sumOf = async (inFloat: boolean): Promise<number> => {
+    const computeSum = async (inFloat: boolean): Promise<number> => {
       const session = await ModelSession.create('sum', quantised, { providers: ['cpu'], warmUp: { input }, inFloat });
       try {
-        return (await session.run({ input })).sum[0];
+        return (await session.run({ input })).sum![0]!;
       } finally {
         await session.release();
       }
     };
-    expect(await sumOf(true)).toBeCloseTo(channels, -3);
-    expect(await sumOf(false)).toBeLessThan(channels / 2);
+    expect(await computeSum(true)).toBeCloseTo(channels, -3);
+    expect(await computeSum(false)).toBeLessThan(channels / 2);
   });
 });

@@ -167,7 +167,7 @@ describe('what is said of a set', () => {
   it('are its files with their states, and where they come from', async () => {
     const [detector] = await inspectSet(tempDir(), modelSet(loadManifest(), 'standard'));
     expect(detector).toMatchObject({ task: 'detector', file: template.file, state: 'missing' });
-    expect(detector.origin).toMatch(/^github\.com\/\S+@[0-9a-f]{8}$/);
+    expect(detector!.origin).toMatch(/^github\.com\/\S+@[0-9a-f]{8}$/);
   });
 
   it('are of the built-in one the files of 8 bits, and what trained them', async () => {
@@ -222,15 +222,15 @@ describe('the manifest', () => {
   it.each<[string, (models: Json) => void, RegExp]>([
     [
       'a built-in model without an 8-bit form',
-      (models) => delete models['builtin-mask'].quantised,
+      (models) => delete models['builtin-mask']!.quantised,
       /needs an 8-bit form/,
     ],
     [
       'an 8-bit form of a fetched embedder without points of its own',
-      (models) => delete models.mobilefacenet.quantised.calibration,
+      (models) => delete models.mobilefacenet!.quantised!.calibration,
       /needs a calibration of its own/,
     ],
-    ['a script outside tools/train', (models) => (models['builtin-mask'].origin.trainedBy = '../a.py'), /origin/],
+    ['a script outside tools/train', (models) => (models['builtin-mask']!.origin!.trainedBy = '../a.py'), /origin/],
   ])('refuses %s', (_name, change, message) => {
     const manifest = structuredClone(loadManifest());
     change(manifest.models as unknown as Json);
@@ -248,7 +248,7 @@ describe('the manifest', () => {
 
   it('refuses a set whose embedder is a detector', () => {
     const manifest = structuredClone(loadManifest());
-    manifest.sets.standard.embedder = 'yunet-n';
+    manifest.sets.standard!.embedder = 'yunet-n';
     expect(() => modelSet(manifest, 'standard')).toThrow(/no embedder/);
   });
 });

@@ -87,7 +87,8 @@ describe('a constant tensor', () => {
     raw.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), 1);
     const tensor = { ...makeConstant('a', [2], Float32Array.of(0, 0)), rawData: raw.subarray(1) };
     expect([...readFloats(tensor)]).toEqual([1.5, -2]);
-    expect([...readFloats({ ...tensor, rawData: undefined, floatData: [3, 4] })]).toEqual([3, 4]);
+    const { dims, dataType, int32Data, int64Data } = tensor;
+    expect([...readFloats({ dims, dataType: dataType!, int32Data, int64Data, floatData: [3, 4] })]).toEqual([3, 4]);
     expect(readIntegers(makeConstant('b', [2], BigInt64Array.of(-1n, 5n)))).toEqual([-1, 5]);
     expect(readIntegers(makeConstant('c', [1], Int32Array.of(-7)))).toEqual([-7]);
   });

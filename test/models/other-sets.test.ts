@@ -15,7 +15,7 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 /** The standard set, and one of version older-1 whose embedder is changed as told. */
 function manifestWith(change: (embedder: EmbedderModel) => void = () => undefined): Manifest {
   const manifest = structuredClone(loadManifest());
-  const { standard } = manifest.sets;
+  const standard = manifest.sets.standard!;
   const embedder = structuredClone(modelSet(manifest, 'standard').embedder);
   Object.assign(embedder, { file: 'older.onnx', sha256: sha256(FLOAT) });
   if (embedder.quantised) Object.assign(embedder.quantised, { file: 'older.int8.onnx', sha256: sha256(INT8) });
@@ -49,7 +49,7 @@ describe('another set', () => {
     ['float where its 8-bit form is wrong', { 'older.onnx': FLOAT, 'older.int8.onnx': FLOAT }, 'older.onnx'],
   ])('runs in %s', async (_words, files, file) => {
     const [older] = await findOtherSets(manifestWith(), inInt8, folderWith(files));
-    expect(older.embedder.file).toBe(file);
+    expect(older!.embedder.file).toBe(file);
   });
 
   it('is computed in float where the current set is, though its one file is of 8 bits, as that of a built-in model is', async () => {
@@ -57,12 +57,12 @@ describe('another set', () => {
       embedder.origin = { trainedBy: 'tools/train/embedder.py' };
     });
     const [older] = await findOtherSets(builtIn, current, folderWith({ 'older.int8.onnx': INT8 }));
-    expect(older.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });
+    expect(older!.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });
   });
 
   it('runs in float where the current set does', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT, 'older.int8.onnx': INT8 });
-    expect((await findOtherSets(manifestWith(), current, folder))[0].embedder.file).toBe('older.onnx');
+    expect((await findOtherSets(manifestWith(), current, folder))[0]!.embedder.file).toBe('older.onnx');
   });
 
   it.each<[string, Manifest, Record<string, Buffer>]>([
@@ -86,7 +86,7 @@ describe('another set', () => {
 
   it('of the same version is no other one', async () => {
     const manifest = manifestWith();
-    manifest.sets.older.modelVersion = current.modelVersion;
+    manifest.sets.older!.modelVersion = current.modelVersion;
     expect(await findOtherSets(manifest, current, folderWith({ 'older.onnx': FLOAT }))).toEqual([]);
   });
 });

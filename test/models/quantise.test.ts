@@ -47,8 +47,8 @@ describe('a prepared model', () => {
     expect(model.graph.node.filter(({ opType }) => opType === 'Conv')).toHaveLength(7);
     const [before, after] = [await runTiny(bytes, probe), await runTiny(writeOnnx(model), probe)];
     for (const name of TINY_OUTPUTS) {
-      expect(after[name]).toHaveLength(before[name].length);
-      expect(signalToNoise(before[name], after[name])).toBeGreaterThan(100);
+      expect(after[name]).toHaveLength(before[name]!.length);
+      expect(signalToNoise(before[name]!, after[name]!)).toBeGreaterThan(100);
     }
   });
 
@@ -79,7 +79,7 @@ describe('equalising', () => {
       Object.fromEntries(tensors.map((name, i) => [name, Array.from({ length: i === 2 ? 4 : 16 }, (_, c) => 0.1 + c)])),
     );
     const [before, after] = [await runTiny(bytes, probe), await runTiny(writeOnnx(model), probe)];
-    for (const name of TINY_OUTPUTS) expect(signalToNoise(before[name], after[name])).toBeGreaterThan(100);
+    for (const name of TINY_OUTPUTS) expect(signalToNoise(before[name]!, after[name]!)).toBeGreaterThan(100);
   });
 
   it('does not blow up a channel that is still', () => {
@@ -105,7 +105,7 @@ describe('bands of rows', () => {
     expect(model.graph.node.filter(({ opType }) => opType === 'Slice').length).toBeGreaterThanOrEqual(count);
     const input = tinyInput(4, heightPx, 40);
     const [before, after] = [await runTiny(bytes, input), await runTiny(writeOnnx(model), input)];
-    for (const name of TINY_OUTPUTS) expect(signalToNoise(before[name], after[name])).toBeGreaterThan(100);
+    for (const name of TINY_OUTPUTS) expect(signalToNoise(before[name]!, after[name]!)).toBeGreaterThan(100);
   });
 
   it.each([
@@ -152,8 +152,8 @@ describe('quantising', () => {
     for (const input of [probe, tinyInput(5, 32, 32), tinyInput(3, 64, 96)]) {
       const [before, after] = [await runTiny(bytes, input), await runTiny(quantised, input)];
       for (const name of TINY_OUTPUTS) {
-        expect(after[name]).toHaveLength(before[name].length);
-        expect(signalToNoise(before[name], after[name]), name).toBeGreaterThan(25);
+        expect(after[name]).toHaveLength(before[name]!.length);
+        expect(signalToNoise(before[name]!, after[name]!), name).toBeGreaterThan(25);
       }
     }
   });
@@ -197,13 +197,13 @@ describe('quantising', () => {
       await runTiny(quantised, probe),
       await runTiny(partly, probe),
     ];
-    expect(signalToNoise(float.place, some.place)).toBeGreaterThan(signalToNoise(float.place, all.place));
+    expect(signalToNoise(float.place!, some.place!)).toBeGreaterThan(signalToNoise(float.place!, all.place!));
   });
 
   it('is better for channels that were made alike', async () => {
     const uneven = await runTiny(quantiseFile(bytes, { ...recorded, ...(await rangesWithoutFactors()) }), probe);
     const [float, even] = [await runTiny(bytes, probe), await runTiny(quantised, probe)];
-    expect(signalToNoise(float.place, even.place)).toBeGreaterThan(signalToNoise(float.place, uneven.place));
+    expect(signalToNoise(float.place!, even.place!)).toBeGreaterThan(signalToNoise(float.place!, uneven.place!));
   });
 
   it('refuses ranges of another file, and ranges with a gap', () => {
@@ -222,7 +222,7 @@ describe('quantising', () => {
     for (const name of Object.keys(recorded.factors)) ranges[name] = [0, 0];
     for (let seed = 1; seed <= 12; seed++) {
       for (const [name, data] of Object.entries(await session.run({ input: tinyInput(seed) }))) {
-        ranges[name] = [Math.min(ranges[name][0], ...data), Math.max(ranges[name][1], ...data)];
+        ranges[name] = [Math.min(ranges[name]![0], ...data), Math.max(ranges[name]![1], ...data)];
       }
     }
     await session.release();
@@ -239,7 +239,7 @@ describe('sensitivity', () => {
     const before = await measureSensitivities({ ...options, recorded });
     const after = await measureSensitivities({ ...options, recorded: spoilt });
     expect(after[0]).toMatchObject({ layer: 'coarse', operator: 'Conv' });
-    expect(after[0].signalToNoise).toBeLessThan(15);
+    expect(after[0]!.signalToNoise).toBeLessThan(15);
     expect(before.map(({ layer }) => layer).sort()).toEqual(after.map(({ layer }) => layer).sort());
     expect(before).toHaveLength(8);
     expect(Math.min(...before.map(({ signalToNoise }) => signalToNoise))).toBeGreaterThan(25);
@@ -253,7 +253,7 @@ describe('recording', () => {
     const needed = new Set(layers.flatMap(({ inputs, output }) => [...inputs, output]));
     expect(new Set(Object.keys(recorded.ranges))).toEqual(needed);
     expect(recorded).toMatchObject({ file: 'tiny.onnx', sha256: sha256(bytes), method: 'minmax' });
-    expect(recorded.ranges.fine[0]).toBe(0);
+    expect(recorded.ranges.fine![0]).toBe(0);
   });
 
   it('cuts rare extremes off where the mean square error decides', async () => {
@@ -266,8 +266,8 @@ describe('recording', () => {
     };
     const all = await record({ pictures: spiked });
     const most = await record({ pictures: spiked, method: 'mse' });
-    expect(all.ranges.input[1]).toBe(60);
-    expect(most.ranges.input[1]).toBeLessThan(55);
+    expect(all.ranges.input![1]).toBe(60);
+    expect(most.ranges.input![1]).toBeLessThan(55);
   });
 
   it('is written and read back', async () => {

@@ -43,7 +43,7 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
   it('gives outputs of their own to every run', async () => {
     const session = await open(['cpu']);
     const first = (await session.run(black))[model.output.name];
-    const copy = Float32Array.from(first);
+    const copy = Float32Array.from(first!);
     const white = { [name]: { data: new Float32Array(3 * 112 * 112).fill(1), dims: [1, 3, 112, 112] } };
     expect((await session.run(white))[model.output.name]).not.toEqual(copy);
     expect(first).toEqual(copy);

@@ -124,7 +124,7 @@ describe('what was measured', () => {
     const folder = tempDir();
     await at(folder, saying({ ...measured, precision: 'int8' })).catch(() => undefined);
     const again = await at(folder, saying(measured));
-    expect(again.precisions[0].precision).toBe('float');
+    expect(again.precisions[0]!.precision).toBe('float');
   });
 
   it('is not remembered where it failed, and needs no folder that can be written', async () => {
@@ -196,6 +196,6 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
     const chosen = await choose(floatOnly, 'auto');
     expect(chosen.set).toEqual(set);
     const measurable = multipliesBytes(process.arch, readProcessorFlags());
-    expect(chosen.precisions[0].reason).toMatch(measurable ? /"lintel models quantise"/ : /no dot product/);
+    expect(chosen.precisions[0]!.reason).toMatch(measurable ? /"lintel models quantise"/ : /no dot product/);
   });
 });

@@ -59,7 +59,7 @@ export function tinyDetector(): Uint8Array {
   initializer.push(makeConstant('none', [0], new Float32Array(0)));
   initializer.push(makeConstant('twice', [4], Float32Array.of(1, 1, 2, 2)));
   add('Resize', ['coarse', 'none', 'twice'], 'raised');
-  node[node.length - 1].attribute.push(
+  node[node.length - 1]!.attribute.push(
     words('mode', 'nearest'),
     words('nearest_mode', 'floor'),
     words('coordinate_transformation_mode', 'asymmetric'),
@@ -140,7 +140,7 @@ export function signalToNoise(expected: Float32Array, actual: Float32Array): num
   let noise = 0;
   expected.forEach((value, i) => {
     signal += value ** 2;
-    noise += (value - actual[i]) ** 2;
+    noise += (value - actual[i]!) ** 2;
   });
   return 10 * Math.log10(signal / noise);
 }

@@ -54,7 +54,7 @@ describe('a file in lockstep', () => {
 
   test('passes over a damaged picture', async () => {
     const pictures = [0, 1, 2, 3, 4, 5].map(numberedJpeg);
-    pictures[3] = pictures[3].subarray(0, 300);
+    pictures[3] = pictures[3]!.subarray(0, 300);
     const path = join(tempDir(), 'damaged.mjpeg');
     writeFileSync(path, Buffer.concat(pictures));
     const capture = new TestCapture(lockstep(path));
@@ -84,8 +84,8 @@ describe('a file in real time', () => {
     expect(capture.state.dropped).toBe(0);
     const times = frames.map((frame) => frame.capturedAtMs);
     expect(times).toEqual([...times].sort((a, b) => a - b));
-    expect(times[9] - times[0]).toBeGreaterThan(8 * 40);
-    expect(Math.abs(times[9] - Date.now())).toBeLessThan(5_000);
+    expect(times[9]! - times[0]!).toBeGreaterThan(8 * 40);
+    expect(Math.abs(times[9]! - Date.now())).toBeLessThan(5_000);
   });
 
   test('in a loop goes on for more than its length', async () => {
@@ -109,11 +109,11 @@ describe('a captured frame', () => {
     const near = (level: number, expected: number): void => expect(Math.abs(level - expected)).toBeLessThan(8);
     const bytes = new Uint8Array(3);
     addon.warp(frame, bytes, { widthPx: 1, heightPx: 1, matrix: [1, 0, -9, 0, 1, -9], border: 'constant' });
-    [200, 100, 50].forEach((level, i) => near(bytes[i], level));
+    [200, 100, 50].forEach((level, i) => near(bytes[i]!, level));
     for (const [order, expected] of [['rgb', [200, 100, 50]] as const, ['bgr', [50, 100, 200]] as const]) {
       const tensor = new Float32Array(64 * 48 * 3);
       addon.letterbox(frame, tensor, { ...levels, order, widthPx: 64, heightPx: 48, scale: 1, offsetX: 0, offsetY: 0 });
-      expected.forEach((level, channel) => near(tensor[channel * 64 * 48 + 777], level));
+      expected.forEach((level, channel) => near(tensor[channel * 64 * 48 + 777]!, level));
     }
   });
 

@@ -34,7 +34,7 @@ describe('decodeJpeg', () => {
     const data = pixelsOf(decoded as NativeImage);
     expect(data).toHaveLength(expected.data.length);
     let largest = 0;
-    data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]))));
+    data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]!))));
     expect(largest).toBeLessThanOrEqual(3);
   });
 
@@ -68,7 +68,7 @@ describe('decodeJpeg', () => {
     let refused = 0;
     for (let round = 0; round < 3_000; round++) {
       const broken = Buffer.from(jpeg);
-      for (let flips = 0; flips <= round % 4; flips++) broken[next() % broken.length] ^= 1 << ((next() >>> 8) % 8);
+      for (let flips = 0; flips <= round % 4; flips++) broken[next() % broken.length]! ^= 1 << ((next() >>> 8) % 8);
       const decoded = addon.decodeJpeg(broken);
       if (decoded) decoded.release();
       else refused++;
@@ -78,9 +78,9 @@ describe('decodeJpeg', () => {
 
   it('uses the memory of a released picture again, and never that of one that is held', async () => {
     const [one, two] = await Promise.all([waves(100, 100), noise(100, 100)].map((p) => encoder(p).jpeg().toBuffer()));
-    const held = addon.decodeJpeg(one) as NativeImage;
-    const other = addon.decodeJpeg(two) as NativeImage;
-    const before = pixelsOf(addon.decodeJpeg(one) as NativeImage);
+    const held = addon.decodeJpeg(one!) as NativeImage;
+    const other = addon.decodeJpeg(two!) as NativeImage;
+    const before = pixelsOf(addon.decodeJpeg(one!) as NativeImage);
     expect(pixelsOf(other)).not.toEqual(before);
     expect(pixelsOf(held)).toEqual(before);
   });

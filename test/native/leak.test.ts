@@ -84,7 +84,8 @@ test('10,000 frames and 30,000 crops stay within 16 MB of memory', async () => {
 test('1,000 reopened captures after a warm-up of 500 stay within 10 MB of memory, and leave no thread', async () => {
   const { code, stdout, stderr } = await runChild(SETTLED + REOPEN, clip(3), smallHeaps);
   expect([code, stderr]).toEqual([0, '']);
-  const [[early, threads], [late, threadsLate]] = JSON.parse(stdout) as number[][];
+  type Measured = [residentMb: number, threads: number];
+  const [[early, threads], [late, threadsLate]] = JSON.parse(stdout) as [Measured, Measured];
   // 10 kB for each would be over the band.
   expect(late - early).toBeLessThan(10);
   expect(threadsLate).toBeLessThanOrEqual(threads);

@@ -85,7 +85,7 @@ describe('letterbox', () => {
       for (let x = 0; x < pixels.widthPx; x++) {
         for (let c = 0; c < 3; c++) {
           const to = (Math.floor(y / factor) * widthPx + Math.floor(x / factor)) * 3 + c;
-          exact[to] += pixels.data[(y * pixels.widthPx + x) * 3 + c] / factor ** 2;
+          exact[to]! += pixels.data[(y * pixels.widthPx + x) * 3 + c]! / factor ** 2;
         }
       }
     }
@@ -114,9 +114,9 @@ describe('letterbox', () => {
       [width - 4, height - 4],
     ]) {
       // Within one level of rounding in the ramp and one of interpolation.
-      expect(Math.abs(tensor[y * width + x] - (((x + 0.5) / scale - 0.5) * 255) / widthPx)).toBeLessThan(2);
-      const green = tensor[width * height + y * width + x];
-      expect(Math.abs(green - (((y + 0.5) / scale - 0.5) * 255) / heightPx)).toBeLessThan(2);
+      expect(Math.abs(tensor[y! * width + x!]! - (((x! + 0.5) / scale - 0.5) * 255) / widthPx)).toBeLessThan(2);
+      const green = tensor[width * height + y! * width + x!];
+      expect(Math.abs(green! - (((y! + 0.5) / scale - 0.5) * 255) / heightPx)).toBeLessThan(2);
     }
   });
 

@@ -60,7 +60,7 @@ function place(at: number, length: number, border: Border): number | undefined {
 function pixel(pixels: Pixels, x: number, y: number, channel: number, border: Border): number {
   const column = place(x, pixels.widthPx, border);
   const row = place(y, pixels.heightPx, border);
-  return column === undefined || row === undefined ? 0 : pixels.data[(row * pixels.widthPx + column) * 3 + channel];
+  return column === undefined || row === undefined ? 0 : pixels.data[(row * pixels.widthPx + column) * 3 + channel]!;
 }
 
 /** Bilinear, whole numbers being the centres of pixels. */
@@ -83,7 +83,7 @@ export function planar(interleaved: ArrayLike<number>, format: TensorFormat): Fl
   for (let channel = 0; channel < 3; channel++) {
     for (let i = 0; i < area; i++) {
       const level = interleaved[i * 3 + sourceChannel(channel, format.order)];
-      out[channel * area + i] = (level - format.mean[channel]) / format.std[channel];
+      out[channel * area + i] = (level! - format.mean[channel]!) / format.std[channel]!;
     }
   }
   return out;
@@ -94,7 +94,7 @@ export function greatestDifference(a: ArrayLike<number>, b: ArrayLike<number>): 
   if (a.length !== b.length) throw new Error(`${a.length} and ${b.length} elements`);
   let greatest = 0;
   for (let i = 0; i < a.length; i++) {
-    const difference = Math.abs(a[i] - b[i]);
+    const difference = Math.abs(a[i]! - b[i]!);
     if (!(difference <= greatest)) greatest = difference;
   }
   return greatest;

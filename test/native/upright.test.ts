@@ -32,7 +32,7 @@ function greysOf(image: NativeImage): number[][] {
   const { widthPx, heightPx } = image;
   const data = new Uint8Array(widthPx * heightPx * 3);
   addon.warp(image, data, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
-  const at = (x: number, y: number): number => data[((y * 16 + 8) * widthPx + x * 16 + 8) * 3];
+  const at = (x: number, y: number): number => data[((y * 16 + 8) * widthPx + x * 16 + 8) * 3]!;
   return Array.from({ length: heightPx / 16 }, (_, y) => Array.from({ length: widthPx / 16 }, (__, x) => at(x, y)));
 }
 
@@ -40,7 +40,7 @@ type Grid = number[][];
 const original: Grid = Array.from({ length: ROWS }, (_, row) =>
   Array.from({ length: COLUMNS }, (__, column) => greyOf(column, row)),
 );
-const turned = (grid: Grid): Grid => grid[0].map((_, column) => grid.map((row) => row[column]).reverse());
+const turned = (grid: Grid): Grid => grid[0]!.map((_, column) => grid.map((row) => row[column]!).reverse());
 const mirrored = (grid: Grid, flip: string): Grid => {
   if (flip === 'none') return grid;
   return flip === 'horizontal' ? grid.map((row) => [...row].reverse()) : [...grid].reverse();
@@ -62,7 +62,7 @@ describe('a frame', () => {
     // Where the sides are 6 blocks, a fraction of 0.2 does not fall on their edges.
     const part = region && (rotate % 180 === 0 ? region : { x0: 1 / 3, y0: 0.5, x1: 2 / 3, y1: 1 });
     if (part) {
-      const [columns, rows] = [expected[0].length, expected.length];
+      const [columns, rows] = [expected[0]!.length, expected.length];
       const cut = (from: number, to: number, length: number) => [Math.round(from * length), Math.round(to * length)];
       expected = expected
         .slice(...cut(part.y0, part.y1, rows))
@@ -72,14 +72,14 @@ describe('a frame', () => {
     const capture = new TestCapture(lockstep(clipOf([blocks])), options);
     const [frame] = await capture.takeAll();
     const { state } = capture;
-    expect([frame.widthPx, frame.heightPx]).toEqual([expected[0].length * 16, expected.length * 16]);
-    expect([state.widthPx, state.heightPx]).toEqual([frame.widthPx, frame.heightPx]);
+    expect([frame!.widthPx, frame!.heightPx]).toEqual([expected[0]!.length * 16, expected.length * 16]);
+    expect([state.widthPx, state.heightPx]).toEqual([frame!.widthPx, frame!.heightPx]);
     expect([state.picture?.rawWidthPx, state.picture?.rawHeightPx]).toEqual([WIDTH, HEIGHT]);
-    greysOf(frame).forEach((row, y) =>
-      row.forEach((grey, x) => expect(Math.abs(grey - expected[y][x])).toBeLessThan(3)),
+    greysOf(frame!).forEach((row, y) =>
+      row.forEach((grey, x) => expect(Math.abs(grey - expected[y]![x]!)).toBeLessThan(3)),
     );
-    expect(frame.frameNumber).toBe(1);
-    frame.release();
+    expect(frame!.frameNumber).toBe(1);
+    frame!.release();
   });
 
   test('that is cut stays as it was while its capture goes on', async () => {
@@ -88,7 +88,7 @@ describe('a frame', () => {
       region: { x0: 0, y0: 0, x1: 0.5, y1: 1 },
     });
     const frames = await capture.takeAll();
-    expect(frames.map((frame) => Math.round(greysOf(frame)[2][2] / 20))).toEqual(frames.map((_, i) => i));
+    expect(frames.map((frame) => Math.round(greysOf(frame)[2]![2]! / 20))).toEqual(frames.map((_, i) => i));
   });
 
   test('of a region smaller than a pixel is one pixel', async () => {
@@ -96,7 +96,7 @@ describe('a frame', () => {
       region: { x0: 0.9999, y0: 0.5, x1: 1, y1: 0.50001 },
     });
     const [frame] = await capture.takeAll();
-    expect([frame.widthPx, frame.heightPx]).toEqual([1, 1]);
+    expect([frame!.widthPx, frame!.heightPx]).toEqual([1, 1]);
   });
 
   test.each<[string, object, new () => Error]>([
@@ -159,13 +159,13 @@ test('a lamp of a few pixels that moves is no still picture', async () => {
   const lampAt = (place: number): Pixels =>
     paint(640, 480, (x, y) => (x >> 2 === 10 + 3 * place && y >> 2 === 60 ? [250, 250, 250] : [90, 90, 90]));
   const lit = Array.from({ length: 25 }, (_, place) => lampAt(place));
-  const stillMsOf = async (pictures: readonly Pixels[]): Promise<number> => {
+  const measureStillMs = async (pictures: readonly Pixels[]): Promise<number> => {
     const capture = new TestCapture(paced(clipOf(pictures)));
     await capture.untilStatus('ended');
     return (capture.state.picture as PictureState).stillMs;
   };
-  expect(await stillMsOf(lit)).toBe(0);
-  expect(await stillMsOf(lit.map(() => lit[0]))).toBeGreaterThan(500);
+  expect(await measureStillMs(lit)).toBe(0);
+  expect(await measureStillMs(lit.map(() => lit[0]!))).toBeGreaterThan(500);
 });
 
 const missing = spawnSync('ffmpeg', ['-version']).error !== undefined;

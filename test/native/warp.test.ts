@@ -74,7 +74,7 @@ describe('warp', () => {
     // Places are rounded to 1/32 pixel where the picture changes by at most 5 levels a pixel (only an edge to black is
     // steeper, and no output pixel here straddles it by more), and the result to a byte.
     const [actual, exact] = [warp(pixels, options), expected(pixels, options)];
-    const differences = [...actual].map((level, i) => Math.abs(level - exact[i])).sort((a, b) => a - b);
+    const differences = [...actual].map((level, i) => Math.abs(level - exact[i]!)).sort((a, b) => a - b);
     expect(differences[Math.floor(differences.length * 0.98)]).toBeLessThan(1.5);
     expect(differences[differences.length - 1]).toBeLessThan(border === 'reflect' ? 1.5 : 12);
   });
@@ -84,9 +84,9 @@ describe('warp', () => {
     const options = { widthPx: 20, heightPx: 20, matrix: similarity(8, 1 / factor, [320, 240], [10, 10]) };
     const out = warp(stripes, { ...options, border: 'constant' });
     for (let i = 0; i < out.length; i += 3) {
-      expect(Math.abs(out[i] - 125)).toBeLessThanOrEqual(2);
+      expect(Math.abs(out[i]! - 125)).toBeLessThanOrEqual(2);
       expect(out[i + 1]).toBe(130);
-      expect(Math.abs(out[i + 2] - 130)).toBeLessThanOrEqual(2);
+      expect(Math.abs(out[i + 2]! - 130)).toBeLessThanOrEqual(2);
     }
   });
 

@@ -25,7 +25,7 @@ class Shown {
   }
 
   async run(feeds: Readonly<Record<string, FloatTensor>>): Promise<Record<string, Float32Array>> {
-    const [{ data, dims }] = Object.values(feeds);
+    const { data, dims } = Object.values(feeds)[0]!;
     this.input = { data: Float32Array.from(data), dims };
     return { [this.#answer.name]: Float32Array.from(this.#answer.scores) };
   }
@@ -46,14 +46,14 @@ function scene(degrees: number, scale: number): { rgb: Uint8Array; landmarksPx: 
   const matrix = [a, -b, origin.x, b, a, origin.y] as const;
   addon.warp(addon.wrapRgb(crop, CROP, CROP), rgb, { widthPx: WIDTH, heightPx: HEIGHT, matrix, border: 'reflect' });
   const [leftEye, rightEye, nose, leftLip, rightLip] = template.map(at);
-  return { rgb, landmarksPx: [leftEye, rightEye, nose, leftLip, rightLip] };
+  return { rgb, landmarksPx: [leftEye!, rightEye!, nose!, leftLip!, rightLip!] };
 }
 
 /** In steps of grey, between an interleaved picture and the planes of a tensor. */
 function meanDifference(rgb: Uint8Array, { data }: FloatTensor): number {
   const pixels = rgb.length / 3;
   let sum = 0;
-  for (let i = 0; i < rgb.length; i++) sum += Math.abs(rgb[i] - data[(i % 3) * pixels + Math.floor(i / 3)]);
+  for (let i = 0; i < rgb.length; i++) sum += Math.abs(rgb[i]! - data[(i % 3) * pixels + Math.floor(i / 3)]!);
   return sum / rgb.length;
 }
 

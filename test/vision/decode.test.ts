@@ -33,7 +33,7 @@ const pixel = ({ data, widthPx }: { data: Uint8Array; widthPx: number }, x: numb
 ];
 
 const near = (actual: number[], expected: number[], tolerance = 25): void => {
-  actual.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThanOrEqual(tolerance));
+  actual.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThanOrEqual(tolerance));
 };
 
 describe('decodePicture', () => {
@@ -87,7 +87,7 @@ describe('decodePicture', () => {
     const isTurned = orientation >= 5;
     expect([decoded.widthPx, decoded.heightPx]).toEqual(isTurned ? [160, 240] : [240, 160]);
     const [x, y] = greenAt(decoded.widthPx, decoded.heightPx).map(Math.round);
-    near(pixel(decoded, x, y), [0, 220, 0]);
+    near(pixel(decoded, x!, y!), [0, 220, 0]);
   });
 
   it.each([

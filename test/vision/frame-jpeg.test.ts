@@ -59,8 +59,8 @@ it('has the boxes in their colours where they were asked for, and leaves the fra
     const at = (x: number, y: number): number[] =>
       [...data.subarray((Math.round(y) * info.width + Math.round(x)) * 3)].slice(0, 3);
     const [green, red] = [at(40 * scale, 20 * scale), at(100 * scale, 60 * scale)];
-    expect(green[1] - Math.max(green[0], green[2])).toBeGreaterThan(60);
-    expect(red[0] - Math.max(red[1], red[2])).toBeGreaterThan(60);
+    expect(green[1]! - Math.max(green[0]!, green[2]!)).toBeGreaterThan(60);
+    expect(red[0]! - Math.max(red[1]!, red[2]!)).toBeGreaterThan(60);
     const inside = at(40 * scale, 50 * scale);
     expect(Math.max(...inside) - Math.min(...inside)).toBeLessThan(12);
   }

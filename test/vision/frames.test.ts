@@ -19,7 +19,7 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
   const hasLiveness = set.liveness !== undefined;
   const sizesPx = [110, 90, 40];
   const heads = sizesPx.map((facePx, i) => ({
-    head: DISTINCT_SEEDS[i],
+    head: DISTINCT_SEEDS[i]!,
     centreX: 130 + 190 * i,
     centreY: 230,
     facePx,
@@ -71,15 +71,15 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
   });
 
   it('spares a settled face all but its place', async () => {
-    const frame = await analyse({ settled: [truth[0]] });
+    const frame = await analyse({ settled: [truth[0]!] });
     expect(computed(frame)).toEqual(['-', known('cml'), 'c']);
-    expect(frame.faces[0].landmarksPx).toHaveLength(5);
-    expect(frame.faces[0].pose).toBeDefined();
+    expect(frame.faces[0]!.landmarksPx).toHaveLength(5);
+    expect(frame.faces[0]!.pose).toBeDefined();
     expect(computed(await analyse({ settled: truth }))).toEqual(['-', '-', '-']);
   });
 
   it('takes nobody for settled who covers the box by too little', async () => {
-    const { x0, y0, x1, y1 } = truth[0];
+    const { x0, y0, x1, y1 } = truth[0]!;
     const shift = 0.75 * (x1 - x0);
     const beside = { x0: x0 + shift, y0, x1: x1 + shift, y1 };
     expect(computed(await analyse({ settled: [beside] }))[0]).toBe(known('cml'));
@@ -98,7 +98,8 @@ describe('with a crowd, those that mask and liveness are told of', () => {
   const qualities = (faces: Face[]) => faces.map(({ quality }) => quality?.overall);
 
   it('are all where there are three, but those that are not fit', () => {
-    const settled = { ...faceOf(1), quality: undefined };
+    const settled = faceOf(1);
+    delete settled.quality;
     const faces = [faceOf(0.5), faceOf(0.3), settled, faceOf(0.9, 50), faceOf(0.7)];
     expect(qualities(pickAttributedFaces(faces, 1))).toEqual([0.5, 0.7]);
   });

@@ -5,8 +5,8 @@ import { squareAround } from '../../src/vision/attributes.js';
 import { estimatePose } from '../../src/vision/pose.js';
 
 const apply = (m: readonly number[], { x, y }: Point): Point => ({
-  x: m[0] * x + m[1] * y + m[2],
-  y: m[3] * x + m[4] * y + m[5],
+  x: m[0]! * x + m[1]! * y + m[2]!,
+  y: m[3]! * x + m[4]! * y + m[5]!,
 });
 
 const frontal: Landmarks = [
@@ -32,12 +32,15 @@ describe('fitSimilarity', () => {
   });
 
   it('is the least-squares fit: no nearby similarity is better', () => {
-    const noisy = frontal.map((point, i) => ({ x: point.x + [2, -1, 3, 0, -2][i], y: point.y + [1, 2, -2, -1, 0][i] }));
+    const noisy = frontal.map((point, i) => ({
+      x: point.x + [2, -1, 3, 0, -2][i]!,
+      y: point.y + [1, 2, -2, -1, 0][i]!,
+    }));
     const matrix = fitSimilarity(noisy, frontal);
     const error = (m: readonly number[]): number =>
       noisy.reduce((sum, point, i) => {
         const moved = apply(m, point);
-        return sum + (moved.x - frontal[i].x) ** 2 + (moved.y - frontal[i].y) ** 2;
+        return sum + (moved.x - frontal[i]!.x) ** 2 + (moved.y - frontal[i]!.y) ** 2;
       }, 0);
     const best = error(matrix);
     const [a, b, tx, , , ty] = matrix;
@@ -49,7 +52,7 @@ describe('fitSimilarity', () => {
       [0, 0, 0.5, 0],
       [0, 0, 0, -0.5],
     ]) {
-      expect(error([a + da, b - db, tx + dx, -(b - db), a + da, ty + dy])).toBeGreaterThan(best);
+      expect(error([a + da!, b - db!, tx + dx!, -(b - db!), a + da!, ty + dy!])).toBeGreaterThan(best);
     }
   });
 

@@ -75,7 +75,7 @@ describe('one worker', () => {
     const requests = Array.from({ length: 60 }, () => pool.analyseImage(new Uint8Array(1), PICTURE));
     const turns: number[] = [];
     for (let frame = 0; frame < 15; frame++) turns.push((await pool.analyseFrame(3, FRAME))?.frameNumber ?? 0);
-    const waits = turns.slice(1).map((turn, i) => turn - turns[i]);
+    const waits = turns.slice(1).map((turn, i) => turn - turns[i]!);
     expect(Math.max(...waits)).toBeLessThanOrEqual(3);
     const served = (await Promise.all(requests)).map(({ widthPx }) => widthPx);
     expect(served).toEqual([...served].sort((a, b) => a - b));
@@ -87,7 +87,7 @@ describe('one worker', () => {
     const crops = Array.from({ length: 30 }, () => pool.embedCrops([new Uint8Array(1)]));
     const turns: number[] = [];
     for (let i = 0; i < 10; i++) turns.push((await pool.analyseImage(new Uint8Array(1), PICTURE)).widthPx);
-    expect(Math.max(...turns.slice(1).map((turn, i) => turn - turns[i]))).toBeLessThanOrEqual(3);
+    expect(Math.max(...turns.slice(1).map((turn, i) => turn - turns[i]!))).toBeLessThanOrEqual(3);
     await Promise.all([...frames, ...crops]);
   });
 

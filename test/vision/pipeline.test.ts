@@ -19,7 +19,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   const photos =
     facesDir === undefined
       ? []
-      : readdirSync(people).map((name) => join(people, name, readdirSync(join(people, name))[0]));
+      : readdirSync(people).map((name) => join(people, name, readdirSync(join(people, name))[0]!));
   let pipeline: Pipeline;
 
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   const only = async (bytes: Uint8Array): Promise<Face> => {
     const { faces } = await pipeline.analyseImage(bytes, DETECT);
     expect(faces).toHaveLength(1);
-    return faces[0];
+    return faces[0]!;
   };
 
   it('mirrors the yaw and roll of a mirrored picture, and keeps its pitch', async () => {
@@ -58,7 +58,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   });
 
   it('adds the turn of a turned picture to the roll, clockwise positive', async () => {
-    const bytes = readFileSync(photos[5]);
+    const bytes = readFileSync(photos[5]!);
     const upright = await only(bytes);
     for (const angle of [-30, 20]) {
       const turned = await only(await sharp(bytes).rotate(angle, { background: '#777' }).png().toBuffer());
@@ -80,8 +80,8 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
           .toBuffer();
         const { faces, widthPx, heightPx } = await pipeline.analyseImage(close, DETECT);
         expect(faces).toHaveLength(1);
-        expect(boxWidth(faces[0].boxPx) / widthPx).toBeGreaterThan(0.6);
-        expect(boxHeight(faces[0].boxPx) / heightPx).toBeGreaterThan(0.6);
+        expect(boxWidth(faces[0]!.boxPx) / widthPx).toBeGreaterThan(0.6);
+        expect(boxHeight(faces[0]!.boxPx) / heightPx).toBeGreaterThan(0.6);
       }
     },
   );
@@ -112,20 +112,20 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   });
 
   it('gives the same embedding for a picture twice as large', async () => {
-    const bytes = readFileSync(photos[0]);
+    const bytes = readFileSync(photos[0]!);
     const large = await sharp(bytes).resize({ width: 300, kernel: 'cubic' }).png().toBuffer();
     const [a, b] = await Promise.all([bytes, large].map((p) => pipeline.analyseImage(p, { ...DETECT, embed: 1 })));
-    expect(cosine(a.faces[0].embedding as Float32Array, b.faces[0].embedding as Float32Array)).toBeGreaterThan(0.9);
+    expect(cosine(a!.faces[0]!.embedding as Float32Array, b!.faces[0]!.embedding as Float32Array)).toBeGreaterThan(0.9);
   });
 
   it('takes an aligned crop for the face it is, without detecting one', async () => {
     const addon = loadAddon();
     const { embedder } = modelSet(loadManifest(), 'standard');
-    const bytes = readFileSync(photos[0]);
+    const bytes = readFileSync(photos[0]!);
     const [whole] = (await pipeline.analyseImage(bytes, { ...DETECT, embed: 1 })).faces;
     const { widthPx, heightPx } = embedder.input;
     const rgb = new Uint8Array(widthPx * heightPx * 3);
-    const matrix = alignToTemplate(whole.landmarksPx, embedder.template);
+    const matrix = alignToTemplate(whole!.landmarksPx, embedder.template);
     addon.warp(await decodePicture(bytes, addon), rgb, { widthPx, heightPx, matrix, border: 'constant' });
     const crop = sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } });
 
@@ -133,18 +133,18 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     const { faces } = await pipeline.analyseImage(await crop.clone().png().toBuffer(), options);
     expect(faces).toHaveLength(1);
     expect(faces[0]).toMatchObject({ boxPx: { x0: 0, y0: 0, x1: 112, y1: 112 }, detectionScore: 1 });
-    expect(cosine(faces[0].embedding as Float32Array, whole.embedding as Float32Array)).toBeGreaterThan(0.99);
-    expect(typeof faces[0].masked).toBe('boolean');
-    expect(Number.isFinite(faces[0].livenessScore)).toBe(true);
-    const { yaw, pitch, roll } = faces[0].pose;
+    expect(cosine(faces[0]!.embedding as Float32Array, whole!.embedding as Float32Array)).toBeGreaterThan(0.99);
+    expect(typeof faces[0]!.masked).toBe('boolean');
+    expect(Number.isFinite(faces[0]!.livenessScore)).toBe(true);
+    const { yaw, pitch, roll } = faces[0]!.pose;
     for (const angle of [yaw, pitch, roll]) expect(Math.abs(angle)).toBeLessThan(15);
 
     const large = await crop.resize(224, 448, { fit: 'fill' }).png().toBuffer();
     const [stretched] = (await pipeline.analyseImage(large, options)).faces;
-    expect(stretched.boxPx).toEqual({ x0: 0, y0: 0, x1: 224, y1: 448 });
-    stretched.landmarksPx.forEach(({ x, y }, i) => {
-      expect(x).toBeCloseTo(2 * embedder.template[i][0]);
-      expect(y).toBeCloseTo(4 * embedder.template[i][1]);
+    expect(stretched!.boxPx).toEqual({ x0: 0, y0: 0, x1: 224, y1: 448 });
+    stretched!.landmarksPx.forEach(({ x, y }, i) => {
+      expect(x).toBeCloseTo(2 * embedder.template[i]![0]);
+      expect(y).toBeCloseTo(4 * embedder.template[i]![1]);
     });
 
     const empty = await sharp({ create: { width: 100, height: 100, channels: 3, background: '#667' } })
@@ -185,7 +185,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
         });
         if (faces.length === 0) continue;
         found++;
-        if (faces[0].masked === masked) right++;
+        if (faces[0]!.masked === masked) right++;
       }
     }
     expect(found).toBeGreaterThanOrEqual(55);

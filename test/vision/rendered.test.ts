@@ -25,7 +25,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
 
   it('embeds only as many faces as asked, the largest', async () => {
     const heads = [90, 120, 70].map((facePx, i) => ({
-      head: DISTINCT_SEEDS[i],
+      head: DISTINCT_SEEDS[i]!,
       centreX: 110 + 180 * i,
       centreY: 150,
       facePx,
@@ -44,8 +44,8 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
     const { faces } = await pipeline.analyseImage(portrait, { embed: 0, mask: true, liveness: true });
     expect(faces).toHaveLength(1);
-    expect(faces[0].masked).toBe(false);
-    expect(Number.isFinite(faces[0].livenessScore)).toBe(models.liveness !== undefined);
+    expect(faces[0]!.masked).toBe(false);
+    expect(Number.isFinite(faces[0]!.livenessScore)).toBe(models.liveness !== undefined);
   });
 
   it('takes an aligned crop for the face it is, without detecting one', async () => {
@@ -54,7 +54,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     const [whole] = (await pipeline.analyseImage(portrait, { ...DETECT, embed: 1 })).faces;
     const { widthPx, heightPx } = embedder.input;
     const rgb = new Uint8Array(widthPx * heightPx * 3);
-    const matrix = alignToTemplate(whole.landmarksPx, embedder.template);
+    const matrix = alignToTemplate(whole!.landmarksPx, embedder.template);
     addon.warp(await decodePicture(portrait, addon), rgb, { widthPx, heightPx, matrix, border: 'constant' });
     const crop = await sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } })
       .png()
@@ -62,7 +62,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     const { faces } = await pipeline.analyseImage(crop, { ...DETECT, embed: 1, mask: true, aligned: true });
     expect(faces).toHaveLength(1);
     expect(faces[0]).toMatchObject({ boxPx: { x0: 0, y0: 0, x1: widthPx, y1: heightPx }, detectionScore: 1 });
-    expect(faces[0].masked).toBe(false);
-    expect(cosine(faces[0].embedding as Float32Array, whole.embedding as Float32Array)).toBeGreaterThan(0.99);
+    expect(faces[0]!.masked).toBe(false);
+    expect(cosine(faces[0]!.embedding as Float32Array, whole!.embedding as Float32Array)).toBeGreaterThan(0.99);
   });
 });

@@ -98,8 +98,8 @@ describe('the worker pool', () => {
     const results = await Promise.all(
       Array.from({ length: 8 }, () => pool.analyseImage(photo, { ...DETECT, embed: 1 })),
     );
-    const [first] = results.map(({ faces }) => faces[0].embedding);
-    for (const { faces } of results) expect(faces[0].embedding).toEqual(first);
+    const [first] = results.map(({ faces }) => faces[0]!.embedding);
+    for (const { faces } of results) expect(faces[0]!.embedding).toEqual(first);
     expect(pool.stats().completed).toBe(8);
   });
 
@@ -157,7 +157,7 @@ describe('the worker pool', () => {
     const { status, detail } = pool.health();
     expect(status).toBe('degraded');
     expect(detail).toMatch(/runs on cpu: a preferred provider failed/);
-    expect(pool.providers[0].failures.map(({ provider }) => provider)).toEqual(['nonesuch', 'cuda']);
+    expect(pool.providers[0]!.failures.map(({ provider }) => provider)).toEqual(['nonesuch', 'cuda']);
   });
 
   it('does not start when no provider works, and says what was tried and why each failed', async () => {

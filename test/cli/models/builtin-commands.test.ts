@@ -52,7 +52,7 @@ function trained(): { manifest: string; modelsDir: string; pictures: string } {
   const manifest = manifestWith(({ models, sets }) => {
     const quantised = { file: 'tiny.int8.onnx', bytes: 1, sha256: '0'.repeat(64), ranges: 'ranges/tiny.json' };
     models.tiny = { ...modelSet(loadManifest(), 'builtin').detector, file: 'tiny.onnx', bytes: 1, quantised };
-    sets.builtin.detector = 'tiny';
+    sets.builtin!.detector = 'tiny';
   });
   return { manifest, modelsDir, pictures };
 }
@@ -129,10 +129,10 @@ describe('what a mask model of aligned faces is recorded on', () => {
     expect(bare).toBe(third);
     expect(masked).not.toBe(bare);
     const row = (data: Float32Array, y: number): Set<number> => new Set(data.subarray(y * 112, (y + 1) * 112));
-    expect(row(inputs[1], 20)).toEqual(row(inputs[0], 20));
+    expect(row(inputs[1]!, 20)).toEqual(row(inputs[0]!, 20));
     for (const y of [64, 90, 111]) {
-      expect(row(inputs[1], y).size).toBe(1);
-      expect(row(inputs[0], y).size).toBeGreaterThan(20);
+      expect(row(inputs[1]!, y).size).toBe(1);
+      expect(row(inputs[0]!, y).size).toBeGreaterThan(20);
     }
     await expect(modelInputs(mask, [{ ...size, widthPx: 100 }] as never, addon).next()).rejects.toThrow('112 x 112 px');
   });
@@ -211,7 +211,7 @@ describe('lintel models calibrate --held-out', () => {
     const { pictures, pairs } = madeUpSet();
     const manifest = manifestWith(({ models }) => {
       // The same files as those of a model that is fetched.
-      const { origin } = models.mobilefacenet;
+      const { origin } = models.mobilefacenet!;
       const embedder = inPrecision(modelSet(loadManifest(), 'builtin').embedder, 'int8');
       const quantised = embedder.quantised && { ...embedder.quantised, calibration: embedder.calibration };
       models.mobilefacenet = { ...embedder, quantised, origin };

@@ -39,7 +39,7 @@ function installation(): { manifest: string; modelsDir: string; pictures: string
     sets: Record<string, Record<string, string>>;
     models: Record<string, Record<string, unknown>>;
   };
-  json.sets.standard.detector = 'tiny';
+  json.sets.standard!.detector = 'tiny';
   json.models.tiny = {
     ...json.models['yunet-n'],
     file: 'tiny.onnx',
