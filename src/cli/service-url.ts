@@ -6,7 +6,7 @@ import { AppError } from '../errors.js';
  * @returns the URL of the service with this configuration, without a slash at its end. A service that listens on every address is
  * reached on the loopback address.
  */
-export function localServiceUrl({ host, port, tls }: Pick<Config['http'], 'host' | 'port' | 'tls'>): string {
+export function getLocalServiceUrl({ host, port, tls }: Pick<Config['http'], 'host' | 'port' | 'tls'>): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `${tls ? 'https' : 'http'}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

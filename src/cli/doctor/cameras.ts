@@ -11,7 +11,7 @@ import { checkSources } from './connections.js';
 import { fail, ok, type DoctorFinding } from './finding.js';
 import { isServiceRunning } from './service.js';
 
-export type CaptureAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCapture'>;
+export type DoctorAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCapture'>;
 
 /** Time that a capture gets beyond its own time limits. */
 const GRACE_MS = 2_000;
@@ -20,7 +20,7 @@ const GRACE_MS = 2_000;
  * Checks each source, then opens those that passed, where no service runs: a device gives its pictures to one program at a time.
  * @param load loads the native addon; cameras are opened where it has the functions of a capture
  */
-export async function checkCameras(config: Config, load: () => Partial<CaptureAddon>): Promise<DoctorFinding[]> {
+export async function checkCameras(config: Config, load: () => Partial<DoctorAddon>): Promise<DoctorFinding[]> {
   const { cameras } = config;
   const sources = await checkSources(cameras);
   if (cameras.length === 0) return sources;
@@ -36,7 +36,7 @@ export async function checkCameras(config: Config, load: () => Partial<CaptureAd
 /** Opens each camera for a first picture. @returns one finding for each */
 export async function openCameras(
   cameras: readonly CameraConfig[],
-  addon: CaptureAddon,
+  addon: DoctorAddon,
   timers: Timers = systemTimers,
 ): Promise<DoctorFinding[]> {
   return Promise.all(
@@ -47,7 +47,7 @@ export async function openCameras(
   );
 }
 
-async function openCamera(config: CameraConfig, addon: CaptureAddon, timers: Timers): Promise<DoctorFinding> {
+async function openCamera(config: CameraConfig, addon: DoctorAddon, timers: Timers): Promise<DoctorFinding> {
   const { source } = config;
   let password: string | undefined;
   try {
@@ -71,7 +71,7 @@ async function openCamera(config: CameraConfig, addon: CaptureAddon, timers: Tim
 async function waitForFrame(
   config: CameraConfig,
   password: string | undefined,
-  addon: CaptureAddon,
+  addon: DoctorAddon,
   timers: Timers,
 ): Promise<CaptureState> {
   let changed: () => void = () => undefined;

@@ -5,7 +5,7 @@ import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
-import { checkCameras, type CaptureAddon } from './cameras.js';
+import { checkCameras, type DoctorAddon } from './cameras.js';
 import { checkBroker } from './connections.js';
 import { checkHeat, checkInodes, checkMemory, checkVideoDevices } from './device.js';
 import { fail, ok } from './finding.js';
@@ -26,7 +26,7 @@ export interface DoctorHooks {
   /** Path of the manifest of the model sets. */
   manifestPath?: string;
   /** Loads the native addon. Cameras are opened where it has the functions of a capture. */
-  loadAddon?: () => Pick<Addon, 'info'> & Partial<CaptureAddon>;
+  loadAddon?: () => Pick<Addon, 'info'> & Partial<DoctorAddon>;
 }
 
 interface DoctorOptions {

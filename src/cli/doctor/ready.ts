@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { localServiceUrl } from '../service-url.js';
+import { getLocalServiceUrl } from '../service-url.js';
 import { fetchStatus, isServiceRunning } from './service.js';
 
 const PAUSE_MS = 250;
@@ -22,7 +22,7 @@ async function isReady(config: Config): Promise<boolean> {
   // The number of a port that the system chose is not known here. The admin socket exists once every part has started.
   if (config.http.port === 0) return isServiceRunning(dataPaths(config).adminSocket);
   try {
-    const url = `${localServiceUrl(config.http)}/readyz`;
+    const url = `${getLocalServiceUrl(config.http)}/readyz`;
     return (await fetchStatus(url, AbortSignal.timeout(ANSWER_TIMEOUT_MS))) === 200;
   } catch {
     return false;

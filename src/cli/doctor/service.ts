@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Config } from '../../config/schema.js';
-import { localServiceUrl } from '../service-url.js';
+import { getLocalServiceUrl } from '../service-url.js';
 import { ok, warn, type DoctorFinding } from './finding.js';
 
 const ANSWER_TIMEOUT_MS = 3_000;
@@ -43,7 +43,7 @@ export async function checkService(
   timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<DoctorFinding[]> {
   if (port === 0) return [ok('not checked: the configuration lets the service take any free port (http.port is 0)')];
-  const url = localServiceUrl({ host, port, tls });
+  const url = getLocalServiceUrl({ host, port, tls });
   let answer: unknown;
   try {
     answer = await (tls ? fetchJsonSecurely : fetchJson)(`${url}/healthz`, AbortSignal.timeout(timeoutMs));

@@ -12,7 +12,7 @@ import { loadAddon } from '../../native/addon.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';
-import { localServiceUrl, parseServiceUrl } from '../service-url.js';
+import { getLocalServiceUrl, parseServiceUrl } from '../service-url.js';
 import { EnrolApi } from './api.js';
 import { EnrolClient, RefusedRequest } from './client.js';
 import { EnrolmentJournal } from './journal.js';
@@ -174,7 +174,7 @@ function findServiceUrl(named: string | undefined, { http }: Config): string {
       'the configuration lets the service take any free port (http.port is 0): give its address with --url',
     );
   }
-  return localServiceUrl(http);
+  return getLocalServiceUrl(http);
 }
 
 function parseGroupId(value: string): string {
