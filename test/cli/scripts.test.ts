@@ -100,9 +100,7 @@ describe('setup', () => {
     const bin = await commands({ 'pkg-config': 'exit 1', 'apt-get': fake, sudo: '"$@"' });
     const { code, stdout, stderr } = await run('scripts/setup', [], { PATH: `${bin}:${process.env.PATH}` });
     expect(code).toBe(1);
-    expect(stdout).toMatch(
-      /^Missing packages of the system:\n(.*\n)* {2}libopencv-dev +OpenCV 4: cameras and pictures\n/,
-    );
+    expect(stdout).toMatch(/^Missing system packages:\n(.*\n)* {2}libopencv-dev +OpenCV 4: cameras and pictures\n/);
     expect(stdout).toMatch(/\nInstalling them with apt-get(, through sudo)?; that can take some minutes\.\n$/);
     expect(stderr).toContain('E: Unable to fetch some archives\n');
     expect(stderr).toMatch(/setup: apt-get could not install .*libopencv-dev.*\. Is this machine online\? Otherwise/);
@@ -115,7 +113,7 @@ describe('setup', () => {
 
 describe('the download of the models', () => {
   const SENTENCE =
-    'The models cannot be fetched now. Going on with the built-in ones, which are less exact; the next start tries again.';
+    'The models cannot be fetched now. Lintel uses the built-in models, which are less exact; the next start tries again.';
 
   /** Runs fetch_models of scripts/setup in a new checkout. @param from URL or folder of the models @param builtin with built-in models */
   async function fetchModels({ from, config, builtin = true }: { from: string; config?: string; builtin?: boolean }) {

@@ -1,4 +1,4 @@
-// A process that feeds its watchdog, and whose loop stands still for a while when it is told to: node watchdog-child.ts SOCKET BLOCK_MS.
+// A process with a watchdog, whose event loop hangs for a while on request: node watchdog-child.ts SOCKET BLOCK_MS.
 import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';

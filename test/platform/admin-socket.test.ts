@@ -1,4 +1,4 @@
-// The admin socket, asked as the command line asks it.
+// The admin socket, with the client of the command line.
 import { spawnSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ async function text(body: AsyncIterable<Uint8Array> | undefined): Promise<string
 }
 
 describe('the admin socket', () => {
-  it('answers with what its route gives, to its owner alone, until it is stopped', async () => {
+  it('streams the answer of a route, only to its owner, until it is stopped', async () => {
     const { path, admin } = await listening({
       'GET /thing': () => pieces('one ', '', 'two'),
       'POST /act': () => pieces(),
@@ -45,7 +45,7 @@ describe('the admin socket', () => {
     expect(await askService(path, 'GET', '/thing')).toBeUndefined();
   });
 
-  it('hands on the error of a route that fails at once, and refuses what it does not know', async () => {
+  it('passes on the error of a route that fails at once, and refuses unknown requests', async () => {
     const { path } = await listening({
       'GET /thing': async function* () {
         throw new AppError('STORE_UNAVAILABLE', 'the disk refuses');
@@ -63,7 +63,7 @@ describe('the admin socket', () => {
     }
   });
 
-  it('never lets half of an answer pass for the whole', async () => {
+  it('never presents a part of an answer as the whole', async () => {
     const { path, admin } = await listening({
       'GET /fails': async function* () {
         yield Buffer.from('half');
@@ -81,7 +81,7 @@ describe('the admin socket', () => {
     await outcome;
   });
 
-  it('takes the place of a socket that a kill left behind', async () => {
+  it('replaces a socket that a killed process left', async () => {
     const path = join(tempDir(), 'admin.sock');
     const leave = `require('node:http').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
     expect(spawnSync(process.execPath, ['-e', leave, path]).signal).toBe('SIGKILL');
@@ -91,7 +91,7 @@ describe('the admin socket', () => {
     expect(await text(await askService(path, 'GET', '/thing'))).toBe('here');
   });
 
-  it('is left out, with a warning, where no socket can be', async () => {
+  it('is missing, with a warning, where no socket is possible', async () => {
     const warnings: string[] = [];
     const log: Log = { ...silentLog, warn: (_, message) => void warnings.push(message) };
     const folder = tempDir();

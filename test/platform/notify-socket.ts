@@ -1,4 +1,4 @@
-// systemd's end of the notify protocol: a datagram socket, which Node cannot make and perl can.
+// The receiving end of systemd's notify protocol: a datagram socket, which Node cannot create and perl can.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -17,9 +17,9 @@ export interface Notice {
 }
 
 export interface NotifySocket {
-  /** All so far. */
+  /** All notices so far. */
   notices: Notice[];
-  /** The first one from the index `from` on that fits; waits for it. */
+  /** Waits for the first notice at or after index `from` that fits. */
   next(fits: (text: string) => boolean, from?: number): Promise<{ notice: Notice; index: number }>;
 }
 
@@ -46,7 +46,8 @@ export async function notifySocket(path: string): Promise<NotifySocket> {
     async next(fits, from = 0) {
       for (;;) {
         const index = notices.findIndex(({ text }, at) => at >= from && fits(text));
-        if (index >= 0) return { notice: notices[index], index };
+        const notice = notices[index];
+        if (notice) return { notice, index };
         await new Promise<void>((resolve) => (wake = resolve));
       }
     },

@@ -1,4 +1,4 @@
-// What systemd is told, through the addon's function.
+// The notices to systemd, as they reach the addon's function.
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { SdNotifier } from '../../src/platform/sd-notify.js';
@@ -10,7 +10,7 @@ function notifier(socketPath: string | undefined): { notifier: SdNotifier; sent:
 }
 
 describe('systemd', () => {
-  it('hears of the status, of readiness and of the end', () => {
+  it('gets the status, READY, WATCHDOG and STOPPING', () => {
     const { notifier: systemd, sent } = notifier('/run/systemd/notify');
     systemd.status('starting vision');
     systemd.ready('serving on http://127.0.0.1:8080');
@@ -36,7 +36,7 @@ describe('systemd', () => {
     expect(sent).toEqual([['@lintel', 'STATUS=lost READY=1']]);
   });
 
-  it('is not talked to where it does not listen', () => {
+  it('gets nothing where it does not listen', () => {
     const { notifier: systemd, sent } = notifier(undefined);
     systemd.ready('up');
     systemd.status('up');
@@ -47,7 +47,7 @@ describe('systemd', () => {
     expect(systemd.listens).toBe(false);
   });
 
-  it('may be out of reach: that is logged, and the service goes on', () => {
+  it('may be out of reach: this is logged, and nothing is thrown', () => {
     const warnings: string[] = [];
     const addon = {
       sdNotify: () => {

@@ -1,4 +1,4 @@
-// A checkout of a version that does as it is told, with the real scripts and units, to be installed into a temporary root.
+// A checkout whose service behaves as the test wants, with the real scripts and units, for installation into a temporary root.
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp-dir.js';
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 const SYSTEMCTL = fileURLToPath(new URL('./fake-systemctl.pl', import.meta.url));
 
-/** What its service does: become ready, end at once, or say nothing; `unready` becomes ready for systemd, and is not when it is asked. */
+/** Behaviour of the service: `exits` ends at once, `silent` never sends READY, `unready` sends READY but the doctor finds it not ready. */
 export type Behaviour = 'ready' | 'exits' | 'silent' | 'unready' | 'unbuildable';
 
 const MAIN = `
@@ -54,7 +54,7 @@ export function run(command: string, args: readonly string[], env: Record<string
   });
 }
 
-/** A machine that things are installed on: a temporary root, and a systemctl that really starts what is installed there. */
+/** A machine with a temporary root, and a systemctl that really starts the installed service. */
 export class Machine {
   readonly root = tempDir();
 
@@ -101,14 +101,14 @@ export class Machine {
     return readdirSync(this.path('opt/lintel/versions')).sort();
   }
 
-  /** The command line of the process that runs as the service now. */
+  /** Command line of the process that runs as the service now. */
   get running(): string | undefined {
     if (!this.has('.systemctl/pid')) return undefined;
     const cmdline = `/proc/${this.read('.systemctl/pid')}/cmdline`;
     return existsSync(cmdline) ? readFileSync(cmdline, 'utf8').replaceAll('\0', ' ').trim() : undefined;
   }
 
-  /** Its folder, such as `versions/1.0.0-1`: the link as it was when it was started. */
+  /** Folder of the running version, such as `versions/1.0.0-1`: the target of the link at its start. */
   get runningVersion(): string | undefined {
     if (!this.has('.systemctl/pid')) return undefined;
     const maps = readFileSync(`/proc/${this.read('.systemctl/pid')}/maps`, 'utf8');

@@ -34,7 +34,7 @@ describe('install', () => {
     expect(machine.has('usr/local/bin/lintel')).toBe(true);
   });
 
-  it('again is an upgrade: data and configuration stay, and so do the last three versions', async () => {
+  it('upgrades when it runs again: data, configuration and the last three versions stay', async () => {
     const machine = new Machine();
     for (const old of ['0.8.0-1', '0.9.0-1', '0.9.0-2']) {
       mkdirSync(machine.path(`opt/lintel/versions/${old}`), { recursive: true });
@@ -52,7 +52,7 @@ describe('install', () => {
   });
 
   it.each(['exits', 'silent', 'unready'] as const)(
-    'goes back to the previous version where the new one %s',
+    'restores the previous version when the new one is %s',
     async (behaviour) => {
       const machine = new Machine();
       const first = checkout('1.0.0');
@@ -64,7 +64,9 @@ describe('install', () => {
       );
       const { code, stderr } = await machine.install(second, '--ready-timeout', '2');
       expect(code).toBe(3);
-      expect(stderr).toContain('install: version 2.0.0-1 did not become ready within 2 s; why: journalctl -u lintel');
+      expect(stderr).toContain(
+        'install: version 2.0.0-1 did not become ready within 2 s; for the reason: journalctl -u lintel',
+      );
       expect(stderr).toContain('install: version 1.0.0-1 runs again');
       expect(machine.current).toBe('versions/1.0.0-1');
       expect(machine.versions).toEqual(['1.0.0-1']);
@@ -73,10 +75,10 @@ describe('install', () => {
     },
   );
 
-  it('that never became ready stays, and says so', async () => {
+  it('leaves a first version that never becomes ready in place, and says so', async () => {
     const { code, stderr } = await new Machine().install(checkout('1.0.0', 'exits'));
     expect(code).toBe(4);
-    expect(stderr).toContain('install: there is no previous version to go back to; systemd goes on trying');
+    expect(stderr).toContain('install: there is no previous version to restore; systemd keeps trying');
   });
 
   it('says so where the previous version does not become ready again either', async () => {
@@ -84,7 +86,7 @@ describe('install', () => {
     await machine.install(checkout('1.0.0', 'exits'));
     const { code, stderr } = await machine.install(checkout('2.0.0', 'exits'));
     expect(code).toBe(4);
-    expect(stderr).toContain('version 1.0.0-1 was put back, and does not become ready either');
+    expect(stderr).toContain('version 1.0.0-1 was restored, but does not become ready either');
     expect(machine.current).toBe('versions/1.0.0-1');
   });
 
@@ -98,21 +100,21 @@ describe('install', () => {
     expect(machine.runningVersion).toBe('versions/1.0.0-1');
   });
 
-  it('removes what an interrupted one left behind', async () => {
+  it('removes the leftovers of an interrupted installation', async () => {
     const machine = new Machine();
     mkdirSync(machine.path('opt/lintel/versions/.new-abc123/dist'), { recursive: true });
     expect((await machine.install(checkout('1.0.0'))).code).toBe(0);
     expect(machine.versions).toEqual(['1.0.0-1']);
   });
 
-  it('does not begin while another one is under way', async () => {
+  it('does not start while another installation is running', async () => {
     const machine = new Machine();
     mkdirSync(machine.path('opt/lintel'), { recursive: true });
     const other = spawn('flock', [machine.path('opt/lintel/.install-lock'), 'sh', '-c', 'echo locked; exec sleep 60']);
     onTestFinished(() => void other.kill('SIGKILL'));
     await once(other.stdout, 'data');
     const { code, stderr } = await machine.install(checkout('1.0.0'));
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'install: another installation is under way\n' });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'install: another installation is running\n' });
   });
 
   it('can be read by the service where the mask of root is strict', async () => {

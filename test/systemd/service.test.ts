@@ -1,4 +1,4 @@
-// A whole service as systemd starts it: what it tells of itself, that it tells nothing while it stands still, and its log.
+// A whole service as systemd starts it: its notices and its log.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { CLI } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
 describe('the service', () => {
-  it('is ready when its cameras have been tried, lives while its loop turns, and stops when it is told to', async () => {
+  it('sends READY after the first attempt of its cameras, then WATCHDOG, and stops at SIGTERM', async () => {
     const folder = tempDir();
     const systemd = await notifySocket(join(folder, 'notify'));
     const camera = { id: 'front', group: 'door', source: { type: 'file', path: join(folder, 'none.avi') } };

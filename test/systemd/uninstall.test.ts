@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Machine, checkout, projectRoot, run } from './checkout.js';
 
 describe('uninstall', () => {
-  it('stops and removes the service, keeps what is the owner’s, and does so twice', async () => {
+  it('stops and removes the service, keeps data and configuration, and may run twice', async () => {
     const machine = new Machine();
     const from = checkout('1.0.0');
     await machine.install(from);
@@ -24,13 +24,13 @@ describe('uninstall', () => {
     expect(machine.read('var/lib/lintel/face')).toBe('sealed');
   });
 
-  it('destroys the data only where that is meant', async () => {
+  it('destroys the data only with --purge and --yes', async () => {
     const machine = new Machine();
     const from = checkout('1.0.0');
     await machine.install(from);
     const refused = await machine.uninstall(from, '--purge');
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('without a terminal to ask at it needs --yes');
+    expect(refused.stderr).toContain('without a terminal for the question it needs --yes');
     expect(machine.running).toBeDefined();
     expect((await machine.uninstall(from, '--purge', '--yes')).code).toBe(0);
     for (const gone of ['opt/lintel', 'etc/lintel', 'var/lib/lintel']) expect(machine.has(gone), gone).toBe(false);
