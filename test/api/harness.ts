@@ -208,7 +208,9 @@ export async function callJson(
   const response = await fetch(url, {
     method,
     headers,
-    body: body === undefined || typeof body === 'string' || body instanceof FormData ? body : JSON.stringify(body),
+    ...(body !== undefined && {
+      body: typeof body === 'string' || body instanceof FormData ? body : JSON.stringify(body),
+    }),
   });
   if (response.status !== 200) throw new Error(`${method} answered ${response.status}`);
   return (await response.json()) as Answer;

@@ -85,7 +85,7 @@ describe('a loader', () => {
   const fetcher = {
     fetch: async (url: string) => {
       fetched.push(url);
-      return files[url];
+      return files[url] ?? new Uint8Array();
     },
   };
   const loader = new ImageLoader({ maxImageBytes: MAX, fetcher });

@@ -13,7 +13,7 @@ function field(name: string, value: string, ...headers: string[]): string[] {
   return ['--XX', `Content-Disposition: form-data; name="${name}"`, ...headers, '', value];
 }
 
-function fileOf(value: string | FilePart): Buffer {
+function readFile(value: string | FilePart | undefined): Buffer {
   if (!(value instanceof FilePart)) throw new TypeError('not a file');
   return Buffer.from(value.file);
 }
@@ -43,7 +43,7 @@ describe('what is read', () => {
     const body = Buffer.from(await response.arrayBuffer());
     const fields = parseMultipart(body, response.headers.get('content-type') ?? '');
     expect(Object.keys(fields)).toEqual(['imageFile', 'externalImageId', 'empty']);
-    expect(fileOf(fields.imageFile).equals(tricky)).toBe(true);
+    expect(readFile(fields.imageFile).equals(tricky)).toBe(true);
     const { file } = fields.imageFile as FilePart;
     expect(file.buffer.byteLength).toBe(tricky.length);
     expect(fields).toMatchObject({ externalImageId: 'ä-日本', empty: '' });
@@ -80,7 +80,7 @@ describe('what is read', () => {
     ],
     ['a type that is not text', field('a', '\xff\xd8', 'Content-Type: image/jpeg')],
   ])('a file is told by %s', (_name, lines) => {
-    expect(fileOf(parse([...lines, '--XX--']).a)).toEqual(Buffer.from([0xff, 0xd8]));
+    expect(readFile(parse([...lines, '--XX--']).a)).toEqual(Buffer.from([0xff, 0xd8]));
   });
 
   test.each(['a b', "'()+_,-./:=?", 'x'.repeat(70)])('the boundary %j', (boundary) => {

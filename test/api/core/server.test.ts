@@ -113,7 +113,7 @@ describe('pages beside the contract', () => {
       'text/plain; x=y',
     ]);
     expect(await Promise.all(pages.slice(0, 2).map((page) => page.text()))).toEqual(['{"a":1}', 'up 1\n']);
-    expect(await pages[2].text()).not.toContain('no page');
+    expect(await pages[2]?.text()).not.toContain('no page');
     expect(log.lines).toContainEqual(expect.objectContaining({ level: 'error', message: 'a page could not be made' }));
   });
 });

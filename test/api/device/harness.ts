@@ -259,7 +259,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
         const turned = modelVersion === MODEL ? 0 : 90;
-        return crops.map((crop) => embeddingOf(crop[0] + 256 * crop[1] + turned));
+        return crops.map((crop) => embeddingOf(crop[0]! + 256 * crop[1]! + turned));
       },
     },
     gallery,
@@ -359,5 +359,5 @@ function parsed(text: string): unknown {
 
 function cameraConfig(id: string, rest: Partial<CameraConfig> = {}): CameraConfig {
   const camera = { id, group: 'door', source: { type: 'file', path: 'none' }, ...rest };
-  return configSchema.parse({ cameras: [camera] }).cameras[0];
+  return configSchema.parse({ cameras: [camera] }).cameras[0]!;
 }

@@ -72,7 +72,7 @@ describe('lintel keys --admin', () => {
 
     expect((await keys(cwd, 'revoke', 'desk', '--admin')).stderr).toContain('The admin key "desk"');
     expect(registry(cwd).authenticate(key)).toBeUndefined();
-    expect(appKeys.authenticate(app.split('\n')[0])).toMatchObject({ name: 'desk' });
+    expect(appKeys.authenticate(app.split('\n')[0] ?? '')).toMatchObject({ name: 'desk' });
   });
 
   test('lists them, and says how to make one where there is none', async () => {

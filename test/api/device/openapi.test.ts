@@ -135,7 +135,7 @@ describe('the document', () => {
     expect(bounds('watchLive', 'fps')).toEqual({ type: 'number', minimum: 0.1, maximum: 15, default: 5 });
     expect(bounds('showFrame', 'quality')).toMatchObject({ minimum: 1, maximum: 100, default: 80 });
     expect(bounds('listEvents', 'limit')).toMatchObject({ type: 'integer', minimum: 1, maximum: 1000, default: 100 });
-    const body = operation('enrolFromCamera').requestBody?.content['application/json'].schema;
+    const body = operation('enrolFromCamera').requestBody?.content['application/json']?.schema;
     expect(body).toMatchObject({
       additionalProperties: false,
       required: ['group', 'externalImageId'],
@@ -154,7 +154,7 @@ test.each<[string, string, string, unknown]>([
   ['enrolFromCamera', 'POST', '/cameras/none/enrol', { group: 'a', externalImageId: 'b', more: 1 }],
   ['enrolFromCamera', 'POST', '/cameras/none/enrol', { group: 'a' }],
 ])('%s: %s %s %j is accepted by the code where the document accepts it', async (id, method, path, body) => {
-  const schema = operation(id).requestBody?.content['application/json'].schema ?? {};
+  const schema = operation(id).requestBody?.content['application/json']?.schema ?? {};
   const { status } = await device.call(method, path, body);
   expect(status !== 400).toBe(validator(schema).safeParse(body).success);
 });
@@ -163,7 +163,7 @@ test('every answer is what the document says, to the field, and so is every refu
   const answers = new Map<string, Called[]>();
   const ask = async (id: string, path: string, body?: unknown): Promise<Called> => {
     const [key] = Object.entries(OPERATIONS).find(([, name]) => name === id) ?? [''];
-    const answer = await device.call(key.split(' ')[0], path, body);
+    const answer = await device.call(key.replace(/ .*/, ''), path, body);
     answers.set(id, [...(answers.get(id) ?? []), answer]);
     return answer;
   };
@@ -196,14 +196,23 @@ test('every answer is what the document says, to the field, and so is every refu
   await ask('listEvents', '/events');
   await ask('listEvents', '/events?limit=0');
   const { body: listed } = await ask('listUnknownFaces', '/unknown-faces?limit=1');
-  const { id } = listed.faces[0];
+  const { id } = listed.faces[0]!;
   await ask('showUnknownFace', `/unknown-faces/${id}`);
   await ask('deleteUnknownFace', `/unknown-faces/${id}`);
   await ask('deleteUnknownFace', `/unknown-faces/${id}`);
   const { body: left } = await ask('listUnknownFaces', '/unknown-faces');
-  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0].id}/enrol`, { group: 'door', externalImageId: 'b' });
-  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0].id}/enrol`, { group: 'door', externalImageId: 'a' });
-  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0].id}/enrol`, { group: 'door', externalImageId: 'a' });
+  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0]!.id}/enrol`, {
+    group: 'door',
+    externalImageId: 'b',
+  });
+  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0]!.id}/enrol`, {
+    group: 'door',
+    externalImageId: 'a',
+  });
+  await ask('enrolUnknownFace', `/unknown-faces/${left.faces[0]!.id}/enrol`, {
+    group: 'door',
+    externalImageId: 'a',
+  });
   await ask('deleteUnknownFaces', '/unknown-faces');
   await ask('setPrivacy', '/privacy', { on: true });
   await ask('showFrame', '/cameras/front/frame');
@@ -220,7 +229,7 @@ test('every answer is what the document says, to the field, and so is every refu
       const type = headers.get('content-type')?.split(';')[0] ?? '';
       expect([id, status, Object.keys(content)]).toEqual([id, status, expect.arrayContaining([type])]);
       if (type !== 'application/json') continue;
-      const schema = validator(content[type].schema, { strict: true });
+      const schema = validator(content[type]?.schema ?? {}, { strict: true });
       expect([id, status, schema.safeParse(body).error?.issues]).toEqual([id, status, undefined]);
       expect([id, status, schema.safeParse({ ...body, more: 1 }).success]).toEqual([id, status, false]);
     }

@@ -335,8 +335,7 @@ describe("strangers' faces", () => {
     const wish = { group: 'door', externalImageId: 'alice' };
     const { status, body } = await device.call('POST', `/unknown-faces/${id}/enrol`, wish);
     const ref = { owner: device.owner, groupId: 'door' };
-    const [face] = (await device.gallery.listFaces(ref, { limit: 10 })).items;
-    const { faceId, imageId } = face;
+    const { faceId, imageId } = (await device.gallery.listFaces(ref, { limit: 10 })).items[0]!;
     expect([status, body]).toEqual([200, { groupId: 'door', faceId, imageId, externalImageId: 'alice' }]);
     expect(device.gallery.compareWithFace(ref, faceId, embeddingOf(40))).toBeCloseTo(1, 5);
     expect((await device.audited()).slice(1)).toEqual([

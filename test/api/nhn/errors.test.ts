@@ -18,7 +18,7 @@ beforeAll(async () => {
   await harness.gallery.createGroup({ owner: harness.owner, groupId: 'foreign-model' }, 'another-model');
   for (const degrees of [0, 60]) await harness.call('POST', '/groups/full', { image: picture(face(degrees)) });
   const { items } = await harness.gallery.listFaces({ owner: harness.owner, groupId: 'full' }, { limit: 1 });
-  faceId = items[0].faceId;
+  faceId = items[0]!.faceId;
 });
 afterAll(() => harness.close());
 
@@ -323,7 +323,7 @@ describe('a path that is no route gets a plain 404', () => {
     ['GET', '/v3.0/appkeys/x/groups'],
   ])('%s %s', async (method, path) => {
     const url = harness.origin + path.replace('BASE', harness.base);
-    const response = await fetch(url, { method, body: method === 'GET' ? undefined : '{}' });
+    const response = await fetch(url, { method, ...(method !== 'GET' && { body: '{}' }) });
     expect(response.status).toBe(404);
     expect(await response.text()).toBe('Not Found');
   });

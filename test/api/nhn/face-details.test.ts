@@ -43,22 +43,26 @@ describe('a face', () => {
   });
 
   test('has only the fields that are wanted and known', () => {
-    const bare = describeFace({ ...face, masked: undefined }, image, { orientation: false, mask: true });
+    const { masked, ...unmasked } = face;
+    expect(masked).toBeDefined();
+    const bare = describeFace(unmasked, image, { orientation: false, mask: true });
     expect(Object.keys(bare)).toEqual(['bbox', 'landmarks', 'confidence']);
   });
 
   test('that could not be scored is an attack', () => {
-    for (const livenessScore of [undefined, NaN]) {
+    const { livenessScore, ...unscored } = face;
+    expect(livenessScore).toBeDefined();
+    for (const score of [{}, { livenessScore: NaN }]) {
       const fields = { orientation: false, mask: false, livenessThreshold: -100 };
-      expect(describeFace({ ...face, livenessScore }, image, fields).spoofing).toBe(true);
+      expect(describeFace({ ...unscored, ...score }, image, fields).spoofing).toBe(true);
     }
   });
 
   test('has the same box when it is detected, enrolled and read back in single precision', () => {
     const bbox = fractionBox({ x0: 1 / 3, y0: 2 / 3, x1: 100.1, y1: 77.7 }, image);
     const { x0, y0, x1, y1 } = bbox;
-    const [a, b, c, d, detectionScore] = new Float32Array([x0, y0, x1, y1, 0.87654321]);
-    const enrolled = { faceId: 'f', imageId: 'i', bbox: { x0: a, y0: b, x1: c, y1: d }, detectionScore };
+    const single = { x0: Math.fround(x0), y0: Math.fround(y0), x1: Math.fround(x1), y1: Math.fround(y1) };
+    const enrolled = { faceId: 'f', imageId: 'i', bbox: single, detectionScore: Math.fround(0.87654321) };
     expect(describeEnrolledFace(enrolled)).toEqual({ bbox, faceId: 'f', imageId: 'i', confidence: 87.6543 });
   });
 });

@@ -171,7 +171,7 @@ describe('the document', () => {
         requestBody ? ['application/json', ...(isForm ? ['multipart/form-data'] : [])] : [],
       ]);
     }
-    const form = operation('v2_detect').requestBody?.content['multipart/form-data'].schema;
+    const form = operation('v2_detect').requestBody?.content['multipart/form-data']?.schema;
     expect(form).toMatchObject({ required: ['imageFile'], properties: { imageFile: { format: 'binary' } } });
   });
 });
@@ -201,7 +201,7 @@ describe('a body that the document accepts the code accepts, and the other way r
     ['v1_compare', '/compare', { sourceImage: image, targetImage: image, threshold: 0.5 }, false],
     ['v1_compare', '/compare', { sourceImage: image }, false],
   ])('%s %s %j: %s', async (id, path, body, accepted) => {
-    const schema = operation(id).requestBody?.content['application/json'].schema ?? {};
+    const schema = operation(id).requestBody?.content['application/json']?.schema ?? {};
     expect(validator(schema).safeParse(body).success).toBe(accepted);
     const answer = await harness.call('POST', path, body);
     expect(answer.header.resultCode).toBe(accepted ? 0 : -40000);
@@ -219,10 +219,10 @@ test.each<[string, Json, boolean]>([
   ['v2_registerFaces', { imageFile: 'x', externalImageId: 'a b' }, false],
   ['v2_verify', { imageFile: 'x', orientation: false }, true],
 ])('the form of %s with %j is documented as it is checked: %s', (id, fields, accepted) => {
-  const schema = operation(id).requestBody?.content['multipart/form-data'].schema ?? {};
+  const schema = operation(id).requestBody?.content['multipart/form-data']?.schema ?? {};
   expect(validator(schema).safeParse(fields).success).toBe(accepted);
   const [, name] = id.split('_');
-  const form = DIALECTS[1].routes.find((one) => one.name === name)?.form;
+  const form = DIALECTS[1]?.routes.find((one) => one.name === name)?.form;
   const parts = Object.entries(fields).map(([field, value]) => [
     field,
     field.endsWith('File') ? new FilePart(new Uint8Array(1)) : String(value),
@@ -245,7 +245,7 @@ test('every operation answers what the document says and nothing more, its error
   await ask('v2_createGroup', v2('POST', '/groups', { groupId: b }));
   const added = await ask('v1_registerFaces', v1('POST', `/groups/${a}`, { image, externalImageId: 'x', spoofing }));
   await ask('v2_registerFaces', v2('POST', `/groups/${b}/faces`, { image, limit: 1 }));
-  const [{ faceId }, { faceId: other }] = (added.data as { addedFaces: { faceId: string }[] }).addedFaces;
+  const [faceId, other] = (added.data as { addedFaces: { faceId: string }[] }).addedFaces.map((one) => one.faceId);
   for (const query of ['', '?limit=1']) {
     await ask('v1_listGroups', v1('GET', `/groups${query}`));
     await ask('v2_listGroups', v2('GET', `/groups${query}`));
@@ -276,7 +276,7 @@ test('every operation answers what the document says and nothing more, its error
   expect([...answers.keys()].sort()).toEqual(Object.values(CONTRACT).sort());
   const refused = { v1_: await v1('POST', '/compare', '{'), v2_: await v2('GET', '/groups/none') };
   for (const [id, given] of answers) {
-    const schema = validator(operation(id).responses[200].content['application/json'].schema, { strict: true });
+    const schema = validator(operation(id).responses[200].content['application/json']?.schema ?? {}, { strict: true });
     for (const answer of given) {
       expect([id, answer.header.resultCode]).toEqual([id, 0]);
       expect([id, schema.safeParse(answer).error?.issues]).toEqual([id, undefined]);

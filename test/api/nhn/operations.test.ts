@@ -20,7 +20,7 @@ async function newGroup(): Promise<string> {
 
 async function enrol(groupId: string, degrees: number): Promise<string> {
   const answer = await harness.call('POST', `/groups/${groupId}`, { image: picture(face(degrees)) });
-  return (answer.data as { addedFaces: { faceId: string }[] }).addedFaces[0].faceId;
+  return (answer.data as { addedFaces: { faceId: string }[] }).addedFaces[0]!.faceId;
 }
 
 /** What the contract writes of `face(0)` in a picture of 1000 x 500 px. */
@@ -42,7 +42,7 @@ describe('groups', () => {
         groups: [{ groupId: 'a-1', modelVersion: MODEL, createTime: expect.any(String) as string, faceCount: 0 }],
       },
     });
-    const [{ createTime }] = (shown.data as { groups: { createTime: string }[] }).groups;
+    const { createTime } = (shown.data as { groups: { createTime: string }[] }).groups[0]!;
     expect(createTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
     expect(Date.parse(`${createTime}Z`)).toBeGreaterThanOrEqual(before);
     expect(await harness.call('DELETE', '/groups/a-1')).toEqual({ header: SUCCESS });
@@ -155,7 +155,7 @@ describe('register', () => {
       [0.1, 0.4].map((x0) => ({
         bbox: expect.objectContaining({ x0 }) as object,
         faceId: expect.stringMatching(UUID) as string,
-        imageId: data.addedFaces[0].imageId,
+        imageId: data.addedFaces[0]!.imageId,
         externalImageId: 'a_B.9:-',
         confidence: CONFIDENCE,
       })),
@@ -421,7 +421,7 @@ describe('spoofing', () => {
     groupId = 'doors';
     await live.call('POST', '/groups', { groupId });
     const enrolled = await live.call('POST', `/groups/${groupId}`, { image: picture(face(0)) });
-    faceId = (enrolled.data as { addedFaces: { faceId: string }[] }).addedFaces[0].faceId;
+    faceId = (enrolled.data as { addedFaces: { faceId: string }[] }).addedFaces[0]!.faceId;
   });
   afterAll(() => live.close());
 
@@ -435,7 +435,11 @@ describe('spoofing', () => {
     ['strict', 1, false],
     ['weak', undefined, true],
   ])('under the condition %s a score of %s is an attack: %s', async (spoofingCondition, liveness, attack) => {
-    const body = { image: picture(face(0, { liveness })), spoofing: true, spoofingCondition };
+    const body = {
+      image: picture(face(0, liveness === undefined ? {} : { liveness })),
+      spoofing: true,
+      spoofingCondition,
+    };
     const detected = await live.call('POST', '/detect', body);
     expect((detected.data as { faceDetails: object[] }).faceDetails[0]).toHaveProperty('spoofing', attack);
     const asked = await live.call('POST', '/spoofing', { ...body, spoofing: undefined });

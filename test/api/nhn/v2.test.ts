@@ -27,7 +27,7 @@ interface Registered {
 async function enrol(groupId: string, degrees: number, externalImageId?: string) {
   const body = { image: picture(face(degrees)), externalImageId };
   const answer = await harness.callV2('POST', `/groups/${groupId}/faces`, body);
-  return (answer.data as unknown as Registered).addedFaces[0];
+  return (answer.data as unknown as Registered).addedFaces[0]!;
 }
 
 /** The bytes of a picture, as a form sends them. */
@@ -70,7 +70,7 @@ describe('the secretKey', () => {
       await call(harness.appKey, {}, 'GET', '/groups?limit=0'),
     ];
     for (const answer of answers) expect(answer).toEqual(answers[0]);
-    expect(answers[0].header).toMatchObject(REFUSED);
+    expect(answers[0]?.header).toMatchObject(REFUSED);
   });
 
   test('is not asked for in v1.0, which sees the same groups', async () => {
@@ -132,18 +132,18 @@ describe('the list of faces', () => {
     const answer = await list();
     expect(Object.keys(answer.data ?? {})).toEqual(['faceCount', 'faces']);
     expect(ids(answer)).toHaveLength(5);
-    expect(ids(answer).slice(2)).toEqual([faces[2].faceId, faces[1].faceId, faces[0].faceId]);
+    expect(ids(answer).slice(2)).toEqual([faces[2]!.faceId, faces[1]!.faceId, faces[0]!.faceId]);
   });
 
   test('filters by face, by picture, by external id, and by several of them at once', async () => {
-    expect(ids(await list({ 'face-id': faces[1].faceId }))).toEqual([faces[1].faceId]);
-    expect(ids(await list({ 'external-image-id': 'visitor' }))).toEqual([faces[2].faceId, faces[0].faceId]);
-    const ofPicture = await list({ 'image-id': faces[3].imageId });
+    expect(ids(await list({ 'face-id': faces[1]!.faceId }))).toEqual([faces[1]!.faceId]);
+    expect(ids(await list({ 'external-image-id': 'visitor' }))).toEqual([faces[2]!.faceId, faces[0]!.faceId]);
+    const ofPicture = await list({ 'image-id': faces[3]!.imageId });
     expect(ofPicture.data).toMatchObject({ faceCount: 2 });
-    expect(new Set(ids(ofPicture))).toEqual(new Set([faces[3].faceId, faces[4].faceId]));
-    const both = { 'external-image-id': 'visitor', 'image-id': faces[0].imageId };
-    expect(ids(await list(both))).toEqual([faces[0].faceId]);
-    expect(ids(await list({ ...both, 'face-id': faces[2].faceId }))).toEqual([]);
+    expect(new Set(ids(ofPicture))).toEqual(new Set([faces[3]!.faceId, faces[4]!.faceId]));
+    const both = { 'external-image-id': 'visitor', 'image-id': faces[0]!.imageId };
+    expect(ids(await list(both))).toEqual([faces[0]!.faceId]);
+    expect(ids(await list({ ...both, 'face-id': faces[2]!.faceId }))).toEqual([]);
   });
 
   test.each([
@@ -159,9 +159,9 @@ describe('the list of faces', () => {
   test('walks the faces of a filter in pages', async () => {
     const filter = { 'external-image-id': 'visitor' };
     const first = await list({ ...filter, limit: '1' });
-    expect(ids(first)).toEqual([faces[2].faceId]);
+    expect(ids(first)).toEqual([faces[2]!.faceId]);
     const last = await list({ ...filter, 'next-token': tokenOf(first) });
-    expect(last.data).toEqual({ faceCount: 1, faces: [expect.objectContaining({ faceId: faces[0].faceId })] });
+    expect(last.data).toEqual({ faceCount: 1, faces: [expect.objectContaining({ faceId: faces[0]!.faceId })] });
   });
 
   test('takes a token only beside the filter it was issued under', async () => {
@@ -264,7 +264,7 @@ describe('an operation with a picture answers a form as it answers JSON', () => 
       expect(header).toEqual(SUCCESS);
       expect(data).toMatchObject({ addedFaceCount: 2, notAddedFaceCount: 2 });
       expect(data).not.toHaveProperty('modelVersion');
-      expect((data as unknown as Registered).addedFaces[0].externalImageId).toBe('0017');
+      expect((data as unknown as Registered).addedFaces[0]?.externalImageId).toBe('0017');
     }
     const byDefault = await harness.callV2('POST', `/groups/${own}/faces`, form({ imageFile: blob(four) }));
     expect(byDefault.data).toMatchObject({ addedFaceCount: 3 });
