@@ -1,4 +1,4 @@
-// What the API tests share: a vision that reads its answer from the picture, and a server on a free port of 127.0.0.1.
+// Harness of the API tests: a vision that reads its answer from the picture, and a server on a free port of 127.0.0.1.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,7 +132,7 @@ export interface Harness {
   /** The id of that appKey. */
   owner: string;
   call(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** In the dialect v2.0: with its base path and the secretKey. */
+  /** Calls dialect v2.0: with its base path and the secretKey. */
   callV2(method: string, path: string, body?: unknown): Promise<Answer>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Which addresses image.url may reach.
+// Network addresses that an image.url may reach.
 import { describe, expect, test } from 'vitest';
 import { AddressGuard } from '../../../src/api/core/address-guard.js';
 

@@ -1,4 +1,4 @@
-// Request bodies of every size and fate: the client gets its answer, the service goes on.
+// Request bodies of every size, complete or not: the client is answered, and the service goes on.
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -133,8 +133,8 @@ describe('the limit of a picture', () => {
   });
 });
 
-describe('a body that does not come', () => {
-  test('whole within the time-out is cut off', async () => {
+describe('an incomplete body', () => {
+  test('is cut off after the time limit', async () => {
     const log = recordingLog();
     await start({ http: { requestTimeoutMs: 300 }, log });
     const half = await open();

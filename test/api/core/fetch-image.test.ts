@@ -1,4 +1,4 @@
-// image.url: what is fetched, what is refused, and that nothing reaches an address that was not admitted.
+// Fetching of image.url: accepted and refused URLs, time limits, and no connection to an address that is not admitted.
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';

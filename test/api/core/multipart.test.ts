@@ -1,4 +1,4 @@
-// multipart/form-data: what clients send is read, what is ambiguous or broken is refused.
+// multipart/form-data: the forms of real clients are read, ambiguous and broken ones are refused.
 import { describe, expect, test } from 'vitest';
 import { FilePart, isMultipart, parseMultipart, type FormFields } from '../../../src/api/core/multipart.js';
 

@@ -1,4 +1,4 @@
-// The server's life: where it listens, what it logs and counts, the pages beside the contract, and how it stops.
+// The server: listening, access log and counts, pages, stopping.
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Agent, get } from 'node:http';

@@ -1,4 +1,4 @@
-// HTTPS: the certificate's files at start, while they change, and clients that never finish their handshake.
+// HTTPS: the files of the certificate at the start and when they change, and clients that never finish their handshake.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get, createServer } from 'node:https';
@@ -42,7 +42,7 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
       http: { tls: { certFile, keyFile }, ...options.http },
     }));
 
-  /** As an administrator does it: written beside, renamed over. */
+  /** Replaces a file as an administrator does: writes a new file and renames it over the old one. */
   const replace = (file: string, content: string | Buffer): void => {
     writeFileSync(`${file}.new`, content);
     renameSync(`${file}.new`, file);
@@ -78,7 +78,7 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
     });
   });
 
-  test('takes up a new pair while it serves, without closing the connections it has', async () => {
+  test('serves a new pair of files without closing open connections', async () => {
     const log = recordingLog();
     await start({ log });
     const agent = new Agent({ keepAlive: true });

@@ -1,4 +1,4 @@
-// Who is let into the device API, what is refused, and what the log and the metrics hear of it.
+// Authentication of the device API, refused parameters, access log and metrics.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ATTEMPTS, AttemptLimit, MS_PER_ATTEMPT } from '../../../src/api/core/attempt-limit.js';
@@ -75,7 +75,7 @@ describe('an admin key', () => {
 });
 
 describe('wrong keys', () => {
-  test('of one address close it for a while to wrong ones, and never to right ones', async () => {
+  test('of one address block it for further wrong keys for a while, never for valid ones', async () => {
     timers.nowMs += ATTEMPTS * MS_PER_ATTEMPT;
     const statuses: number[] = [];
     for (let i = 0; i <= ATTEMPTS; i++) {
@@ -92,7 +92,7 @@ describe('wrong keys', () => {
     timers.nowMs += ATTEMPTS * MS_PER_ATTEMPT;
   });
 
-  test('of one address leave the others alone', () => {
+  test('of one address do not affect the others', () => {
     const limit = new AttemptLimit(timers.clock);
     for (let i = 0; i < 100; i++) limit.countWrong('192.0.2.1');
     expect(limit.waitMs('192.0.2.1')).toBe(MS_PER_ATTEMPT);
@@ -113,7 +113,7 @@ describe('wrong keys', () => {
     expect(limit.waitMs(other) > 0).toBe(together);
   });
 
-  test('of very many addresses are forgotten, those of the longest ago first', () => {
+  test('of very many addresses are forgotten, the oldest first', () => {
     const limit = new AttemptLimit(timers.clock);
     for (let i = 0; i < ATTEMPTS; i++) limit.countWrong('first');
     for (let i = 0; i < 2_000; i++) limit.countWrong(`address ${i}`);
@@ -150,7 +150,7 @@ describe('what is not there', () => {
     expect([status, headers.get('allow'), body.error.code]).toEqual([405, allow, 'METHOD_NOT_ALLOWED']);
   });
 
-  test('HEAD is 405: a picture that nobody gets is not made', async () => {
+  test('HEAD is 405, so that no picture is made for nobody', async () => {
     const response = await device.fetch('/cameras/front/live', { method: 'HEAD' });
     expect(response.status).toBe(405);
     expect(device.cameras.asked).toEqual([]);

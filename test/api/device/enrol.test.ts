@@ -1,4 +1,4 @@
-// Guided enrolment: what is enrolled, every reason for which nobody is, the progress that is told, and how it ends early.
+// Guided enrolment: its results, every reason for a refusal, its progress, and everything that ends it early.
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { judgeFrame } from '../../../src/enrolment/frame-check.js';
@@ -102,7 +102,7 @@ describe('a person before a camera', () => {
     expect((await answer).body).toMatchObject({ framesUsed: 3, framesSeen: 3 });
   });
 
-  test('is enrolled though one frame in five is of nobody in particular', async () => {
+  test('is enrolled although one frame in five shows no recognisable person', async () => {
     const { answer } = await begin({ ...WISH, frames: 5 });
     for (let n = 0; n < 4; n++) show(seen(10));
     show(seen(80, { quality: { overall: 0.6 } }));
@@ -146,7 +146,7 @@ describe('nobody is enrolled', () => {
     expect(await refusal([seen(10), seen(50)], [])).toMatchObject({ reason: 'several-faces' });
   });
 
-  test('when a face has not been looked at closely', async () => {
+  test('when a face has no crop', async () => {
     const { crop, ...uncropped } = seen(10);
     expect(crop).toBeDefined();
     expect(await refusal([uncropped])).toMatchObject({ reason: 'obscured' });
@@ -160,7 +160,7 @@ describe('nobody is enrolled', () => {
     });
   });
 
-  test('who is somebody else already, and it is told who', async () => {
+  test('when the person is enrolled under another id, which the refusal names', async () => {
     const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
     const face = { bbox, detectionScore: 1, embedding: embeddingOf(20), externalImageId: 'bob' };
     const { enrolled } = await device.gallery.enrol(ref(), [face]);
@@ -205,7 +205,7 @@ describe('a group that was made under other models', () => {
     expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(100))).toBeCloseTo(1, 5);
   });
 
-  test('and was made anew under those in use while the face was embedded gets none', async () => {
+  test('gets no face when it was created again under the models in use while the face was embedded', async () => {
     const { promise, open } = gate();
     device.embedGate.promise = promise;
     const { answer } = await begin({ ...WISH, group: 'old' });
@@ -225,7 +225,7 @@ describe('a group that was made under other models', () => {
     expect((await device.gallery.listFaces(old(), { limit: 10 })).items).toEqual([]);
   });
 
-  test('takes no stranger who was kept under those in use, and says so', async () => {
+  test('refuses a kept face that was embedded under the models in use now', async () => {
     expect(await strangerEnrolled('test-1')).toEqual([
       409,
       {
@@ -237,7 +237,7 @@ describe('a group that was made under other models', () => {
     expect(device.unknownFaces.stats().faces).toBe(1);
   });
 
-  test('takes a stranger who was kept when those were in use', async () => {
+  test('accepts a kept face that was embedded while its models were in use', async () => {
     const [status, error] = await strangerEnrolled(OLDER);
     expect([status, error]).toEqual([200, undefined]);
     const { faceId } = (await device.gallery.listFaces(old(), { limit: 10 })).items[0]!;
@@ -333,7 +333,7 @@ describe('where the camera requires liveness', () => {
     expect([status, body.error.reason]).toEqual([422, 'not-the-same-person']);
   });
 
-  test('one frame decides nothing, also where one is asked for', async () => {
+  test('one frame decides nothing, even when only one is asked for', async () => {
     const { answer } = await begin({ ...WISH, frames: 1 }, 'yard');
     showScored(10, 9);
     showScored(10, 9);
@@ -346,7 +346,7 @@ describe('where the camera requires liveness', () => {
     expect((await second).body.error.reason).toBe('liveness-missing');
   });
 
-  test('frames that do not decide it are followed by others, until the deadline', async () => {
+  test('undecided frames are followed by others, until the deadline', async () => {
     const { answer } = await begin(WISH, 'yard');
     for (const score of [2, 0.5, 2, 2]) showScored(10, score);
     await untilWatchedAgain();
@@ -359,7 +359,7 @@ describe('where the camera requires liveness', () => {
     expect((await second).body.error.reason).toBe('liveness-not-live');
   });
 
-  test('nobody is without a liveness model', async () => {
+  test('without a liveness model nobody is enrolled', async () => {
     await device.close();
     device = await startDevice({ timers, clock: timers.clock });
     expect((await scored(9, 9, 9, 9)).body.error.reason).toBe('liveness-missing');
@@ -388,7 +388,7 @@ describe('an enrolment is refused at once', () => {
     }
   });
 
-  test('while another is under way at this camera, and at no other', async () => {
+  test('while another one runs at the same camera', async () => {
     const { answer } = await begin();
     const second = await device.call('POST', '/cameras/front/enrol', WISH);
     expect([second.status, second.body.error.code]).toEqual([409, 'CAMERA_UNAVAILABLE']);
@@ -494,7 +494,7 @@ describe('progress', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as object);
 
-  test('is told as lines of JSON, each change once, and the result at the end', async () => {
+  test('is sent as lines of JSON, each change once, with the result at the end', async () => {
     const { answer } = await begin(WISH, 'front', '?progress=true');
     show();
     show();
@@ -538,7 +538,7 @@ describe('progress', () => {
     });
   });
 
-  test('ends without a word of what failed unforeseen', async () => {
+  test('ends without any detail of an unforeseen error', async () => {
     device.embedGate.promise = Promise.reject(new TypeError('secret'));
     device.embedGate.promise.catch(() => undefined);
     const { answer } = await begin(WISH, 'front', '?progress=true');
@@ -549,7 +549,7 @@ describe('progress', () => {
   });
 });
 
-test('a frame is judged by what would help most', () => {
+test('the reason for a bad frame is the one whose hint helps most', () => {
   expect(judgeFrame({ faces: [seen(1, { sidePx: 60, yaw: 60 })] }, 0.5)).toEqual({ reason: 'too-small' });
   expect(judgeFrame({ faces: [seen(1)] }, 0.5)).toHaveProperty('face');
   expect(judgeFrame({ faces: [seen(1)] }, 0.95)).toHaveProperty('reason');

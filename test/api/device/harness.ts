@@ -1,4 +1,4 @@
-// What the tests of the device API share: scripted cameras, and a server on real parts but for cameras, events and models.
+// Harness of the device API tests: scripted cameras, and a server on real parts except cameras, events and models.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ interface ScriptedCamera {
 /** The cameras `front` and `yard`, as a test moves them. */
 export class ScriptedCameras implements CameraControl {
   privacy = false;
-  /** Of every frame that was asked for. */
+  /** Options of every frame that was requested. */
   readonly asked: (FrameJpegOptions & { cameraId: string })[] = [];
   /** Awaited before a frame is given, and before a source counts as closed. */
   frameGate: Promise<void> = Promise.resolve();
@@ -126,7 +126,7 @@ export interface SeenFace extends Partial<Omit<Face, 'quality'>> {
   sidePx?: number;
   yaw?: number;
   quality?: Partial<Quality>;
-  /** Of the whole crop, but for its first bytes. */
+  /** Grey value of the whole crop, except its first bytes. */
   grey?: number;
 }
 
@@ -186,10 +186,10 @@ export interface Device {
   adminKeys: KeyRegistry;
   /** The id of the appKey. */
   owner: string;
-  /** Of the event filters that were asked for. */
+  /** Event filters of all requests. */
   filters: EventFilter[];
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Called>;
-  /** As it comes, with the admin key. */
+  /** Fetches with the admin key and returns the plain response. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Actions and actors of the audit log, the oldest first. */
   audited(): Promise<[string, string, object][]>;
@@ -203,7 +203,7 @@ export interface Called {
   body: Body;
 }
 
-/** What one answer or another may have: a test reads what it asked for. */
+/** Fields of all answers together: a test reads those of its request. */
 export interface Body {
   error: ErrorBody['error'];
   privacy: boolean;

@@ -1,4 +1,4 @@
-// The admin keys: a registry of their own, the key of a first start, and `lintel keys --admin`.
+// Admin keys: their own registry, the key of a first start, and `lintel keys --admin`.
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// Live views: what a viewer gets, how many there may be, and everything that ends one.
+// Live views: the frames that a viewer receives, the limits on viewers, and everything that ends a view.
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -16,7 +16,7 @@ interface View {
   response: IncomingMessage;
   /** So far. */
   text(): string;
-  /** Whether the answer came to its end, or undefined while it goes on. */
+  /** Whether the answer was complete; undefined while it goes on. */
   ended(): boolean | undefined;
 }
 
@@ -146,7 +146,7 @@ describe('a live view', () => {
 });
 
 describe('live views are refused', () => {
-  test('beyond so many of a camera, and in all', async () => {
+  test('beyond the limits of one camera and of all cameras', async () => {
     device = await startDevice();
     for (const id of ['front', 'yard']) device.cameras.show(id, 'frame 1');
     const views = [];
@@ -160,7 +160,7 @@ describe('live views are refused', () => {
     expect((await device.call('GET', '/cameras/yard/live')).status).toBe(503);
   });
 
-  test('where there is nothing to see, and take no place', async () => {
+  test('when there is no frame, and do not count against the limit', async () => {
     device = await startDevice();
     const refusal = async (id: string): Promise<unknown> => {
       const { status, body } = await device.call('GET', `/cameras/${id}/live`);
@@ -175,7 +175,7 @@ describe('live views are refused', () => {
     expect(await device.audited()).toHaveLength(1);
   });
 
-  test('when the audit log cannot be told, and take no place', async () => {
+  test('when the audit log cannot be written, and do not count against the limit', async () => {
     device = await startDevice();
     device.cameras.show('front', 'frame 1');
     device.audit.append = async () => {

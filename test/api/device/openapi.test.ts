@@ -1,4 +1,4 @@
-// The document of the device API is what its code does: the same routes, and schemas that accept what it accepts and answers.
+// The OpenAPI document of the device API agrees with the code: the same routes, and schemas that fit its requests and answers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createDeviceDocument } from '../../../src/api/device/openapi.js';
@@ -130,7 +130,7 @@ describe('the document', () => {
     expect([...text.matchAll(/"(\w+)":\{\}/g)].map(([, name]) => name)).toEqual([]);
   });
 
-  test('tells the bounds and the defaults', () => {
+  test('has the bounds and the defaults', () => {
     const bounds = (id: string, name: string) => operation(id).parameters.find((one) => one.name === name)?.schema;
     expect(bounds('watchLive', 'fps')).toEqual({ type: 'number', minimum: 0.1, maximum: 15, default: 5 });
     expect(bounds('showFrame', 'quality')).toMatchObject({ minimum: 1, maximum: 100, default: 80 });

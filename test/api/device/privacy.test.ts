@@ -1,4 +1,4 @@
-// The privacy switch: over restarts, with a disk that refuses, and when several turn it at once.
+// The privacy switch: restarts, a disk that refuses writes, and several changes at once.
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AuditLog } from '../../../src/audit/audit-log.js';
@@ -59,7 +59,7 @@ describe('the switch', () => {
     expect(privacy.health()).toEqual({ status: 'ok', facts: { on: false } });
   });
 
-  test('closes all sources, tells the audit log, and stays on over restarts', async () => {
+  test('closes all sources, is recorded in the audit log, and stays on over restarts', async () => {
     const folder = tempDir();
     const first = await open(folder);
     expect(await first.privacy.set(true, 'admin:a')).toEqual({ on: true, stored: true });
@@ -92,7 +92,7 @@ describe('the switch', () => {
     await change;
   });
 
-  test('goes on though the disk refuses, and says that a restart would not know', async () => {
+  test('goes on even when the disk refuses, and reports that a restart would not know', async () => {
     const opened = await open(tempDir());
     const { privacy, cameras, disk } = opened;
     disk.full = true;
@@ -140,13 +140,13 @@ describe('the switch', () => {
     expect((await open(folder)).privacy.on).toBe(true);
   });
 
-  test('takes the last of several changes', async () => {
+  test('keeps the last of several changes', async () => {
     const { privacy, cameras } = await open(tempDir());
     await Promise.all([true, false, true, false].map((on) => privacy.set(on, 'cli')));
     expect([privacy.on, privacy.stored, cameras.privacy]).toEqual([false, true, false]);
   });
 
-  test('is on where its state cannot be read, until somebody turns it', async () => {
+  test('is on when its state cannot be read, until somebody changes it', async () => {
     const folder = tempDir();
     const first = await open(folder);
     const space = await first.store.openSpace('device');
@@ -162,7 +162,7 @@ describe('the switch', () => {
 });
 
 describe('over the device API', () => {
-  test('is shown and turned', async () => {
+  test('is shown and changed', async () => {
     const device = await startDevice();
     onTestFinished(() => device.close());
     expect((await device.call('GET', '/privacy')).body).toEqual({ on: false, stored: true });

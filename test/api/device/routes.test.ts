@@ -1,4 +1,4 @@
-// The device API over a real socket: cameras, single pictures, events, the audit log, strangers' faces, and what it says of itself.
+// The device API over a real socket: cameras, single pictures, events, the audit log, unknown faces, and the device itself.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaptureRates } from '../../../src/api/device/capture-rates.js';
 import { ViewAudit, VIEW_GAP_MS } from '../../../src/api/device/view-audit.js';
@@ -82,7 +82,7 @@ describe('cameras', () => {
     expect((await device.call('GET', '/cameras/cellar')).body.error.code).toBe('CAMERA_NOT_FOUND');
   });
 
-  test('are paused and resumed, which the audit log tells', async () => {
+  test('are paused and resumed, and the audit log records it', async () => {
     const paused = await device.call('POST', '/cameras/front/pause');
     expect([paused.status, paused.body.state]).toEqual([200, 'paused']);
     expect((await device.call('POST', '/cameras/front/pause', {})).status).toBe(200);
@@ -99,7 +99,7 @@ describe('cameras', () => {
     expect([status, body.error.code]).toEqual([404, 'CAMERA_NOT_FOUND']);
   });
 
-  test('are paused though the audit log cannot be told, and not resumed', async () => {
+  test('are paused even when the audit log cannot be written, but not resumed', async () => {
     device.audit.append = async () => {
       throw new AppError('STORE_UNAVAILABLE', 'full');
     };
@@ -109,7 +109,7 @@ describe('cameras', () => {
     expect((await device.call('GET', '/cameras/front')).body.state).toBe('paused');
   });
 
-  test('have no rate at the first look, nor after their counter began anew', () => {
+  test('have no rate at the first request, nor after their counter started over', () => {
     const rates = new CaptureRates(timers.clock);
     expect(rates.perSecond('front', 100)).toBeUndefined();
     timers.nowMs += 500;
@@ -155,7 +155,7 @@ describe('a picture', () => {
     expect(await device.audited()).toHaveLength(1);
   });
 
-  test('that was made while privacy came on is not shown', async () => {
+  test('that was made while privacy was switched on is not shown', async () => {
     device.cameras.show('front', 'x');
     const closing = gate();
     device.cameras.frame = async () => {
@@ -178,7 +178,7 @@ describe('a picture', () => {
     expect([status, body.error.code]).toEqual([409, code]);
   });
 
-  test('is not shown when the audit log cannot be told', async () => {
+  test('is not shown when the audit log cannot be written', async () => {
     device.cameras.show('front', 'secret');
     device.audit.append = async () => {
       throw new AppError('STORE_UNAVAILABLE', 'full');
@@ -311,7 +311,7 @@ describe("strangers' faces", () => {
     expect((await device.call('GET', '/unknown-faces?camera=yard')).body.faces).toHaveLength(1);
   });
 
-  test('are shown as JPEG, which the audit log tells', async () => {
+  test('are shown as JPEG, and the audit log records it', async () => {
     const [id] = await keep(7);
     const response = await device.fetch(`/unknown-faces/${id}`);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
@@ -319,7 +319,7 @@ describe("strangers' faces", () => {
     expect((await device.audited()).slice(1)).toEqual([['unknown-face.viewed', ADMIN, { unknownFaceId: id }]]);
   });
 
-  test('are deleted one by one or all together, which the audit log tells', async () => {
+  test('are deleted one by one or all together, and the audit log records it', async () => {
     const [id] = await keep(1, 2, 3);
     expect((await device.call('DELETE', `/unknown-faces/${id}`)).body).toEqual({ deleted: 1 });
     expect((await device.call('DELETE', '/unknown-faces')).body).toEqual({ deleted: 2 });
@@ -330,7 +330,7 @@ describe("strangers' faces", () => {
     ]);
   });
 
-  test('are enrolled, and are no strangers any more', async () => {
+  test('are enrolled, and no longer kept as unknown', async () => {
     const [id] = await keep(1, 40);
     const wish = { group: 'door', externalImageId: 'alice' };
     const { status, body } = await device.call('POST', `/unknown-faces/${id}/enrol`, wish);
@@ -384,19 +384,19 @@ describe("strangers' faces", () => {
 });
 
 describe('the device', () => {
-  test('tells its signing key to everybody', async () => {
+  test('shows its signing key to everybody', async () => {
     const { status, body } = await device.call('GET', '/signing-key', undefined, {});
     expect(status).toBe(200);
     expect(body).toEqual(device.services.signingKey());
   });
 
-  test('tells how each of its parts is', async () => {
+  test('shows the health of each of its parts', async () => {
     const { status, body } = await device.call('GET', '/health');
     expect(status).toBe(200);
     expect(body).toEqual({ status: 'ok', ready: true, parts: { store: { status: 'ok', required: true } } });
   });
 
-  test('tells with 503 that a required part failed', async () => {
+  test('answers 503 when a required part has failed', async () => {
     await device.close();
     const failed = { status: 'failed' as const, detail: 'full', required: true };
     device = await startDevice({
@@ -407,7 +407,7 @@ describe('the device', () => {
     expect(body.parts.store).toEqual(failed);
   });
 
-  test('tells its version', async () => {
+  test('shows its version', async () => {
     expect((await device.call('GET', '/version')).body).toEqual({
       version: readVersion(),
       deviceId: 'gate',
@@ -415,7 +415,7 @@ describe('the device', () => {
     });
   });
 
-  test('keeps what failed unforeseen to itself, under an id that is in the log', async () => {
+  test('shows nothing of an unforeseen error but an id that is in the log', async () => {
     device.services.info = () => {
       throw new TypeError('secret detail');
     };

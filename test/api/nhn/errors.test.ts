@@ -248,7 +248,7 @@ describe('documented errors', () => {
     await fine.body?.cancel();
   });
 
-  test('what is unforeseen carries the request id and nothing else but the state of the disk, and is logged under it', async () => {
+  test('an unforeseen error shows the request id and at most the state of the disk, and is logged under that id', async () => {
     const codes = ERROR_CODES.filter((code) => RESULTS[code] === undefined);
     expect(codes).toContain('STORE_UNAVAILABLE');
     const faults = [...codes.map((error) => ({ error })), { crash: 'a secret path' }];

@@ -1,4 +1,4 @@
-// The OpenAPI document is what the code does: the same routes, and schemas that accept what it accepts and answers.
+// The OpenAPI document of the NHN API agrees with the code: the same routes, and schemas that fit its requests and answers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DIALECTS } from '../../../src/api/nhn/dialects.js';
@@ -148,7 +148,7 @@ describe('the document', () => {
     expect(properties).toEqual([]);
   });
 
-  test('tells the bounds and the defaults of the contract', () => {
+  test('has the bounds and the defaults of the contract', () => {
     const bounds = (id: string, name: string) => operation(id).parameters.find((one) => one.name === name)?.schema;
     expect(bounds('v1_listGroups', 'limit')).toEqual({ type: 'integer', minimum: 1, maximum: 200, default: 100 });
     expect(bounds('v1_searchByFace', 'limit')).toMatchObject({ maximum: 4096, default: 100 });
@@ -176,7 +176,7 @@ describe('the document', () => {
   });
 });
 
-describe('a body that the document accepts the code accepts, and the other way round', () => {
+describe('a body is accepted by the code exactly when the document accepts it', () => {
   const image = picture(face(0));
   test.each<[string, string, unknown, boolean]>([
     ['v1_createGroup', '/groups', { groupId: 'as-documented' }, true],

@@ -1,4 +1,4 @@
-// Every operation of v1.0 over a real socket: what it answers when all is well.
+// Every operation of v1.0 over a real socket: its answers when it succeeds.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { face, MODEL, picture, startHarness, type Answer, type Harness } from '../harness.js';
 
@@ -23,7 +23,7 @@ async function enrol(groupId: string, degrees: number): Promise<string> {
   return (answer.data as { addedFaces: { faceId: string }[] }).addedFaces[0]!.faceId;
 }
 
-/** What the contract writes of `face(0)` in a picture of 1000 x 500 px. */
+/** The face `face(0)` as the contract writes it, in a picture of 1000 x 500 px. */
 const BBOX = { x0: 0.1, y0: 0.2, x1: 0.3, y1: 0.7 };
 const CONFIDENCE = 98.765;
 const ORIENTATION = { x: 1.5, y: -2.25, z: 3 };

@@ -1,4 +1,4 @@
-// REST on groups that were made under other models than those in use: their embeddings, their scale, and no mixing of versions.
+// Groups of other models than the one in use: their embeddings and their scale; versions are never mixed.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
 import { SimilarityScale } from '../../../src/domain/similarity.js';
@@ -39,7 +39,7 @@ test('a new group is made under the models in use', async () => {
   expect((await harness.call('POST', '/groups/new', { image })).data).toMatchObject({ modelVersion: MODEL });
 });
 
-test('a group that is made anew while the picture is analysed gets no embedding of the older models', async () => {
+test('a group that is created again while the picture is analysed gets no embedding of the older models', async () => {
   let open: () => void = () => undefined;
   harness.vision.gate = new Promise((resolve) => (open = resolve));
   const answer = harness.call('POST', '/groups/old', { image });

@@ -1,4 +1,4 @@
-// The dialect v2.0 over a real socket: its paths, its secretKey, its forms and its filters, and what it leaves out.
+// Dialect v2.0 over a real socket: its paths, its secretKey, its forms, its filters, and the fields it leaves out.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callJson, face, picture, scripted, startHarness, type Answer, type Harness } from '../harness.js';
 
@@ -48,7 +48,7 @@ describe('the secretKey', () => {
   const call = (appKey: string, headers?: Record<string, string>, method = 'GET', path = '/groups') =>
     callJson(method, `${harness.origin}/v2.0/appkeys/${appKey}${path}`, undefined, headers);
 
-  test('lets its appKey in, and no other text does', async () => {
+  test('is accepted with its appKey, and no other text is', async () => {
     const { key: otherKey, secretKey: otherSecretKey = '' } = await harness.appKeys.create('other');
     const { appKey, secretKey } = harness;
     expect((await call(appKey, { authorization: secretKey })).header).toEqual(SUCCESS);
@@ -284,7 +284,7 @@ describe('an operation with a picture answers a form as it answers JSON', () => 
     expect((await harness.callV2('POST', path, { image })).data).toMatchObject({ matchFaceCount: 2 });
   });
 
-  test('a picture of which the form names the url is fetched by the rules of every url', async () => {
+  test('a url in a form is fetched by the same rules as any other url', async () => {
     const fields = { sourceImageFile: imageFile, targetImageUrl: 'http://127.0.0.1/picture.jpg' };
     const answer = await harness.callV2('POST', '/faces/compare', form(fields));
     expect(answer.header).toMatchObject({
