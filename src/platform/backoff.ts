@@ -1,9 +1,9 @@
-// How long to wait before the next attempt: doubling, bounded, spread by chance.
+// The delays between attempts: doubling up to a limit, and shortened at random.
 
 export interface BackoffOptions {
   firstMs: number;
   maxMs: number;
-  /** As Math.random. */
+  /** A number from 0 to 1, as Math.random. */
   random: () => number;
 }
 
@@ -15,7 +15,7 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** Milliseconds: the doubled delay, less a random part of up to a half, so that many devices do not come back at once. */
+  /** Returns the next delay in milliseconds, shortened at random by up to a half, so that many devices do not come back at once. */
   next(): number {
     const { firstMs, maxMs, random } = this.#options;
     const delayMs = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempts, 30));
@@ -23,6 +23,7 @@ export class Backoff {
     return Math.round(delayMs * (1 - random() / 2));
   }
 
+  /** Starts again with the first delay. */
   reset(): void {
     this.#attempts = 0;
   }

@@ -1,4 +1,4 @@
-// A change of the gallery and its entry in the audit log are both on the disk, or neither: after kill -9, and with a disk that refuses.
+// A change of the gallery and its entry in the audit log: both are on the disk or neither is, after a kill and with a disk that refuses.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { staff } from '../gallery/faces.js';
@@ -8,7 +8,7 @@ import { openAudit, readRecords, type OpenAudit } from './support.js';
 
 const childPath = fileURLToPath(new URL('change-child.ts', import.meta.url));
 
-/** By group: the faces that its listing shows, and those that the log leaves there. */
+/** Collects the faces of each group twice: from the gallery, and from the entries of the log. */
 async function bothSides({ store, gallery }: OpenAudit): Promise<[unknown, unknown]> {
   const stored = new Map<string, string[]>();
   for (const { groupId } of (await gallery.listGroups(staff.owner, { limit: 200 })).items) {
@@ -31,7 +31,7 @@ async function bothSides({ store, gallery }: OpenAudit): Promise<[unknown, unkno
   return [Object.fromEntries(stored), Object.fromEntries(sorted)];
 }
 
-test('killed at any moment, among concurrent clients', async () => {
+test('after a kill at any moment, among concurrent clients', async () => {
   const directory = await temporaryDirectory();
   let entries = 0;
   for (let round = 1; round <= 4; round++) {

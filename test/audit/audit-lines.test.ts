@@ -25,7 +25,7 @@ async function encoded(of: readonly AuditLine[]): Promise<Buffer> {
   return Buffer.concat(await collect(encodeAuditLines(all(of))));
 }
 
-test.each([1, 7, 10_000])('comes as it went, in pieces of %d bytes', async (size) => {
+test.each([1, 7, 10_000])('arrives unchanged, in pieces of %d bytes', async (size) => {
   expect(await collect(decodeAuditLines(pieces(await encoded(lines), size)))).toEqual(lines);
   expect(await collect(decodeAuditLines(pieces(await encoded([]), size)))).toEqual([]);
 });

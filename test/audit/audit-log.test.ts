@@ -82,7 +82,7 @@ describe('the chain', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 2 });
   });
 
-  test('still holds as version 0.1.0 wrote it', async () => {
+  test('is still valid as version 0.1.0 wrote it', async () => {
     const at = '2026-05-01T00:00:00.000Z';
     const entries: AuditEntry[] = [
       { action: 'service.started', actor: 'service', subject: { version: '0.1.0', config: '0123456789abcdef' } },
@@ -240,7 +240,7 @@ describe('a check', () => {
       ['entry 6 is damaged: it cannot be opened, or is not an entry'],
     ],
   ];
-  test.each(cases)('of a log with %s', async (_, damage, problems) => {
+  test.each(cases)('finds, in a log with %s, the expected problems', async (_, damage, problems) => {
     const directory = await temporaryDirectory();
     const { store, audit, stop } = await withEntries(6, directory);
     await store.write(damage(audit.space, (await readRecords(store)) as Parameters<Damage>[1]));

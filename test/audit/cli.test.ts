@@ -46,7 +46,7 @@ interface Device {
   stop: () => Promise<void>;
 }
 
-/** What a running service has of it, on the folders of the default configuration, with a group and two faces in it. */
+/** Starts the parts of a service that the commands need, in the folders of the default configuration, with a group and two faces. */
 async function device(): Promise<Device> {
   const cwd = tempDir();
   const config = configSchema.parse({ dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') });
@@ -140,7 +140,7 @@ describe('lintel audit', () => {
     expect(stderr).toContain(sentence);
   });
 
-  it('ends with code 1 where the log is not whole, and the doctor says so', async () => {
+  it('ends with code 1 when the log is not whole, and the doctor reports it', async () => {
     const { cwd, config, store, audit } = await device();
     const context = { environment: {}, clock: () => START };
     const findings = await checkAudit(config, context);
@@ -158,7 +158,7 @@ describe('lintel audit', () => {
     });
   });
 
-  it('is looked at by the doctor without a service as well, and before the first start', async () => {
+  it('is checked by the doctor also without a service, and before the first start', async () => {
     const { config, stop } = await device();
     await stop();
     const context = { environment: {}, clock: () => START };
@@ -179,7 +179,7 @@ describe('entries of commands', () => {
     expect((await run(cwd, 'audit', 'verify')).code).toBe(0);
   });
 
-  it('a restore begins a log of its own, which says what came', async () => {
+  it('a restore starts a log of its own, which records the restore', async () => {
     const { cwd, stop } = await device();
     await run(cwd, 'gallery', 'backup', 'file', ...PASS);
     await stop();
@@ -190,7 +190,7 @@ describe('entries of commands', () => {
     expect(stdout).toMatch(/^1  .* gallery.restored  cli  groups=1  faces=2  damaged=0\n$/);
   });
 
-  it('vouching for the clock needs a service', async () => {
+  it('accepting the clock needs a service', async () => {
     const { cwd, stop } = await device();
     await stop();
     const { code, stderr } = await run(cwd, 'clock', 'accept');

@@ -1,4 +1,4 @@
-// What the service notes of itself: its starts, changes of the configuration, and of the appKeys while it runs and while it does not.
+// The entries of the service itself: its starts, and changes of the configuration and of the keys, while it runs and while it does not.
 import { describe, expect, test } from 'vitest';
 import { combineDigests, digestConfig, listChangedPaths } from '../../src/audit/config-paths.js';
 import { ServiceEntries, type ListedKey } from '../../src/audit/service-entries.js';
@@ -40,14 +40,14 @@ const started = (version = '1.0.0'): unknown => ({
 });
 
 describe('a start', () => {
-  test('is noted with the version; the first one compares with nothing', async () => {
+  test('is recorded with the version; the first start compares nothing', async () => {
     const open = await openAudit(await temporaryDirectory());
     const config = { http: { port: 1 } };
     expect(await serve(open, { config })).toEqual([started()]);
     expect(await serve(open, { config, version: '1.1.0' })).toEqual([started('1.1.0')]);
   });
 
-  test('names what changed in the configuration, and no value', async () => {
+  test('records which settings changed, and no value', async () => {
     const open = await openAudit(await temporaryDirectory());
     const camera = { id: 'gate', threshold: 90, group: 'staff' };
     await serve(open, { config: { http: { port: 1, host: 'secret-host' }, cameras: [camera] } });
@@ -67,7 +67,7 @@ describe('a start', () => {
     expect(JSON.stringify(await readRecords(open.store))).not.toContain('secret-host');
   });
 
-  test('bounds the list of changes, and counts them all', async () => {
+  test('limits the list of changes, and counts all of them', async () => {
     const open = await openAudit(await temporaryDirectory());
     await serve(open, {});
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${String(i).padStart(3, '0')}`, i]));
@@ -77,7 +77,7 @@ describe('a start', () => {
     expect(subject.paths.split(', ')).toHaveLength(50);
   });
 
-  test('goes on where what was known cannot be read', async () => {
+  test('continues when the record of the last start cannot be read', async () => {
     const open = await openAudit(await temporaryDirectory());
     await serve(open, { config: { a: 1 } });
     await open.store.write([open.audit.space.put(KNOWN_KEY, Buffer.from('{'))]);
@@ -108,7 +108,7 @@ describe('the appKeys', () => {
     expect(await serve(open, { keys: later })).toEqual([started()]);
   });
 
-  test('are followed while the service runs, each change noted once', async () => {
+  test('are followed while the service runs, each change recorded once', async () => {
     const open = await openAudit(await temporaryDirectory());
     const noted = await serve(open, { keys: [key('a')] }, async (timers, setKeys) => {
       await timers.advance(30_000);
@@ -120,7 +120,7 @@ describe('the appKeys', () => {
     expect(noted).toEqual([started(), entry('key.created', 'a', 'service'), entry('key.created', 'b')]);
   });
 
-  test('that vanish from the file are noted as revoked', async () => {
+  test('are recorded as revoked when they disappear from the file', async () => {
     const open = await openAudit(await temporaryDirectory());
     await serve(open, { keys: [key('a'), key('b')] });
     expect(await serve(open, { keys: [key('b')] })).toEqual([
@@ -129,7 +129,7 @@ describe('the appKeys', () => {
     ]);
   });
 
-  test('of another kind say so, also when they are gone', async () => {
+  test('are recorded with their kind, also when they are removed', async () => {
     const open = await openAudit(await temporaryDirectory());
     const keys = [{ ...key('a'), kind: 'admin' }];
     expect(await serve(open, { keys })).toEqual([started(), entry('key.created', 'a', 'service', { kind: 'admin' })]);
@@ -139,7 +139,7 @@ describe('the appKeys', () => {
     ]);
   });
 
-  test('are looked at again where the registry cannot be read for a while', async () => {
+  test('are compared again after the registry could not be read for a while', async () => {
     const open = await openAudit(await temporaryDirectory());
     let listed: (() => ListedKey[]) | undefined = () => [];
     const timers = new ManualTimers();

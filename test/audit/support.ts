@@ -1,4 +1,4 @@
-// What the tests of the audit log share: a started log over a started store, and a gallery that notes its changes there.
+// Shared parts of the audit tests: a started log over a started store, and a gallery that records its changes there.
 import { onTestFinished } from 'vitest';
 import { AuditLog } from '../../src/audit/audit-log.js';
 import { readAuditLog, type AuditLine } from '../../src/audit/audit-space.js';
@@ -32,7 +32,7 @@ export async function openAudit(directory: string, clock: Clock = Date.now): Pro
   return { store, audit, gallery, stop };
 }
 
-/** Of the whole log, in order. */
+/** Reads all entries of the log, in order. */
 export async function readRecords(store: SealedStore): Promise<AuditRecord[]> {
   return (await collect(readAuditLog(store))).flatMap((line: AuditLine) => (line.kind === 'entry' ? line.record : []));
 }

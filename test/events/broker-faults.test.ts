@@ -1,4 +1,4 @@
-// Brokers that die, freeze, refuse or lie, and what the publisher makes of it: declared, retried, nothing lost, nothing late.
+// Brokers that die, freeze, refuse or lie: the publisher reports them and tries again, no event is lost, and none comes late.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -32,9 +32,9 @@ async function declared(events: Events, detail: RegExp): Promise<void> {
 }
 
 describe.skipIf(skip)('a broker that is killed', () => {
-  it('and started again, again and again: every event arrives, in order of first arrival', async () => {
+  it('and started again several times gets every event, in order of first arrival', async () => {
     const broker = await Mosquitto.start();
-    // The relay lets Lintel back in only when the subscriber is back: what mosquitto takes while nobody listens is not our loss.
+    // The relay lets Lintel connect only when the subscriber is back: Lintel does not lose what mosquitto accepts without a subscriber.
     const relay = await Relay.start(broker.port);
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '0']);
     const events = await startEvents({ url: relay.url });
@@ -42,7 +42,7 @@ describe.skipIf(skip)('a broker that is killed', () => {
     const emissions: Promise<unknown>[] = [];
     for (let round = 1; round <= 4; round++) {
       emissions.push(...range(1, 40).map(() => events.emit(aDraft())));
-      // In the middle: some have arrived and some have not.
+      // Some events have arrived by now, and some have not.
       await eventually(() => subscriber.firstArrivals.length > (round - 1) * 50 + 5);
       await broker.kill();
       relay.shut();
@@ -59,7 +59,7 @@ describe.skipIf(skip)('a broker that is killed', () => {
     expect(events.stats()).toMatchObject({ reconnects: 4, published: 200, dropped: 0, expired: 0 });
   });
 
-  it('keeps the status honest: the will says offline when Lintel is cut off, and online follows when it is back', async () => {
+  it('publishes the will when Lintel is cut off, and then the status online when Lintel is back', async () => {
     const broker = await Mosquitto.start();
     const relay = await Relay.start(broker.port);
     const subscriber = await Subscriber.start(broker.port, 'lintel/gate/status');
@@ -101,7 +101,7 @@ describe.skipIf(skip)('a broker that is killed', () => {
 });
 
 describe.skipIf(skip)('a broker that is frozen', () => {
-  it('is given up and declared; when it goes on, every event arrives, in order of first arrival', async () => {
+  it('is given up and reported; when it continues, every event arrives, in order of first arrival', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const events = await startEvents({ url: broker.url }, { timing: IMPATIENT });
@@ -118,7 +118,7 @@ describe.skipIf(skip)('a broker that is frozen', () => {
     expect(events.health().status).toBe('ok');
   });
 
-  it('is noticed when there is nothing to publish, too', async () => {
+  it('is also noticed when there is nothing to publish', async () => {
     const broker = await Mosquitto.start();
     const events = await startEvents({ url: broker.url }, { timing: { ...IMPATIENT, keepaliveS: 1 } });
     await eventually(() => events.stats().connected);
@@ -128,7 +128,7 @@ describe.skipIf(skip)('a broker that is frozen', () => {
     await eventually(() => events.stats().connected);
   });
 
-  it('does not hold up a stop', async () => {
+  it('does not delay a stop', async () => {
     const broker = await Mosquitto.start();
     const timing = { ackTimeoutMs: 20_000, flushTimeoutMs: 200, endTimeoutMs: 100 };
     const events = await startEvents({ url: broker.url }, { timing });
@@ -143,7 +143,7 @@ describe.skipIf(skip)('a broker that is frozen', () => {
 });
 
 describe('a broker that is not there', () => {
-  it('is declared, retried with growing pauses, logged once, and its events wait', async () => {
+  it('is reported, tried again with growing pauses and logged once, and the events wait', async () => {
     const log = recordingLog();
     const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { log });
     await declared(events, /^MQTT broker: connection refused/);
@@ -160,7 +160,7 @@ describe('a broker that is not there', () => {
     ]);
   });
 
-  it('does not hold up a stop', async () => {
+  it('does not delay a stop', async () => {
     const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { timing: { backoffFirstMs: 60_000 } });
     await declared(events, /refused/);
     const started = performance.now();
@@ -209,7 +209,7 @@ describe('a broker that is not there', () => {
     await once(server, 'close');
   });
 
-  it('says nothing at all: given up after the time-out, and tried again', async () => {
+  it('that never answers is given up after the time-out, and tried again', async () => {
     let attempts = 0;
     const server = createServer((socket) => {
       attempts++;
@@ -265,7 +265,7 @@ describe.skipIf(skip || lacks('brokers with passwords', 'mosquitto_passwd'))('a 
     expect(JSON.stringify([log.lines, events.health()])).not.toContain('secret');
   });
 
-  it('that forbids the topic of events: declared, and the event is kept', async () => {
+  it('that forbids the topic of events is reported, and the event is kept', async () => {
     const broker = await guarded(['user lintel', 'topic write lintel/gate/status']);
     const events = await startEvents({ url: broker.url, username: 'lintel' }, { password: 'lintel-secret' });
     await eventually(() => events.stats().connected);
@@ -312,23 +312,23 @@ describe.skipIf(skip || lacks('brokers with TLS', 'openssl'))('a broker with TLS
     expect(subscriber.events).toEqual([event]);
   });
 
-  it('of an unknown authority is refused and declared', async () => {
+  it('of an unknown authority is refused and reported', async () => {
     const { url } = await tlsBroker();
     await declared(await startEvents({ url }), /^MQTT broker: TLS: .*(UNABLE_TO|SELF_SIGNED)/);
   });
 
-  it('of another authority than the configured one is refused and declared', async () => {
+  it('of another authority than the configured one is refused and reported', async () => {
     const { url } = await tlsBroker();
     await declared(await startEvents({ url, caFile: certificates().ca }), /TLS: .*/);
   });
 
-  it('whose certificate is for another name is refused and declared', async () => {
+  it('whose certificate is for another name is refused and reported', async () => {
     const { url, ca } = await tlsBroker();
     const events = await startEvents({ url: url.replace('127.0.0.1', 'localhost'), caFile: ca });
     await declared(events, /TLS: .*ERR_TLS_CERT_ALTNAME_INVALID/);
   });
 
-  it('where there is none is declared', async () => {
+  it('that does not speak TLS is reported', async () => {
     const plain = await Mosquitto.start();
     const events = await startEvents({ url: plain.url.replace('mqtt:', 'mqtts:') });
     await declared(events, /TLS|connection was (closed|reset)|disconnected/i);
@@ -346,7 +346,7 @@ describe.skipIf(skip || lacks('brokers with TLS', 'openssl'))('a broker with TLS
 });
 
 describe.skipIf(skip)('versions of MQTT', () => {
-  it('a broker that speaks 3.1.1 only is spoken to in that', async () => {
+  it('a broker that speaks only 3.1.1 is used with 3.1.1', async () => {
     const owner = { clientId: 'lintel-gate', username: 'door', password: 'known-to-both' };
     const old = await started(new EmbeddedBroker({ host: '127.0.0.1', port: 0, owner, log: silentLog }));
     const { username, password } = owner;
@@ -356,7 +356,7 @@ describe.skipIf(skip)('versions of MQTT', () => {
     expect(events.health()).toMatchObject({ status: 'ok', facts: { protocol: 'MQTT 3.1.1' } });
   });
 
-  it('a broker that speaks 5 is told when an event expires', async () => {
+  it('a broker that speaks 5 gets the expiry of an event', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/+/+/match', [
       '-V',

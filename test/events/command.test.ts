@@ -33,11 +33,11 @@ function gateAt(nowMs = NOW, madeAtMs = NOW - 60_000): CommandGate {
 }
 
 describe('the gate of commands', () => {
-  it.each(['pause', 'resume', 'snapshot'] as const)('lets a %s with a right seal pass', (command) => {
+  it.each(['pause', 'resume', 'snapshot'] as const)('accepts a %s with a correct MAC', (command) => {
     expect(gateAt().check(sealed({ command }), false)).toMatchObject({ command: { command, cameraId: 'front' } });
   });
 
-  it('takes the seal whatever the order of the members', () => {
+  it('accepts the MAC whatever the order of the members', () => {
     const reversed = Object.fromEntries(Object.entries(JSON.parse(sealed().toString()) as object).reverse());
     expect(gateAt().check(Buffer.from(JSON.stringify(reversed)), false)).toHaveProperty('command');
   });
@@ -65,12 +65,12 @@ describe('the gate of commands', () => {
     expect(gateAt().check(payload, false)).toMatchObject({ error, answer: true });
   });
 
-  it('refuses a retained one, and one that was issued before Lintel started', () => {
+  it('refuses a retained command, and one that was issued before Lintel started', () => {
     expect(gateAt().check(sealed(), true)).toMatchObject({ error: 'RETAINED' });
     expect(gateAt(NOW, NOW - 5_000).check(sealed({}, NOW - 5_001), false)).toMatchObject({ error: 'EXPIRED' });
   });
 
-  it('lets each pass once, and remembers it for as long as its age does not refuse it', () => {
+  it('accepts each command once, and remembers it until it has expired', () => {
     let now = NOW - 60_000;
     const gate = new CommandGate({ deviceId: 'gate', secret: SECRET, clock: () => now });
     now = NOW;
@@ -83,7 +83,7 @@ describe('the gate of commands', () => {
     expect(gate.check(payload, false)).toMatchObject({ error: 'EXPIRED' });
   });
 
-  it('lets a bounded number pass, and others again later', () => {
+  it('accepts a limited number of commands, and more of them later', () => {
     let now = NOW - 60_000;
     const gate = new CommandGate({ deviceId: 'gate', secret: SECRET, clock: () => now });
     now = NOW;
@@ -93,7 +93,7 @@ describe('the gate of commands', () => {
     expect(gate.check(sealed({}, now), false)).toHaveProperty('command');
   });
 
-  it('lets a right one pass among any number of wrong ones, and answers few of those', () => {
+  it('accepts a correct command among any number of wrong ones, and answers few of those', () => {
     const gate = gateAt();
     const answers = Array.from({ length: 100 }, () => gate.check(Buffer.from('{}'), false));
     expect(answers.filter((checked) => 'answer' in checked && checked.answer)).toHaveLength(30);
@@ -155,7 +155,7 @@ describe('a command', () => {
     expect(commander.stats()).toEqual({ obeyed: 1, refused: 0 });
   });
 
-  it('snapshot is answered with the picture, once it is audited', async () => {
+  it('snapshot is answered with the picture, after its audit entry is written', async () => {
     const { commander, calls, audited } = newCommander();
     const answers = await handle(commander, { command: 'snapshot' });
     expect(answers[0]).toEqual({
@@ -168,7 +168,7 @@ describe('a command', () => {
     expect(audited).toMatchObject([{ action: 'camera.viewed' }]);
   });
 
-  it('snapshot shows nothing where the camera was closed while the audit log was told', async () => {
+  it('snapshot sends no picture when the camera was closed while the audit entry was written', async () => {
     const pictures = [Buffer.from('a picture')];
     const { commander, audited } = newCommander({ snapshot: async () => pictures.shift() });
     const answers = await handle(commander, { command: 'snapshot' });
@@ -194,7 +194,7 @@ describe('a command', () => {
     expect(commander.stats()).toEqual({ obeyed: 0, refused: 1 });
   });
 
-  it('shows and resumes nothing that cannot be audited', async () => {
+  it('is not carried out when its audit entry cannot be written', async () => {
     const { commander, calls } = newCommander({}, true);
     for (const command of ['snapshot', 'resume'] as const) {
       const answers = await handle(commander, { command });
@@ -205,7 +205,7 @@ describe('a command', () => {
     expect(calls).toEqual(['snapshot front']);
   });
 
-  it('that is refused does nothing, and the answer does not tell the secret', async () => {
+  it('does nothing when it is refused, and the answer does not contain the secret', async () => {
     const { commander, calls } = newCommander();
     const answers = await handle(commander, {}, sealed({ id: 'the-command' }, NOW, 'another-secret-of-tests'));
     expect(answers.map(({ payload }) => parseResult(payload))).toEqual([
@@ -217,7 +217,7 @@ describe('a command', () => {
     expect(commander.stats()).toEqual({ obeyed: 0, refused: 52 });
   });
 
-  it('waits for no more than a few others', async () => {
+  it('is refused when too many others are being carried out', async () => {
     const { commander } = newCommander({ pause: () => new Promise(() => undefined) });
     for (let i = 0; i < 4; i++) void handle(commander, {});
     const [result] = await handle(commander, {});
@@ -248,7 +248,7 @@ describe.skipIf(skip).each(brokers)('commands through %s', (_, start) => {
 
   const send = (port: number, payload: Buffer): Promise<unknown> => publish(port, 'lintel/gate/command', payload);
 
-  it('are obeyed and answered; pictures are larger than what others may send', async () => {
+  it('are carried out and answered, with pictures larger than other clients may send', async () => {
     const log = recordingLog();
     const events = await startEvents({ url: await start() }, { commandSecret: SECRET, commands: target, log });
     const port = Number(new URL(events.brokerUrl ?? '').port);
@@ -264,7 +264,7 @@ describe.skipIf(skip).each(brokers)('commands through %s', (_, start) => {
     expect(JSON.stringify(log.lines)).not.toContain(SECRET);
   });
 
-  it('are not even listened to without a secret', async () => {
+  it('are not subscribed to without a secret', async () => {
     const events = await startEvents({ url: await start() }, { commands: target });
     const port = Number(new URL(events.brokerUrl ?? '').port);
     await eventually(() => events.stats().connected);
@@ -277,7 +277,7 @@ describe.skipIf(skip).each(brokers)('commands through %s', (_, start) => {
 });
 
 describe.skipIf(skip)('the embedded broker, with commands', () => {
-  it('takes nothing but commands from others, and no retained one', async () => {
+  it('accepts only commands from other clients, and no retained command', async () => {
     const target = { pause: async () => undefined, resume: async () => undefined, snapshot: async () => undefined };
     const events = await startEvents({}, { commandSecret: SECRET, commands: target });
     const port = Number(new URL(events.brokerUrl ?? '').port);

@@ -88,7 +88,7 @@ describe('the embedded broker', () => {
     await broker.stop();
   });
 
-  it('cuts off a packet that is too large before it has come, and lives on', async () => {
+  it('disconnects a client that announces too large a packet, and keeps running', async () => {
     const { port } = await startBroker();
     const socket = await dial(port);
     const closed = untilClosed(socket);
@@ -141,7 +141,7 @@ describe('the embedded broker', () => {
 describe.skipIf(lacks('the embedded broker and its clients', 'mosquitto_sub', 'mosquitto_pub'))(
   'the embedded broker and clients of other processes',
   () => {
-    it('lets them listen, and publish nothing, under whatever user', async () => {
+    it('lets them subscribe but not publish, whatever their user', async () => {
       const events = await startEvents();
       const port = Number(new URL(events.brokerUrl ?? '').port);
       const subscriber = await Subscriber.start(port, '#');
@@ -162,7 +162,7 @@ describe.skipIf(lacks('the embedded broker and its clients', 'mosquitto_sub', 'm
       expect(subscriber.events).toEqual([event]);
     });
 
-    it('gives those who come later the status, and no event', async () => {
+    it('sends the status but no event to later subscribers', async () => {
       const events = await startEvents();
       const port = Number(new URL(events.brokerUrl ?? '').port);
       await events.emit(aDraft());
@@ -176,7 +176,7 @@ describe.skipIf(lacks('the embedded broker and its clients', 'mosquitto_sub', 'm
       expect(late.messages.at(-1)?.retained).toBe(false);
     });
 
-    it('cuts off a listener that does not read, and the others miss nothing', async () => {
+    it('disconnects a subscriber that does not read, and the others get everything', async () => {
       const { broker, port } = await startBroker();
       const frozen = await dial(port);
       frozen.write(connectPacket('frozen'));

@@ -90,16 +90,16 @@ describe('an emitted event', () => {
     expect(log.stats()).toMatchObject({ stored: 1, dropped: 0, refused: 0, bytes: JSON.stringify(event).length });
   });
 
-  it('is told to who waits for it before its emission resolves', async () => {
-    const told: number[] = [];
-    const log = await openLog({ onStored: (events) => told.push(...events.map(({ sequence }) => sequence)) });
+  it('reaches onStored before its emission resolves', async () => {
+    const published: number[] = [];
+    const log = await openLog({ onStored: (events) => published.push(...events.map(({ sequence }) => sequence)) });
     await Promise.all(
       range(1, 5).map(async () => {
         const { sequence } = await log.emit(aDraft());
-        expect(told).toContain(sequence);
+        expect(published).toContain(sequence);
       }),
     );
-    expect(told).toEqual(range(1, 5));
+    expect(published).toEqual(range(1, 5));
   });
 
   it('has an id of its own', async () => {
@@ -115,7 +115,7 @@ describe('an emitted event', () => {
     expect(await sequencesAfter(log.source('mqtt'), 0)).toEqual(range(1, 50));
   });
 
-  it('shares a batch with the others of its moment', async () => {
+  it('is in one batch with the other events of the same moment', async () => {
     const store = fragile(await openStore());
     const log = await openLog({ store });
     await emitMany(log, 100);
@@ -158,7 +158,7 @@ describe('an emitted event', () => {
 });
 
 describe('a consumer', () => {
-  it('reads on after a number, as far as the limit', async () => {
+  it('reads the events after a number, up to the limit', async () => {
     const log = await openLog();
     const source = log.source('mqtt');
     await emitMany(log, 10);
@@ -169,7 +169,7 @@ describe('a consumer', () => {
     expect(await sequencesAfter(source, 99, 3)).toEqual([]);
   });
 
-  it('finds what it has not settled, and the events stay', async () => {
+  it('reads what it has not settled, and the events stay stored', async () => {
     const log = await openLog();
     const source = log.source('mqtt');
     await emitMany(log, 10);
@@ -193,7 +193,7 @@ describe('a consumer', () => {
     expect(await sequencesAfter(log.source('webhook'), 0)).toEqual(range(4, 10));
   });
 
-  it('that is new begins with the next event, and one that comes back goes on where it was', async () => {
+  it('starts with the next event when it is new, and continues at its mark when it comes back', async () => {
     const store = await openStore();
     const alone = await openLog({ store });
     await emitMany(alone, 5);
@@ -211,7 +211,7 @@ describe('a consumer', () => {
     expect(await sequencesAfter(again.source('mqtt'), 0)).toEqual(range(1, 12));
   });
 
-  it('is told of an event whose record is damaged as of a gap, and the log says so', async () => {
+  it('reads a gap in place of a damaged record, which is also logged', async () => {
     const store = await openStore();
     const lines = recordingLog();
     const log = await openLog({ store, log: lines });
@@ -239,8 +239,8 @@ describe('a consumer', () => {
   });
 });
 
-describe('the bounds', () => {
-  it('of count: the oldest go, are counted, and the gap is declared', async () => {
+describe('the limits', () => {
+  it('on the number: the oldest events are removed and counted, and the gap is declared', async () => {
     const log = await openLog({ maxEvents: 10 });
     await emitMany(log, 8);
     await emitMany(log, 5);
@@ -251,7 +251,7 @@ describe('the bounds', () => {
     expect(await sequencesAfter(source, 3)).toEqual(range(4, 13));
   });
 
-  it('of count hold for a burst that is larger than it', async () => {
+  it('on the number hold for a burst that is larger than the limit', async () => {
     const store = await openStore();
     const log = await openLog({ store, maxEvents: 10 });
     await emitMany(log, 250);
@@ -260,7 +260,7 @@ describe('the bounds', () => {
     await eventually(async () => (await recordsIn(store)) === 10);
   });
 
-  it('drop nothing that every consumer has', async () => {
+  it('count no event as dropped that every consumer has settled', async () => {
     const log = await openLog({ maxEvents: 10, consumers: ['mqtt', 'webhook'] });
     await emitMany(log, 10);
     log.source('mqtt').settle(10);
@@ -271,7 +271,7 @@ describe('the bounds', () => {
     expect(await sequencesAfter(log.source('webhook'), 0)).toEqual([-10, ...range(11, 20)]);
   });
 
-  it('of bytes: the oldest go until the rest is small enough', async () => {
+  it('on the bytes: the oldest events are removed until the rest is small enough', async () => {
     const store = await openStore();
     const log = await openLog({ store, maxBytes: 10_000 });
     for (let i = 0; i < 30; i++) await log.emit(aDraft());
@@ -284,7 +284,7 @@ describe('the bounds', () => {
     expect(events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)).toBe(bytes);
   });
 
-  it('of age: what is too old goes on a timer, without a gap for those who had it', async () => {
+  it('on the age: a timer removes old events, without a gap for consumers that have settled them', async () => {
     const timers = new ManualTimers();
     const store = await openStore();
     const log = await openLog({ store, maxAgeHours: 1, clock: timers.clock, timers });
@@ -305,7 +305,7 @@ describe('the bounds', () => {
     expect((await log.emit(aDraft(60_000, at()))).sequence).toBe(252);
   });
 
-  it('of age waits while the clock is not to be trusted: a leap forward does not empty the log', async () => {
+  it('on the age wait while the clock is not trusted: a jump forward does not empty the log', async () => {
     const timers = new ManualTimers();
     let problem: string | undefined;
     const trust = { problem: () => problem };
@@ -322,7 +322,7 @@ describe('the bounds', () => {
     await eventually(() => log.stats().stored === 1);
   });
 
-  it('hold at the next start when they were lowered', async () => {
+  it('hold at the next start when the configuration lowers them', async () => {
     const store = await openStore();
     const before = await openLog({ store, maxEvents: 5_000 });
     for (let i = 0; i < 5; i++) await emitMany(before, 200);
@@ -333,7 +333,7 @@ describe('the bounds', () => {
     await eventually(async () => (await recordsIn(store)) === 100);
   });
 
-  it('declare the gap to a reader that is under way', async () => {
+  it('declare the gap to a read that has already begun', async () => {
     const log = await openLog({ maxEvents: 10 });
     await emitMany(log, 10);
     const reading = log.source('mqtt').read(0, 100);
@@ -380,7 +380,7 @@ describe('looking back', () => {
     expect(before).toBeUndefined();
   });
 
-  it('goes through pages, each event once, settled or not, whatever comes meanwhile', async () => {
+  it('lists each event once over all pages, settled or not, also when new events arrive meanwhile', async () => {
     const log = await openLog({ maxEvents: 10 });
     await emitMany(log, 15);
     log.source('mqtt').settle(9);
@@ -394,7 +394,7 @@ describe('looking back', () => {
     expect(seen).toEqual(range(6, 15).reverse());
   });
 
-  it('looks at a bounded number of events in one call, and says where to go on', async () => {
+  it('examines a limited number of events in one call, and returns where to continue', async () => {
     const log = await openLog({ maxEvents: 10_000 });
     await log.emit(aDraft(60_000, { cameraId: 'back' }));
     for (let i = 0; i < 6; i++) await emitMany(log, 900);
@@ -411,7 +411,7 @@ describe('looking back', () => {
 });
 
 describe('a restart', () => {
-  it('goes on with the next number and keeps marks, events and their bytes', async () => {
+  it('continues with the next number, and keeps marks, events and their bytes', async () => {
     const store = await openStore();
     const before = await openLog({ store });
     await emitMany(before, 10);
@@ -426,7 +426,7 @@ describe('a restart', () => {
     expect((await after.emit(aDraft())).sequence).toBe(11);
   });
 
-  it('reads no event, however many there are', async () => {
+  it('reads no event at the start, however many there are', async () => {
     const store = await openStore();
     const before = await openLog({ store });
     await emitMany(before, 500);
@@ -463,7 +463,7 @@ describe('a restart', () => {
     expect((await after.emit(aDraft())).sequence).toBe(21);
   });
 
-  it('takes over what an earlier Lintel left: the numbers go on, and what was unpublished goes to the history', async () => {
+  it('takes over the records of an earlier version: the numbers continue, and unpublished events go to the history', async () => {
     const store = await openStore();
     const space = await store.openSpace('outbox');
     const old = (sequence: number): Buffer =>
@@ -482,7 +482,7 @@ describe('a restart', () => {
     expect((await log.recent({ limit: 10 })).events.map(({ sequence }) => sequence)).toEqual([5]);
   });
 
-  it('is refused when the state cannot be read, and the state is left as it is', async () => {
+  it('fails when the state cannot be read, and leaves the state as it is', async () => {
     const store = await openStore();
     const space = await store.openSpace('outbox');
     await store.write([space.put(Buffer.from('state'), Buffer.from('{"last":-1}'))]);
@@ -492,7 +492,7 @@ describe('a restart', () => {
 });
 
 describe('a disk that refuses', () => {
-  it('refuses the emission, makes no gap, is declared, and forgiven', async () => {
+  it('makes the emission fail without a gap, is reported, and is forgotten after its recovery', async () => {
     const store = fragile(await openStore());
     const lines = recordingLog();
     const log = await openLog({ store, log: lines });
@@ -521,7 +521,7 @@ describe('a disk that refuses', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
-  it('does not bring a settled event back, and takes the mark with the next write', async () => {
+  it('does not make a settled event unsettled; the mark is stored with the next write', async () => {
     const store = fragile(await openStore());
     const log = await openLog({ store });
     await emitMany(log, 3);
@@ -536,7 +536,7 @@ describe('a disk that refuses', () => {
     expect(await sequencesAfter(after.source('mqtt'), 0)).toEqual([3, 4]);
   });
 
-  it('keeps what a bound gave up until it takes writes again, and then lets go of it', async () => {
+  it('keeps the events beyond a limit until it accepts writes again', async () => {
     const store = fragile(await openStore());
     const log = await openLog({ store, maxEvents: 10 });
     await emitMany(log, 10);

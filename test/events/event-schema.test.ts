@@ -1,4 +1,4 @@
-// match-event.schema.json is what the code says; `npx vitest run test/events/event-schema.test.ts -u` writes it anew.
+// match-event.schema.json holds the schema of the code; `npx vitest run test/events/event-schema.test.ts -u` writes it again.
 import { readFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { anEvent } from './support.js';
 const file = new URL('../../src/events/match-event.schema.json', import.meta.url);
 
 describe('match-event.schema.json', () => {
-  it('is the schema of the code', async () => {
+  it('is made from the schema of the code', async () => {
     const text = await format(JSON.stringify(recognitionEventJsonSchema()), { parser: 'json', printWidth: 120 });
     await expect(text).toMatchFileSnapshot(file.pathname);
   });

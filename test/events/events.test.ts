@@ -10,20 +10,20 @@ import type { Space } from '../../src/store/sealed-store.js';
 import { aDraft, eventsConfig, eventually, lacks, openStore, SIGNING_KEY, startEvents, Subscriber } from './support.js';
 
 describe('the events room', () => {
-  it('runs a broker of its own where none is configured', async () => {
+  it('runs the embedded broker if no other is configured', async () => {
     const events = await startEvents();
     expect(events.brokerUrl).toMatch(/^mqtt:\/\/127\.0\.0\.1:\d+$/);
     await eventually(() => events.stats().connected);
     expect(events.health()).toMatchObject({ status: 'ok', facts: { embedded: true, clients: 1, pending: 0 } });
   });
 
-  it('runs none where one is configured', async () => {
+  it('runs no embedded broker if another is configured', async () => {
     const events = await startEvents({ url: 'mqtt://127.0.0.1:1' });
     expect(events.brokerUrl).toBe('mqtt://127.0.0.1:1');
     expect(events.health().facts).not.toHaveProperty('embedded');
   });
 
-  it('says that it is not started before it is, and takes no event', async () => {
+  it('reports that it is not started, and refuses events, before its start', async () => {
     const store = await openStore();
     const common = { clock: Date.now, log: silentLog, signingKey: SIGNING_KEY, cameras: [] };
     const events = new Events({ config: eventsConfig(), store, ...common });
@@ -34,7 +34,7 @@ describe('the events room', () => {
     await events.stop();
   });
 
-  it('fails to start, and can be stopped, where the port of its broker is taken', async () => {
+  it('fails to start, and can be stopped, when the port of its broker is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
     await once(other, 'listening');
@@ -43,7 +43,7 @@ describe('the events room', () => {
     await expect(start).rejects.toMatchObject({ code: 'BROKER_FAILED' });
   });
 
-  it('says that it is degraded after its stop, and stops twice', async () => {
+  it('is degraded after its stop, and can be stopped twice', async () => {
     const events = await startEvents();
     await eventually(() => events.stats().connected);
     await events.stop();
@@ -51,7 +51,7 @@ describe('the events room', () => {
     expect(events.health()).toMatchObject({ status: 'degraded', detail: 'MQTT broker: stopped' });
   });
 
-  it('declares a disk that refuses, and that it takes writes again', async () => {
+  it('reports a disk that refuses writes, and its recovery', async () => {
     const real = await openStore();
     let refuse = false;
     const store: EventStore = {
@@ -112,7 +112,7 @@ describe('the events room', () => {
     },
   );
 
-  it('keeps to the bound of its configuration while there is no broker', async () => {
+  it('keeps the configured limit while there is no broker', async () => {
     const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { limits: { maxEvents: 10 } });
     await Promise.all(Array.from({ length: 25 }, () => events.emit(aDraft())));
     expect(events.stats()).toMatchObject({ pending: 10, dropped: 15, stored: 10 });

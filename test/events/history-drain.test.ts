@@ -41,7 +41,7 @@ class Source implements HistorySource {
   }
 }
 
-/** A broker that acknowledges when it is told to. */
+/** A broker that acknowledges when the test says so. */
 class Broker {
   readonly published: [sequence: number, late: boolean][] = [];
   bytes = 100;
@@ -94,7 +94,7 @@ function newDrain(source: Source, broker: Broker, places = 7): Started {
 }
 
 describe('the drain of the history', () => {
-  it('publishes in order, as many at a time as the window leaves to it', async () => {
+  it('publishes in order, as many messages at a time as the window allows', async () => {
     const [source, broker] = [new Source().add(5), new Broker()];
     const { drain, run, settled } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
@@ -111,7 +111,7 @@ describe('the drain of the history', () => {
     expect(settled).toEqual(Array(5).fill(['inTime', 1]));
   });
 
-  it('has few bytes on the way: a live event must not wait behind them', async () => {
+  it('has few bytes without a PUBACK: a live event must not wait behind them', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
     broker.bytes = 70_000;
     newDrain(source, broker);
@@ -122,7 +122,7 @@ describe('the drain of the history', () => {
     }
   });
 
-  it('settles nothing before what is ahead of it', async () => {
+  it('settles no record before the records ahead of it', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
     const { drain, run, settled } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
@@ -138,7 +138,7 @@ describe('the drain of the history', () => {
     expect(source.settled).toBe(4);
   });
 
-  it('takes up what comes when it is woken', async () => {
+  it('publishes new records when it is woken', async () => {
     const [source, broker] = [new Source(), new Broker()];
     const { drain } = newDrain(source, broker);
     await eventually(() => source.reads > 0);
@@ -147,7 +147,7 @@ describe('the drain of the history', () => {
     await eventually(() => broker.published.length === 1);
   });
 
-  it('waits until it is decided whether an event is late, and says so', async () => {
+  it('waits until the fate of an event is decided, and publishes it as late or not', async () => {
     const [source, broker] = [new Source().add(3), new Broker()];
     const { drain, settled, fates, timers } = newDrain(source, broker);
     fates.set(1, { state: 'late' });
@@ -167,7 +167,7 @@ describe('the drain of the history', () => {
     expect(settled.map(([outcome]) => outcome)).toEqual(['late', 'inTime', 'inTime']);
   });
 
-  it('looks again by itself when an event expires, and now and then where a clock stands still', async () => {
+  it('reads an open fate again when the event expires, and at intervals when the clock stands still', async () => {
     const [source, broker] = [new Source().add(1), new Broker()];
     const { fates, timers } = newDrain(source, broker);
     fates.set(1, { state: 'open', untilMs: 60_000 });
@@ -193,7 +193,7 @@ describe('the drain of the history', () => {
     expect(source.settled).toBe(5);
   });
 
-  it('ends with the first refusal, and settles nothing from then on', async () => {
+  it('ends with the first refusal, and settles nothing after it', async () => {
     const [source, broker] = [new Source().add(5), new Broker()];
     const { drain, run } = newDrain(source, broker);
     await eventually(() => broker.published.length === 3);
@@ -220,7 +220,7 @@ describe('the drain of the history', () => {
     await expect(newDrain(source, new Broker()).run).rejects.toThrow('no disk');
   });
 
-  it('finishes only when everything has its acknowledgement', async () => {
+  it('finishes only when every message has its PUBACK', async () => {
     const [source, broker] = [new Source().add(4), new Broker()];
     const { drain, run } = newDrain(source, broker);
     let finished = false;
@@ -234,7 +234,7 @@ describe('the drain of the history', () => {
     await run;
   });
 
-  it('is followed by one that begins at the oldest record that is not settled', async () => {
+  it('is followed by a drain that starts at the oldest record that is not settled', async () => {
     const source = new Source().add(5);
     const first = new Broker();
     const { drain, run } = newDrain(source, first);

@@ -47,7 +47,7 @@ describe('an event in the live lane', () => {
     expect(lane.stats()).toEqual({ live: 1, late: 0 });
   });
 
-  it('is late where the clock stands before its decision: it was set back, over a restart perhaps', () => {
+  it('is late when the clock shows a time before its decision, because it was set back', () => {
     const clocks = new Clocks();
     const event = clocks.event(1);
     clocks.nowMs -= 3_600_000;
@@ -57,7 +57,7 @@ describe('an event in the live lane', () => {
     expect(lane.readFate(1)).toEqual({ state: 'late' });
   });
 
-  it('does not live longer than from its decision to its expiry, where the clock went back by little', () => {
+  it('does not live longer than from its decision to its expiry when the clock was set back a little', () => {
     const clocks = new Clocks();
     const event = clocks.event(1);
     clocks.nowMs -= 90;
@@ -94,7 +94,7 @@ describe('an event in the live lane', () => {
     expect(lane.readFate(1).state).toBe(isTaken ? 'open' : 'late');
   });
 
-  it('that has expired already, or whose expiry cannot be read, is late at once', () => {
+  it('is late at once when it has expired, or when its expiry cannot be parsed', () => {
     const clocks = new Clocks();
     const lane = newLane(clocks);
     lane.add(clocks.event(1, 0));
@@ -105,7 +105,7 @@ describe('an event in the live lane', () => {
     expect(lane.stats()).toEqual({ live: 0, late: 2 });
   });
 
-  it('is late for good once it was called so, even if an acknowledgement comes', () => {
+  it('stays late, even if an acknowledgement comes', () => {
     const clocks = new Clocks();
     const lane = newLane(clocks);
     lane.add(clocks.event(1));
@@ -119,7 +119,7 @@ describe('an event in the live lane', () => {
     expect(lane.stats()).toEqual({ live: 0, late: 1 });
   });
 
-  it('is late when its acknowledgement comes after its expiry, asked before or not', () => {
+  it('is late when its acknowledgement comes after its expiry, whether its fate was read before or not', () => {
     const clocks = new Clocks();
     const lane = newLane(clocks);
     lane.add(clocks.event(1));
@@ -159,7 +159,7 @@ describe('an event in the live lane', () => {
     expect(small.stats().late).toBe(3);
   });
 
-  it('is forgotten when the history has it', () => {
+  it('is forgotten when the history has settled it', () => {
     const clocks = new Clocks();
     const lane = newLane(clocks);
     for (const n of [1, 2]) {
@@ -172,7 +172,7 @@ describe('an event in the live lane', () => {
   });
 });
 
-/** A broker that answers pings and publishes when it is told to. */
+/** A broker that answers pings and messages when the test says so. */
 class Broker {
   readonly published: number[] = [];
   readonly #acks = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
@@ -221,7 +221,7 @@ function newDrain(lane: LiveLane, broker: Broker, { monotonic }: Clocks): { drai
 }
 
 describe('the drain of the live lane', () => {
-  it('publishes nothing to a broker that does not answer, and what expires meanwhile never', async () => {
+  it('publishes nothing to a broker that does not answer, and never what expires meanwhile', async () => {
     const clocks = new Clocks();
     const [lane, broker] = [newLane(clocks), new Broker()];
     lane.add(clocks.event(1, 1_000));
@@ -238,7 +238,7 @@ describe('the drain of the live lane', () => {
     expect(broker.probes).toBe(1);
   });
 
-  it('asks again when it has not heard the broker for a while, and not before', async () => {
+  it('probes a broker that was not heard for a while, and not before', async () => {
     const clocks = new Clocks();
     const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;
@@ -254,7 +254,7 @@ describe('the drain of the live lane', () => {
     expect(broker.published).toEqual([1]);
   });
 
-  it('has few on the way at a time', async () => {
+  it('has few messages without a PUBACK at a time', async () => {
     const clocks = new Clocks();
     const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;
@@ -273,7 +273,7 @@ describe('the drain of the live lane', () => {
     expect(lane.stats()).toEqual({ live: 10, late: 0 });
   });
 
-  it('ends with a refusal, and what had no acknowledgement is published by the next one', async () => {
+  it('ends with a refusal, and the next drain publishes the events without a PUBACK', async () => {
     const clocks = new Clocks();
     const [lane, broker] = [newLane(clocks), new Broker()];
     broker.heardAtMs = clocks.runningMs;

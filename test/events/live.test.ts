@@ -45,7 +45,7 @@ describe.skipIf(skip)('a live event', () => {
     expect(arrivals(subscriber).at(-1)).toBe('history 301');
   });
 
-  it('comes in the history once it was published, or can be published no more', async () => {
+  it('comes in the history when it was published or has expired', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const events = await startEvents({ url: broker.url });
@@ -59,13 +59,13 @@ describe.skipIf(skip)('a live event', () => {
     expect(order.indexOf('live 3')).toBeLessThan(order.indexOf('history 3'));
   });
 
-  it('is not sent into a frozen broker, and does not come late when that goes on', async () => {
+  it('is not sent to a frozen broker, and does not come late when the broker continues', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const events = await startEvents({ url: broker.url }, { timing: IMPATIENT });
     const first = await events.emit(aDraft());
     await eventually(() => subscriber.history.length === 1);
-    // Until what the broker said last proves nothing any more.
+    // After this time the last answer of the broker is no proof any more that it is alive.
     const heardAtMs = Date.now();
     await eventually(() => Date.now() > heardAtMs + 150);
     broker.freeze();
@@ -81,7 +81,7 @@ describe.skipIf(skip)('a live event', () => {
     expect(events.stats()).toMatchObject({ live: 2, late: 40, expired: 40 });
   });
 
-  it('is not published again after a restart once it is in the history, and is when it is not', async () => {
+  it('is published again after a restart only when it is not in the history', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const store = await openStore();
@@ -99,7 +99,7 @@ describe.skipIf(skip)('a live event', () => {
     expect(arrivals(subscriber)).toEqual(['live 1', 'history 1', 'live 2', 'history 2', 'history 3 late']);
   });
 
-  it('with a picture, larger than what others may send, passes the embedded broker', async () => {
+  it('passes the embedded broker with a picture that is larger than other clients may send', async () => {
     const events = await startEvents();
     const subscriber = await Subscriber.start(Number(new URL(events.brokerUrl ?? '').port), 'lintel/#');
     const snapshot = Buffer.alloc(74_000, 7).toString('base64');
@@ -111,7 +111,7 @@ describe.skipIf(skip)('a live event', () => {
 });
 
 describe.skipIf(skip)('the history', () => {
-  it('declares what a bound removed before there was a broker', async () => {
+  it('declares the events that a limit removed before there was a broker', async () => {
     const broker = await Mosquitto.start();
     const relay = await Relay.start(broker.port);
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
@@ -127,7 +127,7 @@ describe.skipIf(skip)('the history', () => {
     expect((await events.recent({ limit: 3 })).events.map(({ sequence }) => sequence)).toEqual([25, 24, 23]);
   });
 
-  it('goes through a broker that takes one message at a time', async () => {
+  it('arrives through a broker that accepts one message at a time', async () => {
     const broker = await Mosquitto.start(['allow_anonymous true', 'max_inflight_messages 1']);
     const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const events = await startEvents({ url: broker.url });
@@ -139,7 +139,7 @@ describe.skipIf(skip)('the history', () => {
 });
 
 describe.skipIf(skip)('the status', () => {
-  it('tells how the device is, anew when that changes', async () => {
+  it('shows the health of the device, and changes with it', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/gate/status');
     let status: 'ok' | 'failed' = 'ok';

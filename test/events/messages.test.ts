@@ -1,4 +1,4 @@
-// What is published where: topics, deliveries, the status, and the words for what goes wrong.
+// Topics, messages and the status, and the failures of a broker in words.
 import { describe, expect, it } from 'vitest';
 import { BrokerFailure, toBrokerFailure } from '../../src/events/broker-failure.js';
 import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
@@ -27,7 +27,7 @@ describe('topics', () => {
 });
 
 describe('the deliveries of an event', () => {
-  it.each(EVENT_TYPES)('are, live, one message for a %s, not retained', (type) => {
+  it.each(EVENT_TYPES)('are one live message for a %s, not retained', (type) => {
     const event = anEvent({ type, expiresAt: '2026-03-01T12:00:05.000Z' });
     const delivery = liveDelivery(event);
     expect(delivery).toEqual({
@@ -39,14 +39,14 @@ describe('the deliveries of an event', () => {
     expect(recognitionEventSchema.parse(JSON.parse(String(delivery.payload)))).toEqual(event);
   });
 
-  it.each([true, false])('are, in the history, the event and whether it is late: %s', (late) => {
+  it.each([true, false])('are one history message with the event and whether it is late: %s', (late) => {
     const event = anEvent({ sequence: 7 });
     const { topic, payload, retain } = historyDelivery('gate', { sequence: 7, event }, late);
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     expect(JSON.parse(String(payload))).toEqual({ version: 1, sequence: 7, late, event });
   });
 
-  it('are, in the history, the gap where there is one', () => {
+  it('are one history message for a gap', () => {
     const gap = { from: 3, to: 9, reason: 'removed' } as const;
     const { topic, payload, retain } = historyDelivery('gate', { sequence: 9, gap }, true);
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
@@ -55,7 +55,7 @@ describe('the deliveries of an event', () => {
 });
 
 describe('the status', () => {
-  it('says since when the device is online, and why it is offline', () => {
+  it('shows since when the device is online, and why it is offline', () => {
     expect(JSON.parse(onlineStatus('gate', 0))).toEqual({
       version: 1,
       deviceId: 'gate',
@@ -73,7 +73,7 @@ describe('the status', () => {
   });
 });
 
-describe('the words for a broker that cannot be used', () => {
+describe('the failures of a broker in words', () => {
   const coded = (code: unknown, message = 'as the library says'): Error => Object.assign(new Error(message), { code });
   it.each([
     [coded('ECONNREFUSED'), /connection refused/],

@@ -1,4 +1,4 @@
-// From an emission to a subscriber of another process, through the embedded broker and through mosquitto.
+// The way of an event from its emission to a subscriber in another process, through the embedded broker and through mosquitto.
 import { describe, expect, it } from 'vitest';
 import { recognitionEventSchema } from '../../src/events/event.js';
 import { aDraft, eventually, lacks, Mosquitto, openStore, startEvents, Subscriber } from './support.js';
@@ -90,7 +90,7 @@ describe.skipIf(skip).each(brokers)('through %s', (_, protocol, start) => {
 });
 
 describe.skipIf(skip)('the status', () => {
-  it('stays offline for those who come after a stop, and is online again after a start', async () => {
+  it('is offline for subscribers after a stop, and online again after a start', async () => {
     const broker = await Mosquitto.start();
     const store = await openStore();
     const first = await startEvents({ url: broker.url }, { store });
@@ -108,7 +108,7 @@ describe.skipIf(skip)('the status', () => {
 });
 
 describe.skipIf(skip)('a restart', () => {
-  it('publishes what was stored while there was no broker, with the numbers going on', async () => {
+  it('publishes the events that were stored without a broker, and continues the numbers', async () => {
     const broker = await Mosquitto.start();
     const subscriber = await Subscriber.start(broker.port, 'lintel/#');
     const store = await openStore();

@@ -15,14 +15,14 @@ describe('the signature of an event', () => {
     expect(signed.keyId).toBe(signingKeyInfo(publicKey).keyId);
   });
 
-  it('holds for the event as anyone reads it back, whatever the order of its members', () => {
+  it('is valid for the event as it is parsed again, whatever the order of its members', () => {
     const event = anEvent({ liveness: { mode: 'observe', verdict: 'live', score: 1 / 3 } });
     const read = JSON.parse(JSON.stringify(event)) as object;
     expect(isSignedBy(publicKey, read)).toBe(true);
     expect(isSignedBy(publicKey, Object.fromEntries(Object.entries(read).reverse()))).toBe(true);
   });
 
-  it('still holds as version 0.1.0 wrote it', () => {
+  it('is still valid as version 0.1.0 wrote it', () => {
     const recorded =
       '{"version":2,"type":"match","eventId":"9c0f4f0e-7a3c-4a0e-8d4e-3f1f5f5b2c33","sequence":7,"deviceId":"gate",' +
       '"cameraId":"front","trackId":3,"capturedAt":"2026-05-01T00:00:00.000Z","decidedAt":"2026-05-01T00:00:00.100Z",' +
@@ -38,7 +38,7 @@ describe('the signature of an event', () => {
     expect(isSignedBy(recordedKey, JSON.parse(recorded.replace('"threshold":90', '"threshold":80')))).toBe(false);
   });
 
-  it('does not hold under another key', () => {
+  it('is not valid under another key', () => {
     expect(isSignedBy(generateKeyPairSync('ed25519').publicKey, anEvent())).toBe(false);
   });
 
@@ -69,7 +69,7 @@ describe('the signature of an event', () => {
 });
 
 describe('the public key', () => {
-  it('is given as PEM and as JWK, with an id that anyone can make from it', () => {
+  it('is returned as PEM and as JWK, with an id that is computed from it', () => {
     const info = signingKeyInfo(SIGNING_KEY);
     expect(signingKeyInfo(publicKey)).toEqual(info);
     expect(createPublicKey(info.publicKeyPem).equals(publicKey)).toBe(true);
@@ -81,7 +81,7 @@ describe('the public key', () => {
     expect(JSON.stringify(info)).not.toMatch(/PRIVATE|"d"/);
   });
 
-  it('is refused where it is of another kind', () => {
+  it('is refused when it is not an Ed25519 key', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     expect(() => new EventSigner(privateKey)).toThrow(TypeError);
     expect(() => new EventSigner(publicKey)).toThrow(TypeError);

@@ -104,7 +104,7 @@ function newWebhook(url: string, source: Source, options: Partial<WebhookOptions
 }
 
 describe('the webhook', () => {
-  it('calls an event late where the clock stands before its decision: it was set back', async () => {
+  it('marks an event late when the clock shows a time before its decision, because it was set back', async () => {
     const receiver = await Receiver.start();
     const source = new Source().add(60_000);
     await newWebhook(receiver.url, source, { clock: () => Date.now() - 3_600_000 });
@@ -112,7 +112,7 @@ describe('the webhook', () => {
     expect(receiver.requests[0]?.message.late).toBe(true);
   });
 
-  it('posts the history in order, one after the other, and settles what was taken', async () => {
+  it('posts the history in order, one record after the other, and settles accepted records', async () => {
     const receiver = await Receiver.start();
     let underWay = 0;
     receiver.answer = (response) => {
@@ -167,7 +167,7 @@ describe('the webhook', () => {
     expect(JSON.stringify([log.lines, webhook.health()])).not.toContain('the-secret');
   });
 
-  it.each([500, 503, 408, 429])('tries again for as long as it is answered with %s', async (code) => {
+  it.each([500, 503, 408, 429])('repeats a record as long as the answer is %s', async (code) => {
     const receiver = await Receiver.start();
     receiver.answer = (response, nth) => (nth <= 6 ? status(code)(response, nth) : ok(response, nth));
     const log = recordingLog();
@@ -180,20 +180,23 @@ describe('the webhook', () => {
     expect(log.lines[0]?.fields).toMatchObject({ reason: `answered with HTTP ${code}` });
   });
 
-  it.each([400, 404, 413, 302])('passes over what is refused with %s for long enough, and counts it', async (code) => {
-    const receiver = await Receiver.start();
-    const elsewhere = await Receiver.start();
-    receiver.answer = (response, nth) =>
-      nth <= 3 ? status(code, { location: elsewhere.url })(response, nth) : ok(response, nth);
-    const source = new Source().add(60_000, 60_000);
-    const webhook = await newWebhook(receiver.url, source);
-    await eventually(() => source.settled === 2);
-    expect(receiver.sequences).toEqual([1, 1, 1, 2]);
-    expect(webhook.stats()).toEqual({ posted: 1, refused: 1 });
-    expect(elsewhere.requests).toEqual([]);
-  });
+  it.each([400, 404, 413, 302])(
+    'skips a record that is refused with %s for long enough, and counts it',
+    async (code) => {
+      const receiver = await Receiver.start();
+      const elsewhere = await Receiver.start();
+      receiver.answer = (response, nth) =>
+        nth <= 3 ? status(code, { location: elsewhere.url })(response, nth) : ok(response, nth);
+      const source = new Source().add(60_000, 60_000);
+      const webhook = await newWebhook(receiver.url, source);
+      await eventually(() => source.settled === 2);
+      expect(receiver.sequences).toEqual([1, 1, 1, 2]);
+      expect(webhook.stats()).toEqual({ posted: 1, refused: 1 });
+      expect(elsewhere.requests).toEqual([]);
+    },
+  );
 
-  it('does not pass over anything before its time', async () => {
+  it('does not skip a record before its time', async () => {
     const receiver = await Receiver.start();
     receiver.answer = status(400);
     const source = new Source().add(60_000);
@@ -203,7 +206,7 @@ describe('the webhook', () => {
     expect(webhook.health()).toMatchObject({ status: 'degraded', detail: 'webhook: answered with HTTP 400' });
   });
 
-  it('gives up a request that is not answered, and declares it', async () => {
+  it('gives up a request without an answer, and reports it', async () => {
     const receiver = await Receiver.start();
     receiver.answer = (response, nth) => {
       if (nth > 1) ok(response, nth);
@@ -218,12 +221,12 @@ describe('the webhook', () => {
     expect(webhook.health().status).toBe('ok');
   });
 
-  it('declares a server that is not there', async () => {
+  it('reports an absent server', async () => {
     const webhook = await newWebhook('http://127.0.0.1:1/', new Source().add(60_000));
     await expect.poll(() => webhook.health().detail).toBe('webhook: ECONNREFUSED');
   });
 
-  it('declares a log that cannot be read, and goes on when it can', async () => {
+  it('reports an event log that cannot be read, and continues when it can', async () => {
     const receiver = await Receiver.start();
     const source = new Source().add(60_000);
     source.failure = new Error('no disk');
@@ -233,7 +236,7 @@ describe('the webhook', () => {
     await eventually(() => source.settled === 1);
   });
 
-  it('is stopped in the middle of a request and of a pause', async () => {
+  it('can be stopped during a request and during a pause', async () => {
     const receiver = await Receiver.start();
     receiver.answer = () => undefined;
     const frozen = await newWebhook(receiver.url, new Source().add(60_000), { timeoutMs: 60_000 });
@@ -262,7 +265,7 @@ function certificate(): { cert: string; key: string } {
 }
 
 describe.skipIf(lacks('the webhook over HTTPS', 'openssl'))('the webhook over HTTPS', () => {
-  it('takes a certificate of a known authority, and no other', async () => {
+  it('accepts a certificate of a known authority, and no other', async () => {
     const { cert, key } = certificate();
     const receiver = await Receiver.start(createHttpsServer({ cert, key }));
     const known = new Source().add(60_000);
@@ -275,7 +278,7 @@ describe.skipIf(lacks('the webhook over HTTPS', 'openssl'))('the webhook over HT
 });
 
 describe('the webhook beside MQTT', () => {
-  it('gets every event, whether there is a broker or not, and goes on after a restart', async () => {
+  it('gets every event, with a broker or without, and continues after a restart', async () => {
     const receiver = await Receiver.start();
     const webhook = { url: receiver.url, timeoutMs: 1_000 };
     const config = eventsConfig({ url: 'mqtt://127.0.0.1:1' }, { webhook });

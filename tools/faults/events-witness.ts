@@ -17,9 +17,9 @@ export interface WitnessTally {
   leastLeftSentMs: number;
   /** Shortest time until the expiry of a match when it reached the subscriber. */
   leastLeftMs: number;
-  /** Matches that left the device after their expiry, by less than ON_THE_WAY_MS. */
+  /** Matches that left the device after their expiry. More than ON_THE_WAY_MS after it is a problem. */
   sentAfterExpiry: number;
-  /** Matches that reached the subscriber after their expiry, by less than ON_THE_WAY_MS. */
+  /** Matches that reached the subscriber after their expiry. More than ON_THE_WAY_MS after it is a problem. */
   liveAfterExpiry: number;
 }
 
