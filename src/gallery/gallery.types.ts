@@ -51,7 +51,7 @@ export interface GroupRef {
 export interface PageRequest {
   /** 1..200. With a token it is ignored: the token has the limit of the first page. */
   limit: number;
-  token?: string;
+  token?: string | undefined;
 }
 
 /** Selects the faces that have all of these values. */

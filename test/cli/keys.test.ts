@@ -25,12 +25,12 @@ describe('lintel keys', () => {
     expect(added.stderr).toContain('"front"');
     expect((await stat(join(cwd, 'var/data'))).mode & 0o777).toBe(0o700);
     const [key, secretKey] = added.stdout.split('\n');
-    expect(service.authenticate(key)).toMatchObject({ name: 'front' });
-    expect(service.authenticateWithSecret(key, secretKey)).toMatchObject({ name: 'front' });
+    expect(service.authenticate(key!)).toMatchObject({ name: 'front' });
+    expect(service.authenticateWithSecret(key!, secretKey!)).toMatchObject({ name: 'front' });
 
     const revoked = await keys(cwd, 'revoke', 'front');
     expect(revoked).toMatchObject({ code: 0, stdout: '' });
-    expect(service.authenticate(key)).toBeUndefined();
+    expect(service.authenticate(key!)).toBeUndefined();
   });
 
   it('lists names, ids and times, and no key', async () => {
@@ -42,8 +42,8 @@ describe('lintel keys', () => {
     const listed = await keys(cwd, 'list');
     expect(listed.stdout.split('\n')).toEqual([
       `NAME      ID${' '.repeat(36)}MADE              REVOKED`,
-      `front     ${front.id}  2030-01-31 12:00  2030-01-31 12:00`,
-      `the-yard  ${yard.id}  2030-01-31 12:00`,
+      `front     ${front!.id}  2030-01-31 12:00  2030-01-31 12:00`,
+      `the-yard  ${yard!.id}  2030-01-31 12:00`,
       '',
     ]);
     for (const key of stdout.trim().split('\n')) expect(listed.stdout).not.toContain(key);

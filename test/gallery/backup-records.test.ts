@@ -58,7 +58,7 @@ test('a gallery comes back as it was, in its order, and can be added to', async 
   expect(await view(again.gallery)).toEqual(before);
   await again.gallery.enrol(staff, [newFace(randomNumbers(8), { externalImageId: 'newest' })]);
   const { items } = await again.gallery.listFaces(staff, { limit: 1 });
-  expect(items[0].externalImageId).toBe('newest');
+  expect(items[0]!.externalImageId).toBe('newest');
 });
 
 test('holds the moment at which it began, whatever is enrolled and deleted while it is read', async () => {
@@ -70,7 +70,7 @@ test('holds the moment at which it began, whatever is enrolled and deleted while
     for await (const record of readGallery(store, clock)) {
       if (++n === 3) {
         await gallery.enrol(staff, [newFace(random)]);
-        await gallery.deleteFace(staff, (await gallery.listFaces(staff, { limit: 200 })).items[10].faceId);
+        await gallery.deleteFace(staff, (await gallery.listFaces(staff, { limit: 200 })).items[10]!.faceId);
         await gallery.deleteGroup(guests);
         await gallery.createGroup({ ...guests, groupId: 'new' }, 'm1');
         await store.idle();
@@ -102,8 +102,8 @@ test('what cannot be read is counted and left out', async () => {
     }
     // A face of the large group, and the record of the small one.
     for (const records of bySpace.values()) {
-      const [key, value] = records.length > 2 ? records[5] : records[0];
-      value[value.length - 1] ^= 1;
+      const [key, value] = records[records.length > 2 ? 5 : 0]!;
+      value[value.length - 1]! ^= 1;
       await level.put(key, value);
     }
   });

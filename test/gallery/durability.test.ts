@@ -38,7 +38,7 @@ describe('records that do not open', () => {
     await first.gallery.createGroup(staff, 'm1');
     await first.gallery.createGroup({ ...staff, groupId: 'guests' }, 'm1');
     await first.gallery.createGroup({ ...staff, groupId: 'visitors' }, 'm1');
-    for (let i = 0; i < 5; i++) ids.push((await first.gallery.enrol(staff, [newFace(random)])).enrolled[0].faceId);
+    for (let i = 0; i < 5; i++) ids.push((await first.gallery.enrol(staff, [newFace(random)])).enrolled[0]!.faceId);
     await first.gallery.enrol({ ...staff, groupId: 'guests' }, [newFace(random)]);
     await first.stop();
 
@@ -50,8 +50,8 @@ describe('records that do not open', () => {
         bySpace.set(id, [...(bySpace.get(id) ?? []), entry]);
       }
       for (const records of bySpace.values()) {
-        const [key, value] = records.length === 6 ? records[2] : records[0];
-        value[value.length - 1] ^= 1;
+        const [key, value] = records[records.length === 6 ? 2 : 0]!;
+        value[value.length - 1]! ^= 1;
         if (records.length === 1) await level.del(key);
         else await level.put(key, value);
       }
@@ -80,15 +80,16 @@ describe('records that do not open', () => {
     await first.gallery.enrol(staff, [newFace(random), newFace(random)]);
     await first.stop();
     const last = await withRaw(directory, async (level) => {
-      const [[key, value]] = await level.iterator({ lt: Buffer.from('e'), reverse: true, limit: 1 }).all();
-      value[20] ^= 1;
+      const newest = await level.iterator({ lt: Buffer.from('e'), reverse: true, limit: 1 }).all();
+      const [key, value] = newest[0]!;
+      value[20]! ^= 1;
       await level.put(key, value);
       return [key, value];
     });
     const second = await openGallery(directory);
     await second.gallery.enrol(staff, [newFace(random)]);
     await second.stop();
-    expect(await withRaw(directory, (level) => level.get(last[0]))).toEqual(last[1]);
+    expect(await withRaw(directory, (level) => level.get(last[0]!))).toEqual(last[1]);
   });
 });
 
@@ -101,14 +102,14 @@ test('no name, no id and no embedding can be read in the data directory', async 
     newFace(randomNumbers(30 + i), { externalImageId: `ada.lovelace-${i}` }),
   );
   const { imageId, enrolled } = await gallery.enrol(ref, faces);
-  await gallery.deleteFace(ref, enrolled[3].faceId);
+  await gallery.deleteFace(ref, enrolled[3]!.faceId);
   const secrets: Buffer[] = [
     ...[ref.owner, ref.groupId, 'standard-model-7', imageId, 'ada.lovelace'].map((text) => Buffer.from(text)),
     ...enrolled.map((face) => Buffer.from(face.faceId)),
     ...enrolled.map((face) => Buffer.from(face.faceId.replaceAll('-', ''), 'hex')),
     ...faces.map(({ embedding }) => Buffer.from(embedding.buffer, 40, 12)),
     ...faces.map(({ embedding }) => Buffer.from(Float64Array.from(embedding).buffer, 40, 16)),
-    Buffer.from(new Float64Array([faces[0].bbox.x1]).buffer),
+    Buffer.from(new Float64Array([faces[0]!.bbox.x1]).buffer),
   ];
   const search = async (): Promise<string[]> => {
     const found: string[] = [];

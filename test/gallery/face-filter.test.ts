@@ -16,7 +16,8 @@ async function enrolledBadges(count: number) {
   await gallery.createGroup(staff, 'test-1');
   const random = sequence();
   const enrol = async (externalImageId?: string) => {
-    const { enrolled } = await gallery.enrol(staff, [newFace(random, { externalImageId }), newFace(random)]);
+    const overrides = externalImageId === undefined ? {} : { externalImageId };
+    const { enrolled } = await gallery.enrol(staff, [newFace(random, overrides), newFace(random)]);
     return enrolled;
   };
   const all: EnrolledFace[] = [];
@@ -48,7 +49,7 @@ describe('a filter', () => {
       const { walk, expected, all } = await enrolledBadges(21);
       const badge = { externalImageId: 'badge-1' };
       expect(await walk(badge, limit)).toEqual(expected((face) => face.externalImageId === 'badge-1'));
-      const { imageId, faceId } = all[20];
+      const { imageId, faceId } = all[20]!;
       expect(await walk({ imageId }, limit)).toEqual(expected((face) => face.imageId === imageId));
       expect(await walk({ faceId }, limit)).toEqual([faceId]);
       expect(await walk({ faceId, imageId, externalImageId: 'badge-1' }, limit)).toEqual([faceId]);

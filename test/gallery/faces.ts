@@ -22,6 +22,6 @@ export function newFace(random: () => number, overrides: Partial<NewFace> = {}):
 /** In float64, by the book. */
 export function scan(vectors: readonly Float32Array[], probe: Float32Array): { index: number; cosine: number }[] {
   return vectors
-    .map((vector, index) => ({ index, cosine: vector.reduce((sum, value, i) => sum + value * probe[i], 0) }))
+    .map((vector, index) => ({ index, cosine: vector.reduce((sum, value, i) => sum + value * probe[i]!, 0) }))
     .sort((a, b) => b.cosine - a.cosine || a.index - b.index);
 }

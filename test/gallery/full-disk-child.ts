@@ -7,7 +7,7 @@ import { limitFiles } from '../store/disk-limit.js';
 import { masterKey, randomNumbers } from '../store/values.js';
 import { newFace, staff } from './faces.js';
 
-const [directory] = process.argv.slice(2);
+const [directory = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;
 const random = randomNumbers(1);
 const store = new SealedStore({ directory, masterKey, log: silentLog });
@@ -33,7 +33,7 @@ const { enrolled } = await gallery.enrol(staff, [probe, newFace(random)]);
 limitFiles(1);
 const report: Record<string, unknown> = {
   enrol: await codeOf(gallery.enrol(staff, [newFace(random)])),
-  deleteFace: await codeOf(gallery.deleteFace(staff, enrolled[1].faceId)),
+  deleteFace: await codeOf(gallery.deleteFace(staff, enrolled[1]!.faceId)),
   deleteGroup: await codeOf(gallery.deleteGroup(guests)),
   createGroup: await codeOf(gallery.createGroup({ ...staff, groupId: 'new' }, 'm1')),
   health: gallery.health().status,
@@ -46,7 +46,7 @@ limitFiles('unlimited');
 await gallery.createGroup({ ...staff, groupId: 'new' }, 'm1');
 await gallery.deleteGroup(guests);
 await gallery.enrol(staff, [newFace(random), newFace(random)]);
-await gallery.deleteFace(staff, enrolled[1].faceId);
+await gallery.deleteFace(staff, enrolled[1]!.faceId);
 const state = async (): Promise<string> =>
   JSON.stringify([await groups(), await gallery.listFaces(staff, { limit: 10 }), gallery.health(), gallery.stats()]);
 report.facesAfterwards = gallery.group(staff).faceCount;

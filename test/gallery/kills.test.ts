@@ -96,7 +96,7 @@ describe('the ledger', () => {
       (s) => changed(s, [...s.faces, { faceId: 'a', imageId: 'i1', picture: 'p1' }]),
       'face a is there, its deletion was acknowledged',
     ],
-    ['half of a picture', (s) => changed(s, [...s.faces, third[0]]), 'picture p3 is there with 1 of its 2 faces'],
+    ['half of a picture', (s) => changed(s, [...s.faces, third[0]!]), 'picture p3 is there with 1 of its 2 faces'],
     [
       'a face of nobody',
       (s) => changed(s, [...s.faces, { faceId: 'x', imageId: 'i2', picture: 'p2' }]),

@@ -63,7 +63,7 @@ describe('groups', () => {
     await gallery.createGroup(staff, 'm2');
     await deletion;
     expect(gallery.group(staff)).toMatchObject({ modelVersion: 'm2', faceCount: 0 });
-    expect(() => gallery.face(staff, enrolled[0].faceId)).toThrow(withCode('FACE_NOT_FOUND'));
+    expect(() => gallery.face(staff, enrolled[0]!.faceId)).toThrow(withCode('FACE_NOT_FOUND'));
   });
 
   test('are deleted once', async () => {
@@ -161,9 +161,9 @@ describe('enrolment', () => {
     expect(gallery.freePlaces(staff)).toBe(2);
     const faces = [newFace(random), newFace(random), newFace(random)];
     const { enrolled } = await gallery.enrol(staff, faces);
-    expect(enrolled.map((face) => face.bbox)).toEqual([faces[0].bbox, faces[1].bbox]);
+    expect(enrolled.map((face) => face.bbox)).toEqual([faces[0]!.bbox, faces[1]!.bbox]);
     await expect(gallery.enrol(staff, faces)).rejects.toEqual(withCode('QUOTA_EXCEEDED'));
-    await gallery.deleteFace(staff, enrolled[0].faceId);
+    await gallery.deleteFace(staff, enrolled[0]!.faceId);
     expect((await gallery.enrol(staff, faces)).enrolled).toHaveLength(1);
   });
 
@@ -194,7 +194,7 @@ describe('enrolment', () => {
     const enrolment = gallery.enrol(staff, [face]);
     face.embedding.fill(0);
     const { enrolled } = await enrolment;
-    expect(gallery.compareWithFace(staff, enrolled[0].faceId, probe)).toBeCloseTo(1, 6);
+    expect(gallery.compareWithFace(staff, enrolled[0]!.faceId, probe)).toBeCloseTo(1, 6);
   });
 
   test('into a group that is being deleted resurrects nothing', async () => {
@@ -227,7 +227,7 @@ describe('enrolment', () => {
     const { enrolled } = await gallery.enrol(staff, [newFace(random)]);
     await expect(gallery.enrol(staff, [newFace(random), newFace(random, { embedding })])).rejects.toThrow(TypeError);
     expect(() => gallery.searchByEmbedding(staff, embedding, anything)).toThrow(TypeError);
-    expect(() => gallery.compareWithFace(staff, enrolled[0].faceId, embedding)).toThrow(TypeError);
+    expect(() => gallery.compareWithFace(staff, enrolled[0]!.faceId, embedding)).toThrow(TypeError);
     expect(gallery.group(staff).faceCount).toBe(1);
     expect(gallery.freePlaces(staff)).toBe(999);
   });
@@ -251,7 +251,7 @@ describe('search', () => {
       ).slice(0, limit);
       const matches = gallery.searchByEmbedding(staff, probe, { limit, minCosine: -1 });
       expect(matches.map((match) => match.face)).toEqual(expected.map((hit) => enrolled[hit.index]));
-      const { face, cosine } = matches[0];
+      const { face, cosine } = matches[0]!;
       expect(gallery.compareWithFace(staff, face.faceId, probe)).toBeCloseTo(cosine, 6);
     }
     const probe = randomEmbedding(random);
@@ -272,11 +272,11 @@ describe('search', () => {
     const { enrolled } = await gallery.enrol(staff, [newFace(random), twin, { ...twin }, newFace(random), { ...twin }]);
     const ids = enrolled.map((face) => face.faceId);
     const found = (options = anything): string[] =>
-      gallery.searchByFace(staff, ids[2], options).map((match) => match.face.faceId);
+      gallery.searchByFace(staff, ids[2]!, options).map((match) => match.face.faceId);
     expect(found().slice(0, 2)).toEqual([ids[1], ids[4]]);
     expect(found()).toHaveLength(4);
     expect(found({ limit: 1, minCosine: 0.99 })).toEqual([ids[1]]);
-    await gallery.deleteFace(staff, ids[1]);
+    await gallery.deleteFace(staff, ids[1]!);
     expect(found({ limit: 1, minCosine: 0.99 })).toEqual([ids[4]]);
   });
 
@@ -286,8 +286,8 @@ describe('search', () => {
     const probe = randomEmbedding(randomNumbers(11));
     expect(gallery.searchByEmbedding(staff, probe, anything)).toEqual([]);
     const { enrolled } = await gallery.enrol(staff, [newFace(randomNumbers(12))]);
-    expect(gallery.searchByFace(staff, enrolled[0].faceId, anything)).toEqual([]);
-    await gallery.deleteFace(staff, enrolled[0].faceId);
+    expect(gallery.searchByFace(staff, enrolled[0]!.faceId, anything)).toEqual([]);
+    await gallery.deleteFace(staff, enrolled[0]!.faceId);
     expect(gallery.searchByEmbedding(staff, probe, anything)).toEqual([]);
   });
 
@@ -307,13 +307,13 @@ describe('search', () => {
     let running = true;
     const all = Promise.all(deletions).then(() => (running = false));
     for (let i = 1; running; i = (i + 2) % faces.length) {
-      const matches = gallery.searchByEmbedding(staff, faces[i].embedding, anything);
-      expect(matches[0].face).toEqual(enrolled[i]);
+      const matches = gallery.searchByEmbedding(staff, faces[i]!.embedding, anything);
+      expect(matches[0]!.face).toEqual(enrolled[i]);
       expect(matches.some((match) => gone.has(match.face.faceId))).toBe(false);
       await new Promise((resolve) => setImmediate(resolve));
     }
     await all;
-    expect(gallery.searchByEmbedding(staff, faces[0].embedding, anything)).toHaveLength(30);
+    expect(gallery.searchByEmbedding(staff, faces[0]!.embedding, anything)).toHaveLength(30);
   });
 });
 
@@ -321,7 +321,7 @@ test('a face is deleted once, however many try', async () => {
   const { gallery } = await openGallery(await temporaryDirectory());
   await gallery.createGroup(staff, 'm1');
   const { enrolled } = await gallery.enrol(staff, [newFace(randomNumbers(14))]);
-  const tries = await Promise.allSettled([1, 2, 3].map(() => gallery.deleteFace(staff, enrolled[0].faceId)));
+  const tries = await Promise.allSettled([1, 2, 3].map(() => gallery.deleteFace(staff, enrolled[0]!.faceId)));
   expect(tries.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'rejected']);
   expect(tries[2]).toEqual({ status: 'rejected', reason: withCode('FACE_NOT_FOUND') });
   expect(gallery.freePlaces(staff)).toBe(1_000);
@@ -344,7 +344,7 @@ describe('pages', () => {
     await gallery.createGroup(staff, 'm1');
     const random = randomNumbers(15);
     const ids: string[] = [];
-    for (let i = 0; i < 6; i++) ids.unshift((await gallery.enrol(staff, [newFace(random)])).enrolled[0].faceId);
+    for (let i = 0; i < 6; i++) ids.unshift((await gallery.enrol(staff, [newFace(random)])).enrolled[0]!.faceId);
     const list = async (limit: number): Promise<string[][]> =>
       (await walk((token) => gallery.listFaces(staff, { limit, ...(token ? { token } : {}) }))).map((page) =>
         page.map((face) => face.faceId),
@@ -385,9 +385,9 @@ describe('pages', () => {
         enrolled.forEach((face) => present.add(face.faceId));
         for (let i = 0; i < 6; i++) {
           const faceId = [...present][Math.floor(random() * present.size)];
-          present.delete(faceId);
-          throughout.delete(faceId);
-          await gallery.deleteFace(staff, faceId);
+          present.delete(faceId!);
+          throughout.delete(faceId!);
+          await gallery.deleteFace(staff, faceId!);
         }
       };
       const pages = await walk((token) => gallery.listFaces(staff, { limit: 17, ...(token ? { token } : {}) }), change);
@@ -431,8 +431,8 @@ describe('pages', () => {
     const faces = (await gallery.listFaces(staff, { limit: 1 })).nextToken as string;
     const groups = (await gallery.listGroups('default', { limit: 1 })).nextToken as string;
     const invalid = withCode('INVALID_TOKEN');
-    await expect(gallery.listFaces(refs[1], { limit: 1, token: faces })).rejects.toEqual(invalid);
-    await expect(gallery.listFaces(refs[2], { limit: 1, token: faces })).rejects.toEqual(invalid);
+    await expect(gallery.listFaces(refs[1]!, { limit: 1, token: faces })).rejects.toEqual(invalid);
+    await expect(gallery.listFaces(refs[2]!, { limit: 1, token: faces })).rejects.toEqual(invalid);
     await expect(gallery.listFaces(staff, { limit: 1, token: groups })).rejects.toEqual(invalid);
     await expect(gallery.listGroups('default', { limit: 1, token: faces })).rejects.toEqual(invalid);
     await expect(gallery.listGroups('other', { limit: 1, token: groups })).rejects.toEqual(invalid);
@@ -468,7 +468,7 @@ test('a restart brings everything back, tokens included, and goes on where it wa
   for (let i = 0; i < 30; i++) {
     const faces = [newFace(random), newFace(random, { externalImageId: `picture-${i}` })];
     const { enrolled } = await first.gallery.enrol(staff, faces);
-    if (i % 3 === 0) await first.gallery.deleteFace(staff, enrolled[i % 2].faceId);
+    if (i % 3 === 0) await first.gallery.deleteFace(staff, enrolled[i % 2]!.faceId);
   }
   const snapshot = async (gallery: LevelGallery): Promise<unknown> => ({
     groups: await gallery.listGroups('default', { limit: 10 }),

@@ -8,7 +8,7 @@ const byRow = (a: number, b: number): number => a - b;
 const all: IndexSearch = { limit: 1_000, minCosine: -1, compareTies: byRow };
 
 function indexOf(vectors: readonly Float32Array[], rows = 0): VectorIndex {
-  const index = new VectorIndex(vectors[0].length, rows);
+  const index = new VectorIndex(vectors[0]!.length, rows);
   for (const vector of vectors) index.append(vector);
   return index;
 }
@@ -30,7 +30,7 @@ describe('recall is 1, in the order of a float64 scan', () => {
       const expected = scan(vectors, probe).slice(0, limit);
       const { rows, cosines } = index.search(probe, { ...all, limit });
       expect(rows).toEqual(expected.map((hit) => hit.index));
-      cosines.forEach((cosine, i) => expect(Math.abs(cosine - expected[i].cosine)).toBeLessThan(2.5e-7));
+      cosines.forEach((cosine, i) => expect(Math.abs(cosine - expected[i]!.cosine)).toBeLessThan(2.5e-7));
     }
   });
 
@@ -40,7 +40,7 @@ describe('recall is 1, in the order of a float64 scan', () => {
     const vectors = Array.from({ length: 400 }, (_, i) => {
       const near = base.slice();
       // One step of the last bit of one element, and now and then the very same vector.
-      if (i % 3 > 0) near[i % near.length] *= 1 + 2 ** -23 * (i % 5);
+      if (i % 3 > 0) near[i % near.length]! *= 1 + 2 ** -23 * (i % 5);
       return near;
     });
     const index = indexOf(vectors);
@@ -85,7 +85,7 @@ test('minCosine is where the hits end', () => {
   const index = indexOf(vectors);
   const probe = randomEmbedding(random);
   const expected = scan(vectors, probe);
-  for (const minCosine of [expected[20].cosine, 0.1, 0, 0.99]) {
+  for (const minCosine of [expected[20]!.cosine, 0.1, 0, 0.99]) {
     const { rows, cosines } = index.search(probe, { ...all, minCosine });
     expect(rows).toEqual(expected.filter((hit) => hit.cosine >= minCosine).map((hit) => hit.index));
     expect(cosines.every((cosine) => cosine >= minCosine)).toBe(true);
@@ -95,10 +95,10 @@ test('minCosine is where the hits end', () => {
 test('a row can be left out without costing a place', () => {
   const random = randomNumbers(4);
   const vectors = Array.from({ length: 30 }, () => randomEmbedding(random));
-  const expected = scan(vectors, vectors[12]).filter((hit) => hit.index !== 12);
-  const { rows } = indexOf(vectors).search(vectors[12], { ...all, limit: 10, except: 12 });
+  const expected = scan(vectors, vectors[12]!).filter((hit) => hit.index !== 12);
+  const { rows } = indexOf(vectors).search(vectors[12]!, { ...all, limit: 10, except: 12 });
   expect(rows).toEqual(expected.slice(0, 10).map((hit) => hit.index));
-  expect(indexOf(vectors.slice(12, 13)).search(vectors[12], { ...all, except: 0 }).rows).toEqual([]);
+  expect(indexOf(vectors.slice(12, 13)).search(vectors[12]!, { ...all, except: 0 }).rows).toEqual([]);
 });
 
 test('a removal moves the last row into the gap; any order of changes keeps the search exact', () => {
@@ -133,9 +133,9 @@ test('what is handed in may lie anywhere in its buffer, and is copied', () => {
     index.append(offset.subarray(128, 256));
   }
   offset.fill(0);
-  offset.set(vectors[1], 256);
+  offset.set(vectors[1]!, 256);
   expect(index.search(offset.subarray(256), { ...all, limit: 1 }).rows).toEqual([1]);
-  expect(index.cosine(0, offset.subarray(256))).toBeCloseTo(scan(vectors, vectors[1])[1].cosine, 6);
+  expect(index.cosine(0, offset.subarray(256))).toBeCloseTo(scan(vectors, vectors[1]!)[1]!.cosine, 6);
   index.embedding(0).fill(0);
   expect(index.embedding(0)).toEqual(vectors[0]);
 });

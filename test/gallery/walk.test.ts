@@ -26,9 +26,9 @@ it('a walk of 10,000 faces in pages of 200 sees every face that existed througho
   const disturb = async (): Promise<void> => {
     for (let i = 0; i < 5; i++) {
       const faceId = ids[Math.floor(random() * ids.length)];
-      if (deleted.has(faceId)) continue;
-      deleted.add(faceId);
-      await gallery.deleteFace(ref, faceId);
+      if (deleted.has(faceId!)) continue;
+      deleted.add(faceId!);
+      await gallery.deleteFace(ref, faceId!);
     }
     for (let i = 0; i < 2; i++) {
       const { enrolled } = await gallery.enrol(ref, [newFace(random), newFace(random), newFace(random)]);

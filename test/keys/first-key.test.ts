@@ -32,7 +32,7 @@ test('a first start leaves an appKey and its secretKey that open v2.0, a second 
     log: silentLog,
   });
   const [appKey, secretKey] = first.map((text) => text.trim());
-  expect(appKeys.authenticateWithSecret(appKey, secretKey)).toMatchObject({ name: 'default' });
+  expect(appKeys.authenticateWithSecret(appKey!, secretKey!)).toMatchObject({ name: 'default' });
 
   await createService({ config, environment: {}, log: silentLog });
   expect(await read()).toEqual(first);

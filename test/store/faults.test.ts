@@ -59,7 +59,7 @@ describe('the master key', () => {
     await storeWithRecords(directory);
     await withRaw(directory, async (level) => {
       const check = (await level.get(bytes('c'))) as Buffer;
-      check[check.length - 1] ^= 1;
+      check[check.length - 1]! ^= 1;
       await level.put(bytes('c'), check);
     });
     await expect(openStore(directory)).rejects.toEqual(withCode('STORE_CORRUPT'));
@@ -82,7 +82,7 @@ describe('records that do not open', () => {
       async (level, space) => {
         const place = Buffer.concat([dataPrefix(space), b]);
         const sealed = (await level.get(place)) as Buffer;
-        sealed[25] ^= 1;
+        sealed[25]! ^= 1;
         await level.put(place, sealed);
       },
     ],
@@ -127,7 +127,7 @@ describe('records that do not open', () => {
     const { space } = await storeWithRecords(directory);
     await withRaw(directory, async (level) => {
       const sealed = (await level.get(keyPlace(space))) as Buffer;
-      sealed[30] ^= 1;
+      sealed[30]! ^= 1;
       await level.put(keyPlace(space), sealed);
     });
     const errors: object[] = [];
@@ -187,7 +187,7 @@ describe('destroying a space', () => {
     const left = await withRaw(directory, (level) => level.keys().all());
     expect(left.filter((key) => key.includes(Buffer.from(space.id, 'hex')))).toEqual([]);
     await store.start(forever);
-    expect(await store.spaces('group')[0].get(bytes('a'))).toEqual(bytes('other'));
+    expect(await store.spaces('group')[0]!.get(bytes('a'))).toEqual(bytes('other'));
   });
 
   test('closes it to writes from the call on, but not to those before', async () => {

@@ -2,7 +2,7 @@
 import { silentLog } from '../../src/domain/log.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
-const [directory, masterKey] = process.argv.slice(2);
+const [directory = '', masterKey = ''] = process.argv.slice(2);
 const store = new SealedStore({ directory, masterKey: Buffer.from(masterKey, 'hex'), log: silentLog });
 await store.start(new AbortController().signal);
 console.log('open');

@@ -5,9 +5,9 @@ import { silentLog } from '../../src/domain/log.js';
 import { MasterKeyKeeper } from '../../src/keys/master-key-keeper.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
-const [directory, keysDir] = process.argv.slice(2);
+const [directory = '', keysDir = ''] = process.argv.slice(2);
 const master = await readMasterKey({ environment: {}, keysDir });
-const nextMasterKey = await readNextMasterKey(keysDir);
+const nextMasterKey = await readNextMasterKey(keysDir!);
 if (!master) throw new Error('no master key');
 const store = new SealedStore({
   directory,
@@ -19,7 +19,7 @@ const keeper = new MasterKeyKeeper({ store, keysDir, origin: 'file', log: silent
 await store.start(new AbortController().signal);
 await keeper.start();
 const spaces = store.spaces('letters');
-const read = (await spaces[0].get(Buffer.from('a')))?.toString();
+const read = (await spaces[0]!.get(Buffer.from('a')))?.toString();
 console.log(`opened ${read} ${store.stats().damagedSpaces}`);
 for (let n = 1; ; n++) {
   const made = store.createSpace('more', (space) => [space.put(Buffer.from('n'), Buffer.from(String(n)))]);

@@ -32,14 +32,14 @@ describe('a new master key', () => {
     await expect(store.rotateMasterKey(oldKey)).rejects.toEqual(withCode('STORE_UNAVAILABLE'));
     await Promise.all([before, rotation, during]);
     await store.createSpace('after', () => []);
-    await store.write([letters.put(bytes('b'), bytes('2'))]);
+    await store.write([letters!.put(bytes('b'), bytes('2'))]);
     expect(Buffer.from(store.masterKey).equals(newKey)).toBe(true);
     await store.stop();
 
     await expect(openStore(directory)).rejects.toEqual(withCode('STORE_KEY_WRONG'));
     const again = await openStore(directory, { masterKey: newKey });
     expect(again.stats()).toMatchObject({ spaces: 4, damagedSpaces: 0 });
-    expect(await collect(again.spaces('letters')[0].entries())).toEqual([
+    expect(await collect(again.spaces('letters')[0]!.entries())).toEqual([
       [bytes('a'), bytes('1')],
       [bytes('b'), bytes('2')],
     ]);
@@ -54,15 +54,16 @@ describe('a new master key', () => {
     const contents = [...(await contentsOf(directory)).values()];
     expect(keyRecords).toHaveLength(1);
     // Without its header, which LevelDB may write once for several records.
-    expect(contents.some((content) => content.includes(keyRecords[0].subarray(9)))).toBe(false);
+    expect(contents.some((content) => content.includes(keyRecords[0]!.subarray(9)))).toBe(false);
   });
 
   test('keeps a key record that does not open', async () => {
     const directory = await temporaryDirectory();
     await (await storeWithLetters(directory)).stop();
     const damaged = await withRaw(directory, async (level) => {
-      const [[key, value]] = await level.iterator({ gte: bytes('k'), lt: bytes('l') }).all();
-      value[30] ^= 1;
+      const records = await level.iterator({ gte: bytes('k'), lt: bytes('l') }).all();
+      const [key, value] = records[0]!;
+      value[30]! ^= 1;
       await level.put(key, value);
       return { key, value };
     });
@@ -182,7 +183,7 @@ describe('a snapshot', () => {
     const [letters] = store.spaces('letters');
     const other = await store.createSpace('letters', (space) => [space.put(bytes('x'), bytes('9'))]);
     const snapshot = await store.snapshot('letters');
-    await store.write([letters.put(bytes('a'), bytes('changed')), letters.put(bytes('b'), bytes('2'))]);
+    await store.write([letters!.put(bytes('a'), bytes('changed')), letters!.put(bytes('b'), bytes('2'))]);
     await store.destroySpace(other);
     await store.idle();
     await store.createSpace('letters', (space) => [space.put(bytes('y'), bytes('8'))]);
@@ -194,7 +195,7 @@ describe('a snapshot', () => {
         .map(([key, value]) => `${key.toString()}=${value.toString()}`)
         .sort(),
     ).toEqual(['a=1', 'x=9']);
-    expect(() => snapshot.spaces[0].put(bytes('a'), bytes('no'))).toThrow(TypeError);
+    expect(() => snapshot.spaces[0]!.put(bytes('a'), bytes('no'))).toThrow(TypeError);
     await snapshot.close();
     const later = await store.snapshot('letters');
     expect(later).toMatchObject({ damagedSpaces: 0 });

@@ -24,7 +24,7 @@ test('every altered byte is noticed', () => {
   const sealed = seal(key, place, plain, randomBytes);
   for (let i = 0; i < sealed.length; i++) {
     const altered = Buffer.from(sealed);
-    altered[i] ^= 1;
+    altered[i]! ^= 1;
     expect(() => unseal(key, place, altered), `byte ${i}`).toThrow(withCode('STORE_CORRUPT'));
   }
 });

@@ -17,7 +17,7 @@ describe('lintel gallery', () => {
     expect(first.stderr).toContain('first holds 1 group and 20 faces.');
     expect((await stat(join(cwd, 'first'))).mode & 0o777).toBe(0o600);
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('holds 1 group and 20 faces.');
-    await gallery.deleteFace(staff, items[0].faceId);
+    await gallery.deleteFace(staff, items[0]!.faceId);
     await stop();
     expect((await run(cwd, 'gallery', 'backup', 'second', ...PASSPHRASE_ARGS)).stderr).toContain(
       '1 group and 19 faces.',
@@ -107,7 +107,7 @@ describe('lintel gallery', () => {
     const { cwd, store, gallery } = await createBackupDevice({ faces: 3 });
     // Of a newer version, say: sealed by us and not a face.
     const [space] = store.spaces('group');
-    await store.write([{ ...space.put(Buffer.from('f87654321'), Buffer.from('x')), value: Buffer.alloc(60, 1) }]);
+    await store.write([{ ...space!.put(Buffer.from('f87654321'), Buffer.from('x')), value: Buffer.alloc(60, 1) }]);
     const { code, stderr } = await run(cwd, 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     expect(code).toBe(1);
     expect(stderr).toContain('1 record could not be read and is missing: there are 1 group and 3 faces without it.');

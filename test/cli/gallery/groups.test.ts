@@ -21,7 +21,7 @@ import { tempDir } from '../../support/temp-dir.js';
 import { lintel } from '../terminal.js';
 
 const OLDER_FILE = Buffer.from('the embedder of the older set');
-const CURRENT = loadManifest().sets.standard.modelVersion;
+const CURRENT = loadManifest().sets.standard!.modelVersion;
 const signal = new AbortController().signal;
 
 /** The standard set and an older one, whose embedder is installed when its file is written. */
@@ -29,7 +29,7 @@ function olderManifest(): object {
   const manifest = structuredClone(loadManifest());
   const { standard } = manifest.sets;
   manifest.models.older = {
-    ...structuredClone(manifest.models[standard.embedder]),
+    ...structuredClone(manifest.models[standard!.embedder]!),
     file: 'older.onnx',
     sha256: createHash('sha256').update(OLDER_FILE).digest('hex'),
   };
