@@ -10,6 +10,7 @@ import {
   checkConfigKeys,
   checkEnvironment,
   checkIdentifiers,
+  checkKeyTables,
   checkMetrics,
   checkPaths,
   checkTopics,
@@ -57,6 +58,7 @@ describe('the pages', () => {
 
   it('name keys of the configuration and environment variables that exist', () => {
     expect(everyPage.flatMap(checkConfigKeys)).toEqual([]);
+    expect(pages.flatMap(checkKeyTables)).toEqual([]);
     expect(everyPage.flatMap(checkEnvironment)).toEqual([]);
   });
 

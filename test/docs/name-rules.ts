@@ -92,15 +92,19 @@ function findConfigProblem(text: string): string | undefined {
   return result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
 }
 
-/** Checks keys in inline code (`models.set`), and the first column of tables of keys. */
+/** Checks keys of the configuration in inline code, such as `models.set`. */
 export function checkConfigKeys(page: Page): string[] {
-  const dotted = page.inlineCodes.flatMap(({ text, line }) => {
+  return page.inlineCodes.flatMap(({ text, line }) => {
     const [, key, section] = /^(([a-z]\w*)\.[\w.]+)(: \S+)?$/i.exec(text) ?? [];
     if (key === undefined || section === undefined || !SECTIONS.has(section) || CONFIG_KEYS.has(key)) return [];
-    // A file, such as models.ts, is none.
+    // The name of a file, such as models.ts, is no key.
     return /\.(ts|js|json|md|yaml|jsonl|mjpg)$/.test(key) ? [] : at(page, line, `the configuration has no key ${key}`);
   });
-  const listed = page.rows
+}
+
+/** Checks the first column of the tables whose first header is `key`: each is a key of the configuration or of a camera. */
+export function checkKeyTables(page: Page): string[] {
+  return page.rows
     .filter(({ tableName }) => tableName === 'key')
     .flatMap(({ cells, line }) =>
       [...(cells[0] ?? '').matchAll(/`([^`]+)`/g)]
@@ -108,7 +112,6 @@ export function checkConfigKeys(page: Page): string[] {
         .filter((key) => !CAMERA_KEYS.has(key) && !CONFIG_KEYS.has(key))
         .flatMap((key) => at(page, line, `the configuration has no key ${key}`)),
     );
-  return [...dotted, ...listed];
 }
 
 /** Checks metrics, and in the page of the APIs that none is missing. */
