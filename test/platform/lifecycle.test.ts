@@ -6,7 +6,7 @@ import { systemTimers, type Timers } from '../../src/domain/time.js';
 import { AppError } from '../../src/errors.js';
 import { Lifecycle, type LifecycleOptions } from '../../src/platform/lifecycle.js';
 
-/** A part that writes down what is asked of it. */
+/** A part that records its calls. */
 function part(name: string, calls: string[], behaviour: Partial<Pick<Part, 'start' | 'stop'>> = {}): Part {
   return {
     name,
@@ -114,7 +114,7 @@ describe('a lifecycle', () => {
     expect(calls).toEqual(['start slow', 'start next']);
   });
 
-  it('that was never started stops without a word', async () => {
+  it('that was never started stops nothing', async () => {
     const calls: string[] = [];
     const whole = lifecycle([part('a', calls)]);
     await whole.stop();
@@ -133,7 +133,7 @@ describe('a lifecycle', () => {
 });
 
 describe('a part that does not start', () => {
-  it('takes down those before it and itself, in reverse; its error comes through as it is', async () => {
+  it('is stopped with the parts before it, in reverse; its error is passed on unchanged', async () => {
     const calls: string[] = [];
     const failure = new AppError('STORE_LOCKED', 'locked');
     const whole = lifecycle([
@@ -148,7 +148,7 @@ describe('a part that does not start', () => {
     expect(calls).toHaveLength(4);
   });
 
-  it('that throws at once is no different', async () => {
+  it('has the same effect when it throws synchronously', async () => {
     const calls: string[] = [];
     const rude: Part = {
       name: 'rude',
@@ -161,7 +161,7 @@ describe('a part that does not start', () => {
     expect(calls).toEqual(['start a', 'stop a']);
   });
 
-  it('is named first when others then do not stop either', async () => {
+  it('has its error first when other parts then fail to stop', async () => {
     const calls: string[] = [];
     const whole = lifecycle([
       part('a', calls, { stop: fails('a stays') }),
@@ -295,7 +295,7 @@ describe('the budget of a stop', () => {
 });
 
 describe('a start that is interrupted', () => {
-  it('by stop aborts the part under way, starts no other, and stops what was begun', async () => {
+  it('by stop aborts the part that is starting, starts no other, and stops the started ones', async () => {
     const calls: string[] = [];
     const whole = lifecycle([part('a', calls), part('b', calls, { start: untilAborted }), part('c', calls)]);
     const started = thrownBy(whole.start());
@@ -316,13 +316,13 @@ describe('a start that is interrupted', () => {
     expect(whole.state).toBe('stopped');
   });
 
-  it('before it began starts nothing', async () => {
+  it('before its beginning starts nothing', async () => {
     const calls: string[] = [];
     expect(await thrownBy(lifecycle([part('a', calls)]).start(AbortSignal.abort()))).toMatchObject({ code: 'STOPPED' });
     expect(calls).toEqual([]);
   });
 
-  it('while its last part finishes all the same is no running service', async () => {
+  it('is no running service, even if its last part has started by then', async () => {
     const calls: string[] = [];
     const abort = new AbortController();
     const whole = lifecycle([part('a', calls, { start: async () => abort.abort() })]);
@@ -330,7 +330,7 @@ describe('a start that is interrupted', () => {
     expect(calls).toEqual(['start a', 'stop a']);
   });
 
-  it('does not wait for ever for a part that does not heed it', async () => {
+  it('does not wait for ever for a part that ignores the abort', async () => {
     const calls: string[] = [];
     const time = new ManualTime();
     const whole = lifecycle([part('deaf', calls, { start: never })], { timers: time, monotonic: time.monotonic });
