@@ -29,7 +29,7 @@ import { tempDir } from '../support/temp-dir.js';
 const manifest = loadManifest();
 const set = modelSet(manifest, 'builtin');
 
-function tensorOf(widthPx: number, heightPx: number): FloatTensor {
+function makeTensor(widthPx: number, heightPx: number): FloatTensor {
   const data = Float32Array.from({ length: 3 * widthPx * heightPx }, (_, i) => 128 + 100 * Math.sin(i * 0.013));
   return { data, dims: [1, 3, heightPx, widthPx] };
 }
@@ -83,7 +83,7 @@ describe('the files of the built-in models', () => {
 });
 
 describe.each(['float', 'int8'] as const)('the built-in models in %s', (precision) => {
-  const formOf = <M extends Model>(model: M): M => {
+  const pickForm = <M extends Model>(model: M): M => {
     const form = listForms(model).find((one) => readPrecision(one) === precision);
     if (!form) throw new Error(`${model.file} has no form in ${precision}`);
     return form;
@@ -94,8 +94,8 @@ describe.each(['float', 'int8'] as const)('the built-in models in %s', (precisio
     [320, 256],
     [640, 640],
   ])('find faces in %i x %i px', async (widthPx, heightPx) => {
-    const detector: DetectorModel = formOf(set.detector);
-    const input = tensorOf(widthPx, heightPx);
+    const detector: DetectorModel = pickForm(set.detector);
+    const input = makeTensor(widthPx, heightPx);
     const outputs = await (await open(detector, input)).run({ [detector.input.name]: input });
     const lengths = detector.strides.flatMap((stride): [string, number][] => {
       const cells = (widthPx / stride) * (heightPx / stride);
@@ -116,12 +116,12 @@ describe.each(['float', 'int8'] as const)('the built-in models in %s', (precisio
   });
 
   it('tell people and masks by a face of 112 x 112 px', async () => {
-    const input = tensorOf(112, 112);
-    const embedder = formOf(set.embedder);
+    const input = makeTensor(112, 112);
+    const embedder = pickForm(set.embedder);
     const embedded = await (await open(embedder, input)).run({ [embedder.input.name]: input });
     expect(embedded[embedder.output.name]).toHaveLength(embedder.output.dimensions);
     if (!set.mask) throw new Error('the built-in set has lost its mask model');
-    const mask = formOf(set.mask);
+    const mask = pickForm(set.mask);
     const told = await (await open(mask, input)).run({ [mask.input.name]: input });
     expect(told[mask.output.name]).toHaveLength(mask.output.classes.length);
   });
@@ -134,7 +134,7 @@ describe('the two forms of the built-in embedder', () => {
     const { rgb } = renderFace(3, { widthPx: 112, heightPx: 112, facePx: 90 });
     const [inFloat, int8] = await Promise.all(
       listForms(set.embedder).map(async (model) => {
-        const session = await open(model, tensorOf(112, 112));
+        const session = await open(model, makeTensor(112, 112));
         return new Embedder({ addon, session, model }).embed(rgb);
       }),
     );

@@ -14,7 +14,7 @@ const probe = tinyInput(11, 48, 64);
 const DYNAMIC = [{ value: 1 }, { value: 3 }, {}, {}];
 
 /** A model of operator set 11 from `input`. */
-function modelOf(shape: object[], output: string, graph: Pick<OnnxGraph, 'node' | 'initializer'>): Uint8Array {
+function makeModel(shape: object[], output: string, graph: Pick<OnnxGraph, 'node' | 'initializer'>): Uint8Array {
   const type = (dim: object[]): object => ({ tensorType: { elemType: DATA_TYPE.float, shape: { dim } } });
   const ends = {
     input: [{ name: 'input', type: type(shape) }],
@@ -68,7 +68,7 @@ describe('the small detector in 8 bits', () => {
 describe('a Relu that 8 bits have made a range', () => {
   it('cuts off below zero also when it is computed in float', async () => {
     const weights = Float32Array.from({ length: 12 }, (_, i) => ((i * 7) % 11) / 5 - 1);
-    const relu = modelOf(DYNAMIC, 'cut', {
+    const relu = makeModel(DYNAMIC, 'cut', {
       node: [
         makeNode('Conv', ['input', 'weights'], ['sums'], { kernel_shape: [1, 1] }),
         makeNode('Relu', ['sums'], ['cut']),
@@ -90,7 +90,7 @@ describe('a sum of more than 32 bits', () => {
   const input = { data: new Float32Array(channels).fill(1), dims: [1, channels, 1, 1] };
 
   it('is right only where it is computed in float: the integer kernels are really left out', async () => {
-    const float = modelOf([{ value: 1 }, { value: channels }, { value: 1 }, { value: 1 }], 'sum', {
+    const float = makeModel([{ value: 1 }, { value: channels }, { value: 1 }, { value: 1 }], 'sum', {
       node: [makeNode('Conv', ['input', 'weights'], ['sum'], { kernel_shape: [1, 1] })],
       initializer: [makeConstant('weights', [1, channels, 1, 1], new Float32Array(channels).fill(1))],
     });

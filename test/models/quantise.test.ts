@@ -187,10 +187,10 @@ describe('quantising', () => {
 
   it('leaves layers in float that are named, with their activation function', async () => {
     const partly = quantiseFile(bytes, { ...recorded, floatLayers: ['stem.out', 'sum:heads:depth'] });
-    const bytesOf = (file: Uint8Array): number =>
+    const countQuantised = (file: Uint8Array): number =>
       readOnnx(file).graph.initializer.filter(({ dataType, dims }) => dataType === DATA_TYPE.int8 && dims.length === 4)
         .length;
-    expect(bytesOf(partly)).toBe(bytesOf(quantised) - 2);
+    expect(countQuantised(partly)).toBe(countQuantised(quantised) - 2);
     expect(operators(readOnnx(partly))).toContain('Relu');
     const [float, all, some] = [
       await runTiny(bytes, probe),

@@ -3,14 +3,14 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../support/temp-dir.js';
-import { captureOptions, clip, lockstep, numberedJpeg, numberOf, paced, silentServer, TestCapture } from './clips.js';
+import { captureOptions, clip, lockstep, numberedJpeg, readNumber, paced, silentServer, TestCapture } from './clips.js';
 import { addon, levels, paint, wrap } from './pictures.js';
 
 describe('a file in lockstep', () => {
   test('gives every frame exactly once and in order, then ends', async () => {
     const capture = new TestCapture(lockstep(clip(24)));
     const frames = await capture.takeAll();
-    expect(frames.map(numberOf)).toEqual(Array.from({ length: 24 }, (_, i) => i));
+    expect(frames.map(readNumber)).toEqual(Array.from({ length: 24 }, (_, i) => i));
     expect(frames.map((frame) => frame.frameNumber)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
     expect(capture.state).toMatchObject({
       status: 'ended',
@@ -37,7 +37,7 @@ describe('a file in lockstep', () => {
     const seen: number[] = [];
     await capture.until(() => {
       const frame = addon.captureFrame(capture.handle, seen.length);
-      if (frame) seen.push(numberOf(frame));
+      if (frame) seen.push(readNumber(frame));
       return seen.length === 8;
     });
     expect(seen).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
@@ -58,7 +58,7 @@ describe('a file in lockstep', () => {
     const path = join(tempDir(), 'damaged.mjpeg');
     writeFileSync(path, Buffer.concat(pictures));
     const capture = new TestCapture(lockstep(path));
-    const numbers = (await capture.takeAll()).map(numberOf);
+    const numbers = (await capture.takeAll()).map(readNumber);
     expect(capture.state.status).toBe('ended');
     expect(numbers).toEqual(expect.arrayContaining([0, 1, 2, 5]));
   });
@@ -134,7 +134,7 @@ describe('a captured frame', () => {
   test('is not written over by later frames', async () => {
     const capture = new TestCapture(lockstep(clip(20)));
     const frames = await capture.takeAll();
-    expect(frames.map(numberOf)).toEqual(frames.map((_, i) => i));
+    expect(frames.map(readNumber)).toEqual(frames.map((_, i) => i));
   });
 });
 

@@ -26,7 +26,7 @@ export function clip(count: number): string {
 }
 
 /** Which frame of a clip it is. */
-export function numberOf(frame: CapturedFrame): number {
+export function readNumber(frame: CapturedFrame): number {
   const middle = new Uint8Array(3);
   addon.warp(frame, middle, { widthPx: 1, heightPx: 1, matrix: [1, 0, -80, 0, 1, -60], border: 'constant' });
   return Math.round(middle[1]! / GREY_STEP);

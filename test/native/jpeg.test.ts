@@ -9,7 +9,7 @@ const encoder = ({ data, widthPx, heightPx }: Pixels): Sharp =>
 const plain = (): Promise<Buffer> => encoder(waves(160, 120)).jpeg({ quality: 90 }).toBuffer();
 
 /** The pixels of what was decoded, interleaved RGB. */
-function pixelsOf(image: NativeImage): Uint8Array {
+function readPixels(image: NativeImage): Uint8Array {
   const { widthPx, heightPx } = image;
   const data = new Uint8Array(widthPx * heightPx * 3);
   addon.warp(image, data, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
@@ -31,7 +31,7 @@ describe('decodeJpeg', () => {
     const expected = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
     const decoded = addon.decodeJpeg(jpeg);
     expect([decoded?.widthPx, decoded?.heightPx]).toEqual([expected.info.width, expected.info.height]);
-    const data = pixelsOf(decoded as NativeImage);
+    const data = readPixels(decoded as NativeImage);
     expect(data).toHaveLength(expected.data.length);
     let largest = 0;
     data.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - expected.data[i]!))));
@@ -80,9 +80,9 @@ describe('decodeJpeg', () => {
     const [one, two] = await Promise.all([waves(100, 100), noise(100, 100)].map((p) => encoder(p).jpeg().toBuffer()));
     const held = addon.decodeJpeg(one!) as NativeImage;
     const other = addon.decodeJpeg(two!) as NativeImage;
-    const before = pixelsOf(addon.decodeJpeg(one!) as NativeImage);
-    expect(pixelsOf(other)).not.toEqual(before);
-    expect(pixelsOf(held)).toEqual(before);
+    const before = readPixels(addon.decodeJpeg(one!) as NativeImage);
+    expect(readPixels(other)).not.toEqual(before);
+    expect(readPixels(held)).toEqual(before);
   });
 
   it('refuses other arguments', () => {

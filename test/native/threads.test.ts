@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ADDON_PATH } from '../../src/native/addon.js';
 import { runChild } from './child.js';
-import { captureOptions, clip, numberOf, TestCapture } from './clips.js';
+import { captureOptions, clip, readNumber, TestCapture } from './clips.js';
 import { addon } from './pictures.js';
 
 /** A worker thread with `addon`, `data` and `port` in reach. */
@@ -62,7 +62,7 @@ describe('worker threads', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     const frame = addon.captureFrame(handle, frameNumber);
-    expect(frame && numberOf(frame)).toBeLessThan(4);
+    expect(frame && readNumber(frame)).toBeLessThan(4);
     await addon.closeCapture(handle);
     expect(addon.captureState(handle).status).toBe('closed');
   });

@@ -15,20 +15,20 @@ const HEIGHT = 96;
 /** In blocks of 16 px, of so many columns and rows; each block has a grey of its own. */
 const COLUMNS = WIDTH / 16;
 const ROWS = HEIGHT / 16;
-const greyOf = (column: number, row: number): number => 10 + 4 * (row * COLUMNS + column);
+const computeGrey = (column: number, row: number): number => 10 + 4 * (row * COLUMNS + column);
 const blocks = paint(WIDTH, HEIGHT, (x, y) => {
-  const grey = greyOf(Math.floor(x / 16), Math.floor(y / 16));
+  const grey = computeGrey(Math.floor(x / 16), Math.floor(y / 16));
   return [grey, grey, grey];
 });
 
-function clipOf(pictures: readonly Pixels[], quality = 100): string {
+function writeClip(pictures: readonly Pixels[], quality = 100): string {
   const path = join(tempDir(), 'clip.mjpeg');
   writeFileSync(path, Buffer.concat(pictures.map((picture) => addon.encodeJpeg(wrap(picture), quality))));
   return path;
 }
 
 /** The greys of the blocks of 16 px, row by row. */
-function greysOf(image: NativeImage): number[][] {
+function readGreys(image: NativeImage): number[][] {
   const { widthPx, heightPx } = image;
   const data = new Uint8Array(widthPx * heightPx * 3);
   addon.warp(image, data, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
@@ -38,7 +38,7 @@ function greysOf(image: NativeImage): number[][] {
 
 type Grid = number[][];
 const original: Grid = Array.from({ length: ROWS }, (_, row) =>
-  Array.from({ length: COLUMNS }, (__, column) => greyOf(column, row)),
+  Array.from({ length: COLUMNS }, (__, column) => computeGrey(column, row)),
 );
 const turned = (grid: Grid): Grid => grid[0]!.map((_, column) => grid.map((row) => row[column]!).reverse());
 const mirrored = (grid: Grid, flip: string): Grid => {
@@ -69,13 +69,13 @@ describe('a frame', () => {
         .map((row) => row.slice(...cut(part.x0, part.x1, columns)));
     }
     const options: Partial<CaptureOptions> = { rotate, flip, ...(part ? { region: part } : {}) };
-    const capture = new TestCapture(lockstep(clipOf([blocks])), options);
+    const capture = new TestCapture(lockstep(writeClip([blocks])), options);
     const [frame] = await capture.takeAll();
     const { state } = capture;
     expect([frame!.widthPx, frame!.heightPx]).toEqual([expected[0]!.length * 16, expected.length * 16]);
     expect([state.widthPx, state.heightPx]).toEqual([frame!.widthPx, frame!.heightPx]);
     expect([state.picture?.rawWidthPx, state.picture?.rawHeightPx]).toEqual([WIDTH, HEIGHT]);
-    greysOf(frame!).forEach((row, y) =>
+    readGreys(frame!).forEach((row, y) =>
       row.forEach((grey, x) => expect(Math.abs(grey - expected[y]![x]!)).toBeLessThan(3)),
     );
     expect(frame!.frameNumber).toBe(1);
@@ -84,15 +84,15 @@ describe('a frame', () => {
 
   test('that is cut stays as it was while its capture goes on', async () => {
     const flat = (grey: number): Pixels => paint(WIDTH, HEIGHT, () => [grey, grey, grey]);
-    const capture = new TestCapture(lockstep(clipOf(Array.from({ length: 12 }, (_, i) => flat(20 * i)))), {
+    const capture = new TestCapture(lockstep(writeClip(Array.from({ length: 12 }, (_, i) => flat(20 * i)))), {
       region: { x0: 0, y0: 0, x1: 0.5, y1: 1 },
     });
     const frames = await capture.takeAll();
-    expect(frames.map((frame) => Math.round(greysOf(frame)[2]![2]! / 20))).toEqual(frames.map((_, i) => i));
+    expect(frames.map((frame) => Math.round(readGreys(frame)[2]![2]! / 20))).toEqual(frames.map((_, i) => i));
   });
 
   test('of a region smaller than a pixel is one pixel', async () => {
-    const capture = new TestCapture(lockstep(clipOf([blocks])), {
+    const capture = new TestCapture(lockstep(writeClip([blocks])), {
       region: { x0: 0.9999, y0: 0.5, x1: 1, y1: 0.50001 },
     });
     const [frame] = await capture.takeAll();
@@ -116,16 +116,16 @@ describe('a frame', () => {
 });
 
 describe('of a picture is measured', () => {
-  async function pictureOf(...pictures: Pixels[]): Promise<PictureState> {
-    const capture = new TestCapture(lockstep(clipOf(pictures)));
+  async function makePicture(...pictures: Pixels[]): Promise<PictureState> {
+    const capture = new TestCapture(lockstep(writeClip(pictures)));
     await capture.takeAll();
     return capture.state.picture as PictureState;
   }
 
   test('how bright it is, and how much that varies', async () => {
-    const grey = await pictureOf(paint(160, 120, () => [90, 90, 90]));
+    const grey = await makePicture(paint(160, 120, () => [90, 90, 90]));
     expect([Math.round(grey.mean), Math.round(grey.deviation), Math.round(grey.sharpness)]).toEqual([90, 0, 0]);
-    const halves = await pictureOf(paint(160, 120, (x) => (x < 80 ? [50, 50, 50] : [150, 150, 150])));
+    const halves = await makePicture(paint(160, 120, (x) => (x < 80 ? [50, 50, 50] : [150, 150, 150])));
     expect([Math.round(halves.mean), Math.round(halves.deviation)]).toEqual([100, 50]);
   });
 
@@ -134,8 +134,8 @@ describe('of a picture is measured', () => {
     [640, 480],
     [1280, 720],
   ])('how sharp it is, at %i x %i', async (widthPx, heightPx) => {
-    const smooth = await pictureOf(waves(widthPx, heightPx));
-    const rough = await pictureOf(noise(widthPx, heightPx));
+    const smooth = await makePicture(waves(widthPx, heightPx));
+    const rough = await makePicture(noise(widthPx, heightPx));
     expect(smooth.sharpness).toBeLessThan(5);
     expect(rough.sharpness).toBeGreaterThan(20);
   });
@@ -149,9 +149,9 @@ describe('of a picture is measured', () => {
       paint(64, 48, () => [9, 9, 9]),
       paint(64, 48, (x, y) => (x + y === 110 ? [99, 99, 99] : [9, 9, 9])),
     ];
-    expect(await pictureOf(one, one, one)).toMatchObject({ unchangedFrames: 2 });
-    expect(await pictureOf(one, one, other)).toMatchObject({ unchangedFrames: 0, unchangedMs: 0 });
-    expect(await pictureOf(other, one, one, one, one)).toMatchObject({ unchangedFrames: 3 });
+    expect(await makePicture(one, one, one)).toMatchObject({ unchangedFrames: 2 });
+    expect(await makePicture(one, one, other)).toMatchObject({ unchangedFrames: 0, unchangedMs: 0 });
+    expect(await makePicture(other, one, one, one, one)).toMatchObject({ unchangedFrames: 3 });
   });
 });
 
@@ -160,7 +160,7 @@ test('a lamp of a few pixels that moves is no still picture', async () => {
     paint(640, 480, (x, y) => (x >> 2 === 10 + 3 * place && y >> 2 === 60 ? [250, 250, 250] : [90, 90, 90]));
   const lit = Array.from({ length: 25 }, (_, place) => lampAt(place));
   const measureStillMs = async (pictures: readonly Pixels[]): Promise<number> => {
-    const capture = new TestCapture(paced(clipOf(pictures)));
+    const capture = new TestCapture(paced(writeClip(pictures)));
     await capture.untilStatus('ended');
     return (capture.state.picture as PictureState).stillMs;
   };

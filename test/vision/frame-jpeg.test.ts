@@ -24,14 +24,14 @@ async function grey(): Promise<number> {
   return handle;
 }
 
-const pixelsOf = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+const decodePixels = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
 
 it('is the frame at its own size, with its number and time', async () => {
   const handle = await grey();
   const frame = encodeFrame(addon, handle, ALL);
   expect(frame).toMatchObject({ widthPx: 160, heightPx: 120, frameNumber: 1 });
   expect(Math.abs(Date.now() - (frame?.capturedAtMs ?? 0))).toBeLessThan(10_000);
-  expect((await pixelsOf(frame?.jpeg ?? new Uint8Array())).info).toMatchObject({ width: 160, height: 120 });
+  expect((await decodePixels(frame?.jpeg ?? new Uint8Array())).info).toMatchObject({ width: 160, height: 120 });
 });
 
 it.each([
@@ -43,7 +43,7 @@ it.each([
 ])('is scaled down to %i px, and never up', async (maxWidthPx, widthPx, heightPx) => {
   const frame = encodeFrame(addon, await grey(), { ...ALL, maxWidthPx });
   expect([frame?.widthPx, frame?.heightPx]).toEqual([widthPx, heightPx]);
-  const { info } = await pixelsOf(frame?.jpeg ?? new Uint8Array());
+  const { info } = await decodePixels(frame?.jpeg ?? new Uint8Array());
   expect([info.width, info.height]).toEqual([widthPx, heightPx]);
 });
 
@@ -55,7 +55,7 @@ it('has the boxes in their colours where they were asked for, and leaves the fra
   ] as const;
   for (const scale of [1, 0.5]) {
     const frame = encodeFrame(addon, handle, { ...ALL, maxWidthPx: 160 * scale, boxes });
-    const { data, info } = await pixelsOf(frame?.jpeg ?? new Uint8Array());
+    const { data, info } = await decodePixels(frame?.jpeg ?? new Uint8Array());
     const at = (x: number, y: number): number[] =>
       [...data.subarray((Math.round(y) * info.width + Math.round(x)) * 3)].slice(0, 3);
     const [green, red] = [at(40 * scale, 20 * scale), at(100 * scale, 60 * scale)];
@@ -64,7 +64,7 @@ it('has the boxes in their colours where they were asked for, and leaves the fra
     const inside = at(40 * scale, 50 * scale);
     expect(Math.max(...inside) - Math.min(...inside)).toBeLessThan(12);
   }
-  const plain = await pixelsOf(encodeFrame(addon, handle, ALL)?.jpeg ?? new Uint8Array());
+  const plain = await decodePixels(encodeFrame(addon, handle, ALL)?.jpeg ?? new Uint8Array());
   expect(Math.max(...plain.data) - Math.min(...plain.data)).toBeLessThan(6);
 });
 

@@ -87,20 +87,20 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
 });
 
 describe('with a crowd, those that mask and liveness are told of', () => {
-  const faceOf = (overall: number, sizePx = 100): Face => ({
+  const makeFace = (overall: number, sizePx = 100): Face => ({
     boxPx: { x0: 0, y0: 0, x1: sizePx, y1: sizePx },
     landmarksPx: [0, 1, 2, 3, 4].map((n) => ({ x: n, y: n })) as unknown as Face['landmarksPx'],
     detectionScore: 0.9,
     pose: { yaw: 0, pitch: 0, roll: 0 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall },
   });
-  const crowd = [0.9, 0.5, 0.8, 0.6, 0.7, 0.45, 0.55, 0.65].map((overall) => faceOf(overall));
+  const crowd = [0.9, 0.5, 0.8, 0.6, 0.7, 0.45, 0.55, 0.65].map((overall) => makeFace(overall));
   const qualities = (faces: Face[]) => faces.map(({ quality }) => quality?.overall);
 
   it('are all where there are three, but those that are not fit', () => {
-    const settled = faceOf(1);
+    const settled = makeFace(1);
     delete settled.quality;
-    const faces = [faceOf(0.5), faceOf(0.3), settled, faceOf(0.9, 50), faceOf(0.7)];
+    const faces = [makeFace(0.5), makeFace(0.3), settled, makeFace(0.9, 50), makeFace(0.7)];
     expect(qualities(pickAttributedFaces(faces, 1))).toEqual([0.5, 0.7]);
   });
 

@@ -109,7 +109,7 @@ it.each([
 
 describe('the worker pool', () => {
   /** Workers that fail to load the version that a crop of one byte is to be embedded under, and load it for longer ones. */
-  async function poolOf(workers: number, log: Log = silentLog): Promise<WorkerPool> {
+  async function startPool(workers: number, log: Log = silentLog): Promise<WorkerPool> {
     const file = join(tempDir(), 'worker.mjs');
     writeFileSync(
       file,
@@ -135,7 +135,7 @@ describe('the worker pool', () => {
 
   it('declares models that cannot be loaded until they can be, and logs it once for all workers', async () => {
     const log = new RecordedLog();
-    const pool = await poolOf(2, log);
+    const pool = await startPool(2, log);
     expect(pool.health()).toMatchObject({ status: 'ok', facts: { otherModelVersions: [SECOND] } });
     const bad = Array.from({ length: 4 }, () => pool.embedCrops([new Uint8Array(1)], SECOND));
     for (const { status } of await Promise.allSettled(bad)) expect(status).toBe('rejected');

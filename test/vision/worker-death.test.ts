@@ -14,7 +14,7 @@ const DETECT = { embed: 0, mask: false, liveness: false };
  * A pool whose workers answer pictures with their length as width, and die at a crop. The first start of each works; further ones do
  * what `again` says.
  */
-async function poolOf(workers: number, again: 'work' | 'fail'): Promise<WorkerPool> {
+async function startPool(workers: number, again: 'work' | 'fail'): Promise<WorkerPool> {
   const folder = tempDir();
   const file = join(folder, 'worker.mjs');
   writeFileSync(
@@ -50,7 +50,7 @@ async function poolOf(workers: number, again: 'work' | 'fail'): Promise<WorkerPo
 
 describe('a vision worker that dies', () => {
   it('fails its job, is declared and is replaced', async () => {
-    const pool = await poolOf(1, 'work');
+    const pool = await startPool(1, 'work');
     await expect(pool.embedCrops([new Uint8Array(1)])).rejects.toMatchObject({ code: 'WORKER_FAILED' });
     expect(pool.health()).toMatchObject({ status: 'failed', detail: 'no vision worker runs' });
     // It waits for the replacement, and gets its answer from it.
@@ -60,7 +60,7 @@ describe('a vision worker that dies', () => {
   });
 
   it('leaves the others working', async () => {
-    const pool = await poolOf(2, 'work');
+    const pool = await startPool(2, 'work');
     const dying = pool.embedCrops([new Uint8Array(1)]);
     const others = Array.from({ length: 6 }, (_, i) => pool.analyseImage(new Uint8Array(i + 1), DETECT));
     await expect(dying).rejects.toMatchObject({ code: 'WORKER_FAILED' });
@@ -69,7 +69,7 @@ describe('a vision worker that dies', () => {
   });
 
   it('and cannot be replaced, while no other is left, fails what waits', async () => {
-    const pool = await poolOf(1, 'fail');
+    const pool = await startPool(1, 'fail');
     const dying = pool.embedCrops([new Uint8Array(1)]);
     const waiting = pool.analyseImage(new Uint8Array(5), DETECT);
     await expect(dying).rejects.toMatchObject({ code: 'WORKER_FAILED' });

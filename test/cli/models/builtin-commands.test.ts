@@ -220,14 +220,14 @@ describe('lintel models calibrate --held-out', () => {
       run(['calibrate', '--pictures', pictures, '--held-out', pairs, '--write', ...options], registerCalibrate, {
         manifest,
       });
-    const embedderOf = (set: string) => modelSet(loadManifest(manifest), set).embedder;
+    const pickEmbedder = (set: string) => modelSet(loadManifest(manifest), set).embedder;
     const figures = '2 genuine, 0.1 million impostor, int8';
 
-    const standardBefore = embedderOf('standard');
+    const standardBefore = pickEmbedder('standard');
     const measured = await calibrate('--set', 'builtin');
     expect(measured.stderr).not.toContain('lintel:');
     expect(measured.stdout).toContain('452 faces, 2 genuine and 101,924 impostor pairs');
-    const builtin = embedderOf('builtin');
+    const builtin = pickEmbedder('builtin');
     expect(builtin.calibration.source).toBe(
       `all pairs of the 452 LFW faces of the people of folds 8 to 10, which the training has not seen: ${figures}`,
     );
@@ -237,10 +237,10 @@ describe('lintel models calibrate --held-out', () => {
     for (const precision of ['float', 'int8'] as const) {
       expect(inPrecision(builtin, precision).calibration).toEqual(builtin.calibration);
     }
-    expect(embedderOf('standard')).toEqual(standardBefore);
+    expect(pickEmbedder('standard')).toEqual(standardBefore);
 
     await calibrate('--set', 'standard', '--precision', 'int8', '--name', 'faces of a test');
-    const standard = embedderOf('standard');
+    const standard = pickEmbedder('standard');
     expect(standard.calibration).toEqual(standardBefore.calibration);
     expect(standard.quantised?.calibration?.source).toBe(
       `all pairs of the 452 faces of a test of the people of folds 8 to 10: ${figures}`,
