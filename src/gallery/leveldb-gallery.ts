@@ -64,7 +64,7 @@ interface Running extends LoadedGroups {
   listings: Listings;
 }
 
-/** Before the start and after the stop every method throws AppError STOPPED. */
+/** Every method throws AppError STOPPED before the start and after the stop. */
 export class LevelGallery implements Gallery, Part {
   readonly name = 'gallery';
   readonly #options: LevelGalleryOptions;

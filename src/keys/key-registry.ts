@@ -30,7 +30,7 @@ type StoredKey = z.infer<typeof storedKeySchema>;
 
 /** The kind of the keys in one registry. A key of one kind is never accepted as a key of the other. */
 export interface KeyKind {
-  /** What a key of this kind is called in messages. */
+  /** Name of such a key in messages. */
   readonly noun: string;
   readonly hasSecretKey: boolean;
 }
@@ -61,13 +61,13 @@ export interface NewKey {
   entry: RegisteredKey;
 }
 
-/** What a server needs to check the keys of its clients. */
+/** Checks the keys of clients. */
 export interface KeyAuthority {
   /** @returns undefined for a key that is unknown or revoked */
   authenticate(key: string): RegisteredKey | undefined;
 }
 
-/** What a server needs to check keys together with their secretKeys. */
+/** Checks keys alone, or together with their secretKeys. */
 export interface SecretKeyAuthority extends KeyAuthority {
   /** @returns undefined for a key that is unknown or revoked, has no secretKey, or has another one */
   authenticateWithSecret(key: string, secretKey: string): RegisteredKey | undefined;

@@ -24,7 +24,7 @@ export async function replaceFile(path: string, content: FileContent, options: W
 
 /**
  * Writes a file that must not exist yet. When several processes do this at once, one succeeds.
- * @throws like replaceFile; EEXIST of the system call `link` when there is such a file already, which is left as it is
+ * @throws like replaceFile; EEXIST of the system call `link` when the file exists already
  */
 export async function createFile(path: string, content: FileContent, options: WriteFileOptions = {}): Promise<void> {
   await writeBeside(path, content, options, (temporary) => link(temporary, path));
@@ -40,13 +40,13 @@ export async function writeNewFile(path: string, content: FileContent): Promise<
     () => true,
     () => false,
   );
-  if (exists) throw new AppError('STORE_UNAVAILABLE', `${path} cannot be written: there is such a file already`);
+  if (exists) throw new AppError('STORE_UNAVAILABLE', `${path} cannot be written: the file exists already`);
   try {
     await createFile(path, content);
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException;
     if (syscall === undefined) throw cause;
-    const reason = code === 'EEXIST' ? 'there is such a file already' : code;
+    const reason = code === 'EEXIST' ? 'the file exists already' : code;
     throw new AppError('STORE_UNAVAILABLE', `${path} cannot be written: ${reason}`, { cause });
   }
 }

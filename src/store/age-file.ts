@@ -22,10 +22,10 @@ const TAG_BYTES = 16;
 /** A header has about 100 bytes for each recipient. A longer one would be collected in memory before it is checked. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** What a file is encrypted to: a passphrase, or public keys of age such as `age1…`. */
+/** Recipient of a file: a passphrase, or public keys of age such as `age1…`. */
 export type AgeLock = { passphrase: string } | { recipients: readonly string[] };
 
-/** What opens a file: its passphrase, or private keys of age, `AGE-SECRET-KEY-…`. */
+/** Key that opens a file: its passphrase, or private keys of age, `AGE-SECRET-KEY-…`. */
 export type AgeKey = { passphrase: string } | { identities: readonly string[] };
 
 /** Encrypts a stream. @throws AppError CONFIG_INVALID: a recipient is malformed; what `plain` throws */

@@ -19,7 +19,7 @@ export function newFace(random: () => number, overrides: Partial<NewFace> = {}):
   };
 }
 
-/** In float64, by the book. */
+/** Searches in float64, vector by vector. */
 export function scan(vectors: readonly Float32Array[], probe: Float32Array): { index: number; cosine: number }[] {
   return vectors
     .map((vector, index) => ({ index, cosine: vector.reduce((sum, value, i) => sum + value * probe[i]!, 0) }))

@@ -54,7 +54,7 @@ describe('groups', () => {
     await create('one', 9);
   });
 
-  test('deleted and created anew are empty', async () => {
+  test('are empty when they are deleted and created again', async () => {
     const { gallery } = await openGallery(await temporaryDirectory());
     await gallery.createGroup(staff, 'm1');
     const { enrolled } = await gallery.enrol(staff, [newFace(randomNumbers(1))]);
@@ -444,7 +444,7 @@ describe('pages', () => {
     await expect(gallery.listGroups('default', { limit: 1, token: groups })).rejects.toEqual(invalid);
   });
 
-  test('of a group that was made anew do not take the old tokens', async () => {
+  test('of a deleted group are not valid for a new one of the same name', async () => {
     const { gallery } = await openGallery(await temporaryDirectory());
     const random = randomNumbers(19);
     const make = async (): Promise<string> => {

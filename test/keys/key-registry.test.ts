@@ -206,7 +206,7 @@ describe('several writers at once', () => {
 });
 
 describe('the first key', () => {
-  test('is made once, whoever asks for it', async () => {
+  test('is made once, however many ask for it at once', async () => {
     const saved: string[] = [];
     const save = async ({ key }: NewKey): Promise<void> => void saved.push(key);
     const made = await Promise.all([1, 2, 3].map(() => registry().createFirst('default', save)));

@@ -61,7 +61,7 @@ test('createFile and writeNewFile never overwrite', async () => {
   await expect(createFile(path, 'd')).rejects.toMatchObject({ code: 'EEXIST', syscall: 'link' });
   await expect(writeNewFile(path, pieces())).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: `${path} cannot be written: there is such a file already`,
+    message: `${path} cannot be written: the file exists already`,
   });
   expect(await readFile(path, 'utf8')).toBe(text);
   expect(await readdir(folder)).toEqual(['file']);

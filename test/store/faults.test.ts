@@ -54,7 +54,7 @@ describe('the master key', () => {
     expect(await withRaw(directory, (level) => level.get(bytes('c')))).toBeUndefined();
   });
 
-  test('a damaged check record is told from a wrong key', async () => {
+  test('a damaged check record and a wrong key give different errors', async () => {
     const directory = await temporaryDirectory();
     await storeWithRecords(directory);
     await withRaw(directory, async (level) => {

@@ -86,7 +86,7 @@ describe('a rotation in the files', () => {
   const keyIn = async (keysDir: string): Promise<Buffer | undefined> =>
     (await readMasterKey({ environment: {}, keysDir }))?.key;
 
-  /** As a service starts. */
+  /** Opens the store as a start of the service does. */
   async function start(directory: string, keysDir: string): Promise<{ store: SealedStore; keeper: MasterKeyKeeper }> {
     const nextMasterKey = await readNextMasterKey(keysDir);
     const store = await openStore(directory, {

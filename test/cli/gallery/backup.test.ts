@@ -72,7 +72,7 @@ describe('lintel gallery', () => {
   });
 
   it.each([
-    [['backup', 'taken', ...PASSPHRASE_ARGS], 'there is such a file already'],
+    [['backup', 'taken', ...PASSPHRASE_ARGS], 'the file exists already'],
     [['backup', 'no/folder', ...PASSPHRASE_ARGS], 'ENOENT'],
     [['backup', 'new', '--passphrase-file', 'short'], 'less than 12 characters'],
     [['backup', 'new', '--passphrase-file', 'absent'], 'there is no file'],
