@@ -181,8 +181,9 @@ export const camerasSchema = z
 
 export type CameraConfig = z.infer<typeof cameraSchema>;
 export type SourceConfig = CameraConfig['source'];
-export type WatchedGroupConfig = Required<Pick<z.infer<typeof watchedGroupSchema>, 'group' | 'appKey'>> &
-  ({ threshold: number } | { targetFalseAcceptPerAttempt: number });
+export type WatchedGroupConfig = { group: string; appKey: string } & (
+  { threshold: number } | { targetFalseAcceptPerAttempt: number }
+);
 
 const DEFAULT_THRESHOLD = 90;
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { live, setUp } from './camera-setup.js';
+import { present } from '../support/present.js';
 
 const frozen = (atMs: number) => ({ unchangedMs: atMs, unchangedFrames: atMs / 200 });
 
@@ -20,8 +21,8 @@ describe('a camera whose picture is frozen', () => {
 
     const waits: number[] = [];
     for (let opening = 1; opening < 5; opening++) {
-      waits.push(timers.waitingMs[0]);
-      await timers.advance(waits[waits.length - 1]);
+      waits.push(present(timers.waitingMs[0]));
+      await timers.advance(present(waits[waits.length - 1]));
       expect(addon.captures).toHaveLength(opening + 1);
       expect(camera.health()).toEqual(declared);
       await shootFor(5_200, frozen);

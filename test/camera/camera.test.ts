@@ -4,6 +4,7 @@ import { BACK_OFF_MS } from '../../src/camera/camera.js';
 import { AppError } from '../../src/errors.js';
 import { held, live, setUp } from './camera-setup.js';
 import { settle } from './manual-timers.js';
+import { present } from '../support/present.js';
 
 const stream = { type: 'url', url: 'rtsp://127.0.0.1/door' };
 const fastFile = { type: 'file', path: 'clip.mjpeg', realTime: false };
@@ -92,10 +93,10 @@ describe('the states of a camera', () => {
     const { camera, addon, timers, shoot } = setUp();
     await camera.start(live);
     const [first] = addon.captures;
-    first.fail('unplugged');
+    first?.fail('unplugged');
     await timers.advance(BACK_OFF_MS[0]);
     await shoot();
-    first.fail('unplugged again');
+    first?.fail('unplugged again');
     await settle();
     expect(camera.status).toBe('running');
     expect(addon.captures).toHaveLength(2);
@@ -112,8 +113,8 @@ describe('a source that is lost', () => {
       await settle();
       expect(camera.status).toBe('lost');
       expect(addon.openCount).toBe(0);
-      waits.push(timers.waitingMs[0]);
-      await timers.advance(waits[attempt] - 1);
+      waits.push(present(timers.waitingMs[0]));
+      await timers.advance(waits[attempt]! - 1);
       expect(addon.captures).toHaveLength(attempt + 1);
       await timers.advance(1);
       expect(addon.captures).toHaveLength(attempt + 2);
@@ -186,8 +187,8 @@ describe('a source that is lost', () => {
       await timers.advance(openingMs);
       addon.last.fail('it could not be opened');
       await settle();
-      waits.push(timers.waitingMs[0]);
-      await timers.advance(waits[waits.length - 1]);
+      waits.push(present(timers.waitingMs[0]));
+      await timers.advance(present(waits[waits.length - 1]));
     }
     expect(waits).toEqual([500, 700, 500, 500, 3_000]);
   });

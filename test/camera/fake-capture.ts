@@ -59,11 +59,18 @@ export class FakeCaptures implements CaptureAddon {
   refusal: Error | undefined;
 
   get last(): FakeCapture {
-    return this.captures[this.captures.length - 1];
+    return this.find(this.captures.length - 1);
   }
 
   get openCount(): number {
     return this.captures.filter((capture) => !capture.isClosed).length;
+  }
+
+  /** @throws Error when there is no such capture */
+  find(handle: number): FakeCapture {
+    const capture = this.captures[handle];
+    if (!capture) throw new Error(`there is no capture ${handle}`);
+    return capture;
   }
 
   openCapture(options: CaptureOptions, onChange: () => void): number {
@@ -72,14 +79,14 @@ export class FakeCaptures implements CaptureAddon {
   }
 
   captureState(handle: number): CaptureState {
-    return { ...this.captures[handle].state };
+    return { ...this.find(handle).state };
   }
 
   captureFrame(handle: number, after: number): CapturedFrame | undefined {
-    return this.captures[handle].newest(after);
+    return this.find(handle).newest(after);
   }
 
   async closeCapture(handle: number): Promise<void> {
-    this.captures[handle].isClosed = true;
+    this.find(handle).isClosed = true;
   }
 }

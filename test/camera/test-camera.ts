@@ -6,7 +6,9 @@ import type { Log } from '../../src/domain/log.js';
 /** @param keys keys of one camera as in the configuration file; `id` and `group` are optional */
 export function cameraConfig(keys: object): CameraConfig {
   const camera = { id: 'front', group: 'staff', source: { type: 'device', path: '/dev/video0' }, ...keys };
-  return configSchema.parse({ cameras: [camera] }).cameras[0];
+  const [config] = configSchema.parse({ cameras: [camera] }).cameras;
+  if (!config) throw new Error('the configuration has no camera');
+  return config;
 }
 
 export interface LogLine {

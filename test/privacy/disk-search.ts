@@ -34,7 +34,7 @@ export function piecesOf(what: string, bytes: Uint8Array, count: number): Needle
 /** The same pixels with red and blue exchanged, as OpenCV has them. */
 export function swapped(rgb: Uint8Array): Uint8Array {
   const bgr = Uint8Array.from(rgb);
-  for (let i = 0; i + 2 < bgr.length; i += 3) [bgr[i], bgr[i + 2]] = [bgr[i + 2], bgr[i]];
+  for (let i = 0; i + 2 < bgr.length; i += 3) [bgr[i], bgr[i + 2]] = [bgr[i + 2]!, bgr[i]!];
   return bgr;
 }
 

@@ -54,15 +54,15 @@ function createCrop(person: number, likeness: number): Uint8Array {
 export interface SceneFace {
   person: number;
   /** Cosine with the enrolled face of the person; 0.9 by default. */
-  likeness?: number;
+  likeness?: number | undefined;
   x: number;
   y?: number;
   sizePx?: number;
   yaw?: number;
-  quality?: number;
+  quality?: number | undefined;
   masked?: boolean;
   /** Liveness score; absent by default. */
-  liveness?: number;
+  liveness?: number | undefined;
 }
 
 export function face(shown: SceneFace): Face {
@@ -92,6 +92,13 @@ export class RecordedEvents implements EventSink {
     const eventId = `00000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
     const event = recognitionEventSchema.parse({ version: 2, eventId, sequence, deviceId: 'lintel', ...draft });
     this.all.push(event);
+    return event;
+  }
+
+  /** The first event. */
+  get first(): RecognitionEvent {
+    const [event] = this.all;
+    if (!event) throw new Error('no event was published');
     return event;
   }
 
@@ -182,8 +189,12 @@ export async function openDoor({
 
   const enrol = async (person: number, externalImageId?: string, likeness = 1, group = staff) => {
     const embedding = createEmbedding(person, likeness);
-    const enrolment = await gallery.enrol(group, [{ externalImageId, bbox, detectionScore: 0.9, embedding }]);
-    return enrolment.enrolled[0].faceId;
+    const enrolment = await gallery.enrol(group, [
+      { ...(externalImageId !== undefined && { externalImageId }), bbox, detectionScore: 0.9, embedding },
+    ]);
+    const [enrolledFace] = enrolment.enrolled;
+    if (!enrolledFace) throw new Error('no face was enrolled');
+    return enrolledFace.faceId;
   };
   const show = (shown: readonly SceneFace[], capturedAtMs = timers.nowMs) => {
     const faces = shown.map(face);

@@ -135,7 +135,7 @@ describe('the shot that an event shows', () => {
     { name: 'the best one of the last half of the time to live', shots: [[0, 0.9], [2_500, 0.6], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
     { name: 'the newest where the others are old', shots: [[0, 0.9], [5_000, 0.5]], shownIndex: 1 }, // prettier-ignore
   ])('is $name', ({ shots, shownIndex }) => {
-    const seen = shots.map(([capturedAtMs, quality]) => ({ capturedAtMs, quality }));
+    const seen = shots.map(([capturedAtMs = 0, quality = 0]) => ({ capturedAtMs, quality }));
     expect(chooseShownShot(seen, 5_000)).toBe(seen[shownIndex]);
   });
 });

@@ -11,9 +11,16 @@ import {
   type CandidateShot,
   type Candidate,
 } from '../../src/recognition/identity.js';
+import { present } from '../support/present.js';
 
 function enrolled(faceId: string, externalImageId?: string): EnrolledFace {
-  return { faceId, imageId: 'i', externalImageId, bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 0.9 };
+  return {
+    faceId,
+    imageId: 'i',
+    ...(externalImageId !== undefined && { externalImageId }),
+    bbox: { x0: 0, y0: 0, x1: 1, y1: 1 },
+    detectionScore: 0.9,
+  };
 }
 
 const staff = { appKey: 'default', groupId: 'staff', order: 0, threshold: 90 };
@@ -21,8 +28,8 @@ const guests = { appKey: 'default', groupId: 'guests', order: 1, threshold: 80 }
 
 /** `anna 95` is anna of the staff at 95, `anna@guests 95` of the guests. */
 function candidate(word: string): Candidate {
-  const [who, similarity] = word.split(' ');
-  const [person, group] = who.split('@');
+  const [who = '', similarity] = word.split(' ');
+  const [person = '', group] = who.split('@');
   const inGroup = group === 'guests' ? guests : staff;
   return { person, group: inGroup, face: enrolled(`${person}-${inGroup.groupId}`), similarity: Number(similarity) };
 }
@@ -107,7 +114,7 @@ describe('a decision', () => {
     const decision = decideIdentity(frames, threeOfFive);
     expect(decision).toMatchObject({ kind: 'match', person: 'anna' });
     expect(decision.kind === 'match' && decision.agreeing).toEqual(
-      [0, 2, 3].map((index) => ({ shot: frames[index], candidate: frames[index].candidates[0] })),
+      [0, 2, 3].map((index) => ({ shot: frames[index], candidate: frames[index]?.candidates[0] })),
     );
   });
 
@@ -143,7 +150,7 @@ describe('a decision', () => {
     { frame: 'anna 85', person: undefined },
     { frame: '-', person: undefined },
   ])('a single frame [$frame] agrees on $person', ({ frame, person }) => {
-    expect(findAgreedPerson(createShots(frame)[0], 2)).toBe(person);
+    expect(findAgreedPerson(present(createShots(frame)[0]), 2)).toBe(person);
   });
 });
 

@@ -4,6 +4,7 @@ import { FalseAcceptCurve, farPerComparison } from '../../src/domain/false-accep
 import type { UnknownShot } from '../../src/recognition/event-reporter.js';
 import type { RecogniserParts } from '../../src/recognition/recogniser.js';
 import { createEmbedding, falseAccepts, openDoor, scale, staff, type SceneFace } from './door.js';
+import { present } from '../support/present.js';
 
 const anna = 0;
 const bert = 1;
@@ -32,7 +33,7 @@ describe('liveness that is required', () => {
     const door = await openDoorOf(keys);
     await door.play(3_000, (n) => [{ person, x: 320, liveness: scores[n % scores.length] }]);
     expect(door.events.reasons).toEqual([expected]);
-    const [event] = door.events.all;
+    const event = door.events.first;
     expect(event.liveness).toMatchObject({ mode: 'required', threshold: 0 });
     if (event.type !== 'match') expect(JSON.stringify(event)).not.toMatch(/anna|faceId|imageId/);
   });
@@ -57,7 +58,7 @@ describe('liveness that is required', () => {
     const door = await openDoorOf({ ...keys, eventTtlMs: 1_000 });
     await door.play(1_000, (n) => [{ person: anna, x: 320, liveness: n % 2 ? 3 : -3 }]);
     expect(door.events.reasons).toEqual(['uncertain liveness-unsure']);
-    const { decidedAt, expiresAt } = door.events.all[0];
+    const { decidedAt, expiresAt } = door.events.first;
     expect(decidedAt < expiresAt).toBe(true);
     expect(door.sinceStart(decidedAt)).toBe(700);
   });
@@ -94,8 +95,8 @@ describe('liveness that is required', () => {
     expect(door.events.reasons).toEqual(['spoof not-alive']);
     await door.play(3_000, standing({ person: anna, x: 320, liveness: 5 }));
     expect(door.events.reasons).toEqual(['spoof not-alive', 'match agreed']);
-    expect(door.events.all[1].externalImageId).toBe('anna');
-    const age = Date.parse(door.events.all[1].decidedAt) - Date.parse(door.events.all[1].capturedAt);
+    expect(door.events.all[1]?.externalImageId).toBe('anna');
+    const age = Date.parse(present(door.events.all[1]).decidedAt) - Date.parse(present(door.events.all[1]).capturedAt);
     expect(age).toBeLessThan(2_500);
   });
 
@@ -141,7 +142,7 @@ describe('liveness that is required', () => {
     await blind.enrol(anna, 'anna');
     await blind.play(6_000, standing({ person: anna, x: 320, liveness: 9 }));
     expect(blind.events.reasons).toEqual(['uncertain liveness-missing']);
-    expect(blind.events.all[0].liveness).toEqual({ mode: 'required', verdict: 'unavailable' });
+    expect(blind.events.first.liveness).toEqual({ mode: 'required', verdict: 'unavailable' });
     const detail = 'liveness is required, and the model set has no model for it: nobody is matched';
     expect(blind.recogniser.health()).toEqual({ status: 'degraded', detail });
   });
@@ -157,7 +158,7 @@ describe('liveness that is required', () => {
       // prettier-ignore
       const door = await openDoorOf(cameraKeys, { defaultLivenessThreshold: 2.5 });
       await door.play(600, standing({ person: anna, x: 320, liveness }));
-      expect(door.events.all[0]).toMatchObject({ type, liveness: { threshold, score: liveness } });
+      expect(door.events.first).toMatchObject({ type, liveness: { threshold, score: liveness } });
     }
   });
 });
@@ -172,7 +173,7 @@ describe('liveness that is not required', () => {
     const door = await openDoorOf({ liveness: mode });
     await door.play(600, standing({ person: anna, x: 320, ...(liveness !== undefined && { liveness }) }));
     expect(door.events.published).toEqual(['match anna']);
-    expect(door.events.all[0].liveness).toEqual(expected);
+    expect(door.events.first.liveness).toEqual(expected);
   });
 });
 
@@ -196,7 +197,7 @@ describe('a device or a camera that cannot be trusted', () => {
     ]);
     expect(door.events.published).toHaveLength(3);
     expect(door.events.all[2]).toMatchObject({ type: 'match', externalImageId: 'anna' });
-    const { capturedAt, decidedAt } = door.events.all[2];
+    const { capturedAt, decidedAt } = present(door.events.all[2]);
     expect(Date.parse(decidedAt) - Date.parse(capturedAt)).toBeLessThanOrEqual(2_500);
   }); // prettier-ignore
 
@@ -273,7 +274,7 @@ describe('a target in place of a threshold', () => {
     const expected = [1, 10, 50].map((enrolledFaces) =>
       scale.fromCosine(falseAccepts.cosineAt(farPerComparison(target, { enrolledFaces, agree: 3, outOf: 5 }))),
     );
-    thresholds.forEach((threshold, i) => expect(threshold).toBeCloseTo(expected[i], 9));
+    thresholds.forEach((threshold, i) => expect(threshold).toBeCloseTo(present(expected[i]), 9));
     expect(thresholds).toEqual(thresholds.toSorted((a, b) => a - b));
     expect(door.events.published).toEqual(['match anna', 'match anna', 'match anna']);
   });
@@ -292,7 +293,7 @@ describe('a target in place of a threshold', () => {
     const door = await openDoorOf(keys, { falseAccepts: undefined });
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['unknown']);
-    expect(door.events.all[0].threshold).toBe(100);
+    expect(door.events.first.threshold).toBe(100);
   });
 
   test('that would take more than any face reaches is bounded', async () => {
@@ -300,7 +301,7 @@ describe('a target in place of a threshold', () => {
     const door = await openDoorOf(keys, { falseAccepts: steep });
     await door.play(1_000, standing({ person: anna, x: 320, likeness: 0.96 }));
     expect(door.events.published).toEqual(['match anna']);
-    expect(door.events.all[0].threshold).toBeLessThan(100);
+    expect(door.events.first.threshold).toBeLessThan(100);
   });
 });
 
@@ -316,7 +317,7 @@ describe('the cool-down', () => {
     expect(door.recogniser.stats()).toMatchObject({ silenced: 1 });
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna', 'match anna']);
-    expect(door.sinceStart(door.events.all[1].decidedAt)).toBeGreaterThanOrEqual(10_200);
+    expect(door.sinceStart(present(door.events.all[1]).decidedAt)).toBeGreaterThanOrEqual(10_200);
   });
 
   test('counts for each person, strangers too', async () => {
@@ -345,7 +346,7 @@ describe('what goes with an event', () => {
   test('the mask that most shots show', async () => {
     const door = await openDoorOf({});
     await door.play(1_000, (n) => [{ person: anna, x: 320, masked: n !== 1, quality: n === 1 ? 0.9 : 0.8 }]);
-    expect(door.events.all[0]).toMatchObject({ masked: true, quality: 0.9 });
+    expect(door.events.first).toMatchObject({ masked: true, quality: 0.9 });
   });
 
   const encodeCrop = (crop: Uint8Array) => Buffer.from(crop);
@@ -354,7 +355,7 @@ describe('what goes with an event', () => {
   test('a snapshot of the shown shot, where it is configured', async () => {
     const door = await openDoorOf({ snapshots: true }, { encodeCrop });
     await door.play(1_000, (n) => [{ person: anna, x: 320, likeness: 0.9 + n / 100, quality: n === 1 ? 0.9 : 0.8 }]);
-    expect(picture(door.events.all[0])).toContain('0.91');
+    expect(picture(door.events.first)).toContain('0.91');
   });
 
   test.each<{ name: string; keys: object; parts: Partial<RecogniserParts>; warned: string[] }>([
@@ -380,7 +381,7 @@ describe('what goes with an event', () => {
     const door = await openDoorOf(keys, parts);
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
-    expect(door.events.all[0]).not.toHaveProperty('snapshot');
+    expect(door.events.first).not.toHaveProperty('snapshot');
     expect(door.log.messages).toEqual(warned);
   });
 
@@ -394,9 +395,9 @@ describe('what goes with an event', () => {
     await door.play(3_000, scene);
     expect(kept).toHaveLength(1);
     expect(kept[0]).toMatchObject({ cameraId: 'front', trackId: 2, quality: 0.8, modelVersion: 'model-1' });
-    expect(kept[0].embedding).toEqual(createEmbedding(zoe, 0.9));
-    expect(Buffer.from(kept[0].crop).toString()).toBe('{"person":9,"likeness":0.9}');
-    expect(new Date(kept[0].capturedAtMs).toISOString()).toBe(door.events.all[1].capturedAt);
+    expect(kept[0]?.embedding).toEqual(createEmbedding(zoe, 0.9));
+    expect(Buffer.from(present(kept[0]).crop).toString()).toBe('{"person":9,"likeness":0.9}');
+    expect(new Date(present(kept[0]).capturedAtMs).toISOString()).toBe(door.events.all[1]?.capturedAt);
     await door.play(2_100, nobody);
     await door.play(1_000, scene);
     expect(kept).toHaveLength(2);

@@ -30,7 +30,7 @@ class TwoModels extends CropReader {
     const embeddings = await super.embedCrops(crops);
     if (modelVersion === this.modelVersion) return embeddings;
     if (this.failure) throw this.failure;
-    return embeddings.map((one) => one.map((_, i) => one[(i + one.length - SHIFT) % one.length]));
+    return embeddings.map((one) => one.map((_, i) => one[(i + one.length - SHIFT) % one.length]!));
   }
 }
 

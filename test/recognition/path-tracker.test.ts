@@ -133,7 +133,7 @@ describe('paths', () => {
     tracker.update(0, [face(100, 200), face(500, 200)]);
     expect(tracker.endAll()).toEqual([1, 2]);
     expect(tracker.size).toBe(0);
-    expect(tracker.update(100, [face(100, 200)]).steps[0].pathId).toBe(3);
+    expect(tracker.update(100, [face(100, 200)]).steps[0]?.pathId).toBe(3);
   });
 
   test('are bounded in number: those unseen the longest end early', () => {
@@ -195,7 +195,7 @@ describe('paths', () => {
   test('at a slow camera every step is doubtful', () => {
     const tracker = new PathTracker({ absenceMs: 2_000 });
     tracker.update(0, [face(300, 200)]);
-    expect(tracker.update(301, [face(300, 200)]).steps[0].isDoubtful).toBe(true);
+    expect(tracker.update(301, [face(300, 200)]).steps[0]?.isDoubtful).toBe(true);
   });
 
   test('predict where a face in sight will be, and nothing for one out of sight', () => {

@@ -19,7 +19,7 @@ describe('an appearance', () => {
     await door.enrol(bert, 'bert');
     await door.play(5_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
-    const [event] = door.events.all;
+    const event = door.events.first;
     expect(event).toMatchObject({
       faceId,
       groupId: 'staff',
@@ -43,8 +43,8 @@ describe('an appearance', () => {
     await door.enrol(anna, 'anna');
     await door.play(5_000, standing({ person: zoe, x: 320 }));
     expect(door.events.published).toEqual(['unknown']);
-    expect(door.events.all[0].similarity).toBe(0);
-    expect(door.events.all[0]).not.toHaveProperty('faceId');
+    expect(door.events.first.similarity).toBe(0);
+    expect(door.events.first).not.toHaveProperty('faceId');
     expect(door.vision.embedded).toBe(5);
   });
 
@@ -52,7 +52,7 @@ describe('an appearance', () => {
     const door = await openDoor();
     await door.play(2_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['unknown']);
-    expect(door.events.all[0]).not.toHaveProperty('similarity');
+    expect(door.events.first).not.toHaveProperty('similarity');
     expect(door.recogniser.health()).toEqual({ status: 'ok' });
   });
 
@@ -233,7 +233,7 @@ describe('shots', () => {
     const door = await openDoor();
     await door.enrol(anna, 'anna');
     await door.play(1_000, (n) => [{ person: anna, x: 300 + 10 * n, quality: [0.8, 0.9, 0.85][n] ?? 0.5 }]);
-    const [event] = door.events.all;
+    const event = door.events.first;
     expect(event.quality).toBe(0.9);
     expect(door.sinceStart(event.capturedAt)).toBe(100);
     expect(event.bbox.x0).toBeCloseTo(260 / 640, 9);
@@ -405,7 +405,7 @@ describe('faults', () => {
     };
     await door.play(1_000, (n) => [{ person: anna, x: 320, quality: n === 0 ? 0.95 : 0.8 }]);
     expect(door.events.published).toEqual(['match anna']);
-    expect(door.events.all[0].quality).toBe(0.95);
+    expect(door.events.first.quality).toBe(0.95);
     expect(door.recogniser.stats()).toMatchObject({ refused: 4, errors: 0, embedded: 3 });
     expect(door.recogniser.health()).toEqual({ status: 'ok' });
     expect(door.log.lines).toEqual([]);
@@ -422,7 +422,7 @@ describe('faults', () => {
     expect(door.recogniser.health()).toEqual({ status: 'degraded', detail: 'faces cannot be embedded or searched' });
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
-    expect(door.events.all[0].quality).toBe(0.8);
+    expect(door.events.first.quality).toBe(0.8);
     expect(door.recogniser.stats()).toMatchObject({ refused: 0, errors: 2, embedded: 3 });
     expect(door.recogniser.health()).toEqual({ status: 'ok' });
     expect(door.log.lines).toEqual([

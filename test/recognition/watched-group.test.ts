@@ -52,7 +52,7 @@ test('of nine enrolled faces of one person and one of another, both persons are 
   const annas = Array.from({ length: 9 }, (_, n): [string, number] => ['anna', 0.9 + n / 100]);
   const nearest = new WatchedGroup(createParts(await openGalleryWith(...annas, ['bert', 0.5]))).findNearest(probe);
   expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
-  expect(nearest[0].similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
+  expect(nearest[0]?.similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
 });
 
 test.each([
@@ -89,7 +89,7 @@ describe('the threshold in force', () => {
     for (let faces = 1; faces <= 3; faces++) {
       const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
       expect(group.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
-      expect(group.findNearest(probe)[0].group.threshold).toBe(group.state().threshold);
+      expect(group.findNearest(probe)[0]?.group.threshold).toBe(group.state().threshold);
       await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
     }
     const missing = new WatchedGroup(createParts(gallery, { config: { ...config, group: 'nowhere' } }));

@@ -1,0 +1,7 @@
+// A value that a test knows to be there, in the type as well.
+
+/** Returns the value. @throws Error when it is undefined, which fails the test */
+export function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a value is missing that the test needs');
+  return value;
+}
