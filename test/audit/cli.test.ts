@@ -132,7 +132,7 @@ describe('lintel audit', () => {
     [['list', '-n', '0'], '--count must be 1 or more'],
     [['list', '-n', 'all'], '--count must be 1 or more'],
     [['verify', '--expect-head', 'abc'], '64 hexadecimal digits'],
-    [['export', 'pass'], 'there is such a file already'],
+    [['export', 'pass'], 'the file exists already'],
   ])('refuses %j in a sentence', async (args, sentence) => {
     const { cwd } = await device();
     const { code, stderr } = await run(cwd, 'audit', ...args);
