@@ -260,7 +260,7 @@ export class ClipDoor {
 }
 
 /** `match anna agreed` or `unknown below-threshold`, in the order of the alphabet. */
-export function wordsOf(events: readonly RecognitionEvent[]): string[] {
+export function describeEvents(events: readonly RecognitionEvent[]): string[] {
   return events
     .map(({ type, externalImageId, reason }) => [type, externalImageId, reason].filter(Boolean).join(' '))
     .toSorted();

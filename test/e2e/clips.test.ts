@@ -1,4 +1,4 @@
-// A door announces exactly the expected events of scripted scenes: real models, a real camera, a real gallery.
+// Events at a door for scripted scenes: real models, a real camera and gallery, and exactly the expected events.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClipActor, ClipScript } from '../../tools/rendered-people/clip.js';
 import { bestModels, builtinModels, standardModels } from '../support/model-sets.js';
@@ -8,7 +8,7 @@ import {
   photographedCast,
   renderedCast,
   standing,
-  wordsOf,
+  describeEvents,
   type Cast,
   type Path,
   type Played,
@@ -163,17 +163,17 @@ const casts = [
   { cast: photographedCast, models: facesDir === undefined ? undefined : standardModels },
 ];
 
-async function actorsOf(cast: Cast, seen: Scene['seen']): Promise<ClipActor[]> {
+async function createActors(cast: Cast, seen: Scene['seen']): Promise<ClipActor[]> {
   return Promise.all(seen.map(([person, path]) => cast.actor(person, path)));
 }
 
-const peopleOf = (cast: Cast, numbers: readonly number[]) =>
+const createPeople = (cast: Cast, numbers: readonly number[]) =>
   Promise.all(numbers.map(async (n) => ({ name: NAMES[n]!, pictures: await cast.portraits(n, 2) })));
 
 async function playScene(door: ClipDoor, cast: Cast, scene: Scene): Promise<Played> {
   const { enrolled, seen, durationMs, picture, keys } = scene;
-  const gallery = await door.gallery(await peopleOf(cast, enrolled));
-  return door.play({ actors: await actorsOf(cast, seen), durationMs, ...picture }, gallery, { keys });
+  const gallery = await door.gallery(await createPeople(cast, enrolled));
+  return door.play({ actors: await createActors(cast, seen), durationMs, ...picture }, gallery, { keys });
 }
 
 describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
@@ -184,9 +184,9 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
   });
   afterAll(() => door?.close());
 
-  it.skipIf(skip).each(scenes)('tells of $name: $expected', { timeout: 60_000 }, async (scene) => {
+  it.skipIf(skip).each(scenes)('gives for $name: $expected', { timeout: 60_000 }, async (scene) => {
     const { events } = await playScene(door, cast, scene);
-    expect(wordsOf(events)).toEqual([...scene.expected].toSorted());
+    expect(describeEvents(events)).toEqual([...scene.expected].toSorted());
   });
 
   it.skipIf(skip)('takes a person who is enrolled as two, by two pictures, for neither of them', async () => {
@@ -195,9 +195,9 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
       { name: 'anna', pictures: [first!] },
       { name: 'annas-twin', pictures: [second!] },
     ]);
-    const actors = await actorsOf(cast, [[0, standing(0.5, 0, 1_500)]]);
+    const actors = await createActors(cast, [[0, standing(0.5, 0, 1_500)]]);
     const { events } = await door.play({ actors, durationMs: 1_400 }, gallery);
-    expect(wordsOf(events)).toEqual(['unknown tie']);
+    expect(describeEvents(events)).toEqual(['unknown tie']);
     expect(events[0]!.similarity).toBeGreaterThanOrEqual(90);
   });
 
@@ -211,13 +211,13 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
     { liveness: -4, told: ['spoof not-alive'] },
     { liveness: 4, told: ['match anna agreed'] },
   ])('tells of a photo with the scripted liveness score $liveness: $told', async ({ liveness, told }) => {
-    const gallery = await door.gallery(await peopleOf(cast, [0]));
+    const gallery = await door.gallery(await createPeople(cast, [0]));
     const actors = [await cast.print(0, held)];
     const { events } = await door.play({ actors, durationMs: 1_400 }, gallery, {
       keys: { liveness: 'required', snapshots: true },
       liveness,
     });
-    expect(wordsOf(events)).toEqual(told);
+    expect(describeEvents(events)).toEqual(told);
     expect(events[0]!.liveness).toMatchObject({ mode: 'required', score: liveness, threshold: 0 });
     expect(JSON.stringify(events[0]).includes('anna')).toBe(liveness > 0);
     const jpeg = Buffer.from(events[0]!.snapshot ?? '', 'base64');
@@ -235,12 +235,12 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
   ] as const)(
     'tells by the real liveness model of person $person as $kind (a sheet of paper with a border, or none to be seen): $told',
     async ({ person, kind, told }) => {
-      const gallery = await door.gallery(await peopleOf(cast, [person]));
+      const gallery = await door.gallery(await createPeople(cast, [person]));
       const actors = [await cast[kind](person, held)];
       const keys = { liveness: 'required' };
       const { events, scores } = await door.play({ actors, durationMs: 1_400 }, gallery, { keys });
       expect(scores.length).toBeGreaterThanOrEqual(3);
-      expect(wordsOf(events)).toEqual(told);
+      expect(describeEvents(events)).toEqual(told);
       expect(events[0]!.liveness?.verdict).toBe(told[0].startsWith('match') ? 'live' : 'spoof');
     },
   );
@@ -259,7 +259,7 @@ describe('a door with the built-in models', () => {
   );
   if (bestModels !== builtinModels) {
     it(`tells of ${crossing!.name}: ${crossing!.expected.join(',')}`, async () => {
-      expect(wordsOf((await playScene(door, renderedCast, crossing!)).events)).toEqual(crossing!.expected);
+      expect(describeEvents((await playScene(door, renderedCast, crossing!)).events)).toEqual(crossing!.expected);
     });
   }
 
@@ -273,7 +273,7 @@ describe('a door with the built-in models', () => {
       expected: ['uncertain liveness-missing'],
     };
     const { events, health } = await playScene(door, renderedCast, scene);
-    expect(wordsOf(events)).toEqual(scene.expected);
+    expect(describeEvents(events)).toEqual(scene.expected);
     expect(events[0]).not.toHaveProperty('externalImageId');
     expect(events[0]!.liveness).toEqual({ mode: 'required', verdict: 'unavailable' });
     const detail = 'liveness is required, and the model set has no model for it: nobody is matched';
