@@ -94,8 +94,6 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/require-await': 'off',
-      // `array[i]!` is needed under noUncheckedIndexedAccess; drop this line when tsconfig.json sets that.
-      '@typescript-eslint/no-unnecessary-type-assertion': 'off',
       eqeqeq: 'error',
       'no-restricted-properties': [
         'error',

@@ -137,14 +137,14 @@ function isOwn(set: ModelSet): boolean {
 }
 
 /** Returns the bound of a result; only the built-in set has bounds. */
-function barOf(set: ModelSet, relation: '<=' | '>=', value: number): ['<=' | '>=', number] | undefined {
+function chooseBound(set: ModelSet, relation: '<=' | '>=', value: number): ['<=' | '>=', number] | undefined {
   return isOwn(set) ? [relation, value] : undefined;
 }
 
 async function measureForm(form: Form, material: Material): Promise<Result[]> {
   const { id, set } = form;
   const kilobytes = listModels(set).reduce((sum, { bytes }) => sum + bytes, 0) / 1e3;
-  const results = [result(`${id}.bytes`, kilobytes, 'kB', barOf(set, '<=', 4_000))];
+  const results = [result(`${id}.bytes`, kilobytes, 'kB', chooseBound(set, '<=', 4_000))];
   if (isOwn(set)) results.push(result(`${id}.embedder.bytes`, set.embedder.bytes / 1e3, 'kB', ['<=', 700]));
   results.push(...(await recognition(form, material)));
   results.push(...(await detection(form, material)));
@@ -197,7 +197,9 @@ async function detection({ id, set, modelsDir }: Form, material: Material): Prom
       errors.steady.push(...countAgainst(steady, faces).landmarkErrors);
     }
     const unit = `% of ${totals.wanted} faces of the standard detector`;
-    results.push(result(`${id}.detector.recall`, (totals.found / totals.wanted) * 100, unit, barOf(set, '>=', 100)));
+    results.push(
+      result(`${id}.detector.recall`, (totals.found / totals.wanted) * 100, unit, chooseBound(set, '>=', 100)),
+    );
     results.push(result(`${id}.detector.false`, totals.falseOnes, 'faces', ['<=', 2]));
     const error = median(errors.once) * 100;
     if (isReference) {
@@ -206,7 +208,7 @@ async function detection({ id, set, modelsDir }: Form, material: Material): Prom
       );
     } else {
       const steady = median(errors.steady) * 100;
-      results.push(result(`${id}.detector.landmarks`, error, '% of the eye distance', barOf(set, '<=', 4)));
+      results.push(result(`${id}.detector.landmarks`, error, '% of the eye distance', chooseBound(set, '<=', 4)));
       results.push(result(`${id}.detector.landmarks.steady`, steady, '% from the mean of its two looks'));
     }
     results.push(

@@ -17,7 +17,7 @@ import { ModelSession, type FloatTensor } from '../src/models/session.js';
 import { chooseSetPrecision } from '../src/models/set-precision.js';
 import { loadAddon } from '../src/native/addon.js';
 import { sharedModelsDir } from '../test/support/shared.js';
-import { imageOf, startService, type Service } from '../test/support/service.js';
+import { toImage, startService, type Service } from '../test/support/service.js';
 import { median, result, type Result } from './support/report.js';
 
 const GROUP = 'door';
@@ -107,7 +107,7 @@ async function int8Latencies(folder: string, modelsDir: string, set: ModelSet, r
 }
 
 /** Everyone of the scene in a grid, there for the first half of the clip. */
-function clipOf({ widthPx, heightPx, faces }: Scene, durationMs: number, seenMs: number): ClipScript {
+function makeClip({ widthPx, heightPx, faces }: Scene, durationMs: number, seenMs: number): ClipScript {
   const columns = faces === 1 ? 1 : 4;
   const rows = faces / columns;
   const sizePx = faces === 1 ? 0.3 * heightPx : Math.min(0.17 * widthPx, 0.24 * heightPx);
@@ -135,7 +135,7 @@ async function enrol(service: Service, faces: number): Promise<void> {
   const addon = loadAddon();
   await service.call('POST', '/groups', { groupId: GROUP });
   for (const seed of DISTINCT_SEEDS.slice(0, faces)) {
-    const image = imageOf(encodePicture(renderPortrait(seed), addon));
+    const image = toImage(encodePicture(renderPortrait(seed), addon));
     const answer = await service.call('POST', `/groups/${GROUP}`, { image, limit: 1, externalImageId: `p${seed}` });
     if (answer.header.resultCode !== 0) throw new Error(`person ${seed} could not be enrolled`);
   }
@@ -211,7 +211,7 @@ async function sceneLatencies(
   { scene, id, precision, bare, rounds }: SceneOrder,
 ): Promise<Latencies> {
   const path = `${folder}.avi`;
-  await renderClip(clipOf(scene, CLIP_MS, SEEN_MS), path, { addon: loadAddon() });
+  await renderClip(makeClip(scene, CLIP_MS, SEEN_MS), path, { addon: loadAddon() });
   const config = { cameras: [camera('bench', path, {})] };
   const service = await startService({ folder, modelsDir, precision, config });
   const listener = new Listener(brokerPort(service));
@@ -329,7 +329,7 @@ async function framesPerCore(folder: string, modelsDir: string, seconds: number)
     ['fps.per.core.1280x720', SCENES[1]],
   ] as const) {
     const path = `${folder}-${scene!.name}.avi`;
-    await renderClip(clipOf(scene!, 2_000, 2_000), path, { addon: loadAddon() });
+    await renderClip(makeClip(scene!, 2_000, 2_000), path, { addon: loadAddon() });
     const config = camera('bench', path, { maxFps: 240, source: { type: 'file', path, loop: true, realTime: false } });
     const service = await startService({
       folder: `${folder}-${scene!.name}`,
@@ -356,7 +356,7 @@ async function soaked(folder: string, modelsDir: string, seconds: number): Promi
   const paths = await Promise.all(
     [SCENES[0], SCENES[1], SCENES[2]].map(async (scene, i) => {
       const path = join(folder, `soak-${i}.avi`);
-      await renderClip(clipOf(scene!, 4_000, 2_500), path, { addon });
+      await renderClip(makeClip(scene!, 4_000, 2_500), path, { addon });
       return path;
     }),
   );

@@ -33,7 +33,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
       await fillGallery(home, GROUP, size);
       const filled = await startAndMeasure(home, starts);
       const bounded = size === BOUNDED;
-      const name = nameOf(size);
+      const name = formatSize(size);
       results.push(
         result(`ready.${name}.s`, filled.readyS, 's', bounded ? ['<', 5] : undefined),
         result(`memory.${name}.mb`, filled.rssMb - none.rssMb, 'MB more than none', bounded ? ['<=', 120] : undefined),
@@ -46,7 +46,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
   }
 }
 
-function nameOf(size: number): string {
+function formatSize(size: number): string {
   return `${size / 1_000}k`;
 }
 
@@ -103,7 +103,7 @@ async function searchRatios(
   dimensions: number,
   rounds: number,
 ): Promise<Result[]> {
-  const name = nameOf(dataset.length / dimensions);
+  const name = formatSize(dataset.length / dimensions);
   const next = madeUpEmbeddings(7, dimensions);
   const probes = Array.from({ length: 16 }, next);
   const results: Result[] = [];
@@ -123,7 +123,7 @@ async function searchRatios(
       result(`search.ratio.${name}.k${limit}`, ratio, 'ratio'),
     );
   }
-  const bounded = name === nameOf(BOUNDED);
+  const bounded = name === formatSize(BOUNDED);
   results.push(
     result(`search.ratio.${name}`, Math.max(...worst), 'ratio, the worst k', bounded ? ['<=', 1.2] : undefined),
   );
@@ -154,7 +154,7 @@ function recall(
     if (answered[0] === truth[0]) found[1]++;
     found[10] += truth.filter((row) => answered.includes(row)).length / truth.length;
   }
-  const suffix = bounded ? '' : `.${nameOf(size)}`;
+  const suffix = bounded ? '' : `.${formatSize(size)}`;
   const bound: ['>=', number] | undefined = bounded ? ['>=', 1] : undefined;
   return [
     result(`recall.1${suffix}`, found[1] / probes, 'of a float64 scan', bound),
@@ -189,6 +189,6 @@ async function register(
   const { enrol } = await interleave(rounds, {
     enrol: () => gallery.enrol(ref, [madeUpFace(number++, next())]),
   });
-  const id = size === BOUNDED ? 'register.ms' : `register.${nameOf(size)}.ms`;
+  const id = size === BOUNDED ? 'register.ms' : `register.${formatSize(size)}.ms`;
   return result(id, median(enrol), 'ms, synced');
 }

@@ -9,7 +9,7 @@ import { DISTINCT_SEEDS } from '../tools/rendered-people/distinct-seeds.js';
 import { DEFAULT_MODELS_DIR } from '../src/models/manifest.js';
 import { loadAddon } from '../src/native/addon.js';
 import { sharedModelsDir } from '../test/support/shared.js';
-import { imageOf, startService, type Service } from '../test/support/service.js';
+import { toImage, startService, type Service } from '../test/support/service.js';
 import { BareClient, postRequest } from './support/http-client.js';
 import { median, result, type Result } from './support/report.js';
 
@@ -65,10 +65,10 @@ async function enrolPeople(service: Service): Promise<Probe[]> {
   await service.call('POST', '/groups', { groupId: GROUP });
   const probes: Probe[] = [];
   for (const seed of DISTINCT_SEEDS) {
-    const body = Buffer.from(JSON.stringify({ image: imageOf(portrait(seed, true)) }));
+    const body = Buffer.from(JSON.stringify({ image: toImage(portrait(seed, true)) }));
     let expected = '"matchFaceCount":0';
     if (seed !== DISTINCT_SEEDS.at(-1)) {
-      const answer = await service.call('POST', `/groups/${GROUP}`, { image: imageOf(portrait(seed)), limit: 1 });
+      const answer = await service.call('POST', `/groups/${GROUP}`, { image: toImage(portrait(seed)), limit: 1 });
       const { addedFaces } = answer.data as { addedFaces: { faceId: string }[] };
       if (addedFaces.length !== 1) throw new Error(`person ${seed} could not be enrolled`);
       expected = `"faceId":"${addedFaces[0]!.faceId}"`;

@@ -15,7 +15,7 @@ import { Embedder } from '../src/vision/embed.js';
 import { Pipeline } from '../src/vision/pipeline.js';
 import { WorkerPool } from '../src/vision/worker-pool.js';
 import { facesDir, lfwDir, sharedModelsDir } from '../test/support/shared.js';
-import { WORKER_FILE, imageOf, startService, type Service } from '../test/support/service.js';
+import { WORKER_FILE, toImage, startService, type Service } from '../test/support/service.js';
 import { BareClient, postRequest } from './support/http-client.js';
 import { fillGallery } from './support/fill-gallery.js';
 import { readPairs, readTar, tenFoldAccuracy } from './support/lfw.js';
@@ -259,7 +259,7 @@ async function detectClient(service: Service, jpeg: Buffer): Promise<DetectClien
 }
 
 function detectBody(jpeg: Buffer): Buffer {
-  return Buffer.from(JSON.stringify({ image: imageOf(jpeg), orientation: false, mask: false }));
+  return Buffer.from(JSON.stringify({ image: toImage(jpeg), orientation: false, mask: false }));
 }
 
 async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<Result[]> {
@@ -272,7 +272,7 @@ async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<
   await fillGallery(home, 'ten-thousand', 10_000);
   const service = await startService(options);
   try {
-    const picture = { image: imageOf(jpeg) };
+    const picture = { image: toImage(jpeg) };
     // Mask and liveness models have run too, on both workers, before memory is read.
     for (let i = 0; i < 50; i++) {
       await Promise.all([

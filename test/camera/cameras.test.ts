@@ -20,7 +20,7 @@ import { CropReader, face, openGallery, RecordedEvents, scale, staff } from '../
 const live = new AbortController().signal;
 const patience = { timeout: 15_000, interval: 5 };
 
-function visionOf(addon: CamerasParts['addon']) {
+function makeVision(addon: CamerasParts['addon']) {
   const frames = new ScriptedVision(addon);
   const crops = new CropReader();
   const vision = {
@@ -38,7 +38,7 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
   const gallery = await openGallery();
   await gallery.createGroup(staff, 'model-1');
   const events = new RecordedEvents();
-  const { vision, frames } = visionOf(addon);
+  const { vision, frames } = makeVision(addon);
   const all = new Cameras({
     cameras,
     passwords: new Map(),
@@ -80,7 +80,7 @@ test('a clip is played and gives an event, while another camera is missing', asy
   embedding[3] = 1;
   const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
   const { enrolled } = await gallery.enrol(staff, [{ externalImageId: 'anna', bbox, detectionScore: 1, embedding }]);
-  frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
+  frames.makeFaces = () => [face({ person: 3, x: 80, y: 60 })];
   expect(all.health()).toMatchObject({ status: 'failed', facts: { front: 'failed', back: 'failed' } });
 
   await all.start(live);
@@ -199,7 +199,7 @@ describe('the operations on the cameras', () => {
   ])('after %s the people in sight have no event', async (_name, close) => {
     const those = await running();
     const { all, frames, events, timers } = those;
-    frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
+    frames.makeFaces = () => [face({ person: 3, x: 80, y: 60 })];
     for (let n = 0; n < 4; n++) await those.shoot();
     expect(all.reports()[0]?.recognition).toMatchObject({ openTracks: 1, embedded: 3 });
     await close(all);
@@ -235,7 +235,7 @@ describe('the operations on the cameras', () => {
 
   test('every watcher gets every analysed frame in full, until it stops', async () => {
     const { all, frames, shoot } = await running();
-    frames.facesOf = () => [face({ person: 3, x: 80, y: 60 })];
+    frames.makeFaces = () => [face({ person: 3, x: 80, y: 60 })];
     const seen: AnalysedFrame[] = [];
     const stop = all.watch('front', (frame) => seen.push(frame));
     all.watch('front', () => {
@@ -257,7 +257,7 @@ describe('the operations on the cameras', () => {
     const { all, frames, shoot, timers, addon } = await running();
     expect(await all.frame('front', LOOK)).toBeUndefined();
     const someone = face({ person: 3, x: 80, y: 60 });
-    frames.facesOf = () => [someone];
+    frames.makeFaces = () => [someone];
     await shoot();
     const frame = await all.frame('front', LOOK);
     expect(frame).toMatchObject({ frameNumber: 1, widthPx: 640 });

@@ -7,7 +7,7 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
   readonly #addon: CaptureAddon;
   /** Called with the number of the analysis, from 1, before its frame is taken; may throw, or wait. */
   script: (analysis: number) => void | Promise<void> = () => undefined;
-  facesOf: (frameNumber: number) => Face[] = () => [];
+  makeFaces: (frameNumber: number) => Face[] = () => [];
   readonly asked: (FrameOptions & { handle: number })[] = [];
   readonly encoded: (EncodeOptions & { handle: number })[] = [];
   underWay = 0;
@@ -36,7 +36,7 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
       if (!frame) return undefined;
       const { frameNumber, capturedAtMs, widthPx, heightPx } = frame;
       frame.release();
-      return { frameNumber, capturedAtMs, widthPx, heightPx, faces: this.facesOf(frameNumber) };
+      return { frameNumber, capturedAtMs, widthPx, heightPx, faces: this.makeFaces(frameNumber) };
     } finally {
       this.underWay--;
     }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../../tools/conformance/client.js';
 import { paddedJpeg, storedAs } from '../../tools/conformance/image-files.js';
-import { shapesOf } from '../../tools/conformance/shapes.js';
+import { makeShapes } from '../../tools/conformance/shapes.js';
 import { runCases, type Case, type Need } from '../../tools/conformance/suite.js';
 import { World } from '../../tools/conformance/world.js';
 import type { Pictures } from '../../tools/conformance/pictures.js';
@@ -105,13 +105,13 @@ describe('the client', () => {
 });
 
 describe('the runner', () => {
-  const { groupList } = shapesOf(true);
+  const { groupList } = makeShapes(true);
 
   it.each<[string, Case, RegExp | undefined]>([
     ['passes what is as expected', { name: 'x', ask: list, shape: groupList }, undefined],
     ['fails another code', { name: 'x', ask: list, code: -40000 }, /resultCode -40000/],
     ['fails a page where a 404 is due', { name: 'x', ask: list, code: 404 }, /HTTP 404/],
-    ['fails another shape', { name: 'x', ask: list, shape: shapesOf(false).groupList }, /modelVersion/],
+    ['fails another shape', { name: 'x', ask: list, shape: makeShapes(false).groupList }, /modelVersion/],
     [
       'fails what a check refuses',
       {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestModels } from '../support/model-sets.js';
-import { imageOf, startService, type Service } from '../support/service.js';
+import { toImage, startService, type Service } from '../support/service.js';
 import { freePort } from '../support/free-port.js';
 
 interface HealthReport {
@@ -61,17 +61,17 @@ describe('a running service', () => {
     ['empty bytes', () => ({ image: { bytes: '' } }), -45030, 'InvalidImageBytesException'],
     [
       'a text file',
-      () => ({ image: imageOf(Buffer.from('Dear Sir or Madam, '.repeat(50))) }),
+      () => ({ image: toImage(Buffer.from('Dear Sir or Madam, '.repeat(50))) }),
       -45040,
       'InvalidImageFormatException',
     ],
-    ['half a JPEG', () => ({ image: imageOf(jpeg.subarray(0, jpeg.length / 2)) }), -45080, 'InvalidImageFileException'],
+    ['half a JPEG', () => ({ image: toImage(jpeg.subarray(0, jpeg.length / 2)) }), -45080, 'InvalidImageFileException'],
     ['a refused url', () => ({ image: { url: 'http://127.0.0.1/x.jpg' } }), -45050, 'InvalidImageURLException'],
   ])('answers %s with its code, and goes on', async (_name, body, code, name) => {
     const answer = await service.call('POST', '/detect', body());
     expect(answer.header).toMatchObject({ isSuccessful: false, resultCode: code, resultMessage: name });
     expect(answer.data).toBeUndefined();
-    const next = await service.call('POST', '/detect', { image: imageOf(jpeg) });
+    const next = await service.call('POST', '/detect', { image: toImage(jpeg) });
     expect(next.header).toMatchObject({ isSuccessful: true, resultCode: 0, resultMessage: 'Success' });
     expect(next.data).toEqual({ faceDetailCount: 0, faceDetails: [] });
   });

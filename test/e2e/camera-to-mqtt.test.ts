@@ -12,7 +12,7 @@ import { loadAddon } from '../../src/native/addon.js';
 import { Mosquitto, Subscriber, lacks, type HistoryMessage } from '../events/support.js';
 import { bestModels, standardModels } from '../support/model-sets.js';
 import { facesDir, missing } from '../support/shared.js';
-import { imageOf, startService } from '../support/service.js';
+import { toImage, startService } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
 interface Clip {
@@ -78,7 +78,7 @@ describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) =>
     const first = await startService({ ...common, config: { deviceId: 'gate', mqtt } });
     await first.call('POST', '/groups', { groupId: 'door' });
     const registered = await first.call('POST', '/groups/door', {
-      image: imageOf(clip.portrait),
+      image: toImage(clip.portrait),
       externalImageId: 'guest',
     });
     const { faceId, imageId } = registered.data.addedFaces[0] as { faceId: string; imageId: string };

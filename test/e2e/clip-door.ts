@@ -50,7 +50,7 @@ export interface Cast {
 /** Rendered once: each takes a quarter of a second. */
 const portraits = new Map<string, Buffer>();
 
-function portraitOf(person: number, yaw: number): Buffer {
+function drawPortrait(person: number, yaw: number): Buffer {
   const key = `${person} ${yaw}`;
   const portrait =
     portraits.get(key) ?? encodePicture(renderPortrait(DISTINCT_SEEDS[person]!, { pose: { yaw } }), addon);
@@ -60,31 +60,31 @@ function portraitOf(person: number, yaw: number): Buffer {
 
 export const renderedCast: Cast = {
   name: 'rendered faces',
-  portraits: async (person, count) => [0, 12, -12].slice(0, count).map((yaw) => portraitOf(person, yaw)),
+  portraits: async (person, count) => [0, 12, -12].slice(0, count).map((yaw) => drawPortrait(person, yaw)),
   actor: async (person, path) => ({
     who: { seed: DISTINCT_SEEDS[person]! },
     keyframes: path,
     sway: { yaw: 3, pitch: 2 },
   }),
-  print: async (person, path) => sheet(portraitOf(person, 0), path, 2.6),
+  print: async (person, path) => sheet(drawPortrait(person, 0), path, 2.6),
 };
 
 /** Portraits, which are pasted in; their faces are about half as wide as they are. */
 export const photographedCast: Cast = {
   name: 'photographs',
   portraits: async (person, count) =>
-    photosOf(person)
+    readPhotos(person)
       .filter((_, i) => i !== SHOWN_PHOTO)
       .slice(0, count),
   actor: async (person, path) => ({
-    who: { picture: await decode(photosOf(person)[SHOWN_PHOTO]!), edge: 'soft' },
+    who: { picture: await decode(readPhotos(person)[SHOWN_PHOTO]!), edge: 'soft' },
     keyframes: path.map((place) => ({ ...place, sizePx: place.sizePx * 1.9 })),
   }),
-  print: async (person, path) => sheet(photosOf(person)[SHOWN_PHOTO]!, path, 2.4),
+  print: async (person, path) => sheet(readPhotos(person)[SHOWN_PHOTO]!, path, 2.4),
 };
 const SHOWN_PHOTO = 1;
 
-function photosOf(person: number): Buffer[] {
+function readPhotos(person: number): Buffer[] {
   const people = join(facesDir ?? '', 'people');
   const folder = join(people, readdirSync(people).sort()[person]!);
   return readdirSync(folder)

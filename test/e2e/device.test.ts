@@ -37,7 +37,7 @@ async function clip(path: string, actors: ClipActor[]): Promise<{ type: 'file'; 
 }
 
 /** The device API of a service, with its first admin key. */
-function deviceOf(service: Service, folder: string) {
+function openDevice(service: Service, folder: string) {
   const authorization = `Bearer ${readFileSync(join(folder, 'keys/admin-key'), 'utf8').trim()}`;
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${service.url}/device/v1${path}`, { ...init, headers: { authorization } });
@@ -82,7 +82,7 @@ describe('the device API', () => {
       for (const file of ['keys/admin-key', 'data/admin-keys.json', 'data/admin.sock', 'data/db/CURRENT']) {
         expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
       }
-      let device = deviceOf(service, folder);
+      let device = openDevice(service, folder);
       await service.call('POST', '/groups', { groupId: 'door' });
       const state = async (id: string): Promise<string> =>
         String((await device.json('GET', `/cameras/${id}`)).body.state);
@@ -136,7 +136,7 @@ describe('the device API', () => {
 
       expect(await service.stop()).toBe(0);
       service = await startService(options);
-      device = deviceOf(service, folder);
+      device = openDevice(service, folder);
       expect((await device.json('GET', '/cameras')).body).toMatchObject({
         privacy: true,
         cameras: [

@@ -12,7 +12,7 @@ import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Subscriber, lacks } from '../events/support.js';
 import { freePort } from '../support/free-port.js';
-import { CLI, imageOf, startService, type Service } from '../support/service.js';
+import { CLI, toImage, startService, type Service } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const addon = loadAddon();
@@ -39,7 +39,7 @@ function actor(seed: number, fromMs: number): ClipActor {
 
 describe('a service whose configured models are missing', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-offline-'));
-  const picture = (...of: Parameters<typeof renderPortrait>) => imageOf(encodePicture(renderPortrait(...of), addon));
+  const picture = (...of: Parameters<typeof renderPortrait>) => toImage(encodePicture(renderPortrait(...of), addon));
   let service: Service;
   let mqttPort: number;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modelSetsAtHand } from '../support/model-sets.js';
 import { facesDir, missing } from '../support/shared.js';
-import { imageOf, startService, type Service } from '../support/service.js';
+import { toImage, startService, type Service } from '../support/service.js';
 
 interface FaceDetail {
   bbox: { x0: number; y0: number; x1: number; y1: number };
@@ -21,7 +21,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   const folder = mkdtempSync(join(tmpdir(), 'lintel-e2e-'));
   const people = join(facesDir ?? '', 'people');
   const names = facesDir === undefined ? [] : readdirSync(people);
-  const photosOf = (name: string): Buffer[] =>
+  const readPhotos = (name: string): Buffer[] =>
     readdirSync(join(people, name))
       .sort()
       .map((file) => readFileSync(join(people, name, file)));
@@ -32,7 +32,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
     await service.call('POST', '/groups', { groupId: 'people' });
     for (const name of names) {
       const answer = await service.call('POST', '/groups/people', {
-        image: imageOf(photosOf(name)[0]!),
+        image: toImage(readPhotos(name)[0]!),
         externalImageId: name,
       });
       expect(answer.header).toMatchObject({ resultCode: 0 });
@@ -49,11 +49,11 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
     const wrong: string[] = [];
     let searched = 0;
     for (const name of names) {
-      for (const [index, photo] of photosOf(name).entries()) {
+      for (const [index, photo] of readPhotos(name).entries()) {
         if (index === 0) continue;
         searched++;
         const { data } = await service.call('POST', '/groups/people/search?threshold=1&limit=8', {
-          image: imageOf(photo),
+          image: toImage(photo),
         });
         const best = data.matchFaces[0]?.face.externalImageId as string | undefined;
         if (best !== name) wrong.push(`${name} ${index} was taken for ${best}`);
@@ -65,7 +65,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   });
 
   it('finds the faces of a scene, largest first', async () => {
-    const image = imageOf(readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg')));
+    const image = toImage(readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg')));
     const { data } = await service.call('POST', '/detect', { image });
     const faces = data.faceDetails as FaceDetail[];
     expect(faces.length).toBeGreaterThanOrEqual(3);
@@ -88,18 +88,18 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   });
 
   it('agrees with itself: compare and verify give the similarity that search gives', async () => {
-    const [source, other] = photosOf(names[3]!);
-    const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: imageOf(other!) });
+    const [source, other] = readPhotos(names[3]!);
+    const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: toImage(other!) });
     const match = (
       search.data.matchFaces as { face: { faceId: string; externalImageId: string }; similarity: number }[]
     ).find(({ face }) => face.externalImageId === names[3]);
     expect(match).toBeDefined();
     const compared = await service.call('POST', '/compare?threshold=1', {
-      sourceImage: imageOf(source!),
-      targetImage: imageOf(other!),
+      sourceImage: toImage(source!),
+      targetImage: toImage(other!),
     });
     const verified = await service.call('POST', `/verify/groups/people/faces/${match?.face.faceId}`, {
-      compareImage: imageOf(other!),
+      compareImage: toImage(other!),
     });
     expect(compared.data.matchedFaceDetails[0].similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
     expect(verified.data.similarity).toBeCloseTo(match?.similarity ?? Number.NaN, 2);
@@ -107,7 +107,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
   });
 
   it('leaves orientation and mask out where they are not wanted', async () => {
-    const image = imageOf(photosOf(names[0]!)[0]!);
+    const image = toImage(readPhotos(names[0]!)[0]!);
     const { data } = await service.call('POST', '/detect', { image, orientation: false, mask: false });
     expect(data.faceDetails[0]).not.toHaveProperty('orientation');
     expect(data.faceDetails[0]).not.toHaveProperty('mask');

@@ -13,7 +13,7 @@ import { loadManifest, type Manifest } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { lintel } from '../cli/terminal.js';
 import { bestModels, standardModels } from '../support/model-sets.js';
-import { imageOf, type Answer } from '../support/service.js';
+import { toImage, type Answer } from '../support/service.js';
 import { missing } from '../support/shared.js';
 
 const { set: FIRST_SET, modelsDir: installed } = bestModels;
@@ -32,7 +32,7 @@ interface Found {
 }
 
 /** @param file of the second set's embedder, where it has one of its own */
-function manifestOf(sets: readonly string[], file?: string): Manifest {
+function makeManifest(sets: readonly string[], file?: string): Manifest {
   const manifest = structuredClone(loadManifest());
   const model = structuredClone(manifest.models[manifest.sets[FIRST_SET]!.embedder]);
   if (model!.task !== 'embedder' || !model!.quantised) throw new Error('the first set has another embedder now');
@@ -97,7 +97,7 @@ describe('two model sets', () => {
     const cwd = join(folder, 'cwd');
     mkdirSync(cwd, { recursive: true });
     const path = join(cwd, 'manifest.json');
-    writeFileSync(path, JSON.stringify(manifestOf(sets)));
+    writeFileSync(path, JSON.stringify(makeManifest(sets)));
     const config = { dataDir: join(folder, 'data'), keysDir: join(folder, 'keys'), models: models(set, modelsDir) };
     writeFileSync(join(cwd, 'lintel.yaml'), JSON.stringify(config));
     return lintel(
@@ -108,13 +108,13 @@ describe('two model sets', () => {
   }
 
   it('work side by side, each group under the version that it was made under', async () => {
-    const [first, second] = photos.map(imageOf);
-    await withService(FIRST_SET, manifestOf([FIRST_SET, 'second']), async (call) => {
+    const [first, second] = photos.map(toImage);
+    await withService(FIRST_SET, makeManifest([FIRST_SET, 'second']), async (call) => {
       await call('POST', '/groups', { groupId: 'old' });
       const { data } = await call('POST', '/groups/old', { image: first });
       expect(data).toMatchObject({ modelVersion: FIRST, addedFaceCount: 1 });
     });
-    await withService('second', manifestOf([FIRST_SET, 'second']), async (call, url) => {
+    await withService('second', makeManifest([FIRST_SET, 'second']), async (call, url) => {
       await call('POST', '/groups', { groupId: 'new' });
       const added = await call('POST', '/groups/new', { image: first });
       expect(added.data).toMatchObject({ modelVersion: SECOND, addedFaceCount: 1 });
@@ -144,8 +144,8 @@ describe('two model sets', () => {
   });
 
   it('where one is not installed, its groups are refused and listed, and the others go on', async () => {
-    const image = imageOf(photos[1]!);
-    await withService('second', manifestOf(['second']), async (call) => {
+    const image = toImage(photos[1]!);
+    await withService('second', makeManifest(['second']), async (call) => {
       const refused = await call('POST', '/groups/old/search', { image });
       expect(refused.header).toMatchObject({ isSuccessful: false, resultCode: -40080 });
       expect((await call('POST', '/groups/new/search?threshold=1', { image })).data.matchFaceCount).toBe(1);
@@ -161,8 +161,8 @@ describe('two model sets', () => {
     cpSync(installed, dir, { recursive: true });
     const own = 'second.onnx';
     copyFileSync(join(dir, bestModels.models.embedder.file), join(dir, own));
-    const manifest = manifestOf([FIRST_SET, 'second'], own);
-    const image = imageOf(photos[1]!);
+    const manifest = makeManifest([FIRST_SET, 'second'], own);
+    const image = toImage(photos[1]!);
     await withService(
       FIRST_SET,
       manifest,
@@ -196,13 +196,13 @@ describe('two model sets', () => {
   describe.skipIf(missing('the standard set beside the built-in one', standardModels?.modelsDir))(
     'where the standard one is missing for a while',
     () => {
-      const image = imageOf(photos[1]!);
+      const image = toImage(photos[1]!);
       const both = ['standard', 'builtin'];
 
       it('its groups are refused and listed as such, and new ones are made under the built-in one', async () => {
         await withService(
           'standard',
-          manifestOf(both),
+          makeManifest(both),
           async (call) => {
             expect((await call('POST', '/groups/old/search', { image })).header).toMatchObject({
               resultCode: -40080,
@@ -211,7 +211,7 @@ describe('two model sets', () => {
             });
             expect((await call('POST', '/groups/old', { image })).header).toMatchObject({ resultCode: -40080 });
             await call('POST', '/groups', { groupId: 'offline' });
-            const added = await call('POST', '/groups/offline', { image: imageOf(photos[0]!) });
+            const added = await call('POST', '/groups/offline', { image: toImage(photos[0]!) });
             expect(added.data).toMatchObject({ modelVersion: BUILTIN, addedFaceCount: 1 });
           },
           nowhere,
@@ -223,7 +223,7 @@ describe('two model sets', () => {
       });
 
       it('they work again when it is back, and those made meanwhile go on under the built-in one', async () => {
-        await withService('standard', manifestOf(both), async (call) => {
+        await withService('standard', makeManifest(both), async (call) => {
           const search = async (group: string): Promise<Found> =>
             (await call('POST', `/groups/${group}/search?threshold=70`, { image })).data as Found;
           expect(await search('old')).toMatchObject({ modelVersion: FIRST, matchFaceCount: 2 });

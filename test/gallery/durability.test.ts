@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Log } from '../../src/domain/log.js';
 import { silentLog } from '../../src/domain/log.js';
 import { canLimitFiles } from '../store/disk-limit.js';
-import { contentsOf, startChild, temporaryDirectory, withRaw } from '../store/support.js';
+import { readContents, startChild, temporaryDirectory, withRaw } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
 import { newFace, staff } from './faces.js';
 import { openGallery } from './support.js';
@@ -113,7 +113,7 @@ test('no name, no id and no embedding can be read in the data directory', async 
   ];
   const search = async (): Promise<string[]> => {
     const found: string[] = [];
-    for (const [name, content] of await contentsOf(directory)) {
+    for (const [name, content] of await readContents(directory)) {
       for (const secret of secrets) if (content.includes(secret)) found.push(`${secret.toString('hex')} in ${name}`);
     }
     return found;

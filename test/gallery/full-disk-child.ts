@@ -15,7 +15,7 @@ const limits = { maxGroups: 10, maxFacesPerGroup: 1_000 };
 const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
 const guests = { ...staff, groupId: 'guests' };
 
-const codeOf = (work: Promise<unknown>): Promise<string> =>
+const readCode = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => 'done',
     (error: unknown) => (error instanceof AppError ? error.code : String(error)),
@@ -32,10 +32,10 @@ const { enrolled } = await gallery.enrol(staff, [probe, newFace(random)]);
 
 limitFiles(1);
 const report: Record<string, unknown> = {
-  enrol: await codeOf(gallery.enrol(staff, [newFace(random)])),
-  deleteFace: await codeOf(gallery.deleteFace(staff, enrolled[1]!.faceId)),
-  deleteGroup: await codeOf(gallery.deleteGroup(guests)),
-  createGroup: await codeOf(gallery.createGroup({ ...staff, groupId: 'new' }, 'm1')),
+  enrol: await readCode(gallery.enrol(staff, [newFace(random)])),
+  deleteFace: await readCode(gallery.deleteFace(staff, enrolled[1]!.faceId)),
+  deleteGroup: await readCode(gallery.deleteGroup(guests)),
+  createGroup: await readCode(gallery.createGroup({ ...staff, groupId: 'new' }, 'm1')),
   health: gallery.health().status,
   matchesWhileFull: gallery.searchByEmbedding(staff, probe.embedding, { limit: 10, minCosine: -1 }).length,
   groupsWhileFull: await groups(),

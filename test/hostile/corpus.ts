@@ -8,8 +8,8 @@ import {
   png,
   pngChunk,
   pngChunks,
-  pngOf,
-  randomOf,
+  buildPng,
+  seedRandom,
   withClaimedSize,
   withManyScans,
   withSegment,
@@ -46,7 +46,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
 }
 
 function picture(width: number, height: number): Sharp {
-  const next = randomOf(width);
+  const next = seedRandom(width);
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => ((i / 50) & 127) + next() * 64);
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
@@ -128,7 +128,7 @@ async function otherFormats(jpeg: Buffer, plainPng: Buffer): Promise<HostileFile
 }
 
 function noise(length: number): Buffer {
-  const next = randomOf(length);
+  const next = seedRandom(length);
   return Buffer.from(Uint8Array.from({ length }, () => next() * 256));
 }
 
@@ -261,7 +261,7 @@ function metadata(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
 
 function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const chunks = pngChunks(plainPng);
-  const without = (type: string): Buffer => pngOf(chunks.filter((chunk) => chunk.type !== type));
+  const without = (type: string): Buffer => buildPng(chunks.filter((chunk) => chunk.type !== type));
   const badSum = Buffer.from(plainPng);
   badSum[29]! ^= 1;
   const size = { widthPx: 400, heightPx: 400 };
@@ -274,7 +274,7 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
     file('PNG with a wrong sum of its header', badSum, BROKEN),
     file(
       'PNG with an unknown critical chunk',
-      pngOf([chunks[0]!, { type: 'EVIL' }, ...chunks.slice(1)]),
+      buildPng([chunks[0]!, { type: 'EVIL' }, ...chunks.slice(1)]),
       SUCCESS,
       BROKEN,
     ),

@@ -4,7 +4,7 @@ import { crc32, deflateSync } from 'node:zlib';
 const PNG_MAGIC = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /** Numbers 0..1, the same for the same seed. */
-export function randomOf(seed: number): () => number {
+export function seedRandom(seed: number): () => number {
   let state = (seed * 2654435761) % 2147483647 || 1;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;
 }
@@ -83,7 +83,7 @@ export function pngChunks(bytes: Buffer): { type: string; data: Buffer }[] {
   return chunks;
 }
 
-export function pngOf(chunks: readonly { type: string; data?: Uint8Array }[]): Buffer {
+export function buildPng(chunks: readonly { type: string; data?: Uint8Array }[]): Buffer {
   return Buffer.concat([PNG_MAGIC, ...chunks.map(({ type, data }) => pngChunk(type, data))]);
 }
 
@@ -102,7 +102,7 @@ export function animated(bytes: Buffer): Buffer {
   const frames = Buffer.alloc(8);
   frames.writeUInt32BE(2, 0);
   const picture = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map(({ data }) => data));
-  return pngOf([
+  return buildPng([
     chunks[0]!,
     { type: 'acTL', data: frames },
     { type: 'fcTL', data: control(0) },
@@ -161,7 +161,7 @@ export function withManyScans(jpeg: Buffer, times: number): Buffer {
 /** Flips single bits behind the first `from` bytes. */
 export function flipped(bytes: Buffer, seed: number, { from, count }: { from: number; count: number }): Buffer {
   const copy = Buffer.from(bytes);
-  const next = randomOf(seed);
+  const next = seedRandom(seed);
   for (let i = 0; i < count; i++) {
     const at = from + Math.floor(next() * (copy.length - from));
     copy[Math.min(at, copy.length - 1)]! ^= 1 << Math.floor(next() * 8);

@@ -1,5 +1,5 @@
 // Makes up requests, seeded: right ones, nearly right ones and rubbish, in path, query, headers and body.
-import { flipped, randomOf } from './files.js';
+import { flipped, seedRandom } from './files.js';
 
 export interface FuzzRequest {
   bytes: Buffer;
@@ -114,7 +114,7 @@ const HEADERS = [
 
 /** @returns a function that makes the next request */
 export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequest {
-  const next = randomOf(seed);
+  const next = seedRandom(seed);
   const chance = (share: number): boolean => next() < share;
   const pick = <T>(values: readonly T[]): T => values[Math.min(values.length - 1, Math.floor(next() * values.length))]!;
   const noise = (length: number): Buffer => Buffer.from(Uint8Array.from({ length }, () => next() * 256));

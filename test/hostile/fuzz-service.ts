@@ -43,14 +43,14 @@ export async function fuzzService({
       picture,
     };
     report = await fuzz({ url: service.url, targets, seed, seconds });
-    aftermath = await aftermathOf(service);
+    aftermath = await readAftermath(service);
   } finally {
     exitCode = await service.stop();
   }
   return { ...report, aftermath: { ...aftermath, exitCode } };
 }
 
-async function aftermathOf(service: Service): Promise<Omit<FuzzServiceReport['aftermath'], 'exitCode'>> {
+async function readAftermath(service: Service): Promise<Omit<FuzzServiceReport['aftermath'], 'exitCode'>> {
   const { parts } = (await (await fetch(`${service.url}/healthz`)).json()) as {
     parts: { vision: { status: string; facts: Record<string, unknown> } };
   };

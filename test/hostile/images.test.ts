@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestModels } from '../support/model-sets.js';
-import { imageOf, startService, type Service } from '../support/service.js';
+import { toImage, startService, type Service } from '../support/service.js';
 import { hostileFiles, SUCCESS, type HostileFile } from './corpus.js';
 
 /** A second on a machine of its own, twice that on one that runs other tests beside; the best of a few attempts counts. */
@@ -26,7 +26,7 @@ describe('a running service', () => {
     });
     // A decoder's first picture is the dearest, and says nothing about the file.
     for (const { bytes, codes } of files.slice(-3)) {
-      expect(codes).toContain((await service.call('POST', '/detect', { image: imageOf(bytes) })).header.resultCode);
+      expect(codes).toContain((await service.call('POST', '/detect', { image: toImage(bytes) })).header.resultCode);
     }
   });
 
@@ -73,7 +73,7 @@ describe('a running service', () => {
     writeFileSync(`/proc/${service.pid}/clear_refs`, '5');
     const beforeMb = residentMb(service.pid, 'VmRSS');
     const started = performance.now();
-    const { header } = await service.call('POST', '/detect', { image: imageOf(bytes) });
+    const { header } = await service.call('POST', '/detect', { image: toImage(bytes) });
     const ms = performance.now() - started;
     return {
       code: header.resultCode,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bestModels } from '../support/model-sets.js';
-import { imageOf, startService, type Service } from '../support/service.js';
+import { toImage, startService, type Service } from '../support/service.js';
 import { png } from './files.js';
 
 const REQUEST_TIMEOUT_MS = 1_000;
@@ -106,7 +106,7 @@ describe('a running service', () => {
   }
 
   async function detect(picture: Uint8Array): Promise<TimedAnswer> {
-    const body = JSON.stringify({ image: imageOf(picture) });
+    const body = JSON.stringify({ image: toImage(picture) });
     const began = performance.now();
     const response = await fetch(`${service.base}/detect`, { method: 'POST', body });
     const { header } = (await response.json()) as { header: { resultCode: number } };

@@ -7,7 +7,7 @@ import { readCommandSecret } from '../../src/keys/secrets.js';
 import { openSigningKey, readSigningKey, signingKeyPath } from '../../src/keys/signing-key.js';
 import { tempDir } from '../support/temp-dir.js';
 
-function pemOf(type: 'ed25519' | 'x25519' = 'ed25519'): string {
+function toPem(type: 'ed25519' | 'x25519' = 'ed25519'): string {
   // Two calls, for the types of Node tell the kinds apart.
   const { privateKey } = type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('x25519');
   return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
@@ -31,7 +31,7 @@ describe('the signing key', () => {
 
   it('is the systemd credential where there is one, and no file is made then', async () => {
     const credentialsDir = tempDir();
-    const pem = pemOf();
+    const pem = toPem();
     writeFileSync(join(credentialsDir, 'signing-key'), pem, { mode: 0o440 });
     const keysDir = join(tempDir(), 'keys');
     const opened = await openSigningKey({ environment: { credentialsDir }, keysDir });
@@ -44,8 +44,8 @@ describe('the signing key', () => {
 
   it.each([
     ['no PEM', 'secret-text\n', 0o600, /does not hold a signing key: an Ed25519/],
-    ['a key of another kind', pemOf('x25519'), 0o600, /does not hold a signing key/],
-    ['a file that others may read', pemOf(), 0o640, /is open to other users \(mode 640\)/],
+    ['a key of another kind', toPem('x25519'), 0o600, /does not hold a signing key/],
+    ['a file that others may read', toPem(), 0o640, /is open to other users \(mode 640\)/],
     ['a file without end', 'x'.repeat(5_000), 0o600, /longer than 4096 bytes/],
   ])('is refused with %s, and left as it is', async (_, text, mode, message) => {
     const keysDir = tempDir();

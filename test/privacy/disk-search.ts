@@ -20,7 +20,7 @@ export const PICTURE_BEGINNINGS: readonly Needle[] = [
 const WINDOW_BYTES = 48;
 
 /** Pieces from all over some bytes, without the dull ones, which stand in other files too. */
-export function piecesOf(what: string, bytes: Uint8Array, count: number): Needle[] {
+export function splitPieces(what: string, bytes: Uint8Array, count: number): Needle[] {
   const needles: Needle[] = [];
   for (let i = 1; i <= count; i++) {
     const at = Math.floor((i * bytes.length) / (count + 1));

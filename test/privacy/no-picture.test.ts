@@ -15,14 +15,14 @@ import { SealedStore } from '../../src/store/sealed-store.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { collect, forever } from '../store/support.js';
 import { bestModels } from '../support/model-sets.js';
-import { imageOf, startService, type Service } from '../support/service.js';
+import { toImage, startService, type Service } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 import {
   PICTURE_BEGINNINGS,
   Watch,
   filesBelow,
   openFiles,
-  piecesOf,
+  splitPieces,
   search,
   swapped,
   traceOpens,
@@ -59,17 +59,17 @@ async function makeClip(path: string): Promise<Buffer[]> {
 const pixels = (jpeg: Buffer): Promise<Buffer> => sharp(jpeg).removeAlpha().raw().toBuffer();
 
 /** Of a picture: its file, and its pixels in both orders. */
-async function needlesOf(what: string, jpeg: Buffer, count: number): Promise<Needle[]> {
+async function makeNeedles(what: string, jpeg: Buffer, count: number): Promise<Needle[]> {
   const rgb = await pixels(jpeg);
   return [
-    ...piecesOf(`${what}, as JPEG`, jpeg, count),
-    ...piecesOf(`${what}, as base64`, Buffer.from(jpeg.toString('base64')), count),
-    ...piecesOf(`${what}, as RGB`, rgb, count),
-    ...piecesOf(`${what}, as BGR`, swapped(rgb), count),
+    ...splitPieces(`${what}, as JPEG`, jpeg, count),
+    ...splitPieces(`${what}, as base64`, Buffer.from(jpeg.toString('base64')), count),
+    ...splitPieces(`${what}, as RGB`, rgb, count),
+    ...splitPieces(`${what}, as BGR`, swapped(rgb), count),
   ];
 }
 
-async function embeddingOf(jpeg: Buffer): Promise<Float32Array> {
+async function findEmbedding(jpeg: Buffer): Promise<Float32Array> {
   const { models: set, modelsDir } = bestModels;
   const pipeline = await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
   try {
@@ -91,7 +91,7 @@ function setEnvironment(variables: Record<string, string | undefined>): void {
   onTestFinished(() => before.forEach(([name, value]) => set(name, value)));
 }
 
-const bytesOf = (floats: Float32Array): Buffer => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength);
+const toImageBytes = (floats: Float32Array): Buffer => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength);
 
 /** What lies sealed in the store of the stopped service, opened with its key. */
 async function openedStore(folder: string): Promise<{ embeddings: Float32Array[]; crops: Uint8Array[] }> {
@@ -125,7 +125,7 @@ describe('the search', () => {
   it('finds what it looks for', async () => {
     const folder = tempDir();
     const jpeg = encodePicture(renderPortrait(GUEST_SEED), addon);
-    const needles = await needlesOf('the portrait', jpeg, 5);
+    const needles = await makeNeedles('the portrait', jpeg, 5);
     expect(needles.length).toBeGreaterThan(12);
     const rgb = await pixels(jpeg);
     for (const [name, content] of [
@@ -159,7 +159,7 @@ describe('a service that has seen faces', () => {
     const clip = join(folder, 'clip.avi');
     const frames = await makeClip(clip);
     const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
-    const embedding = await embeddingOf(portrait);
+    const embedding = await findEmbedding(portrait);
 
     const cache = join(folder, 'cache');
     mkdirSync(cache);
@@ -178,9 +178,9 @@ describe('a service that has seen faces', () => {
 
     const first = await start({});
     await first.call('POST', '/groups', { groupId: 'door' });
-    const answer = await first.call('POST', '/groups/door', { image: imageOf(portrait) });
+    const answer = await first.call('POST', '/groups/door', { image: toImage(portrait) });
     expect(answer).toMatchObject({ data: { addedFaceCount: 1 } });
-    await first.call('POST', '/groups/door/search', { image: imageOf(present(frames[10])) });
+    await first.call('POST', '/groups/door/search', { image: toImage(present(frames[10])) });
     const asMultipart = new FormData();
     asMultipart.set('imageFile', new Blob([Uint8Array.from(present(frames[38]))]));
     const secret = readFileSync(join(home, 'keys', 'secret-key'), 'utf8').trim();
@@ -214,9 +214,9 @@ describe('a service that has seen faces', () => {
       .toBeGreaterThan(0);
     const some = frames.filter((_, i) => i % 4 === 0);
     const needles = [
-      ...(await needlesOf('the portrait', portrait, 9)),
-      ...(await Promise.all(some.map((frame, i) => needlesOf(`frame ${4 * i}`, frame, 4)))).flat(),
-      ...piecesOf('the embedding', bytesOf(embedding), 6),
+      ...(await makeNeedles('the portrait', portrait, 9)),
+      ...(await Promise.all(some.map((frame, i) => makeNeedles(`frame ${4 * i}`, frame, 4)))).flat(),
+      ...splitPieces('the embedding', toImageBytes(embedding), 6),
       ...PICTURE_BEGINNINGS,
     ];
     // While it runs: files without a name, too.
@@ -234,15 +234,15 @@ describe('a service that has seen faces', () => {
 
     const sealed = await openedStore(home);
     // So it is the right embedding that is looked for …
-    expect(sealed.embeddings.some((stored) => bytesOf(stored).equals(bytesOf(embedding)))).toBe(true);
+    expect(sealed.embeddings.some((stored) => toImageBytes(stored).equals(toImageBytes(embedding)))).toBe(true);
     // … and the stranger's face lies there, sealed.
     expect(sealed.crops.length).toBeGreaterThan(0);
     needles.push(
       ...sealed.crops.flatMap((crop) => [
-        ...piecesOf('a crop', crop, 9),
-        ...piecesOf('a crop, as BGR', swapped(crop), 9),
+        ...splitPieces('a crop', crop, 9),
+        ...splitPieces('a crop, as BGR', swapped(crop), 9),
       ]),
-      ...sealed.embeddings.flatMap((stored) => piecesOf('an embedding', bytesOf(stored), 6)),
+      ...sealed.embeddings.flatMap((stored) => splitPieces('an embedding', toImageBytes(stored), 6)),
     );
     const files = filesBelow(home, temporary, cache);
     expect(files.length).toBeGreaterThan(5);

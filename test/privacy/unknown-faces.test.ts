@@ -8,7 +8,7 @@ import { UnknownFaces, type UnknownFacesOptions } from '../../src/privacy/unknow
 import type { SealedStore } from '../../src/store/sealed-store.js';
 import { ManualTimers, settle } from '../camera/manual-timers.js';
 import { randomEmbedding } from '../gallery/faces.js';
-import { contentsOf, forever, openStore, temporaryDirectory, withCode, withRaw } from '../store/support.js';
+import { readContents, forever, openStore, temporaryDirectory, withCode, withRaw } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
 import { present } from '../support/present.js';
 
@@ -61,7 +61,7 @@ async function written(faces: UnknownFaces, count: number): Promise<void> {
   await settle();
 }
 
-const idsOf = async (faces: UnknownFaces): Promise<string[]> =>
+const listIds = async (faces: UnknownFaces): Promise<string[]> =>
   (await faces.list({ limit: 1_000 })).faces.map(({ id }) => id);
 
 describe('what is kept', () => {
@@ -98,7 +98,7 @@ describe('what is kept', () => {
     await faces.stop();
     await store.stop();
     const embedding = Buffer.from(face.embedding.buffer, 0, 64);
-    for (const [name, bytes] of await contentsOf(directory)) {
+    for (const [name, bytes] of await readContents(directory)) {
       expect(bytes.includes(Buffer.alloc(64, 7)), name).toBe(false);
       expect(bytes.includes(embedding), name).toBe(false);
       expect(bytes.includes('gate'), name).toBe(false);
@@ -265,10 +265,10 @@ describe('deletion', () => {
     faces.keep(stranger(timers, { trackId: 1 }));
     faces.keep(stranger(timers, { trackId: 2 }));
     await written(faces, 2);
-    const [second, first] = await idsOf(faces);
+    const [second, first] = await listIds(faces);
     expect(await faces.delete(present(first))).toBe(true);
     expect(await faces.delete(present(first))).toBe(false);
-    expect(await idsOf(faces)).toEqual([second]);
+    expect(await listIds(faces)).toEqual([second]);
     await expect(faces.get(present(first))).rejects.toEqual(withCode('NOT_FOUND'));
     expect(await faces.picture(present(first))).toBeUndefined();
     expect(await countUnknownFaces(store)).toEqual({ faces: 1, oldestAtMs: timers.nowMs - 500 });
@@ -319,7 +319,7 @@ describe('deletion', () => {
     faces.keep(stranger(timers));
     await written(faces, 1);
     refusing.on = true;
-    const [id] = await idsOf(faces);
+    const [id] = await listIds(faces);
     await expect(faces.delete(present(id))).rejects.toEqual(withCode('STORE_UNAVAILABLE'));
     expect((await faces.get(present(id))).trackId).toBe(1);
     await timers.advance(25 * HOUR);

@@ -12,7 +12,7 @@ const zoe = 9;
 const nobody = () => [];
 const standing = (shown: SceneFace) => () => [shown];
 
-async function openDoorOf(keys: object, parts: Partial<RecogniserParts> = {}) {
+async function openDoorFor(keys: object, parts: Partial<RecogniserParts> = {}) {
   const door = await openDoor({ keys, parts });
   await door.enrol(anna, 'anna');
   return door;
@@ -30,7 +30,7 @@ describe('liveness that is required', () => {
     { name: 'one lucky frame', person: anna, scores: [-3, 30, -3, -3, -3], expected: 'spoof not-alive' },
     { name: 'half and half', person: anna, scores: [-3, 3], expected: 'uncertain liveness-unsure' },
   ])('$name: $expected', async ({ person, scores, expected }) => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(3_000, (n) => [{ person, x: 320, liveness: scores[n % scores.length] }]);
     expect(door.events.reasons).toEqual([expected]);
     const event = door.events.first;
@@ -39,14 +39,14 @@ describe('liveness that is required', () => {
   });
 
   test('a frame without a score is not embedded', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(1_000, (n) => [{ person: anna, x: 320, ...(n % 3 === 0 && { liveness: 3 }) }]);
     expect(door.events.reasons).toEqual(['match agreed']);
     expect(door.vision.embedded).toBe(3);
   });
 
   test('one frame would be enough for the identity, but three scores are waited for', async () => {
-    const door = await openDoorOf({ ...keys, agree: 1, outOf: 1 });
+    const door = await openDoorFor({ ...keys, agree: 1, outOf: 1 });
     await door.play(200, standing({ person: anna, x: 320, liveness: 3 }));
     expect(door.events.published).toEqual([]);
     await door.play(800, standing({ person: anna, x: 320, liveness: 3 }));
@@ -55,7 +55,7 @@ describe('liveness that is required', () => {
   });
 
   test('is waited for no longer than half the time to live of an event', async () => {
-    const door = await openDoorOf({ ...keys, eventTtlMs: 1_000 });
+    const door = await openDoorFor({ ...keys, eventTtlMs: 1_000 });
     await door.play(1_000, (n) => [{ person: anna, x: 320, liveness: n % 2 ? 3 : -3 }]);
     expect(door.events.reasons).toEqual(['uncertain liveness-unsure']);
     const { decidedAt, expiresAt } = door.events.first;
@@ -64,7 +64,7 @@ describe('liveness that is required', () => {
   });
 
   test('a spoof of nobody in particular is final', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(4_000, standing({ person: zoe, x: 320, liveness: -3 }));
     expect(door.events.reasons).toEqual(['spoof not-alive']);
     expect(door.vision.embedded).toBe(5);
@@ -72,7 +72,7 @@ describe('liveness that is required', () => {
   });
 
   test('a person who leaves before it is decided is uncertain', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(400, (n) => [{ person: anna, x: 320, liveness: n % 2 ? 3 : -3 }]);
     expect(door.events.published).toEqual([]);
     await door.play(1_200, nobody);
@@ -80,7 +80,7 @@ describe('liveness that is required', () => {
   });
 
   test('nobody lends their liveness to a picture of somebody else on the same track', async () => {
-    const door = await openDoorOf({ ...keys, agree: 2, outOf: 6 });
+    const door = await openDoorFor({ ...keys, agree: 2, outOf: 6 });
     const scene = (n: number): SceneFace[] =>
       n < 8 ? [{ person: zoe, x: 320, liveness: 9 }] : [{ person: anna, x: 320, liveness: -3 }];
     await door.play(3_000, (n) => scene(n));
@@ -88,7 +88,7 @@ describe('liveness that is required', () => {
   });
 
   test('a spoof that turns out live becomes a match, by more frames than are enough otherwise', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(500, standing({ person: anna, x: 320, liveness: -1 }));
     expect(door.events.reasons).toEqual(['spoof not-alive']);
     await door.play(2_000, standing({ person: anna, x: 320, liveness: 5 }));
@@ -101,14 +101,14 @@ describe('liveness that is required', () => {
   });
 
   test('a picture that is held up for a minute is one event, though every fourth frame looks alive', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(60_000, (n) => [{ person: anna, x: 320, liveness: Math.floor(n / 5) % 4 === 3 ? 9 : -3 }]);
     expect(door.events.reasons).toEqual(['spoof not-alive']);
     expect(door.vision.embedded).toBeLessThan(130);
   });
 
   test('a picture that is lowered and shown again is one event, and needs more live frames', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     for (let round = 0; round < 4; round++) {
       await door.play(500, standing({ person: anna, x: 320, liveness: round < 2 ? -3 : 3 }));
       await door.play(1_200, nobody);
@@ -120,7 +120,7 @@ describe('liveness that is required', () => {
   });
 
   test('the person who comes after their picture is a match', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(600, standing({ person: anna, x: 320, liveness: -3 }));
     await door.play(2_100, nobody);
     await door.play(600, standing({ person: anna, x: 320, liveness: 3 }));
@@ -128,7 +128,7 @@ describe('liveness that is required', () => {
   });
 
   test('a picture of somebody who was let in a moment ago is a spoof', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(600, standing({ person: anna, x: 100, liveness: 3 }));
     await door.play(1_200, nobody);
     await door.play(1_000, standing({ person: anna, x: 500, liveness: -3 }));
@@ -136,7 +136,7 @@ describe('liveness that is required', () => {
   });
 
   test('without a model nobody is matched, and it is declared', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     door.vision.hasLiveness = false;
     const blind = await openDoor({ keys, parts: { vision: door.vision } });
     await blind.enrol(anna, 'anna');
@@ -156,7 +156,7 @@ describe('liveness that is required', () => {
       [threshold - 0.1, 'spoof'],
     ] as const) {
       // prettier-ignore
-      const door = await openDoorOf(cameraKeys, { defaultLivenessThreshold: 2.5 });
+      const door = await openDoorFor(cameraKeys, { defaultLivenessThreshold: 2.5 });
       await door.play(600, standing({ person: anna, x: 320, liveness }));
       expect(door.events.first).toMatchObject({ type, liveness: { threshold, score: liveness } });
     }
@@ -170,7 +170,7 @@ describe('liveness that is not required', () => {
     { mode: 'observe', liveness: undefined, expected: { mode: 'observe', verdict: 'unsure', threshold: 0 } },
     { mode: 'off', liveness: -3, expected: undefined },
   ])('$mode: a score of $liveness decides nothing', async ({ mode, liveness, expected }) => {
-    const door = await openDoorOf({ liveness: mode });
+    const door = await openDoorFor({ liveness: mode });
     await door.play(600, standing({ person: anna, x: 320, ...(liveness !== undefined && { liveness }) }));
     expect(door.events.published).toEqual(['match anna']);
     expect(door.events.first.liveness).toEqual(expected);
@@ -183,7 +183,7 @@ describe('a device or a camera that cannot be trusted', () => {
     { name: 'the camera', reason: 'camera-fault', parts: (problem: () => string | undefined) => ({ cameraProblem: problem }) },
   ])('$name: matches are uncertain and name nobody, until it is right again', async ({ reason, parts }) => {
     let problem: string | undefined = 'something is wrong';
-    const door = await openDoorOf({}, parts(() => problem));
+    const door = await openDoorFor({}, parts(() => problem));
     await door.play(6_000, () => [
       { person: anna, x: 200 },
       { person: zoe, x: 450 },
@@ -203,7 +203,7 @@ describe('a device or a camera that cannot be trusted', () => {
 
   test('problems that come and go give one event for each appearance', async () => {
     let n = 0;
-    const door = await openDoorOf({}, { trust: { problem: () => (n++ % 2 ? undefined : 'now and then') } });
+    const door = await openDoorFor({}, { trust: { problem: () => (n++ % 2 ? undefined : 'now and then') } });
     await door.play(20_000, standing({ person: anna, x: 320 }));
     expect(door.events.reasons).toEqual(['uncertain clock-wrong', 'match agreed']);
   });
@@ -263,7 +263,7 @@ describe('a target in place of a threshold', () => {
   const keys = { targetFalseAcceptPerAttempt: target };
 
   test('the threshold of the event follows from the size of the group, and rises with it', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     const thresholds: number[] = [];
     for (const extra of [0, 9, 40]) {
       for (let n = 0; n < extra; n++) await door.enrol(10 + n, `more-${n}`);
@@ -280,7 +280,7 @@ describe('a target in place of a threshold', () => {
   });
 
   test('decides: a similarity that is enough in a small group is not enough in a large one', async () => {
-    const door = await openDoorOf({ ...keys, outOf: 3 });
+    const door = await openDoorFor({ ...keys, outOf: 3 });
     const shown = { person: anna, x: 320, likeness: 0.36 };
     await door.play(600, standing(shown));
     for (let n = 0; n < 40; n++) await door.enrol(10 + n, `more-${n}`);
@@ -290,7 +290,7 @@ describe('a target in place of a threshold', () => {
   });
 
   test('without the measured points nobody reaches it', async () => {
-    const door = await openDoorOf(keys, { falseAccepts: undefined });
+    const door = await openDoorFor(keys, { falseAccepts: undefined });
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['unknown']);
     expect(door.events.first.threshold).toBe(100);
@@ -298,7 +298,7 @@ describe('a target in place of a threshold', () => {
 
   test('that would take more than any face reaches is bounded', async () => {
     const steep = new FalseAcceptCurve([{ cosine: 0.1, far: 1e-1 }, { cosine: 0.9, far: 1e-2 }]); // prettier-ignore
-    const door = await openDoorOf(keys, { falseAccepts: steep });
+    const door = await openDoorFor(keys, { falseAccepts: steep });
     await door.play(1_000, standing({ person: anna, x: 320, likeness: 0.96 }));
     expect(door.events.published).toEqual(['match anna']);
     expect(door.events.first.threshold).toBeLessThan(100);
@@ -309,7 +309,7 @@ describe('the cool-down', () => {
   const keys = { absenceMs: 500, coolDownMs: 10_000 };
 
   test('silences a person who comes back within it, and lets them in when it is over, if they are still there', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(1_000, standing({ person: anna, x: 320 }));
     await door.play(1_000, nobody);
     await door.play(8_000, standing({ person: anna, x: 320 }));
@@ -321,7 +321,7 @@ describe('the cool-down', () => {
   });
 
   test('counts for each person, strangers too', async () => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.enrol(bert, 'bert');
     for (const person of [anna, bert, anna, zoe, bert, zoe]) {
       await door.play(700, standing({ person, x: 320 }));
@@ -334,7 +334,7 @@ describe('the cool-down', () => {
   });
 
   test('of a spoof does not keep the person themselves out', async () => {
-    const door = await openDoorOf({ ...keys, liveness: 'required' });
+    const door = await openDoorFor({ ...keys, liveness: 'required' });
     await door.play(600, standing({ person: anna, x: 320, liveness: -3 }));
     await door.play(1_000, nobody);
     await door.play(600, standing({ person: anna, x: 320, liveness: 3 }));
@@ -344,7 +344,7 @@ describe('the cool-down', () => {
 
 describe('what goes with an event', () => {
   test('the mask that most shots show', async () => {
-    const door = await openDoorOf({});
+    const door = await openDoorFor({});
     await door.play(1_000, (n) => [{ person: anna, x: 320, masked: n !== 1, quality: n === 1 ? 0.9 : 0.8 }]);
     expect(door.events.first).toMatchObject({ masked: true, quality: 0.9 });
   });
@@ -353,7 +353,7 @@ describe('what goes with an event', () => {
   const picture = (event: { snapshot?: string | undefined }) => Buffer.from(event.snapshot ?? '', 'base64').toString();
 
   test('a snapshot of the shown shot, where it is configured', async () => {
-    const door = await openDoorOf({ snapshots: true }, { encodeCrop });
+    const door = await openDoorFor({ snapshots: true }, { encodeCrop });
     await door.play(1_000, (n) => [{ person: anna, x: 320, likeness: 0.9 + n / 100, quality: n === 1 ? 0.9 : 0.8 }]);
     expect(picture(door.events.first)).toContain('0.91');
   });
@@ -378,7 +378,7 @@ describe('what goes with an event', () => {
       warned: [],
     },
   ])('an event without a snapshot $name', async ({ keys, parts, warned }) => {
-    const door = await openDoorOf(keys, parts);
+    const door = await openDoorFor(keys, parts);
     await door.play(1_000, standing({ person: anna, x: 320 }));
     expect(door.events.published).toEqual(['match anna']);
     expect(door.events.first).not.toHaveProperty('snapshot');
@@ -387,7 +387,7 @@ describe('what goes with an event', () => {
 
   test('the face of a stranger goes to its keeper, once for each appearance; nobody else does', async () => {
     const kept: UnknownShot[] = [];
-    const door = await openDoorOf({}, { unknownFaces: { keep: (face) => kept.push(face) } });
+    const door = await openDoorFor({}, { unknownFaces: { keep: (face) => kept.push(face) } });
     const scene = () => [
       { person: anna, x: 200 },
       { person: zoe, x: 450 },
@@ -408,14 +408,14 @@ describe('what goes with an event', () => {
     const keep = () => {
       throw new Error('the disk is full');
     };
-    const door = await openDoorOf({}, { unknownFaces: { keep } });
+    const door = await openDoorFor({}, { unknownFaces: { keep } });
     await door.play(1_000, standing({ person: zoe, x: 320 }));
     expect(door.events.published).toEqual(['unknown']);
     expect(door.log.messages).toEqual(['the face of an unknown person could not be kept']);
   });
 
   test('counters by type and reason', async () => {
-    const door = await openDoorOf({ liveness: 'required' });
+    const door = await openDoorFor({ liveness: 'required' });
     await door.play(1_000, () => [
       { person: anna, x: 100, liveness: 3 },
       { person: zoe, x: 300, liveness: 3 },
@@ -437,7 +437,7 @@ describe('a track that ends too early', () => {
     { frames: 3, person: zoe, keys: {}, expected: ['unknown below-threshold'] },
     { frames: 4, person: anna, keys: { liveness: 'required', agree: 5 }, expected: ['spoof not-alive'] },
   ])('$frames frames of $person: $expected', async ({ frames, person, keys, expected }) => {
-    const door = await openDoorOf(keys);
+    const door = await openDoorFor(keys);
     await door.play(frames * 100, standing({ person, x: 320, liveness: -3 }));
     await door.play(1_200, nobody);
     expect(door.events.reasons).toEqual(expected);
@@ -445,7 +445,7 @@ describe('a track that ends too early', () => {
   });
 
   test('gives no event when the person had one a moment ago', async () => {
-    const door = await openDoorOf({});
+    const door = await openDoorFor({});
     await door.play(600, standing({ person: anna, x: 100 }));
     await door.play(1_200, nobody);
     await door.play(200, standing({ person: anna, x: 500 }));

@@ -122,7 +122,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
     const known: { seed: number; embeddings: Float32Array[] }[] = [];
     for (const { seed, pictures } of people()) {
       const embeddings: Float32Array[] = [];
-      for (const picture of pictures) embeddings.push(await recogniser.embeddingOf(picture));
+      for (const picture of pictures) embeddings.push(await recogniser.findEmbedding(picture));
       known.push({ seed, embeddings });
     }
     for (const one of known) {
@@ -143,7 +143,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
       const [similarity70, similarity90] = [70, 90].map(
         (wanted) => points.find(({ similarity }) => similarity === wanted)?.cosine ?? Number.NaN,
       );
-      const portrait = await recogniser.embeddingOf(renderPortrait(GUEST_SEED));
+      const portrait = await recogniser.findEmbedding(renderPortrait(GUEST_SEED));
       let falseFaces = 0;
       const cosines: Record<number, number[]> = { [GUEST_SEED]: [], [STRANGER_SEED]: [] };
       for (const { picture, faces } of demoFrames()) {

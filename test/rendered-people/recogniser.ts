@@ -57,7 +57,7 @@ export class Recogniser {
   }
 
   /** Returns the embedding of the face with the highest detection score. */
-  async embeddingOf(picture: Picture): Promise<Float32Array> {
+  async findEmbedding(picture: Picture): Promise<Float32Array> {
     const [face] = (await this.detect(picture)).toSorted((a, b) => b.detectionScore - a.detectionScore);
     if (!face) throw new Error('there is no face in the picture');
     return this.embed(picture, face);

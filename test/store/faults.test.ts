@@ -10,7 +10,7 @@ import type { SealedStore, Space } from '../../src/store/sealed-store.js';
 import { canLimitFiles } from './disk-limit.js';
 import {
   collect,
-  contentsOf,
+  readContents,
   forever,
   openStore,
   startChild,
@@ -174,7 +174,7 @@ describe('destroying a space', () => {
     await store.stop();
     const sealedKey = (await withRaw(directory, (level) => level.get(keyPlace(space)))) as Buffer;
     const holdsKey = async (): Promise<boolean> =>
-      [...(await contentsOf(directory)).values()].some((content) => content.includes(sealedKey.subarray(9)));
+      [...(await readContents(directory)).values()].some((content) => content.includes(sealedKey.subarray(9)));
     expect(await holdsKey()).toBe(true);
 
     await store.start(forever);

@@ -23,7 +23,7 @@ const store = new SealedStore({ directory, masterKey: Buffer.alloc(32, 7), log: 
 
 function logSize(): number {
   const logs = readdirSync(directory).filter((name) => name.endsWith('.log'));
-  return Math.max(...logs.map((name) => statSync(join(directory!, name)).size));
+  return Math.max(...logs.map((name) => statSync(join(directory, name)).size));
 }
 
 async function refusal(write: Promise<void>): Promise<string> {

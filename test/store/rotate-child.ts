@@ -7,7 +7,7 @@ import { SealedStore } from '../../src/store/sealed-store.js';
 
 const [directory = '', keysDir = ''] = process.argv.slice(2);
 const master = await readMasterKey({ environment: {}, keysDir });
-const nextMasterKey = await readNextMasterKey(keysDir!);
+const nextMasterKey = await readNextMasterKey(keysDir);
 if (!master) throw new Error('no master key');
 const store = new SealedStore({
   directory,

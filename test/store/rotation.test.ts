@@ -8,7 +8,7 @@ import { createMasterKey, masterKeyPath, readMasterKey } from '../../src/keys/se
 import { silentLog } from '../../src/domain/log.js';
 import { MasterKeyKeeper } from '../../src/keys/master-key-keeper.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
-import { collect, contentsOf, openStore, startChild, temporaryDirectory, withCode, withRaw } from './support.js';
+import { collect, readContents, openStore, startChild, temporaryDirectory, withCode, withRaw } from './support.js';
 import { masterKey as oldKey } from './values.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -51,7 +51,7 @@ describe('a new master key', () => {
     const keyRecords = await withRaw(directory, (level) => level.values({ gte: bytes('k'), lt: bytes('l') }).all());
     const store = await openStore(directory);
     await store.rotateMasterKey(newKey);
-    const contents = [...(await contentsOf(directory)).values()];
+    const contents = [...(await readContents(directory)).values()];
     expect(keyRecords).toHaveLength(1);
     // Without its header, which LevelDB may write once for several records.
     expect(contents.some((content) => content.includes(keyRecords[0]!.subarray(9)))).toBe(false);

@@ -43,7 +43,7 @@ export async function withRaw<T>(
 }
 
 /** Everything that lies in the directory's files, by name. */
-export async function contentsOf(directory: string): Promise<Map<string, Buffer>> {
+export async function readContents(directory: string): Promise<Map<string, Buffer>> {
   const names = await readdir(directory);
   return new Map(
     await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name))] as [string, Buffer])),

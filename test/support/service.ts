@@ -127,6 +127,6 @@ function ready(child: ChildProcess, log: Record<string, unknown>[]): Promise<str
 }
 
 /** A picture as the API takes it. */
-export function imageOf(bytes: Uint8Array): { bytes: string } {
+export function toImage(bytes: Uint8Array): { bytes: string } {
   return { bytes: Buffer.from(bytes).toString('base64') };
 }

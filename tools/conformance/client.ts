@@ -132,7 +132,7 @@ export class Client {
       });
       text = await response.text();
     } catch (error) {
-      this.last.received = `no answer (${reasonOf(error)})`;
+      this.last.received = `no answer (${describeReason(error)})`;
       throw new Unfit('an answer');
     }
     const { status } = response;
@@ -201,7 +201,7 @@ export class Client {
   }
 }
 
-function reasonOf(error: unknown): string {
+function describeReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -38,7 +38,7 @@ interface Options {
   help: boolean;
 }
 
-function optionsOf(args: readonly string[]): Options {
+function parseOptions(args: readonly string[]): Options {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
@@ -137,7 +137,7 @@ function describeError(error: unknown): string {
 async function main(): Promise<number> {
   let options: Options;
   try {
-    options = optionsOf(process.argv.slice(2));
+    options = parseOptions(process.argv.slice(2));
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n\n${USAGE}`);
     return 2;

@@ -1,9 +1,9 @@
 // The operations of both dialects as a table, for the rules that hold for many of them.
 import { randomUUID } from 'node:crypto';
 import type { Ask, DialectName } from './client.js';
-import { shapesOf, type Shapes } from './shapes.js';
+import { makeShapes, type Shapes } from './shapes.js';
 import type { World } from './world.js';
-import { bytesOf } from './world.js';
+import { toImageBytes } from './world.js';
 
 export interface Place {
   groupId: string;
@@ -53,7 +53,7 @@ const newGroup = (): object => ({ groupId: `conformance-${randomUUID()}` });
 export const V1: Dialect = {
   name: 'v1.0',
   unauthorised: -41000,
-  shapes: shapesOf(true),
+  shapes: makeShapes(true),
   operations: [
     { name: 'create group', method: 'POST', path: () => '/groups', body: newGroup },
     { name: 'list groups', method: 'GET', path: () => '/groups' },
@@ -86,7 +86,7 @@ export const V1: Dialect = {
 export const V2: Dialect = {
   name: 'v2.0',
   unauthorised: -41005,
-  shapes: shapesOf(false),
+  shapes: makeShapes(false),
   operations: [
     { name: 'create group', method: 'POST', path: () => '/groups', body: newGroup },
     { name: 'list groups', method: 'GET', path: () => '/groups' },
@@ -134,7 +134,7 @@ export interface AskFor {
 export function askFor(dialect: Dialect, one: Operation, world: World, options: AskFor = {}): Ask {
   const { place = world.place, body, query, more } = options;
   const good = one.images
-    ? Object.fromEntries(one.images.map((field) => [field, bytesOf(world.pictures.ann)]))
+    ? Object.fromEntries(one.images.map((field) => [field, toImageBytes(world.pictures.ann)]))
     : one.body?.();
   return {
     method: one.method,

@@ -30,10 +30,10 @@ export interface Fields {
 }
 
 /** @param versioned whether answers tell the modelVersion (v1.0) or not (v2.0) */
-export function shapesOf(versioned: boolean) {
+export function makeShapes(versioned: boolean) {
   const version = versioned ? { modelVersion: z.string().min(1) } : {};
   const nextToken = z.string().min(1).optional();
-  const detailOf = ({ orientation: turned = true, mask = true, spoofing = false }: Fields = {}) =>
+  const makeDetail = ({ orientation: turned = true, mask = true, spoofing = false }: Fields = {}) =>
     z.strictObject({
       bbox,
       landmarks,
@@ -60,7 +60,7 @@ export function shapesOf(versioned: boolean) {
       : z.strictObject({ groupId: z.string(), createTime: time, faceCount: count }),
     detect: (fields?: Fields) =>
       z
-        .strictObject({ faceDetailCount: count, faceDetails: z.array(detailOf(fields)) })
+        .strictObject({ faceDetailCount: count, faceDetails: z.array(makeDetail(fields)) })
         .refine((data) => data.faceDetailCount === data.faceDetails.length, 'faceDetailCount must count faceDetails'),
     register: (fields?: Fields) =>
       z
@@ -68,9 +68,9 @@ export function shapesOf(versioned: boolean) {
           ...version,
           addedFaceCount: count,
           addedFaces: z.array(enrolled),
-          addedFaceDetails: z.array(detailOf(fields)),
+          addedFaceDetails: z.array(makeDetail(fields)),
           notAddedFaceCount: count,
-          notAddedFaces: z.array(detailOf(fields)),
+          notAddedFaces: z.array(makeDetail(fields)),
         })
         .refine(
           (data) =>
@@ -92,14 +92,14 @@ export function shapesOf(versioned: boolean) {
           ...version,
           matchFaceCount: count,
           matchFaces: z.array(match),
-          ...(found ? { sourceFace: detailOf(fields) } : {}),
+          ...(found ? { sourceFace: makeDetail(fields) } : {}),
         })
         .refine((data) => data.matchFaceCount === data.matchFaces.length, 'matchFaceCount must count matchFaces'),
     compare: (fields?: Fields) => {
       // v1.0 has the mask twice: in faceDetail, as in the example of the guides, and beside it, as in two of their tables.
       const mask = versioned && (fields?.mask ?? true) ? { mask: z.boolean() } : {};
       const face = z
-        .strictObject({ faceDetail: detailOf(fields), ...mask, similarity: percent })
+        .strictObject({ faceDetail: makeDetail(fields), ...mask, similarity: percent })
         .refine(
           ({ faceDetail, mask: beside = faceDetail.mask }) => beside === faceDetail.mask,
           'one mask for one face',
@@ -112,7 +112,7 @@ export function shapesOf(versioned: boolean) {
           matchedFaceDetails: compared,
           unmatchedFaceDetailCount: count,
           unmatchedFaceDetails: compared,
-          sourceFace: detailOf(fields),
+          sourceFace: makeDetail(fields),
         })
         .refine(
           (data) =>
@@ -121,8 +121,9 @@ export function shapesOf(versioned: boolean) {
           'the counts must count the lists',
         );
     },
-    verify: (fields?: Fields) => z.strictObject({ similarity: percent, face: enrolled, sourceFace: detailOf(fields) }),
+    verify: (fields?: Fields) =>
+      z.strictObject({ similarity: percent, face: enrolled, sourceFace: makeDetail(fields) }),
   };
 }
 
-export type Shapes = ReturnType<typeof shapesOf>;
+export type Shapes = ReturnType<typeof makeShapes>;

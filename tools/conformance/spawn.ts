@@ -58,7 +58,7 @@ export async function spawnTarget(options: { picture: Buffer; maxImageBytes: num
     return {
       url: service.url,
       appKey: service.appKey,
-      secretKey: secretOf(folder),
+      secretKey: readSecret(folder),
       otherAppKey,
       otherSecretKey: otherSecretKey || undefined,
       spawned: { server, revokedAppKey, maxGroups: MAX_GROUPS, maxFacesPerGroup: MAX_FACES_PER_GROUP },
@@ -70,7 +70,7 @@ export async function spawnTarget(options: { picture: Buffer; maxImageBytes: num
   }
 }
 
-function secretOf(folder: string): string | undefined {
+function readSecret(folder: string): string | undefined {
   const file = join(folder, 'keys', 'secret-key');
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
 }

@@ -101,7 +101,7 @@ export class World {
 
   /** @returns the faceId of the largest face @throws Unfit */
   async enrol(groupId: string, picture: Buffer, externalImageId?: string): Promise<string> {
-    const body = { image: bytesOf(picture), limit: 1, externalImageId };
+    const body = { image: toImageBytes(picture), limit: 1, externalImageId };
     const data = await this.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
     must(data?.addedFaces?.length === 1, 'one face to be added');
     return data.addedFaces[0]!.faceId;
@@ -123,6 +123,6 @@ export class World {
 }
 
 /** A picture as a request names it. */
-export function bytesOf(picture: Uint8Array): { bytes: string } {
+export function toImageBytes(picture: Uint8Array): { bytes: string } {
   return { bytes: Buffer.from(picture).toString('base64') };
 }

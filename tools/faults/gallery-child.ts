@@ -16,10 +16,10 @@ const store = new SealedStore({ directory, masterKey, log: silentLog });
 const limits = { maxGroups: 1_000, maxFacesPerGroup: 100_000 };
 const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
 
-const refOf = (groupId: string) => ({ owner: OWNER, groupId });
+const makeRef = (groupId: string) => ({ owner: OWNER, groupId });
 
 /** The same for a picture in every process. */
-function facesOf(picture: string) {
+function makeFaces(picture: string) {
   const seed = [...picture].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
   const random = randomNumbers(seed);
   // The score tells which of the picture's faces it is.
@@ -29,11 +29,11 @@ function facesOf(picture: string) {
 }
 
 async function inspect(groupId: string): Promise<FoundGroup> {
-  const ref = refOf(groupId);
+  const ref = makeRef(groupId);
   const { faceCount } = gallery.group(ref);
   const { items } = await gallery.listFaces(ref, { limit: 100_000 });
   const unsearchable = items.filter(({ faceId, externalImageId = '', detectionScore }) => {
-    const { embedding } = facesOf(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)]!;
+    const { embedding } = makeFaces(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)]!;
     const [match] = gallery.searchByEmbedding(ref, embedding, { limit: 1, minCosine: 0.999 });
     return match?.face.faceId !== faceId;
   });
@@ -47,13 +47,13 @@ async function inspect(groupId: string): Promise<FoundGroup> {
 async function serve({ operation, groupId, text }: Request): Promise<unknown> {
   switch (operation) {
     case 'createGroup':
-      return gallery.createGroup(refOf(groupId), 'm1');
+      return gallery.createGroup(makeRef(groupId), 'm1');
     case 'deleteGroup':
-      return gallery.deleteGroup(refOf(groupId));
+      return gallery.deleteGroup(makeRef(groupId));
     case 'register':
-      return (await gallery.enrol(refOf(groupId), facesOf(text))).enrolled.map(({ faceId }) => faceId);
+      return (await gallery.enrol(makeRef(groupId), makeFaces(text))).enrolled.map(({ faceId }) => faceId);
     case 'deleteFace':
-      return gallery.deleteFace(refOf(groupId), text);
+      return gallery.deleteFace(makeRef(groupId), text);
     case 'groupIds':
       return (await gallery.listGroups(OWNER, { limit: 1_000 })).items.map((group) => group.groupId);
     case 'inspect': {

@@ -72,7 +72,7 @@ const understood =
   Number.isInteger(seed) &&
   ['gallery', 'service'].includes(values.through);
 
-function targetOf(folder: string, through: string): Target {
+function makeTarget(folder: string, through: string): Target {
   if (through === 'gallery') return galleryTarget(join(folder, 'db'));
   if (sharedModelsDir === undefined || facesDir === undefined) {
     throw new Error('the models or the photographs are not here (../shared)');
@@ -85,7 +85,7 @@ function kill(folder: string, through: string): Promise<KillTally> {
   const onRound = (round: number, { problems }: KillTally): void => {
     if (round % 10 === 0) console.log(`${round} of ${rounds} kills, ${problems.length} problems`);
   };
-  return runKills(targetOf(folder, through), { rounds, seed, onRound });
+  return runKills(makeTarget(folder, through), { rounds, seed, onRound });
 }
 
 async function disk(folder: string): Promise<DiskTally> {

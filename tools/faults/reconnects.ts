@@ -26,7 +26,7 @@ const STUCK_MS = 30_000;
 
 /** A stream of joined JPEGs over HTTP, on this machine, that breaks after three pictures. */
 export async function runReconnects(count: number): Promise<ReconnectTally> {
-  const pictures = [40, 120, 200].map(jpegOf);
+  const pictures = [40, 120, 200].map(makeJpeg);
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'multipart/x-mixed-replace; boundary=frame' });
     for (const jpeg of pictures) {
@@ -70,7 +70,7 @@ export async function runReconnects(count: number): Promise<ReconnectTally> {
   }
 }
 
-function jpegOf(grey: number): Buffer {
+function makeJpeg(grey: number): Buffer {
   const addon = loadAddon();
   const image = addon.wrapRgb(new Uint8Array(160 * 120 * 3).fill(grey), 160, 120);
   const jpeg = addon.encodeJpeg(image, 90);

@@ -1,6 +1,6 @@
 // The whole service, `lintel serve`, killed under its REST clients.
 import { readFileSync } from 'node:fs';
-import { imageOf, startService, type Answer, type Service } from '../../test/support/service.js';
+import { toImage, startService, type Answer, type Service } from '../../test/support/service.js';
 import { Unanswered, type Target, type Victim } from './kill-rounds.js';
 import type { FoundGroup, ListedFace } from './ledger.js';
 
@@ -14,7 +14,7 @@ export interface ServiceTargetOptions {
 }
 
 export function serviceTarget({ folder, modelsDir, photo, facesPerPicture }: ServiceTargetOptions): Target {
-  const image = imageOf(readFileSync(photo));
+  const image = toImage(readFileSync(photo));
   return {
     facesPerPicture,
     answers: { min: 1, max: 20 },

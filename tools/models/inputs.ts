@@ -63,7 +63,7 @@ function alignedInput({ input }: EmbedderModel | MaskModel, crop: Picture, addon
   const tensor = emptyTensor(widthPx, heightPx);
   const image = addon.wrapRgb(crop.rgb, widthPx, heightPx);
   const place = { widthPx, heightPx, scale: 1, offsetX: 0, offsetY: 0 };
-  addon.letterbox(image, tensor.data, { ...place, ...formatOf(input) });
+  addon.letterbox(image, tensor.data, { ...place, ...readFormat(input) });
   return tensor;
 }
 
@@ -77,7 +77,7 @@ function sceneInput({ input }: DetectorModel, crops: readonly Picture[], i: numb
   const tensor = emptyTensor(width, height);
   const offsetY = Math.round((height - heightPx * scale) / 2);
   const place = { widthPx: width, heightPx: height, scale, offsetX: 0, offsetY };
-  addon.letterbox(image, tensor.data, { ...place, ...formatOf(input) });
+  addon.letterbox(image, tensor.data, { ...place, ...readFormat(input) });
   return tensor;
 }
 
@@ -93,7 +93,7 @@ function squareInput(
   const { widthPx, heightPx } = input;
   const tensor = emptyTensor(widthPx, heightPx);
   const matrix = squareAround(scene.boxes[0]!, boxFactor, widthPx, heightPx);
-  addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...formatOf(input) });
+  addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...readFormat(input) });
   return tensor;
 }
 
@@ -101,7 +101,7 @@ function emptyTensor(widthPx: number, heightPx: number): FloatTensor {
   return { data: new Float32Array(3 * widthPx * heightPx), dims: [1, 3, heightPx, widthPx] };
 }
 
-function formatOf({ order, mean, std }: Model['input']): Pick<Model['input'], 'order' | 'mean' | 'std'> {
+function readFormat({ order, mean, std }: Model['input']): Pick<Model['input'], 'order' | 'mean' | 'std'> {
   return { order, mean, std };
 }
 

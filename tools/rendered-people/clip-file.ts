@@ -3,7 +3,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Addon } from '../../src/native/addon.js';
 import { aviChunk, aviHeader, aviIndex, AVI_HEADER_BYTES } from './avi.js';
-import { clipFrames, frameCountOf, type ClipScript } from './clip.js';
+import { clipFrames, countFrames, type ClipScript } from './clip.js';
 import type { Picture } from './head.js';
 
 export interface ClipFileOptions {
@@ -77,7 +77,7 @@ async function writeFrames(
     const jpeg = encodePicture(picture, addon, quality);
     await write(isAvi ? aviChunk(jpeg) : jpeg);
     sizes.push(jpeg.length);
-    onProgress?.({ frame: index + 1, frameCount: frameCountOf(script), jpeg });
+    onProgress?.({ frame: index + 1, frameCount: countFrames(script), jpeg });
   }
   if (isAvi) {
     await write(aviIndex(sizes));

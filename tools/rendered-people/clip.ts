@@ -59,7 +59,7 @@ export interface ClipFrame {
 const BLINK_EVERY_MS = 2_700;
 const BLINK_MS = 140;
 
-export function frameCountOf(script: ClipScript): number {
+export function countFrames(script: ClipScript): number {
   return Math.round((script.durationMs * script.fps) / 1_000);
 }
 
@@ -75,7 +75,7 @@ export function* clipFrames(script: ClipScript): Generator<ClipFrame, void, unde
   for (const { who } of actors) {
     if ('seed' in who && !heads.has(who.seed)) heads.set(who.seed, buildHead(who.seed));
   }
-  const count = frameCountOf(script);
+  const count = countFrames(script);
   for (let index = 0; index < count; index++) {
     const atMs = (index * 1_000) / script.fps;
     const picture: Picture = { widthPx, heightPx, rgb: background.slice() };
@@ -132,7 +132,7 @@ function expressionAt(actor: ClipActor, atMs: number, pose: Pose, order: number)
 function checkScript(script: ClipScript): void {
   requirePictureSize(script.widthPx, script.heightPx);
   if (!(script.fps >= 1 && script.fps <= 60)) throw new RangeError('fps must be 1..60');
-  if (!(frameCountOf(script) >= 1)) throw new RangeError('a clip must last for a frame at least');
+  if (!(countFrames(script) >= 1)) throw new RangeError('a clip must last for a frame at least');
   for (const { who, keyframes } of script.actors) {
     if (keyframes.length < 2) throw new RangeError('an actor needs two keyframes at least');
     keyframes.forEach((keyframe, i) => {

@@ -2,7 +2,7 @@
 import { HairField, hairBodies } from './hair.js';
 import type { HeadSurface } from './head-surface.js';
 import { bell, curve } from './head-surface.js';
-import { ellipsoid, gridMesh, normalsOf, tube, type Mesh } from './mesh.js';
+import { ellipsoid, gridMesh, computeNormals, tube, type Mesh } from './mesh.js';
 import { mixRgb, scaleRgb, type Rgb } from './palette.js';
 import type { Person } from './person.js';
 import { mix, smoothstep, valueNoise } from './random.js';
@@ -31,7 +31,7 @@ export function buildBody(person: Person, surface: HeadSurface): Body {
 }
 
 /** Columns are denser in front, where the features are. */
-function angleOf(column: number): number {
+function measureAngle(column: number): number {
   const u = (2 * column) / COLUMNS - 1;
   return Math.PI * (0.42 * u + 0.58 * u * u * u);
 }
@@ -42,7 +42,7 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
     ROWS,
     COLUMNS,
     true,
-    (row, column, positions, at) => surface.point(sections[row]!, angleOf(column), positions, at),
+    (row, column, positions, at) => surface.point(sections[row]!, measureAngle(column), positions, at),
     person.skin.tone,
     person.skin.gloss,
   );
@@ -53,7 +53,7 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
     for (let column = 0; column < COLUMNS; column++) {
       const vertex = row * COLUMNS + column;
       const at = vertex * 3;
-      const angle = angleOf(column);
+      const angle = measureAngle(column);
       const [x, y, z] = positions.subarray(at, at + 3);
       const growth = field.at(angle, x!, y!);
       const skin = skinColour(person, x!, y!, angle, surface.chinY);
@@ -70,7 +70,7 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
       positions[at + 2]! += (growth.height * (z! + 0.1)) / length;
     }
   }
-  return { ...mesh, normals: normalsOf(positions, mesh.indices), textured };
+  return { ...mesh, normals: computeNormals(positions, mesh.indices), textured };
 }
 
 /** Skin with its blush, its shade in hollows and its mottling. */

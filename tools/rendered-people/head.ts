@@ -4,10 +4,19 @@ import { eyeCentre, movingPatches, mouthCorner, paintExpression, paintStill, typ
 import { FaceTexture } from './face-texture.js';
 import { buildBody } from './head-mesh.js';
 import { HeadSurface } from './head-surface.js';
-import { personOf, type Person } from './person.js';
+import { choosePerson, type Person } from './person.js';
 import { mix } from './random.js';
 import type { Mesh, Vector } from './mesh.js';
-import { Canvas, fillMesh, lightVertices, project, rotationOf, STRIDE, type Lighting, type View } from './rasterise.js';
+import {
+  Canvas,
+  fillMesh,
+  lightVertices,
+  project,
+  makeRotation,
+  STRIDE,
+  type Lighting,
+  type View,
+} from './rasterise.js';
 
 /** Interleaved 8-bit RGB, widthPx * heightPx * 3 bytes. */
 export interface Picture {
@@ -66,7 +75,7 @@ interface Made {
 
 /** Builds a person's head, which takes some tens of milliseconds. @param seed an integer @throws TypeError */
 export function buildHead(seed: number): Head {
-  const person = personOf(seed);
+  const person = choosePerson(seed);
   const surface = new HeadSurface(person);
   const { head, trunk } = buildBody(person, surface);
   const part = (mesh: Mesh, turns: boolean): Part => ({
@@ -110,13 +119,13 @@ export class Head {
     const { samples, pose } = stance;
     const scale = stance.facePx / (2 * this.#made.halfWidth);
     const view: View = {
-      rotation: rotationOf(pose.yaw, pose.pitch, pose.roll),
+      rotation: makeRotation(pose.yaw, pose.pitch, pose.roll),
       pivot: PIVOT,
       x: stance.centreX * samples,
       y: (stance.centreY + (this.#made.middleY - PIVOT[1]) * scale) * samples,
       scale: scale * samples,
     };
-    const trunkView: View = { ...view, rotation: rotationOf(0.25 * pose.yaw, 0, 0.15 * pose.roll) };
+    const trunkView: View = { ...view, rotation: makeRotation(0.25 * pose.yaw, 0, 0.15 * pose.roll) };
     for (const part of this.#made.parts) {
       lightVertices(part.mesh, part.turns ? view : trunkView, stance.lighting, part.vertices);
     }

@@ -59,7 +59,7 @@ export function gridMesh(
   }
   return {
     positions,
-    normals: normalsOf(positions, indices),
+    normals: computeNormals(positions, indices),
     colours,
     gloss: new Float32Array(count).fill(gloss),
     indices,
@@ -68,7 +68,7 @@ export function gridMesh(
 }
 
 /** Outward normals, averaged over the triangles of each vertex. */
-export function normalsOf(positions: Float32Array, indices: Uint32Array): Float32Array {
+export function computeNormals(positions: Float32Array, indices: Uint32Array): Float32Array {
   const normals = new Float32Array(positions.length);
   for (let i = 0; i < indices.length; i += 3) {
     const a = indices[i]! * 3;

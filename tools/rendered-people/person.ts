@@ -123,24 +123,24 @@ const HAIR_STYLES: readonly HairStyle[] = [
 ];
 
 /** The person of a seed: the same one every time. @param seed an integer, of which the lower 32 bits count @throws TypeError */
-export function personOf(seed: number): Person {
+export function choosePerson(seed: number): Person {
   if (!Number.isSafeInteger(seed)) throw new TypeError(`a person's seed must be an integer, not ${seed}`);
   const random = seededRandom(seed, 1);
   const age = random();
   const toneAt = apart(random, 0, SKIN_TONES.length - 1);
   const toneIndex = Math.min(SKIN_TONES.length - 2, Math.floor(toneAt));
   const tone = mixRgb(SKIN_TONES[toneIndex]!, SKIN_TONES[toneIndex + 1]!, toneAt - toneIndex);
-  const hair = hairOf(random, age, toneAt);
-  const shape = shapeOf(random);
-  const nose = noseOf(random, toneAt);
+  const hair = chooseHair(random, age, toneAt);
+  const shape = makeShape(random);
+  const nose = chooseNose(random, toneAt);
   return {
     seed,
     age,
     shape,
-    eyes: eyesOf(random, toneAt, age),
-    brows: browsOf(random, hair.colour),
+    eyes: chooseEyes(random, toneAt, age),
+    brows: chooseBrows(random, hair.colour),
     nose,
-    mouth: mouthOf(random, nose.tipY, shape.lowerFace, tone),
+    mouth: chooseMouth(random, nose.tipY, shape.lowerFace, tone),
     skin: {
       tone,
       blush: random() * random(),
@@ -155,8 +155,8 @@ export function personOf(seed: number): Person {
     },
     ears: { height: between(random, 0.13, 0.2), flare: between(random, 0, 0.1) },
     hair,
-    beard: beardOf(random, hair),
-    glasses: glassesOf(random),
+    beard: chooseBeard(random, hair),
+    glasses: chooseGlasses(random),
     clothes: { colour: pick(random, CLOTHES), second: pick(random, CLOTHES), pattern: pick(random, PATTERNS) },
     asymmetry: {
       browLift: between(random, -0.025, 0.025),
@@ -168,7 +168,7 @@ export function personOf(seed: number): Person {
 
 const PATTERNS = ['plain', 'stripes', 'checks'] as const;
 
-function shapeOf(random: Random): Person['shape'] {
+function makeShape(random: Random): Person['shape'] {
   const headHalfWidth = apart(random, 0.57, 0.73);
   const cheekHalfWidth = headHalfWidth * apart(random, 0.93, 1.06);
   const jawHalfWidth = cheekHalfWidth * apart(random, 0.68, 0.98);
@@ -190,7 +190,7 @@ function shapeOf(random: Random): Person['shape'] {
   };
 }
 
-function eyesOf(random: Random, toneAt: number, age: number): Person['eyes'] {
+function chooseEyes(random: Random, toneAt: number, age: number): Person['eyes'] {
   const iris = toneAt > 3 || random() < 0.4 ? pick(random, IRISES.slice(0, 2)) : pick(random, IRISES);
   return {
     halfDistance: apart(random, 0.226, 0.325),
@@ -208,7 +208,7 @@ function eyesOf(random: Random, toneAt: number, age: number): Person['eyes'] {
   };
 }
 
-function browsOf(random: Random, hairColour: Rgb): Person['brows'] {
+function chooseBrows(random: Random, hairColour: Rgb): Person['brows'] {
   return {
     rise: apart(random, 0.125, 0.235),
     thickness: apart(random, 0.012, 0.062),
@@ -222,7 +222,7 @@ function browsOf(random: Random, hairColour: Rgb): Person['brows'] {
   };
 }
 
-function noseOf(random: Random, toneAt: number): Person['nose'] {
+function chooseNose(random: Random, toneAt: number): Person['nose'] {
   const broad = toneAt / 6;
   return {
     tipY: apart(random, -0.46, -0.27),
@@ -236,7 +236,7 @@ function noseOf(random: Random, toneAt: number): Person['nose'] {
   };
 }
 
-function mouthOf(random: Random, noseTipY: number, lowerFace: number, tone: Rgb): Person['mouth'] {
+function chooseMouth(random: Random, noseTipY: number, lowerFace: number, tone: Rgb): Person['mouth'] {
   const base = noseTipY - 0.06;
   const chinY = -0.4 - 0.6 * lowerFace;
   const lip = mixRgb(tone, linear(150, 40, 50), apart(random, 0.15, 0.65));
@@ -251,7 +251,7 @@ function mouthOf(random: Random, noseTipY: number, lowerFace: number, tone: Rgb)
   };
 }
 
-function hairOf(random: Random, age: number, toneAt: number): Person['hair'] {
+function chooseHair(random: Random, age: number, toneAt: number): Person['hair'] {
   const fair = toneAt < 3.2;
   const natural = fair ? pick(random, HAIR_COLOURS.slice(0, 6)) : pick(random, HAIR_COLOURS.slice(0, 3));
   const grey = age > 0.6 && random() < 0.7;
@@ -265,7 +265,7 @@ function hairOf(random: Random, age: number, toneAt: number): Person['hair'] {
   };
 }
 
-function beardOf(random: Random, hair: Person['hair']): Person['beard'] {
+function chooseBeard(random: Random, hair: Person['hair']): Person['beard'] {
   const canGrow = hair.style !== 'bob' && hair.style !== 'long' && hair.style !== 'bun';
   const style = canGrow && random() < 0.6 ? pick(random, BEARDS) : 'none';
   return { style, colour: scaleRgb(hair.colour, between(random, 0.5, 1)), length: between(random, 0.02, 0.09) };
@@ -273,7 +273,7 @@ function beardOf(random: Random, hair: Person['hair']): Person['beard'] {
 
 const BEARDS: readonly BeardStyle[] = ['stubble', 'moustache', 'goatee', 'full', 'full', 'strap'];
 
-function glassesOf(random: Random): Person['glasses'] {
+function chooseGlasses(random: Random): Person['glasses'] {
   return {
     style: random() < 0.3 ? pick(random, ['round', 'square', 'heavy'] as const) : 'none',
     colour: pick(random, FRAMES),

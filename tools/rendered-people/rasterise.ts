@@ -34,7 +34,7 @@ export class Canvas {
 export type Rotation = readonly [number, number, number, number, number, number, number, number, number];
 
 /** Degrees, with the signs of domain/face.ts: the head nods by the pitch, turns by the yaw, then the picture rolls. */
-export function rotationOf(yaw: number, pitch: number, roll: number): Rotation {
+export function makeRotation(yaw: number, pitch: number, roll: number): Rotation {
   const [cy, sy] = [Math.cos((yaw * Math.PI) / 180), Math.sin((yaw * Math.PI) / 180)];
   const [cp, sp] = [Math.cos((pitch * Math.PI) / 180), Math.sin((pitch * Math.PI) / 180)];
   const [cr, sr] = [Math.cos((roll * Math.PI) / 180), Math.sin((roll * Math.PI) / 180)];

@@ -122,7 +122,7 @@ export function drawHeads(
   samples = 2,
 ): FaceTruth[] {
   if (!Number.isInteger(samples) || samples < 1 || samples > 4) throw new RangeError('samples must be 1..4');
-  const lighting = lightingOf(light);
+  const lighting = makeLighting(light);
   return heads.map((placement) => {
     const { centreX, centreY, facePx } = placement;
     if (!Number.isFinite(centreX) || !Number.isFinite(centreY)) throw new RangeError('a head must be somewhere');
@@ -138,7 +138,7 @@ export function drawHeads(
   });
 }
 
-function lightingOf(light: Partial<Light>): Lighting {
+function makeLighting(light: Partial<Light>): Lighting {
   const { azimuth, elevation, strength, ambient, warmth } = {
     azimuth: -25,
     elevation: 35,

@@ -5,7 +5,7 @@ import type { AppError } from '../../../src/errors.js';
 
 const MAX = 1_000;
 
-function codeOf(decode: () => unknown): string {
+function readCode(decode: () => unknown): string {
   try {
     decode();
     return 'accepted';
@@ -54,7 +54,7 @@ describe('base64', () => {
     ['data:image/png;base64,QUJD', 'a data: prefix'],
     ['QU%2BD', 'percent-encoding'],
   ])('%j is refused: %s', (text) => {
-    expect(codeOf(() => decodeBase64(text, MAX))).toBe('INVALID_IMAGE_BYTES');
+    expect(readCode(() => decodeBase64(text, MAX))).toBe('INVALID_IMAGE_BYTES');
   });
 
   test('agrees with the grammar on every text of up to four characters of a mixed alphabet', () => {
@@ -64,7 +64,7 @@ describe('base64', () => {
     for (let length = 1; length <= 4; length++) {
       texts = texts.flatMap((text) => alphabet.map((character) => text + character));
       for (const text of [...texts, ...texts.map((tail) => `QUJD${tail}`)]) {
-        const accepted = codeOf(() => decodeBase64(text, MAX)) === 'accepted';
+        const accepted = readCode(() => decodeBase64(text, MAX)) === 'accepted';
         if (accepted !== grammar.test(text)) expect.fail(`${JSON.stringify(text)} was accepted: ${accepted}`);
       }
     }
@@ -74,8 +74,8 @@ describe('base64', () => {
     const just = Buffer.alloc(MAX).toString('base64');
     const over = Buffer.alloc(MAX + 1).toString('base64');
     expect(decodeBase64(just, MAX)).toHaveLength(MAX);
-    expect(codeOf(() => decodeBase64(over, MAX))).toBe('IMAGE_TOO_LARGE');
-    expect(codeOf(() => decodeBase64('*'.repeat(2 * MAX), MAX))).toBe('IMAGE_TOO_LARGE');
+    expect(readCode(() => decodeBase64(over, MAX))).toBe('IMAGE_TOO_LARGE');
+    expect(readCode(() => decodeBase64('*'.repeat(2 * MAX), MAX))).toBe('IMAGE_TOO_LARGE');
   });
 });
 

@@ -6,7 +6,7 @@ import type { Face } from '../../../src/domain/face.js';
 import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
 import { SimilarityScale } from '../../../src/domain/similarity.js';
 import { ManualTimers, settle } from '../../camera/manual-timers.js';
-import { embeddingOf, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
+import { findEmbedding, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
 
 let timers: ManualTimers;
 let device: Device;
@@ -65,7 +65,7 @@ describe('a person before a camera', () => {
     });
     expect(face).toMatchObject({ externalImageId: 'alice', detectionScore: 0.95 });
     expect(face.bbox).toMatchObject({ x0: 0.15625, x1: 0.34375 });
-    expect(device.gallery.compareWithFace(ref(), face.faceId, embeddingOf(12))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(ref(), face.faceId, findEmbedding(12))).toBeCloseTo(1, 5);
     expect(device.cameras.watchers('front')).toBe(0);
     expect((await device.call('GET', '/cameras/front')).body.enrolling).toBe(false);
     expect(timers.waitingMs).toEqual([]);
@@ -162,7 +162,7 @@ describe('nobody is enrolled', () => {
 
   test('when the person is enrolled under another id, which the refusal names', async () => {
     const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
-    const face = { bbox, detectionScore: 1, embedding: embeddingOf(20), externalImageId: 'bob' };
+    const face = { bbox, detectionScore: 1, embedding: findEmbedding(20), externalImageId: 'bob' };
     const { enrolled } = await device.gallery.enrol(ref(), [face]);
     const frames = [1, 2, 3, 4].map(() => [seen(10)]);
     expect(await refusal(...frames)).toEqual({
@@ -202,7 +202,7 @@ describe('a group that was made under other models', () => {
     for (let n = 0; n < 4; n++) show(seen(10));
     expect((await answer).status).toBe(200);
     const { faceId } = (await device.gallery.listFaces(old(), { limit: 10 })).items[0]!;
-    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(100))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(old(), faceId, findEmbedding(100))).toBeCloseTo(1, 5);
   });
 
   test('gets no face when it was created again under the models in use while the face was embedded', async () => {
@@ -241,14 +241,14 @@ describe('a group that was made under other models', () => {
     const [status, error] = await strangerEnrolled(OLDER);
     expect([status, error]).toEqual([200, undefined]);
     const { faceId } = (await device.gallery.listFaces(old(), { limit: 10 })).items[0]!;
-    expect(device.gallery.compareWithFace(old(), faceId, embeddingOf(10))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(old(), faceId, findEmbedding(10))).toBeCloseTo(1, 5);
   });
 
   /** A stranger of the camera `front`, kept under a version, into the old group. @returns status and error */
   async function strangerEnrolled(modelVersion: string): Promise<unknown[]> {
     const { crop = new Uint8Array() } = seen(10);
     const rest = { cameraId: 'front', trackId: 1, quality: 0.5, capturedAtMs: timers.nowMs };
-    device.unknownFaces.keep({ ...rest, modelVersion, crop, embedding: embeddingOf(10) });
+    device.unknownFaces.keep({ ...rest, modelVersion, crop, embedding: findEmbedding(10) });
     await expect.poll(() => device.unknownFaces.stats().kept).toBe(1);
     const { id } = (await device.call('GET', '/unknown-faces')).body.faces[0]!;
     const wish = { group: 'old', externalImageId: 'alice' };
@@ -259,7 +259,7 @@ describe('a group that was made under other models', () => {
   test('and is searched for somebody else on their scale', async () => {
     const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
     // A cosine of 0.98, which is 98 on the scale in use.
-    const face = { bbox, detectionScore: 1, embedding: embeddingOf(110), externalImageId: 'bob' };
+    const face = { bbox, detectionScore: 1, embedding: findEmbedding(110), externalImageId: 'bob' };
     await device.gallery.enrol(old(), [face]);
     const { answer } = await begin({ ...WISH, group: 'old', duplicateThreshold: 90 });
     for (let n = 0; n < 4; n++) show(seen(10));
@@ -377,7 +377,7 @@ describe('an enrolment is refused at once', () => {
     const { owner } = device;
     await device.gallery.createGroup({ owner, groupId: 'old' }, 'another-model');
     await device.gallery.createGroup({ owner, groupId: 'full' }, 'test-1');
-    const face = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: embeddingOf(20) };
+    const face = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: findEmbedding(20) };
     await device.gallery.enrol({ owner, groupId: 'full' }, [face, face, face, face, face]);
     for (const query of ['', '?progress=true']) {
       const answer = await device.call('POST', `/cameras/${camera}/enrol${query}`, wish);

@@ -147,7 +147,7 @@ export function seen(degrees: number, { sidePx = 120, yaw = 0, quality, grey = 1
   };
 }
 
-export function embeddingOf(degrees: number): Float32Array {
+export function findEmbedding(degrees: number): Float32Array {
   const embedding = new Float32Array(DIMENSIONS);
   const radians = (degrees * Math.PI) / 180;
   embedding.set([Math.cos(radians), Math.sin(radians)]);
@@ -259,7 +259,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
         const turned = modelVersion === MODEL ? 0 : 90;
-        return crops.map((crop) => embeddingOf(crop[0]! + 256 * crop[1]! + turned));
+        return crops.map((crop) => findEmbedding(crop[0]! + 256 * crop[1]! + turned));
       },
     },
     gallery,

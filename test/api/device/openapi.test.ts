@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createDeviceDocument } from '../../../src/api/device/openapi.js';
 import { DEVICE_ROUTES } from '../../../src/api/device/routes.js';
 import { readVersion } from '../../../src/config/paths.js';
-import { embeddingOf, seen, startDevice, type Called, type Device } from './harness.js';
+import { findEmbedding, seen, startDevice, type Called, type Device } from './harness.js';
 
 type Json = Record<string, unknown>;
 interface Content {
@@ -170,7 +170,7 @@ test('every answer is what the document says, to the field, and so is every refu
   const { crop = new Uint8Array() } = seen(1);
   for (const trackId of [1, 2, 3]) {
     const rest = { cameraId: 'front', quality: 0.5, modelVersion: 'test-1', capturedAtMs: Date.now() - 1_000 };
-    device.unknownFaces.keep({ ...rest, trackId, crop, embedding: embeddingOf(1) });
+    device.unknownFaces.keep({ ...rest, trackId, crop, embedding: findEmbedding(1) });
   }
   await expect.poll(() => device.unknownFaces.stats().kept).toBe(3);
 

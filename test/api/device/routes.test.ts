@@ -7,14 +7,14 @@ import type { AuditEntry } from '../../../src/domain/audit.js';
 import { AppError } from '../../../src/errors.js';
 import type { RecognitionEvent } from '../../../src/events/event.js';
 import { ManualTimers } from '../../camera/manual-timers.js';
-import { embeddingOf, gate, seen, startDevice, type Device } from './harness.js';
+import { findEmbedding, gate, seen, startDevice, type Device } from './harness.js';
 import { MODEL, recordingLog } from '../harness.js';
 
 const ADMIN = 'admin:front-desk';
 const NO_FACE = '00000000-0000-4000-8000-000000000000';
 
 /** Newest first. */
-const events = [3, 2, 1].map((sequence) => eventOf(sequence));
+const events = [3, 2, 1].map((sequence) => makeEvent(sequence));
 const log = recordingLog();
 const timers = new ManualTimers();
 let device: Device;
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => device.close());
 
-function eventOf(sequence: number): RecognitionEvent {
+function makeEvent(sequence: number): RecognitionEvent {
   return {
     version: 2,
     type: 'unknown',
@@ -288,7 +288,7 @@ describe("strangers' faces", () => {
     for (const [i, one] of degrees.entries()) {
       const { crop = new Uint8Array(0) } = seen(one);
       const rest = { cameraId: i === 0 ? 'yard' : 'front', trackId: i + 1, quality: 0.5, modelVersion: MODEL, ...as };
-      device.unknownFaces.keep({ ...rest, capturedAtMs: timers.nowMs - 60_000, crop, embedding: embeddingOf(one) });
+      device.unknownFaces.keep({ ...rest, capturedAtMs: timers.nowMs - 60_000, crop, embedding: findEmbedding(one) });
     }
     await expect.poll(() => device.unknownFaces.stats().kept).toBe(before + degrees.length);
     return (await device.call('GET', '/unknown-faces')).body.faces.map(({ id }: { id: string }) => id);
@@ -337,7 +337,7 @@ describe("strangers' faces", () => {
     const ref = { owner: device.owner, groupId: 'door' };
     const { faceId, imageId } = (await device.gallery.listFaces(ref, { limit: 10 })).items[0]!;
     expect([status, body]).toEqual([200, { groupId: 'door', faceId, imageId, externalImageId: 'alice' }]);
-    expect(device.gallery.compareWithFace(ref, faceId, embeddingOf(40))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(ref, faceId, findEmbedding(40))).toBeCloseTo(1, 5);
     expect((await device.audited()).slice(1)).toEqual([
       ['face.enrolled', ADMIN, { ...ref, faceId, imageId }],
       ['unknown-face.deleted', ADMIN, { unknownFaceId: id }],
@@ -356,7 +356,7 @@ describe("strangers' faces", () => {
     const ids = await keep(1, 40);
     const id = ids[camera === 'front' ? 0 : 1];
     await device.gallery.createGroup({ owner: device.owner, groupId: 'old' }, 'another-model');
-    const bob = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: embeddingOf(35) };
+    const bob = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: findEmbedding(35) };
     await device.gallery.enrol({ owner: device.owner, groupId: 'door' }, [{ ...bob, externalImageId: 'bob' }]);
     const body = { group: 'door', externalImageId: 'alice', ...wish };
     const answer = await device.call('POST', `/unknown-faces/${id}/enrol`, body);

@@ -126,7 +126,7 @@ describe('the list of faces', () => {
   const list = (query: Record<string, string> = {}) =>
     harness.callV2('GET', `/groups/${groupId}/faces?${new URLSearchParams(query).toString()}`);
   const ids = (answer: Answer) => (answer.data as { faces: { faceId: string }[] }).faces.map(({ faceId }) => faceId);
-  const tokenOf = (answer: Answer) => (answer.data as { nextToken: string }).nextToken;
+  const readToken = (answer: Answer) => (answer.data as { nextToken: string }).nextToken;
 
   test('is newest first, without a model version', async () => {
     const answer = await list();
@@ -160,17 +160,17 @@ describe('the list of faces', () => {
     const filter = { 'external-image-id': 'visitor' };
     const first = await list({ ...filter, limit: '1' });
     expect(ids(first)).toEqual([faces[2]!.faceId]);
-    const last = await list({ ...filter, 'next-token': tokenOf(first) });
+    const last = await list({ ...filter, 'next-token': readToken(first) });
     expect(last.data).toEqual({ faceCount: 1, faces: [expect.objectContaining({ faceId: faces[0]!.faceId })] });
   });
 
   test('takes a token only beside the filter it was issued under', async () => {
     const invalid = { header: expect.objectContaining({ resultCode: -40040 }) as object };
-    const filtered = tokenOf(await list({ 'external-image-id': 'visitor', limit: '1' }));
+    const filtered = readToken(await list({ 'external-image-id': 'visitor', limit: '1' }));
     expect(await list({ 'next-token': filtered })).toEqual(invalid);
     expect(await list({ 'next-token': filtered, 'external-image-id': 'guest' })).toEqual(invalid);
     expect(await list({ 'next-token': filtered, 'image-id': 'visitor' })).toEqual(invalid);
-    const unfiltered = tokenOf(await list({ limit: '1' }));
+    const unfiltered = readToken(await list({ limit: '1' }));
     expect(await list({ 'next-token': unfiltered, 'external-image-id': 'visitor' })).toEqual(invalid);
     expect(ids(await list({ 'next-token': unfiltered }))).toHaveLength(1);
   });

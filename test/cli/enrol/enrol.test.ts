@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerEnrol } from '../../../src/cli/enrol/enrol.js';
 import type { PictureResult } from '../../../src/cli/enrol/picture-result.js';
-import { CLI, imageOf, startService, type Service } from '../../support/service.js';
+import { CLI, toImage, startService, type Service } from '../../support/service.js';
 import { bestModels, standardModels } from '../../support/model-sets.js';
 import { masksDir, missing } from '../../support/shared.js';
 import { tempDir } from '../../support/temp-dir.js';
@@ -230,7 +230,7 @@ describe('lintel gallery enrol', () => {
       const masked: string[] = [];
       for (const file of files) {
         const bytes = readFileSync(join(withMask, file));
-        const answer = await service.call('POST', '/detect', { image: imageOf(bytes) });
+        const answer = await service.call('POST', '/detect', { image: toImage(bytes) });
         const { faceDetails = [] } = (answer.data ?? {}) as { faceDetails?: { mask: boolean }[] };
         if (faceDetails.length !== 1 || !faceDetails[0]?.mask) continue;
         masked.push(file);
@@ -274,7 +274,7 @@ describe('lintel gallery enrol', () => {
 
     it('uses the given threshold, and counts a face without externalImageId as another person', async () => {
       const group = await newGroup();
-      await service.call('POST', `/groups/${group}`, { image: imageOf(people.portrait(0)) });
+      await service.call('POST', `/groups/${group}`, { image: toImage(people.portrait(0)) });
       const source = makeFolder({ 'bob/1.jpg': people.again(0) });
       const refusedRun = await run(buildArgs(source, group));
       expect(refusedRun.stdout).toContain('similar to a face without externalImageId');

@@ -163,21 +163,21 @@ describe('the secrets of a backup', () => {
 });
 
 describe('lintel keys rotate', () => {
-  const keyOf = async (cwd: string): Promise<string | undefined> =>
+  const readKey = async (cwd: string): Promise<string | undefined> =>
     (await readMasterKey({ environment: {}, keysDir: join(cwd, 'var/keys') }))?.key.toString('hex');
 
   it('changes the key under a running service, which goes on, and without one', async () => {
     const { cwd, gallery, stop } = await createBackupDevice({ faces: 2 });
-    const keys = [await keyOf(cwd)];
+    const keys = [await readKey(cwd)];
     const token = (await gallery.listFaces(staff, { limit: 1 })).nextToken as string;
     expect(await run(cwd, 'keys', 'rotate')).toMatchObject({ code: 0, stdout: '' });
-    keys.push(await keyOf(cwd));
+    keys.push(await readKey(cwd));
     await gallery.enrol(staff, [newFace(randomNumbers(6))]);
     expect((await gallery.listFaces(staff, { limit: 1, token })).items).toHaveLength(1);
     await stop();
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('1 group and 3 faces.');
     expect(await run(cwd, 'keys', 'rotate')).toMatchObject({ code: 0, stdout: '' });
-    keys.push(await keyOf(cwd));
+    keys.push(await readKey(cwd));
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('1 group and 3 faces.');
     expect(new Set(keys).size).toBe(3);
   });

@@ -3,7 +3,7 @@ import type { Data } from '../client.js';
 import { V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 
 const { shapes } = V1;
 type PictureOf = (pictures: Pictures) => Buffer;
@@ -13,7 +13,11 @@ const compare =
   (world: World) => ({
     method: 'POST',
     path: `/compare${query}`,
-    body: { sourceImage: bytesOf(source(world.pictures)), targetImage: bytesOf(target(world.pictures)), ...more },
+    body: {
+      sourceImage: toImageBytes(source(world.pictures)),
+      targetImage: toImageBytes(target(world.pictures)),
+      ...more,
+    },
   });
 
 const counts = (data: Data): number[] => [data.matchedFaceDetailCount, data.unmatchedFaceDetailCount];
@@ -158,10 +162,10 @@ export const compareCases: Case[] = [
   })),
 ];
 
-const verify = (faceOf: (world: World) => string, picture: PictureOf) => (world: World) => ({
+const verify = (findFace: (world: World) => string, picture: PictureOf) => (world: World) => ({
   method: 'POST',
-  path: `/verify/groups/${world.people.groupId}/faces/${faceOf(world)}`,
-  body: { compareImage: bytesOf(picture(world.pictures)) },
+  path: `/verify/groups/${world.people.groupId}/faces/${findFace(world)}`,
+  body: { compareImage: toImageBytes(picture(world.pictures)) },
 });
 
 export const verifyCases: Case[] = [
@@ -220,7 +224,7 @@ export const verifyCases: Case[] = [
         )(world),
       );
       const search = { method: 'POST', path: `/groups/${world.people.groupId}/search` };
-      const { matchFaces } = await world.succeed({ ...search, body: { image: bytesOf(world.pictures.annThird) } });
+      const { matchFaces } = await world.succeed({ ...search, body: { image: toImageBytes(world.pictures.annThird) } });
       const match = matchFaces.find(({ face }) => face.faceId === world.people.ann);
       must(Math.abs((match?.similarity ?? NaN) - verified.similarity) <= 0.001, 'one similarity in both answers');
     },

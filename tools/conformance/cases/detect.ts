@@ -3,7 +3,7 @@ import type { Data, FaceDetail } from '../client.js';
 import { V1 } from '../operations.js';
 import { THRONG, type Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 
 const { shapes } = V1;
 
@@ -12,7 +12,7 @@ const detect =
   (world: World) => ({
     method: 'POST',
     path: '/detect',
-    body: { image: bytesOf(picture(world.pictures)), ...more },
+    body: { image: toImageBytes(picture(world.pictures)), ...more },
   });
 
 const area = ({ bbox }: FaceDetail): number => (bbox.x1 - bbox.x0) * (bbox.y1 - bbox.y0);

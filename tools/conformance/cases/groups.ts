@@ -1,7 +1,7 @@
 // Groups: create, list, show, delete.
 import { V1 } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf } from '../world.js';
+import { toImageBytes } from '../world.js';
 
 const { shapes } = V1;
 const create = (groupId: unknown) => ({ method: 'POST', path: '/groups', body: { groupId } });
@@ -13,10 +13,10 @@ export const groupCases: Case[] = [
       ['a dash at its end', (prefix: string) => `${prefix}-`],
       ['255 characters', (prefix: string) => prefix.padEnd(255, 'x')],
     ] as const
-  ).map(([what, idOf]): Case => ({
+  ).map(([what, makeId]): Case => ({
     name: `create group: a groupId with ${what}`,
     run: async (world) => {
-      const groupId = idOf(world.prefix);
+      const groupId = makeId(world.prefix);
       const reply = await world.client.ask(create(groupId));
       must(reply.code === 0 && reply.data === undefined, 'a success without data');
       const data = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
@@ -113,7 +113,7 @@ export const groupCases: Case[] = [
       const groupId = await world.newGroup();
       const faceId = await world.enrol(groupId, world.pictures.bob);
       const path = `/groups/${groupId}`;
-      const image = bytesOf(world.pictures.bob);
+      const image = toImageBytes(world.pictures.bob);
       const reply = await world.client.ask({ method: 'DELETE', path });
       must(reply.code === 0 && reply.data === undefined, 'a success without data');
       for (const ask of [
@@ -140,7 +140,7 @@ export const groupCases: Case[] = [
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
       same(details.groups[0]!.faceCount, 0, 'faceCount');
       same((await world.succeed({ method: 'GET', path: `/groups/${groupId}/faces` })).faceCount, 0, 'faceCount');
-      const body = { image: bytesOf(world.pictures.bob) };
+      const body = { image: toImageBytes(world.pictures.bob) };
       const found = await world.succeed({ method: 'POST', path: `/groups/${groupId}/search`, body });
       same(found.matchFaceCount, 0, 'matchFaceCount');
     },

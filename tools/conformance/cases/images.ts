@@ -4,13 +4,13 @@ import { blankPng, paddedJpeg } from '../image-files.js';
 import { askFor, V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 
 const detect = (bytes: string) => ({ method: 'POST', path: '/detect', body: { image: { bytes } } });
 const detectFile = (file: (pictures: Pictures, world: World) => Uint8Array) => (world: World) => ({
   method: 'POST',
   path: '/detect',
-  body: { image: bytesOf(file(world.pictures, world)) },
+  body: { image: toImageBytes(file(world.pictures, world)) },
 });
 const detectText = (text: (base64: string) => string) => (world: World) =>
   detect(text(world.pictures.ann.toString('base64')));
@@ -71,9 +71,9 @@ const everyFieldCases = V1.operations.flatMap((one) =>
     });
     return [
       row('no base64', -45030, () => ({ bytes: '***' })),
-      row('plain text', -45040, ({ formats }) => bytesOf(formats['plain text'])),
-      row('half a JPEG', -45080, ({ broken }) => bytesOf(broken['a JPEG cut in the middle']!)),
-      row('of 60 megapixels', -45020, () => bytesOf(blankPng(10_000, 6_000))),
+      row('plain text', -45040, ({ formats }) => toImageBytes(formats['plain text'])),
+      row('half a JPEG', -45080, ({ broken }) => toImageBytes(broken['a JPEG cut in the middle']!)),
+      row('of 60 megapixels', -45020, () => toImageBytes(blankPng(10_000, 6_000))),
       row('at a refused url', -45050, () => ({ url: 'http://127.0.0.1/face.jpg' })),
     ];
   }),
@@ -186,11 +186,11 @@ export const imageCases: Case[] = [
     run: async (world) => {
       const groupId = await world.newGroup();
       const { orientations, ann, annBox } = world.pictures;
-      const body = { image: bytesOf(orientations[5]!) };
+      const body = { image: toImageBytes(orientations[5]!) };
       const registered = await world.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
       same(registered.addedFaceCount, 1, 'addedFaceCount');
       overlaps(registered.addedFaces[0]!.bbox, annBox, 0.5);
-      const search = { method: 'POST', path: `/groups/${groupId}/search`, body: { image: bytesOf(ann) } };
+      const search = { method: 'POST', path: `/groups/${groupId}/search`, body: { image: toImageBytes(ann) } };
       same((await world.succeed(search)).matchFaceCount, 1, 'matchFaceCount');
     },
   },

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V1, type Dialect } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf } from '../world.js';
+import { toImageBytes } from '../world.js';
 
 const NOWHERE = { groupId: 'conformance-no-such-group', faceId: randomUUID() };
 
@@ -89,7 +89,7 @@ export const isolationCases: Case[] = [
       const search = {
         method: 'POST',
         path: `/groups/${groupId}/search`,
-        body: { image: bytesOf(world.pictures.ann) },
+        body: { image: toImageBytes(world.pictures.ann) },
       };
       same((await world.succeed({ ...search, appKey })).matchFaceCount, 0, "the other appKey's matchFaceCount");
       await world.succeed({ method: 'DELETE', path: `/groups/${groupId}`, appKey });

@@ -1,11 +1,11 @@
 // Quotas and the bounded queue, on a service that was spawned with small ones.
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 
 const register = (groupId: string, picture: Buffer, limit = 20) => ({
   method: 'POST',
   path: `/groups/${groupId}`,
-  body: { image: bytesOf(picture), limit },
+  body: { image: toImageBytes(picture), limit },
 });
 
 /** A group with no place left. */
@@ -115,7 +115,7 @@ export const overloadCases: Case[] = [
     name: `overload: of ${FLOOD} pictures at once some are refused with Retry-After, and the others are answered rightly`,
     needs: 'spawn',
     run: async (world) => {
-      const ask = { method: 'POST', path: '/detect', body: { image: bytesOf(world.pictures.throng) } };
+      const ask = { method: 'POST', path: '/detect', body: { image: toImageBytes(world.pictures.throng) } };
       const replies = await Promise.all(Array.from({ length: FLOOD }, () => world.client.ask(ask)));
       must(
         replies.every(({ code }) => code === 0 || code === -50300),

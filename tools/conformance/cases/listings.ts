@@ -18,7 +18,7 @@ async function walk(
   world: World,
   path: string,
   limit: number,
-  idsOf: (data: Data) => string[],
+  listIds: (data: Data) => string[],
   between: (page: number) => Promise<void> = async () => undefined,
 ): Promise<Walk> {
   const pages: Data[] = [];
@@ -26,14 +26,14 @@ async function walk(
   for (;;) {
     const data = await world.succeed({ method: 'GET', path: `${path}?${query}` });
     pages.push(data);
-    must(idsOf(data).length <= limit, `at most ${limit} in a page`);
+    must(listIds(data).length <= limit, `at most ${limit} in a page`);
     if (data.nextToken === undefined) break;
-    must(idsOf(data).length === limit, `${limit} in a page that is not the last`);
+    must(listIds(data).length === limit, `${limit} in a page that is not the last`);
     must(pages.length < MAX_PAGES, `a walk of fewer than ${MAX_PAGES} pages`);
     await between(pages.length);
     query = `next-token=${encodeURIComponent(data.nextToken)}`;
   }
-  return { pages, ids: pages.flatMap(idsOf) };
+  return { pages, ids: pages.flatMap(listIds) };
 }
 
 const faceIds = (data: Data): string[] => data.faces.map(({ faceId }) => faceId);
@@ -46,7 +46,7 @@ function eachOnce(ids: readonly string[], expected: readonly string[], what: str
 }
 
 /** @returns the first page's token of a list of two pages */
-async function tokenOf(world: World, path: string): Promise<string> {
+async function readToken(world: World, path: string): Promise<string> {
   const { nextToken } = await world.succeed({ method: 'GET', path: `${path}?limit=1` });
   must(nextToken !== undefined, 'a nextToken beside a first page of several');
   return nextToken;
@@ -75,23 +75,23 @@ const LISTS: readonly [string, (world: World) => string][] = [
   ['list faces', (world) => `/groups/${world.people.groupId}/faces`],
 ];
 
-const tokenCases = LISTS.flatMap(([name, pathOf]): Case[] => [
+const tokenCases = LISTS.flatMap(([name, makePath]): Case[] => [
   ...FORGERIES.map(([what, forge]): Case => ({
     name: `${name}: a next-token ${what}`,
     code: -40040,
     ask: async (world) => {
-      const token = forge(await tokenOf(world, pathOf(world)));
-      return { method: 'GET', path: `${pathOf(world)}?next-token=${encodeURIComponent(token)}` };
+      const token = forge(await readToken(world, makePath(world)));
+      return { method: 'GET', path: `${makePath(world)}?next-token=${encodeURIComponent(token)}` };
     },
   })),
   {
     name: `${name}: a token keeps its limit, and another beside it is ignored`,
     run: async (world) => {
-      const token = encodeURIComponent(await tokenOf(world, pathOf(world)));
+      const token = encodeURIComponent(await readToken(world, makePath(world)));
       for (const limit of ['100', '0', 'many']) {
         const data = await world.succeed({
           method: 'GET',
-          path: `${pathOf(world)}?limit=${limit}&next-token=${token}`,
+          path: `${makePath(world)}?limit=${limit}&next-token=${token}`,
         });
         same(data.groupCount ?? data.faceCount, 1, 'how many are in the page:');
       }
@@ -100,7 +100,7 @@ const tokenCases = LISTS.flatMap(([name, pathOf]): Case[] => [
   {
     name: `${name}: one token may be used twice`,
     run: async (world) => {
-      const path = `${pathOf(world)}?next-token=${encodeURIComponent(await tokenOf(world, pathOf(world)))}`;
+      const path = `${makePath(world)}?next-token=${encodeURIComponent(await readToken(world, makePath(world)))}`;
       const first = await world.succeed({ method: 'GET', path });
       const second = await world.succeed({ method: 'GET', path });
       same(second.faces ?? second.groups, first.faces ?? first.groups, 'the page');
@@ -111,8 +111,8 @@ const tokenCases = LISTS.flatMap(([name, pathOf]): Case[] => [
     code: -40040,
     ask: async (world) => {
       const [other] = LISTS.filter(([otherName]) => otherName !== name);
-      const token = await tokenOf(world, other![1](world));
-      return { method: 'GET', path: `${pathOf(world)}?next-token=${encodeURIComponent(token)}` };
+      const token = await readToken(world, other![1](world));
+      return { method: 'GET', path: `${makePath(world)}?next-token=${encodeURIComponent(token)}` };
     },
   },
 ]);
@@ -123,7 +123,7 @@ export const listingCases: Case[] = [
     name: "list faces: another group's next-token",
     code: -40040,
     ask: async (world) => {
-      const token = await tokenOf(world, `/groups/${world.people.groupId}/faces`);
+      const token = await readToken(world, `/groups/${world.people.groupId}/faces`);
       return { method: 'GET', path: `/groups/${world.emptyGroup}/faces?next-token=${encodeURIComponent(token)}` };
     },
   },
@@ -132,7 +132,7 @@ export const listingCases: Case[] = [
     needs: 'otherAppKey',
     code: -40040,
     ask: async (world) => {
-      const token = encodeURIComponent(await tokenOf(world, '/groups'));
+      const token = encodeURIComponent(await readToken(world, '/groups'));
       return { method: 'GET', path: `/groups?next-token=${token}`, appKey: world.options.otherAppKey };
     },
   },

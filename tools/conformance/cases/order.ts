@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V1, type Dialect } from '../operations.js';
 import type { Case } from '../suite.js';
-import { bytesOf } from '../world.js';
+import { toImageBytes } from '../world.js';
 
 const BAD_PICTURE = { bytes: '***' };
 const NO_GROUP = 'conformance-no-such-group';
@@ -110,7 +110,7 @@ export const orderCases: Case[] = [
     ask: (world) => ({
       method: 'POST',
       path: '/compare',
-      body: { sourceImage: BAD_PICTURE, targetImage: bytesOf(world.pictures.formats['plain text']) },
+      body: { sourceImage: BAD_PICTURE, targetImage: toImageBytes(world.pictures.formats['plain text']) },
     }),
   },
   {
@@ -120,7 +120,10 @@ export const orderCases: Case[] = [
     ask: (world) => ({
       method: 'POST',
       path: '/compare',
-      body: { sourceImage: bytesOf(world.pictures.empty), targetImage: bytesOf(world.pictures.formats['plain text']) },
+      body: {
+        sourceImage: toImageBytes(world.pictures.empty),
+        targetImage: toImageBytes(world.pictures.formats['plain text']),
+      },
     }),
   },
   {

@@ -2,7 +2,7 @@
 import { askFor, operation, V1, type Dialect, type OperationName } from '../operations.js';
 import { must, type Case, type Row } from '../suite.js';
 import type { Fields } from '../shapes.js';
-import { bytesOf } from '../world.js';
+import { toImageBytes } from '../world.js';
 
 const BAD_PICTURES: readonly [string, unknown][] = [
   ['is missing', undefined],
@@ -66,11 +66,11 @@ export function fieldCases(dialect: Dialect): Case[] {
     ['compare', compare],
     ['verify', verify],
   ];
-  const rows = shapes.flatMap(([name, shapeOf]) =>
+  const rows = shapes.flatMap(([name, makeShape]) =>
     FIELDS.map((fields): Case => ({
       name: `${name}: fields ${JSON.stringify(fields)}`,
       ask: (world) => askFor(dialect, operation(dialect, name), world, { body: fields }),
-      shape: shapeOf(fields),
+      shape: makeShape(fields),
     })),
   );
   const registered = FIELDS.map((fields): Case => ({
@@ -78,7 +78,7 @@ export function fieldCases(dialect: Dialect): Case[] {
     ask: async (world) =>
       askFor(dialect, operation(dialect, 'register'), world, {
         place: { groupId: await world.newGroup(), faceId: '' },
-        body: { ...fields, image: bytesOf(world.pictures.annAndSmallBob), limit: 1 },
+        body: { ...fields, image: toImageBytes(world.pictures.annAndSmallBob), limit: 1 },
       }),
     shape: dialect.shapes.register(fields),
     check: (data) => must(data.notAddedFaceCount === 1, 'one face beyond the limit'),

@@ -2,7 +2,7 @@
 import { V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 import { largestFirst } from './detect.js';
 
 const { shapes } = V1;
@@ -10,7 +10,7 @@ const { shapes } = V1;
 const register = (groupId: string, picture: Buffer, more: object = {}) => ({
   method: 'POST',
   path: `/groups/${groupId}`,
-  body: { image: bytesOf(picture), ...more },
+  body: { image: toImageBytes(picture), ...more },
 });
 const intoNewGroup =
   (picture: (pictures: Pictures) => Buffer, more: object = {}) =>
@@ -123,7 +123,7 @@ export const registerCases: Case[] = [
       const gone = await world.enrol(groupId, world.pictures.ann);
       const stays = await world.enrol(groupId, world.pictures.annAgain);
       const face = `/groups/${groupId}/faces/${gone}`;
-      const image = bytesOf(world.pictures.ann);
+      const image = toImageBytes(world.pictures.ann);
       const reply = await world.client.ask({ method: 'DELETE', path: face });
       must(reply.code === 0 && reply.data === undefined, 'a success without data');
       await world.refused({ method: 'GET', path: face }, -40050);

@@ -3,26 +3,26 @@ import type { Data } from '../client.js';
 import { V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 
 const { shapes } = V1;
 
 const byImage = (
   picture: (pictures: Pictures) => Buffer,
   query = '',
-  groupOf = (world: World) => world.people.groupId,
+  findGroup = (world: World) => world.people.groupId,
 ) => {
   return (world: World) => ({
     method: 'POST',
-    path: `/groups/${groupOf(world)}/search${query}`,
-    body: { image: bytesOf(picture(world.pictures)) },
+    path: `/groups/${findGroup(world)}/search${query}`,
+    body: { image: toImageBytes(picture(world.pictures)) },
   });
 };
 const byFace =
-  (faceOf: (world: World) => string, query = '') =>
+  (findFace: (world: World) => string, query = '') =>
   (world: World) => ({
     method: 'GET',
-    path: `/groups/${world.people.groupId}/faces/${faceOf(world)}${query}`,
+    path: `/groups/${world.people.groupId}/faces/${findFace(world)}${query}`,
   });
 
 /** @throws Unfit */
@@ -45,12 +45,12 @@ const edge = (name: string, ask: (query: string) => (world: World) => { method: 
     must(similarity > 90 && similarity < 100, 'a similarity between 90 and 100');
     const at = await world.succeed(ask(`?threshold=${similarity}`)(world));
     must(
-      at.matchFaces.some(({ face }) => face.faceId === best!.face.faceId),
+      at.matchFaces.some(({ face }) => face.faceId === best.face.faceId),
       `a match at threshold ${similarity}`,
     );
     const above = await world.succeed(ask(`?threshold=${(similarity + 0.0001).toFixed(4)}`)(world));
     must(
-      !above.matchFaces.some(({ face }) => face.faceId === best!.face.faceId),
+      !above.matchFaces.some(({ face }) => face.faceId === best.face.faceId),
       'no match at a threshold just above it',
     );
   },

@@ -1,6 +1,6 @@
 // image.url: what is refused, and, where the target may fetch from the suite's own server, what is fetched.
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type Spawned, type World } from '../world.js';
+import { toImageBytes, type Spawned, type World } from '../world.js';
 
 const detect = (url: string) => ({ method: 'POST', path: '/detect', body: { image: { url } } });
 
@@ -46,11 +46,11 @@ const served = (name: string, path: string | ((world: World) => string), code: n
 });
 
 /** There is a picture at the url, which must not be fetched all the same. */
-const refusedThere = (name: string, urlOf: (spawned: Spawned) => string): Case => ({
+const refusedThere = (name: string, makeUrl: (spawned: Spawned) => string): Case => ({
   name: `url: ${name}`,
   needs: 'spawn',
   code: -45050,
-  ask: (world) => detect(urlOf(world.spawned)),
+  ask: (world) => detect(makeUrl(world.spawned)),
 });
 
 const redirectTo = (url: string): string => `/redirect-to/${encodeURIComponent(url)}`;
@@ -97,7 +97,10 @@ export const urlCases: Case[] = [
     ask: (world) => ({
       method: 'POST',
       path: '/compare',
-      body: { sourceImage: bytesOf(world.pictures.ann), targetImage: { url: world.spawned.server.url('/silence') } },
+      body: {
+        sourceImage: toImageBytes(world.pictures.ann),
+        targetImage: { url: world.spawned.server.url('/silence') },
+      },
     }),
   },
   {

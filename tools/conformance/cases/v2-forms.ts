@@ -10,7 +10,7 @@ type Part = string | ((pictures: Pictures, world: World) => Uint8Array);
 
 /** @param parts texts, and pictures as files */
 const form =
-  (name: OperationName, parts: Record<string, Part>, groupOf = (world: World) => world.people.groupId) =>
+  (name: OperationName, parts: Record<string, Part>, findGroup = (world: World) => world.people.groupId) =>
   (world: World) => {
     const data = new FormData();
     for (const [field, part] of Object.entries(parts)) {
@@ -22,7 +22,7 @@ const form =
           `${field}.jpg`,
         );
     }
-    const place = { groupId: groupOf(world), faceId: world.people.ann };
+    const place = { groupId: findGroup(world), faceId: world.people.ann };
     return askFor(V2, operation(V2, name), world, { place, more: { body: undefined, form: data } });
   };
 

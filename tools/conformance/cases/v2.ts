@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V2, type OperationName } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
-import { bytesOf, type World } from '../world.js';
+import { toImageBytes, type World } from '../world.js';
 import { bodyCases } from './frame.js';
 import { unknownKeyCases } from './keys.js';
 import { notFoundCases } from './order.js';
@@ -28,10 +28,10 @@ const secretCases: Case[] = [
       ['of capital letters', (secret: string) => (/[a-z]/.test(secret) ? secret.toUpperCase() : `${secret}X`)],
       ['of 4,000 letters', () => 'x'.repeat(4_000)],
     ] as const
-  ).map(([what, secretOf]): Case => ({
+  ).map(([what, readSecret]): Case => ({
     name: `a secret key ${what} is refused`,
     code: -41005,
-    ask: (world) => ({ ...list, secretKey: secretOf(world.options.secretKey ?? '') }),
+    ask: (world) => ({ ...list, secretKey: readSecret(world.options.secretKey ?? '') }),
   })),
   { name: 'the right secret key is taken', ask: list, shape: shapes.groupList },
   {
@@ -176,13 +176,13 @@ const faceListCases: Case[] = [
       const groupId = await world.newGroup({ dialect });
       const place = { groupId, faceId: '' };
       const register = (picture: Buffer) =>
-        to('register', { place, body: { image: bytesOf(picture), limit: 20 } })(world);
+        to('register', { place, body: { image: toImageBytes(picture), limit: 20 } })(world);
       const { addedFaces } = await world.succeed(register(world.pictures.annAndSmallBob));
       await world.succeed(register(world.pictures.ann));
       const query = `image-id=${addedFaces[0]!.imageId}`;
       const data = await world.succeed(to('list faces', { place, query })(world));
-      const idsOf = (all: readonly { faceId: string }[]): string[] => all.map(({ faceId }) => faceId).sort();
-      same(idsOf(data.faces), idsOf(addedFaces), 'faces');
+      const listIds = (all: readonly { faceId: string }[]): string[] => all.map(({ faceId }) => faceId).sort();
+      same(listIds(data.faces), listIds(addedFaces), 'faces');
       same(data.faceCount, 2, 'faceCount');
     },
   },
@@ -252,7 +252,7 @@ const searchCases: Case[] = [
   })),
   {
     name: 'search by image: a person is found in both of her pictures',
-    ask: (world) => to('search by image', { body: { image: bytesOf(world.pictures.annThird) } })(world),
+    ask: (world) => to('search by image', { body: { image: toImageBytes(world.pictures.annThird) } })(world),
     shape: shapes.searchByImage(),
     check: (data) => same(data.matchFaceCount, 2, 'matchFaceCount'),
   },
@@ -282,12 +282,13 @@ const searchCases: Case[] = [
   },
   {
     name: 'search by image: threshold of the body counts',
-    ask: (world) => to('search by image', { body: { image: bytesOf(world.pictures.annThird), threshold: 100 } })(world),
+    ask: (world) =>
+      to('search by image', { body: { image: toImageBytes(world.pictures.annThird), threshold: 100 } })(world),
     check: (data) => same(data.matchFaceCount, 0, 'matchFaceCount'),
   },
   {
     name: 'search by image: no face is a success without sourceFace',
-    ask: (world) => to('search by image', { body: { image: bytesOf(world.pictures.empty) } })(world),
+    ask: (world) => to('search by image', { body: { image: toImageBytes(world.pictures.empty) } })(world),
     shape: shapes.searchByImage({}, false),
   },
 ];
@@ -317,7 +318,8 @@ const otherCases: Case[] = [
   })),
   {
     name: 'compare: threshold of the body counts',
-    ask: (world) => to('compare', { body: { targetImage: bytesOf(world.pictures.annThird), threshold: 100 } })(world),
+    ask: (world) =>
+      to('compare', { body: { targetImage: toImageBytes(world.pictures.annThird), threshold: 100 } })(world),
     shape: shapes.compare(),
     check: (data) => same([data.matchedFaceDetailCount, data.unmatchedFaceDetailCount], [0, 1], 'the counts'),
   },
@@ -335,7 +337,7 @@ const otherCases: Case[] = [
   },
   {
     name: 'verify: the same person is 90 and more',
-    ask: (world) => to('verify', { body: { compareImage: bytesOf(world.pictures.annThird) } })(world),
+    ask: (world) => to('verify', { body: { compareImage: toImageBytes(world.pictures.annThird) } })(world),
     shape: shapes.verify(),
     check: (data) => must(data.similarity >= 90, 'a similarity of 90 and more'),
   },
