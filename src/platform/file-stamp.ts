@@ -17,8 +17,7 @@ export async function readFileStamp(path: string): Promise<string> {
 /** Like readFileStamp, synchronous: some 5 µs. */
 export function readFileStampSync(path: string): string {
   try {
-    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stats ? formatStamp(stats) : 'ENOENT';
+    return formatStamp(statSync(path, { bigint: true }));
   } catch (error) {
     return errorStamp(error);
   }

@@ -112,7 +112,9 @@ describe('the broker', () => {
         { level: 'ok', text: `${url} can be reached, and its certificate is valid` },
       ]);
       const [stranger] = await checkBroker(mqtt({ url }));
-      expect(stranger).toEqual({ level: 'fail', text: `${url}: self-signed certificate` });
+      // Later versions of Node.js add advice to the message.
+      expect(stranger).toMatchObject({ level: 'fail' });
+      expect(stranger?.text).toMatch(new RegExp(`^${url}: self-signed certificate`));
     }
   });
 
