@@ -96,7 +96,7 @@ function listModels({ models }: NoticeInputs['manifest']): string {
   return formatTable(
     Object.entries(models).map(([name, { licence, origin }]) => [
       name,
-      licence === 'as Lintel' ? 'Apache-2.0 (as Lintel)' : licence,
+      licence,
       'trainedBy' in origin
         ? `trained by ${origin.trainedBy}`
         : `${origin.repository}, commit ${origin.commit.slice(0, 12)}`,

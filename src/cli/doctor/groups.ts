@@ -33,7 +33,7 @@ export async function checkGroups(
 
 export function judgeGroups(groups: readonly Pick<GroupWithModels, 'modelVersion' | 'models'>[]): DoctorFinding[] {
   const affected = groups.filter(({ models }) => models === MODELS_MISSING);
-  if (affected.length === 0) return [ok(`${groups.length} groups; the models of all of them are installed`)];
+  if (affected.length === 0) return [ok(`groups: ${groups.length}; the models of all of them are installed`)];
   const versions = [...new Set(affected.map(({ modelVersion }) => modelVersion))].sort().join(', ');
   return [
     warn(

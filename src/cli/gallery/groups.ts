@@ -38,7 +38,7 @@ refused with ModelVersionMismatch. Its faces stay, and work again once the model
       const affected = groups.filter(({ models }) => models === MODELS_MISSING).length;
       context.stderr.write(
         affected === 0
-          ? `${groups.length} groups; the models of all of them are installed.\n`
+          ? `Groups: ${groups.length}. The models of all of them are installed.\n`
           : `${affected} of ${groups.length} groups cannot be used, because their models are not installed.\n`,
       );
     });

@@ -113,7 +113,7 @@ describe.each(['under a service', 'without one'])('groups of two sets, %s', (how
       '1 of 2 groups cannot be used, because their models (older-1) are not installed: run "lintel gallery groups" to list them';
     expect(await check()).toEqual([{ level: 'warn', text }]);
     install();
-    expect(await check()).toEqual([{ level: 'ok', text: '2 groups; the models of all of them are installed' }]);
+    expect(await check()).toEqual([{ level: 'ok', text: 'groups: 2; the models of all of them are installed' }]);
     expect(JSON.parse((await run('gallery', 'groups', '--json')).stdout)).toEqual([
       { appKey: 'door', groupId: 'new', modelVersion: CURRENT, faces: 0, models: 'in use' },
       { appKey: 'door', groupId: 'old', modelVersion: 'older-1', faces: 1, models: 'installed, of the set older' },

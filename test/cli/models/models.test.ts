@@ -61,7 +61,7 @@ describe('lintel models list', () => {
     for (const { task, quantised, origin } of listModels(builtin)) {
       const { file = '' } = quantised ?? {};
       const trainedBy = 'trainedBy' in origin ? origin.trainedBy : '';
-      const row = `^  ${task} +8 bits +present +\\d\\.\\d\\d MB  ${file} +as Lintel, trained by ${trainedBy}$`;
+      const row = `^  ${task} +8 bits +present +\\d\\.\\d\\d MB  ${file} +Apache-2\\.0, trained by ${trainedBy}$`;
       expect(stdout.match(new RegExp(row, 'gm'))).toHaveLength(1);
       expect(stdout.split(file)).toHaveLength(2);
       expect(stdout).toContain(`  ${task}: float, configured\n`);
