@@ -1,4 +1,4 @@
-// The imports between the files of src: none of them go in a circle.
+// The files of src as a whole: no circle of imports, and one name for one exported type.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,4 +49,16 @@ it('no file of src imports itself by way of others', () => {
 it('a circle is found, also one through a lazy import', () => {
   expect(findCircle(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual(['b', 'c', 'b']); // prettier-ignore
   expect([..."await import('./x.js')".matchAll(IMPORT)]).toHaveLength(1);
+});
+
+it('no two exported types of src have one name', () => {
+  const files = new Map<string, string[]>();
+  for (const file of readImports().keys()) {
+    const text = readFileSync(join(SRC, file), 'utf8');
+    for (const [, name = ''] of text.matchAll(/^export (?:abstract )?(?:interface|type|class) (\w+)/gm)) {
+      files.set(name, [...(files.get(name) ?? []), file]);
+    }
+  }
+  expect(files.get('CameraControl')).toEqual(['camera/camera-control.ts']);
+  expect([...files].filter(([, where]) => where.length > 1)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 // The REST APIs on one HTTP server: the NHN dialects, the device API, and the pages for health and metrics.
-import { ApiServer, type MountedApi, type Page } from '../api/core/server.js';
+import { ApiServer, type MountedApi, type ServicePage } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
 import { createNhnApi } from '../api/nhn/create.js';
 import type { Events } from '../events/events.js';
@@ -83,7 +83,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
   });
 }
 
-function createPages(health: HealthRegistry, metrics: Metrics): Page[] {
+function createPages(health: HealthRegistry, metrics: Metrics): ServicePage[] {
   return [
     { path: '/healthz', handler: async () => encodeHealth(health.liveness()) },
     { path: '/readyz', handler: async () => encodeHealth(health.readiness()) },
@@ -94,6 +94,6 @@ function createPages(health: HealthRegistry, metrics: Metrics): Page[] {
   ];
 }
 
-function encodeHealth({ status, body }: HealthAnswer): Awaited<ReturnType<Page['handler']>> {
+function encodeHealth({ status, body }: HealthAnswer): Awaited<ReturnType<ServicePage['handler']>> {
   return { status, contentType: 'application/json', body: `${JSON.stringify(body, null, 2)}\n` };
 }

@@ -24,7 +24,7 @@ export interface LoadedConfig {
   file: string | undefined;
 }
 
-export interface LoadOptions {
+export interface ConfigLoadOptions {
   /** File named on the command line; takes precedence over LINTEL_CONFIG. */
   file?: string | undefined;
   /** Folder that a relative `file` is relative to, and the paths of the defaults where there is no file. */
@@ -35,7 +35,7 @@ export interface LoadOptions {
 const MAX_FILE_CHARACTERS = 1_000_000;
 
 /** Reads and checks the configuration. @throws AppError CONFIG_INVALID: lists every problem as `key.path: rule (line N)` */
-export async function loadConfig({ file, cwd, environment }: LoadOptions): Promise<LoadedConfig> {
+export async function loadConfig({ file, cwd, environment }: ConfigLoadOptions): Promise<LoadedConfig> {
   const named = file ?? environment.configFile;
   if (named === undefined) return { config: resolvePaths(configSchema.parse({}), cwd), file: undefined };
   const path = resolve(cwd, named);

@@ -17,7 +17,7 @@ export interface LoadProgress {
   faces: number;
 }
 
-export interface LoadOptions {
+export interface GalleryLoadOptions {
   store: SealedStore;
   log: Log;
   signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface LoadedGroups {
 }
 
 /** Loads all groups and faces. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT; the reason of the signal */
-export async function loadGroups({ store, log, signal, onProgress }: LoadOptions): Promise<LoadedGroups> {
+export async function loadGroups({ store, log, signal, onProgress }: GalleryLoadOptions): Promise<LoadedGroups> {
   const loaded: LoadedGroups = { directory: new GroupDirectory(), damagedGroups: 0, damagedFaces: 0 };
   const spaces = store.spaces(GROUP_LABEL);
   const progress: LoadProgress = { groups: 0, totalGroups: spaces.length, faces: 0 };

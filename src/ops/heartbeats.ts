@@ -1,6 +1,6 @@
 // The work that the watchdog supervises: the vision workers, the writes of the store, and the analysis of each camera.
 import type { Clock } from '../domain/time.js';
-import { StallDetector, type Heartbeat, type Lane } from './stall.js';
+import { StallDetector, type Heartbeat, type WorkLane } from './stall.js';
 
 /** A picture of the largest size takes some seconds on a slow device. */
 const VISION_LIMIT_MS = 60_000;
@@ -10,7 +10,7 @@ const CAMERA_LIMIT_MS = 30_000;
 
 export interface WatchedParts {
   /** Returns one lane for each worker. */
-  vision: () => readonly Lane[];
+  vision: () => readonly WorkLane[];
   store: () => { pendingWrites: number; batches: number; failedBatches: number };
   cameras: readonly {
     id: string;
@@ -23,7 +23,7 @@ export interface WatchedParts {
 }
 
 export function createHeartbeats({ vision, store, cameras, clock }: WatchedParts): Heartbeat[] {
-  const storeLane = (): Lane[] => {
+  const storeLane = (): WorkLane[] => {
     const { pendingWrites, batches, failedBatches } = store();
     return [{ id: 'the disk', busy: pendingWrites > 0, done: batches + failedBatches }];
   };
@@ -31,7 +31,7 @@ export function createHeartbeats({ vision, store, cameras, clock }: WatchedParts
     new StallDetector({ name: 'vision', limitMs: VISION_LIMIT_MS, lanes: vision, clock }),
     new StallDetector({ name: 'store', limitMs: STORE_LIMIT_MS, lanes: storeLane, clock }),
     ...cameras.map(({ id, pauseMs, stats }) => {
-      const lanes = (): Lane[] => {
+      const lanes = (): WorkLane[] => {
         const { isAnalysing, frames, done } = stats();
         return [{ id: 'the analysis', busy: isAnalysing, fed: frames, done }];
       };

@@ -16,7 +16,7 @@ export interface Heartbeat {
 }
 
 /** Work that is done one piece after the other: by a worker thread, by the store, by the analysis of a camera. */
-export interface Lane {
+export interface WorkLane {
   /** Name of the lane among those of its detector. */
   id: string | number;
   /** True while a piece of work is under way or waits. */
@@ -29,7 +29,7 @@ export interface Lane {
 
 export interface StallDetectorParts {
   name: string;
-  lanes: () => readonly Lane[];
+  lanes: () => readonly WorkLane[];
   /** A lane that is busy for this long and finishes nothing has stopped. */
   limitMs: number;
   /** Monotonic, in milliseconds: the wall clock of a device without a battery jumps when it is set. */
@@ -57,7 +57,7 @@ export class StallDetector implements Heartbeat {
 
   check(): HeartbeatState {
     const { lanes, limitMs, clock } = this.#parts;
-    let current: readonly Lane[];
+    let current: readonly WorkLane[];
     try {
       current = lanes();
     } catch (error) {

@@ -3,8 +3,6 @@ import { fstatSync } from 'node:fs';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { DropListener } from './log-output.js';
 
-export type Log = Logger;
-
 export interface LogDestination extends DestinationStream {
   /** Absent where a destination drops nothing. */
   onDropped?(listener: DropListener): void;
@@ -13,7 +11,7 @@ export interface LogDestination extends DestinationStream {
 }
 
 /** Creates the logger. Where the destination drops lines, a warning says how many. */
-export function createLog(level: string, destination: LogDestination): Log {
+export function createLog(level: string, destination: LogDestination): Logger {
   const options = {
     level,
     base: null,

@@ -24,7 +24,7 @@ export interface FoundShot {
 }
 
 /** `found`: one result for each shot, in their order. `busy`: the shots may be tried again. `failed`: they must not be. */
-export type SearchResult = { kind: 'found'; found: FoundShot[] } | { kind: 'busy' | 'failed' | 'cancelled' };
+export type ShotSearchResult = { kind: 'found'; found: FoundShot[] } | { kind: 'busy' | 'failed' | 'cancelled' };
 
 export class ShotSearch {
   readonly #parts: ShotSearchParts;
@@ -51,7 +51,7 @@ export class ShotSearch {
    * @param shots at least one
    * @param isCancelled returns true when the faces must be forgotten: they are not searched then
    */
-  async search(shots: readonly Shot[], nowMs: number, isCancelled: () => boolean): Promise<SearchResult> {
+  async search(shots: readonly Shot[], nowMs: number, isCancelled: () => boolean): Promise<ShotSearchResult> {
     const { vision, groups, others } = this.#parts;
     try {
       const crops = shots.map(({ crop }) => crop);

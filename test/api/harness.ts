@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
-import { ApiServer, type Page } from '../../src/api/core/server.js';
+import { ApiServer, type ServicePage } from '../../src/api/core/server.js';
 import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
@@ -141,7 +141,7 @@ export interface HarnessOptions extends Partial<Omit<NhnApiParts, 'config'>> {
   http?: Partial<Config['http']>;
   images?: Partial<Config['images']>;
   limits?: { maxGroups?: number; maxFacesPerGroup?: number };
-  pages?: readonly Page[];
+  pages?: readonly ServicePage[];
   tlsCheckIntervalMs?: number;
   stopTimeoutMs?: number;
 }

@@ -1,6 +1,6 @@
 // The stall detector distinguishes slow work from work that has stopped.
 import { describe, expect, it } from 'vitest';
-import { StallDetector, type Lane } from '../../src/ops/stall.js';
+import { StallDetector, type WorkLane } from '../../src/ops/stall.js';
 
 /** [time in s, busy, done, healthy] for each check. */
 type Step = [atS: number, busy: boolean, done: number, healthy: boolean];
@@ -59,7 +59,7 @@ describe('a lane', () => {
       ],
     ],
   ])('%s', (_, steps) => {
-    let lane: Lane;
+    let lane: WorkLane;
     let nowMs = 0;
     const detector = new StallDetector({ name: 'x', lanes: () => [lane], limitMs: 30_000, clock: () => nowMs });
     for (const [atS, busy, done, healthy] of steps) {
@@ -72,7 +72,7 @@ describe('a lane', () => {
   it('with an input counter has stopped only while more comes in', () => {
     let nowMs = 0;
     let frames = 0;
-    const lanes = (): Lane[] => [{ id: 'front', busy: true, done: 3, fed: frames }];
+    const lanes = (): WorkLane[] => [{ id: 'front', busy: true, done: 3, fed: frames }];
     const detector = new StallDetector({ name: 'cameras', lanes, limitMs: 30_000, clock: () => nowMs });
     const after = (seconds: number, more: number): boolean => {
       nowMs += seconds * 1_000;

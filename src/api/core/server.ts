@@ -14,7 +14,7 @@ import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from './tls.js';
 const HEADERS_TIMEOUT_MS = 10_000;
 
 /** A page that belongs to no API, such as /healthz: it answers GET and asks for no key. */
-export interface Page {
+export interface ServicePage {
   path: string;
   handler: () => Promise<{ status: number; contentType: string; body: string | Buffer }>;
 }
@@ -23,7 +23,7 @@ export interface Page {
 export interface MountedApi {
   /** Returns the middleware that answers the API's requests; it passes all others on, unless it is the last API. */
   middleware(): Middleware;
-  pages?: readonly Page[];
+  pages?: readonly ServicePage[];
   /** Ends answers that would otherwise go on when the server stops. */
   close?(): void;
 }
@@ -32,7 +32,7 @@ export interface ApiServerOptions {
   config: { http: Config['http'] };
   /** APIs in the order in which they see a request. */
   apis: readonly MountedApi[];
-  pages?: readonly Page[];
+  pages?: readonly ServicePage[];
   log: Log;
   /** Milliseconds between two checks of the files of http.tls. */
   tlsCheckIntervalMs?: number;
@@ -141,7 +141,7 @@ export class ApiServer implements Part {
   }
 }
 
-function createPageRouter(pages: readonly Page[], log: Log): Router {
+function createPageRouter(pages: readonly ServicePage[], log: Log): Router {
   const router = new Router({ sensitive: true });
   for (const { path, handler } of pages) {
     router.get(path, async (ctx) => {

@@ -7,7 +7,7 @@ import type { RegisteredKey, SecretKeyAuthority } from '../../keys/key-registry.
 import { ImageFetcher, type Resolver } from '../core/fetch-image.js';
 import { HttpApi, type Credentials, type Endpoint, type RequestObserver } from '../core/http-api.js';
 import { ImageLoader, oversizeImages } from '../core/image-input.js';
-import type { MountedApi, Page } from '../core/server.js';
+import type { MountedApi, ServicePage } from '../core/server.js';
 import { DIALECTS } from './dialects.js';
 import { envelopeEncoder, type Reply } from './envelope.js';
 import { createNhnDocument } from './openapi.js';
@@ -72,7 +72,7 @@ function authenticate(appKeys: SecretKeyAuthority, dialect: Dialect, { params, h
 }
 
 /** The OpenAPI document; it is made at the first request, so that the start does not wait for it. */
-function createDocumentPage(): Page {
+function createDocumentPage(): ServicePage {
   let body: string | undefined;
   return {
     path: '/openapi.json',
