@@ -107,7 +107,7 @@ describe('a service whose configured models are missing', () => {
     const refusal = {
       isSuccessful: false,
       resultCode: -40000,
-      detail: 'spoofing cannot be answered: no liveness model is loaded.',
+      detail: 'The answer cannot tell spoofing: no liveness model is loaded.',
     };
     for (const [path, body] of [
       ['/detect', { image, spoofing: true }],
