@@ -9,13 +9,13 @@ const BUILTIN_SET = 'builtin';
 
 export interface UsableSet {
   set: ModelSet;
-  /** Why this is not the configured set, in words; absent where it is. */
+  /** Reason, in words, why this is not the configured set; absent where it is. */
   fallback?: string;
 }
 
 /**
- * Picks the set to run. The built-in set takes over only where files are missing and `fallback` is on: a file that is not the one that the
- * manifest names stays an error.
+ * Picks the set to run. The built-in set is used only where files are missing and `fallback` is on. A file with another sha256 than
+ * the manifest names is always an error.
  * @throws AppError MODEL_INVALID when the manifest does not have the configured set
  */
 export async function pickUsableSet(

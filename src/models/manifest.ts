@@ -20,7 +20,7 @@ const file = {
   bytes: z.int().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   licence: z.string(),
-  /** Where the file is downloaded from, or the script of this repository that trains it. The 8-bit form of a trained model is part of the installation. */
+  /** Source of the download, or the script of this repository that trains it. The 8-bit form of a trained model is part of the installation. */
   origin: z.union([
     z.strictObject({
       repository: z.string(),

@@ -12,7 +12,7 @@ const decisionSchema = z.strictObject({
   reason: z.string(),
   speedup: z.number().optional(),
 });
-/** `of` is the hash of the circumstances under which the decisions were made. */
+/** `of` holds the hash of the circumstances under which the decisions were made. */
 const memorySchema = z.strictObject({ of: z.string(), decisions: z.array(decisionSchema) });
 
 /** Hashes everything that a measurement depends on: model files, processor, providers and version of Lintel. @returns hexadecimal sha256 */

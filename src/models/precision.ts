@@ -48,7 +48,7 @@ export function setInForms(set: ModelSet, choose: (model: Model) => Precision): 
   };
 }
 
-/** Returns the form of its model that this is. */
+/** Returns the form in which this model runs. */
 export function readPrecision({ file, quantised, inFloat }: Model): Precision {
   return file === quantised?.file && !inFloat ? 'int8' : 'float';
 }

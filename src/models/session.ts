@@ -84,7 +84,7 @@ export function pickOutput(outputs: Readonly<Record<string, Float32Array>>, name
 }
 
 /** Lists the providers that this build of onnxruntime knows. Only a trial shows which of them work. */
-export function knownProviders(): string[] {
+export function listProviders(): string[] {
   return listSupportedBackends().map((backend) => backend.name);
 }
 
@@ -98,7 +98,7 @@ async function runSession(
   const result: Record<string, Float32Array> = {};
   for (const name of session.outputNames) {
     const data = outputs[name]?.data;
-    // A model of another kind would return integers; none of the tasks does.
+    // No model of the four tasks returns integers.
     if (!(data instanceof Float32Array))
       throw new AppError('MODEL_INVALID', `the output ${name} is not a float32 tensor`);
     result[name] = data;
@@ -112,7 +112,7 @@ async function openOn(
   { warmUp, inFloat = false }: SessionOptions,
 ): Promise<InferenceSession> {
   // The binding ignores a name that it does not know, and goes on without it.
-  if (!knownProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
+  if (!listProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
   const options = sessionOptions(provider, inFloat);
   if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp, options);
   const session = await InferenceSession.create(model, options);
@@ -136,14 +136,14 @@ function sessionOptions(provider: string, inFloat: boolean): InferenceSession.Se
     // The detector's input changes its shape with the picture, and onnxruntime would keep a memory pattern for every shape.
     enableMemPattern: false,
     logSeverityLevel: 4,
-    // Each layer keeps its float kernel then. The roundings between the layers stay, which the graph needs: they also cut off values below
+    // Each layer then keeps its float kernel. The roundings between the layers stay. The graph needs them: they also cut off values below
     // zero in place of the activation functions.
     ...(inFloat ? { extra: { session: { disable_quant_qdq: '1' } } } : {}),
   };
 }
 
 /**
- * Proves by the profile of one run that a provider runs the model: one that cannot take it leaves every node to the CPU without an error.
+ * Checks by the profile of one run that a provider runs the model: a provider that cannot run it leaves every node to the CPU without an error.
  * @throws Error where the provider runs no node
  */
 async function proveRunsOn(
@@ -166,7 +166,7 @@ async function proveRunsOn(
       await session.release();
     }
     const [file] = await readdir(folder);
-    if (file === undefined) throw new Error('onnxruntime wrote no profile of it');
+    if (file === undefined) throw new Error('onnxruntime wrote no profile of the run');
     const providers = countProviders(await readFile(join(folder, file), 'utf8'));
     if (![...providers.keys()].some((name) => name.toLowerCase().startsWith(provider))) {
       throw new Error('it loaded, but left every node of the model to the CPU');

@@ -28,7 +28,7 @@ export interface TrialOrder {
 
 export interface SetPrecisionOptions extends TrialOrder {
   choice: PrecisionChoice;
-  /** File in which the measured forms are kept for the next start, and the version of Lintel. Without it each start measures. */
+  /** File in which the measured forms are kept for the next start, and the version of Lintel. Default: each start measures. */
   memory?: { file: string; version: string };
   /** File of the worker thread. Default: dist/models/precision-worker.js; tests, which run the sources, name another one. */
   workerFile?: URL;

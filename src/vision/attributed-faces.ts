@@ -3,14 +3,14 @@ import { isEligible, type Face } from '../domain/face.js';
 import { MIN_SHOT_QUALITY } from './quality.js';
 
 /**
- * Most faces of one frame whose mask and liveness are determined; the others get their turn in later frames. The mask model alone costs
- * as much as the detection of a frame: with a crowd the frames would come late instead of seldom.
+ * Most faces of one frame whose mask and liveness are determined; the others get their turn in later frames. The mask model alone takes
+ * as long as the detection of a frame: without this limit, the results for a crowd would be late.
  */
 const MAX_ATTRIBUTED = 3;
 
 /**
  * Picks at most three of the faces that are fit for recognition: the two best ones by quality, and one of the others, which changes from
- * frame to frame, so that no face waits for ever behind better ones that are never decided.
+ * frame to frame, so that no face waits for ever behind better faces whose tracks are never decided.
  * @param frameNumber number of the frame, which decides whose turn it is
  */
 export function pickAttributedFaces(faces: readonly Face[], frameNumber: number): Face[] {
@@ -19,7 +19,7 @@ export function pickAttributedFaces(faces: readonly Face[], frameNumber: number)
   if (fit.length <= MAX_ATTRIBUTED) return fit;
   const best = fit.toSorted((a, b) => overall(b) - overall(a)).slice(0, MAX_ATTRIBUTED - 1);
   const others = fit.filter((face) => !best.includes(face));
-  // The turn is scattered by a hash: often only every second or third frame is analysed, and a plain remainder of the frame number would
+  // A hash spreads the turns: often only every second or third frame is analysed, and a plain remainder of the frame number would
   // then leave some faces out for ever.
   const turn = others[(Math.imul(frameNumber, 0x9e3779b1) >>> 16) % others.length];
   return turn ? [...best, turn] : best;

@@ -11,7 +11,7 @@ interface Parts<M> {
   model: M;
 }
 
-/** Tells a masked face from a bare one. */
+/** Decides whether a face wears a mask. */
 export class MaskClassifier {
   readonly #parts: Parts<MaskModel> & { template: EmbedderModel['template'] };
   readonly #tensor: Float32Array;
@@ -32,7 +32,7 @@ export class MaskClassifier {
     const view =
       model.view === 'template'
         ? { matrix: alignToTemplate(landmarksPx, template), border: 'constant' as const }
-        : { matrix: squareAround(boxPx, model.view.boxFactor, widthPx, heightPx), border: model.view.border };
+        : { matrix: fitSquare(boxPx, model.view.boxFactor, widthPx, heightPx), border: model.view.border };
     const scores = pickOutput(await runOnView(this.#parts, this.#tensor, image, view), model.output.name);
     const classes = model.output.classes.length;
     let bare = -Infinity;
@@ -46,7 +46,7 @@ export class MaskClassifier {
   }
 }
 
-/** Tells a live face from a print or a screen. The score is one signal among several, and it depends on the camera. */
+/** Scores how likely a face is live, and not a print or a screen. The score is one signal among several, and it depends on the camera. */
 export class LivenessScorer {
   readonly #parts: Parts<LivenessModel>;
   readonly #tensor: Float32Array;
@@ -59,7 +59,7 @@ export class LivenessScorer {
   /** @returns logit(live) - logit(spoof): greater is more alive */
   async score(image: NativeImage, boxPx: Box): Promise<number> {
     const { output, input, boxFactor, border } = this.#parts.model;
-    const view = { matrix: squareAround(boxPx, boxFactor, input.widthPx, input.heightPx), border };
+    const view = { matrix: fitSquare(boxPx, boxFactor, input.widthPx, input.heightPx), border };
     const logits = pickOutput(await runOnView(this.#parts, this.#tensor, image, view), output.name);
     const live = logits[output.liveIndex];
     const spoof = logits[output.spoofIndex];
@@ -76,7 +76,7 @@ function createTensor(model: MaskModel | LivenessModel): Float32Array {
 
 /** The part of a picture that a model gets as its input. */
 interface View {
-  /** From the picture to the input, in pixels. */
+  /** Transform from the picture to the input, in pixels. */
   matrix: AffineMatrix;
   border: 'constant' | 'reflect';
 }
@@ -99,7 +99,7 @@ async function runOnView(
  * @param widthPx width of the input
  * @param heightPx height of the input
  */
-export function squareAround(boxPx: Box, factor: number, widthPx: number, heightPx: number): AffineMatrix {
+export function fitSquare(boxPx: Box, factor: number, widthPx: number, heightPx: number): AffineMatrix {
   const side = Math.max(boxPx.x1 - boxPx.x0, boxPx.y1 - boxPx.y0) * factor;
   const scale = Math.min(widthPx, heightPx) / side;
   const centreX = (boxPx.x0 + boxPx.x1) / 2;

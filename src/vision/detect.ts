@@ -5,9 +5,9 @@ import { pickOutput, type ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 
 export interface DetectedFace {
-  /** In pixels of the picture, clamped to it. */
+  /** Box in pixels of the picture, clamped to the picture. */
   boxPx: Box;
-  /** In pixels of the picture: left eye, right eye, nose, left and right corner of the mouth, as seen in the picture. */
+  /** Landmarks in pixels of the picture: left eye, right eye, nose, left and right corner of the mouth, as seen in the picture. */
   landmarksPx: Landmarks;
   /** 0..1 */
   detectionScore: number;
@@ -55,7 +55,7 @@ export class Detector {
   readonly #addon: Addon;
   readonly #session: ModelSession;
   readonly #model: DetectorModel;
-  /** Input tensor, which grows to the largest one needed and is used again. */
+  /** Memory of the input tensor: it grows to the largest tensor needed, and is used again. */
   #buffer = new Float32Array(0);
 
   constructor(parts: { addon: Addon; session: ModelSession; model: DetectorModel }) {
@@ -128,7 +128,7 @@ function placeCloseUp(image: NativeImage): Placement {
 }
 
 /**
- * Decodes the outputs of a detector without anchors, as models/README.md describes them. Each stride s has one cell per s x s pixels of
+ * Decodes the outputs of an anchor-free detector, as models/README.md describes them. Each stride s has one cell per s x s pixels of
  * the tensor, in rows, with outputs `cls_s` [1,n,1], `obj_s` [1,n,1], `bbox_s` [1,n,4] and `kps_s` [1,n,10].
  * @returns faces in pixels of the picture, in no order and with overlaps; boxes may reach beyond the picture
  * @throws AppError MODEL_INVALID where an output is missing

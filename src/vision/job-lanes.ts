@@ -40,7 +40,7 @@ export class JobLanes<T> {
     return job;
   }
 
-  /** Removes and returns all jobs, the cameras' first. */
+  /** Removes and returns all jobs; those of the cameras come first. */
   drain(): T[] {
     return [...this.#lanes.camera.splice(0), ...this.#lanes.request.splice(0)];
   }

@@ -7,7 +7,7 @@ import type { Addon } from '../native/addon.js';
 import { Embedder } from './embed.js';
 
 /**
- * Pause between two attempts to load an embedder that could not be loaded. Each attempt reads and hashes its file, so it is not made
+ * Pause between two attempts to load an embedder that could not be loaded. An attempt reads and hashes the file, so it is not made
  * for every face.
  */
 const RETRY_MS = 30_000;
@@ -15,7 +15,7 @@ const RETRY_MS = 30_000;
 /** Result of an attempt to load the embedder of another version. */
 export interface OtherLoading {
   modelVersion: string;
-  /** Why the embedder could not be loaded; absent where it was loaded. */
+  /** Reason why the embedder could not be loaded; absent where it was loaded. */
   problem?: string;
 }
 
@@ -92,7 +92,7 @@ export class OtherEmbedders {
 
 /**
  * Returns the providers for a model that is loaded while the service runs: all but TensorRT, or the CPU where no other is left. TensorRT
- * builds engines for minutes; the watchdog would take the worker for hung and restart the service, again and again.
+ * builds engines for minutes: the watchdog would consider the worker hung, and restart the service again and again.
  */
 export function pickQuickProviders(providers: readonly string[]): readonly string[] {
   const quick = providers.filter((provider) => provider !== 'tensorrt');

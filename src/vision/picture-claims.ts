@@ -1,4 +1,4 @@
-// Header checks of PNG and JPEG: what size a file claims, and how much memory a decoder would have to hold, read before it is decoded.
+// Header checks of PNG and JPEG before decoding: the size that a file claims, and the memory that a decoder would have to hold.
 
 export interface PictureClaims {
   widthPx: number;
@@ -21,7 +21,7 @@ const COEFFICIENT_BYTES = 2;
 
 /**
  * Reads the header of a file that begins with the signature of PNG.
- * @returns undefined where the header is cut short or is none
+ * @returns undefined where the header is missing or cut short
  */
 export function readPngClaims(bytes: Uint8Array): PictureClaims | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -35,7 +35,7 @@ export function readPngClaims(bytes: Uint8Array): PictureClaims | undefined {
 }
 
 /**
- * Reads the headers of a file that begins with the signature of JPEG. It walks over the segments as libjpeg does, which skips any bytes
+ * Reads the headers of a file that begins with the signature of JPEG. Like libjpeg, it walks over the segments and skips any bytes
  * between them.
  * @returns undefined where no frame header comes before the first scan
  */
@@ -44,7 +44,7 @@ export function readJpegClaims(bytes: Uint8Array): PictureClaims | undefined {
   let frame: (PictureClaims & { components: number; isProgressive: boolean }) | undefined;
   for (let at = 2; ;) {
     while (at + 1 < bytes.length && (bytes[at] !== 0xff || bytes[at + 1] === 0xff || bytes[at + 1] === 0)) at++;
-    // Needed from here on: a marker, the length of its segment, and for a frame or scan at least its number of components.
+    // The next steps read a marker, the length of its segment and, for a frame or scan, its number of components.
     if (at + 9 >= bytes.length) return undefined;
     const marker = view.getUint8(at + 1);
     if (hasNoSegment(marker)) {

@@ -19,7 +19,7 @@ import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
 /** The contract's bounds for one picture: most faces, and shorter side of the smallest face. */
 const MAX_FACES = 20;
 const MIN_FACE_PX = 60;
-/** IoU above which a face is taken for the one in a settled box. */
+/** IoU above which a face counts as the face in a settled box. */
 const SETTLED_IOU = 0.4;
 
 /** The execution provider that runs a model, and the preferred providers that failed before it. */
@@ -32,9 +32,9 @@ export interface ProviderReport {
 }
 
 export interface PipelineOptions extends Omit<OtherEmbeddersOptions, 'others'> {
-  /** The set, each of its models in the form in which it runs. */
+  /** The model set; each model has the form in which it runs. */
   set: ModelSet;
-  /** Sets of other versions, whose embedders are loaded when they are first needed. */
+  /** Sets of other versions. Their embedders are loaded when they are first needed. */
   others?: readonly OtherSet[];
 }
 

@@ -5,8 +5,8 @@ import type { Landmarks, Pose } from '../domain/face.js';
  * Landmarks of the mean face, in units of half the eye distance: x to the picture's right, y down, z towards the camera. It is
  * mirror-symmetric, so that a mirrored picture has mirrored yaw and roll. Measured on the standard detector's landmarks of 1,541 faces of
  * LFW (November 2026): widths and heights are the medians of the faces that look straight ahead, so that an ordinary portrait has yaw and
- * pitch near 0. The depth of the nose follows from how much eyes and mouth draw together as the nose moves aside (0.92), the depth of the
- * mouth from how far it moves with the nose (-0.09 of the nose's way).
+ * pitch near 0. The depth of the nose (0.92) follows from how much eyes and mouth draw together as the nose moves aside, the depth of the
+ * mouth from how far it moves with the nose (by -0.09 of the nose's movement).
  */
 const MODEL: readonly (readonly [number, number, number])[] = [
   [-1, 0, 0],
@@ -27,12 +27,12 @@ const SETTLED_RADIANS = 1e-4;
 /** Largest yaw and pitch of the fit: 85 degrees. */
 const LIMIT_RADIANS = (85 / 180) * Math.PI;
 
-/** What is fitted: yaw, pitch and roll in radians, and the scale in pixels per unit of the model. */
+/** The fitted values: yaw, pitch and roll in radians, and the scale in pixels per unit of the model. */
 type PoseState = readonly [yaw: number, pitch: number, roll: number, scale: number];
 
 /**
  * Estimates the head pose.
- * @param landmarks in pixels; fractions of the picture do not do, because both axes must have the same unit
+ * @param landmarks in pixels, not in fractions of the picture: both axes must have the same unit
  * @returns degrees; yaw and pitch within -85..85, roll within -180..180
  */
 export function estimatePose(landmarks: Landmarks): Pose {
@@ -41,7 +41,7 @@ export function estimatePose(landmarks: Landmarks): Pose {
   const dx = landmarks[1].x - landmarks[0].x + landmarks[4].x - landmarks[3].x;
   const dy = landmarks[1].y - landmarks[0].y + landmarks[4].y - landmarks[3].y;
   // The fit starts from the roll of the lines between the eyes and between the corners of the mouth. The translation is that of the
-  // centroid, and drops out.
+  // centroid, and is not fitted.
   const roll = Math.atan2(dy, dx);
   const spread = Math.sqrt(landmarks.reduce((sum, p) => sum + (p.x - meanX) ** 2 + (p.y - meanY) ** 2, 0));
   let state: PoseState = [0, 0, roll, Math.max(1e-6, spread / MODEL_SPREAD)];

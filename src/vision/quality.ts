@@ -1,7 +1,7 @@
 // Quality of a face: measures of how well its picture suits recognition.
 import { boxHeight, boxWidth, type Face, type Quality } from '../domain/face.js';
 
-/** Least `Quality.overall` of a face that is used for recognition. Below it a face says more about the picture than about the person. */
+/** Least `Quality.overall` of a face that is used for recognition. Below it, an embedding depends more on the picture than on the person. */
 export const MIN_SHOT_QUALITY = 0.4;
 /** Shorter side of the box from which a face is as large as it needs to be: the crop is 112 px wide. */
 const FULL_SIZE_PX = 112;

@@ -2,14 +2,14 @@
 import type { AnalysedImage, Box } from '../domain/face.js';
 
 export interface AnalyseOptions {
-  /** Most eligible faces that get an embedding, the largest first. 0: none. */
+  /** Most eligible faces that get an embedding, the largest first; 0 embeds none. */
   embed: number;
-  /** Classifies each face as masked or bare. */
+  /** True classifies each face as masked or bare. */
   mask: boolean;
-  /** Scores the liveness of each face, where the loaded set has a model for it. */
+  /** True scores the liveness of each face, where the loaded set has a model for it. */
   liveness: boolean;
   /**
-   * True for a picture that is one aligned crop of a face: nothing is detected. Its one face has the whole picture as its box, the
+   * True for a picture that is one aligned crop of a face; the detector does not run. The face has the whole picture as its box, the
    * landmarks where the alignment puts them, and the detection score 1.
    */
   aligned?: boolean;

@@ -15,11 +15,11 @@ import { WorkerSlot, type PendingJob } from './worker-slot.js';
 export interface WorkerPoolOptions extends WorkerSetup {
   /** Number of worker threads. */
   workers: number;
-  /** Jobs that may wait in each lane, the cameras' and the requests'. One more is refused with SERVER_BUSY. */
+  /** Most jobs that wait in each lane, the cameras' and the requests'. A further job is refused with SERVER_BUSY. */
   queueLength: number;
-  /** Why the set is not the configured one, for the health report. */
+  /** Reason why the set is not the configured one, for the health report. */
   fallback?: string | undefined;
-  /** Why each model runs in its form, for the health report. */
+  /** Reason why each model runs in its form, for the health report. */
   precisions?: readonly ChosenPrecision[];
   log: Log;
   /** File of the worker thread. Default: dist/vision/worker.js; tests, which run the sources, name another one. */
@@ -49,9 +49,9 @@ export interface WorkerActivity {
   done: number;
 }
 
-/** A live view is a request: the people who watch it take nothing from the doors. */
+/** Lane of each kind of job. A JPEG of a live view is a request, so that viewers do not delay the cameras. */
 const LANES: Record<Job['kind'], Lane> = { frame: 'camera', crops: 'camera', image: 'request', jpeg: 'request' };
-/** Pause before a dead worker is replaced, so that one that dies at once does not keep a core busy. */
+/** Pause before a dead worker is replaced, so that a worker that always dies at its start does not keep a core busy. */
 const RESTART_DELAY_MS = 1_000;
 
 export class WorkerPool implements Vision, Part {
@@ -61,7 +61,7 @@ export class WorkerPool implements Vision, Part {
   readonly #queue: JobLanes<PendingJob>;
   readonly #restartTimers = new Set<NodeJS.Timeout>();
   #providers: readonly ProviderReport[] = [];
-  /** Why the embedder of a model version could not be loaded, as the worker said that tried last. */
+  /** Reason why the embedder of a model version could not be loaded, from the worker that tried last. */
   readonly #otherProblems = new Map<string, string>();
   #running = false;
   #completed = 0;
@@ -132,7 +132,7 @@ export class WorkerPool implements Vision, Part {
     };
   }
 
-  /** Lists the progress of each worker by itself, so that one that hangs does not hide behind the others. */
+  /** Lists the progress of each worker separately, so that one that hangs is noticed while the others work. */
   listWorkers(): WorkerActivity[] {
     return this.#slots.map(({ isBusy, endedJobs }, index) => ({
       id: `worker ${index + 1}`,
@@ -219,7 +219,7 @@ export class WorkerPool implements Vision, Part {
     return slot;
   }
 
-  /** Logs a change once, although every worker tries for itself and tries repeatedly. */
+  /** Logs a change once, although every worker loads the embedder itself and retries. */
   #noteOther({ modelVersion, problem }: OtherLoading): void {
     const { log } = this.#options;
     const before = this.#otherProblems.get(modelVersion);
@@ -249,7 +249,7 @@ export class WorkerPool implements Vision, Part {
   }
 }
 
-/** Copies a view of a larger buffer, which would otherwise be sent to the worker with the whole buffer. */
+/** Copies the bytes where they are a view of a larger buffer: otherwise the whole buffer would be sent to the worker. */
 function compact(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

@@ -1,4 +1,4 @@
-// One place of the worker pool: a worker thread, the job that it runs, and what its messages mean.
+// One place of the worker pool: a worker thread, the job that it runs, and the handling of its messages.
 import { Worker } from 'node:worker_threads';
 import '../config/no-telemetry.js';
 import type { Log } from '../domain/log.js';
@@ -29,7 +29,7 @@ export interface WorkerSlotOptions {
   onReady: (providers: readonly ProviderReport[]) => void;
   /** Called after the worker tried to load the embedder of another model version. */
   onOther: (loading: OtherLoading) => void;
-  /** Called when a job has ended, well or with an error, and its caller has the answer. */
+  /** Called when a job has ended, with a result or an error, and its caller has the answer. */
   onJobEnd: () => void;
   /** Called when a worker that was ready has ended, and its job, if any, has failed. */
   onDeath: () => void;
@@ -70,7 +70,7 @@ export class WorkerSlot {
     return this.#isReady && !this.#running && this.#worker !== undefined;
   }
 
-  /** Number of jobs that ended here, well or not. */
+  /** Number of jobs that ended here, with a result or an error. */
   get endedJobs(): number {
     return this.#endedJobs;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadManifest, modelSet } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
-import { ModelSession, knownProviders, countProviders } from '../../src/models/session.js';
+import { ModelSession, listProviders, countProviders } from '../../src/models/session.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 
 describe('countProviders', () => {
@@ -67,6 +67,6 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
   });
 
   it('knows the CPU at least', () => {
-    expect(knownProviders()).toContain('cpu');
+    expect(listProviders()).toContain('cpu');
   });
 });

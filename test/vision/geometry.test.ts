@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
 import { fitSimilarity } from '../../src/vision/align.js';
-import { squareAround } from '../../src/vision/attributes.js';
+import { fitSquare } from '../../src/vision/attributes.js';
 import { estimatePose } from '../../src/vision/pose.js';
 
 const apply = (m: readonly number[], { x, y }: Point): Point => ({
@@ -116,9 +116,9 @@ describe('estimatePose', () => {
   });
 });
 
-describe('squareAround', () => {
+describe('fitSquare', () => {
   it('centres the box and fits the square into the shorter side', () => {
-    const matrix = squareAround({ x0: 100, y0: 50, x1: 140, y1: 130 }, 1.5, 640, 480);
+    const matrix = fitSquare({ x0: 100, y0: 50, x1: 140, y1: 130 }, 1.5, 640, 480);
     expect(apply(matrix, { x: 120, y: 90 })).toEqual({ x: 320, y: 240 });
     expect(matrix[0]).toBeCloseTo(480 / 120);
   });

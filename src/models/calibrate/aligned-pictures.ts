@@ -17,7 +17,7 @@ const BLOCK = 512;
 
 /**
  * Reads the pictures of a set. Files of other kinds are skipped.
- * @param path a folder, in which the pictures come in the order of their names, or an uncompressed tar archive, in its own order
+ * @param path a folder, whose pictures are read in the order of their names, or an uncompressed tar archive, which is read in its own order
  * @throws AppError INVALID_PARAM where the path does not exist, is no tar archive, or holds no pictures with such names
  */
 export async function* readLabelledPictures(path: string): AsyncGenerator<LabelledPicture> {

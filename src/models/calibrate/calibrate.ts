@@ -110,7 +110,7 @@ function dot(all: Float32Array, a: number, b: number, length: number): number {
   return first + second + third + fourth;
 }
 
-/** Returns the number of the bin that holds a cosine. A bin begins with its own cosine and ends before the next one's. */
+/** Returns the number of the bin that holds a cosine. A bin includes its lower limit and excludes its upper one. */
 function findBin(cosine: number): number {
   return Math.max(0, Math.min(BINS - 1, Math.floor((cosine + 1) / BIN)));
 }

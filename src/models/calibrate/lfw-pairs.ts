@@ -38,7 +38,7 @@ export function readPairs(path: string): PhotoPair[] {
   });
 }
 
-/** Lists everybody who is in a pair of these folds, by names such as `Person_Name`. */
+/** Lists the people who are in a pair of these folds, by names such as `Person_Name`. */
 export function listHeldOutPeople(pairs: readonly PhotoPair[], folds: readonly number[] = HELD_OUT_FOLDS): Set<string> {
   const photos = pairs.filter(({ fold }) => folds.includes(fold)).flatMap(({ first, second }) => [first, second]);
   return new Set(photos.map((name) => name.replace(/_\d+$/, '')));

@@ -43,7 +43,7 @@ export function splitIntoBands(graph: OnnxGraph, { until, count }: Bands): void 
   const input = graph.input[0]?.name;
   if (input === undefined) throw new AppError('MODEL_INVALID', 'the model has no input');
   const steps = findChain(graph, input, until);
-  // Joined after quantisation, the tensor is a quarter of the size.
+  // The bands are joined after quantisation, where the tensor is a quarter of the size.
   const next = new GraphIndex(graph).onlyConsumer(until);
   if (next?.opType === 'QuantizeLinear') steps.push({ node: next, kernel: 1, stride: 1, padTop: 0 });
   const last = steps.at(-1);

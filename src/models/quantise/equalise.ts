@@ -7,7 +7,7 @@ import { countElements, makeConstant, readFloats } from './onnx/onnx-tensor.js';
 /** Divisors of the channels' values, by the tensor's name: one for each channel. */
 export type ChannelFactors = Readonly<Record<string, readonly number[]>>;
 
-/** Smallest factor, so that a channel of nearly no signal is not blown up. */
+/** Smallest factor: it keeps a channel with nearly no signal from being amplified without limit. */
 const LEAST_FACTOR = 1 / 64;
 
 /**

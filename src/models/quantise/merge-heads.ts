@@ -11,7 +11,7 @@ import {
 import type { OnnxGraph, OnnxNode, OnnxTensor } from './onnx/onnx-model.js';
 import { makeConstant, readFloats, readIntegers } from './onnx/onnx-tensor.js';
 
-/** One head: a 1 x 1 convolution, a convolution per channel, and the way to a list of cells with their channels. */
+/** One head: a 1 x 1 convolution, a convolution per channel, and the nodes that turn the result into a list of cells with their channels. */
 interface Head {
   /** Name of the tensor that the head reads. */
   input: string;
@@ -25,8 +25,8 @@ interface Head {
 }
 
 /**
- * Merges heads that read the same tensor into one with all their channels, and slices its result at the end. Alone each head has too few
- * channels for the processor's vectors (YuNet's have 1, 1, 4 and 10), and each would read the whole tensor again.
+ * Merges heads that read the same tensor into one with all their channels, and slices its result at the end. A single head has too few
+ * channels for the processor's vectors (YuNet's heads have 1, 1, 4 and 10), and each head would read the whole tensor again.
  */
 export function mergeHeads(graph: OnnxGraph): void {
   const index = new GraphIndex(graph);

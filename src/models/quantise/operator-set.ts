@@ -28,7 +28,7 @@ export function raiseOperatorSet(model: OnnxModel): void {
     if (['ReduceSum', 'Upsample', 'Dropout', 'Split', 'Pad'].includes(node.opType)) {
       throw new AppError('MODEL_INVALID', `the operator ${node.opType} of set ${own.version} is not known here`);
     }
-    // Before set 13 Softmax flattened all axes from this one on; that is the same only where this axis is the last one.
+    // Before set 13, Softmax flattened all axes from this one on. The result is the same only where this axis is the last one.
     if (node.opType === 'Softmax' && readIntegerAttribute(node, 'axis', 1) < 2) {
       throw new AppError('MODEL_INVALID', 'a Softmax over several axes is not known here');
     }

@@ -26,7 +26,7 @@ export function prepareModel(bytes: Uint8Array, outputs?: readonly string[]): On
   mergeHeads(graph);
   dropUnused(graph);
   raiseOperatorSet(model);
-  // Older files list their constants among the inputs. That makes them changeable, and nothing could be folded.
+  // Older files list their constants among the inputs, which makes them changeable: nothing could be folded.
   const constants = new Set(graph.initializer.map(({ name }) => name));
   graph.input = graph.input.filter(({ name }) => !constants.has(name));
   return model;
@@ -42,7 +42,7 @@ function turnConstantsIntoInitialisers(graph: OnnxGraph): void {
 }
 
 /**
- * Makes the shapes of Reshape nodes constant. Exporters compute the batch size while the model runs, only to keep it; a 0 in the shape has
+ * Makes the shapes of Reshape nodes constant. Exporters compute the batch size while the model runs, only to keep it: a 0 in the shape has
  * the same effect.
  */
 function fixReshapes(graph: OnnxGraph): void {

@@ -10,10 +10,10 @@ import { writeOnnx, type OnnxModel } from './onnx/onnx-model.js';
 import { prepareModel } from './prepare.js';
 import type { RecordedRanges } from './ranges.js';
 
-/** How a range follows from the values: `minmax` takes all of them, `mse` cuts off as much as makes the error of 8 bits least. */
+/** Method of finding a range: `minmax` covers all values, `mse` cuts off both ends where that makes the error of 8 bits smallest. */
 export type RangeMethod = 'minmax' | 'mse';
 
-/** A model that the recorder opened from its bytes, and that it releases. */
+/** A model opened from its bytes; the recorder releases it. */
 export interface RunnableModel {
   run(feeds: Readonly<Record<string, FloatTensor>>): Promise<Record<string, Float32Array>>;
   release(): Promise<void>;
@@ -38,7 +38,7 @@ export interface RecordOptions {
 /** Receives the values of one tensor for one picture. @param channels number of channels, where the tensor is a convolution's; else 1 */
 type Observer = (name: string, data: Float32Array, channels: number) => void;
 
-/** Runs the float model on all pictures: once for the ranges of the channels, and for `mse` once more for the histograms. */
+/** Runs the float model on all pictures: once for the ranges of the channels, and with `mse` once more for the histograms. */
 export async function recordRanges(options: RecordOptions): Promise<RecordedRanges> {
   const { bytes, floatLayers, method } = options;
   const prepare = (): OnnxModel => prepareModel(bytes, options.outputs);

@@ -32,7 +32,7 @@ export function writeConvConstants(
     // A channel whose weights are nearly zero must still be able to express its bias in 31 bits.
     const leastForBias = bias ? Math.abs(bias[channel]!) / (inputScale * 2 ** 30) : 0;
     scales[channel] = Math.max(greatest / 127, leastForBias, 1e-12);
-    // Read back: the file holds it as a 32-bit float.
+    // The scale is read back from the array, because the file holds it as a 32-bit float.
     const scale = scales[channel]!;
     own.forEach((value, i) => {
       bytes[channel * perChannel + i] = clamp(Math.round(value / scale), -127, 127);

@@ -55,7 +55,7 @@ export function requireDimension(tensor: OnnxTensor, index: number): number {
   return size;
 }
 
-/** An index of a graph by the names of its tensors. Later changes of the graph are not seen. */
+/** Index of a graph by the names of its tensors. It does not follow later changes of the graph. */
 export class GraphIndex {
   readonly constants: ReadonlyMap<string, OnnxTensor>;
   /** Names of the graph's outputs. */
