@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { AppError } from '../errors.js';
 
 /**
- * A picture in native memory: 8-bit, three channels, never copied between threads. The addon knows its channel order. The owner releases it;
- * garbage collection frees one that was not released, but late.
+ * A picture in native memory: 8-bit, three channels, never copied between threads. The addon knows its channel order. The owner releases it.
+ * Garbage collection also frees a picture that was not released, but late.
  */
 export interface NativeImage {
   readonly widthPx: number;
@@ -80,7 +80,7 @@ export type CaptureStatus = 'opening' | 'running' | 'ended' | 'failed' | 'closed
 
 export interface CaptureState {
   status: CaptureStatus;
-  /** Why the capture failed, in words without URL or path; empty otherwise. */
+  /** Reason for which the capture failed, in words without URL or path; empty otherwise. */
   error: string;
   /** Number of the newest frame; 0 before the first. */
   frameNumber: number;
@@ -172,7 +172,7 @@ export interface Addon {
    * @throws RangeError for a number that was never a handle
    */
   captureFrame(handle: number, after: number): CapturedFrame | undefined;
-  /** Stops the thread of a capture. Resolves when it has ended, or when it hangs beyond its time-out and is left behind. A second call is harmless. */
+  /** Stops the thread of a capture. Resolves when it has ended, or when it hangs beyond its time-out and is abandoned. A second call is harmless. */
   closeCapture(handle: number): Promise<void>;
 
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */

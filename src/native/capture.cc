@@ -1,4 +1,4 @@
-// A source of frames: a thread that reads it, a thread that watches the reader, and a slot for the newest frame.
+// A capture: a thread that reads the source, a thread that watches the reader, and a slot for the newest frame.
 #include "capture.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ constexpr double kUsualFps = 25;
 /// Number of failed grabs in a row from which a source has ended. A damaged picture makes one grab fail; at the end
 /// every grab fails at once.
 constexpr int kMaxMisses = 8;
-/// Time beyond its time-out that a reader gets when it is closed; then it is left behind.
+/// Time beyond its time-out that a reader gets when it is closed. After that its thread is abandoned.
 constexpr milliseconds kGrace(500);
 /// Most frames at the beginning of a stream that are skipped: five seconds at 50 frames per second.
 constexpr int kMostBuffered = 250;
@@ -154,8 +154,8 @@ void Capture::readSource() {
   finish(CaptureStatus::ended, "");
 }
 
-/// Skips the frames that FFmpeg buffered while it analysed the stream, one or two seconds: old pictures that would pass
-/// for live ones. They come faster than their presentation times say.
+/// Skips the frames that FFmpeg buffered while it analysed the stream, one or two seconds: they are old, but would
+/// count as live. They come faster than their presentation times say.
 void Capture::skipBuffered(cv::VideoCapture& video) {
   expect(options_.readTimeoutMs, "no frame for ");
   Clock::time_point before = Clock::now();
@@ -193,12 +193,12 @@ bool Capture::readFrames(cv::VideoCapture& video) {
     const Clock::time_point arrived = Clock::now();
     const double timestampMs = readTimestamp(video);
     std::shared_ptr<Frame> frame = pool_->take();
-    // A picture that cannot be decoded is skipped. When no other one comes, the time-out ends in the end.
+    // A picture that cannot be decoded is skipped. If no other one comes, the read time-out ends the capture.
     if (!video.retrieve(frame->bgr) || !toBgr(frame->bgr)) continue;
     frame->capturedAtMs = capturedAtMs;
     any = true;
     look(*frame, arrived, timestampMs);
-    // After a pause of the whole machine the file goes on from its place, and does not hurry to catch up.
+    // After a pause of the whole machine the file continues from its place, and does not play faster to catch up.
     due_ = std::max(due_ + period, Clock::now() - std::chrono::seconds(1));
     publish(std::move(frame));
   }
@@ -259,7 +259,7 @@ void Capture::publish(std::shared_ptr<Frame> frame) {
     state_.heightPx = size.height;
     state_.picture = picture_;
     previous_ = frame;
-    // Kept until the lock is released: if this is the last holder of a large frame, freeing it takes time.
+    // The old frame is kept until the lock is released: if this is its last holder, freeing a large frame takes time.
     previous = std::exchange(newest_, std::move(frame));
     taken_ = false;
   }

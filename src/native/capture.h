@@ -1,4 +1,4 @@
-// A source of frames: a thread that reads it, a thread that watches the reader, and a slot for the newest frame.
+// A capture: a thread that reads the source, a thread that watches the reader, and a slot for the newest frame.
 #pragma once
 
 #include <chrono>
@@ -67,10 +67,10 @@ class Capture : public std::enable_shared_from_this<Capture> {
   /// Returns the newest frame if its number is greater than `after`, else null. A frame that was taken does not count
   /// as dropped.
   std::shared_ptr<const Frame> take(int64_t after);
-  /// Stops reading. `done` is called when the reader has been joined, or when it hangs beyond its time-out and is left
-  /// behind: on a thread of the capture, or at once where the threads have already ended.
+  /// Stops reading. `done` is called when the reader has been joined, or when it hangs beyond its time-out and is
+  /// abandoned: on a thread of the capture, or at once where the threads have already ended.
   void close(std::function<void()> done);
-  /// Waits until the threads have ended, at most until `time`. @returns whether they have
+  /// Waits until the threads have ended, at most until `time`. @returns true where they have ended
   bool waitForEnd(Clock::time_point time);
   /// Sets the status `failed` for a capture that is not started.
   void refuse(const std::string& error);
@@ -80,7 +80,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  // On the reading thread:
+  // Run on the reading thread:
   void read();
   void readSource();
   void skipBuffered(cv::VideoCapture& video);
@@ -89,11 +89,11 @@ class Capture : public std::enable_shared_from_this<Capture> {
   void look(const Frame& frame, Clock::time_point arrived, double timestampMs);
   void publish(std::shared_ptr<Frame> frame);
 
-  // On the watching thread:
+  // Run on the watching thread:
   void watch();
   void callClosers(Lock& lock);
 
-  /// Starts the time-out for the next frame or for the opening, unless one is already running. @param words beginning
+  /// Starts the time-out for the next frame or for the opening, unless one is already running. @param words start
   /// of the error
   void expect(int timeoutMs, const char* words);
   /// Ends the time-out.
@@ -116,7 +116,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   bool readerDone_ = false;
   bool watcherDone_ = false;
   bool abandoned_ = false;
-  /// When the time-out ends, and the error then; and the time at which the watcher wakes up.
+  /// End of the time-out, the error that it causes, and the time at which the watcher wakes up.
   std::optional<Clock::time_point> overdueAt_;
   std::string overdueWords_;
   Clock::time_point alarm_ = Clock::time_point::min();
@@ -129,7 +129,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   std::shared_ptr<const Frame> previous_;
   PictureState picture_;
   Clock::time_point unchangedSince_;
-  /// First of the pictures that have shown the same.
+  /// First of the pictures that show the same as the newest one.
   ReducedPicture still_;
   Clock::time_point stillSince_;
   Clock::time_point measuredAt_ = Clock::time_point::min();

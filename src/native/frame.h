@@ -20,7 +20,7 @@ struct Frame {
   std::shared_ptr<const Frame> origin;
 };
 
-/// Hands out frames. A frame comes back with its memory when its last holder drops it, in any thread.
+/// Provides frames. A frame returns to the pool with its memory when its last holder drops it, in any thread.
 class FramePool : public std::enable_shared_from_this<FramePool> {
  public:
   std::shared_ptr<Frame> take() {

@@ -17,11 +17,11 @@
 namespace lintel {
 namespace {
 
-/// Marks our objects. A borrowed prototype could deceive instanceof, and unwrapping a foreign object crashes the
+/// Marks the images of this addon: instanceof accepts a borrowed prototype, and unwrapping a foreign object crashes the
 /// process.
 constexpr napi_type_tag kImageTag = {0x6c696e74656c2e69, 0x9a1f4be2703c58d4};
 
-/// Images of all threads that hold pixels.
+/// Number of images, in all threads, that hold pixels.
 std::atomic<int> liveImages{0};
 
 /// Options of a JPEG apart from its quality; each may be left out.

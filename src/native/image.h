@@ -14,7 +14,7 @@ namespace lintel {
 
 class Image : public Napi::ObjectWrap<Image> {
  public:
-  /// Defines the class, which the environment's instance data keeps.
+  /// Defines the class. The environment's instance data keeps it.
   static Napi::Function define(Napi::Env env);
 
   static Napi::Object wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx);

@@ -19,7 +19,7 @@
 namespace lintel {
 namespace {
 
-/// Sets up what the whole process shares; the first thread that loads the addon does it.
+/// Sets up the state that the whole process shares. Runs once, in the first thread that loads the addon.
 void prepareProcess() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -7,7 +7,7 @@
 namespace lintel {
 namespace {
 
-/// Most time that the end of the process waits for its captures.
+/// Longest time that the end of the process waits for its captures.
 constexpr std::chrono::milliseconds kFarewell(500);
 
 }  // namespace

@@ -17,7 +17,8 @@ class Registry {
   /// main().
   static Registry& instance();
 
-  /// Count the environments. When the last one leaves, all captures are closed and get a short time to end.
+  /// Count the environments that use the addon. When the last one leaves, all captures are closed and get a short time
+  /// to end.
   void enter();
   void leave();
 

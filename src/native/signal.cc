@@ -25,7 +25,7 @@ void Signal::notify() {
   if (function_ == nullptr || pending_) return;
   const napi_status status = napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
   if (status == napi_ok) pending_ = true;
-  // The environment is ending: with this answer it has released the function.
+  // napi_closing means that the environment is ending and has released the function.
   if (status == napi_closing) function_ = nullptr;
 }
 

@@ -19,7 +19,7 @@ class Signal {
   /// @param keepsLoopAlive true keeps the event loop of the environment running
   static std::shared_ptr<Signal> create(Napi::Env env, const char* name, bool keepsLoopAlive, Callback callback);
 
-  /// Makes the callback run soon: once, however often this is called before it runs. Does nothing after the end of the
+  /// Schedules the callback. Several calls before it runs cause a single run. Does nothing after the end of the
   /// environment.
   void notify();
 

@@ -16,7 +16,7 @@
 namespace lintel {
 namespace {
 
-/// Time by which the library's own time-out is later than ours, whose error is the clearer one.
+/// Time by which the library's own time-out is later than the capture's, whose error is clearer.
 constexpr int kLaterMs = 200;
 /// Highest credible frame rate. A file without one, such as joined JPEGs, declares the ticks of its time base:
 /// 1,200,000 per second.
@@ -46,8 +46,8 @@ std::vector<int> timeouts(const SourceOptions& options) {
 std::string openDevice(cv::VideoCapture& video, const SourceOptions& options) {
   if (std::string problem = pathProblem(options.target, true); !problem.empty()) return problem;
   if (!video.open(options.target, cv::CAP_V4L2)) return "the device is in use, or gives no pictures";
-  // The format comes first: cameras offer their larger sizes and higher rates in this format only. One without it keeps
-  // its own.
+  // The format is set first: cameras offer their larger sizes and higher rates in this format only. A camera without it
+  // keeps its own format.
   video.set(cv::CAP_PROP_FOURCC, cv::VideoWriter::fourcc('M', 'J', 'P', 'G'));
   if (options.widthPx > 0) video.set(cv::CAP_PROP_FRAME_WIDTH, options.widthPx);
   if (options.heightPx > 0) video.set(cv::CAP_PROP_FRAME_HEIGHT, options.heightPx);

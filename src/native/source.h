@@ -13,11 +13,11 @@ struct SourceOptions {
   Type type = Type::file;
   /// Path, pipeline or URL.
   std::string target;
-  /// For a file: whether it starts again at its end, and whether it plays at its frame rate or as fast as the frames
-  /// are taken.
+  /// For a file: `loop` starts it again at its end; `realTime` plays it at its frame rate, otherwise as fast as the
+  /// frames are taken.
   bool loop = false;
   bool realTime = true;
-  /// Requested from a device; 0 keeps the device's own.
+  /// Size and frame rate requested from a device; 0 keeps the device's own.
   int widthPx = 0;
   int heightPx = 0;
   double fps = 0;
@@ -30,8 +30,8 @@ struct SourceOptions {
   bool paced() const { return type == Type::file && realTime; }
 };
 
-/// Silences the libraries and selects RTSP over TCP, by environment variables; those that the operator has set stay.
-/// Must be called once, before any source is opened.
+/// Silences the libraries and selects RTSP over TCP, by environment variables. Variables that the operator has set
+/// stay. Must be called once, before any source is opened.
 void prepareBackends();
 
 /// Opens a source; blocks until it is open. @returns an empty string, or why it did not open, without the target, which

@@ -26,8 +26,8 @@ ReducedPicture reducePicture(const cv::Mat& bgr);
 
 PictureStatistics measurePicture(const ReducedPicture& picture);
 
-/// Returns true where two pictures show the same, apart from changes that a video encoder makes to a still picture: it
-/// refines the picture, and starts again from time to time.
+/// Returns true where two pictures show the same, apart from changes that a video encoder makes to a still picture: an
+/// encoder refines the picture, and starts again from time to time.
 bool isStillPicture(const ReducedPicture& one, const ReducedPicture& other);
 
 /// Returns true where two pictures are identical, byte for byte. Those of a live sensor differ within the first few

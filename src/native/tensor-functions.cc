@@ -11,8 +11,8 @@
 #include "instance.h"
 #include "tensor.h"
 
-// Each function reads the options first and takes the pixels last: a getter among the options could run code that takes
-// the memory of an array away.
+// Each function reads the options first and takes the pixels last: a getter among the options could run code that
+// transfers the memory of an array to another thread.
 
 namespace lintel {
 namespace {

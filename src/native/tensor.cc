@@ -52,8 +52,8 @@ cv::Mat halve(cv::Mat pixels, int times) {
   return pixels;
 }
 
-/// Returns how often a picture is halved before the rest of the scaling, which is then by less than 2: bilinear
-/// sampling can do that.
+/// Returns how often a picture is halved before the rest of the scaling, whose factor is then below 2: bilinear
+/// sampling is good enough for that.
 int halvings(double scale, cv::Size size) {
   int times = 0;
   while (scale <= 0.5 && size.width >= 2 && size.height >= 2) {
@@ -69,7 +69,7 @@ int halvings(double scale, cv::Size size) {
 cv::Range sampled(double first, double last, int length, bool reflect) {
   const int furthest = length - 1;
   if (reflect) {
-    // A mirrored pixel lies as far inside the edge as its place lies outside. The range must also reach the edge
+    // A mirrored pixel lies as far inside the edge as its position lies outside. The range must also reach the edge
     // itself.
     const double low = first, high = last;
     if (low < 0) last = std::max(last, -low), first = 0;
@@ -87,7 +87,7 @@ cv::Matx23d invert(const Warp& warp) {
   return inverse;
 }
 
-/// Bounds, in pixels of the picture, of the places that the output's pixels are read from.
+/// Bounds, in pixels of the picture, of the positions from which the output's pixels are read.
 struct Bounds {
   double left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
 };
