@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { renderClip } from '../../tools/rendered-people/clip-file.js';
 import {
-  clipFrames,
+  renderFrames,
   type ClipActor,
   type ClipFrame,
   type ClipScript,
   type Keyframe,
 } from '../../tools/rendered-people/clip.js';
 import {
-  demoScript,
+  createDemoScript,
   ENROLMENT_MS,
   GUEST_SEED,
   renderDemoClip,
@@ -71,7 +71,7 @@ async function play(path: string): Promise<CaptureState> {
 
 describe('the frames of a clip', () => {
   it('are as many as time and rate say, and show each actor from its first keyframe to its last', () => {
-    const frames = [...clipFrames(script(person(4, 200, 500), person(9, 400, 800)))];
+    const frames = [...renderFrames(script(person(4, 200, 500), person(9, 400, 800)))];
     expect(frames.map(({ atMs }) => atMs)).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
     expect(frames.map(({ faces }) => faces.map(({ seed }) => seed))).toEqual([
       [],
@@ -91,12 +91,12 @@ describe('the frames of a clip', () => {
 
   it('are the same for the same script, and noisy in ways of their own', () => {
     const noisy = { ...script(person(4, 0, 300, { sway: { yaw: 5 } })), noise: 3, durationMs: 400 };
-    const [once, again] = [[...clipFrames(noisy)], [...clipFrames(noisy)]];
+    const [once, again] = [[...renderFrames(noisy)], [...renderFrames(noisy)]];
     once.forEach((frame, i) => {
       expect(samePixels(frame, again[i]!)).toBe(true);
       expect(frame.faces).toEqual(again[i]!.faces);
     });
-    const [first, second] = [...clipFrames({ ...noisy, actors: [] })];
+    const [first, second] = [...renderFrames({ ...noisy, actors: [] })];
     expect(samePixels(first!, second!)).toBe(false);
   });
 
@@ -108,14 +108,14 @@ describe('the frames of a clip', () => {
       ],
     };
     const width = ({ faces }: ClipFrame): number => faces[0]!.boxPx.x1 - faces[0]!.boxPx.x0;
-    const frames = [...clipFrames(script(person(4, 0, 0, walk)))];
+    const frames = [...renderFrames(script(person(4, 0, 0, walk)))];
     const noses = frames.map(({ faces }) => faces[0]!.landmarksPx[2].x);
     expect(noses).toEqual(noses.toSorted((a, b) => a - b));
     expect(frames[0]!.faces[0]!.pose).toEqual({ yaw: 20, pitch: 0, roll: 0 });
     expect(frames[5]!.faces[0]!.pose.yaw).toBeCloseTo(10);
     expect(width(frames[9]!)).toBeGreaterThan(width(frames[0]!) + 10);
     const sway = { roll: 6, periodMs: 700 };
-    const rolls = [...clipFrames(script(person(4, 0, 1_000, { sway })))].map(({ faces }) => faces[0]!.pose.roll);
+    const rolls = [...renderFrames(script(person(4, 0, 1_000, { sway })))].map(({ faces }) => faces[0]!.pose.roll);
     expect(Math.max(...rolls)).toBeGreaterThan(4);
     expect(Math.min(...rolls)).toBeLessThan(-4);
     expect(Math.max(...rolls.map(Math.abs))).toBeLessThanOrEqual(6);
@@ -124,7 +124,7 @@ describe('the frames of a clip', () => {
   it('blink, unless the actor does not', () => {
     const looks = (blinks: boolean): number => {
       const long = { ...script(person(4, 0, 4_000, { blinks })), durationMs: 3_000, fps: 20 };
-      return new Set([...clipFrames(long)].map(({ picture }) => Buffer.from(picture.rgb).toString('latin1'))).size;
+      return new Set([...renderFrames(long)].map(({ picture }) => Buffer.from(picture.rgb).toString('latin1'))).size;
     };
     expect(looks(false)).toBe(1);
     expect(looks(true)).toBeGreaterThan(1);
@@ -133,11 +133,11 @@ describe('the frames of a clip', () => {
   const pasted = (picture: Picture, edge: 'plain' | 'soft', roll = 0): Picture => {
     const at = { x: 0.5, y: 0.5, sizePx: 40, pose: { roll } };
     const actor = { who: { picture, edge }, keyframes: [0, 1_000].map((atMs) => ({ atMs, ...at })) };
-    const [frame] = [...clipFrames({ ...script(actor), durationMs: 100 })];
+    const [frame] = [...renderFrames({ ...script(actor), durationMs: 100 })];
     expect(frame!.faces).toEqual([]);
     return frame!.picture;
   };
-  const [bare] = [...clipFrames({ ...script(), durationMs: 100 })];
+  const [bare] = [...renderFrames({ ...script(), durationMs: 100 })];
 
   it('hold a pasted picture as it is, in a plain rectangle', () => {
     for (const scale of [0.5, 1, 5]) {
@@ -191,7 +191,7 @@ describe('the frames of a clip', () => {
     ['a picture of another size', {}, { who: { picture: { ...picture, widthPx: 5 }, edge: 'plain' } }],
     ['an empty picture', {}, { who: { picture: plain(0, 0, []), edge: 'plain' } }],
   ])('refuse %s', (_, changes, actor) => {
-    expect(() => clipFrames({ ...script(person(1, 0, 100, actor)), ...changes }).next()).toThrow(RangeError);
+    expect(() => renderFrames({ ...script(person(1, 0, 100, actor)), ...changes }).next()).toThrow(RangeError);
   });
 });
 
@@ -258,7 +258,7 @@ describe('a clip in a file', () => {
 describe('the clip of the demonstration', () => {
   it('shows the guest, nobody, the stranger, nobody', async () => {
     const seen: string[] = [];
-    for (const { faces } of clipFrames({ ...demoScript(), widthPx: 64, heightPx: 48, fps: 5 })) {
+    for (const { faces } of renderFrames({ ...createDemoScript(), widthPx: 64, heightPx: 48, fps: 5 })) {
       const who = faces.map(({ seed }) => seed).join('+') || 'nobody';
       if (seen.at(-1) !== who) seen.push(who);
     }
@@ -267,8 +267,8 @@ describe('the clip of the demonstration', () => {
   });
 
   it('has a moment at which the guest looks into the camera', () => {
-    const { fps } = demoScript();
-    for (const { atMs, faces } of clipFrames({ ...demoScript(), widthPx: 64, heightPx: 48 })) {
+    const { fps } = createDemoScript();
+    for (const { atMs, faces } of renderFrames({ ...createDemoScript(), widthPx: 64, heightPx: 48 })) {
       if (Math.abs(atMs - ENROLMENT_MS) > 1_000 / fps) continue;
       expect(faces.map(({ seed }) => seed)).toEqual([GUEST_SEED]);
       expect(Math.abs(faces[0]!.pose.yaw)).toBeLessThan(8);

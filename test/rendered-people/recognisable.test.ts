@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, type Pose } from '../../src/domain/face.js';
-import { clipFrames } from '../../tools/rendered-people/clip.js';
-import { demoScript, GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../tools/rendered-people/demo-clip.js';
+import { renderFrames } from '../../tools/rendered-people/clip.js';
+import { createDemoScript, GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../tools/rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import { buildHead } from '../../tools/rendered-people/head.js';
 import { renderFace, renderScene, type FaceOptions } from '../../tools/rendered-people/render-face.js';
@@ -77,7 +77,7 @@ const people = once(() =>
   }),
 );
 
-const demoFrames = once(() => [...clipFrames(demoScript())].filter(({ index }) => index % 2 === 0));
+const demoFrames = once(() => [...renderFrames(createDemoScript())].filter(({ index }) => index % 2 === 0));
 
 describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
   const { set } = models;

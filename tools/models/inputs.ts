@@ -5,15 +5,15 @@ import type { DetectorModel, EmbedderModel, LivenessModel, MaskModel, Model } fr
 import type { FloatTensor } from '../../src/models/session.js';
 import type { Picture } from '../rendered-people/head.js';
 import type { Addon } from '../../src/native/addon.js';
-import { squareAround } from '../../src/vision/attributes.js';
+import { fitSquare } from '../../src/vision/attributes.js';
 import { decodeCrop } from '../../src/cli/models/decode-crop.js';
 import { composeScene } from './scenes.js';
 
 const SCENE = { widthPx: 640, heightPx: 480 };
-/** A face that fills the picture is found at this size with a margin. */
+/** Size at which the detector finds a face that fills the picture; a margin is added around it. */
 const CLOSE_UP_PX = 320;
 
-/** Crops evenly spread over the set, so that they show many people. */
+/** Reads crops that are evenly spread over the set, so that they show many people. @param count number of crops */
 export async function readCrops(path: string, count: number, addon: Addon): Promise<Picture[]> {
   const all: Uint8Array[] = [];
   for await (const { bytes } of readLabelledPictures(path)) all.push(bytes);
@@ -26,16 +26,20 @@ export async function readCrops(path: string, count: number, addon: Addon): Prom
 }
 
 /**
- * `crops.length` inputs as the vision pipeline would make them: the crop itself for a model of aligned faces, with every second one masked
- * for a model of masks; a composed scene for a detector; the square around a face of one for the others.
+ * Creates `crops.length` inputs as the vision pipeline makes them: the crop itself for a model of aligned faces, with every second one masked
+ * for a mask model; a composed scene for a detector; for the other models the square around a face of a composed scene.
  * @throws AppError INVALID_PARAM where the crops do not have the size of the model's input
  */
-export async function* modelInputs(model: Model, crops: readonly Picture[], addon: Addon): AsyncGenerator<FloatTensor> {
+export async function* createInputs(
+  model: Model,
+  crops: readonly Picture[],
+  addon: Addon,
+): AsyncGenerator<FloatTensor> {
   for (let i = 0; i < crops.length; i++) yield oneInput(model, crops, i, addon);
 }
 
 /** Describes the inputs, for the record in the ranges file. */
-export function inputsInWords(model: Model): string {
+export function describeInputs(model: Model): string {
   if (model.task === 'embedder') return 'aligned faces of LFW';
   if (model.task === 'mask' && model.view === 'template') return 'aligned faces of LFW, every second one masked';
   return 'scenes composed of LFW faces and rendered heads';
@@ -92,7 +96,7 @@ function squareInput(
   const image = addon.wrapRgb(scene.rgb, SCENE.widthPx, SCENE.heightPx);
   const { widthPx, heightPx } = input;
   const tensor = emptyTensor(widthPx, heightPx);
-  const matrix = squareAround(scene.boxes[0]!, boxFactor, widthPx, heightPx);
+  const matrix = fitSquare(scene.boxes[0]!, boxFactor, widthPx, heightPx);
   addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...readFormat(input) });
   return tensor;
 }
@@ -105,7 +109,7 @@ function readFormat({ order, mean, std }: Model['input']): Pick<Model['input'], 
   return { order, mean, std };
 }
 
-/** The lower part of a crop under one colour, as a mask hides it. */
+/** Covers the lower part of a crop with one colour, as a mask does. */
 function withoutMouth({ widthPx, heightPx, rgb }: Picture, seed: number): Picture {
   const covered = Uint8Array.from(rgb);
   const colour = [(seed * 67) % 256, (seed * 131) % 256, (seed * 197) % 256];

@@ -1,4 +1,4 @@
-// `npm run models`: developers' commands that look into a model. They need the renderer of faces, which no installation carries.
+// `npm run models`: commands for developers that inspect a model. They need the renderer of faces, which is not installed on devices.
 import { readEnvironment } from '../../src/config/environment.js';
 import { readVersion } from '../../src/config/paths.js';
 import { createProgram, reportErrors } from '../../src/cli/program.js';

@@ -11,7 +11,7 @@ import { isBuiltIn } from '../../src/models/precision.js';
 import { formatRanges, readRanges } from '../../src/models/quantise/ranges.js';
 import { recordRanges, type RangeMethod } from '../../src/models/quantise/record-ranges.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { inputsInWords, modelInputs, readCrops } from './inputs.js';
+import { describeInputs, createInputs, readCrops } from './inputs.js';
 import { ModelSession } from '../../src/models/session.js';
 import { loadCommandConfig, type CliContext } from '../../src/cli/context.js';
 
@@ -28,10 +28,12 @@ export function registerRanges(models: Command, context: CliContext, manifestPat
     .command('ranges <model>')
     .description("record the ranges of a model's values, which lintel models quantise needs")
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
-    .option('--count <number>', 'how many of them are used', '200')
-    .addOption(new Option('--method <method>', 'how a range is found').choices(['minmax', 'mse']).default('minmax'))
-    .option('--outputs <names...>', 'the outputs to keep; without it those of the file that is replaced, or all')
-    .option('--float <tensors...>', 'layers that stay in float; without it those of the file that is replaced, or none')
+    .option('--count <number>', 'number of pictures that are used', '200')
+    .addOption(
+      new Option('--method <method>', 'method of finding a range').choices(['minmax', 'mse']).default('minmax'),
+    )
+    .option('--outputs <names...>', 'outputs to keep; default: those of the file that is replaced, else all')
+    .option('--float <tensors...>', 'layers that stay in float; default: those of the file that is replaced, else none')
     .addHelpText(
       'after',
       `
@@ -58,11 +60,11 @@ Run these next: "lintel models quantise --update" and, for an embedder, "lintel 
         ...(outputs ? { outputs } : {}),
         floatLayers: options.float ?? before?.floatLayers ?? [],
         ...(before?.bands ? { bands: before.bands } : {}),
-        recordedOn: `${crops.length} ${inputsInWords(model)}`,
+        recordedOn: `${crops.length} ${describeInputs(model)}`,
         method: options.method,
-        pictures: () => modelInputs(model, crops, addon),
+        pictures: () => createInputs(model, crops, addon),
         open: async (observed) => {
-          for await (const input of modelInputs(model, crops, addon)) {
+          for await (const input of createInputs(model, crops, addon)) {
             const warmUp = { [model.input.name]: input };
             return ModelSession.create(model.file, observed, { providers: ['cpu'], warmUp });
           }
@@ -75,7 +77,7 @@ Run these next: "lintel models quantise --update" and, for an embedder, "lintel 
         await editModel(manifestPath, key, (json) => {
           Object.assign(json, { bytes: bytes.length, sha256: recorded.sha256 });
         });
-        context.stdout.write(`${model.file} was trained anew: its size and sha256 are in ${manifestPath}\n`);
+        context.stdout.write(`${model.file} was trained again: its new size and sha256 are in ${manifestPath}\n`);
       }
       const tensors = Object.keys(recorded.ranges).length;
       context.stdout.write(

@@ -1,4 +1,4 @@
-// Composed scenes for measuring a detector: faces of a labelled set and rendered heads, of all sizes, before rooms that do not exist.
+// Composed scenes for measuring a detector: faces of a labelled set and rendered heads, of all sizes, before rendered backgrounds.
 import { between, pick, seededRandom } from '../rendered-people/random.js';
 import { applyCamera, drawHeads } from '../rendered-people/render-face.js';
 import { renderBackground } from '../rendered-people/background.js';
@@ -7,16 +7,16 @@ import type { Picture } from '../rendered-people/head.js';
 import type { Box } from '../../src/domain/face.js';
 
 export interface ComposedScene extends Picture {
-  /** Boxes of the rendered heads and of the pasted faces, pixels. */
+  /** Boxes of the rendered heads and of the pasted faces, in pixels. */
   boxes: Box[];
 }
 
-/** Box of the face in an aligned crop, fractions of its sides: about what a detector's box encloses. */
+/** Box of the face in an aligned crop, in fractions of its sides: about what a detector's box encloses. */
 const FACE_IN_CROP = { x0: 0.12, y0: 0.1, x1: 0.88, y1: 0.98 };
 
 /**
- * The same scene for the same seed and crops: up to four faces in places of their own, none overlapping another.
- * @param crops aligned faces to paste; without them all heads are rendered
+ * Composes a scene of up to four faces that do not overlap. The same seed and crops give the same scene.
+ * @param crops aligned faces to paste; with an empty list all heads are rendered
  */
 export function composeScene(
   seed: number,
@@ -30,7 +30,7 @@ export function composeScene(
   const columns = pick(random, [1, 2, 2, 3, 4]);
   const cell = widthPx / columns;
   for (let column = 0; column < columns; column++) {
-    // Sizes range from the smallest face worth finding to the largest that the cell holds.
+    // Sizes range from the smallest face that should be found to the largest one that fits into the cell.
     const facePx = Math.exp(between(random, Math.log(28), Math.log(Math.min(cell, heightPx) * 0.55)));
     const centreX = cell * (column + 0.5) + between(random, -0.5, 0.5) * (cell - 1.6 * facePx);
     const centreY = between(random, facePx, heightPx - facePx);

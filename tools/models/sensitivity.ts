@@ -1,4 +1,4 @@
-// `npm run models -- sensitivity`: tells which layers of a model lose most when they are computed in 8 bits.
+// `npm run models -- sensitivity`: shows which layers of a model lose most accuracy when they are computed in 8 bits.
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../src/errors.js';
@@ -6,7 +6,7 @@ import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../src/models/
 import { readModel } from '../../src/models/model-files.js';
 import { readRanges } from '../../src/models/quantise/ranges.js';
 import { measureSensitivities } from '../../src/models/quantise/sensitivity.js';
-import { modelInputs, readCrops } from './inputs.js';
+import { createInputs, readCrops } from './inputs.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { loadCommandConfig, type CliContext } from '../../src/cli/context.js';
@@ -16,7 +16,7 @@ const PICTURES = 6;
 export function registerSensitivity(models: Command, context: CliContext, manifestPath: string = MANIFEST_PATH): void {
   models
     .command('sensitivity <model>')
-    .description('print what each layer loses when only that layer is quantised, the worst first')
+    .description('print the loss of each layer when only that layer is quantised, the worst first')
     .requiredOption('--pictures <tar|folder>', 'aligned faces named Person_Name_0001.jpg')
     .action(async (key: string, options: { pictures: string }, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
@@ -27,7 +27,7 @@ export function registerSensitivity(models: Command, context: CliContext, manife
       const bytes = await readModel(resolveModelsDir(config, context.environment), model);
       const crops = await readCrops(resolve(context.cwd, options.pictures), PICTURES, addon);
       const pictures: FloatTensor[] = [];
-      for await (const input of modelInputs(model, crops, addon)) pictures.push(input);
+      for await (const input of createInputs(model, crops, addon)) pictures.push(input);
       const layers = await measureSensitivities({
         bytes,
         recorded: readRanges(join(dirname(manifestPath), model.quantised.ranges)),

@@ -1,4 +1,4 @@
-// The AVI container of motion JPEG, as far as a clip needs it: RIFF with one video stream and an index (Microsoft AVI RIFF File Reference).
+// Writes the AVI container of motion JPEG for a clip: RIFF with one video stream and an index (Microsoft AVI RIFF File Reference).
 
 export const AVI_HEADER_BYTES = 224;
 
@@ -10,12 +10,12 @@ interface AviOptions {
   widthPx: number;
   heightPx: number;
   fps: number;
-  /** Bytes of each frame's JPEG. */
+  /** Size of each frame's JPEG in bytes. */
   sizes: readonly number[];
 }
 
-/** Returns the bytes before the frames; their number does not depend on the frames. */
-export function aviHeader({ widthPx, heightPx, fps, sizes }: AviOptions): Buffer {
+/** Returns the bytes that come before the frames. Their number does not depend on the frames. */
+export function makeAviHeader({ widthPx, heightPx, fps, sizes }: AviOptions): Buffer {
   const framesBytes = sizes.reduce((sum, size) => sum + 8 + padded(size), 0);
   const largest = Math.max(0, ...sizes);
   // Frames per second are a fraction of two integers.
@@ -59,14 +59,14 @@ export function aviHeader({ widthPx, heightPx, fps, sizes }: AviOptions): Buffer
   return header;
 }
 
-/** One frame. */
-export function aviChunk(jpeg: Buffer): Buffer {
+/** Returns the chunk of one frame. */
+export function makeAviChunk(jpeg: Buffer): Buffer {
   return Buffer.concat([fourCc(FRAME_ID), uint32(jpeg.length), jpeg, Buffer.alloc(padded(jpeg.length) - jpeg.length)]);
 }
 
-/** Returns the bytes after the frames. */
-export function aviIndex(sizes: readonly number[]): Buffer {
-  // Counted from the word 'movi'.
+/** Returns the bytes that come after the frames. @param sizes size of each frame's JPEG in bytes */
+export function makeAviIndex(sizes: readonly number[]): Buffer {
+  // Offsets count from the word 'movi'.
   let offset = 4;
   const entries = sizes.map((size) => {
     const entry = Buffer.concat([fourCc(FRAME_ID), uint32(KEY_FRAME), uint32(offset), uint32(size)]);
@@ -85,7 +85,7 @@ function chunk(id: string, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([fourCc(id), uint32(body.length), body]);
 }
 
-/** Chunks begin at even offsets. */
+/** Rounds a size up to an even number, because chunks begin at even offsets. */
 function padded(size: number): number {
   return size + (size % 2);
 }

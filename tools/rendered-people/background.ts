@@ -1,4 +1,4 @@
-// A still, textured room behind the heads: a wall, panels, and things on it, all from a seed.
+// Renders the background behind the heads: a still, textured room with a wall, panels and things on it, all from a seed.
 import { between, mix, seededRandom, smoothstep, valueNoise } from './random.js';
 
 interface Block {
@@ -10,7 +10,7 @@ interface Block {
   grain: number;
 }
 
-/** Interleaved RGB, widthPx * heightPx * 3 bytes; the same for the same seed and size. */
+/** Renders a background. The same seed and size give the same picture. @returns interleaved 8-bit RGB, widthPx * heightPx * 3 bytes */
 export function renderBackground(seed: number, widthPx: number, heightPx: number): Uint8Array {
   const random = seededRandom(seed, 3);
   const wall = [between(random, 70, 190), between(random, 70, 190), between(random, 70, 190)];
@@ -35,7 +35,7 @@ export function renderBackground(seed: number, widthPx: number, heightPx: number
   });
   const slope = between(random, -0.35, 0.35);
   const out = new Uint8Array(widthPx * heightPx * 3);
-  // Soft edges of 1/200 of the width: a room behind the plane of focus.
+  // Edges are soft over 1/200 of the width, because the room is out of focus.
   const soft = 0.005;
   const ratio = heightPx / widthPx;
   for (let row = 0; row < heightPx; row++) {

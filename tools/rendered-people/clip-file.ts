@@ -1,17 +1,17 @@
-// Writes a clip to a file that OpenCV and FFmpeg read: joined JPEGs (.mjpeg), or the same in an AVI that tells its frame rate (.avi).
+// Writes a clip to a file that OpenCV and FFmpeg read: joined JPEGs (.mjpeg), or the same in an AVI, which declares its frame rate (.avi).
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Addon } from '../../src/native/addon.js';
-import { aviChunk, aviHeader, aviIndex, AVI_HEADER_BYTES } from './avi.js';
-import { clipFrames, countFrames, type ClipScript } from './clip.js';
+import { makeAviChunk, makeAviHeader, makeAviIndex, AVI_HEADER_BYTES } from './avi.js';
+import { renderFrames, countFrames, type ClipScript } from './clip.js';
 import type { Picture } from './head.js';
 
 export interface ClipFileOptions {
   addon: Pick<Addon, 'wrapRgb' | 'encodeJpeg'>;
-  /** Called after each frame, which counts from 1, with its JPEG. */
+  /** Called after each frame with its number, from 1, and its JPEG. */
   onProgress?: (progress: { frame: number; frameCount: number; jpeg: Buffer }) => void;
   signal?: AbortSignal;
-  /** JPEG quality of the frames, 1..100; 88 by default. */
+  /** JPEG quality of the frames, 1..100. Default: 88. */
   quality?: number;
 }
 
@@ -22,7 +22,7 @@ export interface ClipFile {
 
 const JPEG_QUALITY = 88;
 
-/** A picture as JPEG. @param quality 1..100 */
+/** Encodes a picture as JPEG. @param quality 1..100 */
 export function encodePicture(
   picture: Picture,
   addon: Pick<Addon, 'wrapRgb' | 'encodeJpeg'>,
@@ -37,9 +37,9 @@ export function encodePicture(
 }
 
 /**
- * Renders the clip into a file; it appears under its name when it is whole. An .mjpeg carries no frame rate and is played at 25
- * frames per second, whatever the script says; an .avi is played at the script's.
- * @throws RangeError on another extension or a bad script; the signal's reason; errors of the file system as they come
+ * Renders the clip into a file. The file gets its name when it is complete. An .mjpeg has no frame rate and is played at 25
+ * frames per second, whatever the script says; an .avi is played at the frame rate of the script.
+ * @throws RangeError for another extension or an invalid script; the signal's reason; errors of the file system unchanged
  */
 export async function renderClip(script: ClipScript, path: string, options: ClipFileOptions): Promise<ClipFile> {
   const kind = extname(path);
@@ -72,16 +72,16 @@ async function writeFrames(
     bytes += data.length;
   };
   if (isAvi) await write(Buffer.alloc(AVI_HEADER_BYTES));
-  for (const { index, picture } of clipFrames(script)) {
+  for (const { index, picture } of renderFrames(script)) {
     signal?.throwIfAborted();
     const jpeg = encodePicture(picture, addon, quality);
-    await write(isAvi ? aviChunk(jpeg) : jpeg);
+    await write(isAvi ? makeAviChunk(jpeg) : jpeg);
     sizes.push(jpeg.length);
     onProgress?.({ frame: index + 1, frameCount: countFrames(script), jpeg });
   }
   if (isAvi) {
-    await write(aviIndex(sizes));
-    await file.write(aviHeader({ ...script, sizes }), 0, AVI_HEADER_BYTES, 0);
+    await write(makeAviIndex(sizes));
+    await file.write(makeAviHeader({ ...script, sizes }), 0, AVI_HEADER_BYTES, 0);
   }
   return { frameCount: sizes.length, bytes };
 }

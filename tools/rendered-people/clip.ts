@@ -1,4 +1,4 @@
-// Composes clips: people and pictures that come, move and go before a still background, frame by frame.
+// Composes clips frame by frame: people and pictures appear, move and leave in front of a still background.
 import type { Pose } from '../../src/domain/face.js';
 import { renderBackground } from './background.js';
 import type { Expression } from './face-paint.js';
@@ -7,15 +7,15 @@ import { mix } from './random.js';
 import { applyCamera, drawHeads, requirePictureSize, type Light } from './render-face.js';
 import { drawSprite } from './sprite.js';
 
-/** Place of an actor at a moment; between two moments it eases from one to the other. */
+/** Position of an actor at a moment. Between two keyframes the actor moves smoothly. */
 export interface Keyframe {
   atMs: number;
-  /** Middle of the face's box (looking straight ahead) or of the pasted picture, fractions of the frame; outside 0..1 is out of sight. */
+  /** Centre of the face's box (looking straight ahead) or of the pasted picture, in fractions of the frame; outside 0..1 it is out of sight. */
   x: number;
   y: number;
-  /** Width of the face's box or of the pasted picture. */
+  /** Width of the face's box or of the pasted picture, in pixels. */
   sizePx: number;
-  /** Degrees; of a pasted picture only the roll counts. */
+  /** Pose in degrees. For a pasted picture only the roll is used. */
   pose?: Partial<Pose>;
 }
 
@@ -24,33 +24,33 @@ export interface ClipActor {
   who: { seed: number } | { picture: Picture; edge: 'plain' | 'soft' };
   /** At least two keyframes in order of time. The actor is in the clip from the first to the last. */
   keyframes: readonly Keyframe[];
-  /** A slow swaying on top of the keyframes' pose: degrees, and the milliseconds of one sway (default 3000). */
+  /** Slow swaying that is added to the pose of the keyframes: amplitudes in degrees, and the period in milliseconds (default 3000). */
   sway?: Partial<Pose> & { periodMs?: number };
-  /** Rendered people blink now and then; false keeps their eyes open. */
+  /** False keeps the eyes of a rendered person open. Default: the person blinks from time to time. */
   blinks?: boolean;
 }
 
 export interface ClipScript {
   widthPx: number;
   heightPx: number;
-  /** 1..60 */
+  /** Frames per second, 1..60. */
   fps: number;
   durationMs: number;
-  /** Seed. */
+  /** Seed of the background. */
   background: number;
-  /** Drawn in this order: the last is in front. */
+  /** Actors in drawing order: the last one is in front. */
   actors: readonly ClipActor[];
   light?: Partial<Light>;
-  /** Samples per pixel and direction of rendered people: 1 is rough and quick, 2 (the default) smooth. */
+  /** Samples per pixel and direction for rendered people: 1 is rough and quick, 2 (the default) smooth. */
   samples?: number;
-  /** Standard deviation of the camera's noise, grey levels; each frame has its own pattern. Default 2. */
+  /** Standard deviation of the camera's noise in grey levels; each frame has its own pattern. Default: 2. */
   noise?: number;
 }
 
 export interface ClipFrame {
   index: number;
   atMs: number;
-  /** The frame's own; not used again. */
+  /** Pixels of the frame; the caller owns them. */
   picture: Picture;
   /** Faces of the rendered people, in the order of the actors; their boxes may lie outside the picture. */
   faces: FaceTruth[];
@@ -64,10 +64,10 @@ export function countFrames(script: ClipScript): number {
 }
 
 /**
- * The frames of a clip, made one at a time as they are asked for. The same script gives the same frames.
- * @throws RangeError on a script that cannot be played
+ * Renders the frames of a clip one at a time. The same script gives the same frames.
+ * @throws RangeError for an invalid script
  */
-export function* clipFrames(script: ClipScript): Generator<ClipFrame, void, undefined> {
+export function* renderFrames(script: ClipScript): Generator<ClipFrame, void, undefined> {
   checkScript(script);
   const { widthPx, heightPx, actors } = script;
   const background = renderBackground(script.background, widthPx, heightPx);
@@ -100,7 +100,7 @@ export function* clipFrames(script: ClipScript): Generator<ClipFrame, void, unde
   }
 }
 
-/** @returns undefined while the actor is not there */
+/** Returns the position and pose of an actor at a time; undefined while the actor is not in the clip. */
 function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { pose: Pose }) | undefined {
   const { keyframes, sway } = actor;
   const next = keyframes.findIndex((keyframe) => keyframe.atMs > atMs);
@@ -110,7 +110,7 @@ function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { p
   const linear = (atMs - a!.atMs) / (b!.atMs - a!.atMs);
   const t = linear * linear * (3 - 2 * linear);
   const phase = (2 * Math.PI * atMs) / (sway?.periodMs ?? 3_000) + order;
-  // Three rates without a common measure, so that the head does not go round in an ellipse.
+  // The three rates have no common divisor, so that the movement of the head does not repeat as an ellipse.
   const angle = (name: keyof Pose, rate: number): number =>
     mix(a!.pose?.[name] ?? 0, b!.pose?.[name] ?? 0, t) + (sway?.[name] ?? 0) * Math.sin(phase * rate);
   return {
@@ -125,7 +125,7 @@ function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { p
 function expressionAt(actor: ClipActor, atMs: number, pose: Pose, order: number): Partial<Expression> {
   const sinceBlink = (atMs + 900 + order * 700) % BLINK_EVERY_MS;
   const blink = actor.blinks !== false && sinceBlink < BLINK_MS ? Math.sin((Math.PI * sinceBlink) / BLINK_MS) : 0;
-  // The eyes lead the head a little; in steps, since a new look must be painted.
+  // The eyes look slightly ahead of the head's movement. They move in steps, because each new direction must be painted.
   return { blink: Math.round(blink * 4) / 4, gazeX: Math.round(pose.yaw / 12) * 0.25 };
 }
 

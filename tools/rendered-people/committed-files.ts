@@ -1,19 +1,19 @@
-// The rendered files that the repository holds: the demonstration's clip, the pictures of the README's commands and its picture.
+// Renders the files that the repository holds: the demonstration's clip, the pictures of the README's commands and the README's picture.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Addon } from '../../src/native/addon.js';
-import { clipFrames, type ClipFrame } from './clip.js';
+import { renderFrames, type ClipFrame } from './clip.js';
 import { encodePicture } from './clip-file.js';
-import { demoScript, GUEST_SEED, renderDemoClip, renderPortrait, STRANGER_SEED } from './demo-clip.js';
+import { createDemoScript, GUEST_SEED, renderDemoClip, renderPortrait, STRANGER_SEED } from './demo-clip.js';
 import type { Picture } from './head.js';
 
-/** All of them together, a bound that a test holds. */
+/** Most bytes of all files together. A test checks this limit. */
 export const MOST_BYTES = 1_500_000;
 
 const CLIP_QUALITY = 70;
-/** Moments of the clip at which the guest and the stranger look into the camera. */
+/** Times of the clip at which the guest and the stranger look into the camera. */
 const SHOWN_MS = { guest: 5_250, stranger: 8_875 };
-/** Part of a face's height above the forehead and below the chin that the drawn box takes in. */
+/** Margin of the drawn box above the forehead and below the chin, as a fraction of the face's height. */
 const MARGIN = 0.1;
 
 /**
@@ -37,8 +37,8 @@ const OTHER_VIEW = { pose: { yaw: -12, pitch: 4 }, background: 5, facePx: 150 };
 
 /** Draws two frames of the clip side by side: the guest in a green box, the stranger in a red one. */
 function renderDoorPicture(addon: Addon): Buffer {
-  const script = demoScript();
-  const frames = [...clipFrames(script)];
+  const script = createDemoScript();
+  const frames = [...renderFrames(script)];
   const [guest, stranger] = [SHOWN_MS.guest, SHOWN_MS.stranger].map((atMs) => frames.find((f) => f.atMs === atMs));
   if (!guest || !stranger) throw new TypeError('the clip has no frame at one of the moments to be shown');
   const { widthPx, heightPx } = script;
@@ -55,7 +55,7 @@ function renderDoorPicture(addon: Addon): Buffer {
   }
 }
 
-/** Returns the box of the frame's face, pixels, moved to the right by `offsetPx`. */
+/** Returns the box of the frame's face in pixels, moved to the right by `offsetPx`. */
 function findBox({ faces }: ClipFrame, offsetPx: number): { x0: number; y0: number; x1: number; y1: number } {
   const [face] = faces;
   if (!face) throw new TypeError('the frame to be shown has no face');

@@ -1,4 +1,4 @@
-// The clip of the demonstration: a guest, whom one enrols, comes to the door and leaves; then a stranger does; then nobody is there.
+// The clip of the demonstration: a guest, who is enrolled before, comes to the door and leaves, then a stranger does the same.
 import type { ClipScript } from './clip.js';
 import { renderClip, type ClipFile, type ClipFileOptions } from './clip-file.js';
 import { DISTINCT_SEEDS } from './distinct-seeds.js';
@@ -13,7 +13,7 @@ export const ENROLMENT_MS = 5_300;
  * Returns the script of the demonstration's clip, twelve seconds: an empty room while the guest is enrolled, the guest from 2.3 to
  * 6.4 s, the stranger from 7.2 to 10 s, and an empty room again. Size and rate are small because the clip is committed.
  */
-export function demoScript(): ClipScript {
+export function createDemoScript(): ClipScript {
   return {
     widthPx: 480,
     heightPx: 360,
@@ -48,12 +48,12 @@ export function demoScript(): ClipScript {
   };
 }
 
-/** Writes the demonstration's clip; see renderClip for the two kinds of file. */
+/** Writes the demonstration's clip. renderClip describes the two kinds of file and the errors. */
 export async function renderDemoClip(path: string, options: ClipFileOptions): Promise<ClipFile> {
-  return renderClip(demoScript(), path, options);
+  return renderClip(createDemoScript(), path, options);
 }
 
-/** A picture for enrolment: the person straight ahead in good light before another background. */
+/** Renders a picture for enrolment: the person looks straight ahead, in good light, before a background other than the clip's. */
 export function renderPortrait(seed: number, options: FaceOptions = {}): RenderedFace {
   return renderFace(seed, {
     widthPx: 480,

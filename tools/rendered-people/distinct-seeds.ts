@@ -1,4 +1,4 @@
-// Seeds of rendered people whom the standard embedder tells apart; chosen by measurement, to be chosen anew when a trait changes.
+// Seeds of rendered people whom the standard embedder distinguishes. They are chosen by measurement, which must be repeated when a trait changes.
 
 /**
  * Eight people. MobileFaceNet (sha256 b7120c09…), faces found and aligned by YuNet (104ee26c…), November 2026: eleven views of each

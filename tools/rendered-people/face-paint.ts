@@ -1,4 +1,4 @@
-// Paints a person's features: brows, nostrils, lines and spots once; eyes and mouth for each expression.
+// Paints a person's features: brows, nostrils, lines and spots once, eyes and mouth for each expression.
 import { FaceTexture, type Patch } from './face-texture.js';
 import { bell } from './head-surface.js';
 import { linear, mixRgb, scaleRgb, type Rgb } from './palette.js';
@@ -7,15 +7,15 @@ import { between, mix, seededRandom, smoothstep, valueNoise } from './random.js'
 
 /** Expression of a face; all 0 is a calm look ahead. */
 export interface Expression {
-  /** 0 open .. 1 closed eyes. */
+  /** Eyes: 0 open .. 1 closed. */
   blink: number;
-  /** -1..1: eyes to the picture's left .. right. */
+  /** Horizontal direction of the eyes: -1 to the picture's left .. 1 to its right. */
   gazeX: number;
-  /** -1..1: eyes down .. up. */
+  /** Vertical direction of the eyes: -1 down .. 1 up. */
   gazeY: number;
-  /** 0 closed .. 1 wide open. */
+  /** Mouth: 0 closed .. 1 wide open. */
   mouthOpen: number;
-  /** -1 corners down .. 1 corners up. */
+  /** Corners of the mouth: -1 down .. 1 up. */
   smile: number;
 }
 
@@ -25,16 +25,16 @@ const TEETH = linear(220, 212, 196);
 const MOUTH_INSIDE = linear(60, 16, 18);
 const CATCHLIGHT: Rgb = [1.3, 1.3, 1.35];
 
-/** Half the soft edge of a painted line, head units: about one texel. */
+/** Half the width of the soft edge of a painted line, in head units: about one texel. */
 const EDGE = 0.006;
 
-/** 1 inside (distance < 0), 0 outside. */
+/** Returns the coverage at a signed distance from an edge: 1 inside (distance < 0), 0 outside. */
 function inside(distance: number): number {
   return smoothstep(EDGE, -EDGE, distance);
 }
 
-/** Returns the corners of the mouth, in head coordinates. */
-export function mouthCorner(person: Person, side: 1 | -1, expression: Expression): { x: number; y: number } {
+/** Returns a corner of the mouth, in head coordinates. */
+export function findMouthCorner(person: Person, side: 1 | -1, expression: Expression): { x: number; y: number } {
   const { mouth, asymmetry } = person;
   return {
     x: side * mouth.halfWidth * (1 + 0.12 * expression.smile),
@@ -42,16 +42,16 @@ export function mouthCorner(person: Person, side: 1 | -1, expression: Expression
   };
 }
 
-/** Returns the middle of an eye, in head coordinates. */
-export function eyeCentre(person: Person, side: 1 | -1): { x: number; y: number } {
+/** Returns the centre of an eye, in head coordinates. */
+export function findEyeCentre(person: Person, side: 1 | -1): { x: number; y: number } {
   return { x: side * person.eyes.halfDistance, y: person.eyes.y + side * person.asymmetry.eyeLift };
 }
 
-/** The parts of the face that an expression changes. */
-export function movingPatches(person: Person): Patch[] {
+/** Lists the parts of the face that an expression changes. */
+export function listMovingPatches(person: Person): Patch[] {
   const { eyes, mouth } = person;
   const eye = (side: 1 | -1): Patch => {
-    const { x, y } = eyeCentre(person, side);
+    const { x, y } = findEyeCentre(person, side);
     return { left: x - eyes.halfWidth * 1.6, right: x + eyes.halfWidth * 1.6, bottom: y - 0.16, top: y + 0.15 };
   };
   const wide = mouth.halfWidth * 1.35;
@@ -69,9 +69,9 @@ export function paintStill(person: Person): FaceTexture {
   return texture;
 }
 
-/** Eyes and mouth, over a texture whose moving patches are as paintStill left them. */
+/** Paints eyes and mouth. @param texture its moving patches must be in the state in which paintStill left them */
 export function paintExpression(texture: FaceTexture, person: Person, expression: Expression): void {
-  const [left, right, mouth] = movingPatches(person);
+  const [left, right, mouth] = listMovingPatches(person);
   paintEye(texture, left!, person, -1, expression);
   paintEye(texture, right!, person, 1, expression);
   paintMouth(texture, mouth!, person, expression);
@@ -179,11 +179,11 @@ function paintBrow(texture: FaceTexture, person: Person, side: 1 | -1): void {
 
 function paintEye(texture: FaceTexture, patch: Patch, person: Person, side: 1 | -1, expression: Expression): void {
   const { eyes, skin } = person;
-  const centre = eyeCentre(person, side);
+  const centre = findEyeCentre(person, side);
   const open = eyes.halfOpen * (1 - Math.min(1, Math.max(0, expression.blink)));
   const cosine = Math.cos(eyes.tilt);
   const sine = Math.sin(eyes.tilt);
-  /** Along the eye, -1 inner corner .. 1 outer corner; and above its axis. */
+  // Coordinates of the eye: `along` its axis, -1 at the inner corner .. 1 at the outer one, and the height above the axis.
   const along = (x: number, y: number): number =>
     (side * (x - centre.x) * cosine + (y - centre.y) * sine) / eyes.halfWidth;
   const above = (x: number, y: number): number => (y - centre.y) * cosine - side * (x - centre.x) * sine;
@@ -191,7 +191,7 @@ function paintEye(texture: FaceTexture, patch: Patch, person: Person, side: 1 | 
   const upper = (u: number): number => mix(-0.35 * eyes.halfOpen, 1.12 * eyes.halfOpen, open / eyes.halfOpen) * lid(u);
   const lower = (u: number): number => -0.72 * Math.max(open, 0.35 * eyes.halfOpen) * lid(-u);
 
-  // The shade of the lid, the bag below, and the crease above.
+  // Shade of the lid, bag below the eye, and crease above it.
   texture.paint(patch, mixRgb(scaleRgb(skin.tone, 0.35), linear(70, 40, 60), 0.3), (x, y) => {
     const u = along(x, y);
     const v = above(x, y);
@@ -208,7 +208,7 @@ function paintEye(texture: FaceTexture, patch: Patch, person: Person, side: 1 | 
     const v = above(x, y);
     return Math.abs(u) < 1 ? Math.min(inside(v - upper(u)), inside(lower(u) - v)) : 0;
   };
-  // The eyeball: white with the shade of the lid, the iris with its rim, the pupil.
+  // Eyeball: white with the shade of the lid, iris with its rim, pupil.
   const gazeX = centre.x + 0.035 * expression.gazeX;
   const gazeY = centre.y + 0.014 + 0.02 * expression.gazeY;
   const eyeball = (x: number, y: number): Rgb => {
@@ -224,7 +224,7 @@ function paintEye(texture: FaceTexture, patch: Patch, person: Person, side: 1 | 
     const glint = Math.hypot(x - gazeX + 0.35 * eyes.irisRadius, y - gazeY - 0.35 * eyes.irisRadius);
     return 0.9 * lit(x, y) * smoothstep(0.017, 0.009, glint);
   });
-  // Lashes darken the upper rim, a thin line the lower one; the inner corner is pink.
+  // Lashes darken the upper rim, and a thin line the lower one. The inner corner is pink.
   const thick = 0.007 + 0.014 * eyes.lashes;
   texture.paint(patch, DARK, (x, y) => {
     const u = along(x, y);

@@ -1,4 +1,4 @@
-// The painted layer over the front of a face: a picture in head coordinates, with coverage.
+// The texture of a face: a picture in head coordinates, with coverage, that lies over the front of the head.
 import { mix } from './random.js';
 import type { Rgb } from './palette.js';
 
@@ -17,14 +17,14 @@ export interface Patch {
   top: number;
 }
 
-/** 0 leaves what is below, 1 covers it; asked for at the middle of each texel. */
+/** Returns how much a colour covers the texture at a point: 0 not at all, 1 completely. It is called for the centre of each texel. */
 export type Coverage = (x: number, y: number) => number;
 
-/** Colours are linear and premultiplied by coverage: 4 floats a texel, rows from the forehead down. */
+/** Texture of 4 floats per texel: linear colour, premultiplied by the coverage, and the coverage; rows from the forehead down. */
 export class FaceTexture {
   readonly texels = new Float32Array(TEXTURE_WIDTH * TEXTURE_HEIGHT * 4);
 
-  /** Lays a colour over a patch. */
+  /** Paints a colour over a patch. */
   paint(patch: Patch, colour: Rgb | ((x: number, y: number) => Rgb), coverage: Coverage): void {
     const { column0, column1, row0, row1 } = span(patch);
     for (let row = row0; row < row1; row++) {
@@ -44,7 +44,7 @@ export class FaceTexture {
     }
   }
 
-  /** Takes a patch back to what another texture has there. */
+  /** Copies a patch from another texture. */
   restore(patch: Patch, from: FaceTexture): void {
     const { column0, column1, row0, row1 } = span(patch);
     for (let row = row0; row < row1; row++) {
@@ -63,11 +63,12 @@ function span(patch: Patch): { column0: number; column1: number; row0: number; r
   };
 }
 
-/** The texture's column and row of a point, in texels; the rasteriser reads between their middles. */
+/** Returns the texture's column at x, in texels. The rasteriser interpolates between the centres of the texels. */
 export function textureColumn(x: number): number {
   return (x - TEXTURE_LEFT) * DENSITY - 0.5;
 }
 
+/** Returns the texture's row at y, in texels. */
 export function textureRow(y: number): number {
   return (TEXTURE_TOP - y) * DENSITY - 0.5;
 }

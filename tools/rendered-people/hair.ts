@@ -1,4 +1,4 @@
-// Hair and beard of a head: where they grow, how far they stand out, and the parts that are separate bodies.
+// Hair and beard of a head: the areas where they grow, their thickness, and the parts that are separate bodies.
 import { ellipsoid, gridMesh, type Mesh } from './mesh.js';
 import { scaleRgb } from './palette.js';
 import type { Person } from './person.js';
@@ -9,19 +9,19 @@ const DEGREES = 180 / Math.PI;
 
 /** Hair or beard that grows at a point of the head. */
 export interface Growth {
-  /** 0 skin .. 1 hair. */
+  /** Share of hair: 0 skin .. 1 hair. */
   hair: number;
-  /** 0 skin .. 1 beard. */
+  /** Share of beard: 0 skin .. 1 beard. */
   beard: number;
-  /** Thickness of the hair or the beard, head units. */
+  /** Thickness of the hair or the beard, in head units. */
   height: number;
-  /** Factor on the hair's brightness: its strands. */
+  /** Factor of the hair's brightness, which varies with its strands. */
   strand: number;
 }
 
 type Curve = (x: number) => number;
 
-/** The lower edge of the hair by the angle from the front, 0..180 degrees. */
+/** Returns the height of the hair's lower edge by the angle from the front, 0..180 degrees. */
 function hairline(person: Person): Curve {
   const { hair, shape } = person;
   const front = 0.2 + 0.55 * shape.forehead + hair.line;
@@ -68,7 +68,7 @@ function hairline(person: Person): Curve {
   }
 }
 
-/** The upper edge of a full beard by the angle from the front. */
+/** Returns the height of a full beard's upper edge by the angle from the front, 0..180 degrees. */
 function beardLine(person: Person): Curve {
   const { mouth } = person;
   return curve([
@@ -84,7 +84,7 @@ function beardLine(person: Person): Curve {
   ]);
 }
 
-/** Tells what grows where; made once for a head. */
+/** Computes hair and beard at each point of a head. It is created once for a head. */
 export class HairField {
   readonly #person: Person;
   readonly #line: Curve;
@@ -98,7 +98,7 @@ export class HairField {
     this.#chinY = surface.chinY;
   }
 
-  /** @param angle from the front, radians, positive to the right; x and y are the point's. */
+  /** Returns the growth at a point. @param angle angle from the front in radians, positive to the right @param x and y of the point */
   at(angle: number, x: number, y: number): Growth {
     const { hair, seed } = this.#person;
     const degrees = Math.abs(angle) * DEGREES;
@@ -182,14 +182,14 @@ export class HairField {
   }
 }
 
-/** Noise over the angle that meets itself at the back of the head. */
+/** Makes noise over the angle continuous at the back of the head. */
 function seamless(angle: number, noise: (angle: number) => number): number {
   const back = smoothstep(2.5, Math.PI, Math.abs(angle));
   return back > 0 ? mix(noise(angle), noise(Math.PI), back) : noise(angle);
 }
 
-/** Hair that hangs or is tied behind the head; empty for most styles. */
-export function hairBodies(person: Person, surface: HeadSurface): Mesh[] {
+/** Builds the hair that hangs or is tied behind the head. @returns an empty list for most styles */
+export function buildHairBodies(person: Person, surface: HeadSurface): Mesh[] {
   const { hair } = person;
   if (hair.style === 'bun') {
     const top = surface.yOfRow(1);
@@ -206,7 +206,7 @@ export function hairBodies(person: Person, surface: HeadSurface): Mesh[] {
     false,
     (row, column, positions, at) => {
       const y = mix(0.62, low, row / (rows - 1));
-      // Points run from the right of the opening round the back to its left, so that the outside shows.
+      // Points run from the right of the opening around the back to its left, so that the outer side is visible.
       const angle = mix(open, 2 * Math.PI - open, column / (columns - 1));
       const wave = 0.03 * (valueNoise(angle * 6, y * 5, person.seed + 9) - 0.5);
       const off = mix(-0.08, 0.05 + hair.volume * 0.9 + wave, smoothstep(0.62, 0.15, y));

@@ -1,5 +1,5 @@
 // Builds the meshes of a person: the head with its hair, ears, neck, clothes and glasses.
-import { HairField, hairBodies } from './hair.js';
+import { HairField, buildHairBodies } from './hair.js';
 import type { HeadSurface } from './head-surface.js';
 import { bell, curve } from './head-surface.js';
 import { ellipsoid, gridMesh, computeNormals, tube, type Mesh } from './mesh.js';
@@ -10,11 +10,11 @@ import { mix, smoothstep, valueNoise } from './random.js';
 const ROWS = 170;
 const COLUMNS = 160;
 
-/** Everything of a person that has a form. */
+/** Meshes of a person. */
 export interface Body {
-  /** Turns with the head. */
+  /** Meshes that turn with the head. */
   head: Mesh[];
-  /** Stays when the head turns. */
+  /** Meshes that stay when the head turns. */
   trunk: Mesh[];
 }
 
@@ -23,14 +23,14 @@ export function buildBody(person: Person, surface: HeadSurface): Body {
     head: [
       headMesh(person, surface),
       ...earMeshes(person, surface),
-      ...hairBodies(person, surface),
+      ...buildHairBodies(person, surface),
       ...glassesMeshes(person, surface),
     ],
     trunk: [neckMesh(person), shouldersMesh(person)],
   };
 }
 
-/** Columns are denser in front, where the features are. */
+/** Returns the angle of a column. Columns are denser in front, where the features are. */
 function measureAngle(column: number): number {
   const u = (2 * column) / COLUMNS - 1;
   return Math.PI * (0.42 * u + 0.58 * u * u * u);
@@ -73,7 +73,7 @@ function headMesh(person: Person, surface: HeadSurface): Mesh {
   return { ...mesh, normals: computeNormals(positions, mesh.indices), textured };
 }
 
-/** Skin with its blush, its shade in hollows and its mottling. */
+/** Computes the colour of the skin at a point, with blush, shade in hollows and mottling. */
 function skinColour(person: Person, x: number, y: number, angle: number, chinY: number): Rgb {
   const { skin, nose, mouth, eyes, seed } = person;
   const side = Math.abs(x);

@@ -1,8 +1,8 @@
-// The form of a person's head: a bent stack of rounded sections, and the relief of the face upon it.
+// The shape of a person's head: a bent stack of rounded sections, with the relief of the face on it.
 import type { Person } from './person.js';
 import { mix, smoothstep } from './random.js';
 
-/** A smooth curve through points of rising x; flat beyond its ends. */
+/** Returns a smooth curve through points of rising x. Beyond its ends it is flat. */
 export function curve(points: readonly (readonly [number, number])[]): (x: number) => number {
   const slopes = points.map((_, i) => {
     const a = points[Math.max(0, i - 1)];
@@ -30,7 +30,7 @@ export function curve(points: readonly (readonly [number, number])[]): (x: numbe
   };
 }
 
-/** A bell of height 1 around 0. */
+/** Returns the value at x of a bell-shaped curve of height 1 around 0. */
 export function bell(x: number, width: number): number {
   const t = x / width;
   return t * t > 16 ? 0 : Math.exp(-t * t);
@@ -44,7 +44,7 @@ function bell2(x: number, width: number, y: number, height: number): number {
 const CHIN_CAP = -0.7;
 const CROWN_CAP = 0.45;
 
-/** A slice of the head: its height, half its width, and the depths of its middle, and from there of its front and its back. */
+/** A horizontal slice of the head: its height, half its width, the depth of its centre, and the distances from there to its front and back. */
 export interface Section {
   y: number;
   halfWidth: number;
@@ -53,7 +53,7 @@ export interface Section {
   back: number;
 }
 
-/** Head coordinates of the Person; `row` runs from 1 (crown) to -1 (chin), `angle` from 0 (front) to ±π (back), radians. */
+/** Surface of a head in the coordinates of Person. `row` runs from 1 (crown) to -1 (chin), `angle` from 0 (front) to ±π (back), in radians. */
 export class HeadSurface {
   readonly #person: Person;
   readonly #halfWidth: (row: number) => number;
@@ -119,7 +119,7 @@ export class HeadSurface {
     return y < -0.4 ? Math.max(-1, -0.4 + (y + 0.4) / lowerFace) : y;
   }
 
-  /** Values that all points of a row share. */
+  /** Returns the section at a row: the values that all points of the row share. */
   section(row: number): Section {
     const round = cap(row);
     const centre = this.#centre(row);
@@ -132,12 +132,12 @@ export class HeadSurface {
     };
   }
 
-  /** Half the width of the head at a row. */
+  /** Returns half the width of the head at a row. */
   halfWidth(row: number): number {
     return this.#halfWidth(row) * cap(row);
   }
 
-  /** The bare surface with the relief of the face, written to out[at..at+2]. */
+  /** Writes the point of the bare surface, with the relief of the face, to out[at..at+2]. */
   point({ y, halfWidth, centre, front, back }: Section, angle: number, out: Float32Array, at: number): void {
     const sine = Math.sin(angle);
     const cosine = Math.cos(angle);
@@ -153,7 +153,7 @@ export class HeadSurface {
       (cosine > 0 ? this.relief(x, y) * smoothstep(0.05, 0.45, cosine) : 0);
   }
 
-  /** The point of the face in front at (x, y). */
+  /** Returns the point of the face's front at (x, y). */
   frontPoint(x: number, y: number): [number, number, number] {
     const { halfWidth, centre, front } = this.section(this.rowOfY(y));
     const m = this.#power;
@@ -163,13 +163,13 @@ export class HeadSurface {
     return [x + this.#bend(x, y), y, z + this.relief(x, y) * smoothstep(0.05, 0.45, cosine)];
   }
 
-  /** A bent nose shifts what is around its lower half. */
+  /** Returns the sideways shift at (x, y) that a bent nose causes around its lower half. */
   #bend(x: number, y: number): number {
     const { bend, tipY } = this.#person.nose;
     return bend === 0 ? 0 : bend * bell2(x, 0.2, y - tipY, 0.2);
   }
 
-  /** Returns how far the face stands out of the smooth head at (x, y). */
+  /** Returns the height of the face's relief over the smooth head at (x, y). */
   relief(x: number, y: number): number {
     const { shape, eyes, brows, mouth } = this.#person;
     const side = Math.abs(x);
@@ -224,7 +224,7 @@ export class HeadSurface {
   }
 }
 
-/** The rounding towards the crown and the chin. */
+/** Returns the factor that rounds the head towards the crown and the chin. */
 function cap(row: number): number {
   if (row > CROWN_CAP) return Math.sqrt(Math.max(0, 1 - ((row - CROWN_CAP) / (1 - CROWN_CAP)) ** 2));
   if (row < CHIN_CAP) return Math.sqrt(Math.max(0, 1 - ((CHIN_CAP - row) / (1 + CHIN_CAP)) ** 2));

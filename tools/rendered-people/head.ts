@@ -1,6 +1,13 @@
-// A person's head, built once from a seed and drawn as often as wanted into pictures of RGB bytes.
+// A person's head: built once from a seed, and drawn any number of times into pictures of RGB bytes.
 import type { Box, Landmarks, Point, Pose } from '../../src/domain/face.js';
-import { eyeCentre, movingPatches, mouthCorner, paintExpression, paintStill, type Expression } from './face-paint.js';
+import {
+  findEyeCentre,
+  listMovingPatches,
+  findMouthCorner,
+  paintExpression,
+  paintStill,
+  type Expression,
+} from './face-paint.js';
 import { FaceTexture } from './face-texture.js';
 import { buildBody } from './head-mesh.js';
 import { HeadSurface } from './head-surface.js';
@@ -18,27 +25,27 @@ import {
   type View,
 } from './rasterise.js';
 
-/** Interleaved 8-bit RGB, widthPx * heightPx * 3 bytes. */
+/** A picture. `rgb` is interleaved 8-bit RGB, widthPx * heightPx * 3 bytes. */
 export interface Picture {
   widthPx: number;
   heightPx: number;
   rgb: Uint8Array;
 }
 
-/** True position of a rendered head in its picture: known, not detected. */
+/** True position of a rendered head in its picture, as it was drawn. */
 export interface FaceTruth {
   seed: number;
-  /** Forehead to chin and cheek to cheek; not clamped to the picture. */
+  /** Box from forehead to chin and from cheek to cheek, in pixels; not clamped to the picture. */
   boxPx: Box;
   landmarksPx: Landmarks;
   pose: Pose;
 }
 
 export interface Stance {
-  /** Middle of the face's box when it looks straight ahead. */
+  /** Centre of the face's box when the face looks straight ahead, in pixels. */
   centreX: number;
   centreY: number;
-  /** Width of the face's box when it looks straight ahead, pixels. */
+  /** Width of the face's box when the face looks straight ahead, in pixels. */
   facePx: number;
   pose: Pose;
   expression: Expression;
@@ -47,28 +54,28 @@ export interface Stance {
   samples: number;
 }
 
-/** The rotation's fixed point: between the ears. */
+/** Fixed point of the rotation, between the ears. */
 const PIVOT: Vector = [0, -0.12, -0.05];
 
-/** The face's box as the detector draws it (YuNet over 30 seeds, November 2026): rows from the forehead to the chin, angles to both sides. */
+/** Limits of the face's box, similar to the detector's (YuNet over 30 seeds, November 2026): rows from the forehead to the chin, angles to both sides. */
 const BOX_TOP_ROW = 0.66;
 const BOX_BOTTOM_ROW = -0.97;
 const BOX_ANGLE = 1.15;
 
-/** A mesh, whether it turns with the head, and room for its lit vertices. */
+/** A mesh, whether it turns with the head, and memory for its lit vertices. */
 interface Part {
   mesh: Mesh;
   turns: boolean;
   vertices: Float32Array;
 }
 
-/** Parts that are made once for a person. */
+/** Values that are computed once for a person. */
 interface Made {
   person: Person;
   surface: HeadSurface;
   parts: readonly Part[];
   still: FaceTexture;
-  /** Half the width of the box of the face that looks straight ahead, and the height of its middle, head units. */
+  /** Half the width of the box of the face that looks straight ahead, and the height of its centre, in head units. */
   halfWidth: number;
   middleY: number;
 }
@@ -98,12 +105,12 @@ export function buildHead(seed: number): Head {
   });
 }
 
-/** Made by buildHead; keeps some megabytes of working memory from one drawing to the next. */
+/** A head, created by buildHead. It keeps some megabytes of working memory from one drawing to the next. */
 export class Head {
   readonly #made: Made;
   readonly #texture = new FaceTexture();
   readonly #canvas = new Canvas();
-  /** Expression that the texture shows now. */
+  /** Expression that is painted on the texture. */
   #painted: Expression | undefined;
 
   constructor(made: Made) {
@@ -114,7 +121,7 @@ export class Head {
     return this.#made.person;
   }
 
-  /** Draws the head and the shoulders over what the picture holds. */
+  /** Draws the head and the shoulders over the picture. */
   draw(onto: Picture, stance: Stance): FaceTruth {
     const { samples, pose } = stance;
     const scale = stance.facePx / (2 * this.#made.halfWidth);
@@ -145,7 +152,7 @@ export class Head {
     };
   }
 
-  /** The pixels that the lit vertices span within the picture; the far edges are outside. */
+  /** Returns the pixels of the picture that the lit vertices span; `right` and `bottom` are exclusive. */
   #bounds(onto: Picture, samples: number): { left: number; top: number; right: number; bottom: number } {
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (const { vertices } of this.#made.parts) {
@@ -180,7 +187,7 @@ export class Head {
       return;
     }
     if (!was) this.#texture.texels.set(this.#made.still.texels);
-    for (const patch of movingPatches(this.person)) this.#texture.restore(patch, this.#made.still);
+    for (const patch of listMovingPatches(this.person)) this.#texture.restore(patch, this.#made.still);
     paintExpression(this.#texture, this.person, expression);
     this.#painted = { ...expression };
   }
@@ -206,16 +213,16 @@ export class Head {
     const seen = (p: { x: number; y: number }): Point =>
       toPicture(project(view, ...this.#made.surface.frontPoint(p.x, p.y)));
     return [
-      seen(eyeCentre(this.person, -1)),
-      seen(eyeCentre(this.person, 1)),
+      seen(findEyeCentre(this.person, -1)),
+      seen(findEyeCentre(this.person, 1)),
       seen({ x: 0, y: this.person.nose.tipY }),
-      seen(mouthCorner(this.person, -1, expression)),
-      seen(mouthCorner(this.person, 1, expression)),
+      seen(findMouthCorner(this.person, -1, expression)),
+      seen(findMouthCorner(this.person, 1, expression)),
     ];
   }
 }
 
-/** Averages the canvas down and lays it over the picture; linear light becomes sRGB bytes. */
+/** Averages the samples of the canvas to pixels, converts linear light to sRGB bytes, and blends them over the picture. */
 function lay(canvas: Canvas, samples: number, onto: Picture): void {
   const columns = canvas.width / samples;
   const rows = canvas.height / samples;
@@ -249,7 +256,7 @@ function lay(canvas: Canvas, samples: number, onto: Picture): void {
   }
 }
 
-/** Linear light (1 is white) to 0..255 with a soft shoulder, by a table. */
+/** Converts linear light (1 is white) to 0..255 by a table; bright light is compressed softly. */
 function encode(light: number): number {
   const at = light * 1024;
   return at <= 0 ? 0 : at >= 2047 ? TONE[2047]! : TONE[at | 0]!;

@@ -1,28 +1,28 @@
-// Triangle meshes of the demo heads: grids of points, their normals, and simple bodies.
+// Triangle meshes: grids of points, their normals, and simple bodies.
 import type { Rgb } from './palette.js';
 
-/** x to the picture's right, y up, z towards the viewer. */
+/** A vector: x to the picture's right, y up, z towards the viewer. */
 export type Vector = readonly [number, number, number];
 
-/** Positions and normals in head coordinates (x right, y up, z towards the viewer); colours are linear albedo. */
+/** A triangle mesh: positions and normals in head coordinates (x right, y up, z towards the viewer); colours are linear albedo. */
 export interface Mesh {
-  /** 3 floats a vertex. */
+  /** Positions, 3 floats per vertex. */
   positions: Float32Array;
   normals: Float32Array;
   colours: Float32Array;
-  /** 0..1 a vertex: strength of the highlight. */
+  /** Strength of the highlight, 0..1 per vertex. */
   gloss: Float32Array;
   indices: Uint32Array;
-  /** 1 where the front texture lies over the vertex. */
+  /** One byte per vertex: 1 where the face's texture lies over the vertex. */
   textured?: Uint8Array;
   doubleSided: boolean;
 }
 
-/** Fills a vertex: its position at positions[3 * index ..]. */
+/** Writes the position of a grid's vertex to positions[at .. at + 2]. */
 export type Place = (row: number, column: number, positions: Float32Array, at: number) => void;
 
 /**
- * A grid of rows x columns points; seen from outside, rows run down and columns run to the right.
+ * Builds a grid of rows x columns points. Seen from outside, rows run down and columns run to the right.
  * @param closed joins the last column to the first
  */
 export function gridMesh(
@@ -67,7 +67,7 @@ export function gridMesh(
   };
 }
 
-/** Outward normals, averaged over the triangles of each vertex. */
+/** Computes outward normals, averaged over the triangles of each vertex. @returns 3 floats per vertex */
 export function computeNormals(positions: Float32Array, indices: Uint32Array): Float32Array {
   const normals = new Float32Array(positions.length);
   for (let i = 0; i < indices.length; i += 3) {
@@ -98,7 +98,7 @@ export function computeNormals(positions: Float32Array, indices: Uint32Array): F
   return normals;
 }
 
-/** An ellipsoid around `centre`, turned by `turn` radians about the vertical axis. */
+/** Builds an ellipsoid around `centre`, turned by `turn` radians about the vertical axis. */
 export function ellipsoid(centre: Vector, radii: Vector, turn: number, colour: Rgb, gloss: number): Mesh {
   const rows = 20;
   const columns = 24;
@@ -114,7 +114,7 @@ export function ellipsoid(centre: Vector, radii: Vector, turn: number, colour: R
   return gridMesh(rows, columns, true, place, colour, gloss);
 }
 
-/** A tube of the given radius along a path of points. */
+/** Builds a tube of the given radius along a path of points. @param closed joins the last point to the first */
 export function tube(path: readonly Vector[], closed: boolean, radius: number, colour: Rgb, gloss: number): Mesh {
   const around = 8;
   const rows = closed ? path.length + 1 : path.length;

@@ -1,10 +1,10 @@
 // The colours of the demo pictures, in linear light.
 import { mix } from './random.js';
 
-/** Linear light, 0..1 each. */
+/** A colour in linear light, 0..1 each. */
 export type Rgb = readonly [number, number, number];
 
-/** Converts an sRGB colour, 0..255. */
+/** Converts an sRGB colour, 0..255 each, to linear light. */
 export function linear(red: number, green: number, blue: number): Rgb {
   return [toLinear(red), toLinear(green), toLinear(blue)];
 }
@@ -31,7 +31,7 @@ export const SKIN_TONES: readonly Rgb[] = [
   linear(118, 78, 54),
   linear(82, 54, 40),
 ];
-/** Six natural ones from dark to red, the first three common everywhere; then two greys. */
+/** Hair colours: six natural ones from dark to red, of which the first three are common everywhere, then two greys. */
 export const HAIR_COLOURS: readonly Rgb[] = [
   linear(22, 18, 18),
   linear(44, 30, 24),
@@ -42,7 +42,7 @@ export const HAIR_COLOURS: readonly Rgb[] = [
   linear(150, 148, 146),
   linear(220, 216, 208),
 ];
-/** The first two are brown. */
+/** Colours of the iris. The first two are brown. */
 export const IRISES: readonly Rgb[] = [
   linear(40, 24, 16),
   linear(84, 52, 28),

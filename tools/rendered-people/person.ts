@@ -8,8 +8,8 @@ export type BeardStyle = 'none' | 'stubble' | 'moustache' | 'goatee' | 'full' | 
 export type GlassesStyle = 'none' | 'round' | 'square' | 'heavy';
 
 /**
- * Lengths are in head units: the middle of the face to the chin is about 1 (11.5 cm). x grows to the picture's right, y up, z towards
- * the viewer; the eyes lie near y = 0.
+ * A rendered person. Lengths are in head units: from the middle of the face to the chin is about 1 (11.5 cm). x grows to the picture's
+ * right, y up, z towards the viewer; the eyes lie near y = 0.
  */
 export interface Person {
   seed: number;
@@ -18,14 +18,14 @@ export interface Person {
     cheekHalfWidth: number;
     jawHalfWidth: number;
     chinHalfWidth: number;
-    /** Stretch of everything below the nose. */
+    /** Factor of the lengths below the nose. */
     lowerFace: number;
-    /** Stretch of everything above the brows. */
+    /** Factor of the lengths above the brows. */
     forehead: number;
-    /** 0.84 boxy .. 1 round, as seen from above. */
+    /** Shape seen from above: 0.84 boxy .. 1 round. */
     roundness: number;
     cheekbone: number;
-    /** -1 hollow .. 1 full. */
+    /** Cheeks: -1 hollow .. 1 full. */
     cheekFill: number;
     chinBoss: number;
     chinCleft: number;
@@ -37,11 +37,11 @@ export interface Person {
     halfDistance: number;
     y: number;
     halfWidth: number;
-    /** Half the height of the opening. */
+    /** Half the height of the open eye. */
     halfOpen: number;
-    /** Radians; positive lifts the outer corner. */
+    /** Tilt in radians; a positive one lifts the outer corner. */
     tilt: number;
-    /** 0 open lid .. 1 hooded. */
+    /** Upper lid: 0 open .. 1 hooded. */
     hood: number;
     socketDepth: number;
     irisRadius: number;
@@ -51,14 +51,14 @@ export interface Person {
     shadow: number;
   };
   brows: {
-    /** Above the eye's centre. */
+    /** Height above the eye's centre. */
     rise: number;
     thickness: number;
     halfLength: number;
     arch: number;
     tilt: number;
     density: number;
-    /** 0..1: hair between them. */
+    /** Amount of hair between the brows, 0..1. */
     unibrow: number;
     ridge: number;
     colour: Rgb;
@@ -78,7 +78,7 @@ export interface Person {
     halfWidth: number;
     upperLip: number;
     lowerLip: number;
-    /** Positive lifts the corners. */
+    /** Height of the corners; a positive one lifts them. */
     cornerLift: number;
     bow: number;
     colour: Rgb;
@@ -91,18 +91,18 @@ export interface Person {
     mottle: number;
     gloss: number;
   };
-  /** 0 young .. 1 old. */
+  /** Age: 0 young .. 1 old. */
   age: number;
   ears: { height: number; flare: number };
   hair: { style: HairStyle; colour: Rgb; line: number; volume: number; side: 1 | -1; curl: number };
   beard: { style: BeardStyle; colour: Rgb; length: number };
   glasses: { style: GlassesStyle; colour: Rgb; halfWidth: number; halfHeight: number };
   clothes: { colour: Rgb; second: Rgb; pattern: 'plain' | 'stripes' | 'checks' };
-  /** Offsets of the left half against the right one. */
+  /** Offsets of the left half of the face from the right half. */
   asymmetry: { browLift: number; eyeLift: number; mouthTilt: number };
 }
 
-/** Like between, but nearer the ends: average people embed alike. */
+/** Draws a number like between, but more often near the ends: the embeddings of average faces are too similar. */
 function apart(random: Random, low: number, high: number): number {
   const t = 2 * random() - 1;
   return mix(low, high, 0.5 + 0.5 * Math.sign(t) * Math.sqrt(Math.abs(t)));
@@ -122,7 +122,7 @@ const HAIR_STYLES: readonly HairStyle[] = [
   'bun',
 ];
 
-/** The person of a seed: the same one every time. @param seed an integer, of which the lower 32 bits count @throws TypeError */
+/** Draws a person from a seed. The same seed gives the same person. @param seed an integer; only its lower 32 bits are used @throws TypeError */
 export function choosePerson(seed: number): Person {
   if (!Number.isSafeInteger(seed)) throw new TypeError(`a person's seed must be an integer, not ${seed}`);
   const random = seededRandom(seed, 1);

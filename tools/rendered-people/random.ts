@@ -1,9 +1,9 @@
-// Randomness of the demo pictures: everything follows from a seed, so that a picture can be made again.
+// Random numbers and noise for rendered pictures. All of it follows from a seed, so that a picture can be rendered again.
 
-/** Numbers in [0, 1), the same ones for the same seed. */
+/** Returns the next random number, in [0, 1). */
 export type Random = () => number;
 
-/** Scrambles two integers into an unsigned 32-bit one. */
+/** Hashes two integers to an unsigned 32-bit integer. */
 export function hash(a: number, b: number): number {
   let h = Math.imul(a ^ 0x5bd1e995, 0x2c1b3c6d) ^ Math.imul(b + 0x3c6ef372, 0x297a2d39);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
@@ -11,14 +11,14 @@ export function hash(a: number, b: number): number {
   return (h ^ (h >>> 15)) >>> 0;
 }
 
-/** A generator of its own for each seed and purpose; streams of different purposes do not disturb each other. */
+/** Creates a generator. The same seed and purpose give the same numbers; different purposes give independent numbers. */
 export function seededRandom(seed: number, purpose = 0): Random {
   let counter = 0;
   const key = hash(seed, purpose);
   return () => hash(key, counter++) / 4_294_967_296;
 }
 
-/** Uniform in [low, high). */
+/** Draws a number uniformly from [low, high). */
 export function between(random: Random, low: number, high: number): number {
   return low + (high - low) * random();
 }
@@ -27,7 +27,7 @@ export function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)]!;
 }
 
-/** Smooth noise over the plane with a period of 1 in both directions of the lattice. @returns 0..1 */
+/** Returns smooth noise at a point of the plane, on a lattice of step 1. @returns 0..1 */
 export function valueNoise(x: number, y: number, seed: number): number {
   const x0 = Math.floor(x);
   const y0 = Math.floor(y);
@@ -44,7 +44,7 @@ function smooth(t: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** 0 up to `from`, 1 beyond `to`, smooth between; `from` may be the greater one. */
+/** Returns 0 up to `from`, 1 beyond `to`, and a smooth transition between them. `from` may be greater than `to`. */
 export function smoothstep(from: number, to: number, value: number): number {
   const t = (value - from) / (to - from);
   return t <= 0 ? 0 : t >= 1 ? 1 : smooth(t);

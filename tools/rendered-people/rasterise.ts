@@ -3,10 +3,10 @@ import { textureColumn, textureRow, TEXTURE_HEIGHT, TEXTURE_WIDTH, type FaceText
 import type { Mesh, Vector } from './mesh.js';
 import type { Rgb } from './palette.js';
 
-/** The viewer's distance from the head's middle, head units: about a metre. */
+/** Distance of the viewer from the centre of the head, in head units: about a metre. */
 const VIEW_DISTANCE = 9;
 
-/** Linear light of a part of the picture: colour, and depth (greater is nearer; -Infinity where nothing is). */
+/** Samples of a part of the picture: colour in linear light, and depth (greater is nearer; -Infinity where nothing is drawn). */
 export class Canvas {
   /** Position of the upper left sample, in samples of the whole picture. */
   left = 0;
@@ -16,7 +16,7 @@ export class Canvas {
   colour = new Float32Array(0);
   depth = new Float32Array(0);
 
-  /** Takes a part of the picture and empties it; memory is kept from one picture to the next. */
+  /** Sets the part of the picture, and empties it. The memory is used again for the next picture. */
   reset(left: number, top: number, width: number, height: number): void {
     this.left = left;
     this.top = top;
@@ -33,12 +33,12 @@ export class Canvas {
 /** Rows of a rotation from head to view coordinates. */
 export type Rotation = readonly [number, number, number, number, number, number, number, number, number];
 
-/** Degrees, with the signs of domain/face.ts: the head nods by the pitch, turns by the yaw, then the picture rolls. */
+/** Computes a rotation from degrees with the signs of domain/face.ts, in the order pitch, yaw, roll. */
 export function makeRotation(yaw: number, pitch: number, roll: number): Rotation {
   const [cy, sy] = [Math.cos((yaw * Math.PI) / 180), Math.sin((yaw * Math.PI) / 180)];
   const [cp, sp] = [Math.cos((pitch * Math.PI) / 180), Math.sin((pitch * Math.PI) / 180)];
   const [cr, sr] = [Math.cos((roll * Math.PI) / 180), Math.sin((roll * Math.PI) / 180)];
-  // Pitch turns z towards y (up), yaw then turns it towards x, and a clockwise roll takes x towards -y.
+  // Pitch turns z towards y (up), then yaw turns it towards x, and a clockwise roll turns x towards -y.
   const a = [cy, -sy * sp, sy * cp];
   const b = [0, cp, sp];
   const c = [-sy, -cy * sp, cy * cp];
@@ -58,16 +58,16 @@ export function makeRotation(yaw: number, pitch: number, roll: number): Rotation
 /** Position and pose of a body in front of the viewer. */
 export interface View {
   rotation: Rotation;
-  /** The point of the body that the rotation leaves in place. */
+  /** Point of the body that the rotation leaves in place. */
   pivot: Vector;
-  /** Position of that point in the picture, samples of the whole picture. */
+  /** Position of that point, in samples of the whole picture. */
   x: number;
   y: number;
   /** Samples per head unit at the pivot's depth. */
   scale: number;
 }
 
-/** Projects a point of the body to samples; z is its depth before the pivot, head units. */
+/** Projects a point of the body. @returns x and y in samples of the whole picture; z is the distance in front of the pivot, in head units */
 export function project(view: View, x: number, y: number, z: number): { x: number; y: number; z: number } {
   const r = view.rotation;
   const dx = x - view.pivot[0];
@@ -82,24 +82,24 @@ export function project(view: View, x: number, y: number, z: number): { x: numbe
   };
 }
 
-/** One lamp and the light from all around. */
+/** One lamp, and ambient light. */
 export interface Lighting {
-  /** Unit vector towards the lamp: x right, y up, z to the viewer. */
+  /** Unit vector towards the lamp: x right, y up, z towards the viewer. */
   direction: Vector;
   key: Rgb;
   ambient: Rgb;
 }
 
-/** A vertex after lighting: x, y, depth, lit colour (3), light on the texture (3), texture column and row. */
+/** Number of floats of a lit vertex: x, y, depth, lit colour (3), light on the texture (3), texture column and row. */
 export const STRIDE = 11;
 
-/** Lights and projects every vertex. @param out STRIDE floats a vertex */
+/** Lights and projects every vertex. @param out receives STRIDE floats per vertex */
 export function lightVertices(mesh: Mesh, view: View, lighting: Lighting, out: Float32Array): void {
   const { positions, normals, colours, gloss, textured } = mesh;
   const { direction, key, ambient } = lighting;
   const r = view.rotation;
   const [px, py, pz] = view.pivot;
-  // Halfway between the lamp and the viewer, for the highlight.
+  // The vector halfway between the lamp and the viewer gives the highlight.
   const hx = direction[0];
   const hy = direction[1];
   const hz = direction[2] + 1;
@@ -126,7 +126,7 @@ export function lightVertices(mesh: Mesh, view: View, lighting: Lighting, out: F
     }
     const facing = nx * direction[0] + ny * direction[1] + nz * direction[2];
     const diffuse = Math.max(0, (facing + 0.25) / 1.25);
-    // Red light goes further round the edge of the shadow, as in skin.
+    // Red light reaches further around the edge of the shadow, as it does in skin.
     const soft = Math.max(0, (facing + 0.42) / 1.42);
     const around = 0.62 + 0.28 * ny + 0.1 * nz;
     const half = Math.max(0, (nx * hx + ny * hy + nz * hz) / hLength);
@@ -144,7 +144,7 @@ export function lightVertices(mesh: Mesh, view: View, lighting: Lighting, out: F
   }
 }
 
-/** Fills the triangles of a mesh whose vertices are lit. */
+/** Fills the triangles of a mesh. @param vertices lit vertices of lightVertices */
 export function fillMesh(canvas: Canvas, mesh: Mesh, vertices: Float32Array, texture?: FaceTexture): void {
   const { indices, textured } = mesh;
   for (let i = 0; i < indices.length; i += 3) {

@@ -1,4 +1,4 @@
-// Pictures of people who do not exist: one face or a scene of several, for the demonstration and for tests.
+// Renders pictures of people who do not exist, one face or a scene of several, for the demonstration and for tests.
 import type { Pose } from '../../src/domain/face.js';
 import { renderBackground } from './background.js';
 import type { Expression } from './face-paint.js';
@@ -7,27 +7,27 @@ import { linear, mixRgb, scaleRgb } from './palette.js';
 import { seededRandom } from './random.js';
 import type { Lighting } from './rasterise.js';
 
-/** The lamp. */
+/** The lamp and the ambient light. */
 export interface Light {
-  /** Degrees; positive comes from the picture's right. */
+  /** Horizontal direction of the lamp in degrees; positive is the picture's right. */
   azimuth: number;
-  /** Degrees above the horizon. */
+  /** Height of the lamp in degrees above the horizon. */
   elevation: number;
-  /** 1 is the common one. */
+  /** Brightness of the lamp; 1 is normal. */
   strength: number;
-  /** The light from all around; 1 is the common one. */
+  /** Brightness of the ambient light; 1 is normal. */
   ambient: number;
-  /** -1 bluish .. 1 yellowish. */
+  /** Colour of the light: -1 bluish .. 1 yellowish. */
   warmth: number;
 }
 
 /** Noise and blur of the camera. */
 export interface CameraFlaws {
-  /** Standard deviation of the noise, grey levels. */
+  /** Standard deviation of the noise, in grey levels. */
   noise: number;
-  /** Standard deviation of the blur, pixels. */
+  /** Standard deviation of the blur, in pixels. */
   blurPx: number;
-  /** Other noise for another seed. */
+  /** Seed of the noise. */
   noiseSeed: number;
 }
 
@@ -37,19 +37,19 @@ export interface ActorOptions {
 }
 
 export interface HeadPlacement extends ActorOptions {
-  /** Seed of a head, which is then built (some tens of milliseconds), or a head that was built before. */
+  /** Seed of a head, which is built then (some tens of milliseconds), or a head that was built before. */
   head: number | Head;
-  /** Middle of the face's box when it looks straight ahead, pixels. */
+  /** Centre of the face's box when the face looks straight ahead, in pixels. */
   centreX: number;
   centreY: number;
-  /** Width of the face's box when it looks straight ahead, pixels: 8 or more. */
+  /** Width of the face's box when the face looks straight ahead, in pixels: 8 or more. */
   facePx: number;
 }
 
 export interface SceneOptions {
   widthPx: number;
   heightPx: number;
-  /** Drawn in this order: the last is in front. */
+  /** Heads in drawing order: the last one is in front. */
   heads: readonly HeadPlacement[];
   background?: number;
   light?: Partial<Light>;
@@ -78,7 +78,7 @@ export interface RenderedFace extends Picture, FaceTruth {}
 
 const MAX_SIDE_PX = 8192;
 
-/** Several heads before one background. @throws RangeError on sizes or values out of range */
+/** Renders several heads before one background. @throws RangeError for sizes or values out of range */
 export function renderScene(options: SceneOptions): RenderedScene {
   const { widthPx, heightPx } = options;
   requirePictureSize(widthPx, heightPx);
@@ -88,7 +88,7 @@ export function renderScene(options: SceneOptions): RenderedScene {
   return { ...picture, faces };
 }
 
-/** @throws RangeError */
+/** Checks the size of a picture. @throws RangeError where a side is out of range */
 export function requirePictureSize(widthPx: number, heightPx: number): void {
   for (const side of [widthPx, heightPx]) {
     if (!Number.isInteger(side) || side < 16 || side > MAX_SIDE_PX) {
@@ -97,7 +97,7 @@ export function requirePictureSize(widthPx: number, heightPx: number): void {
   }
 }
 
-/** One head before a background; by default in the middle of 320 x 320 px, its face 120 px wide. */
+/** Renders one head before a background. Default: in the middle of 320 x 320 px, with a face 120 px wide. @throws RangeError as renderScene */
 export function renderFace(head: number | Head, options: FaceOptions = {}): RenderedFace {
   const widthPx = options.widthPx ?? 320;
   const heightPx = options.heightPx ?? 320;
@@ -114,7 +114,7 @@ export function renderFace(head: number | Head, options: FaceOptions = {}): Rend
   return { ...picture, ...faces[0]! };
 }
 
-/** Draws heads over a picture. @throws RangeError */
+/** Draws heads over a picture. @throws RangeError for values out of range */
 export function drawHeads(
   onto: Picture,
   heads: readonly HeadPlacement[],
@@ -159,7 +159,7 @@ function makeLighting(light: Partial<Light>): Lighting {
   };
 }
 
-/** Blurs and adds noise, in place. */
+/** Blurs a picture and adds noise, in place. @throws RangeError for values out of range */
 export function applyCamera(picture: Picture, flaws: Partial<CameraFlaws> = {}): void {
   const { noise, blurPx, noiseSeed } = { noise: 0, blurPx: 0, noiseSeed: 1, ...flaws };
   if (!(noise >= 0) || !(blurPx >= 0 && blurPx <= 20)) throw new RangeError('noise and blurPx must not be negative');
@@ -200,7 +200,7 @@ function blur(picture: Picture, sigma: number): void {
   }
 }
 
-/** Bell-like noise from a table, read from random places: a full generator for each byte would take most of a frame's time. */
+/** Adds noise of a bell-shaped distribution. It is read from random places of a table: a generator call for each byte would take most of a frame's time. */
 function addNoise(rgb: Uint8Array, deviation: number, seed: number): void {
   const random = seededRandom(seed, 4);
   const table = Float32Array.from({ length: 4096 }, () => (random() + random() + random() - 1.5) * 2 * deviation);

@@ -1,20 +1,20 @@
-// Pastes a given picture into another, scaled and turned: a photo on the wall, a print held to the camera, a face from elsewhere.
+// Pastes a picture into another one, scaled and turned: a photo on the wall, a print held to the camera, a photographed face.
 import type { Picture } from './head.js';
 import { smoothstep } from './random.js';
 
 export interface SpriteStance {
-  /** Middle of the picture. */
+  /** Centre of the pasted picture, in pixels of the other one. */
   centreX: number;
   centreY: number;
-  /** Width of the pasted picture; its height follows. */
+  /** Width of the pasted picture; its height keeps the ratio. */
   widthPx: number;
-  /** Degrees, clockwise as seen. */
+  /** Roll in degrees, clockwise as seen by the viewer. */
   roll: number;
   /** `plain` is a rectangle, `soft` fades out over its outer tenth. */
   edge: 'plain' | 'soft';
 }
 
-/** The picture at half its size while it is more than twice as wide as wanted, so that nothing is skipped when it is sampled. */
+/** Halves a picture as long as it is more than twice as wide as needed, so that sampling skips no pixels. */
 function shrink(picture: Picture, widthPx: number): Picture {
   let small = picture;
   while (small.widthPx > 2 * widthPx && small.widthPx >= 4 && small.heightPx >= 4) small = halve(small);
@@ -39,7 +39,7 @@ function halve(picture: Picture): Picture {
   return { widthPx, heightPx, rgb };
 }
 
-/** Draws the sprite over what `onto` holds; parts outside are left out. */
+/** Draws the sprite over `onto`. Parts outside are left out. */
 export function drawSprite(onto: Picture, sprite: Picture, stance: SpriteStance): void {
   const { centreX, centreY, widthPx, edge } = stance;
   const source = shrink(sprite, widthPx);
@@ -71,7 +71,7 @@ export function drawSprite(onto: Picture, sprite: Picture, stance: SpriteStance)
   }
 }
 
-/** Bilinear; at the rim the outermost pixels go on. */
+/** Samples a channel by bilinear interpolation. Beyond the edge the outermost pixels are repeated. */
 function sample(picture: Picture, u: number, v: number, channel: number): number {
   const { widthPx, heightPx, rgb } = picture;
   const x = Math.min(widthPx - 1, Math.max(0, u));

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { RegisterCommand } from '../../../src/cli/context.js';
 import { registerCalibrate } from '../../../src/cli/models/calibrate.js';
-import { modelInputs } from '../../../tools/models/inputs.js';
+import { createInputs } from '../../../tools/models/inputs.js';
 import { registerQuantise } from '../../../src/cli/models/quantise.js';
 import { registerRanges } from '../../../tools/models/ranges.js';
 import { registerSensitivity } from '../../../tools/models/sensitivity.js';
@@ -41,7 +41,7 @@ function manifestWith(change: (manifest: Manifest) => void): string {
   return path;
 }
 
-/** An installation whose built-in detector is the small one, and has just been trained anew. */
+/** An installation whose built-in detector is the small one, and was just trained again. */
 function trained(): { manifest: string; modelsDir: string; pictures: string } {
   const [modelsDir, pictures] = [tempDir(), tempDir()];
   writeFileSync(join(modelsDir, 'tiny.onnx'), tinyDetector());
@@ -65,7 +65,7 @@ describe('whoever has trained a built-in model', () => {
     const record = ['ranges', 'tiny', '--pictures', pictures, '--count', '2'];
     const recorded = await run(record, registerRanges, { manifest, modelsDir });
     expect(recorded.stderr).toBe('');
-    expect(recorded.stdout).toContain(`tiny.onnx was trained anew: its size and sha256 are in ${manifest}`);
+    expect(recorded.stdout).toContain(`tiny.onnx was trained again: its new size and sha256 are in ${manifest}`);
     const float = tinyDetector();
     const model = (): unknown => loadManifest(manifest).models.tiny;
     expect(model()).toMatchObject({ bytes: float.length, sha256: sha256(float), quantised: { bytes: 1 } });
@@ -81,7 +81,7 @@ describe('whoever has trained a built-in model', () => {
     const bytes = readFileSync(join(builtin, 'tiny.int8.onnx'));
     expect(model()).toMatchObject({ quantised: { bytes: bytes.length, sha256: sha256(bytes) } });
     const again = await run(record, registerRanges, { manifest, modelsDir });
-    expect(again.stdout).not.toContain('trained anew');
+    expect(again.stdout).not.toContain('trained again');
   }, 20_000);
 });
 
@@ -124,7 +124,7 @@ describe('what a mask model of aligned faces is recorded on', () => {
     const size = { widthPx: 112, heightPx: 112 };
     const grey = { ...size, rgb: new Uint8Array(3 * 112 * 112).map((_, i) => i % 251) };
     const inputs: Float32Array[] = [];
-    for await (const { data } of modelInputs(mask, [grey, grey, grey], addon)) inputs.push(data);
+    for await (const { data } of createInputs(mask, [grey, grey, grey], addon)) inputs.push(data);
     const [bare, masked, third] = inputs.map((data) => createHash('sha256').update(data).digest('hex'));
     expect(bare).toBe(third);
     expect(masked).not.toBe(bare);
@@ -134,7 +134,9 @@ describe('what a mask model of aligned faces is recorded on', () => {
       expect(row(inputs[1]!, y).size).toBe(1);
       expect(row(inputs[0]!, y).size).toBeGreaterThan(20);
     }
-    await expect(modelInputs(mask, [{ ...size, widthPx: 100 }] as never, addon).next()).rejects.toThrow('112 x 112 px');
+    await expect(createInputs(mask, [{ ...size, widthPx: 100 }] as never, addon).next()).rejects.toThrow(
+      '112 x 112 px',
+    );
   });
 });
 
