@@ -1,4 +1,4 @@
-// The suite's own judgement: what is wrong with an answer is found, and told with what was asked and received.
+// The conformance suite itself: it finds the faults of an answer, and reports them with the request and the answer.
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -24,7 +24,7 @@ interface Answer {
   body: unknown;
 }
 
-/** A target that answers whatever is asked by this. */
+/** Starts a target that answers every request by this function. */
 async function target(answer: (method: string, path: string) => Answer): Promise<Client> {
   const server = createServer((request, response) => {
     const { status = 200, type = 'application/json', body } = answer(request.method ?? '', request.url ?? '');
@@ -55,10 +55,10 @@ describe('the client', () => {
   it.each<[string, Answer]>([
     ['no JSON', { body: 'groups' }],
     ['another type', { type: 'text/html', body: { header: SUCCESS } }],
-    ['no header', { body: { data: {} } }],
+    ['a missing header', { body: { data: {} } }],
     ['a third field beside header and data', { body: { header: SUCCESS, items: [] } }],
     ['an unknown code', { body: { header: { ...REFUSAL, resultCode: -12345 } } }],
-    ['a code that is a text', { body: { header: { ...SUCCESS, resultCode: '0' } } }],
+    ['a code that is a string', { body: { header: { ...SUCCESS, resultCode: '0' } } }],
     ['the message of another code', { body: { header: { ...REFUSAL, resultMessage: 'InvalidParam' } } }],
     ['SUCCESS in capital letters', { body: { header: { ...SUCCESS, resultMessage: 'SUCCESS' } } }],
     [
@@ -66,8 +66,8 @@ describe('the client', () => {
       { body: { header: { ...REFUSAL, resultMessage: 'NotFoundGroupError:Source' } } },
     ],
     ['a refusal that calls itself successful', { body: { header: { ...REFUSAL, isSuccessful: true } } }],
-    ['a success that calls itself none', { body: { header: { ...SUCCESS, isSuccessful: false } } }],
-    ['a field more in the header', { body: { header: { ...SUCCESS, requestId: '1' } } }],
+    ['a success that calls itself unsuccessful', { body: { header: { ...SUCCESS, isSuccessful: false } } }],
+    ['an additional field in the header', { body: { header: { ...SUCCESS, requestId: '1' } } }],
     ['a stack in the detail', { body: { header: { ...REFUSAL, detail: 'Error\n    at a (b.js:1:2)' } } }],
     ['the appKey in the detail', { body: { header: { ...REFUSAL, detail: `no group of ${APP_KEY}` } } }],
     ['data beside an error', { body: { header: REFUSAL, data: {} } }],
@@ -77,7 +77,7 @@ describe('the client', () => {
     expect(client.last?.asked).toBe('GET v1.0 /groups');
   });
 
-  it('takes a good success and a good refusal', async () => {
+  it('accepts a correct success and a correct refusal', async () => {
     const client = await target((_method, path) => ({
       body: { header: path.endsWith('/groups') ? SUCCESS : REFUSAL },
     }));
@@ -85,7 +85,7 @@ describe('the client', () => {
     expect((await client.ask({ method: 'GET', path: '/groups/x' })).code).toBe(-40030);
   });
 
-  it('deletes the groups that were made, under the key that made them, but not those that are kept', async () => {
+  it('deletes the groups that it created, with the key that created them, but not the groups to keep', async () => {
     const deleted: string[] = [];
     const client = await target((method, path) => {
       if (method === 'DELETE') deleted.push(path.replace(/^.*appkeys\//, ''));
@@ -108,12 +108,12 @@ describe('the runner', () => {
   const { groupList } = makeShapes(true);
 
   it.each<[string, Case, RegExp | undefined]>([
-    ['passes what is as expected', { name: 'x', ask: list, shape: groupList }, undefined],
+    ['passes an answer that is as expected', { name: 'x', ask: list, shape: groupList }, undefined],
     ['fails another code', { name: 'x', ask: list, code: -40000 }, /resultCode -40000/],
-    ['fails a page where a 404 is due', { name: 'x', ask: list, code: 404 }, /HTTP 404/],
+    ['fails an answer where HTTP 404 is expected', { name: 'x', ask: list, code: 404 }, /HTTP 404/],
     ['fails another shape', { name: 'x', ask: list, shape: makeShapes(false).groupList }, /modelVersion/],
     [
-      'fails what a check refuses',
+      'fails an answer that a check refuses',
       {
         name: 'x',
         ask: list,
@@ -133,7 +133,7 @@ describe('the runner', () => {
     if (expected) expect(failures[0]!.expected).toMatch(expected);
   });
 
-  it('tells of a failure what was asked and received', async () => {
+  it('reports the request and the answer of a failure', async () => {
     const client = await target(() => ({ body: { header: REFUSAL } }));
     const ask = { method: 'POST', path: '/detect', body: { image: { bytes: 'A'.repeat(5_000) } } };
     const { failures } = await run(client, [{ name: 'x', ask }]);
@@ -142,7 +142,7 @@ describe('the runner', () => {
     expect(failures[0]!.exchange?.received).toContain('NotFoundGroupError');
   });
 
-  it('leaves out what the target cannot be asked, and says what it would take', async () => {
+  it('skips scenarios that the target does not support, and reports what they need', async () => {
     const client = await target(() => ({ body: { header: SUCCESS } }));
     const cases: Case[] = [
       { name: 'a', needs: 'spawn', ask: list },
@@ -153,7 +153,7 @@ describe('the runner', () => {
     expect(leftOut).toEqual([{ name: 'a', needs: 'spawn' }]);
   });
 
-  it('fails where there is no answer', async () => {
+  it('fails when there is no answer', async () => {
     const client = new Client({ url: 'http://127.0.0.1:1', appKey: APP_KEY });
     const { failures } = await run(client, [{ name: 'x', ask: list }]);
     expect(failures[0]!.exchange?.received).toContain('no answer');
@@ -161,7 +161,7 @@ describe('the runner', () => {
 });
 
 describe('the pictures', () => {
-  it('are padded to exactly the length that is asked for', () => {
+  it('are padded to exactly the requested length', () => {
     const jpeg = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9]);
     for (const length of [8, 100, 65_004, 65_005, 65_010, 130_007, 200_000]) {
       expect(paddedJpeg(jpeg, length)).toHaveLength(length);
@@ -187,7 +187,7 @@ describe('the pictures', () => {
 
 describe('the command', () => {
   it.each([[[]], [['--url', 'http://127.0.0.1:1']], [['--spawn', '--time-limit', 'soon']], [['--frobnicate']]])(
-    'explains itself where it cannot run: %j',
+    'prints its usage when the arguments are wrong: %j',
     async (args) => {
       const ran = promisify(execFile)(process.execPath, ['--import', 'tsx', MAIN, ...args]);
       await expect(ran).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('usage:') as string });

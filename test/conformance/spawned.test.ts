@@ -1,4 +1,4 @@
-// The conformance suite against a service of its own: the whole contract holds.
+// Runs the conformance suite against a service that it starts: the service keeps the whole contract.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { missing, sharedModelsDir } from '../support/shared.js';
 const MAIN = fileURLToPath(new URL('../../tools/conformance/main.ts', import.meta.url));
 
 describe.skipIf(missing('the conformance suite', sharedModelsDir, existsSync(CLI) ? CLI : undefined))('Lintel', () => {
-  it('keeps every rule of the contract that the conformance suite asks about', { timeout: 240_000 }, async () => {
+  it('keeps every rule of the contract that the conformance suite checks', { timeout: 240_000 }, async () => {
     const args = ['--import', 'tsx', MAIN, '--spawn', '--time-limit', '200'];
     const { stdout } = await promisify(execFile)(process.execPath, args).catch((error: { stdout: string }) => error);
     const [, passed] = /\n(\d+) passed, 0 failed\n$/.exec(stdout) ?? [];

@@ -1,4 +1,4 @@
-// The conformance suite against a service that it did not start, as an integrator points it at a device.
+// Runs the conformance suite against a service that it did not start, as an integrator does with a device.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ describe.skipIf(missing('the conformance suite by url', left))('the suite, point
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('asks what can be asked, names what it leaves out, and leaves the groups as they were', async () => {
+  it('runs the supported scenarios, names the skipped ones, and leaves the groups unchanged', async () => {
     await service.call('POST', '/groups', { groupId: 'door' });
     const { code, stdout } = await suite('--url', service.url, '--app-key', service.appKey, '--only', 'group');
     expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/);
@@ -48,7 +48,7 @@ describe.skipIf(missing('the conformance suite by url', left))('the suite, point
     expect(listed.data).toMatchObject({ groupCount: 1, groups: [{ groupId: 'door' }] });
   });
 
-  it('fails where the appKey is not the target’s, and says what came back', async () => {
+  it('fails when the target does not know the appKey, and reports the answer', async () => {
     const { code, stdout } = await suite('--url', service.url, '--app-key', 'nobody', '--only', 'group');
     expect(code).toBe(1);
     expect(stdout).toContain('UnauthorizedAppKey');

@@ -1,4 +1,4 @@
-// A running service answers bad input with the documented error, and goes on.
+// A running service answers bad input with the documented error, and continues to work.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,7 +76,7 @@ describe('a running service', () => {
     expect(next.data).toEqual({ faceDetailCount: 0, faceDetails: [] });
   });
 
-  it('declares the broken video, the absent camera and the broker that refuses, and stays ready for REST', async () => {
+  it('reports a broken video, a missing camera and a broker that refuses, and still answers REST requests', async () => {
     const report = async (): Promise<HealthReport> =>
       (await (await fetch(`${service.url}/healthz`)).json()) as HealthReport;
     await expect

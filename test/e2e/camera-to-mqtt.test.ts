@@ -1,4 +1,4 @@
-// The whole of Lintel: a face enrolled over REST is recognised in a video and announced through a broker to another process.
+// The whole service: a face that is enrolled over REST is recognised in a video, and announced through a broker to another process.
 import { createPublicKey } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ interface Clip {
   portrait: Uint8Array;
 }
 
-/** The enrolled person before the camera, then nobody, then a stranger, then nobody. */
+/** Makes a clip: the enrolled person before the camera, then nobody, then a stranger, then nobody. */
 async function photoClip(folder: string): Promise<Clip> {
   const people = join(facesDir ?? '', 'people');
   const [guest, stranger] = ['penny', 'howard'].map((name) =>
@@ -48,7 +48,7 @@ async function photoClip(folder: string): Promise<Clip> {
   return { path, portrait: guest![0]! };
 }
 
-/** The clip of the demonstration: the guest, then a stranger, as rendered heads. */
+/** Makes the clip of the demonstration: the guest, then a stranger, as rendered heads. */
 async function renderedClip(folder: string): Promise<Clip> {
   const addon = loadAddon();
   const path = join(folder, 'clip.avi');
@@ -65,14 +65,14 @@ describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) =>
   const what = `the clip of ${name}`;
   const skip = missing(what, models?.modelsDir) || lacks(what, 'mosquitto', 'mosquitto_sub', 'stdbuf');
 
-  it.skipIf(skip)('yields exactly one match for the enrolled person, and none for the stranger', async () => {
+  it.skipIf(skip)('causes exactly one match for the enrolled person, and none for the stranger', async () => {
     const folder = tempDir();
     const clip = await make(folder);
     const broker = await Mosquitto.start();
     const { messages } = await Subscriber.start(broker.port, 'lintel/#', ['-q', '1']);
     const ofType = (type: string): typeof messages => messages.filter((m) => m.topic === `lintel/gate/front/${type}`);
 
-    // Enrolled before the camera is there: the service is started once without and once with it.
+    // The person is enrolled before the camera exists: the service is started first without a camera, then with it.
     const mqtt = { url: broker.url };
     const common = { folder: join(folder, 'home'), ...(models ?? bestModels) };
     const first = await startService({ ...common, config: { deviceId: 'gate', mqtt } });
@@ -93,7 +93,7 @@ describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) =>
       },
     });
     try {
-      // The stranger comes after the guest: once he is announced as unknown, every match has been.
+      // The stranger comes after the guest: when the stranger is announced as unknown, all matches have been announced.
       await expect.poll(() => ofType('unknown').length, { timeout: 30_000 }).toBe(1);
       await expect
         .poll(async () => (await fetch(`${second.url}/healthz`)).text(), { timeout: 30_000 })

@@ -1,4 +1,4 @@
-// A door before which scripted clips are played: the real camera, models and gallery; events are collected, and time is the clip's.
+// Plays scripted clips to a door with the real camera, models and gallery, collects the events, and counts time by the clip.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,20 +34,20 @@ export const addon = loadAddon();
 const group = { owner: 'owner-1', groupId: 'staff' };
 const FPS = 10;
 
-/** Place of a face; `sizePx` is the width of its box. */
+/** Positions of a face over time; `sizePx` is the width of its box. */
 export type Path = readonly Keyframe[];
 
-/** Eight people, by their number. */
+/** Eight people, identified by their number. */
 export interface Cast {
   name: string;
-  /** Pictures to enrol, the best first, none of which is seen in a clip. @param count 1..3 */
+  /** Returns pictures to enrol, the best first. None of them appears in a clip. @param count 1..3 */
   portraits(person: number, count: number): Promise<Buffer[]>;
   actor(person: number, path: Path): Promise<ClipActor>;
-  /** A sheet of paper with a picture of the person on it. */
+  /** Returns an actor that is a sheet of paper with a picture of the person. */
   print(person: number, path: Path): Promise<ClipActor>;
 }
 
-/** Rendered once: each takes a quarter of a second. */
+/** Rendered portraits. Each is rendered once, because that takes a quarter of a second. */
 const portraits = new Map<string, Buffer>();
 
 function drawPortrait(person: number, yaw: number): Buffer {
@@ -69,7 +69,7 @@ export const renderedCast: Cast = {
   print: async (person, path) => sheet(drawPortrait(person, 0), path, 2.6),
 };
 
-/** Portraits, which are pasted in; their faces are about half as wide as they are. */
+/** People as photographed portraits, which are pasted in. The face is about half as wide as the portrait. */
 export const photographedCast: Cast = {
   name: 'photographs',
   portraits: async (person, count) =>
@@ -108,7 +108,7 @@ async function sheet(picture: Buffer, path: Path, widthPerFace: number): Promise
   };
 }
 
-/** Somebody who stands there for so long, with small steps to and fro. */
+/** Makes the path of a person who stands at a place and moves slightly to and fro. */
 export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, sizePx = 90 } = {}): Path {
   const keyframes: Keyframe[] = [];
   for (let atMs = fromMs, n = 0; atMs <= toMs; atMs += 500, n++) {
@@ -120,14 +120,14 @@ export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, siz
 export interface Played {
   events: RecognitionEvent[];
   stats: RecogniserStats;
-  /** Health of the recogniser. */
+  /** Health of the recogniser at the end. */
   health: Health;
   /** Scores of the liveness model. */
   scores: number[];
   fullyAnalysed: number;
 }
 
-/** One pipeline for all clips; a clip is played against a gallery of its own. */
+/** Plays clips. One pipeline serves all clips; each clip has its own gallery. */
 export class ClipDoor {
   readonly #pipeline: Pipeline;
   readonly #set: ModelSet;
@@ -145,7 +145,7 @@ export class ClipDoor {
     return this.#pipeline.close();
   }
 
-  /** A gallery with these people in it, each under a name of their own. Inside a test. */
+  /** Creates a gallery with these people, each under their own name. Call it inside a test. */
   async gallery(people: readonly { name: string; pictures: readonly Buffer[] }[]): Promise<LevelGallery> {
     const store = new SealedStore({ directory: join(tempDir(), 'data'), masterKey: randomBytes(32), log: silentLog });
     const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
@@ -170,8 +170,8 @@ export class ClipDoor {
   }
 
   /**
-   * Plays a clip to its end. Frames are ten a second in the clip's own time, however fast they are analysed.
-   * @param liveness in place of the model's scores; a set without such a model is taken to have one then
+   * Plays a clip to its end. There are ten frames per second in the clip's own time, however fast they are analysed.
+   * @param liveness scores that replace the model's; a set without a liveness model then counts as having one
    */
   async play(
     script: Pick<ClipScript, 'actors' | 'durationMs'> & Partial<ClipScript>,
@@ -251,7 +251,7 @@ export class ClipDoor {
       if (source.status !== 'ended') throw new Error(`the clip is not over: ${source.status}`);
     }, 50_000);
     await source.stop();
-    // Those who are still there at the end of the clip are gone soon after.
+    // People who are still there at the end of the clip leave soon afterwards.
     await timers.advance(1_100);
     const [stats, health] = [recogniser.stats(), recogniser.health()];
     await recogniser.stop();
@@ -259,7 +259,7 @@ export class ClipDoor {
   }
 }
 
-/** `match anna agreed` or `unknown below-threshold`, in the order of the alphabet. */
+/** Describes events as `match anna agreed` or `unknown below-threshold`, in alphabetical order. */
 export function describeEvents(events: readonly RecognitionEvent[]): string[] {
   return events
     .map(({ type, externalImageId, reason }) => [type, externalImageId, reason].filter(Boolean).join(' '))

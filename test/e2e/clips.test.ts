@@ -20,7 +20,7 @@ interface Scene {
   name: string;
   /** Numbers of the people who are enrolled. */
   enrolled: readonly number[];
-  /** People in the scene, from back to front, each with a path. */
+  /** People in the scene with their paths, from back to front. */
   seen: readonly (readonly [person: number, path: Path])[];
   durationMs: number;
   picture?: Partial<ClipScript>;
@@ -189,7 +189,7 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
     expect(describeEvents(events)).toEqual([...scene.expected].toSorted());
   });
 
-  it.skipIf(skip)('takes a person who is enrolled as two, by two pictures, for neither of them', async () => {
+  it.skipIf(skip)('does not match a person who is enrolled under two names', async () => {
     const [first, second] = await cast.portraits(0, 2);
     const gallery = await door.gallery([
       { name: 'anna', pictures: [first!] },
@@ -210,7 +210,7 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
   it.skipIf(skip).each([
     { liveness: -4, told: ['spoof not-alive'] },
     { liveness: 4, told: ['match anna agreed'] },
-  ])('tells of a photo with the scripted liveness score $liveness: $told', async ({ liveness, told }) => {
+  ])('reports a photo with the scripted liveness score $liveness as $told', async ({ liveness, told }) => {
     const gallery = await door.gallery(await createPeople(cast, [0]));
     const actors = [await cast.print(0, held)];
     const { events } = await door.play({ actors, durationMs: 1_400 }, gallery, {
@@ -224,7 +224,7 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
     expect([...jpeg.subarray(0, 2)]).toEqual([0xff, 0xd8]);
   });
 
-  // Rendered heads teach nothing here: the model takes them for alive, on paper too.
+  // Rendered heads are not suitable here: the model considers them live, even on paper.
   if (!skip && cast !== photographedCast) {
     console.warn(`skipped: the real liveness model on ${cast.name}: it takes rendered heads for alive, on paper too`);
   }
@@ -253,17 +253,17 @@ describe('a door with the built-in models', () => {
   });
   afterAll(() => door.close());
 
-  // Without photographs all scenes were played with rendered people above.
+  // Without photographs, all scenes were played with rendered people above.
   const [crossing] = scenes.filter(
     ({ name }) => name === 'an enrolled person and a stranger who cross before either is decided',
   );
   if (bestModels !== builtinModels) {
-    it(`tells of ${crossing!.name}: ${crossing!.expected.join(',')}`, async () => {
+    it(`gives for ${crossing!.name}: ${crossing!.expected.join(',')}`, async () => {
       expect(describeEvents((await playScene(door, renderedCast, crossing!)).events)).toEqual(crossing!.expected);
     });
   }
 
-  it('has no model of liveness: where it is required nobody is matched, and the reason is told', async () => {
+  it('matches nobody where liveness is required, because it has no liveness model, and gives that reason', async () => {
     const scene: Scene = {
       name: 'an enrolled person',
       enrolled: [0],

@@ -14,14 +14,14 @@ interface Demonstration {
   set: ModelsAtHand['set'];
   output: string;
   exitCode: unknown;
-  /** Files that it left in its folder for temporary files. */
+  /** Files that remained in its folder for temporary files. */
   left: string[];
 }
 
-/** Runs the demonstration until it has announced the stranger. Resolves when its ports are open: two at a time would want the same ones. */
+/** Runs the demonstration until it has announced the stranger. Resolves when its ports are open: two demonstrations use the same ports. */
 async function demonstrate({ set, modelsDir }: ModelsAtHand): Promise<{ over: Promise<Demonstration> }> {
   const TMPDIR = tempDir();
-  // As in a clone without a network: the built-in models run because the configured ones are missing.
+  // This is the state of a clone without a network: the built-in models run because the configured ones are missing.
   const LINTEL_MODELS_DIR = set === 'builtin' ? join(tempDir(), 'none') : modelsDir;
   const env = { ...process.env, TMPDIR, LINTEL_MODELS_DIR };
   const demo = spawn(process.execPath, [CLI, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'], env });
@@ -40,7 +40,7 @@ async function demonstrate({ set, modelsDir }: ModelsAtHand): Promise<{ over: Pr
 }
 
 describe('the demonstration', () => {
-  it('enrols the guest of its clip, prints the match, ends at Ctrl-C and leaves nothing behind, with each set', async () => {
+  it('enrols the guest of its clip, prints the match, ends at Ctrl-C and leaves nothing behind, with each model set', async () => {
     const ends: Promise<Demonstration>[] = [];
     for (const models of modelSetsAtHand) ends.push((await demonstrate(models)).over);
     for (const { set, output, exitCode, left } of await Promise.all(ends)) {
@@ -59,7 +59,7 @@ describe('the demonstration', () => {
     const folder = tempDir();
     const service = await startService({ folder: join(folder, 'home'), ...bestModels });
     onTestFinished(async () => void (await service.stop()));
-    // As in a checkout: ./scripts/lintel, and the keys under var/.
+    // The paths are those of a checkout: ./scripts/lintel, and the keys under var/.
     mkdirSync(join(folder, 'var'));
     symlinkSync(join(root, 'scripts'), join(folder, 'scripts'));
     symlinkSync(join(folder, 'home', 'keys'), join(folder, 'var', 'keys'));

@@ -1,4 +1,4 @@
-// The device API of a whole Lintel: somebody is enrolled before a rendered camera, seen, recognised, and the cameras are closed.
+// The device API of a whole service: a person is enrolled before a rendered camera and recognised, and the cameras are closed.
 import { createPublicKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { bestModels } from '../support/model-sets.js';
 import { startService, type Service } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 
-/** Played again and again: a person comes, stands there, and is away for a while. */
+/** The clip is played in a loop: a person comes, stands there, and is away for a while. */
 const IN_SIGHT_MS = 2_800;
 const LENGTH_MS = 4_000;
 
@@ -36,7 +36,7 @@ async function clip(path: string, actors: ClipActor[]): Promise<{ type: 'file'; 
   return { type: 'file', path, loop: true };
 }
 
-/** The device API of a service, with its first admin key. */
+/** Opens the device API of a service with its first admin key. */
 function openDevice(service: Service, folder: string) {
   const authorization = `Bearer ${readFileSync(join(folder, 'keys/admin-key'), 'utf8').trim()}`;
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
@@ -52,7 +52,7 @@ function openDevice(service: Service, folder: string) {
   };
 }
 
-/** Reads so many pictures of a live view. */
+/** Reads pictures of a live view. @param count number of pictures */
 async function watched(response: Response, count: number): Promise<string> {
   let text = '';
   for await (const chunk of response.body ?? []) {
@@ -95,7 +95,7 @@ describe('the device API', () => {
       const live = await device.ask('/cameras/front/live?fps=15&maxWidth=160');
       expect(await watched(live, 3)).toContain('--lintel-frame');
 
-      // Two at once are refused while one is enrolled at the other camera.
+      // A second enrolment at the other camera is refused while the first one runs.
       const wish = { group: 'door', frames: 5, timeoutMs: 12_000 };
       const crowd = device.json('POST', '/cameras/yard/enrol', {
         ...wish,
@@ -119,7 +119,7 @@ describe('the device API', () => {
         enrolledAs: { faceId, externalImageId: 'guest' },
       });
 
-      // The guest comes again, and is known now.
+      // The guest comes again and is now recognised.
       const matches = () => device.json('GET', '/events?type=match&camera=front&externalImageId=guest&limit=1');
       await expect.poll(async () => Number((await matches()).body.events.length), { timeout: 20_000 }).toBe(1);
       const [event] = (await matches()).body.events;

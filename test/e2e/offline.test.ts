@@ -1,4 +1,4 @@
-// A service whose configured models are not there, as in a clone without a network: the built-in ones recognise, and it is said.
+// A service whose configured models are missing, as in a clone without a network: the built-in models run, and the service reports it.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ interface Part {
   facts?: Record<string, unknown>;
 }
 
-/** The guest for a while, then the stranger, then nobody. */
+/** Makes an actor who stands before the camera for 1.5 s from `fromMs` on. */
 function actor(seed: number, fromMs: number): ClipActor {
   const place = { x: 0.5, y: 0.46, sizePx: 120 };
   const keyframes = [
@@ -75,7 +75,7 @@ describe('a service whose configured models are missing', () => {
     return { http: response.status, ...((await response.json()) as { status: string; parts: Record<string, Part> }) };
   }
 
-  it('warns at its start, and is ready, and degraded with the same sentence', async () => {
+  it('is ready, logs a warning at its start, and reports the same sentence as degraded health', async () => {
     const warned = service.log.filter(({ level, set }) => level === 'warn' && set === 'builtin');
     expect(warned).toEqual([expect.objectContaining({ msg: expect.stringMatching(SENTENCE) as string })]);
     const { http, status, parts } = await health();
@@ -85,7 +85,7 @@ describe('a service whose configured models are missing', () => {
     expect(readdirSync(join(folder, 'models'))).toEqual([]);
   });
 
-  it('finds a guest in another picture, and no stranger', async () => {
+  it('finds the guest in another picture, and does not find a stranger', async () => {
     await service.call('POST', '/groups', { groupId: 'staff' });
     const registered = await service.call('POST', '/groups/staff', {
       image: picture(GUEST_SEED),
@@ -102,7 +102,7 @@ describe('a service whose configured models are missing', () => {
     expect(await search(picture(STRANGER_SEED))).toMatchObject({ matchFaceCount: 0 });
   });
 
-  it('answers no question about spoofing, and says why', async () => {
+  it('refuses requests for a spoofing check, and gives the reason', async () => {
     const image = picture(GUEST_SEED);
     const refusal = {
       isSuccessful: false,
@@ -121,7 +121,7 @@ describe('a service whose configured models are missing', () => {
     expect(data.faceDetails[0]).not.toHaveProperty('spoofing');
   });
 
-  it('ends a trial of liveness at once, and says why: nobody stands there in vain', () => {
+  it('ends a liveness trial at once with the reason, so that nobody waits in vain', () => {
     const args = [CLI, 'doctor', '--config', join(folder, 'home', 'lintel.yaml'), '--liveness', 'strict'];
     const { status, stderr } = spawnSync(process.execPath, args, { input: '\n', encoding: 'utf8', timeout: 20_000 });
     expect(status).toBe(1);
@@ -129,7 +129,7 @@ describe('a service whose configured models are missing', () => {
   });
 
   it.skipIf(lacks('events of the built-in models', 'mosquitto_sub', 'stdbuf'))(
-    'tells of the guest over MQTT, and lets nobody in where liveness is required',
+    'announces the guest over MQTT, and grants nothing where liveness is required',
     async () => {
       const { messages } = await Subscriber.start(mqttPort, 'lintel/#', ['-q', '1']);
       const told = (camera: string, type: string): RecognitionEvent[] =>
@@ -155,7 +155,7 @@ describe('a service whose configured models are missing', () => {
 });
 
 describe('a service that may not run the built-in models', () => {
-  it('does not start where those that are configured are missing, and says which and how to get them', async () => {
+  it('does not start without the configured models, and names the missing file and the command that fetches it', async () => {
     const folder = tempDir();
     const dir = join(folder, 'models');
     const config = { models: { dir, fallback: false } };

@@ -1,4 +1,4 @@
-// The contract over a running service with the real models and real photographs.
+// The REST API of a running service with the real models and real photographs.
 import { readFileSync, readdirSync, rmSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +87,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
     }
   });
 
-  it('agrees with itself: compare and verify give the similarity that search gives', async () => {
+  it('gives the same similarity in compare, verify and search', async () => {
     const [source, other] = readPhotos(names[3]!);
     const search = await service.call('POST', '/groups/people/search?threshold=1&limit=8', { image: toImage(other!) });
     const match = (
@@ -106,7 +106,7 @@ describe.skipIf(skip).each(modelSetsAtHand)('with real photographs and the set $
     expect(verified.data.face.externalImageId).toBe(names[3]);
   });
 
-  it('leaves orientation and mask out where they are not wanted', async () => {
+  it('leaves out orientation and mask when they are not requested', async () => {
     const image = toImage(readPhotos(names[0]!)[0]!);
     const { data } = await service.call('POST', '/detect', { image, orientation: false, mask: false });
     expect(data.faceDetails[0]).not.toHaveProperty('orientation');

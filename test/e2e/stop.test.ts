@@ -1,4 +1,4 @@
-// The stop of a whole service: clean, with exit code 0, and within its budget, whatever clients, broker and camera do.
+// A whole service stops cleanly, with exit code 0 and within its budget, whatever clients, broker and camera do.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -22,7 +22,7 @@ const models = { dir: bestModels.modelsDir, set: bestModels.set };
 const EXIT_MS = 1_500;
 
 interface RunningProcess {
-  /** Everything on standard output so far. */
+  /** Returns the standard output so far. */
   log: () => string;
   errors: () => string;
   /** Waits for a message of the log. @returns its line, parsed */
@@ -80,13 +80,13 @@ interface StallingBroker {
   port: number;
   /** Sequence numbers of the history that were acknowledged. */
   acknowledged: number[];
-  /** Publishes that wait for their acknowledgement. */
+  /** Returns the number of publishes that wait for their acknowledgement. */
   waiting: () => number;
-  /** Answers everything from now on. */
+  /** Acknowledges all waiting and later publishes. */
   release(): void;
 }
 
-/** A broker (MQTT 5) that takes connections and publishes, and acknowledges no event before it is released. */
+/** Starts a broker (MQTT 5) that accepts connections and publishes, and acknowledges no event before `release`. */
 async function startStallingBroker(): Promise<StallingBroker> {
   const acknowledged: number[] = [];
   let waiting: (() => void)[] = [];
@@ -137,7 +137,7 @@ async function startStallingBroker(): Promise<StallingBroker> {
   };
 }
 
-/** Stores events that no broker has had yet, as a service with these folders would. */
+/** Stores events that were not published yet, as a service with these folders does. */
 async function storeEvents(folder: string, count: number): Promise<void> {
   const dirs = { dataDir: join(folder, 'data'), keysDir: join(folder, 'keys') };
   const directory = dataPaths(dirs).databaseDir;
@@ -160,7 +160,7 @@ async function storeEvents(folder: string, count: number): Promise<void> {
   await store.stop();
 }
 
-/** Opens connections that never finish their request: in the middle of an upload, and in the middle of a header. */
+/** Opens connections that stop in the middle of an upload or of a header. */
 async function startStuckClients(url: string, count: number): Promise<void> {
   const { hostname, port } = new URL(url);
   const upload =
@@ -184,14 +184,14 @@ it('stops cleanly at SIGTERM during its start', async () => {
   expect(service.errors()).toBe('');
 });
 
-it('stops at SIGTERM when its log has lost its reader', async () => {
+it('stops at SIGTERM when nobody reads its log any more', async () => {
   const service = serve({ vision: { workers: 1 } });
   await service.line('ready');
   service.closeLog();
   expect((await service.terminate()).code).toBe(0);
 });
 
-it('cuts off clients that are stuck in an upload, and publishes the events that wait for a slow broker', async () => {
+it('closes the connections of clients that are stuck in an upload, and publishes the events that wait for a slow broker', async () => {
   const folder = tempDir();
   await storeEvents(folder, 30);
   const broker = await startStallingBroker();
@@ -210,7 +210,7 @@ it('cuts off clients that are stuck in an upload, and publishes the events that 
   expect(broker.acknowledged).toEqual(range(1, 30));
 });
 
-it('ends within its budget with stuck clients, a broker that is frozen and a camera that hangs, and loses nothing', async () => {
+it('stops within its budget and loses no event with stuck clients, a frozen broker and a camera that hangs', async () => {
   const folder = tempDir();
   await storeEvents(folder, 30);
   const broker = await startStallingBroker();

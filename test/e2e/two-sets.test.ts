@@ -1,4 +1,4 @@
-// Groups of two model sets in one service. The second set has the first one's files under another version and on a scale of its own.
+// Groups of two model sets in one service. The second set has the files of the first one, another version, and its own scale.
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const { set: FIRST_SET, modelsDir: installed } = bestModels;
 const FIRST = loadManifest().sets[FIRST_SET]!.modelVersion;
 const BUILTIN = loadManifest().sets.builtin!.modelVersion;
 const SECOND = 'second-1';
-/** Far off the first one's: the similarity tells whose scale was used. */
+/** Calibration of the second set. It is far from the first set's, so that a similarity shows which scale was used. */
 const POINTS = [
   { cosine: 0.5, similarity: 5, far: 1e-3, tar: 0.99 },
   { cosine: 0.999, similarity: 10, far: 1e-5, tar: 0.9 },
@@ -31,7 +31,7 @@ interface Found {
   matchFaces: { similarity: number; face: { faceId: string } }[];
 }
 
-/** @param file of the second set's embedder, where it has one of its own */
+/** Makes a manifest of these sets. @param file file of the second set's embedder; default: the first set's */
 function makeManifest(sets: readonly string[], file?: string): Manifest {
   const manifest = structuredClone(loadManifest());
   const model = structuredClone(manifest.models[manifest.sets[FIRST_SET]!.embedder]);
@@ -92,7 +92,7 @@ describe('two model sets', () => {
     }
   }
 
-  /** `lintel gallery groups` where the manifest has only these sets. */
+  /** Runs `lintel gallery groups` with a manifest that has only these sets. */
   async function groupsListed(set: string, sets: readonly string[], modelsDir?: string) {
     const cwd = join(folder, 'cwd');
     mkdirSync(cwd, { recursive: true });
@@ -107,7 +107,7 @@ describe('two model sets', () => {
     );
   }
 
-  it('work side by side, each group under the version that it was made under', async () => {
+  it('work at the same time, each group under the version under which it was made', async () => {
     const [first, second] = photos.map(toImage);
     await withService(FIRST_SET, makeManifest([FIRST_SET, 'second']), async (call) => {
       await call('POST', '/groups', { groupId: 'old' });
@@ -124,7 +124,7 @@ describe('two model sets', () => {
       const [ofOld, ofNew] = [await search('old'), await search('new')];
       expect(ofOld).toMatchObject({ modelVersion: FIRST, matchFaceCount: 1 });
       expect(ofNew).toMatchObject({ modelVersion: SECOND, matchFaceCount: 1 });
-      // The same files give the same cosine; what it means is told by the scale of each version.
+      // The same files give the same cosine. The scale of each version turns it into a similarity.
       expect(ofOld.matchFaces[0]!.similarity).toBeGreaterThan(70);
       expect(ofNew.matchFaces[0]!.similarity).toBeLessThan(11);
       expect((await call('POST', '/groups/old', { image: second })).data).toMatchObject({ addedFaceCount: 1 });
@@ -135,7 +135,7 @@ describe('two model sets', () => {
       expect(compared.data.modelVersion).toBe(SECOND);
       const health = (await (await fetch(`${url}/healthz`)).json()) as { parts: { vision: { facts: object } } };
       expect(health.parts.vision.facts).toMatchObject({ modelVersion: SECOND, otherModelVersions: [FIRST] });
-      // Asked of the running service.
+      // The command asks the running service.
       const { code, stdout } = await groupsListed('second', [FIRST_SET, 'second']);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^new +\S+ +1 +second-1 +in use$/m);
@@ -143,20 +143,20 @@ describe('two model sets', () => {
     });
   });
 
-  it('where one is not installed, its groups are refused and listed, and the others go on', async () => {
+  it('leave one set usable when the other is not installed: the groups of the missing set are refused and listed', async () => {
     const image = toImage(photos[1]!);
     await withService('second', makeManifest(['second']), async (call) => {
       const refused = await call('POST', '/groups/old/search', { image });
       expect(refused.header).toMatchObject({ isSuccessful: false, resultCode: -40080 });
       expect((await call('POST', '/groups/new/search?threshold=1', { image })).data.matchFaceCount).toBe(1);
     });
-    // Read from the data directory.
+    // The command reads the data directory.
     const { stdout, stderr } = await groupsListed('second', ['second']);
     expect(stdout).toMatch(/^old +\S+ +2 +\S+ +not installed$/m);
     expect(stderr).toContain('1 of 2 groups cannot be used');
   });
 
-  it('where the embedder of one is removed while the service runs, its groups alone are refused, and it is declared', async () => {
+  it('leave one set usable when the embedder of the other is removed while the service runs, and the service reports it', async () => {
     const dir = join(folder, 'models');
     cpSync(installed, dir, { recursive: true });
     const own = 'second.onnx';
@@ -173,7 +173,7 @@ describe('two model sets', () => {
           return parts.vision;
         };
         rmSync(join(dir, own));
-        // Nobody has asked for it yet.
+        // No request has needed this embedder yet.
         expect(await visionHealth()).toMatchObject({ status: 'ok', facts: { otherModelVersions: [SECOND] } });
         for (let i = 0; i < 2; i++) {
           expect((await search('new')).header).toMatchObject({
@@ -194,12 +194,12 @@ describe('two model sets', () => {
   });
 
   describe.skipIf(missing('the standard set beside the built-in one', standardModels?.modelsDir))(
-    'where the standard one is missing for a while',
+    'groups of two sets, of which the standard one is missing for a while',
     () => {
       const image = toImage(photos[1]!);
       const both = ['standard', 'builtin'];
 
-      it('its groups are refused and listed as such, and new ones are made under the built-in one', async () => {
+      it('are refused and listed as unusable where they belong to the missing set; new groups are made under the built-in set', async () => {
         await withService(
           'standard',
           makeManifest(both),
@@ -222,7 +222,7 @@ describe('two model sets', () => {
         expect(stderr).toContain('2 of 3 groups cannot be used, because their models are not installed.');
       });
 
-      it('they work again when it is back, and those made meanwhile go on under the built-in one', async () => {
+      it('work again when the set is back; groups made meanwhile stay under the built-in set', async () => {
         await withService('standard', makeManifest(both), async (call) => {
           const search = async (group: string): Promise<Found> =>
             (await call('POST', `/groups/${group}/search?threshold=70`, { image })).data as Found;

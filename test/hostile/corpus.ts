@@ -1,4 +1,4 @@
-// The untrusted files: more than sixty pictures and things that claim to be pictures, each with the codes it may get.
+// The untrusted files: more than sixty pictures and other files that claim to be pictures, each with the allowed result codes.
 import { deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import {
@@ -18,7 +18,7 @@ import {
 export interface HostileFile {
   name: string;
   bytes: Buffer;
-  /** One code, except where it depends on which bit was hit. */
+  /** Allowed result codes: one, except where the result depends on the damaged bit. */
   codes: readonly number[];
 }
 
@@ -68,7 +68,7 @@ function truncated(kind: string, bytes: Buffer): HostileFile[] {
 function damaged(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const files: HostileFile[] = [];
   for (let seed = 1; seed <= 8; seed++) {
-    // Damage behind the signature may give any code of a picture, success included: a flipped bit may only change a colour.
+    // Damage after the signature may give any code of a picture, success included: a flipped bit may change only a colour.
     files.push(
       file(`JPEG with a flipped bit, ${seed}`, flipped(jpeg, seed, { from: 20, count: 1 }), SUCCESS, BROKEN, TOO_LARGE),
       file(
@@ -139,7 +139,7 @@ function sizes(jpeg: Buffer): HostileFile[] {
     file('JPEG of no width', withClaimedSize(jpeg, 0, 240), BROKEN),
     file('JPEG of no height', withClaimedSize(jpeg, 320, 0), BROKEN),
     file('JPEG that claims 65,500 x 65,500 px', withClaimedSize(jpeg, 65_500, 65_500), TOO_LARGE),
-    // libjpeg only warns of it, as it does of what many cameras write: the rest is grey.
+    // libjpeg only warns about this damage, because the files of many cameras have it. The rest of the picture is grey.
     file('JPEG that claims 7,000 x 7,000 px', withClaimedSize(jpeg, 7_000, 7_000), SUCCESS, BROKEN),
     file('PNG of no width', png({ widthPx: 0, heightPx: 100 }), BROKEN),
     file('PNG of no height', png({ widthPx: 100, heightPx: 0 }), BROKEN),
@@ -172,7 +172,7 @@ async function wide(): Promise<HostileFile[]> {
 async function large(): Promise<HostileFile[]> {
   const square = sharp({ create: { width: 7_000, height: 7_000, channels: 3, background: '#654' } });
   const progressive = await square.clone().jpeg({ progressive: true }).toBuffer();
-  // Refused for what they claim: nobody gets as far as their pixels.
+  // These files are refused because of what they claim, before their pixels are decoded.
   const claiming = async (small: Sharp): Promise<Buffer> =>
     withClaimedSize(await small.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }).toBuffer(), 7_000, 7_000);
   const whole = await claiming(picture(300, 300));
@@ -236,7 +236,7 @@ async function forms(): Promise<HostileFile[]> {
 function metadata(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const ORIENTATION = 0x0112;
   const withExif = (data: Uint8Array): Buffer => withSegment(jpeg, 0xe1, data);
-  // 100 MB of text in 100 kB.
+  // The chunk holds 100 MB of text in 100 kB.
   const bomb = Buffer.concat([Buffer.from('Comment\0\0', 'latin1'), deflateSync(Buffer.alloc(100_000_000))]);
   const profile = Buffer.concat([Buffer.from('icc\0\0', 'latin1'), deflateSync(Buffer.alloc(100_000_000))]);
   const behindHeader = (chunk: Uint8Array): Buffer =>

@@ -3,7 +3,7 @@ import { crc32, deflateSync } from 'node:zlib';
 
 const PNG_MAGIC = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** Numbers 0..1, the same for the same seed. */
+/** Creates a generator of numbers 0..1. The same seed gives the same numbers. */
 export function seedRandom(seed: number): () => number {
   let state = (seed * 2654435761) % 2147483647 || 1;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;
@@ -22,16 +22,16 @@ export interface PngOptions {
   widthPx: number;
   heightPx: number;
   bits?: 1 | 8 | 16;
-  /** 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA. */
+  /** Colour type: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA. */
   colour?: 0 | 2 | 3 | 4 | 6;
   interlaced?: boolean | undefined;
-  /** Instead of an IDAT of black pixels. */
+  /** Content of IDAT. Default: black pixels. */
   data?: Uint8Array;
   /** Chunks between IHDR and IDAT. */
   before?: readonly Uint8Array[];
 }
 
-/** A PNG of black pixels, however large, in a few kB; its size and form may be lies. */
+/** Makes a PNG of black pixels in a few kB, of any size. The declared size and form may be false. */
 export function png({ widthPx, heightPx, bits = 8, colour = 2, interlaced, data, before = [] }: PngOptions): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(widthPx, 0);
@@ -71,7 +71,7 @@ function zeroRows({ widthPx, heightPx, bits = 8, colour = 2, interlaced }: PngOp
   return deflateSync(Buffer.alloc(length));
 }
 
-/** The chunks of a PNG, header first. */
+/** Reads the chunks of a PNG, header first. */
 export function pngChunks(bytes: Buffer): { type: string; data: Buffer }[] {
   const chunks: { type: string; data: Buffer }[] = [];
   for (let at = PNG_MAGIC.length; at + 8 <= bytes.length;) {
@@ -87,7 +87,7 @@ export function buildPng(chunks: readonly { type: string; data?: Uint8Array }[])
   return Buffer.concat([PNG_MAGIC, ...chunks.map(({ type, data }) => pngChunk(type, data))]);
 }
 
-/** Makes an animation of a PNG: its picture twice. */
+/** Turns a PNG into an animation that shows its picture twice. */
 export function animated(bytes: Buffer): Buffer {
   const chunks = pngChunks(bytes);
   const header = chunks[0]!.data;
@@ -120,7 +120,7 @@ export function withSegment(jpeg: Buffer, marker: number, data: Uint8Array): Buf
   return Buffer.concat([jpeg.subarray(0, 2), head, data, jpeg.subarray(2)]);
 }
 
-/** Rewrites what the frame header of a JPEG claims. */
+/** Rewrites the size in the frame header of a JPEG. */
 export function withClaimedSize(jpeg: Buffer, widthPx: number, heightPx: number): Buffer {
   const copy = Buffer.from(jpeg);
   for (let at = 2; at + 9 < copy.length;) {
@@ -135,7 +135,7 @@ export function withClaimedSize(jpeg: Buffer, widthPx: number, heightPx: number)
   throw new TypeError('a JPEG without a frame header');
 }
 
-/** An EXIF block, big-endian, with one IFD of one entry. @param next offset of the next IFD; 8 is the same again */
+/** Makes an EXIF block, big-endian, with one IFD of one entry. @param next offset of the next IFD; 8 is the same IFD again */
 export function exif(tag: number, value: number, next = 0): Buffer {
   const tiff = Buffer.alloc(26);
   tiff.write('MM', 'latin1');
@@ -150,7 +150,7 @@ export function exif(tag: number, value: number, next = 0): Buffer {
   return Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), tiff]);
 }
 
-/** Repeats the last scan of a progressive JPEG: every one walks over the whole picture. */
+/** Repeats the last scan of a progressive JPEG. The decoder has to process the whole picture for each scan. */
 export function withManyScans(jpeg: Buffer, times: number): Buffer {
   const start = jpeg.lastIndexOf(Buffer.from([0xff, 0xda]));
   const end = jpeg.length - 2;
@@ -158,7 +158,7 @@ export function withManyScans(jpeg: Buffer, times: number): Buffer {
   return Buffer.concat([jpeg.subarray(0, end), ...Array.from({ length: times }, () => scan), jpeg.subarray(end)]);
 }
 
-/** Flips single bits behind the first `from` bytes. */
+/** Flips single bits after the first `from` bytes. */
 export function flipped(bytes: Buffer, seed: number, { from, count }: { from: number; count: number }): Buffer {
   const copy = Buffer.from(bytes);
   const next = seedRandom(seed);

@@ -1,9 +1,9 @@
-// Makes up requests, seeded: right ones, nearly right ones and rubbish, in path, query, headers and body.
+// Generates requests from a seed: correct, nearly correct and random paths, queries, headers and bodies.
 import { flipped, seedRandom } from './files.js';
 
 export interface FuzzRequest {
   bytes: Buffer;
-  /** True if the request ends where it says. Only then must the service answer. */
+  /** True where the request has the length that it declares. Only then must the service answer. */
   wellFramed: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface FuzzTargets {
   secretKey: string;
   groupId: string;
   faceId: string;
-  /** A small picture, as the body takes it. */
+  /** A small picture in the form of the request body. */
   picture: Buffer;
 }
 
@@ -112,7 +112,7 @@ const HEADERS = [
   'te: trailers',
 ];
 
-/** @returns a function that makes the next request */
+/** Returns a function that makes the next request. The same seed gives the same requests. */
 export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequest {
   const next = seedRandom(seed);
   const chance = (share: number): boolean => next() < share;

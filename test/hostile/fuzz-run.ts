@@ -1,4 +1,4 @@
-// Lets made-up requests loose on a running service and judges every answer.
+// Sends generated requests to a running service and checks every answer.
 import { connect } from 'node:net';
 import { fuzzRequests, type FuzzRequest, type FuzzTargets } from './fuzz-requests.js';
 
@@ -15,14 +15,14 @@ export interface FuzzReport {
   requests: number;
   /** Count of each result: `-40000`, `HTTP 404`, `cut off`. */
   outcomes: Record<string, number>;
-  /** Violations, each with the number of its request under its seed. */
+  /** Violations of the contract, each with the number of its request under the seed. */
   failures: string[];
 }
 
 /** First answer to a client that sends `Expect: 100-continue`. */
 const CONTINUE = /^HTTP\/1\.1 100 .*\r\n\r\n/;
 const ANSWER_TIMEOUT_MS = 15_000;
-/** A request that does not end where it says is given up so soon: the server's own time limits have a test of their own. */
+/** Time after which a request with a wrong length is abandoned. Another test covers the server's time limits. */
 const UNFRAMED_TIMEOUT_MS = 100;
 
 export async function fuzz({ url, targets, seed, seconds, clients = 4 }: FuzzOptions): Promise<FuzzReport> {
@@ -47,7 +47,7 @@ export async function fuzz({ url, targets, seed, seconds, clients = 4 }: FuzzOpt
   return report;
 }
 
-/** @returns all that came back until the server closed; undefined when it did not close in time */
+/** Sends a request. @returns all bytes until the server closed the connection; undefined when it did not close in time */
 function exchange(url: string, { bytes, wellFramed }: FuzzRequest): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(url);

@@ -1,4 +1,4 @@
-// A service of its own for the fuzzing, with a group and a picture to begin with; shared by the test and the long run.
+// Starts a service for fuzzing, with a group and a picture. The test and the long run share it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -15,7 +15,7 @@ export interface FuzzServiceOptions {
 }
 
 export interface FuzzServiceReport extends FuzzReport {
-  /** State of the service afterwards: it answers, its vision is healthy, no request failed with an unforeseen error. */
+  /** State of the service afterwards: whether it answers, the health of its vision, and the unforeseen errors in its log. */
   aftermath: { answers: boolean; vision: unknown; unforeseen: unknown[]; exitCode: number | null };
 }
 

@@ -1,4 +1,4 @@
-// Seeded rubbish against a whole service, for a minute. For longer, or under another seed: npx tsx test/hostile/fuzz-main.ts --seconds 600 --seed 2
+// Fuzzes a whole service with seeded requests for a minute. For longer, or under another seed: npx tsx test/hostile/fuzz-main.ts --seconds 600 --seed 2
 import { describe, expect, it } from 'vitest';
 import { bestModels } from '../support/model-sets.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -8,7 +8,7 @@ const SECONDS = 60;
 const SEED = 1;
 
 describe('a service under made-up requests', () => {
-  it('answers each with a code of the contract or a refusal, and lives', { timeout: 180_000 }, async () => {
+  it('answers each request with a code of the contract or a refusal, and survives', { timeout: 180_000 }, async () => {
     const report = await fuzzService({
       folder: tempDir(),
       ...bestModels,
@@ -22,7 +22,7 @@ describe('a service under made-up requests', () => {
       unforeseen: [],
       exitCode: 0,
     });
-    // It got past the first checks: what is refused at the door proves little.
+    // Many requests must pass the first checks: requests that are refused at once prove little.
     expect(report.requests).toBeGreaterThan(100);
     expect(Object.keys(report.outcomes)).toEqual(
       expect.arrayContaining(['0', '-40000', '-40050', '-41000', 'HTTP 404']),

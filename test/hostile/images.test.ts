@@ -1,4 +1,4 @@
-// Untrusted pictures against a whole service: each gets its code, in bounded time and memory, and the process lives.
+// Sends untrusted pictures to a whole service: each gets its code, in bounded time and memory, and the process survives.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { bestModels } from '../support/model-sets.js';
 import { toImage, startService, type Service } from '../support/service.js';
 import { hostileFiles, SUCCESS, type HostileFile } from './corpus.js';
 
-/** A second on a machine of its own, twice that on one that runs other tests beside; the best of a few attempts counts. */
+/** Time limit: one second on an idle machine, doubled for a machine that runs other tests; the best of a few attempts counts. */
 const MAX_MS = 2_000;
 const ATTEMPTS = 3;
 const MAX_MEMORY_MB = 200;
@@ -24,7 +24,7 @@ describe('a running service', () => {
       ...bestModels,
       config: { vision: { workers: 1 } },
     });
-    // A decoder's first picture is the dearest, and says nothing about the file.
+    // The first picture of a decoder takes longest, whatever the file is.
     for (const { bytes, codes } of files.slice(-3)) {
       expect(codes).toContain((await service.call('POST', '/detect', { image: toImage(bytes) })).header.resultCode);
     }
@@ -35,11 +35,11 @@ describe('a running service', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('has at least sixty files before it', () => {
+  it('is tested with at least sixty files', () => {
     expect(new Set(files.map(({ bytes }) => bytes.toString('base64'))).size).toBeGreaterThanOrEqual(60);
   });
 
-  it.each(files.map((file) => [file.name, file] as const))('gives its code to: %s', async (_name, file) => {
+  it.each(files.map((file) => [file.name, file] as const))('answers with an allowed code: %s', async (_name, file) => {
     const attempts: Attempt[] = [];
     do attempts.push(await attempt(file));
     while (attempts.length < ATTEMPTS && Math.min(...attempts.map(({ ms }) => ms)) > MAX_MS);
@@ -52,7 +52,7 @@ describe('a running service', () => {
     expect(Math.max(...attempts.map(({ memoryMb }) => memoryMb))).toBeLessThanOrEqual(MAX_MEMORY_MB);
   });
 
-  it('lives, with the workers it began with, and has logged nothing unforeseen', async () => {
+  it('survives with its first workers, and has logged no unforeseen error', async () => {
     const health = (await (await fetch(`${service.url}/healthz`)).json()) as {
       parts: Record<string, { status: string; facts?: Record<string, unknown> }>;
     };
@@ -64,12 +64,12 @@ describe('a running service', () => {
     code: number;
     detail: string | undefined;
     ms: number;
-    /** Resident, at its peak, above what it was before. */
+    /** Peak of the resident memory above the value before the request. */
     memoryMb: number;
   }
 
   async function attempt({ bytes }: HostileFile): Promise<Attempt> {
-    // Sets the peak back to what is resident now.
+    // Resets the peak to the present resident memory.
     writeFileSync(`/proc/${service.pid}/clear_refs`, '5');
     const beforeMb = residentMb(service.pid, 'VmRSS');
     const started = performance.now();

@@ -1,4 +1,4 @@
-// Clients that dawdle, and more clients than there is room for: the first are cut off, the others told so at once.
+// Slow clients are disconnected, and clients beyond the queue are refused at once.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { toImage, startService, type Service } from '../support/service.js';
 import { png } from './files.js';
 
 const REQUEST_TIMEOUT_MS = 1_000;
-/** The time limit, the interval at which the server looks, and a machine that does other things. */
+/** Time limit of the server, plus the interval at which it checks, plus a reserve for a busy machine. */
 const CUT_OFF_MS = 6_000;
 const QUEUE_LENGTH = 4;
 
@@ -33,7 +33,7 @@ describe('a running service', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** The start of a request for detect, up to its body. */
+  /** Makes the start of a request for detect, up to its body. */
   const head = (contentLength: number): string => {
     const { host, pathname } = new URL(`${service.base}/detect`);
     return `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${contentLength}\r\n\r\n`;
@@ -41,11 +41,11 @@ describe('a running service', () => {
 
   interface Dawdler {
     socket: Socket;
-    /** Milliseconds until the server closed, and what it said. */
+    /** Resolves with the milliseconds until the server closed the connection, and its answer. */
     closed: Promise<{ ms: number; said: string }>;
   }
 
-  /** @param drip sent again and again, a piece every 50 ms */
+  /** Opens a connection, sends `start`, and does not end the request. @param drip sent every 50 ms */
   function dawdle(start: string, drip?: string): Dawdler {
     const { hostname, port } = new URL(service.url);
     const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
@@ -76,21 +76,21 @@ describe('a running service', () => {
       'drips the chunks of its body',
       () => dawdle(head(0).replace('content-length: 0', 'transfer-encoding: chunked'), '1\r\n \r\n'),
     ],
-    ['says nothing at all', () => dawdle('')],
-  ])('cuts off a client that %s', async (_name, start) => {
+    ['sends nothing at all', () => dawdle('')],
+  ])('disconnects a client that %s', async (_name, start) => {
     const { ms, said } = await start().closed;
     expect(ms).toBeGreaterThan(REQUEST_TIMEOUT_MS / 2);
     expect(ms).toBeLessThan(CUT_OFF_MS);
     expect(said).toMatch(/^(HTTP\/1\.1 408 |$)/);
   });
 
-  it('closes at once where a client has closed its half in the middle of a request', async () => {
+  it('closes the connection at once when a client has closed its half in the middle of a request', async () => {
     const { socket, closed } = dawdle(`${head(1_000)}{"image":`);
     socket.end();
     expect((await closed).ms).toBeLessThan(CUT_OFF_MS);
   });
 
-  it('serves others while two hundred clients dawdle, and has forgotten those when they are cut off', async () => {
+  it('serves others while two hundred clients are slow, and keeps no state of them after it disconnected them', async () => {
     const dawdlers = Array.from({ length: 200 }, (_, i) => dawdle(i % 2 === 0 ? 'GET / HTTP/1.1\r\n' : head(9_999)));
     const began = performance.now();
     for (let i = 0; i < 10; i++) expect((await service.call('GET', '/groups')).header.resultCode).toBe(0);
@@ -117,10 +117,10 @@ describe('a running service', () => {
     };
   }
 
-  it('tells those beyond the queue so at once, and finishes what it accepted', async () => {
+  it('refuses requests beyond the queue at once, and finishes the accepted ones', async () => {
     const small = png({ widthPx: 100, heightPx: 100 });
     expect((await detect(small)).code).toBe(0);
-    // Decoded as a whole, each takes the worker several hundred milliseconds.
+    // Each picture keeps the worker busy for several hundred milliseconds.
     const slow = png({ widthPx: 5_000, heightPx: 5_000, interlaced: true });
     const flood = Array.from({ length: 3 * QUEUE_LENGTH }, () => detect(slow));
     // The first refusal says that the queue is full.

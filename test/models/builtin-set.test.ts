@@ -1,4 +1,4 @@
-// The built-in models as they are part of the installation: whole, small, and usable in both forms on every machine.
+// The built-in models of the installation: complete, small, and usable in both forms on every machine.
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ function makeTensor(widthPx: number, heightPx: number): FloatTensor {
   return { data, dims: [1, 3, heightPx, widthPx] };
 }
 
-/** From the installation alone: there is nothing in the folder of the fetched files. */
+/** Opens a model from the installation alone: the folder of the fetched files is empty. */
 async function open(form: Model, input: FloatTensor): Promise<ModelSession> {
   const warmUp = { [form.input.name]: input };
   const bytes = await readModel(tempDir(), form);
@@ -44,7 +44,7 @@ async function open(form: Model, input: FloatTensor): Promise<ModelSession> {
 }
 
 describe('the files of the built-in models', () => {
-  it('are all there is in their folder, as the manifest says, and small enough for the repository', () => {
+  it('are the only files of their folder, match the manifest, and are small enough for the repository', () => {
     const files = listModels(set).flatMap(({ quantised }) => quantised ?? []);
     expect(readdirSync(BUILTIN_MODELS_DIR).sort()).toEqual(files.map(({ file }) => file).sort());
     for (const { file, bytes, sha256 } of files) {
@@ -56,20 +56,20 @@ describe('the files of the built-in models', () => {
     expect(set.embedder.quantised?.bytes).toBeLessThanOrEqual(700_000);
   });
 
-  it('have names by which scripts/setup knows that they are not to be fetched', () => {
+  it('have names by which scripts/setup recognises that they are not fetched', () => {
     for (const model of Object.values(manifest.models)) {
       expect(model.file.startsWith('builtin-')).toBe(isBuiltIn(model));
       expect(model.quantised?.file.endsWith('.int8.onnx') ?? true).toBe(true);
     }
   });
 
-  it('are of all tasks but liveness, and of a model version of their own', () => {
+  it('cover all tasks but liveness, and have their own model version', () => {
     expect(listModels(set).map(({ task }) => task)).toEqual(['detector', 'embedder', 'mask']);
     expect(listModels(set).every(isBuiltIn)).toBe(true);
     expect(set.modelVersion).not.toBe(modelSet(manifest, 'standard').modelVersion);
   });
 
-  it('leave the similarity to calibrated points that rise', () => {
+  it('have calibration points that rise', () => {
     for (const { calibration } of listForms(set.embedder)) {
       expect(calibration.points.map(({ similarity, far }) => [similarity, far])).toEqual([
         [70, 1e-3],
@@ -115,7 +115,7 @@ describe.each(['float', 'int8'] as const)('the built-in models in %s', (precisio
     }
   });
 
-  it('tell people and masks by a face of 112 x 112 px', async () => {
+  it('distinguish people and masks by a face of 112 x 112 px', async () => {
     const input = makeTensor(112, 112);
     const embedder = pickForm(set.embedder);
     const embedded = await (await open(embedder, input)).run({ [embedder.input.name]: input });
@@ -128,7 +128,7 @@ describe.each(['float', 'int8'] as const)('the built-in models in %s', (precisio
 });
 
 describe('the two forms of the built-in embedder', () => {
-  it('say the same of a face where integer kernels are exact', async ({ skip }) => {
+  it('give nearly the same embedding of a face where integer kernels are exact', async ({ skip }) => {
     if (!multipliesBytes(process.arch, readProcessorFlags())) skip('the processor has no dot product of bytes');
     const addon = loadAddon();
     const { rgb } = renderFace(3, { widthPx: 112, heightPx: 112, facePx: 90 });

@@ -1,4 +1,4 @@
-// Calibration: the table over all pairs, the pictures it is made of, and what becomes of the manifest.
+// Calibration: the table over all pairs, the labelled pictures, and the change of the manifest.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { editModel } from '../../src/models/calibrate/manifest-edit.js';
 import { MANIFEST_PATH, loadManifest, modelSet } from '../../src/models/manifest.js';
 import { tempDir } from '../support/temp-dir.js';
 
-/** People of five pictures each, around a direction of their own. */
+/** Makes embeddings of people with five pictures each, around a separate direction for each person. */
 function people(count: number, spread: number): LabelledEmbedding[] {
   let state = 3;
   const next = (): number => (state = (state * 48271) % 2147483647) / 2147483647 - 0.5;
@@ -25,7 +25,7 @@ function people(count: number, spread: number): LabelledEmbedding[] {
 }
 
 describe('the table of all pairs', () => {
-  it('is what sorting all cosines gives', () => {
+  it('equals the result of sorting all cosines', () => {
     const faces = people(41, 1.3);
     const genuine: number[] = [];
     const impostor: number[] = [];
@@ -40,7 +40,7 @@ describe('the table of all pairs', () => {
     for (const { far, cosine: threshold, tar } of table.points) {
       const most = Math.floor(far * impostor.length);
       const highest = impostor.toSorted((a, b) => b - a);
-      // The next impostor is just below the threshold.
+      // The next pair of different people is just below the threshold.
       expect(threshold).toBeGreaterThan(highest[most]!);
       expect(threshold - highest[most]!).toBeLessThan(2e-5);
       expect(tar).toBeCloseTo(genuine.filter((value) => value >= threshold).length / genuine.length, 3);
@@ -56,7 +56,7 @@ describe('the table of all pairs', () => {
     expect(() => tabulatePairs(faces, [far])).toThrow(expect.objectContaining({ code: 'INVALID_PARAM' }) as Error);
   });
 
-  it('does not compare embeddings of different lengths', () => {
+  it('refuses embeddings of different lengths', () => {
     const faces = [...people(3, 1), { person: 'another', embedding: new Float32Array(8) }];
     expect(() => tabulatePairs(faces, [1e-1])).toThrow(TypeError);
   });
@@ -82,11 +82,11 @@ describe('labelled pictures', () => {
   }
   const expected = ['Ann_Lee/Ann_Lee_0001:700', 'Ann_Lee/Ann_Lee_0002:3', 'Bo/Bo_0001:1'];
 
-  it('come from a folder', async () => {
+  it('are read from a folder', async () => {
     expect(await namesIn(folder())).toEqual(expected);
   });
 
-  it('come from a tar archive', async () => {
+  it('are read from a tar archive', async () => {
     const path = folder();
     const archive = join(tempDir(), 'set.tar');
     execFileSync('tar', ['--format=ustar', '-cf', archive, '-C', path, '.']);
@@ -96,7 +96,7 @@ describe('labelled pictures', () => {
   it.each([
     ['not there', (dir: string) => join(dir, 'nothing'), /does not exist/],
     ['an empty folder', (dir: string) => dir, /holds no pictures/],
-    ['no archive', (dir: string) => write(dir, Buffer.alloc(2048, 7)), /no tar archive/],
+    ['not an archive', (dir: string) => write(dir, Buffer.alloc(2048, 7)), /no tar archive/],
     ['a truncated archive', (dir: string) => write(dir, truncated(dir)), /cut off/],
   ])('are refused where the path is %s', async (_name, make, words) => {
     await expect(namesIn(make(tempDir()))).rejects.toThrow(words);
@@ -121,12 +121,12 @@ describe('labelled pictures', () => {
 });
 
 describe('the manifest', () => {
-  it('is laid out as a command would write it', () => {
+  it('has the layout in which the commands write it', () => {
     const text = readFileSync(MANIFEST_PATH, 'utf8');
     expect(`${layOut(JSON.parse(text))}\n`).toBe(text);
   });
 
-  it('takes a measured calibration, and says so when it is read', async () => {
+  it('holds a measured calibration after the change', async () => {
     const path = join(tempDir(), 'manifest.json');
     writeFileSync(path, readFileSync(MANIFEST_PATH));
     const points = [{ cosine: 0.5, similarity: 90, far: 1e-5, tar: 0.9 }];
@@ -137,7 +137,7 @@ describe('the manifest', () => {
     expect(modelSet(loadManifest(path), 'standard').detector).toEqual(modelSet(loadManifest(), 'standard').detector);
   });
 
-  it('stays as it was where the change is not valid, and nothing is left behind', async () => {
+  it('stays unchanged when the change is not valid, and no temporary file remains', async () => {
     const dir = tempDir();
     const path = join(dir, 'manifest.json');
     const before = readFileSync(MANIFEST_PATH);

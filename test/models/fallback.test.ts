@@ -1,4 +1,4 @@
-// The built-in set in place of one whose files are missing.
+// The built-in set replaces a set whose files are missing.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js';
 const BYTES = Buffer.from('a model');
 const sha256 = createHash('sha256').update(BYTES).digest('hex');
 
-/** A standard set and a built-in one of a detector and an embedder each. */
+/** Makes a manifest with a standard set and a built-in set, each with a detector and an embedder. */
 function twoSets(): Manifest {
   const { models, sets } = structuredClone(loadManifest());
   const { detector, embedder, description } = sets.standard!;
@@ -40,7 +40,7 @@ function withoutBuiltin(): Manifest {
   return { ...manifest, sets: { standard: manifest.sets.standard! } };
 }
 
-/** @param fetched into the first folder; the second one is that of the built-in models */
+/** Makes the folders of the models. @param fetched files of the first folder @param builtin files of the second one, of the built-in models */
 function placesWith(fetched: Record<string, Buffer>, builtin = ['bd.onnx', 'be.onnx']): [string, string] {
   const folder = tempDir();
   const places: [string, string] = [join(folder, 'files'), join(folder, 'builtin')];
@@ -53,7 +53,7 @@ function placesWith(fetched: Record<string, Buffer>, builtin = ['bd.onnx', 'be.o
 const standard = { set: 'standard', fallback: true };
 
 describe('where a file of the configured set is missing', () => {
-  it('the built-in set runs, and it is said why', async () => {
+  it('the built-in set runs, with the reason', async () => {
     const manifest = twoSets();
     const places = placesWith({ 'd.onnx': BYTES });
     const { set, fallback } = await pickUsableSet(manifest, standard, places);
@@ -73,7 +73,7 @@ describe('where a file of the configured set is missing', () => {
 });
 
 describe('the configured set runs', () => {
-  it('where all its files are there', async () => {
+  it('when all its files are present', async () => {
     const { set, fallback } = await pickUsableSet(
       twoSets(),
       standard,
@@ -82,13 +82,13 @@ describe('the configured set runs', () => {
     expect([set.name, fallback]).toEqual(['standard', undefined]);
   });
 
-  it('and fails, where a file is not what the manifest says: nothing hides that', async () => {
+  it('and fails when a file has another sha256 than the manifest: the built-in set does not replace it', async () => {
     const places = placesWith({ 'd.onnx': BYTES, 'e.onnx': Buffer.from('another') });
     const { set } = await pickUsableSet(twoSets(), standard, places);
     await expect(readModel(places, set.embedder)).rejects.toMatchObject({ code: 'MODEL_HASH_MISMATCH' });
   });
 
-  it('also where it is the built-in one', async () => {
+  it('when it is the built-in one', async () => {
     const { set, fallback } = await pickUsableSet(twoSets(), { set: 'builtin', fallback: true }, placesWith({}));
     expect([set.name, fallback]).toEqual(['builtin', undefined]);
   });

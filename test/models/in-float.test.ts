@@ -1,4 +1,4 @@
-// A model of 8 bits that is computed in float: close to the float model, with what its ranges cut off.
+// An 8-bit model that is computed in float: close to the float model, apart from values that the ranges cut off.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeNode } from '../../src/models/quantise/onnx/onnx-graph.js';
 import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
@@ -13,7 +13,7 @@ const probe = tinyInput(11, 48, 64);
 
 const DYNAMIC = [{ value: 1 }, { value: 3 }, {}, {}];
 
-/** A model of operator set 11 from `input`. */
+/** Makes a model of operator set 11 with the input `input`. */
 function makeModel(shape: object[], output: string, graph: Pick<OnnxGraph, 'node' | 'initializer'>): Uint8Array {
   const type = (dim: object[]): object => ({ tensorType: { elemType: DATA_TYPE.float, shape: { dim } } });
   const ends = {
@@ -56,7 +56,7 @@ describe('the small detector in 8 bits', () => {
     }
   });
 
-  it('is nearly what integer kernels make of it where these are exact', async ({ skip }) => {
+  it('gives nearly the results of integer kernels where these are exact', async ({ skip }) => {
     if (!multipliesBytes(process.arch, readProcessorFlags())) skip('the processor has no dot product of bytes');
     const [integer, inFloat] = [await runTiny(quantised, probe), await runTiny(quantised, probe, true)];
     for (const name of TINY_OUTPUTS) {
@@ -65,7 +65,7 @@ describe('the small detector in 8 bits', () => {
   });
 });
 
-describe('a Relu that 8 bits have made a range', () => {
+describe('a Relu that became the limit of an 8-bit range', () => {
   it('cuts off below zero also when it is computed in float', async () => {
     const weights = Float32Array.from({ length: 12 }, (_, i) => ((i * 7) % 11) / 5 - 1);
     const relu = makeModel(DYNAMIC, 'cut', {
@@ -89,7 +89,7 @@ describe('a sum of more than 32 bits', () => {
   const channels = 140_000;
   const input = { data: new Float32Array(channels).fill(1), dims: [1, channels, 1, 1] };
 
-  it('is right only where it is computed in float: the integer kernels are really left out', async () => {
+  it('is correct only when it is computed in float, which shows that no integer kernel runs', async () => {
     const float = makeModel([{ value: 1 }, { value: channels }, { value: 1 }, { value: 1 }], 'sum', {
       node: [makeNode('Conv', ['input', 'weights'], ['sum'], { kernel_shape: [1, 1] })],
       initializer: [makeConstant('weights', [1, channels, 1, 1], new Float32Array(channels).fill(1))],

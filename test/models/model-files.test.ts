@@ -33,7 +33,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 describe('fetchModel', () => {
-  it('copies from a folder, verified, and does nothing the second time', async () => {
+  it('copies a verified file from a folder, and does nothing the second time', async () => {
     const from = tempDir();
     const dir = join(tempDir(), 'files');
     writeFileSync(join(from, model.file), content);
@@ -85,7 +85,7 @@ describe('fetchModel', () => {
       /tiny\.onnx/,
     ],
     ['a body that is too long', (_request, response) => response.end(Buffer.alloc(1000)), /more than the 20 bytes/],
-  ])('fails clearly on %s, and leaves nothing behind', async (_name, listener, message) => {
+  ])('fails with a clear message for %s, and leaves nothing behind', async (_name, listener, message) => {
     const dir = tempDir();
     const from = await serve(listener);
     await expect(fetchModel(dir, model, { from })).rejects.toMatchObject({
@@ -95,7 +95,7 @@ describe('fetchModel', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it('says offline which file is missing, where it belongs and how to put it there by hand', async () => {
+  it('names, without a network, the missing file, its place and how to copy it by hand', async () => {
     const dir = tempDir();
     const error = await fetchModel(dir, model, { from: 'http://127.0.0.1:1/' }).catch(
       (thrown: unknown) => thrown as Error,
@@ -106,14 +106,14 @@ describe('fetchModel', () => {
     }
   });
 
-  it('says which folder lacks the file', async () => {
+  it('names the folder that does not have the file', async () => {
     const from = tempDir();
     await expect(fetchModel(tempDir(), model, { from })).rejects.toThrow(`tiny.onnx is not in ${from}`);
   });
 });
 
 describe('readModel', () => {
-  it('gives the bytes of a good file', async () => {
+  it('returns the bytes of a correct file', async () => {
     const dir = tempDir();
     writeFileSync(join(dir, model.file), content);
     expect(Buffer.from(await readModel(dir, model))).toEqual(content);
@@ -131,7 +131,7 @@ describe('a built-in model', () => {
   const trained = modelSet(loadManifest(), 'builtin').detector;
   const places = (): [string, string] => [tempDir(), tempDir()];
 
-  it('is missing with the sentence that it is part of the installation, and where it was looked for', async () => {
+  it('that is missing causes an error that names the searched folders and the installation', async () => {
     const [files, builtin] = places();
     for (const form of [inPrecision(trained, 'int8'), inPrecision(trained, 'float')]) {
       await expect(readModel([files, builtin], form)).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe('a built-in model', () => {
     }
   });
 
-  it('says of its float file what makes it, and of another one how it is taken', async () => {
+  it('has a float file that may be newer than the manifest; an error names the script or the command for it', async () => {
     const [files, builtin] = places();
     await expect(readModel([files, builtin], trained)).rejects.toThrow(
       /looked for in \S+\. It is made by tools\/train\/detector\.py; only its 8-bit form is part of the installation$/,
@@ -163,14 +163,14 @@ describe('a built-in model', () => {
   });
 });
 
-describe('what is said of a set', () => {
-  it('are its files with their states, and where they come from', async () => {
+describe('inspectSet', () => {
+  it('lists the files of a set with their states and origins', async () => {
     const [detector] = await inspectSet(tempDir(), modelSet(loadManifest(), 'standard'));
     expect(detector).toMatchObject({ task: 'detector', file: template.file, state: 'missing' });
     expect(detector!.origin).toMatch(/^github\.com\/\S+@[0-9a-f]{8}$/);
   });
 
-  it('are of the built-in one the files of 8 bits, and what trained them', async () => {
+  it('lists the 8-bit files of the built-in set with the script that trained them', async () => {
     const set = modelSet(loadManifest(), 'builtin');
     const statuses = await inspectSet(tempDir(), set);
     expect(statuses.map(({ file, bytes, origin }) => ({ file, bytes, origin }))).toEqual(
@@ -204,7 +204,7 @@ describe('the manifest', () => {
     }
   });
 
-  it('refuses a set that it does not have, and names those it has', () => {
+  it('refuses an unknown set, and names the known ones', () => {
     expect(() => modelSet(loadManifest(), 'nonesuch')).toThrow(/nonesuch.*standard/);
   });
 

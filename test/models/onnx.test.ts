@@ -1,4 +1,4 @@
-// The protobuf of ONNX: what is read and written again is the same file.
+// The protobuf of ONNX: a file that is read and written again stays the same.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const type: MessageType = () => ({
 });
 
 describe('a message', () => {
-  it('comes back as it was written, with negative and large integers', () => {
+  it('is read as it was written, with negative and large integers', () => {
     const message = {
       small: -3,
       big: [0n, -1n, 2n ** 63n - 1n, 300n],
@@ -82,7 +82,7 @@ describe('a model', () => {
 });
 
 describe('a constant tensor', () => {
-  it('is read from raw data at any offset, and from lists', () => {
+  it('can be read from raw data at any offset, and from lists', () => {
     const raw = new Uint8Array(9);
     raw.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), 1);
     const tensor = { ...makeConstant('a', [2], Float32Array.of(0, 0)), rawData: raw.subarray(1) };
@@ -102,7 +102,7 @@ describe('a constant tensor', () => {
 });
 
 describe('short names', () => {
-  it('leave the inputs, the outputs and what the graph computes as they were', async () => {
+  it('change neither the inputs, the outputs nor the results of the graph', async () => {
     const model = readOnnx(tinyDetector());
     const names = (graph: OnnxGraph): string[] => [...graph.input, ...graph.output].map(({ name }) => name);
     const before = names(model.graph);
@@ -117,7 +117,7 @@ describe('short names', () => {
     expect(await runTiny(bytes, tinyInput(3))).toEqual(await runTiny(tinyDetector(), tinyInput(3)));
   });
 
-  it('are none that an input or an output has, and leave out what is not given', () => {
+  it('differ from the names of inputs and outputs, and keep the empty names of absent inputs', () => {
     const graph: OnnxGraph = {
       node: [makeNode('Clip', ['0', '', 'greatest'], ['between']), makeNode('Relu', ['between'], ['1'])],
       initializer: [makeConstant('greatest', [], Float32Array.of(6))],
@@ -134,7 +134,7 @@ describe('short names', () => {
     expect(graph.valueInfo).toEqual([]);
   });
 
-  it('are refused where a node has a graph of its own', () => {
+  it('are refused for a node that contains a graph', () => {
     const branch = makeNode('If', ['condition'], ['chosen']);
     branch.attribute.push({ name: 'then_branch', floats: [], ints: [], type: ATTRIBUTE_TYPE.graph });
     const graph: OnnxGraph = {

@@ -1,4 +1,4 @@
-// Which sets beside the configured one can serve the groups that were made under them.
+// Finds the sets, beside the configured one, that can serve the groups made under their versions.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const FLOAT = Buffer.from('float');
 const INT8 = Buffer.from('int8');
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** The standard set, and one of version older-1 whose embedder is changed as told. */
+/** Makes a manifest with the standard set and a set of version older-1. @param change modifies the embedder of the older set */
 function manifestWith(change: (embedder: EmbedderModel) => void = () => undefined): Manifest {
   const manifest = structuredClone(loadManifest());
   const standard = manifest.sets.standard!;
@@ -35,7 +35,7 @@ const current = modelSet(loadManifest(), 'standard');
 const inInt8 = { ...current, embedder: inPrecision(current.embedder, 'int8') };
 
 describe('another set', () => {
-  it('is at hand where its embedder is, whatever else of it is missing', async () => {
+  it('can be used when its embedder is installed, even if its other files are missing', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT });
     expect(await findOtherSets(manifestWith(), current, folder)).toMatchObject([
       { name: 'older', modelVersion: 'older-1', embedder: { file: 'older.onnx' } },
@@ -52,7 +52,7 @@ describe('another set', () => {
     expect(older!.embedder.file).toBe(file);
   });
 
-  it('is computed in float where the current set is, though its one file is of 8 bits, as that of a built-in model is', async () => {
+  it('of built-in models is computed in float when the current set is, although its only file has 8 bits', async () => {
     const builtIn = manifestWith((embedder) => {
       embedder.origin = { trainedBy: 'tools/train/embedder.py' };
     });
@@ -60,7 +60,7 @@ describe('another set', () => {
     expect(older!.embedder).toMatchObject({ file: 'older.int8.onnx', inFloat: true });
   });
 
-  it('runs in float where the current set does', async () => {
+  it('runs in float when the current set does', async () => {
     const folder = folderWith({ 'older.onnx': FLOAT, 'older.int8.onnx': INT8 });
     expect((await findOtherSets(manifestWith(), current, folder))[0]!.embedder.file).toBe('older.onnx');
   });
@@ -78,13 +78,13 @@ describe('another set', () => {
     expect(await findOtherSets(manifest, current, folderWith(files))).toEqual([]);
   });
 
-  it('is left out where its embedder cannot be read', async () => {
+  it('is left out when its embedder cannot be read', async () => {
     const folder = tempDir();
     mkdirSync(join(folder, 'older.onnx'));
     expect(await findOtherSets(manifestWith(), current, folder)).toEqual([]);
   });
 
-  it('of the same version is no other one', async () => {
+  it('of the same version is left out', async () => {
     const manifest = manifestWith();
     manifest.sets.older!.modelVersion = current.modelVersion;
     expect(await findOtherSets(manifest, current, folderWith({ 'older.onnx': FLOAT }))).toEqual([]);

@@ -22,7 +22,7 @@ const model = set.embedder;
 if (!set.liveness) throw new Error('the standard set has lost its liveness model');
 const floatOnly = set.liveness;
 
-/** A processor with a clock of its own: a form takes as long as told. */
+/** A simulated processor with its own clock: the test sets the time of each form. */
 class Machine implements PrecisionParts {
   readonly architecture = 'x64';
   flags: ReadonlySet<string> = new Set(['avx512_vnni']);
@@ -72,25 +72,25 @@ describe('the forms of a built-in model', () => {
     expect([readPrecision(float), readPrecision(int8)]).toEqual(['float', 'int8']);
   });
 
-  it('have the calibration of the manifest where the 8-bit form names none', () => {
+  it('have the calibration of the manifest when the 8-bit form has none', () => {
     if (!builtin.quantised) throw new Error('a built-in model has an 8-bit form');
     const { file, bytes, sha256, ranges } = builtin.quantised;
     const one = { ...builtin, quantised: { file, bytes, sha256, ranges } };
     for (const form of listForms(one)) expect(form.calibration).toEqual(builtin.calibration);
   });
 
-  it('can be made of each other', () => {
+  it('can be converted into each other', () => {
     expect(inPrecision(float, 'int8')).toEqual(int8);
     expect(inPrecision(int8, 'float')).toEqual(float);
   });
 
-  it('are all that an installation can have', () => {
+  it('are the only forms of an installation', () => {
     expect(listForms(builtin)).toEqual([float, int8]);
     expect(listForms(model)).toEqual([model, inPrecision(model, 'int8')]);
     expect(listForms(floatOnly)).toEqual([floatOnly]);
   });
 
-  it('are in float where the processor has no dot product, whose integer kernels would overflow', async () => {
+  it('run in float on a processor without a dot product of bytes, where integer kernels would overflow', async () => {
     const machine = new Machine();
     machine.flags = new Set(['avx2']);
     const { precision } = await choosePrecision(builtin, 'auto', machine);
@@ -100,7 +100,7 @@ describe('the forms of a built-in model', () => {
 });
 
 describe('the choice', () => {
-  it('is what is configured', async () => {
+  it('follows the configuration', async () => {
     const machine = new Machine();
     expect(await choosePrecision(model, 'float', machine)).toMatchObject({ precision: 'float' });
     expect(await choosePrecision(model, 'int8', machine)).toMatchObject({ precision: 'int8' });
@@ -108,7 +108,7 @@ describe('the choice', () => {
     await expect(choosePrecision(floatOnly, 'int8', machine)).rejects.toMatchObject({ code: 'MODEL_INVALID' });
   });
 
-  it('is the 8-bit form where it is measurably faster, and both forms are released', async () => {
+  it('is the 8-bit form when it is measurably faster; both forms are released after the measurement', async () => {
     const machine = new Machine();
     const decision = await choosePrecision(model, 'auto', machine);
     expect(decision).toEqual({ precision: 'int8', reason: '8 bits are 2.00 times as fast here', speedup: 2 });
@@ -130,7 +130,7 @@ describe('the choice', () => {
     expect(machine.released).toBe(machine.opened);
   });
 
-  it('is float where there is nothing to choose', async () => {
+  it('is float when there is no usable 8-bit form', async () => {
     expect(await choosePrecision(floatOnly, 'auto', new Machine())).toEqual({
       precision: 'float',
       reason: 'it has no 8-bit form',
@@ -154,13 +154,13 @@ describe('the processor', () => {
     ['flags\t\t: fpu avx2 avx_vnni\nbugs\t: none\n', ['fpu', 'avx2', 'avx_vnni']],
     ['processor : 0\nFeatures\t: fp asimd asimddp\n', ['fp', 'asimd', 'asimddp']],
     ['nothing of the kind\n', []],
-  ])('tells its features in %j', (text, flags) => {
+  ])('lists its features in %j', (text, flags) => {
     const path = join(tempDir(), 'cpuinfo');
     writeFileSync(path, text);
     expect([...readProcessorFlags(path)]).toEqual(flags);
   });
 
-  it('that tells nothing has none', () => {
+  it('has no known features when the system does not list them', () => {
     expect(readProcessorFlags(join(tempDir(), 'none'))).toEqual(new Set());
   });
 });

@@ -1,4 +1,4 @@
-// Quantisation of a small detector with made-up weights: what it computes before and after.
+// Quantisation of a small detector with invented weights: compares its results before and after.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/quantise/onnx/onnx-model.js';
 import { readFloats } from '../../src/models/quantise/onnx/onnx-tensor.js';
@@ -39,11 +39,11 @@ function record(changes: Partial<Parameters<typeof recordRanges>[0]> = {}): Prom
 }
 
 describe('a prepared model', () => {
-  it('computes what the file computes, without sizes asked for at run time, folded and merged', async () => {
+  it('computes the same as the file, with constant sizes, folded layers and merged heads', async () => {
     const model = prepareModel(bytes);
     expect(operators(model)).not.toContain('BatchNormalization');
     expect(operators(model)).not.toContain('Shape');
-    // The heads' four convolutions are two.
+    // The four convolutions of the heads became two.
     expect(model.graph.node.filter(({ opType }) => opType === 'Conv')).toHaveLength(7);
     const [before, after] = [await runTiny(bytes, probe), await runTiny(writeOnnx(model), probe)];
     for (const name of TINY_OUTPUTS) {
@@ -52,7 +52,7 @@ describe('a prepared model', () => {
     }
   });
 
-  it('keeps the outputs that are asked for, and nothing that leads elsewhere', () => {
+  it('keeps the requested outputs and only the nodes that they need', () => {
     const model = prepareModel(bytes, ['place']);
     expect(model.graph.output.map(({ name }) => name)).toEqual(['place']);
     expect(operators(model)).not.toContain('Sigmoid');
@@ -70,7 +70,7 @@ describe('a prepared model', () => {
 });
 
 describe('equalising', () => {
-  it('leaves what the graph computes as it was', async () => {
+  it('does not change the results of the graph', async () => {
     const model = prepareModel(bytes);
     const tensors = listEqualisableTensors(model.graph);
     expect(tensors).toEqual(['fine.point', 'coarse.point', 'sum:heads:point']);
@@ -82,7 +82,7 @@ describe('equalising', () => {
     for (const name of TINY_OUTPUTS) expect(signalToNoise(before[name]!, after[name]!)).toBeGreaterThan(100);
   });
 
-  it('does not blow up a channel that is still', () => {
+  it('does not amplify a channel that is always zero', () => {
     expect(
       computeFactors([
         [-2, 8],
@@ -116,7 +116,7 @@ describe('bands of rows', () => {
     expect(() => splitIntoBands(prepareModel(bytes).graph, { until, count: 2 })).toThrow(words);
   });
 
-  it('are part of the quantised file where the ranges say so', async () => {
+  it('are part of the quantised file when the ranges file names them', async () => {
     const recorded = await record({ floatLayers: ['stem.bn', 'stem.out'], bands: { until: 'stem.out', count: 2 } });
     const plain: RecordedRanges = { ...recorded, bands: undefined };
     const [with2, without] = [quantiseFile(bytes, recorded), quantiseFile(bytes, plain)];
@@ -133,7 +133,7 @@ describe('a scale', () => {
     [[-6, -1], 'uint8', 255, 6 / 255],
     [[0, 6], 'int8', -128, 6 / 255],
     [[0, 0], 'uint8', 0, 1e-6 / 255],
-  ] as const)('of %j as %s has its zero at %i', (range, type, zeroPoint, scale) => {
+  ] as const)('of the range %j as %s has its zero at %i', (range, type, zeroPoint, scale) => {
     const made = computeScale(range, type);
     expect(made.zeroPoint).toBe(zeroPoint);
     expect(made.scale).toBeCloseTo(scale, 7);
@@ -148,7 +148,7 @@ describe('quantising', () => {
     quantised = quantiseFile(bytes, recorded);
   });
 
-  it('stays near what the float model computes, also at another size', async () => {
+  it('gives results close to the float model, also at another size', async () => {
     for (const input of [probe, tinyInput(5, 32, 32), tinyInput(3, 64, 96)]) {
       const [before, after] = [await runTiny(bytes, input), await runTiny(quantised, input)];
       for (const name of TINY_OUTPUTS) {
@@ -158,7 +158,7 @@ describe('quantising', () => {
     }
   });
 
-  it('makes the same bytes each time, and these on every machine', () => {
+  it('writes the same bytes each time and on every machine', () => {
     expect(Buffer.compare(quantiseFile(tinyDetector(), recorded), quantised)).toBe(0);
     const fixed: RecordedRanges = {
       ...recorded,
@@ -168,9 +168,9 @@ describe('quantising', () => {
     expect(sha256(quantiseFile(bytes, fixed))).toBe('74c28008d72dde46759482144e5e6f7fb601454b84ee6b9a917fe383a4a0e6e0');
   });
 
-  it('holds weights as bytes with a scale per channel', () => {
+  it('stores weights as bytes with a scale per channel', () => {
     const { graph } = readOnnx(quantised);
-    // That of the convolution `fine.point`.
+    // The weights belong to the convolution `fine.point`.
     const weights = graph.initializer.find(({ dims }) => dims.join() === '16,8,1,1');
     const reader = graph.node.find(({ input }) => input[0] === weights?.name);
     const scale = graph.initializer.find(({ name }) => name === reader?.input[1]);
@@ -179,13 +179,13 @@ describe('quantising', () => {
     expect(Math.max(...new Int8Array(weights?.rawData ?? []))).toBe(127);
   });
 
-  it('takes the activation functions into the ranges, and copies pixels where the size doubles', () => {
+  it('replaces activation functions by the limits of the ranges, and copies pixels where the size doubles', () => {
     expect(operators(readOnnx(quantised))).not.toContain('Relu');
     expect(operators(readOnnx(quantised))).not.toContain('Resize');
     expect(operators(readOnnx(quantised))).toContain('Expand');
   });
 
-  it('leaves layers in float that are named, with their activation function', async () => {
+  it('leaves the named layers in float, with their activation functions', async () => {
     const partly = quantiseFile(bytes, { ...recorded, floatLayers: ['stem.out', 'sum:heads:depth'] });
     const countQuantised = (file: Uint8Array): number =>
       readOnnx(file).graph.initializer.filter(({ dataType, dims }) => dataType === DATA_TYPE.int8 && dims.length === 4)
@@ -200,20 +200,20 @@ describe('quantising', () => {
     expect(signalToNoise(float.place!, some.place!)).toBeGreaterThan(signalToNoise(float.place!, all.place!));
   });
 
-  it('is better for channels that were made alike', async () => {
+  it('is more exact when the channels were equalised', async () => {
     const uneven = await runTiny(quantiseFile(bytes, { ...recorded, ...(await rangesWithoutFactors()) }), probe);
     const [float, even] = [await runTiny(bytes, probe), await runTiny(quantised, probe)];
     expect(signalToNoise(float.place!, even.place!)).toBeGreaterThan(signalToNoise(float.place!, uneven.place!));
   });
 
-  it('refuses ranges of another file, and ranges with a gap', () => {
+  it('refuses ranges of another file, and incomplete ranges', () => {
     expect(() => quantiseFile(bytes, { ...recorded, sha256: '0'.repeat(64) })).toThrow(/recorded on another file/);
     const ranges = { ...recorded.ranges };
     delete ranges.fine;
     expect(() => quantiseFile(bytes, { ...recorded, ranges })).toThrow(/no recorded range for the tensor fine/);
   });
 
-  /** The tensors' own ranges, as a recording without factors would have them. */
+  /** Records the ranges of the tensors without factors. */
   async function rangesWithoutFactors(): Promise<Pick<RecordedRanges, 'factors' | 'ranges'>> {
     const model = prepareModel(bytes);
     const ranges = { ...recorded.ranges };
@@ -231,9 +231,9 @@ describe('quantising', () => {
 });
 
 describe('sensitivity', () => {
-  it('names what each layer costs alone, worst first', async () => {
+  it('gives the loss of each layer alone, the worst first', async () => {
     const recorded = await record();
-    // One layer's range is far too narrow: it must come first.
+    // The range of one layer is far too narrow, so this layer must come first.
     const spoilt = { ...recorded, ranges: { ...recorded.ranges, coarse: [0, 0.05] as [number, number] } };
     const options = { bytes, inputName: 'input', pictures: [tinyInput(2), tinyInput(9)], open: openTiny };
     const before = await measureSensitivities({ ...options, recorded });
@@ -247,7 +247,7 @@ describe('sensitivity', () => {
 });
 
 describe('recording', () => {
-  it('covers every tensor that is quantised, and says what it was made of', async () => {
+  it('covers every quantised tensor, and names the model and the pictures', async () => {
     const recorded = await record();
     const layers = findQuantisableLayers(prepareModel(bytes).graph);
     const needed = new Set(layers.flatMap(({ inputs, output }) => [...inputs, output]));
@@ -256,7 +256,7 @@ describe('recording', () => {
     expect(recorded.ranges.fine![0]).toBe(0);
   });
 
-  it('cuts rare extremes off where the mean square error decides', async () => {
+  it('cuts off rare extremes with the method of the mean square error', async () => {
     const spiked = async function* (): AsyncGenerator<ReturnType<typeof tinyInput>> {
       for (let seed = 1; seed <= 4; seed++) {
         const input = tinyInput(seed, 256, 256);
@@ -270,7 +270,7 @@ describe('recording', () => {
     expect(most.ranges.input![1]).toBeLessThan(55);
   });
 
-  it('is written and read back', async () => {
+  it('can be written to a file and read again', async () => {
     const recorded = await record({ outputs: ['place'], floatLayers: ['fine'] });
     const path = join(tempDir(), 'tiny.json');
     writeFileSync(path, formatRanges(recorded));

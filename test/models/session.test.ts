@@ -32,7 +32,7 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
     return session;
   }
 
-  it('runs on the first provider that works, and says which ones did not and why', async () => {
+  it('runs on the first provider that works, and lists the failed ones with their reasons', async () => {
     const session = await open(['nonesuch', 'cpu']);
     expect(session.provider).toBe('cpu');
     expect(session.failures).toEqual([{ provider: 'nonesuch', reason: 'unknown to this build of onnxruntime' }]);
@@ -40,7 +40,7 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
     expect(outputs[model.output.name]).toHaveLength(128);
   });
 
-  it('gives outputs of their own to every run', async () => {
+  it('returns new output arrays for each run', async () => {
     const session = await open(['cpu']);
     const first = (await session.run(black))[model.output.name];
     const copy = Float32Array.from(first!);
@@ -49,7 +49,7 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
     expect(first).toEqual(copy);
   });
 
-  it('is not made by a provider that loads but cannot run the model', async () => {
+  it('is not created on a provider that loads the model but cannot run it', async () => {
     const wrong = { [name]: { data: new Float32Array(12), dims: [1, 3, 2, 2] } };
     await expect(open(['cpu'], wrong)).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
@@ -59,14 +59,14 @@ describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
     });
   });
 
-  it('is not made of bytes that are no model', async () => {
+  it('is not created from bytes that are no model', async () => {
     const options = { providers: ['cpu'], warmUp: black };
     await expect(ModelSession.create('x.onnx', new Uint8Array(100), options)).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
     });
   });
 
-  it('knows the CPU at least', () => {
+  it('knows at least the CPU provider', () => {
     expect(listProviders()).toContain('cpu');
   });
 });

@@ -32,14 +32,14 @@ describe('a configured form', () => {
     expect(chosen.precisions.map(describePrecision)[0]).toBe('detector: float, configured');
   });
 
-  it('int8 whose file is missing is refused with the command that makes it', async () => {
+  it('int8 with a missing file is refused with the command that makes the file', async () => {
     await expect(choose(tempDir(), 'int8')).rejects.toMatchObject({
       code: 'MODEL_MISSING',
       message: expect.stringMatching(/yunet_n_dynamic\.int8\.onnx is missing.*"lintel models quantise"/) as string,
     });
   });
 
-  it('int8 whose file is another one is refused', async () => {
+  it('int8 with a wrong file is refused', async () => {
     const folder = tempDir();
     writeFileSync(join(folder, set.detector.quantised?.file ?? ''), 'no model');
     await expect(choose(folder, 'int8')).rejects.toMatchObject({ code: 'MODEL_HASH_MISMATCH' });
@@ -54,7 +54,7 @@ describe('the forms of the built-in set', () => {
   const NO_WORKER = new URL('file:///nonesuch.js');
 
   it.each(['float', 'int8'] as const)(
-    'are in %s what is configured, with the files of the installation',
+    'run in %s when that is configured, with the files of the installation',
     async (form) => {
       const { set: chosen, precisions } = await at(form, NO_WORKER);
       expect(listModels(chosen).map(readPrecision)).toEqual([form, form, form]);
@@ -66,7 +66,7 @@ describe('the forms of the built-in set', () => {
     },
   );
 
-  it('are measured where none is configured, and in float where integer kernels would overflow', async () => {
+  it('are measured for "auto", and run in float where integer kernels would overflow', async () => {
     const { set: chosen, precisions } = await at('auto');
     const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
     for (const one of precisions) expect(one.reason).toMatch(reason);
@@ -75,7 +75,7 @@ describe('the forms of the built-in set', () => {
   });
 });
 
-describe('a trial that ends early', () => {
+describe('a measurement that ends early', () => {
   it('is an error', async () => {
     const script = join(tempDir(), 'ends.mjs');
     writeFileSync(script, 'process.exit(3);');
@@ -86,11 +86,11 @@ describe('a trial that ends early', () => {
   });
 });
 
-describe('what was measured', () => {
+describe('the measured choice', () => {
   const speedup = 1.03;
   const measured = { precision: 'float', reason: '8 bits are 1.03 times as fast here', speedup } as const;
 
-  /** A worker that says the same of each model. */
+  /** Makes a worker file that answers with the same decision for each model. */
   function saying(decision: object): URL {
     const script = join(tempDir(), 'says.mjs');
     const decisions = JSON.stringify(listModels(set).map(() => decision));
@@ -104,14 +104,14 @@ describe('what was measured', () => {
     chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice: 'auto', workerFile, memory });
   const NO_WORKER = new URL('file:///nonesuch.js');
 
-  it('is remembered at the next start', async () => {
+  it('is kept for the next start', async () => {
     const folder = tempDir();
     const first = await at(folder, saying(measured));
     expect(await at(folder, NO_WORKER)).toEqual(first);
     expect(first.precisions[1]).toEqual({ task: 'embedder', ...measured });
   });
 
-  it('is measured again by another version, and where the file is no such record', async () => {
+  it('is measured again by another version of Lintel, and when the file is not valid', async () => {
     const folder = tempDir();
     await at(folder, saying(measured));
     const file = join(folder, 'memory.json');
@@ -120,14 +120,14 @@ describe('what was measured', () => {
     await expect(at(folder, NO_WORKER)).rejects.toThrow();
   });
 
-  it('is measured again where a file of 8 bits has gone', async () => {
+  it('is measured again when an 8-bit file is missing', async () => {
     const folder = tempDir();
     await at(folder, saying({ ...measured, precision: 'int8' })).catch(() => undefined);
     const again = await at(folder, saying(measured));
     expect(again.precisions[0]!.precision).toBe('float');
   });
 
-  it('is not remembered where it failed, and needs no folder that can be written', async () => {
+  it('is not kept when it failed, and does not need a writable folder', async () => {
     const folder = tempDir();
     await at(folder, saying({ ...measured, hasFailed: true }));
     await expect(at(folder, NO_WORKER)).rejects.toThrow();
@@ -154,7 +154,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is what a whole service says of itself', async () => {
+  it('are shown by a whole service', async () => {
     const home = { folder: join(folder, 'home'), modelsDir: both, precision: 'int8' } as const;
     const service = await startService({ ...home, config: { vision: { workers: 1 } } });
     try {
@@ -172,7 +172,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
     }
   });
 
-  it('are all that there are in 8 bits where that is configured, with the calibration of 8 bits', async () => {
+  it('are 8 bits for each model that has them when int8 is configured, with their own calibration', async () => {
     const chosen = await choose(both, 'int8');
     expect(listModels(chosen.set).map(readPrecision)).toEqual(['int8', 'int8', 'int8', 'float']);
     expect(chosen.set.embedder.calibration).toEqual(set.embedder.quantised?.calibration);
@@ -184,7 +184,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
     ]);
   });
 
-  it('are measured where none is configured, and each says why', async () => {
+  it('are measured for "auto", each with its reason', async () => {
     const { precisions } = await choose(both, 'auto');
     const measurable = multipliesBytes(process.arch, readProcessorFlags());
     const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
@@ -192,7 +192,7 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
     expect(precisions[3]).toEqual({ task: 'liveness', precision: 'float', reason: 'it has no 8-bit form' });
   });
 
-  it('are float where those of 8 bits are missing, and the reason names the command that makes them', async () => {
+  it('are float when the 8-bit files are missing, and the reason names the command that makes them', async () => {
     const chosen = await choose(floatOnly, 'auto');
     expect(chosen.set).toEqual(set);
     const measurable = multipliesBytes(process.arch, readProcessorFlags());

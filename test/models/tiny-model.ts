@@ -1,4 +1,4 @@
-// A small detector of YuNet's kind with made-up weights, as an exporter of operator set 11 writes it: all that quantisation has to cope with.
+// A small detector like YuNet with invented weights, as an exporter of operator set 11 writes it. It has every case that quantisation handles.
 import { createHash } from 'node:crypto';
 import { makeNode, type AttributeValues } from '../../src/models/quantise/onnx/onnx-graph.js';
 import {
@@ -14,7 +14,7 @@ import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 
 export const TINY_OUTPUTS = ['score', 'place'];
 
-/** Input `input` [n,3,H,W], H and W multiples of 4; outputs `score` [n,HW/4,1] and `place` [n,HW/4,3]. */
+/** Makes the model. Input `input` [n,3,H,W], H and W multiples of 4; outputs `score` [n,HW/4,1] and `place` [n,HW/4,3]. */
 export function tinyDetector(): Uint8Array {
   const next = numbers(7);
   const node: OnnxNode[] = [];
@@ -35,7 +35,7 @@ export function tinyDetector(): Uint8Array {
     const isDepth = from === to && kernel === 3;
     const inputs = isDepth ? 1 : from;
     const scale = 1.5 / Math.sqrt(inputs * kernel * kernel);
-    // Channels of very different size: that is what equalising is for.
+    // The channels have very different sizes, so that equalising has an effect.
     const weight = constant(`${output}.weight`, [to, inputs, kernel, kernel], () => (next() - 0.45) * 2 * scale);
     const bias = constant(`${output}.bias`, [to], () => next() - 0.5);
     const pad = kernel === 3 ? 1 : 0;
@@ -103,7 +103,7 @@ export function tinyDetector(): Uint8Array {
   });
 }
 
-/** Smooth pictures, another for each seed. */
+/** Makes a smooth picture, a different one for each seed. */
 export function tinyInput(seed: number, heightPx = 32, widthPx = 48): FloatTensor {
   const data = new Float32Array(3 * heightPx * widthPx);
   for (let i = 0; i < data.length; i++) {
@@ -134,7 +134,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Of the signal over the difference, decibels. */
+/** Computes the ratio of the signal to the difference, in decibels. */
 export function signalToNoise(expected: Float32Array, actual: Float32Array): number {
   let signal = 0;
   let noise = 0;

@@ -1,4 +1,4 @@
-// scripts/build-native where something is missing, and where nothing is to be done.
+// scripts/build-native with missing tools or libraries, and with an addon that is up to date.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { tempDir } from '../support/temp-dir.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/build-native', import.meta.url));
 
-/** Runs the script with nothing but these tools on the path. */
+/** Runs the script with only these tools on the path. */
 function build(tools: Record<string, string>) {
   const folder = tempDir();
   symlinkSync('/usr/bin/dirname', join(folder, 'dirname'));
@@ -21,7 +21,7 @@ function build(tools: Record<string, string>) {
 }
 
 describe('build-native', () => {
-  test('names what is missing, and how to get it', () => {
+  test('names the missing tools and the command that installs them', () => {
     const { status, stderr } = build({ make: 'exit 0' });
     expect(status).toBe(1);
     expect(stderr).toContain('missing: g++ pkg-config');
@@ -40,7 +40,7 @@ describe('build-native', () => {
     expect(stderr).toContain('OpenCV 4.2.0 is too old, 4.5.4 or newer');
   });
 
-  test('leaves an addon alone that is up to date', () => {
+  test('does not rebuild an addon that is up to date', () => {
     const before = statSync(ADDON_PATH).mtimeMs;
     expect(spawnSync(SCRIPT, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '', stderr: '' });
     expect(statSync(ADDON_PATH).mtimeMs).toBe(before);

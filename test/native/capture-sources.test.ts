@@ -9,7 +9,7 @@ import { tempDir } from '../support/temp-dir.js';
 import { captureOptions, clip, listen, lockstep, numberedJpeg, paced, silentServer, TestCapture } from './clips.js';
 import { addon } from './pictures.js';
 
-/** Serves pictures without end until `frames` of them were sent, and then calls `after`. */
+/** Serves a motion-JPEG stream. After `frames` pictures it calls `after`. @returns the URL */
 async function mjpegServer(frames: number, after: (response: ServerResponse) => void): Promise<string> {
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'multipart/x-mixed-replace; boundary=frame' });
@@ -42,20 +42,20 @@ describe('a stream over HTTP', () => {
     await addon.closeCapture(capture.handle);
   });
 
-  test('that ends has failed', async () => {
+  test('fails when it ends', async () => {
     const capture = new TestCapture({ type: 'url', url: await mjpegServer(30, (response) => response.end()) });
     expect(await capture.untilStatus('failed')).toMatchObject({ error: 'the stream ended or was lost' });
     expect(capture.state.frameNumber).toBeGreaterThan(20);
   });
 
-  test('that stalls has failed, after the read time-out', async () => {
+  test('fails after the read time-out when it stalls', async () => {
     const url = await mjpegServer(30, () => undefined);
     const capture = new TestCapture({ type: 'url', url }, { readTimeoutMs: 400 });
     expect(await capture.untilStatus('failed')).toMatchObject({ error: 'no frame for 400 ms' });
     expect(capture.state.frameNumber).toBeGreaterThan(0);
   });
 
-  test('from a server that never answers has failed, after the open time-out', async () => {
+  test('fails after the open time-out when the server never answers', async () => {
     const url = await silentServer();
     const started = performance.now();
     const capture = new TestCapture({ type: 'url', url }, { openTimeoutMs: 500 });
@@ -65,7 +65,7 @@ describe('a stream over HTTP', () => {
     expect(performance.now() - started).toBeLessThan(2_500);
   });
 
-  test('from a port that refuses has failed, in words without the URL', async () => {
+  test('fails when the port refuses the connection; the error does not contain the URL', async () => {
     const server = createTcpServer();
     const port = await listen(server);
     await new Promise((resolve) => server.close(resolve));
@@ -76,7 +76,7 @@ describe('a stream over HTTP', () => {
   });
 });
 
-describe('a source that cannot be opened has failed, in words that say why:', () => {
+describe('a source that cannot be opened fails with the reason:', () => {
   test.each<[string, (folder: string) => CaptureOptions['source'], string]>([
     ['a missing file', (folder) => paced(join(folder, 'none.mp4')), 'the file does not exist'],
     ['a missing file in lockstep', (folder) => lockstep(join(folder, 'none.mp4')), 'the file does not exist'],
@@ -109,21 +109,21 @@ describe('a source that cannot be opened has failed, in words that say why:', ()
     });
   });
 
-  test('a pipeline with a missing element, which some versions of OpenCV wait for in vain', async () => {
+  test('a pipeline with a missing element, for which some versions of OpenCV wait in vain', async () => {
     const pipeline = 'nosuchelement ! videoconvert ! appsink';
     const capture = new TestCapture({ type: 'gstreamer', pipeline }, { openTimeoutMs: 300 });
     const { error } = await capture.untilStatus('failed', 'running', 'ended');
     expect(error).toMatch(/^the pipeline could not be started|^it could not be opened within 300 ms$/);
   });
 
-  test('garbage with the name of joined JPEGs', async () => {
+  test('random bytes in a file named .mjpeg', async () => {
     const capture = new TestCapture(paced(garbage(tempDir(), 'x.mjpeg')));
     const state = await capture.untilStatus('failed', 'running', 'ended');
     expect(state).toMatchObject({ status: 'failed', frameNumber: 0 });
     expect(state.error).toMatch(/decoded$/);
   });
 
-  test('a path with a colon and a percent sign is a path all the same', async () => {
+  test('a path with a colon and a percent sign is treated as a path', async () => {
     const folder = join(tempDir(), 'http:%d');
     mkdirSync(folder);
     const path = join(folder, 'a:b%03d.mjpeg');
@@ -159,7 +159,7 @@ async function hasTestPattern(): Promise<boolean> {
 }
 
 describe.skipIf(!(await hasTestPattern()))('a GStreamer pipeline', () => {
-  test('gives its frames, and has failed when it ends', async () => {
+  test('gives its frames, and fails when it ends', async () => {
     const pipeline = 'videotestsrc num-buffers=5 ! video/x-raw,width=96,height=64 ! videoconvert ! appsink';
     const capture = new TestCapture({ type: 'gstreamer', pipeline });
     expect(await capture.untilStatus('failed')).toMatchObject({
@@ -170,7 +170,7 @@ describe.skipIf(!(await hasTestPattern()))('a GStreamer pipeline', () => {
     });
   });
 
-  test('of grey pictures gives frames as any other', async () => {
+  test('of grey pictures gives colour frames', async () => {
     const pipeline = 'videotestsrc is-live=true ! video/x-raw,format=GRAY8,width=96,height=64 ! appsink';
     const capture = new TestCapture({ type: 'gstreamer', pipeline });
     const frame = await capture.until(() => addon.captureFrame(capture.handle, 0));
@@ -178,7 +178,7 @@ describe.skipIf(!(await hasTestPattern()))('a GStreamer pipeline', () => {
     expect(frame.widthPx).toBe(96);
   });
 
-  test('that blocks for ever has failed after the time-out, holds up no close, and piles up no threads', async () => {
+  test('that blocks fails after the time-out, does not delay closing, and does not accumulate threads', async () => {
     const source = {
       type: 'gstreamer',
       pipeline: 'videotestsrc is-live=true ! valve drop=true ! videoconvert ! appsink',

@@ -22,17 +22,17 @@ describe('a file in lockstep', () => {
     });
   });
 
-  test('waits for the taking: nothing is read ahead of it', async () => {
+  test('reads the next frame only after the last one was taken', async () => {
     const capture = new TestCapture(lockstep(clip(5)));
     const first = await capture.until(() => addon.captureFrame(capture.handle, 0));
     await capture.until(() => capture.state.frameNumber === 2);
-    // The second is there and not yet taken; looking for one that is newer takes nothing.
+    // The second frame is waiting. Asking for a newer one does not take it.
     expect(addon.captureFrame(capture.handle, 2)).toBeUndefined();
     expect(first.frameNumber).toBe(1);
     expect(capture.state).toMatchObject({ status: 'running', frameNumber: 2, dropped: 0 });
   });
 
-  test('in a loop begins again', async () => {
+  test('starts again at its end when it is played in a loop', async () => {
     const capture = new TestCapture(lockstep(clip(3), true));
     const seen: number[] = [];
     await capture.until(() => {
@@ -43,7 +43,7 @@ describe('a file in lockstep', () => {
     expect(seen).toEqual([0, 1, 2, 0, 1, 2, 0, 1]);
   });
 
-  test('in a loop fails when the file goes away', async () => {
+  test('fails when it is removed while it is played in a loop', async () => {
     const path = clip(2);
     const capture = new TestCapture(lockstep(path, true));
     await capture.until(() => addon.captureFrame(capture.handle, 0));
@@ -52,7 +52,7 @@ describe('a file in lockstep', () => {
     expect(capture.state).toMatchObject({ status: 'failed', error: 'the file does not exist' });
   });
 
-  test('passes over a damaged picture', async () => {
+  test('skips a damaged picture', async () => {
     const pictures = [0, 1, 2, 3, 4, 5].map(numberedJpeg);
     pictures[3] = pictures[3]!.subarray(0, 300);
     const path = join(tempDir(), 'damaged.mjpeg');
@@ -65,11 +65,11 @@ describe('a file in lockstep', () => {
 });
 
 describe('a file in real time', () => {
-  test('goes on at its pace, and counts what nobody took', async () => {
+  test('plays at its frame rate, and counts the frames that were not taken', async () => {
     const started = performance.now();
     const capture = new TestCapture(paced(clip(10)));
     const state = await capture.untilStatus('ended');
-    // 10 frames at the 25 a second of a file without a rate.
+    // The file declares no frame rate, so its 10 frames are played at 25 per second.
     expect(performance.now() - started).toBeGreaterThan(9 * 40);
     expect(state).toMatchObject({ frameNumber: 10, dropped: 9 });
     const last = addon.captureFrame(capture.handle, 0);
@@ -77,7 +77,7 @@ describe('a file in real time', () => {
     expect(addon.captureFrame(capture.handle, 10)).toBeUndefined();
   });
 
-  test('drops nothing for one who is quick', async () => {
+  test('drops no frame when all are taken in time', async () => {
     const capture = new TestCapture(paced(clip(10)));
     const frames = await capture.takeAll();
     expect(frames).toHaveLength(10);
@@ -88,7 +88,7 @@ describe('a file in real time', () => {
     expect(Math.abs(times[9]! - Date.now())).toBeLessThan(5_000);
   });
 
-  test('in a loop goes on for more than its length', async () => {
+  test('plays for longer than its length in a loop', async () => {
     const capture = new TestCapture(paced(clip(2), true));
     await capture.until(() => capture.state.frameNumber >= 6);
     expect(capture.state.status).toBe('running');
@@ -104,7 +104,7 @@ describe('a captured frame', () => {
     return { capture, frame: await capture.until(() => addon.captureFrame(capture.handle, 0)) };
   }
 
-  test('has its colours in the order that is asked for', async () => {
+  test('has its colours in the requested order', async () => {
     const { frame } = await oneFrame([200, 100, 50]);
     const near = (level: number, expected: number): void => expect(Math.abs(level - expected)).toBeLessThan(8);
     const bytes = new Uint8Array(3);
@@ -117,13 +117,13 @@ describe('a captured frame', () => {
     }
   });
 
-  test('survives its capture', async () => {
+  test('stays valid after its capture is closed', async () => {
     const { capture, frame } = await oneFrame([240, 240, 240]);
     await addon.closeCapture(capture.handle);
     expect(addon.encodeJpeg(frame, 80).length).toBeGreaterThan(100);
   });
 
-  test('cannot be used after release, while another of the same number can', async () => {
+  test('cannot be used after its release, while another object of the same frame can', async () => {
     const { capture, frame } = await oneFrame([10, 240, 240]);
     const other = addon.captureFrame(capture.handle, 0);
     frame.release();
@@ -131,7 +131,7 @@ describe('a captured frame', () => {
     expect(other && addon.encodeJpeg(other, 80).length).toBeGreaterThan(100);
   });
 
-  test('is not written over by later frames', async () => {
+  test('is not overwritten by later frames', async () => {
     const capture = new TestCapture(lockstep(clip(20)));
     const frames = await capture.takeAll();
     expect(frames.map(readNumber)).toEqual(frames.map((_, i) => i));
@@ -139,7 +139,7 @@ describe('a captured frame', () => {
 });
 
 describe('a handle', () => {
-  test('is closed after closing, however often', async () => {
+  test('has the status closed after one or more calls of closeCapture', async () => {
     const capture = new TestCapture(paced(clip(50)));
     await capture.until(() => addon.captureFrame(capture.handle, 0));
     const first = addon.closeCapture(capture.handle);
@@ -158,7 +158,7 @@ describe('a handle', () => {
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 
-  test('tells of a failure even when it was closed before anyone looked', async () => {
+  test('reports a failure even when it was closed before its state was read', async () => {
     const capture = new TestCapture(paced('/nowhere/none.mp4'));
     await capture.until(() => capture.changes > 0);
     expect(capture.state.status).toBe('failed');
@@ -175,7 +175,7 @@ describe('a handle', () => {
     [1e20, RangeError],
     ['1', TypeError],
     [undefined, TypeError],
-  ])('that was never given, %s, is refused', (handle, kind) => {
+  ])('is refused if openCapture never returned it: %s', (handle, kind) => {
     expect(() => addon.captureState(handle as number)).toThrow(kind);
     expect(() => addon.captureFrame(handle as number, 0)).toThrow(kind);
     expect(() => addon.closeCapture(handle as number)).toThrow(kind);
@@ -187,7 +187,7 @@ describe('a handle', () => {
     [Infinity, RangeError],
     ['0', TypeError],
     [undefined, TypeError],
-  ])('takes no frame after %s', (after, kind) => {
+  ])('is refused with an invalid frame number: %s', (after, kind) => {
     const capture = new TestCapture(paced('/nowhere/none.mp4'));
     expect(() => addon.captureFrame(capture.handle, after as number)).toThrow(kind);
   });
@@ -207,12 +207,12 @@ describe('a handle', () => {
     ['a negative rate', { fps: -5 }, RangeError],
     ['no open time-out', { openTimeoutMs: 0 }, RangeError],
     ['an endless read time-out', { readTimeoutMs: Infinity }, RangeError],
-  ])('is not given for %s', (_, changes, kind) => {
+  ])('is not created for %s', (_, changes, kind) => {
     const options = { ...captureOptions(paced('/nowhere/none.mp4')), ...changes };
     expect(() => addon.openCapture(options, () => undefined)).toThrow(kind);
   });
 
-  test('is not given without a function to call', () => {
+  test('is not created without a callback', () => {
     const options = captureOptions(paced('/nowhere/none.mp4'));
     expect(() => addon.openCapture(options, undefined as unknown as () => void)).toThrow(TypeError);
   });

@@ -1,4 +1,4 @@
-// Node processes of a test's own that load the addon.
+// Runs Node.js processes that load the addon.
 import { spawn } from 'node:child_process';
 import { ADDON_PATH } from '../../src/native/addon.js';
 
@@ -10,8 +10,8 @@ export interface ChildEnd {
 }
 
 /**
- * Runs a CommonJS script, with `addon`, `options` and `values` in reach, to its end.
- * @param env beside the test's own
+ * Runs a CommonJS script to its end. The script can use `addon`, `options` and `values`.
+ * @param env variables in addition to the test's own
  */
 export async function runChild(script: string, values: unknown, env: NodeJS.ProcessEnv = {}): Promise<ChildEnd> {
   const code = `

@@ -1,4 +1,4 @@
-// Clips of joined JPEGs whose frames tell their number by their grey, and ways to wait for a capture.
+// Makes clips of joined JPEGs whose grey level encodes the frame number, and waits for captures.
 import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -9,23 +9,23 @@ import { addon, paint, wrap } from './pictures.js';
 
 const GREY_STEP = 8;
 
-/** So many frames can be told apart. */
+/** Number of frames that can be distinguished. */
 export const MOST_FRAMES = 32;
 
-/** A picture of 160 x 120 that says its number. */
+/** Makes a picture of 160 x 120 px whose grey level encodes its number. */
 export function numberedJpeg(number: number): Buffer {
   const grey = (number % MOST_FRAMES) * GREY_STEP;
   return addon.encodeJpeg(wrap(paint(160, 120, () => [grey, grey, grey])), 90);
 }
 
-/** Writes frames 0 to count - 1. @returns the path of the clip, gone with the test */
+/** Writes frames 0 to count - 1. @returns the path of the clip, which is removed after the test */
 export function clip(count: number): string {
   const path = join(tempDir(), 'clip.mjpeg');
   writeFileSync(path, Buffer.concat(Array.from({ length: count }, (_, number) => numberedJpeg(number))));
   return path;
 }
 
-/** Which frame of a clip it is. */
+/** Reads the number of a clip's frame from its grey level. */
 export function readNumber(frame: CapturedFrame): number {
   const middle = new Uint8Array(3);
   addon.warp(frame, middle, { widthPx: 1, heightPx: 1, matrix: [1, 0, -80, 0, 1, -60], border: 'constant' });
@@ -41,10 +41,10 @@ export function captureOptions(source: Source, changes: Partial<CaptureOptions> 
   return { source, widthPx: 0, heightPx: 0, fps: 0, openTimeoutMs: 5_000, readTimeoutMs: 5_000, ...changes };
 }
 
-/** Opened for the running test. */
+/** A capture that is closed at the end of the running test. */
 export class TestCapture {
   readonly handle: number;
-  /** How often onChange was called. */
+  /** Number of calls of onChange. */
   changes = 0;
   #waiting: (() => void)[] = [];
 
@@ -60,9 +60,9 @@ export class TestCapture {
     return addon.captureState(this.handle);
   }
 
-  /** Resolves at a change after which the condition holds, or at once. */
+  /** Resolves with the value of `look` when it is neither undefined nor false; tries again after each change. */
   async until<T>(look: () => T | undefined | false): Promise<T> {
-    // The change is waited for by the loop's own life: onChange does not keep it alive.
+    // The interval keeps the event loop alive, because onChange does not.
     const alive = setInterval(() => undefined, 1_000);
     try {
       for (;;) {
@@ -79,7 +79,7 @@ export class TestCapture {
     return this.until(() => statuses.includes(this.state.status) && this.state);
   }
 
-  /** Takes every frame that it gets until the capture is over. */
+  /** Takes frames until the capture ends or fails. */
   async takeAll(): Promise<CapturedFrame[]> {
     const frames: CapturedFrame[] = [];
     await this.until(() => {
@@ -91,13 +91,13 @@ export class TestCapture {
   }
 }
 
-/** On 127.0.0.1, any free port. @returns the port */
+/** Makes a server listen on 127.0.0.1 on a free port. @returns the port */
 export async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
 
-/** Accepts connections and never answers, until the test is over. @returns its URL */
+/** Starts a server that accepts connections and never answers; it ends with the test. @returns its URL */
 export async function silentServer(): Promise<string> {
   const server = createServer((socket) => onTestFinished(() => void socket.destroy()));
   const port = await listen(server);

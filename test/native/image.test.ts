@@ -1,4 +1,4 @@
-// Images as JavaScript holds them, and JPEG encoding.
+// Native images in JavaScript, and JPEG encoding.
 import { MessageChannel } from 'node:worker_threads';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ describe('a wrapped image', () => {
     expect([image.widthPx, image.heightPx]).toEqual([7, 5]);
   });
 
-  test('is not copied: it shows what the buffer holds when it is used', () => {
+  test('is not copied: it has the content of the buffer at the time of use', () => {
     const data = new Uint8Array(2 * 2 * 3);
     const image = addon.wrapRgb(data, 2, 2);
     data.fill(41);
@@ -39,7 +39,7 @@ describe('a wrapped image', () => {
     }
   });
 
-  test('cannot be used after release, which may be repeated', () => {
+  test('cannot be used after release; release can be repeated', () => {
     const image = addon.wrapRgb(new Uint8Array(12), 2, 2);
     image.release();
     image.release();
@@ -50,7 +50,7 @@ describe('a wrapped image', () => {
     ).toThrow(TypeError);
   });
 
-  test('cannot be used after its buffer went to another thread', () => {
+  test('cannot be used after its buffer was transferred to another thread', () => {
     const data = new Uint8Array(12);
     const image = addon.wrapRgb(data, 2, 2);
     const { port1, port2 } = new MessageChannel();
@@ -73,11 +73,11 @@ describe('a wrapped image', () => {
     ['a width that is NaN', new Uint8Array(12), NaN, 2, RangeError],
     ['a width that is no number', new Uint8Array(12), '2', 2, TypeError],
     ['a size beyond all memory', new Uint8Array(12), 1e12, 1e12, RangeError],
-  ])('is not made of %s', (_, data, widthPx, heightPx, kind) => {
+  ])('cannot be created from %s', (_, data, widthPx, heightPx, kind) => {
     expect(() => addon.wrapRgb(data as Uint8Array, widthPx as number, heightPx as number)).toThrow(kind);
   });
 
-  test('is made by the addon only', () => {
+  test('can only be created by the addon', () => {
     const image = addon.wrapRgb(new Uint8Array(12), 2, 2);
     const Constructor = image.constructor as new (...args: unknown[]) => NativeImage;
     expect(() => new Constructor()).toThrow(TypeError);
@@ -86,14 +86,14 @@ describe('a wrapped image', () => {
 });
 
 describe('encodeJpeg', () => {
-  test('gives a JPEG that another decoder shows nearly the same', async () => {
+  test('writes a JPEG that another decoder shows nearly the same', async () => {
     const pixels = waves(120, 90);
     const before = pixels.data.slice();
     const jpeg = addon.encodeJpeg(wrap(pixels), 95);
     expect(pixels.data).toEqual(before);
     const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
     expect([info.format, info.width, info.height, info.channels]).toEqual(['raw', 120, 90, 3]);
-    // Quality 95 with halved colour resolution: within 8 levels on a smooth picture.
+    // With quality 95 and halved colour resolution, a smooth picture differs by at most 8 levels.
     expect(greatestDifference(data, pixels.data)).toBeLessThan(8);
   });
 
@@ -122,13 +122,13 @@ describe('encodeJpeg', () => {
 });
 
 describe('the addon', () => {
-  test('says its version of OpenCV and the back-ends it has', () => {
+  test('reports its version of OpenCV and the video back-ends', () => {
     const info = addon.info();
     expect(info.opencv).toMatch(/^4\.\d+\.\d+/);
     expect(info.backends).toEqual(expect.arrayContaining(['FFMPEG', 'V4L2']));
   });
 
-  test('that is not there is an AppError which says what to do', () => {
+  test('that is missing causes an AppError with the command that builds it', () => {
     expect(() => loadAddon('/nowhere/lintel.node')).toThrow(
       expect.objectContaining({
         code: 'ADDON_MISSING',

@@ -1,4 +1,4 @@
-// The strict decoder for plain JPEGs: either what sharp makes of the file, or nothing.
+// The strict decoder for plain JPEGs: it gives the same pixels as sharp, or nothing.
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { NativeImage } from '../../src/native/addon.js';
@@ -8,7 +8,7 @@ const encoder = ({ data, widthPx, heightPx }: Pixels): Sharp =>
   sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } });
 const plain = (): Promise<Buffer> => encoder(waves(160, 120)).jpeg({ quality: 90 }).toBuffer();
 
-/** The pixels of what was decoded, interleaved RGB. */
+/** Reads the pixels of an image as interleaved RGB. */
 function readPixels(image: NativeImage): Uint8Array {
   const { widthPx, heightPx } = image;
   const data = new Uint8Array(widthPx * heightPx * 3);
@@ -26,7 +26,7 @@ describe('decodeJpeg', () => {
     ['grey', () => encoder(waves(120, 90)).greyscale().jpeg()],
     ['the largest', () => encoder(waves(2048, 100)).jpeg()],
     ['optimised tables', () => encoder(waves(160, 120)).jpeg({ optimiseCoding: true })],
-  ])('gives the pixels that sharp gives: %s', async (_name, make) => {
+  ])('gives the same pixels as sharp: %s', async (_name, make) => {
     const jpeg = await make().toBuffer();
     const expected = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
     const decoded = addon.decodeJpeg(jpeg);
@@ -50,18 +50,18 @@ describe('decodeJpeg', () => {
     ['too large', () => encoder(waves(2049, 100)).jpeg().toBuffer()],
     ['without its end', async () => (await plain()).subarray(0, -2)],
     ['half', async () => (await plain()).subarray(0, (await plain()).length / 2)],
-  ])('leaves to sharp what is not plain and whole: %s', async (_name, make) => {
+  ])('returns undefined for a file that is not plain or not complete: %s', async (_name, make) => {
     expect(addon.decodeJpeg(await make())).toBeUndefined();
   });
 
-  it('accepts no truncation at all, wherever it is', async () => {
+  it('refuses a file that is truncated at any place', async () => {
     const jpeg = await plain();
     for (let length = 0; length < jpeg.length; length++)
       expect(addon.decodeJpeg(jpeg.subarray(0, length))).toBeUndefined();
     expect(addon.decodeJpeg(jpeg)).toBeDefined();
   });
 
-  it('survives flipped bytes: a picture, or nothing', async () => {
+  it('survives flipped bytes: it gives a picture or nothing', async () => {
     const jpeg = await plain();
     let state = 7;
     const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
@@ -76,7 +76,7 @@ describe('decodeJpeg', () => {
     expect(refused).toBeGreaterThan(300);
   });
 
-  it('uses the memory of a released picture again, and never that of one that is held', async () => {
+  it('uses the memory of released pictures again, and not that of pictures in use', async () => {
     const [one, two] = await Promise.all([waves(100, 100), noise(100, 100)].map((p) => encoder(p).jpeg().toBuffer()));
     const held = addon.decodeJpeg(one!) as NativeImage;
     const other = addon.decodeJpeg(two!) as NativeImage;
@@ -85,7 +85,7 @@ describe('decodeJpeg', () => {
     expect(readPixels(held)).toEqual(before);
   });
 
-  it('refuses other arguments', () => {
+  it('refuses arguments that are no Uint8Array', () => {
     for (const wrong of [undefined, null, 'ff d8', 1, [0xff, 0xd8], new Uint16Array(4)]) {
       expect(() => addon.decodeJpeg(wrong as unknown as Uint8Array)).toThrow(TypeError);
     }

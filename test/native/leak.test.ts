@@ -4,12 +4,12 @@ import { runChild } from './child.js';
 import { clip } from './clips.js';
 
 /**
- * One C heap for all threads, and a young JavaScript generation that stays small: with more, each keeps what was once
- * needed at a time, which is no leak but looks like one.
+ * Uses one C heap for all threads and a small young generation of the JavaScript heap. Otherwise each heap keeps the most
+ * memory that it ever needed, which looks like a leak.
  */
 const smallHeaps = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-size=1' };
 
-/** Resident memory once garbage is collected and the finalizers, which run from the event loop, have run. */
+/** Measures the resident memory after garbage collection and after the finalizers, which run from the event loop. */
 const SETTLED = `
   const settled = async () => {
     for (let i = 0; i < 3; i++) {
@@ -21,8 +21,8 @@ const SETTLED = `
   setInterval(() => undefined, 1000);`;
 
 /**
- * Takes frames as they come: every other one is released, the rest is left to garbage collection. Of each one a crop
- * into bytes, one into a tensor, a letterboxed tensor, and one of a wrapped buffer; of some a JPEG. Prints the memory
+ * Takes frames: every second one is released, the others are left to garbage collection. Each frame is warped into
+ * bytes and into a tensor and letterboxed; a wrapped buffer is warped as well; some become a JPEG. Prints the memory
  * after every 1,000.
  */
 const TAKE = `
@@ -77,7 +77,7 @@ test('10,000 frames and 30,000 crops stay within 16 MB of memory', async () => {
   const { code, stdout, stderr } = await runChild(SETTLED + TAKE, clip(32), smallHeaps);
   expect([code, stderr]).toEqual([0, '']);
   const resident = JSON.parse(stdout) as number[];
-  // A frame is 58 kB, 10,000 are 576 MB: 2 kB of each would be over the band. The first 2,000 fill the pools.
+  // 10,000 frames of 58 kB are 576 MB: a leak of 2 kB per frame would exceed the limit. The first 2,000 fill the pools.
   expect(Math.max(...resident.slice(8)) - Math.max(...resident.slice(2, 6))).toBeLessThan(16);
 });
 
@@ -86,7 +86,7 @@ test('1,000 reopened captures after a warm-up of 500 stay within 10 MB of memory
   expect([code, stderr]).toEqual([0, '']);
   type Measured = [residentMb: number, threads: number];
   const [[early, threads], [late, threadsLate]] = JSON.parse(stdout) as [Measured, Measured];
-  // 10 kB for each would be over the band.
+  // A leak of 10 kB per capture would exceed the limit.
   expect(late - early).toBeLessThan(10);
   expect(threadsLate).toBeLessThanOrEqual(threads);
 });

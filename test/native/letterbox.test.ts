@@ -22,7 +22,7 @@ function letterbox(pixels: Pixels, options: LetterboxOptions): Float32Array {
   return out;
 }
 
-/** Without padding, levels as they are. */
+/** Scales a picture into a tensor without padding and without normalisation. */
 function scaled(pixels: Pixels, scale: number): { tensor: Float32Array; widthPx: number; heightPx: number } {
   const widthPx = Math.round(pixels.widthPx * scale);
   const heightPx = Math.round(pixels.heightPx * scale);
@@ -31,11 +31,11 @@ function scaled(pixels: Pixels, scale: number): { tensor: Float32Array; widthPx:
 }
 
 describe('letterbox', () => {
-  test.each(['rgb', 'bgr'] as const)('without scaling writes every byte exactly, %s', (order) => {
+  test.each(['rgb', 'bgr'] as const)('writes every byte exactly without scaling, %s', (order) => {
     const pixels = noise(67, 41);
     const format = { order, mean: [127.5, 120, 110], std: [128, 60, 57.5] } as const;
     const tensor = letterbox(pixels, { ...format, widthPx: 67, heightPx: 41, scale: 1, offsetX: 0, offsetY: 0 });
-    // Two roundings of float32 instead of one: below 1e-6 of values up to 2.4.
+    // float32 is rounded twice instead of once: the error is below 1e-6 for values up to 2.4.
     expect(greatestDifference(tensor, planar(pixels.data, format))).toBeLessThan(1e-6);
   });
 
@@ -51,7 +51,7 @@ describe('letterbox', () => {
     expect(greatestDifference(tensor, planar(framed.data, format))).toBeLessThan(1e-5);
   });
 
-  test.each([2, 1.6, 0.8, 0.62])('scales by %d bilinearly, pixel centres aligned', (scale) => {
+  test.each([2, 1.6, 0.8, 0.62])('scales by %d bilinearly, with aligned pixel centres', (scale) => {
     const pixels = waves(90, 60);
     const { tensor, widthPx, heightPx } = scaled(pixels, scale);
     const expected = paint(widthPx, heightPx, () => [0, 0, 0]);
@@ -69,7 +69,7 @@ describe('letterbox', () => {
         }
       }
     }
-    // Weights of 11 bits and rounding to a byte: within one level.
+    // Weights have 11 bits and results are rounded to a byte: the error is within one level.
     expect(greatestDifference(tensor, planar(exact, levels))).toBeLessThan(1);
   });
 
@@ -103,7 +103,7 @@ describe('letterbox', () => {
     [641, 479, 0.4],
     [1023, 767, 0.2],
     [77, 33, 0.5],
-  ])('puts what lies at x, y of a %d x %d picture at x, y times %d', (widthPx, heightPx, scale) => {
+  ])('places the point x, y of a %d x %d picture at x, y times %d', (widthPx, heightPx, scale) => {
     const ramp = paint(widthPx, heightPx, (x, y) => [(x * 255) / widthPx, (y * 255) / heightPx, 0].map(Math.round));
     const width = Math.round(widthPx * scale);
     const height = Math.round(heightPx * scale);
@@ -113,14 +113,14 @@ describe('letterbox', () => {
       [width >> 1, height >> 1],
       [width - 4, height - 4],
     ]) {
-      // Within one level of rounding in the ramp and one of interpolation.
+      // The error is within one level of rounding in the ramp and one of interpolation.
       expect(Math.abs(tensor[y! * width + x!]! - (((x! + 0.5) / scale - 0.5) * 255) / widthPx)).toBeLessThan(2);
       const green = tensor[width * height + y! * width + x!];
       expect(Math.abs(green! - (((y! + 0.5) / scale - 0.5) * 255) / heightPx)).toBeLessThan(2);
     }
   });
 
-  test('leaves at least one pixel of a picture that nearly vanishes', () => {
+  test('keeps at least one pixel of a picture that is scaled to nearly nothing', () => {
     const tensor = letterbox(
       paint(40, 1, () => [9, 9, 9]),
       {
@@ -142,7 +142,7 @@ describe('letterbox', () => {
     const call = (changes: object, to: unknown = out, from: unknown = image): void =>
       addon.letterbox(from as typeof image, to as Float32Array, { ...good, ...changes });
 
-    test('nothing that is right', () => expect(() => call({})).not.toThrow());
+    test('no valid arguments', () => expect(() => call({})).not.toThrow());
 
     test.each<[string, object, new () => Error]>([
       ['a width that is no number', { widthPx: '20' }, TypeError],
@@ -184,10 +184,10 @@ describe('letterbox', () => {
       ['null', null],
     ])('%s', (_, from) => expect(() => call({}, out, from)).toThrow(TypeError));
 
-    test('options that are none', () =>
+    test('options that are no object', () =>
       expect(() => addon.letterbox(image, out, undefined as unknown as LetterboxOptions)).toThrow(TypeError));
 
-    test('a tensor that a getter among the options takes away', () => {
+    test('a tensor whose memory a getter among the options transfers', () => {
       const tensor = new Float32Array(3 * 20 * 20);
       const thief = {
         ...good,

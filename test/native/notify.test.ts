@@ -56,7 +56,7 @@ describe('sdNotify', () => {
     expect(() => addon.sdNotify(`${path}x`, 'READY=1')).toThrow(RangeError);
   });
 
-  test('says in the words of the system why a message was not taken', () => {
+  test('gives the error of the system when a message was not accepted', () => {
     const folder = tempDir();
     const file = join(folder, 'file');
     writeFileSync(file, '');

@@ -1,4 +1,4 @@
-// Small made pictures, and what the addon should make of them, computed plainly in JavaScript.
+// Makes small pictures, and computes the expected results of the addon in plain JavaScript.
 import { loadAddon, type ChannelOrder, type NativeImage, type TensorFormat } from '../../src/native/addon.js';
 
 export const addon = loadAddon();
@@ -10,7 +10,7 @@ export interface Pixels {
   heightPx: number;
 }
 
-/** @param at the colour of a pixel, each channel 0..255 */
+/** Makes a picture. @param at returns the colour of a pixel, each channel 0..255 */
 export function paint(widthPx: number, heightPx: number, at: (x: number, y: number) => readonly number[]): Pixels {
   const data = new Uint8Array(widthPx * heightPx * 3);
   for (let y = 0; y < heightPx; y++) {
@@ -19,7 +19,7 @@ export function paint(widthPx: number, heightPx: number, at: (x: number, y: numb
   return { data, widthPx, heightPx };
 }
 
-/** Every pixel and channel different from its neighbours, without any regularity. */
+/** Makes a picture of irregular noise, in which neighbouring pixels and channels differ. */
 export function noise(widthPx: number, heightPx: number): Pixels {
   let state = 12345;
   const next = (): number => {
@@ -29,7 +29,7 @@ export function noise(widthPx: number, heightPx: number): Pixels {
   return paint(widthPx, heightPx, () => [next(), next(), next()]);
 }
 
-/** Slow changes, so that interpolation at slightly different places gives nearly the same. */
+/** Makes a picture that changes slowly, so that interpolation at slightly different positions gives nearly the same. */
 export function waves(widthPx: number, heightPx: number): Pixels {
   return paint(widthPx, heightPx, (x, y) =>
     [
@@ -46,7 +46,7 @@ export function wrap(pixels: Pixels): NativeImage {
 
 type Border = 'constant' | 'reflect' | 'edge';
 
-/** Where a coordinate beyond the picture is looked up; undefined is black. */
+/** Returns the coordinate that is read for one outside the picture; undefined means black. */
 function place(at: number, length: number, border: Border): number | undefined {
   if (at >= 0 && at < length) return at;
   if (border === 'constant') return undefined;
@@ -63,7 +63,7 @@ function pixel(pixels: Pixels, x: number, y: number, channel: number, border: Bo
   return column === undefined || row === undefined ? 0 : pixels.data[(row * pixels.widthPx + column) * 3 + channel]!;
 }
 
-/** Bilinear, whole numbers being the centres of pixels. */
+/** Samples a channel by bilinear interpolation. Whole numbers are the centres of pixels. */
 export function sample(pixels: Pixels, x: number, y: number, channel: number, border: Border): number {
   const [x0, y0] = [Math.floor(x), Math.floor(y)];
   const [fx, fy] = [x - x0, y - y0];
@@ -71,12 +71,12 @@ export function sample(pixels: Pixels, x: number, y: number, channel: number, bo
   return (1 - fy) * ((1 - fx) * at(0, 0) + fx * at(1, 0)) + fy * ((1 - fx) * at(0, 1) + fx * at(1, 1));
 }
 
-/** Which channel of an RGB picture stands in a tensor's channel. */
+/** Returns the channel of an RGB picture that belongs to a tensor's channel. */
 export function sourceChannel(channel: number, order: ChannelOrder): number {
   return order === 'rgb' ? channel : 2 - channel;
 }
 
-/** A planar tensor from interleaved RGB bytes or levels of the same size. */
+/** Makes a planar tensor from interleaved RGB bytes or levels of the same size. */
 export function planar(interleaved: ArrayLike<number>, format: TensorFormat): Float32Array {
   const area = interleaved.length / 3;
   const out = new Float32Array(interleaved.length);
@@ -89,7 +89,7 @@ export function planar(interleaved: ArrayLike<number>, format: TensorFormat): Fl
   return out;
 }
 
-/** The greatest difference between two arrays of one length. */
+/** Returns the greatest difference between two arrays of the same length. */
 export function greatestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`${a.length} and ${b.length} elements`);
   let greatest = 0;
@@ -100,5 +100,5 @@ export function greatestDifference(a: ArrayLike<number>, b: ArrayLike<number>): 
   return greatest;
 }
 
-/** Levels as they are: the tensor holds 0..255. */
+/** Format without normalisation: the tensor holds 0..255. */
 export const levels: TensorFormat = { order: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] };

@@ -1,4 +1,4 @@
-// The addon in several worker threads at once, and at the end of threads and of the process.
+// The addon in several worker threads at the same time, and at the end of threads and of the process.
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ADDON_PATH } from '../../src/native/addon.js';
@@ -6,7 +6,7 @@ import { runChild } from './child.js';
 import { captureOptions, clip, readNumber, TestCapture } from './clips.js';
 import { addon } from './pictures.js';
 
-/** A worker thread with `addon`, `data` and `port` in reach. */
+/** Starts a worker thread. The script can use `addon`, `data` and `port`. */
 function startWorker(script: string, data: unknown): Worker {
   const prelude = `
     const { parentPort: port, workerData: { addonPath, data } } = require('node:worker_threads');
@@ -24,7 +24,7 @@ async function message<T>(worker: Worker): Promise<T> {
 }
 
 describe('worker threads', () => {
-  test('read one capture together, and see the same frames', async () => {
+  test('read one capture at the same time, and get the same frames', async () => {
     const capture = new TestCapture({ type: 'file', path: clip(30), loop: false, realTime: false });
     const reader = `
       const seen = [];
@@ -46,7 +46,7 @@ describe('worker threads', () => {
     expect(new Set(seen.flat().map(([number]) => number)).size).toBe(30);
   });
 
-  test('leave their captures to the process when they end', async () => {
+  test('do not close their captures when they end: the captures belong to the process', async () => {
     const opener = `
       const handle = addon.openCapture(data, () => {
         if (addon.captureState(handle).frameNumber > 0) port.postMessage(handle);
@@ -67,7 +67,7 @@ describe('worker threads', () => {
     expect(addon.captureState(handle).status).toBe('closed');
   });
 
-  test('may be terminated at any moment', async () => {
+  test('can be terminated at any moment', async () => {
     const shared = new TestCapture({ type: 'file', path: clip(8), loop: true, realTime: true });
     const busy = `
       const crop = new Uint8Array(40 * 40 * 3);
@@ -94,7 +94,7 @@ describe('worker threads', () => {
 });
 
 describe('a process', () => {
-  test('ends by itself while a capture runs: onChange does not keep it', async () => {
+  test('ends by itself while a capture runs: onChange does not keep it alive', async () => {
     const script = `
       const source = { type: 'file', path: values, loop: true, realTime: false };
       const handle = addon.openCapture(options(source), () => undefined);
@@ -103,7 +103,7 @@ describe('a process', () => {
     expect(end).toEqual({ code: 0, signal: null, stdout: 'running\n', stderr: '' });
   });
 
-  test('waits for a close that is under way', async () => {
+  test('waits for closeCapture before it ends', async () => {
     const script = `
       const source = { type: 'file', path: values, loop: true, realTime: true };
       const handle = addon.openCapture(options(source), () => undefined);
@@ -111,7 +111,7 @@ describe('a process', () => {
     expect(await runChild(script, clip(5))).toMatchObject({ code: 0, stdout: 'closed\n', stderr: '' });
   });
 
-  test('ends at once by process.exit, whatever its captures are doing', async () => {
+  test('ends at once by process.exit, whatever its captures do', async () => {
     const script = `
       for (const source of values) addon.openCapture(options(source), () => process.exit(7));
       setInterval(() => undefined, 1000);`;
@@ -125,7 +125,7 @@ describe('a process', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
-  test('calls onChange once for changes that it had no time for', async () => {
+  test('calls onChange once for several changes during which its thread was busy', async () => {
     const script = `
       let calls = 0;
       const source = { type: 'file', path: values, loop: true, realTime: true };
@@ -135,7 +135,7 @@ describe('a process', () => {
     expect((await runChild(script, clip(20))).stdout).toBe('1\n');
   });
 
-  test('sees an exception in onChange as an uncaught one', async () => {
+  test('treats an exception in onChange as an uncaught exception', async () => {
     const script = `
       process.once('uncaughtException', (error) => { console.log(error.message); process.exit(3); });
       addon.openCapture(options({ type: 'file', path: '/nowhere', loop: true, realTime: true }), () => {
@@ -145,7 +145,7 @@ describe('a process', () => {
     expect(await runChild(script, null)).toEqual({ code: 3, signal: null, stdout: 'from onChange\n', stderr: '' });
   });
 
-  test('has nothing on its error output for what the libraries complain of', async () => {
+  test('prints no messages of the libraries on its error output', async () => {
     const script = `
       let open = values.length;
       for (const source of values) {

@@ -1,4 +1,4 @@
-// Frames that are turned, mirrored and cut where they are taken, and what is measured of each picture.
+// Frames that are rotated, mirrored and cropped when they are taken, and the measurements of each picture.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { addon, noise, paint, waves, wrap, type Pixels } from './pictures.js';
 
 const WIDTH = 160;
 const HEIGHT = 96;
-/** In blocks of 16 px, of so many columns and rows; each block has a grey of its own. */
+/** The picture consists of blocks of 16 px, each with its own grey level. These are the numbers of columns and rows. */
 const COLUMNS = WIDTH / 16;
 const ROWS = HEIGHT / 16;
 const computeGrey = (column: number, row: number): number => 10 + 4 * (row * COLUMNS + column);
@@ -27,7 +27,7 @@ function writeClip(pictures: readonly Pixels[], quality = 100): string {
   return path;
 }
 
-/** The greys of the blocks of 16 px, row by row. */
+/** Reads the grey levels of the blocks of 16 px, row by row. */
 function readGreys(image: NativeImage): number[][] {
   const { widthPx, heightPx } = image;
   const data = new Uint8Array(widthPx * heightPx * 3);
@@ -54,12 +54,12 @@ describe('a frame', () => {
     ),
   );
 
-  test.each(cases)('is rotated by $rotate, flipped: $flip, and cut to $region, in this order', async (how) => {
+  test.each(cases)('is rotated by $rotate, flipped: $flip, and cropped to $region, in this order', async (how) => {
     const { rotate, flip, region } = how;
     let expected = original;
     for (let quarter = 0; quarter < rotate / 90; quarter++) expected = turned(expected);
     expected = mirrored(expected, flip);
-    // Where the sides are 6 blocks, a fraction of 0.2 does not fall on their edges.
+    // With sides of 6 blocks, a fraction of 0.2 does not fall on the edge of a block.
     const part = region && (rotate % 180 === 0 ? region : { x0: 1 / 3, y0: 0.5, x1: 2 / 3, y1: 1 });
     if (part) {
       const [columns, rows] = [expected[0]!.length, expected.length];
@@ -82,7 +82,7 @@ describe('a frame', () => {
     frame!.release();
   });
 
-  test('that is cut stays as it was while its capture goes on', async () => {
+  test('that is cropped stays unchanged while its capture continues', async () => {
     const flat = (grey: number): Pixels => paint(WIDTH, HEIGHT, () => [grey, grey, grey]);
     const capture = new TestCapture(lockstep(writeClip(Array.from({ length: 12 }, (_, i) => flat(20 * i)))), {
       region: { x0: 0, y0: 0, x1: 0.5, y1: 1 },
@@ -91,7 +91,7 @@ describe('a frame', () => {
     expect(frames.map((frame) => Math.round(readGreys(frame)[2]![2]! / 20))).toEqual(frames.map((_, i) => i));
   });
 
-  test('of a region smaller than a pixel is one pixel', async () => {
+  test('has one pixel when the region is smaller than a pixel', async () => {
     const capture = new TestCapture(lockstep(writeClip([blocks])), {
       region: { x0: 0.9999, y0: 0.5, x1: 1, y1: 0.50001 },
     });
@@ -109,20 +109,20 @@ describe('a frame', () => {
     ['an empty region', { region: { x0: 0.5, y0: 0, x1: 0.5, y1: 1 } }, RangeError],
     ['a region beyond the picture', { region: { x0: 0, y0: 0, x1: 1.1, y1: 1 } }, RangeError],
     ['a region that is NaN', { region: { x0: NaN, y0: 0, x1: 1, y1: 1 } }, RangeError],
-  ])('is refused %s', (_, changes, kind) => {
+  ])('is refused for %s', (_, changes, kind) => {
     const options = { ...captureOptions(paced('/nowhere/none.mp4')), ...changes };
     expect(() => addon.openCapture(options, () => undefined)).toThrow(kind);
   });
 });
 
-describe('of a picture is measured', () => {
+describe('the state of a picture', () => {
   async function makePicture(...pictures: Pixels[]): Promise<PictureState> {
     const capture = new TestCapture(lockstep(writeClip(pictures)));
     await capture.takeAll();
     return capture.state.picture as PictureState;
   }
 
-  test('how bright it is, and how much that varies', async () => {
+  test('has the mean and the deviation of its brightness', async () => {
     const grey = await makePicture(paint(160, 120, () => [90, 90, 90]));
     expect([Math.round(grey.mean), Math.round(grey.deviation), Math.round(grey.sharpness)]).toEqual([90, 0, 0]);
     const halves = await makePicture(paint(160, 120, (x) => (x < 80 ? [50, 50, 50] : [150, 150, 150])));
@@ -133,18 +133,18 @@ describe('of a picture is measured', () => {
     [160, 120],
     [640, 480],
     [1280, 720],
-  ])('how sharp it is, at %i x %i', async (widthPx, heightPx) => {
+  ])('has the sharpness, at %i x %i', async (widthPx, heightPx) => {
     const smooth = await makePicture(waves(widthPx, heightPx));
     const rough = await makePicture(noise(widthPx, heightPx));
     expect(smooth.sharpness).toBeLessThan(5);
     expect(rough.sharpness).toBeGreaterThan(20);
   });
 
-  test('nothing where there is none', () => {
+  test('is absent before the first picture', () => {
     expect(new TestCapture(paced('/nowhere/none.mp4')).state.picture).toBeUndefined();
   });
 
-  test('for how long it was the very same', async () => {
+  test('has the time for which the picture was identical', async () => {
     const [one, other] = [
       paint(64, 48, () => [9, 9, 9]),
       paint(64, 48, (x, y) => (x + y === 110 ? [99, 99, 99] : [9, 9, 9])),
@@ -155,7 +155,7 @@ describe('of a picture is measured', () => {
   });
 });
 
-test('a lamp of a few pixels that moves is no still picture', async () => {
+test('a picture is not still when a lamp of a few pixels moves', async () => {
   const lampAt = (place: number): Pixels =>
     paint(640, 480, (x, y) => (x >> 2 === 10 + 3 * place && y >> 2 === 60 ? [250, 250, 250] : [90, 90, 90]));
   const lit = Array.from({ length: 25 }, (_, place) => lampAt(place));
@@ -172,7 +172,7 @@ const missing = spawnSync('ffmpeg', ['-version']).error !== undefined;
 if (missing) console.warn('skipped: a still picture behind an encoder: ffmpeg is not installed');
 
 describe.skipIf(missing)('a picture behind an encoder', () => {
-  /** Four seconds of one picture, in real time, of a stream that has settled. */
+  /** Plays four seconds of one picture in real time, from a stream whose rate has settled. @returns its last state */
   async function playedStill(encoder: readonly string[], filter: string): Promise<PictureState> {
     const folder = tempDir();
     const face = renderPortrait(6, { widthPx: 640, heightPx: 480, facePx: 150, centreY: 240 });
@@ -207,7 +207,7 @@ describe('a JPEG', () => {
   const picture = wrap(paint(64, 48, () => [9, 9, 9]));
 
   test.each<[string, unknown, new () => Error]>([
-    ['options that are none', 5, TypeError],
+    ['options that are no object', 5, TypeError],
     ['a width of 0', { widthPx: 0 }, RangeError],
     ['a height that is too large', { heightPx: 40_000 }, RangeError],
     ['boxes that are no array', { boxes: {} }, TypeError],
@@ -215,11 +215,11 @@ describe('a JPEG', () => {
     ['a box without a corner', { boxes: [{ x0: 0, y0: 0, x1: 1, colour: 'red' }] }, TypeError],
     ['a box that is NaN', { boxes: [{ x0: NaN, y0: 0, x1: 1, y1: 1, colour: 'red' }] }, RangeError],
     ['a box in blue', { boxes: [{ x0: 0, y0: 0, x1: 1, y1: 1, colour: 'blue' }] }, TypeError],
-  ])('is refused %s', (_, options, kind) => {
+  ])('is refused for %s', (_, options, kind) => {
     expect(() => addon.encodeJpeg(picture, 90, options as object)).toThrow(kind);
   });
 
-  test('takes boxes as far outside as numbers go', () => {
+  test('accepts boxes that are any distance outside the picture', () => {
     const box = { x0: -1e300, y0: -1e300, x1: 1e300, y1: 1e300, colour: 'green' } as const;
     expect(addon.encodeJpeg(picture, 90, { boxes: [box] }).length).toBeGreaterThan(100);
   });

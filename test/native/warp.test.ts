@@ -22,13 +22,13 @@ function warp(pixels: Pixels, options: WarpOptions): Uint8Array {
   return out;
 }
 
-/** Turned by degrees, scaled, and moved so that the picture's point lands on the output's. */
+/** Makes a matrix that rotates by degrees, scales, and moves the point `from` of the picture to the point `to` of the output. */
 function similarity(degrees: number, scale: number, from: [number, number], to: [number, number]): Matrix {
   const [a, b] = [scale * Math.cos((degrees * Math.PI) / 180), scale * Math.sin((degrees * Math.PI) / 180)];
   return [a, -b, to[0] - a * from[0] + b * from[1], b, a, to[1] - b * from[0] - a * from[1]];
 }
 
-/** The exact result, without averaging. */
+/** Computes the exact result, without averaging. */
 function expected(pixels: Pixels, { widthPx, heightPx, matrix: m, border }: WarpOptions): Float64Array {
   const determinant = m[0] * m[4] - m[1] * m[3];
   const out = new Float64Array(widthPx * heightPx * 3);
@@ -56,7 +56,7 @@ describe('warp', () => {
     ['turned by a quarter', [0, -1, 25, 1, 0, -2], 'constant'],
     ['turned by a half', [-1, 0, 39, 0, -1, 30], 'reflect'],
     ['mirrored', [-1, 0, 30, 0, 1, 0], 'constant'],
-  ])('by whole pixels is exact: %s', (_, matrix, border) => {
+  ])('is exact for whole pixels: %s', (_, matrix, border) => {
     const pixels = noise(40, 31);
     const options = { widthPx: 26, heightPx: 24, matrix, border };
     expect(greatestDifference(warp(pixels, options), expected(pixels, options))).toBe(0);
@@ -71,7 +71,7 @@ describe('warp', () => {
   ])('samples bilinearly: %s', (_, matrix, border) => {
     const pixels = waves(160, 120);
     const options = { widthPx: 112, heightPx: 112, matrix, border };
-    // Places are rounded to 1/32 pixel where the picture changes by at most 5 levels a pixel (only an edge to black is
+    // Positions are rounded to 1/32 pixel where the picture changes by at most 5 levels per pixel (only an edge to black is
     // steeper, and no output pixel here straddles it by more), and the result to a byte.
     const [actual, exact] = [warp(pixels, options), expected(pixels, options)];
     const differences = [...actual].map((level, i) => Math.abs(level - exact[i]!)).sort((a, b) => a - b);
@@ -79,7 +79,7 @@ describe('warp', () => {
     expect(differences[differences.length - 1]).toBeLessThan(border === 'reflect' ? 1.5 : 12);
   });
 
-  test.each([3, 4, 7.3, 16])('shrunk by %d, averages instead of skipping pixels', (factor) => {
+  test.each([3, 4, 7.3, 16])('averages pixels instead of skipping them when it shrinks by %d', (factor) => {
     const stripes = paint(640, 480, (x, y) => ((x + y) % 2 ? [250, 130, 250] : [0, 130, 10]));
     const options = { widthPx: 20, heightPx: 20, matrix: similarity(8, 1 / factor, [320, 240], [10, 10]) };
     const out = warp(stripes, { ...options, border: 'constant' });
@@ -90,7 +90,7 @@ describe('warp', () => {
     }
   });
 
-  test.each(['constant', 'reflect'] as const)('shrunk, keeps every point in its place, border %s', (border) => {
+  test.each(['constant', 'reflect'] as const)('keeps every point in its place when it shrinks, border %s', (border) => {
     const pixels = waves(1501, 1203);
     const options = { widthPx: 112, heightPx: 112, matrix: similarity(-14, 0.19, [700, 600], [56, 50]), border };
     // Averaging 4 x 4 pixels and sampling between the averages flattens this picture's crests by 2 levels, and three
@@ -98,7 +98,7 @@ describe('warp', () => {
     expect(greatestDifference(warp(pixels, options), expected(pixels, options))).toBeLessThan(3.5);
   });
 
-  test('shrunk over an edge, is black or mirrored beyond it', () => {
+  test('gives black or mirrored pixels beyond an edge when it shrinks', () => {
     const bright = paint(800, 800, () => [200, 200, 200]);
     const matrix = similarity(0, 0.25, [0, 0], [50, 50]);
     const black = warp(bright, { widthPx: 100, heightPx: 100, matrix, border: 'constant' });
@@ -108,12 +108,12 @@ describe('warp', () => {
     expect(new Set(mirrored)).toEqual(new Set([200]));
   });
 
-  test('entirely outside, is black', () => {
+  test('gives black for an area entirely outside', () => {
     const options = { widthPx: 10, heightPx: 10, matrix: [1, 0, 500, 0, 1, 0], border: 'constant' } as const;
     expect(new Set(warp(noise(50, 50), options))).toEqual(new Set([0]));
   });
 
-  test('takes the same from a part of a large picture as from a small one', () => {
+  test('gives the same for a part of a large picture as for a small picture', () => {
     const small = noise(64, 64);
     const large = paint(900, 700, (x, y) => {
       const inside = x >= 500 && x < 564 && y >= 300 && y < 364;
@@ -123,13 +123,13 @@ describe('warp', () => {
     const fromSmall = similarity(21, 1.4, [32, 32], [20, 20]);
     const fromLarge = similarity(21, 1.4, [532, 332], [20, 20]);
     const size = { widthPx: 40, heightPx: 40, border: 'constant' } as const;
-    // The same places, but for their rounding to 1/32 pixel: an eighth of the greatest step.
+    // The positions differ only by the rounding to 1/32 pixel: an eighth of the greatest step.
     expect(
       greatestDifference(warp(small, { ...size, matrix: fromSmall }), warp(large, { ...size, matrix: fromLarge })),
     ).toBeLessThanOrEqual(32);
   });
 
-  test.each(['rgb', 'bgr'] as const)('into a tensor is the same, planar, %s', (order) => {
+  test.each(['rgb', 'bgr'] as const)('writes the same values into a planar tensor, %s', (order) => {
     const pixels = noise(90, 70);
     const format = { order, mean: [1, 20, 100], std: [1, 2, 50] } as const;
     const options = {

@@ -44,7 +44,7 @@ function plain(widthPx: number, heightPx: number, colour: readonly number[]): Pi
   return { widthPx, heightPx, rgb: Uint8Array.from({ length: widthPx * heightPx * 3 }, (_, i) => colour[i % 3]!) };
 }
 
-/** Vitest's own comparison takes half a second for a picture. */
+/** Compares the pixels of two frames. Vitest's own comparison takes half a second for a picture. */
 function samePixels(a: ClipFrame, b: ClipFrame): boolean {
   return Buffer.compare(a.picture.rgb, b.picture.rgb) === 0;
 }
@@ -53,7 +53,7 @@ function pixel({ rgb, widthPx }: Picture, x: number, y: number): number[] {
   return [...rgb.subarray((y * widthPx + x) * 3, (y * widthPx + x) * 3 + 3)];
 }
 
-/** Plays a file as fast as it can be decoded, and tells how that ended. */
+/** Plays a file as fast as it can be decoded. @returns the last state of the capture */
 async function play(path: string): Promise<CaptureState> {
   const alive = setInterval(() => undefined, 1_000);
   onTestFinished(() => clearInterval(alive));
@@ -70,7 +70,7 @@ async function play(path: string): Promise<CaptureState> {
 }
 
 describe('the frames of a clip', () => {
-  it('are as many as time and rate say, and show each actor from its first keyframe to its last', () => {
+  it('have the number given by duration and rate, and show each actor from its first keyframe to its last', () => {
     const frames = [...renderFrames(script(person(4, 200, 500), person(9, 400, 800)))];
     expect(frames.map(({ atMs }) => atMs)).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
     expect(frames.map(({ faces }) => faces.map(({ seed }) => seed))).toEqual([
@@ -89,7 +89,7 @@ describe('the frames of a clip', () => {
     expect(samePixels(frames[2]!, frames[0]!)).toBe(false);
   });
 
-  it('are the same for the same script, and noisy in ways of their own', () => {
+  it('are the same for the same script, and each has its own noise', () => {
     const noisy = { ...script(person(4, 0, 300, { sway: { yaw: 5 } })), noise: 3, durationMs: 400 };
     const [once, again] = [[...renderFrames(noisy)], [...renderFrames(noisy)]];
     once.forEach((frame, i) => {
@@ -100,7 +100,7 @@ describe('the frames of a clip', () => {
     expect(samePixels(first!, second!)).toBe(false);
   });
 
-  it('move, size, turn and sway an actor', () => {
+  it('move, scale, turn and sway an actor', () => {
     const walk: Partial<ClipActor> = {
       keyframes: [
         { atMs: 0, x: 0.2, y: 0.5, sizePx: 30, pose: { yaw: 20 } },
@@ -121,7 +121,7 @@ describe('the frames of a clip', () => {
     expect(Math.max(...rolls.map(Math.abs))).toBeLessThanOrEqual(6);
   });
 
-  it('blink, unless the actor does not', () => {
+  it('show blinking eyes, unless the actor does not blink', () => {
     const looks = (blinks: boolean): number => {
       const long = { ...script(person(4, 0, 4_000, { blinks })), durationMs: 3_000, fps: 20 };
       return new Set([...renderFrames(long)].map(({ picture }) => Buffer.from(picture.rgb).toString('latin1'))).size;
@@ -139,7 +139,7 @@ describe('the frames of a clip', () => {
   };
   const [bare] = [...renderFrames({ ...script(), durationMs: 100 })];
 
-  it('hold a pasted picture as it is, in a plain rectangle', () => {
+  it('show a pasted picture unchanged in a plain rectangle', () => {
     for (const scale of [0.5, 1, 5]) {
       const frame = pasted(plain(40 * scale, 20 * scale, [10, 200, 30]), 'plain');
       expect(pixel(frame, 80, 60)).toEqual([10, 200, 30]);
@@ -156,7 +156,7 @@ describe('the frames of a clip', () => {
     }
   });
 
-  it('keep the parts of a pasted picture where they were', () => {
+  it('do not mirror or swap the parts of a pasted picture', () => {
     const halves = plain(40, 20, [0, 0, 0]);
     for (let i = 0; i < halves.rgb.length; i += 3) if ((i / 3) % 40 >= 20) halves.rgb[i] = 255;
     const frame = pasted(halves, 'plain');
@@ -168,7 +168,7 @@ describe('the frames of a clip', () => {
     expect(pixel(turned, 80, 70)).toEqual([255, 0, 0]);
   });
 
-  it('fade a pasted picture out towards a soft edge', () => {
+  it('fade out a pasted picture towards a soft edge', () => {
     const frame = pasted(plain(40, 40, [255, 255, 255]), 'soft');
     const [inside, rim] = [pixel(frame, 80, 60), pixel(frame, 61, 60)];
     expect(inside).toEqual([255, 255, 255]);
@@ -215,7 +215,7 @@ describe('a clip in a file', () => {
     expect(await play(path)).toMatchObject({ status: 'ended', frameNumber: 10, widthPx: 160, heightPx: 120, fps });
   });
 
-  it('an .avi says how long it is', async () => {
+  it('is an .avi with its duration and number of frames', async () => {
     const path = join(tempDir(), 'clip.avi');
     await renderClip({ ...script(), fps: 12.5, durationMs: 400 }, path, { addon });
     const bytes = readFileSync(path);
@@ -232,7 +232,7 @@ describe('a clip in a file', () => {
     }
   });
 
-  it('is not there when it was broken off, and nothing else is', async () => {
+  it('is not left behind when the rendering is aborted, nor is a temporary file', async () => {
     const folder = tempDir();
     const stop = new AbortController();
     const writing = renderClip(script(), join(folder, 'clip.mjpeg'), {
@@ -244,7 +244,7 @@ describe('a clip in a file', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is refused with another extension, a bad script, or a folder that is not there', async () => {
+  it('is refused for another extension, an invalid script or a missing folder', async () => {
     const folder = tempDir();
     await expect(renderClip(script(), join(folder, 'clip.mp4'), { addon })).rejects.toThrow(RangeError);
     await expect(renderClip({ ...script(), fps: -1 }, join(folder, 'clip.avi'), { addon })).rejects.toThrow(RangeError);
@@ -266,7 +266,7 @@ describe('the clip of the demonstration', () => {
     expect(GUEST_SEED).not.toBe(STRANGER_SEED);
   });
 
-  it('has a moment at which the guest looks into the camera', () => {
+  it('shows the guest looking into the camera at the time of the enrolment', () => {
     const { fps } = createDemoScript();
     for (const { atMs, faces } of renderFrames({ ...createDemoScript(), widthPx: 64, heightPx: 48 })) {
       if (Math.abs(atMs - ENROLMENT_MS) > 1_000 / fps) continue;
@@ -283,7 +283,7 @@ describe('the clip of the demonstration', () => {
     expect(await play(path)).toMatchObject({ status: 'ended', frameNumber: 96, widthPx: 480, heightPx: 360, fps: 8 });
   });
 
-  it('has a portrait of the guest that is no frame of the clip', () => {
+  it('does not contain the portrait of the guest as a frame', () => {
     const portrait = renderPortrait(GUEST_SEED);
     expect(portrait).toMatchObject({ seed: GUEST_SEED, widthPx: 480, heightPx: 600 });
     expect(portrait.boxPx.x1 - portrait.boxPx.x0).toBeGreaterThan(150);

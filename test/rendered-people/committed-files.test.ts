@@ -1,4 +1,4 @@
-// The clip and the pictures in the repository are what the renderer makes, and small.
+// The committed clip and pictures are the same as the renderer makes them, and small.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { loadAddon } from '../../src/native/addon.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const addon = loadAddon();
-/** Mean difference of two decoded pictures, grey levels: encoders and decoders of another version round differently. */
+/** Greatest mean difference of two decoded pictures, in grey levels. Encoders and decoders of other versions round differently. */
 const MOST_DIFFERENCE = 2;
 
 function pathInRepository(path: string): string {
@@ -34,7 +34,7 @@ async function measureDifference(a: Buffer, b: Buffer): Promise<number> {
   return one.rgb.reduce((sum, value, i) => sum + Math.abs(value - (other.rgb[i] ?? 0)), 0) / one.rgb.length;
 }
 
-it('the committed clip and pictures show what the renderer makes, and are at most 1.5 MB together', async () => {
+it('the committed clip and pictures equal those of the renderer, and have at most 1.5 MB together', async () => {
   const rendered = await renderCommittedFiles(addon, tempDir());
   expect([...rendered.keys()].filter((path) => !existsSync(pathInRepository(path)))).toEqual([]);
   const bytes = [...rendered.keys()].reduce((sum, path) => sum + statSync(pathInRepository(path)).size, 0);
@@ -53,7 +53,7 @@ it('the committed clip and pictures show what the renderer makes, and are at mos
   }
 });
 
-it('notices a picture that the renderer does not make', async () => {
+it('the comparison finds a picture that the renderer does not make', async () => {
   const guest = readFileSync(pathInRepository('demo/guest-1.jpg'));
   const stranger = readFileSync(pathInRepository('demo/stranger.jpg'));
   expect(await measureDifference(guest, stranger)).toBeGreaterThan(MOST_DIFFERENCE * 4);

@@ -1,4 +1,4 @@
-// Rendered people are people to the models of every set: found wherever they stand, and told apart.
+// The models of every set find rendered people at any place and distinguish them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, type Pose } from '../../src/domain/face.js';
@@ -11,15 +11,15 @@ import { modelSetsAtHand, type ModelsAtHand } from '../support/model-sets.js';
 import { Recogniser } from './recogniser.js';
 
 interface Bounds {
-  /** Bounds on 64 pictures. */
+  /** Least number of faces that are found on 64 pictures. */
   fewestFound: number;
   leastIou: number;
-  /** Error of a landmark, in widths of the face. */
+  /** Greatest error of a landmark, in widths of the face. */
   farthest: number;
-  /** Cosines between two pictures of the same person, and of two people. */
+  /** Least cosine between two pictures of one person, and greatest between pictures of two people. */
   leastSame: number;
   mostOther: number;
-  /** Faces where nobody is, in all pictures that are looked at. */
+  /** Most false faces in all analysed pictures. */
   mostFalse: number;
 }
 
@@ -29,7 +29,7 @@ const BOUNDS: Readonly<Record<ModelsAtHand['set'], Bounds>> = {
   builtin: { fewestFound: 60, leastIou: 0.4, farthest: 0.35, leastSame: 0.65, mostOther: 0.6, mostFalse: 3 },
 };
 
-/** Rendering takes longer than looking: each set is shown the same pictures. */
+/** Calls `make` once and keeps its result: rendering takes longer than analysis, so each set gets the same pictures. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());
@@ -37,7 +37,7 @@ function once<T>(make: () => T): () => T {
 
 const poses: Partial<Pose>[] = [{}, { yaw: 20 }, { yaw: -30, pitch: 10 }, { pitch: -15, roll: 15 }];
 
-/** Every person in two of the poses, once near and once far. */
+/** Renders every person in two of the poses, once near and once far. */
 const portraits = once(() =>
   Array.from({ length: 64 }, (_, i) => {
     const seed = 1 + (i >> 1);
@@ -88,7 +88,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
   });
   afterAll(() => recogniser.close());
 
-  it('find 32 people, 60 px and larger, in moderate poses, where they were drawn', { timeout: 90_000 }, async () => {
+  it('find 32 people of at least 60 px in moderate poses at their true positions', { timeout: 90_000 }, async () => {
     const missed: string[] = [];
     let falseFaces = 0;
     for (const { what, facePx, picture } of portraits()) {
@@ -108,7 +108,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
     expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
   });
 
-  it('find all eight of a crowd, and nobody in an empty room', { timeout: 60_000 }, async () => {
+  it('find all eight people of a crowd, and no face in an empty room', { timeout: 60_000 }, async () => {
     const found = await recogniser.detect(crowd());
     for (const face of crowd().faces) {
       expect(Math.max(...found.map(({ boxPx }) => boxIou(boxPx, face.boxPx)))).toBeGreaterThan(bounds.leastIou);
@@ -118,7 +118,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
     expect(falseFaces).toBeLessThanOrEqual(bounds.mostFalse);
   });
 
-  it('tell the distinct people apart and know each of them again', { timeout: 90_000 }, async () => {
+  it('distinguish the distinct people and recognise each of them', { timeout: 90_000 }, async () => {
     const known: { seed: number; embeddings: Float32Array[] }[] = [];
     for (const { seed, pictures } of people()) {
       const embeddings: Float32Array[] = [];
@@ -136,7 +136,7 @@ describe.each(modelSetsAtHand)('the models of the set $set', (models) => {
   });
 
   it(
-    "match the demonstration's guest with the portrait in enough frames, and the stranger in none",
+    "match the demonstration's guest with the portrait in enough frames, and the stranger in no frame",
     { timeout: 90_000 },
     async () => {
       const { points } = models.models.embedder.calibration;

@@ -1,4 +1,4 @@
-// The project's own detector and embedder on rendered pictures.
+// Runs Lintel's detector and embedder on rendered pictures.
 import { loadAddon } from '../../src/native/addon.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
 import type { Model } from '../../src/models/manifest.js';
@@ -37,7 +37,7 @@ export class Recogniser {
     });
   }
 
-  /** Largest first; small ones, too. */
+  /** Detects faces of any size, the largest first. */
   async detect(picture: Picture): Promise<DetectedFace[]> {
     const image = this.#addon.wrapRgb(picture.rgb, picture.widthPx, picture.heightPx);
     try {

@@ -11,7 +11,7 @@ import {
   type SceneOptions,
 } from '../../tools/rendered-people/render-face.js';
 
-/** Mean brightness of a small square, 0..255. */
+/** Computes the mean brightness of a small square, 0..255. */
 function brightness(picture: Picture, centre: Point, reach = 2): number {
   let sum = 0;
   let count = 0;
@@ -25,13 +25,13 @@ function brightness(picture: Picture, centre: Point, reach = 2): number {
   return sum / count;
 }
 
-/** The darkest pixel within 3 px. */
+/** Returns the brightness of the darkest pixel within 3 px. */
 function darkest(picture: Picture, { x, y }: Point): number {
   const around = [-3, -2, -1, 0, 1, 2, 3];
   return Math.min(...around.flatMap((dy) => around.map((dx) => brightness(picture, { x: x + dx, y: y + dy }, 0))));
 }
 
-/** Vitest's own comparison takes half a second for a picture. */
+/** Compares the pixels of two pictures. Vitest's own comparison takes half a second for a picture. */
 function samePixels(a: Picture, b: Picture): boolean {
   return Buffer.compare(a.rgb, b.rgb) === 0;
 }
@@ -40,12 +40,12 @@ function between(a: Point, b: Point, t: number): Point {
   return { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t };
 }
 
-/** Place of the nose between the eyes: 0 at the left one, 1 at the right one. */
+/** Computes the position of the nose between the eyes: 0 at the left eye, 1 at the right one. */
 function noseAcross([left, right, nose]: Landmarks): number {
   return (nose.x - left.x) / (right.x - left.x);
 }
 
-/** Pale, young and clean-shaven, without glasses, freckles and moles. */
+/** Seed of a pale, young and clean-shaven person without glasses, freckles and moles. */
 const PLAIN = 81;
 
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1);
@@ -58,7 +58,7 @@ describe('a rendered face', () => {
     expect(truth).toEqual(sameTruth);
   });
 
-  it('does not depend on what the head was drawn with before', () => {
+  it('does not depend on earlier drawings of the same head', () => {
     const head = buildHead(9);
     renderFace(head, { pose: { yaw: 40 }, facePx: 200, expression: { mouthOpen: 1, blink: 1 }, centreX: 20 });
     expect(samePixels(renderFace(head), renderFace(9))).toBe(true);
@@ -74,7 +74,7 @@ describe('a rendered face', () => {
     });
   });
 
-  it('has its landmarks in the order of the contract, inside a box as wide as asked for', () => {
+  it('has its landmarks in the order of the contract, inside a box of the requested width', () => {
     for (const seed of seeds) {
       const { landmarksPx, boxPx } = renderFace(seed, { facePx: 100, samples: 1 });
       const [leftEye, rightEye, nose, leftLip, rightLip] = landmarksPx;
@@ -111,7 +111,7 @@ describe('a rendered face', () => {
     },
   );
 
-  it('turns as the contract counts: yaw to the right, pitch up, roll clockwise', () => {
+  it('turns with the signs of the contract: yaw to the right, pitch up, roll clockwise', () => {
     for (const seed of [3, PLAIN, 28]) {
       const head = buildHead(seed);
       const at = (pose: FaceOptions['pose']): Landmarks => renderFace(head, { pose, samples: 1 }).landmarksPx;
@@ -129,7 +129,7 @@ describe('a rendered face', () => {
     }
   });
 
-  it('has mirrored landmarks at the mirrored yaw and roll, but for what is lopsided in the person', () => {
+  it('has mirrored landmarks at the mirrored yaw and roll, apart from the asymmetry of the person', () => {
     for (const seed of seeds.slice(0, 10)) {
       const head = buildHead(seed);
       const right = renderFace(head, { pose: { yaw: 25, roll: 8 }, samples: 1 }).landmarksPx;
@@ -167,12 +167,12 @@ describe('a rendered face', () => {
     expect(cheeks(-60)).toBeLessThan(-20);
   });
 
-  it('gets the noise and the blur of the camera', () => {
+  it('has the noise and the blur of the camera', () => {
     const clean = renderFace(5);
     const noisy = renderFace(5, { camera: { noise: 6 } });
     const differences = noisy.rgb.map((value, i) => Math.abs(value - clean.rgb[i]!));
     const mean = differences.reduce((a, b) => a + b, 0) / differences.length;
-    // The mean of |x| of a bell of deviation 6 is 4.8.
+    // For a normal distribution of deviation 6, the mean of |x| is 4.8.
     expect(mean).toBeGreaterThan(4);
     expect(mean).toBeLessThan(5.5);
     expect(samePixels(renderFace(5, { camera: { noise: 6, noiseSeed: 2 } }), noisy)).toBe(false);
@@ -194,13 +194,13 @@ describe('a rendered scene', () => {
   const scene = (...heads: HeadPlacement[]): ReturnType<typeof renderScene> =>
     renderScene({ widthPx: 320, heightPx: 240, heads, background: 4 });
 
-  it('has a textured background of its own for each seed', () => {
+  it('has a different textured background for each seed', () => {
     const other = renderScene({ widthPx: 320, heightPx: 240, heads: [], background: 5 });
     expect(samePixels(empty, other)).toBe(false);
     expect(new Set(empty.rgb).size).toBeGreaterThan(40);
   });
 
-  it('draws each head at its place and leaves the rest of the background alone', () => {
+  it('draws each head at its place and does not change the rest of the background', () => {
     const { faces, ...picture } = scene(
       place({ centreX: 80, centreY: 100 }),
       place({ head: 8, centreX: 240, facePx: 70 }),
@@ -234,7 +234,7 @@ describe('a rendered scene', () => {
     expect(boxPx.x0 < 0 || boxPx.x1 > 320 || boxPx.y0 < 0 || boxPx.y1 > 240).toBe(true);
   });
 
-  it('draws nothing of a head that is out of sight', () => {
+  it('draws nothing for a head that is out of sight', () => {
     expect(samePixels(scene(place({ centreX: -900 })), empty)).toBe(true);
   });
 

@@ -1,8 +1,8 @@
-// A port on 127.0.0.1 that nobody listens on.
+// Finds a free port on 127.0.0.1.
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** Free when it was asked for; whoever comes first gets it. */
+/** Returns a port that is free now. Another process may take it before the caller does. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

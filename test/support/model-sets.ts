@@ -7,7 +7,7 @@ export interface ModelsAtHand {
   /** The name of the set in the manifest. */
   set: 'standard' | 'builtin';
   modelsDir: string;
-  /** Models in float, so that similarities are the same on every machine. */
+  /** The models, in float, so that similarities are the same on every machine. */
   models: ModelSet;
 }
 

@@ -17,7 +17,7 @@ export function listMissingPrograms(...names: string[]): string[] {
 async function endProcess(child: ChildProcess | undefined, how: NodeJS.Signals): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
-  // A frozen process must run again before it can end.
+  // A frozen process must be continued before it can end.
   child.kill('SIGCONT');
   child.kill(how);
   await exit;

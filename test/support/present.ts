@@ -1,4 +1,4 @@
-// A value that a test knows to be there, in the type as well.
+// Narrows the type of a value that is known to exist.
 
 /** Returns the value. @throws Error when it is undefined, which fails the test */
 export function present<T>(value: T | undefined): T {

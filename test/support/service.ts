@@ -1,4 +1,4 @@
-// A whole Lintel in a process of its own, as scripts/start runs it: dist/cli/main.js serve, on a free port, with its own folders.
+// Runs a whole service in a separate process, as scripts/start does: dist/cli/main.js serve, on a free port, with its own folders.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ import type { PrecisionChoice } from '../../src/models/precision.js';
 
 export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** The worker's compiled file, for tests that run the pool from the sources. */
+/** Compiled file of the vision worker, for tests that run the pool from the sources. */
 export const WORKER_FILE = new URL('../../dist/vision/worker.js', import.meta.url);
 
-/** Likewise that of the choice between float and 8 bits. */
+/** Compiled file of the worker that measures the forms of the models. */
 export const PRECISION_WORKER_FILE = new URL('../../dist/models/precision-worker.js', import.meta.url);
 
 export interface Answer {
@@ -23,7 +23,7 @@ export interface Answer {
 
 export interface Service {
   url: string;
-  /** The base path of the API with the appKey in it. */
+  /** Base path of the API, with the appKey. */
   base: string;
   appKey: string;
   pid: number;
@@ -32,26 +32,26 @@ export interface Service {
   /** Log lines so far, parsed. */
   log: Record<string, unknown>[];
   call(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** SIGTERM, and the exit code. */
+  /** Sends SIGTERM. @returns the exit code */
   stop(): Promise<number | null>;
   kill(): Promise<void>;
 }
 
 export interface ServiceOptions {
-  /** Holds data, keys and the configuration; may be used again for a second start. */
+  /** Folder of data, keys and configuration. It can be used again for a second start. */
   folder: string;
   modelsDir: string;
-  /** Name of the model set; `standard` by default. */
+  /** Name of the model set. Default: `standard`. */
   set?: string;
-  /** Form of the models; float by default, so that similarities are the same on every machine. */
+  /** Form of the models. Default: float, so that similarities are the same on every machine. */
   precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
   cpus?: string;
-  /** Merged over the defaults of the tests, top level by top level. */
+  /** Configuration. Its top-level keys replace the defaults of the tests. */
   config?: Record<string, unknown>;
 }
 
-/** Resolves when the service says that it is ready; rejects with its output when it ends before. */
+/** Starts a service. Resolves when it is ready; rejects with its output when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { folder, modelsDir, set = 'standard', precision = 'float', cpus, config } = options;
   mkdirSync(folder, { recursive: true });
@@ -126,7 +126,7 @@ function ready(child: ChildProcess, log: Record<string, unknown>[]): Promise<str
   });
 }
 
-/** A picture as the API takes it. */
+/** Makes the picture of a request body. */
 export function toImage(bytes: Uint8Array): { bytes: string } {
   return { bytes: Buffer.from(bytes).toString('base64') };
 }

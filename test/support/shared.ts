@@ -1,10 +1,10 @@
-// Third-party models and photos that tests use where they are at hand: ../shared beside the checkout, never part of it.
+// Third-party models and photos that tests use where they are present: ../shared beside the checkout, never part of it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../', import.meta.url);
 
-/** The folder, or undefined with the reason printed once. */
+/** Finds a folder. @returns undefined where it does not exist */
 function folder(...candidates: string[]): string | undefined {
   for (const candidate of candidates) {
     const path = fileURLToPath(new URL(candidate, root));

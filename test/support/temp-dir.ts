@@ -1,10 +1,10 @@
-// A folder of a test's own, removed when the test is over.
+// Creates temporary folders for tests, which are removed after the test.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Inside a test: a new folder that goes with it. */
+/** Creates a folder that is removed after the running test. Call it inside a test. */
 export function tempDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'lintel-test-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));

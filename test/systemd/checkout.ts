@@ -1,4 +1,4 @@
-// A checkout whose service behaves as the test wants, with the real scripts and units, for installation into a temporary root.
+// Makes a checkout with the real scripts and units, whose service behaves as the test needs, for installation into a temporary root.
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp-dir.js';
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 const SYSTEMCTL = fileURLToPath(new URL('./fake-systemctl.pl', import.meta.url));
 
-/** Behaviour of the service: `exits` ends at once, `silent` never sends READY, `unready` sends READY but the doctor finds it not ready. */
+/** Behaviour of the service: `exits` ends at once, `silent` never sends READY, `unready` sends READY but is not ready for the doctor, `unbuildable` does not compile. */
 export type Behaviour = 'ready' | 'exits' | 'silent' | 'unready' | 'unbuildable';
 
 const MAIN = `
@@ -54,7 +54,7 @@ export function run(command: string, args: readonly string[], env: Record<string
   });
 }
 
-/** A machine with a temporary root, and a systemctl that really starts the installed service. */
+/** A machine with a temporary root, and a stand-in for systemctl that really starts the installed service. */
 export class Machine {
   readonly root = tempDir();
 

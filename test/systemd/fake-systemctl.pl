@@ -18,7 +18,7 @@ open(my $calls, '>>', "$state/calls") or die;
 print $calls "@words\n";
 close $calls;
 
-# A process that ended and that nobody waited for is still there by its number.
+# A process that ended, but that nobody waited for, still has its process id.
 sub lives {
   open(my $status, '<', "/proc/$_[0]/status") or return 0;
   return !grep { /^State:\s+Z/ } <$status>;

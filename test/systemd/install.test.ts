@@ -1,4 +1,4 @@
-// scripts/install, into a temporary root, with a systemctl that really starts what was installed.
+// scripts/install with a temporary root and a stand-in for systemctl that really starts the installed service.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ describe('install', () => {
     expect(machine.has('usr/local/bin/lintel')).toBe(true);
   });
 
-  it('upgrades when it runs again: data, configuration and the last three versions stay', async () => {
+  it('upgrades when it runs again, and keeps data, configuration and the last three versions', async () => {
     const machine = new Machine();
     for (const old of ['0.8.0-1', '0.9.0-1', '0.9.0-2']) {
       mkdirSync(machine.path(`opt/lintel/versions/${old}`), { recursive: true });
@@ -75,13 +75,13 @@ describe('install', () => {
     },
   );
 
-  it('leaves a first version that never becomes ready in place, and says so', async () => {
+  it('keeps a first version that never becomes ready, and reports it', async () => {
     const { code, stderr } = await new Machine().install(checkout('1.0.0', 'exits'));
     expect(code).toBe(4);
     expect(stderr).toContain('install: there is no previous version to restore; systemd keeps trying');
   });
 
-  it('says so where the previous version does not become ready again either', async () => {
+  it('reports that the previous version does not become ready again either', async () => {
     const machine = new Machine();
     await machine.install(checkout('1.0.0', 'exits'));
     const { code, stderr } = await machine.install(checkout('2.0.0', 'exits'));
@@ -90,7 +90,7 @@ describe('install', () => {
     expect(machine.current).toBe('versions/1.0.0-1');
   });
 
-  it('changes nothing where the new version cannot be built', async () => {
+  it('changes nothing when the new version cannot be built', async () => {
     const machine = new Machine();
     await machine.install(checkout('1.0.0'));
     const { code, stderr } = await machine.install(checkout('2.0.0', 'unbuildable'));
@@ -117,7 +117,7 @@ describe('install', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'install: another installation is running\n' });
   });
 
-  it('can be read by the service where the mask of root is strict', async () => {
+  it('makes files that the service can read even if the umask of root is strict', async () => {
     const machine = new Machine();
     const command = `umask 077; exec "$0" --root "$1"`;
     const install = join(checkout('1.0.0'), 'scripts/install');
@@ -132,7 +132,7 @@ describe('install', () => {
     }
   });
 
-  it('into the root of an image starts nothing, and leaves the user to the first start', async () => {
+  it('starts nothing when it installs into the root of an image, and leaves the user to the first start', async () => {
     const machine = new Machine();
     const { code, stdout } = await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
     expect(code).toBe(0);

@@ -1,4 +1,4 @@
-// A whole service as systemd starts it: its notices and its log.
+// A whole service as systemd starts it: its notifications and its log.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';

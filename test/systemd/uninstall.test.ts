@@ -1,11 +1,11 @@
-// scripts/uninstall, from a temporary root, and the command lines of both scripts.
+// scripts/uninstall with a temporary root, and the command lines of both scripts.
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Machine, checkout, projectRoot, run } from './checkout.js';
 
 describe('uninstall', () => {
-  it('stops and removes the service, keeps data and configuration, and may run twice', async () => {
+  it('stops and removes the service, keeps data and configuration, and can run twice', async () => {
     const machine = new Machine();
     const from = checkout('1.0.0');
     await machine.install(from);
@@ -58,7 +58,7 @@ describe('the command lines', () => {
   it.each(['install', 'uninstall'])('%s needs root', async (name) => {
     const folder = checkout('1.0.0');
     const script = join(folder, 'scripts', name);
-    // Everybody must be able to read the way there.
+    // Every user must be able to read the folders on the path.
     chmodSync(join(folder, '..'), 0o755);
     const isRoot = process.getuid?.() === 0;
     const ran = isRoot

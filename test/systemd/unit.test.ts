@@ -28,7 +28,7 @@ describe.skipIf(lacks)('systemd-analyze', () => {
     expect(Number(exposure), stdout + stderr).toBeLessThanOrEqual(1.5);
   });
 
-  it('finds nothing wrong with the unit as it was installed', async () => {
+  it('finds no fault in the installed unit', async () => {
     const machine = new Machine();
     await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
     // verify looks for the program of ExecStart on this machine, also for a unit of another root, so its path is changed.
@@ -39,7 +39,7 @@ describe.skipIf(lacks)('systemd-analyze', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
-  it('understands the examples of drop-ins', async () => {
+  it('accepts the examples of drop-ins', async () => {
     const folder = tempDir();
     const program = unit.replaceAll(/^ExecStart=.*$/gm, 'ExecStart=/bin/true');
     writeFileSync(join(folder, 'lintel.service'), program);
@@ -59,7 +59,7 @@ describe('the unit', () => {
     expect(values('WatchdogSec')).toEqual(['30s']);
   });
 
-  it('grants a stop more than its budget, for the end of the process', () => {
+  it('allows more time for a stop than the stop budget, for the end of the process', () => {
     const [seconds] = values('TimeoutStopSec').map((value) => Number(/^(\d+)s$/.exec(value)?.[1]));
     expect(seconds).toBeGreaterThanOrEqual(STOP_BUDGET.totalMs / 1_000 + 1);
     expect(seconds).toBeLessThanOrEqual(10);
@@ -84,7 +84,7 @@ describe('the unit', () => {
     expect(values('RestartSteps', steps)).toEqual(['10']);
   });
 
-  it('may write the data and key folders of the installed configuration', async () => {
+  it('lets the service write the data and key folders of the installed configuration', async () => {
     const machine = new Machine();
     await run(join(checkout('1.0.0'), 'scripts/install'), ['--root', machine.root]);
     const config = machine.read('etc/lintel/lintel.yaml');

@@ -1,4 +1,4 @@
-// What a mask model is shown of a picture, and what is made of its scores.
+// The input of a mask model, and the decision from its scores.
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
 import { renderFace } from '../../tools/rendered-people/render-face.js';
@@ -15,7 +15,7 @@ if (aligned?.view !== 'template' || !square || square.view === 'template') throw
 const { template } = embedder;
 const [CROP, WIDTH, HEIGHT] = [112, 400, 300];
 
-/** A model that remembers what it was shown, and always says the same. */
+/** A model that records its input and always gives the same scores. */
 class Shown {
   input: FloatTensor | undefined;
   readonly #answer: { name: string; scores: readonly number[] };
@@ -33,7 +33,7 @@ class Shown {
 
 const crop = renderFace(5, { widthPx: CROP, heightPx: CROP, facePx: 90 }).rgb;
 
-/** A picture in which the crop lies turned and enlarged. */
+/** Makes a picture that contains the crop rotated and enlarged. */
 function scene(degrees: number, scale: number): { rgb: Uint8Array; landmarksPx: Landmarks } {
   const angle = (degrees / 180) * Math.PI;
   const [a, b] = [scale * Math.cos(angle), scale * Math.sin(angle)];
@@ -49,7 +49,7 @@ function scene(degrees: number, scale: number): { rgb: Uint8Array; landmarksPx: 
   return { rgb, landmarksPx: [leftEye!, rightEye!, nose!, leftLip!, rightLip!] };
 }
 
-/** In steps of grey, between an interleaved picture and the planes of a tensor. */
+/** Computes the mean difference, in grey levels, between an interleaved picture and a planar tensor. */
 function meanDifference(rgb: Uint8Array, { data }: FloatTensor): number {
   const pixels = rgb.length / 3;
   let sum = 0;
@@ -68,18 +68,18 @@ describe('a mask model of aligned faces', () => {
     [25, 1.8],
     [-70, 1.4],
   ])(
-    'is shown the face on the template where it is turned by %i degrees and %f times as large',
+    'gets the face on the template when the picture shows it rotated by %i degrees and %f times as large',
     async (angle, scale) => {
       const { rgb, landmarksPx } = scene(angle, scale);
       const session = new Shown(plain, [1, 0]);
       const classifier = new MaskClassifier({ addon, session, model: plain, template });
-      // The box says nothing.
+      // This model does not use the box.
       const boxPx = { x0: 0, y0: 0, x1: 10, y1: 10 };
       await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
       expect(session.input?.dims).toEqual([1, 3, CROP, CROP]);
       if (!session.input) return;
       expect(meanDifference(crop, session.input)).toBeLessThan(5);
-      // As it would not be, were the face somewhere else.
+      // The difference is large when the face is at another place.
       const shifted = scene(angle + 15, scale);
       await classifier.isMasked(addon.wrapRgb(shifted.rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
       expect(meanDifference(crop, session.input)).toBeGreaterThan(8);
@@ -88,7 +88,7 @@ describe('a mask model of aligned faces', () => {
 });
 
 describe('a mask model of squares', () => {
-  it('is shown the square around the box', async () => {
+  it('gets the square around the box', async () => {
     const { rgb, landmarksPx } = scene(0, 1);
     const boxPx = { x0: 150, y0: 100, x1: 250, y1: 180 };
     const session = new Shown(square, [0, 1, 0]);

@@ -5,7 +5,7 @@ import { decodePicture as decode } from '../../src/vision/decode.js';
 
 const addon = loadAddon();
 
-/** The decoded pixels, interleaved RGB. */
+/** Decodes a picture. @returns its pixels as interleaved RGB */
 async function decodePicture(bytes: Uint8Array): Promise<{ data: Uint8Array; widthPx: number; heightPx: number }> {
   const image = await decode(bytes, addon);
   const { widthPx, heightPx } = image;
@@ -14,7 +14,7 @@ async function decodePicture(bytes: Uint8Array): Promise<{ data: Uint8Array; wid
   return { data, widthPx, heightPx };
 }
 
-/** Left half red, right half blue; the top quarter green. */
+/** Makes a picture whose left half is red, right half blue and top quarter green. */
 function picture(width: number, height: number): Uint8Array {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
@@ -48,7 +48,7 @@ describe('decodePicture', () => {
   ])('decodes %s to RGB', async (_name, encode) => {
     const decoded = await decodePicture(await encode(raw(200, 160)).toBuffer());
     expect([decoded.widthPx, decoded.heightPx, decoded.data.length]).toEqual([200, 160, 200 * 160 * 3]);
-    // CMYK has no pure colours of a screen: the strongest channel must be the right one.
+    // CMYK cannot represent pure RGB colours: only the strongest channel is compared.
     expect(pixel(decoded, 50, 100).indexOf(Math.max(...pixel(decoded, 50, 100)))).toBe(0);
     expect(pixel(decoded, 150, 100).indexOf(Math.max(...pixel(decoded, 150, 100)))).toBe(2);
     expect(pixel(decoded, 100, 10).indexOf(Math.max(...pixel(decoded, 100, 10)))).toBe(1);
@@ -64,7 +64,7 @@ describe('decodePicture', () => {
     for (let i = 0; i < data.length; i += 3) expect(data[i] === data[i + 1] && data[i] === data[i + 2]).toBe(true);
   });
 
-  it('lays transparent pixels over grey, whatever colour they hide', async () => {
+  it('shows transparent pixels as grey, whatever colour they have', async () => {
     const data = new Uint8Array(100 * 100 * 4).fill(255).map((value, i) => (i % 4 === 3 ? 0 : value));
     const png = await sharp(data, { raw: { width: 100, height: 100, channels: 4 } })
       .png()

@@ -1,4 +1,4 @@
-// The newest frame as JPEG: which one, how large, and with which boxes.
+// The newest frame as JPEG: its number, size and boxes.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js';
 const addon = loadAddon();
 const ALL = { after: 0, quality: 90, maxWidthPx: 0, boxes: [] };
 
-/** A capture of one grey frame, 160 x 120. */
+/** Opens a capture of one grey frame of 160 x 120 px. @returns its handle */
 async function grey(): Promise<number> {
   const path = join(tempDir(), 'clip.mjpeg');
   writeFileSync(path, clip(addon, 1));
@@ -26,7 +26,7 @@ async function grey(): Promise<number> {
 
 const decodePixels = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
 
-it('is the frame at its own size, with its number and time', async () => {
+it('shows the frame at its own size, with its number and time', async () => {
   const handle = await grey();
   const frame = encodeFrame(addon, handle, ALL);
   expect(frame).toMatchObject({ widthPx: 160, heightPx: 120, frameNumber: 1 });
@@ -47,7 +47,7 @@ it.each([
   expect([info.width, info.height]).toEqual([widthPx, heightPx]);
 });
 
-it('has the boxes in their colours where they were asked for, and leaves the frame as it is', async () => {
+it('shows the requested boxes in their colours, and does not change the frame', async () => {
   const handle = await grey();
   const boxes = [
     { box: { x0: 20, y0: 20, x1: 60, y1: 80 }, colour: 'green' },
@@ -68,7 +68,7 @@ it('has the boxes in their colours where they were asked for, and leaves the fra
   expect(Math.max(...plain.data) - Math.min(...plain.data)).toBeLessThan(6);
 });
 
-it('is none where there is no newer one, or where the capture is closed', async () => {
+it('is undefined when there is no newer frame, or when the capture is closed', async () => {
   const handle = await grey();
   expect(encodeFrame(addon, handle, { ...ALL, after: 1 })).toBeUndefined();
   await addon.closeCapture(handle);

@@ -1,4 +1,4 @@
-// Frames of a camera before the real models: what is computed of which face, and what is spared.
+// Frames of a camera with the real models: the values that are computed for each face, and those that are left out.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -51,7 +51,7 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
     }, 10_000);
   }
 
-  /** By their place from left to right: c crop and quality, m mask, l liveness; - nothing of them. */
+  /** Lists the computed values of the faces from left to right: c crop and quality, m mask, l liveness, - none of them. */
   const computed = ({ faces }: AnalysedFrame): string[] =>
     faces
       .toSorted((a, b) => a.boxPx.x0 - b.boxPx.x0)
@@ -61,16 +61,16 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
         return letters.map(([letter]) => letter).join('') || '-';
       });
 
-  /** What is to be expected of a set that has no liveness model. */
+  /** Removes liveness from an expectation for a set without a liveness model. */
   const known = (letters: string): string => (hasLiveness ? letters : letters.replace('l', ''));
 
-  it('tells mask and liveness of those that are fit for recognition', async () => {
+  it('has mask and liveness for the faces that are fit for recognition', async () => {
     expect(computed(await analyse({}))).toEqual([known('cml'), known('cml'), 'c']);
     expect(computed(await analyse({ mask: false }))).toEqual([known('cl'), known('cl'), 'c']);
     expect(computed(await analyse({ liveness: false }))).toEqual(['cm', 'cm', 'c']);
   });
 
-  it('spares a settled face all but its place', async () => {
+  it('has only the place of a settled face', async () => {
     const frame = await analyse({ settled: [truth[0]!] });
     expect(computed(frame)).toEqual(['-', known('cml'), 'c']);
     expect(frame.faces[0]!.landmarksPx).toHaveLength(5);
@@ -78,7 +78,7 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
     expect(computed(await analyse({ settled: truth }))).toEqual(['-', '-', '-']);
   });
 
-  it('takes nobody for settled who covers the box by too little', async () => {
+  it('does not count a face as settled that overlaps the box too little', async () => {
     const { x0, y0, x1, y1 } = truth[0]!;
     const shift = 0.75 * (x1 - x0);
     const beside = { x0: x0 + shift, y0, x1: x1 + shift, y1 };
@@ -86,7 +86,7 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
   });
 });
 
-describe('with a crowd, those that mask and liveness are told of', () => {
+describe('the faces of a crowd that get mask and liveness', () => {
   const makeFace = (overall: number, sizePx = 100): Face => ({
     boxPx: { x0: 0, y0: 0, x1: sizePx, y1: sizePx },
     landmarksPx: [0, 1, 2, 3, 4].map((n) => ({ x: n, y: n })) as unknown as Face['landmarksPx'],
@@ -97,21 +97,24 @@ describe('with a crowd, those that mask and liveness are told of', () => {
   const crowd = [0.9, 0.5, 0.8, 0.6, 0.7, 0.45, 0.55, 0.65].map((overall) => makeFace(overall));
   const qualities = (faces: Face[]) => faces.map(({ quality }) => quality?.overall);
 
-  it('are all where there are three, but those that are not fit', () => {
+  it('are all faces up to three, without those that are not fit for recognition', () => {
     const settled = makeFace(1);
     delete settled.quality;
     const faces = [makeFace(0.5), makeFace(0.3), settled, makeFace(0.9, 50), makeFace(0.7)];
     expect(qualities(pickAttributedFaces(faces, 1))).toEqual([0.5, 0.7]);
   });
 
-  it.each([1, 2, 3])('are the two best and one of the others, each in turn, with every %d. frame', (step) => {
-    const turns = new Map<number | undefined, number>();
-    for (let n = 1; n <= 60; n++) {
-      const [first, second, third, ...more] = qualities(pickAttributedFaces(crowd, n * step));
-      expect([first, second, more]).toEqual([0.9, 0.8, []]);
-      turns.set(third, (turns.get(third) ?? 0) + 1);
-    }
-    expect([...turns.keys()].toSorted()).toEqual([0.45, 0.5, 0.55, 0.6, 0.65, 0.7]);
-    expect(Math.min(...turns.values())).toBeGreaterThanOrEqual(5);
-  });
+  it.each([1, 2, 3])(
+    'are the two best and one of the others in turn, also if only every %d. frame is analysed',
+    (step) => {
+      const turns = new Map<number | undefined, number>();
+      for (let n = 1; n <= 60; n++) {
+        const [first, second, third, ...more] = qualities(pickAttributedFaces(crowd, n * step));
+        expect([first, second, more]).toEqual([0.9, 0.8, []]);
+        turns.set(third, (turns.get(third) ?? 0) + 1);
+      }
+      expect([...turns.keys()].toSorted()).toEqual([0.45, 0.5, 0.55, 0.6, 0.65, 0.7]);
+      expect(Math.min(...turns.values())).toBeGreaterThanOrEqual(5);
+    },
+  );
 });

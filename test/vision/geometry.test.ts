@@ -63,7 +63,7 @@ describe('fitSimilarity', () => {
 });
 
 describe('estimatePose', () => {
-  it('finds a frontal face frontal', () => {
+  it('gives angles near 0 for a frontal face', () => {
     const pose = estimatePose(frontal);
     expect(Math.abs(pose.yaw)).toBeLessThan(5);
     expect(Math.abs(pose.pitch)).toBeLessThan(12);
@@ -83,7 +83,7 @@ describe('estimatePose', () => {
     expect(estimatePose(moved(0, 6)).pitch).toBeLessThan(estimatePose(frontal).pitch - 8);
   });
 
-  it.each([-150, -90, -30, 10, 45, 120])('has roll %d for a face turned so far clockwise', (degrees) => {
+  it.each([-150, -90, -30, 10, 45, 120])('has roll %d for a face that is turned clockwise by that angle', (degrees) => {
     const angle = (degrees / 180) * Math.PI;
     const turned = frontal.map(({ x, y }) => ({
       x: x * Math.cos(angle) - y * Math.sin(angle),
@@ -97,7 +97,7 @@ describe('estimatePose', () => {
     [8, -5],
     [-12, 4],
     [3, 9],
-  ])('mirrors yaw and roll, and keeps pitch, of a mirrored face (nose moved by %d, %d)', (dx, dy) => {
+  ])('gives mirrored yaw and roll, and the same pitch, for a mirrored face (nose moved by %d, %d)', (dx, dy) => {
     const face = moved(dx, dy).map(({ x, y }) => ({ x: x + 0.2 * y, y: y - 0.2 * x })) as unknown as Landmarks;
     const mirror = ({ x, y }: Point): Point => ({ x: 200 - x, y });
     const mirrored: Landmarks = [mirror(face[1]), mirror(face[0]), mirror(face[2]), mirror(face[4]), mirror(face[3])];
@@ -108,7 +108,7 @@ describe('estimatePose', () => {
     expect(other.pitch).toBeCloseTo(pose.pitch, 4);
   });
 
-  it('stays finite for landmarks that make no face', () => {
+  it('stays finite for landmarks that form no face', () => {
     const point = { x: 5, y: 5 };
     for (const value of Object.values(estimatePose([point, point, point, point, point]))) {
       expect(Number.isFinite(value)).toBe(true);

@@ -1,4 +1,4 @@
-// The lanes before the workers: bounds, order and turns; and what that makes of cameras and requests that want the same worker.
+// The lanes before the workers: limits, order and turns; and how cameras and requests share one worker.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +10,7 @@ import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { tempDir } from '../support/temp-dir.js';
 
 describe('the lanes', () => {
-  it('take turns while both hold something, and keep their order', () => {
+  it('take turns while both hold jobs, and keep the order of the jobs', () => {
     const lanes = new JobLanes<string>(10);
     for (const job of ['r1', 'r2', 'r3', 'r4']) lanes.push('request', job);
     for (const job of ['c1', 'c2']) lanes.push('camera', job);
@@ -19,7 +19,7 @@ describe('the lanes', () => {
     expect(lanes.length).toBe(0);
   });
 
-  it('let what comes after the other lane was served go first', () => {
+  it('serve a lane first when the other one was served last', () => {
     const lanes = new JobLanes<string>(10);
     for (const job of ['c1', 'c2', 'c3']) lanes.push('camera', job);
     expect([lanes.shift(), lanes.shift()]).toEqual(['c1', 'c2']);
@@ -27,7 +27,7 @@ describe('the lanes', () => {
     expect([lanes.shift(), lanes.shift()]).toEqual(['r1', 'c3']);
   });
 
-  it('are bounded each by itself, and emptied together', () => {
+  it('have separate limits, and are emptied together', () => {
     const lanes = new JobLanes<number>(2);
     lanes.push('request', 1);
     lanes.push('request', 2);
@@ -39,8 +39,8 @@ describe('the lanes', () => {
 });
 
 /**
- * A pool of one worker that says for each job the how-manieth it was. A frame takes as many milliseconds as the number of its capture
- * says.
+ * Starts a pool of one worker that answers each job with its sequence number. The handle of a capture is the time of its frames
+ * in milliseconds.
  */
 async function poolOfOne(queueLength: number): Promise<WorkerPool> {
   const file = join(tempDir(), 'worker.mjs');
@@ -70,7 +70,7 @@ const FRAME = { after: 0, mask: false, liveness: false, minFacePx: 60 };
 const PICTURE = { embed: 0, mask: false, liveness: false };
 
 describe('one worker', () => {
-  it('lets a camera wait for one request at a time, however many wait', async () => {
+  it('lets a camera wait for one request at most, however many wait', async () => {
     const pool = await poolOfOne(64);
     const requests = Array.from({ length: 60 }, () => pool.analyseImage(new Uint8Array(1), PICTURE));
     const turns: number[] = [];
@@ -81,7 +81,7 @@ describe('one worker', () => {
     expect(served).toEqual([...served].sort((a, b) => a - b));
   });
 
-  it('lets a request wait for one job of the cameras at a time', async () => {
+  it('lets a request wait for one job of the cameras at most', async () => {
     const pool = await poolOfOne(64);
     const frames = Array.from({ length: 30 }, () => pool.analyseFrame(3, FRAME));
     const crops = Array.from({ length: 30 }, () => pool.embedCrops([new Uint8Array(1)]));
@@ -91,7 +91,7 @@ describe('one worker', () => {
     await Promise.all([...frames, ...crops]);
   });
 
-  it('serves cameras in turn: one with large frames starves no other', async () => {
+  it('serves cameras in turn: a camera with slow frames does not block the others', async () => {
     const pool = await poolOfOne(64);
     const counts = { slow: 0, fast: 0, other: 0 };
     const untilMs = performance.now() + 1_000;
@@ -106,7 +106,7 @@ describe('one worker', () => {
     expect(Math.min(counts.fast, counts.other)).toBeGreaterThanOrEqual(counts.slow - 1);
   });
 
-  it('refuses no frame because too many requests wait, nor the other way round', async () => {
+  it('refuses no frame because of waiting requests, and no request because of waiting frames', async () => {
     const pool = await poolOfOne(4);
     const waiting: Promise<unknown>[] = Array.from({ length: 5 }, () => pool.analyseImage(new Uint8Array(1), PICTURE));
     await expect(pool.analyseImage(new Uint8Array(1), PICTURE)).rejects.toMatchObject({ code: 'SERVER_BUSY' });

@@ -1,4 +1,4 @@
-// The embedders of other sets in a worker: loaded when they are asked for, and no harm to the set in use where they cannot be.
+// The embedders of other sets in a worker: loaded on first use, and without effect on the loaded set when they cannot be loaded.
 import { copyFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -22,7 +22,7 @@ const crop = new Uint8Array(112 * 112 * 3).map((_, i) => (i * 7) & 255);
 const DETECT = { embed: 0, mask: false, liveness: false };
 
 describe('the embedder of another set', () => {
-  /** The second one's file is there, unless it is removed. */
+  /** Creates the embedders of two other sets. The file of the second one can be removed. */
   async function open() {
     const modelsDir = tempDir();
     for (const { file } of listModels(set)) symlinkSync(join(installed, file), join(modelsDir, file));
@@ -44,7 +44,7 @@ describe('the embedder of another set', () => {
     return { pipeline, loadings, clock, file, restore };
   }
 
-  it('is loaded when it is first asked for, and once', async () => {
+  it('is loaded once, when it is first needed', async () => {
     const { pipeline, loadings } = await open();
     const [own] = await pipeline.embedCrops([crop]);
     expect(loadings).toEqual([]);
@@ -57,7 +57,7 @@ describe('the embedder of another set', () => {
   it.each<[string, (file: string) => void, RegExp]>([
     ['removed', (file) => rmSync(file), /second\.onnx is missing/],
     ['cut short', (file) => truncateSync(file, 1_000), /second\.onnx from .* was refused/],
-  ])('whose file was %s after the start is an error of its own groups alone', async (_words, spoil, why) => {
+  ])('causes an error for its own groups only when its file was %s after the start', async (_words, spoil, why) => {
     const { pipeline, file, loadings } = await open();
     const [own] = await pipeline.embedCrops([crop]);
     spoil(file);
@@ -76,7 +76,7 @@ describe('the embedder of another set', () => {
     expect(loadings).toEqual([{ modelVersion: SECOND, problem: expect.stringMatching(why) as string }]);
   });
 
-  it('that could not be loaded is tried again after half a minute, not each time', async () => {
+  it('that could not be loaded is tried again after half a minute, and not before', async () => {
     const { pipeline, file, restore, loadings, clock } = await open();
     rmSync(file);
     for (clock.ms = 0; clock.ms < 60_000; clock.ms += 100) {
@@ -88,7 +88,7 @@ describe('the embedder of another set', () => {
     expect(loadings.slice(2)).toEqual([{ modelVersion: SECOND }]);
   });
 
-  it('of a version that is not installed is refused', async () => {
+  it('is refused for a version that is not installed', async () => {
     const { pipeline, loadings } = await open();
     const refusal = { code: 'MODEL_VERSION_MISMATCH', detail: 'No models of third-1 are installed.' };
     await expect(pipeline.embedCrops([crop], 'third-1')).rejects.toMatchObject(refusal);
@@ -103,12 +103,12 @@ it.each([
     ['cuda', 'cpu'],
   ],
   [['tensorrt'], ['cpu']],
-])('of the providers %j those are tried while the service runs that load in seconds: %j', (providers, late) => {
+])('of the providers %j, only those that load in seconds are tried while the service runs: %j', (providers, late) => {
   expect(pickQuickProviders(providers)).toEqual(late);
 });
 
 describe('the worker pool', () => {
-  /** Workers that fail to load the version that a crop of one byte is to be embedded under, and load it for longer ones. */
+  /** Starts workers that fail to load the other version for a crop of one byte, and load it for longer crops. */
   async function startPool(workers: number, log: Log = silentLog): Promise<WorkerPool> {
     const file = join(tempDir(), 'worker.mjs');
     writeFileSync(
@@ -133,7 +133,7 @@ describe('the worker pool', () => {
     return pool;
   }
 
-  it('declares models that cannot be loaded until they can be, and logs it once for all workers', async () => {
+  it('reports models that cannot be loaded as degraded until they can, and logs that once for all workers', async () => {
     const log = new RecordedLog();
     const pool = await startPool(2, log);
     expect(pool.health()).toMatchObject({ status: 'ok', facts: { otherModelVersions: [SECOND] } });

@@ -6,35 +6,35 @@ import { exif, png, withClaimedSize, withSegment } from '../hostile/files.js';
 const grey = (width: number, height: number): Sharp =>
   sharp({ create: { width, height, channels: 3, background: '#777' } });
 
-describe('what a PNG claims', () => {
+describe('the claims of a PNG', () => {
   it.each<[string, Buffer, number]>([
     ['row by row', png({ widthPx: 300, heightPx: 200 }), 0],
     ['interlaced RGB', png({ widthPx: 300, heightPx: 200, interlaced: true }), 3],
     ['interlaced grey of one bit', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 0, bits: 1 }), 1],
     ['interlaced RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 6, bits: 16 }), 8],
     ['an interlaced palette', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 3 }), 4],
-  ])('%s: its size, and the bytes that are held at once', (_name, bytes, perPixel) => {
+  ])('%s: the size, and the bytes that a decoder holds at once', (_name, bytes, perPixel) => {
     expect(readPngClaims(bytes)).toEqual({ widthPx: 300, heightPx: 200, heldBytes: 300 * 200 * perPixel });
   });
 
-  it('is nothing where there is no header', () => {
+  it('are undefined without a header', () => {
     expect(readPngClaims(png({ widthPx: 300, heightPx: 200 }).subarray(0, 20))).toBeUndefined();
     expect(readPngClaims(Buffer.alloc(100, 1))).toBeUndefined();
   });
 });
 
-describe('what a JPEG claims', () => {
+describe('the claims of a JPEG', () => {
   it.each<[string, (image: Sharp) => Sharp, number]>([
     ['of one scan', (image) => image.jpeg(), 0],
     ['progressive', (image) => image.jpeg({ progressive: true }), 3],
     ['progressive without subsampling', (image) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }), 6],
     ['progressive grey', (image) => image.toColourspace('b-w').jpeg({ progressive: true }), 2],
-  ])('%s: its size, and the bytes that are held at once', async (_name, encode, perPixel) => {
+  ])('%s: the size, and the bytes that a decoder holds at once', async (_name, encode, perPixel) => {
     const bytes = await encode(grey(320, 160)).toBuffer();
     expect(readJpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes: 320 * 160 * perPixel });
   });
 
-  it('is found behind other segments, and behind rubbish between them', async () => {
+  it('are found after other segments, and after random bytes between them', async () => {
     const plain = await grey(320, 160).jpeg().toBuffer();
     const whole = withClaimedSize(plain, 65_500, 65_500);
     const first = 4 + whole.readUInt16BE(4);
@@ -44,7 +44,7 @@ describe('what a JPEG claims', () => {
     expect(readJpegClaims(Buffer.concat([whole.subarray(0, first), rubbish, whole.subarray(first)]))).toEqual(claims);
   });
 
-  it('is nothing where there is no frame, wherever the file ends', async () => {
+  it('are undefined without a frame header, wherever the file ends', async () => {
     const bytes = await grey(320, 160).jpeg({ progressive: true }).toBuffer();
     const scan = bytes.indexOf(Buffer.from([0xff, 0xda]));
     for (let length = 4; length < scan; length++) expect(readJpegClaims(bytes.subarray(0, length))).toBeUndefined();

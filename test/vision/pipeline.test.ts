@@ -35,7 +35,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   };
 
   it('mirrors the yaw and roll of a mirrored picture, and keeps its pitch', async () => {
-    // The detector itself is not quite mirror-symmetric: each sign must turn, and the difference be small on average.
+    // The detector is not exactly mirror-symmetric: each sign must change, and the difference must be small on average.
     const differences: { yaw: number; pitch: number; roll: number }[] = [];
     for (const name of readdirSync(people)) {
       for (const file of readdirSync(join(people, name))) {
@@ -57,7 +57,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     }
   });
 
-  it('adds the turn of a turned picture to the roll, clockwise positive', async () => {
+  it('adds the rotation of a rotated picture to the roll, clockwise positive', async () => {
     const bytes = readFileSync(photos[5]!);
     const upright = await only(bytes);
     for (const angle of [-30, 20]) {
@@ -86,7 +86,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     },
   );
 
-  it('finds small faces in a large picture as it finds them in a small one', async () => {
+  it('finds small faces in a large picture as well as in a small one', async () => {
     const scene = readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg'));
     const { faces, widthPx } = await pipeline.analyseImage(scene, DETECT);
     const large = await sharp({ create: { width: 2000, height: 1500, channels: 3, background: '#556' } })
@@ -102,7 +102,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     }
   });
 
-  it('embeds only as many faces as asked, the largest, and hands out no crop', async () => {
+  it('embeds only the requested number of faces, the largest, and returns no crops', async () => {
     const scene = readFileSync(join(facesDir ?? '', 'groups', 'bbt4.jpg'));
     const { faces } = await pipeline.analyseImage(scene, { ...DETECT, embed: 2 });
     expect(faces.map((face) => face.embedding !== undefined)).toEqual(faces.map((_, i) => i < 2));
@@ -118,7 +118,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     expect(cosine(a!.faces[0]!.embedding as Float32Array, b!.faces[0]!.embedding as Float32Array)).toBeGreaterThan(0.9);
   });
 
-  it('takes an aligned crop for the face it is, without detecting one', async () => {
+  it('treats an aligned crop as one face, without detection', async () => {
     const addon = loadAddon();
     const { embedder } = modelSet(loadManifest(), 'standard');
     const bytes = readFileSync(photos[0]!);

@@ -19,12 +19,12 @@ function blank(width: number, height: number): Sharp {
   return sharp({ create: { width, height, channels: 3, background: '#789' } });
 }
 
-// Garbage collection lowers the count as well, and would hide a missing release: each test makes few objects.
+// Garbage collection lowers the count as well and would hide a missing release, so each test creates few objects.
 let liveBefore: number;
 beforeEach(() => (liveBefore = addon.liveImageCount()));
 afterEach(() => expect(addon.liveImageCount()).toBe(liveBefore));
 
-it('counts an image from its making until its release, once', () => {
+it('counts an image once, from its creation until its release', () => {
   const image = addon.wrapRgb(new Uint8Array(12), 2, 2);
   expect(addon.liveImageCount()).toBe(liveBefore + 1);
   image.release();
@@ -51,7 +51,7 @@ describe('the embedder keeps no image', () => {
   });
   const open = (model: EmbedderModel, run: typeof answer): Embedder => new Embedder({ addon, model, session: { run } });
 
-  it('of a crop that it embedded', async () => {
+  it('of an embedded crop', async () => {
     expect(await open(set.embedder, answer).embed(crop)).toHaveLength(output.dimensions);
   });
 
@@ -60,7 +60,7 @@ describe('the embedder keeps no image', () => {
     await expect(failing.embed(crop)).rejects.toThrow('the session is gone');
   });
 
-  it('of a crop that could not be made a tensor', async () => {
+  it('of a crop that could not be turned into a tensor', async () => {
     const unusable = { ...set.embedder, input: { ...input, std: [0, 0, 0] as [number, number, number] } };
     await expect(open(unusable, answer).embed(crop)).rejects.toThrow(RangeError);
   });
@@ -69,7 +69,7 @@ describe('the embedder keeps no image', () => {
 describe('the pipeline keeps no image', () => {
   const openPipeline = (): Promise<Pipeline> => Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
 
-  it('of pictures and crops that were analysed, nor of those whose models failed', async () => {
+  it('of analysed pictures and crops, also when a model fails', async () => {
     const pipeline = await openPipeline();
     const picture = await blank(320, 240).jpeg().toBuffer();
     const crop = new Uint8Array(set.embedder.input.widthPx * set.embedder.input.heightPx * 3);
@@ -77,13 +77,13 @@ describe('the pipeline keeps no image', () => {
     await pipeline.embedCrops([crop, crop]);
     expect(addon.liveImageCount()).toBe(liveBefore);
     await pipeline.close();
-    // Its sessions are released: each run of a model is an error from here on.
+    // The sessions are released: from here on each run of a model fails.
     await expect(pipeline.analyseImage(picture, OPTIONS)).rejects.toThrow();
     await expect(pipeline.analyseImage(picture, { ...OPTIONS, aligned: true })).rejects.toThrow();
     await expect(pipeline.embedCrops([crop])).rejects.toThrow();
   });
 
-  it('of frames that were analysed or encoded, nor of those where that failed', async () => {
+  it('of analysed or encoded frames, also when that fails', async () => {
     const handle = await openClip();
     const frame = { after: 0, mask: true, liveness: true, minFacePx: 24 };
     const encoded = { after: 0, quality: 80, maxWidthPx: 0, boxes: [] };
@@ -109,7 +109,7 @@ describe('the pipeline keeps no image', () => {
   }
 });
 
-it('encoding a crop keeps no image, where it fails too', () => {
+it('encoding a crop keeps no image, also when it fails', () => {
   const encode = createCropEncoder(addon);
   expect(encode(new Uint8Array(112 * 112 * 3)).length).toBeGreaterThan(0);
   expect(() => encode(new Uint8Array(5))).toThrow(RangeError);

@@ -1,4 +1,4 @@
-// Pictures of rendered people through the pipeline of each set: what is computed of whom, and aligned crops.
+// Pictures of rendered people in the pipeline of each set: the values that are computed for each face, and aligned crops.
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePicture } from '../../tools/rendered-people/clip-file.js';
@@ -23,7 +23,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
   });
   afterAll(() => pipeline.close());
 
-  it('embeds only as many faces as asked, the largest', async () => {
+  it('embeds only the requested number of faces, the largest', async () => {
     const heads = [90, 120, 70].map((facePx, i) => ({
       head: DISTINCT_SEEDS[i]!,
       centreX: 110 + 180 * i,
@@ -40,7 +40,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     }
   });
 
-  it('takes a bare face for bare, and scores liveness where the set has a model for it, and only there', async () => {
+  it('classifies a bare face as bare, and scores liveness only when the set has a model for it', async () => {
     const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
     const { faces } = await pipeline.analyseImage(portrait, { embed: 0, mask: true, liveness: true });
     expect(faces).toHaveLength(1);
@@ -48,7 +48,7 @@ describe.each(modelSetsAtHand)('the pipeline of the set $set', ({ models, models
     expect(Number.isFinite(faces[0]!.livenessScore)).toBe(models.liveness !== undefined);
   });
 
-  it('takes an aligned crop for the face it is, without detecting one', async () => {
+  it('treats an aligned crop as one face, without detection', async () => {
     const { embedder } = models;
     const portrait = encodePicture(renderPortrait(GUEST_SEED), addon);
     const [whole] = (await pipeline.analyseImage(portrait, { ...DETECT, embed: 1 })).faces;

@@ -1,4 +1,4 @@
-// Workers that die: what runs fails, what waits goes on in the others or in the replacement, and nothing waits for ever.
+// Workers that die: the running job fails, waiting jobs run in other workers or in the replacement, and no job waits for ever.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,8 +11,8 @@ import { tempDir } from '../support/temp-dir.js';
 const DETECT = { embed: 0, mask: false, liveness: false };
 
 /**
- * A pool whose workers answer pictures with their length as width, and die at a crop. The first start of each works; further ones do
- * what `again` says.
+ * Starts a pool whose workers answer pictures with their length as width, and die at a crop. The first start of each worker succeeds;
+ * `again` decides about further ones.
  */
 async function startPool(workers: number, again: 'work' | 'fail'): Promise<WorkerPool> {
   const folder = tempDir();
@@ -49,17 +49,17 @@ async function startPool(workers: number, again: 'work' | 'fail'): Promise<Worke
 }
 
 describe('a vision worker that dies', () => {
-  it('fails its job, is declared and is replaced', async () => {
+  it('fails its job, is reported and is replaced', async () => {
     const pool = await startPool(1, 'work');
     await expect(pool.embedCrops([new Uint8Array(1)])).rejects.toMatchObject({ code: 'WORKER_FAILED' });
     expect(pool.health()).toMatchObject({ status: 'failed', detail: 'no vision worker runs' });
-    // It waits for the replacement, and gets its answer from it.
+    // The second job waits for the replacement, which answers it.
     await expect(pool.analyseImage(new Uint8Array(5), DETECT)).resolves.toMatchObject({ widthPx: 5 });
     expect(pool.stats()).toMatchObject({ workers: 1, restarts: 1 });
     expect(pool.health().status).toBe('ok');
   });
 
-  it('leaves the others working', async () => {
+  it('does not affect the other workers', async () => {
     const pool = await startPool(2, 'work');
     const dying = pool.embedCrops([new Uint8Array(1)]);
     const others = Array.from({ length: 6 }, (_, i) => pool.analyseImage(new Uint8Array(i + 1), DETECT));
@@ -68,7 +68,7 @@ describe('a vision worker that dies', () => {
     expect(pool.health()).toMatchObject({ status: 'degraded', detail: 'vision workers being restarted: 1' });
   });
 
-  it('and cannot be replaced, while no other is left, fails what waits', async () => {
+  it('fails the waiting jobs when it cannot be replaced and no other worker is left', async () => {
     const pool = await startPool(1, 'fail');
     const dying = pool.embedCrops([new Uint8Array(1)]);
     const waiting = pool.analyseImage(new Uint8Array(5), DETECT);

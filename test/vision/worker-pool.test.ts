@@ -53,10 +53,10 @@ describe('the worker pool', () => {
     await expect(pool.analyseImage(await blank(), DETECT)).rejects.toMatchObject({ code: 'STOPPED' });
   });
 
-  it('is full at its bound, says so at once, and finishes what it took', async () => {
+  it('refuses jobs at once when its queue is full, and finishes the accepted ones', async () => {
     const pool = await startedPool();
     const picture = await blank();
-    // One runs, four wait.
+    // One job runs, four wait.
     const accepted = Array.from({ length: 5 }, () => pool.analyseImage(picture, DETECT));
     await expect(pool.analyseImage(picture, DETECT)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
     expect(pool.stats()).toMatchObject({ busy: 1, queued: 4, rejected: 1 });
@@ -64,7 +64,7 @@ describe('the worker pool', () => {
     expect(pool.stats()).toMatchObject({ busy: 0, queued: 0, completed: 5 });
   });
 
-  it('rejects what still waits when it stops', async () => {
+  it('rejects waiting jobs when it stops', async () => {
     const pool = await startedPool();
     const picture = await blank();
     const waiting = Array.from({ length: 4 }, () => pool.analyseImage(picture, DETECT));
@@ -74,7 +74,7 @@ describe('the worker pool', () => {
     expect(codes).toEqual(['done', 'STOPPED', 'STOPPED', 'STOPPED']);
   });
 
-  it('carries the error of a bad picture over, and goes on', async () => {
+  it('passes on the error of a bad picture, and continues to work', async () => {
     const pool = await startedPool();
     await expect(pool.analyseImage(Buffer.from('no picture'), DETECT)).rejects.toMatchObject({
       name: 'AppError',
@@ -84,7 +84,7 @@ describe('the worker pool', () => {
     await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
   });
 
-  it('leaves the buffer of the caller alone', async () => {
+  it('does not change the buffer of the caller', async () => {
     const pool = await startedPool();
     const bytes = await blank();
     const before = Buffer.from(bytes);
@@ -111,7 +111,7 @@ describe('the worker pool', () => {
     expect(together[0]).not.toEqual(together[1]);
   });
 
-  it('has no frame for a capture that does not exist', async () => {
+  it('refuses a capture that does not exist', async () => {
     const pool = await startedPool();
     await expect(pool.analyseFrame(123_456, { after: 0, mask: false, liveness: false, minFacePx: 60 })).rejects.toThrow(
       /./,
@@ -119,7 +119,7 @@ describe('the worker pool', () => {
     await expect(pool.analyseImage(await blank(), DETECT)).resolves.toMatchObject({ faces: [] });
   });
 
-  it('encodes the newest frame of a capture, at the size and after the number that are asked for', async () => {
+  it('encodes the newest frame of a capture, at the requested size and after the given number', async () => {
     const addon = loadAddon();
     const path = join(tempDir(), 'clip.mjpeg');
     writeFileSync(path, clip(addon, 1));
@@ -136,7 +136,7 @@ describe('the worker pool', () => {
     expect(await pool.encodeFrame(handle, { after: 1, quality: 80, maxWidthPx: 0, boxes })).toBeUndefined();
   });
 
-  it('says which provider each model runs on', async () => {
+  it('reports the provider of each model', async () => {
     const pool = await startedPool();
     expect(pool.providers.map(({ task, provider }) => `${task} ${provider}`)).toEqual([
       'detector cpu',
@@ -147,12 +147,12 @@ describe('the worker pool', () => {
     expect(pool.health().status).toBe('ok');
   });
 
-  it('declares that other models run than those that are configured', async () => {
+  it('reports as degraded that the built-in models run in place of the configured ones', async () => {
     const pool = await startedPool({ fallback: 'the built-in models run' });
     expect(pool.health()).toMatchObject({ status: 'degraded', detail: 'the built-in models run' });
   });
 
-  it('falls back to the next provider, and declares it', async () => {
+  it('falls back to the next provider, and reports it as degraded', async () => {
     const pool = await startedPool({ providers: ['nonesuch', 'cuda', 'cpu'] });
     const { status, detail } = pool.health();
     expect(status).toBe('degraded');
@@ -160,14 +160,14 @@ describe('the worker pool', () => {
     expect(pool.providers[0]!.failures.map(({ provider }) => provider)).toEqual(['nonesuch', 'cuda']);
   });
 
-  it('does not start when no provider works, and says what was tried and why each failed', async () => {
+  it('does not start when no provider works, and lists the tried providers with their reasons', async () => {
     await expect(startedPool({ providers: ['nonesuch', 'coreml'] })).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
       message: expect.stringMatching(/nonesuch \(unknown.*coreml \(unknown/) as string,
     });
   });
 
-  it('does not start without its models, and says which file is missing and where it was looked for', async () => {
+  it('does not start without its models, and names the missing file and the searched folder', async () => {
     const modelsDir = tempDir();
     const set = modelSet(loadManifest(), 'standard');
     await expect(startedPool({ set, modelsDir })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// Backups and the age tool: each opens what the other wrote.
+// Backups and the age tool: each can open the files of the other.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +7,8 @@ import { createBackupDevice, createEmptyDevice, PASSPHRASE, PASSPHRASE_ARGS, run
 
 if (missingAge !== undefined) console.warn(`Skipped: backups with the age tool: ${missingAge}.`);
 
-describe.skipIf(missingAge !== undefined)('a backup and the age tool', () => {
-  it('under a passphrase: age opens it and its records can be read; what age encrypts can be restored', async () => {
+describe.skipIf(missingAge !== undefined)('lintel gallery and the age tool', () => {
+  it('open each other’s files under a passphrase', async () => {
     const { cwd } = await createBackupDevice({ faces: 5 });
     const [backup, records, again] = ['backup', 'records', 'again'].map((name) => join(cwd, name)) as [
       string,
@@ -25,7 +25,7 @@ describe.skipIf(missingAge !== undefined)('a backup and the age tool', () => {
     expect((await runGallery(target, 'verify')).stderr).toContain('1 group and 5 faces.');
   });
 
-  it('to a public key: age opens it with the private key; what age encrypts can be restored', async () => {
+  it('open each other’s files with a key pair', async () => {
     const { cwd } = await createBackupDevice({ faces: 2 });
     const [backup, records, again, keyFile] = ['backup', 'records', 'again', 'key.txt'].map((name) =>
       join(cwd, name),
@@ -45,7 +45,7 @@ describe.skipIf(missingAge !== undefined)('a backup and the age tool', () => {
     expect((await runGallery(target, 'verify')).stderr).toContain('1 group and 2 faces.');
   });
 
-  it('is refused when age wrote it in its text form, or when it holds no records of Lintel', async () => {
+  it('refuses an age file in text form and one without records of Lintel', async () => {
     const cwd = await createEmptyDevice();
     const keyFile = join(cwd, 'key.txt');
     const recipient = await generateKey(keyFile);
@@ -61,7 +61,7 @@ describe.skipIf(missingAge !== undefined)('a backup and the age tool', () => {
   });
 });
 
-/** Reads the kinds of the records as the documentation describes them: length (4 bytes, big endian), kind (1 letter), payload. */
+/** Reads the kinds of the records. The documentation describes a record as length (4 bytes, big endian), kind (1 letter) and payload. */
 async function readRecords(path: string): Promise<string[]> {
   const bytes = await readFile(path);
   const kinds: string[] = [];

@@ -1,4 +1,4 @@
-// A device with an enrolled gallery, as `lintel gallery backup` finds it, and the commands that are run on it.
+// Creates a device with an enrolled gallery for the tests of `lintel gallery backup`, and runs commands on it.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -19,7 +19,7 @@ import { lintel, type Run } from '../terminal.js';
 
 export const signal = new AbortController().signal;
 export const PASSPHRASE = 'a passphrase for tests';
-/** The file lies in the working directory of each device here. */
+/** Arguments that name the passphrase file. It lies in the working directory of each device. */
 export const PASSPHRASE_ARGS = ['--passphrase-file', 'pass'];
 
 /** Runs a command line that begins with `gallery` or `keys`. */
@@ -28,7 +28,7 @@ export const run = (cwd: string, ...args: string[]): Promise<Run> =>
 
 export const runGallery = (cwd: string, ...args: string[]): Promise<Run> => run(cwd, 'gallery', ...args);
 
-/** The parts of a running service that a backup needs, on the folders of the default configuration. */
+/** The parts of a running service that a backup needs. They use the folders of the default configuration. */
 export interface BackupDevice {
   cwd: string;
   store: SealedStore;

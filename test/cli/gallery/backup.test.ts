@@ -37,7 +37,7 @@ describe('lintel gallery', () => {
       expect((await run(target, 'gallery', 'verify')).stderr).toContain(`1 group and ${faces} faces.`);
       expect(await readFile(join(target, 'var/data/app-keys.json'), 'utf8')).toBe('{"keys":"as they are"}');
       expect((await readdir(join(target, 'var/data'))).sort()).toEqual(['app-keys.json', 'db']);
-      // Never over what is there.
+      // A restore never overwrites existing data.
       const again = await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS);
       expect(again).toMatchObject({ code: 1 });
       expect(again.stderr).toContain('is not empty');
@@ -45,7 +45,7 @@ describe('lintel gallery', () => {
     expect((await readdir(cwd)).sort()).toEqual(['first', 'pass', 'second', 'var']);
   });
 
-  it('leaves nothing behind where the backup does not open, and can be tried again', async () => {
+  it('leaves nothing behind when the backup cannot be opened, and can be repeated', async () => {
     const { cwd, stop } = await createBackupDevice({ faces: 700 });
     await run(cwd, 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     await stop();
@@ -64,7 +64,7 @@ describe('lintel gallery', () => {
     await writeFile(join(target, 'other'), 'another passphrase\n', { mode: 0o600 });
     const wrong = await run(target, 'gallery', 'restore', file, '--passphrase-file', 'other');
     expect(wrong.stderr).toContain('sealed under another passphrase');
-    // As after a kill between the registry and the database.
+    // This is the state after a kill between the writing of the registry and that of the database.
     await mkdir(join(target, 'var/data/db.restore'));
     await writeFile(join(target, 'var/data/app-keys.json'), '{}');
     expect(await run(target, 'gallery', 'restore', file, ...PASSPHRASE_ARGS)).toMatchObject({ code: 0 });
@@ -81,7 +81,7 @@ describe('lintel gallery', () => {
     [['verify', 'taken'], 'needs --passphrase-file'],
     [['verify', 'absent', ...PASSPHRASE_ARGS], 'ENOENT'],
     [['restore', 'absent', ...PASSPHRASE_ARGS], 'is not empty'],
-  ])('refuses %j in a sentence', async (args, sentence) => {
+  ])('refuses %j with a sentence', async (args, sentence) => {
     const { cwd } = await createBackupDevice({ faces: 1 });
     await writeFile(join(cwd, 'taken'), 'x'.repeat(100));
     await writeFile(join(cwd, 'short'), 'short\n', { mode: 0o600 });
@@ -94,7 +94,7 @@ describe('lintel gallery', () => {
     expect((await readdir(cwd)).sort()).toEqual(['open', 'pass', 'short', 'taken', 'var']);
   });
 
-  it('says where there is nothing to back up, and where a service does not answer', async () => {
+  it('reports that there is nothing to back up, or that a service does not answer', async () => {
     const { stderr } = await run(await createEmptyDevice(), 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
     expect(stderr).toContain('there is no gallery in');
     const { cwd, store, stop } = await createBackupDevice({ faces: 1 });
@@ -103,9 +103,9 @@ describe('lintel gallery', () => {
     expect((await run(cwd, 'gallery', 'verify')).stderr).toContain('another process has the data directory open');
   });
 
-  it('ends with code 1 where something does not open, and still backs up the rest', async () => {
+  it('ends with code 1 when a record cannot be opened, and still backs up the other records', async () => {
     const { cwd, store, gallery } = await createBackupDevice({ faces: 3 });
-    // Of a newer version, say: sealed by us and not a face.
+    // The record is sealed with the right key, but is no face: a newer version could have written it.
     const [space] = store.spaces('group');
     await store.write([{ ...space!.put(Buffer.from('f87654321'), Buffer.from('x')), value: Buffer.alloc(60, 1) }]);
     const { code, stderr } = await run(cwd, 'gallery', 'backup', 'file', ...PASSPHRASE_ARGS);
@@ -122,7 +122,7 @@ describe('lintel gallery', () => {
 describe('a backup of Lintel 0.1', () => {
   const file = fileURLToPath(new URL('../../store/backup-of-0.1.lintel', import.meta.url));
 
-  it('is verified and restored', async () => {
+  it('can be verified and restored', async () => {
     const target = await createEmptyDevice();
     const verified = await run(target, 'gallery', 'verify', file, ...PASSPHRASE_ARGS);
     expect(verified.stderr).toContain('holds 2 groups and 3 faces.');
@@ -132,7 +132,7 @@ describe('a backup of Lintel 0.1', () => {
     expect(registry).toContain('"name": "door"');
   });
 
-  it('does not open with an identity', async () => {
+  it('cannot be opened with an identity file', async () => {
     const target = await createEmptyDevice();
     await writeFile(join(target, 'key'), `AGE-SECRET-KEY-1${'Q'.repeat(58)}\n`, { mode: 0o600 });
     const { code, stderr } = await run(target, 'gallery', 'verify', file, '--identity', 'key');
@@ -166,7 +166,7 @@ describe('lintel keys rotate', () => {
   const readKey = async (cwd: string): Promise<string | undefined> =>
     (await readMasterKey({ environment: {}, keysDir: join(cwd, 'var/keys') }))?.key.toString('hex');
 
-  it('changes the key under a running service, which goes on, and without one', async () => {
+  it('changes the key while a service runs, which continues to work, and without a service', async () => {
     const { cwd, gallery, stop } = await createBackupDevice({ faces: 2 });
     const keys = [await readKey(cwd)];
     const token = (await gallery.listFaces(staff, { limit: 1 })).nextToken as string;
@@ -182,7 +182,7 @@ describe('lintel keys rotate', () => {
     expect(new Set(keys).size).toBe(3);
   });
 
-  it('says what the service says when it refuses', async () => {
+  it('prints the error of the service when the service refuses', async () => {
     const { cwd } = await createBackupDevice({ faces: 0 });
     await writeFile(join(cwd, 'var/keys/master.key.next'), 'x', { mode: 0o600 });
     const { code, stderr } = await run(cwd, 'keys', 'rotate');

@@ -1,4 +1,4 @@
-// `lintel gallery groups` and the doctor's look at the groups: which of them have their models here, with a service and without one.
+// `lintel gallery groups` and the doctor's check of the groups: whether their models are installed, with a service and without one.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function olderManifest(): object {
   return { ...manifest, sets: { standard, older } };
 }
 
-/** What a running service has of it, with two groups of the appKey `door`; `routes` are those that it knows. */
+/** Creates a device with two groups of the appKey `door`. @param routes version of the routes that the running service knows */
 async function device(routes: 'new' | 'old' = 'new') {
   const cwd = tempDir();
   const config = configSchema.parse({
@@ -98,7 +98,7 @@ async function device(routes: 'new' | 'old' = 'new') {
 }
 
 describe.each(['under a service', 'without one'])('groups of two sets, %s', (how) => {
-  it('are listed with their appKey and models, and the doctor names the command where models are missing', async () => {
+  it('are listed with their appKey and models; where models are missing, the doctor names the command', async () => {
     const { run, stop, install, check } = await device();
     if (how === 'without one') await stop();
     const listed = await run('gallery', 'groups');
@@ -122,20 +122,20 @@ describe.each(['under a service', 'without one'])('groups of two sets, %s', (how
 });
 
 describe('the doctor', () => {
-  it('has the groups in its report', async () => {
+  it('lists the groups in its report', async () => {
     const { run } = await device();
     expect((await run('doctor')).stdout).toMatch(
       /^warn {2}groups +1 of 2 groups cannot be used, .*"lintel gallery groups"/m,
     );
   });
 
-  it('goes on where the service is of a version that does not list them', async () => {
+  it('continues when the service is of a version that cannot list groups', async () => {
     const { check } = await device('old');
     const text = 'not checked: the service does not know this request';
     expect(await check()).toEqual([{ level: 'warn', text }]);
   });
 
-  it('has nothing to say of groups where there is no data yet', async () => {
+  it('reports no groups when there is no data yet', async () => {
     const cwd = tempDir();
     const config = configSchema.parse({ dataDir: join(cwd, 'data'), keysDir: join(cwd, 'keys') });
     expect(await checkGroups(config, { environment: {}, clock: Date.now })).toEqual([
