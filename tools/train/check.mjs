@@ -1,4 +1,4 @@
-// Runs an exported model in onnxruntime-node and compares its outputs with those that PyTorch gave; ms on one thread.
+// Runs an exported model in onnxruntime-node and compares its outputs with those of PyTorch; prints the time in ms on one thread.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';

@@ -1,4 +1,4 @@
-"""The built-in detector: a student of YuNet's kind and contract, its training on composed scenes, its ONNX files."""
+"""The built-in detector: a student with YuNet's inputs and outputs, its training on composed scenes, its ONNX files."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from yunet import KINDS, STRIDES, Found, YunetTeacher, cells, collect, decode, o
 
 SCALE = 128
 SIZES = ((640, 480), (320, 256))
-# about the tensor's side where the service enlarges a small picture
+# side of a portrait in pixels: about that of the tensor when the service enlarges a small picture
 PORTRAIT = 416
 TURNS = ('scene', 'portrait', 'scene', 'portrait', 'scene', 'portrait', 'scene', 'large')
-# two looks at a face that differ by this much of the eye distance count half
+# difference, as a fraction of the eye distance, at which two detections of a face have half the weight
 DOUBTED = 0.05
 UNSURE = 0.1
-# the height of the face, in cells, that a stride answers for where the teacher is silent
+# height of the faces, in cells, that a stride detects where the teacher misses them
 REACH = (2.0, 7.0)
 # cells that a depthwise convolution of each stride sees: the last one sees 431 pixels in all, more than a face of 300
 AROUND = (3, 3, 5)
 
 
 class Detector(nn.Module):
-    """Stem to stride 4, three stages, sums from coarse to fine, one convolution of 16 channels per stride."""
+    """Network: stem to stride 4, three stages, sums from coarse to fine, one convolution of 16 channels per stride."""
 
     def __init__(self, wide: int = 96):
         super().__init__()
@@ -52,7 +52,7 @@ class Detector(nn.Module):
             nn.Sequential(conv(64, 64), conv(64, 64, size, 1, 64), nn.Conv2d(64, 16, 1)) for size in AROUND
         )
         for head in self.heads:
-            # faces are rare: start from a low score
+            # faces are rare, so the scores start low
             head[2].bias.data[:2] = -4.0
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -66,7 +66,7 @@ class Detector(nn.Module):
 
 
 class Probable(nn.Module):
-    """The detector for bytes as they are, with probabilities: the teacher's interface."""
+    """The detector with unscaled bytes as input and probabilities as output, like the teacher."""
 
     def __init__(self, detector: Detector):
         super().__init__()
@@ -78,7 +78,7 @@ class Probable(nn.Module):
 
 
 class Contract(nn.Module):
-    """The twelve outputs of YuNet's contract, in the order of output_names()."""
+    """The detector with the twelve outputs of YuNet, in the order of output_names()."""
 
     def __init__(self, detector: Detector, scale: float):
         super().__init__()
@@ -103,7 +103,7 @@ def output_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Target:
-    """Per stride: score [n,h,w] 0..1; weight [n,h,w] of the geometry; geometry [n,14,h,w] as bbox 4, kps 10."""
+    """Target of one stride: score [n,h,w] 0..1; weight [n,h,w] of the geometry; geometry [n,14,h,w] as bbox 4, kps 10."""
 
     score: torch.Tensor
     weight: torch.Tensor
@@ -111,9 +111,9 @@ class Target:
 
 
 def targets(maps: list[torch.Tensor], mirrored: list[torch.Tensor], scenes: list[Scene]) -> list[Target]:
-    """The teacher's answers, corrected by the truth: what lies on no face is none, and a face it missed is one.
+    """Makes the targets from the teacher's outputs, corrected by the truth: false faces are removed, missed ones added.
 
-    mirrored: its answers to the scenes in the mirror; where they are of the same face, box and points are the mean.
+    mirrored: the teacher's outputs for the mirrored scenes; for the same face, box and points are averaged.
     """
     out = []
     answers = [decode(m, stride) for m, stride in zip(maps, STRIDES)]
@@ -134,16 +134,16 @@ def targets(maps: list[torch.Tensor], mirrored: list[torch.Tensor], scenes: list
         if len(found.scores) > 0:
             for target, (_, boxes, _), stride in zip(out, answers, STRIDES):
                 agree_on(target, i, boxes[i], found, trust, stride)
-        # too small a face is no miss
+        # very small faces do not count as missed
         for k in np.flatnonzero((best[i] < 0.6) & (scene.boxes[:, 3] >= 24)):
             add_missed(out, i, scene.boxes[k], scene.points[k])
     return out
 
 
 def steadied(found: Found, other: Found, width: int) -> tuple[Found, np.ndarray]:
-    """The mean of two looks at the same faces, the second of which was in the mirror.
+    """Averages two detections of the same faces, the second of which was made on the mirrored picture.
 
-    Returns also how much each is to be trusted, [n] 0..1: two looks that differ much are of a face that is hard to see.
+    Also returns a weight per face, [n] 0..1: it is low where the two detections differ much.
     """
     trust = np.full(len(found.boxes), UNSURE)
     if len(found.boxes) == 0 or len(other.boxes) == 0:
@@ -162,7 +162,7 @@ def steadied(found: Found, other: Found, width: int) -> tuple[Found, np.ndarray]
 
 
 def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int) -> torch.Tensor:
-    """What every cell should answer for this face, [14,h,w]."""
+    """Computes the wanted output of every cell for this face, [14,h,w]."""
     rows, columns = cells(h, w, stride)
     dx, dy = (box[0] + box[2] / 2 - columns) / stride, (box[1] + box[3] / 2 - rows) / stride
     sides = [torch.full((h, w), math.log(max(v, 4) / stride)) for v in box[2:]]
@@ -173,7 +173,7 @@ def geometry_of(box: np.ndarray, points: np.ndarray, h: int, w: int, stride: int
 def agree_on(
     target: Target, i: int, boxes: torch.Tensor, found: Found, trust: np.ndarray, stride: int
 ) -> None:
-    """All cells that saw a face are taught the box and the points that the teacher's cells agree on."""
+    """Sets the mean box and points of the teacher's cells as the target of all cells that detected the face."""
     h, w = target.score.shape[1:]
     flat = boxes.reshape(-1, 4).numpy()
     seen = np.flatnonzero(target.weight[i].view(-1).numpy() > 0)
@@ -189,7 +189,7 @@ def agree_on(
 
 
 def add_missed(out: list[Target], i: int, box: np.ndarray, points: np.ndarray) -> None:
-    """Marks the cells around the middle of a face that the teacher did not find."""
+    """Sets the target of the cells around the centre of a face that the teacher missed."""
     for target, stride in zip(out, STRIDES):
         size = box[3] / stride
         ends = (0 if stride == STRIDES[0] else REACH[0], math.inf if stride == STRIDES[-1] else REACH[1])
@@ -205,7 +205,7 @@ def add_missed(out: list[Target], i: int, box: np.ndarray, points: np.ndarray) -
 
 
 def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Tensor, dict[str, float]]:
-    """Scores by quality focal loss, boxes and points by smooth L1 where a face is."""
+    """Computes the loss: quality focal loss of the scores, smooth L1 of boxes and points where a face is."""
     total = sum(t.weight.sum() for t in wanted).clamp_min(1)
     score = geometry = 0
     for m, t in zip(answers, wanted):
@@ -213,7 +213,7 @@ def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Te
         for logits in (m[:, 0], m[:, 1]):
             gap = (logits.detach().sigmoid() - t.score).abs() ** 2
             score = score + (gap * F.binary_cross_entropy_with_logits(logits, t.score, reduction='none')).sum()
-        # in parts of the face's size, so that a large face counts as much as a small one
+        # the error is relative to the face's size, so that a large face counts as much as a small one
         size = t.geometry[:, 2:4].clamp(-6, 6).exp().mean(1, keepdim=True)
         gap = m[:, 2:] - t.geometry
         gap = torch.cat([gap[:, :2] / size, gap[:, 2:4], gap[:, 4:] / size], 1)
@@ -225,12 +225,12 @@ def loss_of(answers: list[torch.Tensor], wanted: list[Target]) -> tuple[torch.Te
 
 
 def as_batch(scenes: list[Scene]) -> torch.Tensor:
-    """float [n,3,h,w] BGR 0..255."""
+    """Turns scenes into a batch: float [n,3,h,w] BGR 0..255."""
     return torch.from_numpy(np.stack([s.picture[:, :, ::-1] for s in scenes])).permute(0, 3, 1, 2).float()
 
 
 def compare(found: Found, boxes: np.ndarray, points: np.ndarray, least: float) -> tuple[int, int, int, list[float]]:
-    """Faces of at least `least` pixels, those found at IoU 0.5, false ones, errors of points by the eyes' distance."""
+    """Counts faces of at least `least` pixels, those found at IoU 0.5 and false ones; lists errors in eye distances."""
     used: set[int] = set()
     hits, count = 0, 0
     errors: list[float] = []
@@ -250,7 +250,7 @@ def compare(found: Found, boxes: np.ndarray, points: np.ndarray, least: float) -
 
 
 def report(detector: Detector, scenes: list[Scene]) -> dict[str, float]:
-    """On held-out scenes of the smaller size, faces of at least 24 pixels."""
+    """Measures the detector on held-out scenes of the smaller size, for faces of at least 24 pixels."""
     rows = [compare(collect(Probable(detector)(as_batch([s])), 0), s.boxes, s.points, 24) for s in scenes]
     count, hits, false = (sum(row[i] for row in rows) for i in range(3))
     errors = [e for row in rows for e in row[3]]
@@ -260,7 +260,7 @@ def report(detector: Detector, scenes: list[Scene]) -> dict[str, float]:
 
 
 class Training:
-    """Everything that a checkpoint holds: the detector, its running mean, the optimiser, counters."""
+    """The content of a checkpoint: the detector, its running mean, the optimiser, counters."""
 
     def __init__(self, folder: Path, seed: int):
         torch.manual_seed(seed)
@@ -287,7 +287,7 @@ class Training:
 
 
 def train(worker: int, a: argparse.Namespace) -> None:
-    """One of `a.workers` processes: all hold the same detector; each draws its own scenes."""
+    """Runs one of `a.workers` processes: all have the same detector; each draws its own scenes."""
     join(worker, a.workers, a.out)
     training = Training(a.out, a.seed)
     training.resume()
@@ -300,7 +300,7 @@ def train(worker: int, a: argparse.Namespace) -> None:
     def portrait() -> Scene:
         return stage.cut_out(PORTRAIT) if stage.rng.random() < 0.7 else stage.scene(PORTRAIT, PORTRAIT, True)
 
-    # pictures of each kind in a batch, so that it costs about the same; the kinds take turns
+    # pictures per batch of each kind, so that every batch takes about the same time; the kinds take turns
     kinds = {
         'scene': (1, Repertoire(stage, composed, a.room, a.reuse)),
         'portrait': (0.5, Repertoire(stage, portrait, a.room // 2, a.reuse)),
@@ -351,7 +351,7 @@ def train(worker: int, a: argparse.Namespace) -> None:
 
 
 def folded(detector: Detector) -> Detector:
-    """A copy with the normalisations and the scale of the bytes folded into the convolutions."""
+    """Copies the detector with the normalisations and the scale of the bytes folded into the convolutions."""
     made = copy.deepcopy(detector).eval()
     fold_in(made)
     made.stem[0][0].weight.data /= SCALE
@@ -359,7 +359,7 @@ def folded(detector: Detector) -> Detector:
 
 
 def export(detector: Detector, folder: Path) -> None:
-    """ONNX: `input` float32 [1,3,h,w] BGR 0..255, h and w multiples of 32, outputs as in YuNet's contract."""
+    """Writes ONNX: `input` float32 [1,3,h,w] BGR 0..255, h and w multiples of 32, outputs like YuNet's."""
     model = Contract(folded(detector), 1)
     x = torch.zeros(1, 3, SIZES[1][1], SIZES[1][0])
     names = {'input_names': ['input'], 'output_names': output_names()}
@@ -374,7 +374,7 @@ def trained(file: Path) -> Detector:
 
 
 def evaluate(a: argparse.Namespace) -> None:
-    """On the photos under `faces`, against the standard detector: faces of at least 60 pixels."""
+    """Compares with the standard detector on the photos under `faces`, for faces of at least 60 pixels."""
     student = Probable(trained(a.out / 'checkpoint.pt'))
     standard = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx')
     files = sorted(p for p in (a.shared / 'faces').rglob('*') if p.suffix in ('.png', '.jpg'))
@@ -400,9 +400,9 @@ OPTIONS = {
     '--marks': {'type': Path, 'default': Path('var/train/marks.npz')},
     '--heads': {'type': Path, 'default': Path('var/train/heads'), 'help': 'folder that heads.ts wrote'},
     '--scenes': {'type': int, 'default': 700_000},
-    '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --scenes'},
+    '--until': {'help': 'HH:MM today, end of the schedule; default: after --scenes'},
     '--room': {'type': int, 'default': 800, 'help': 'scenes kept in memory by each worker'},
-    '--reuse': {'type': float, 'default': 4, 'help': 'times that a scene is shown, on average'},
+    '--reuse': {'type': float, 'default': 4, 'help': 'average number of uses of a scene'},
     '--rendered': {'type': float, 'default': 0.15, 'help': 'share of the rendered scenes'},
     '--rate': {'type': float, 'default': 2e-3},
     '--batch': {'type': int, 'default': 32},

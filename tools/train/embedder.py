@@ -1,4 +1,4 @@
-"""The training of the built-in embedder against the standard one, its evaluation and its export."""
+"""The built-in embedder: training with the standard embedder as the teacher, evaluation, export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNTERS = ('step', 'seen', 'first_step', 'first_seen', 'started')
 
 
 class Loss(nn.Module):
-    """Cosine to the teacher, likeness of all pairs within the batch, and (early on) the teacher's inner maps."""
+    """The loss: cosine to the teacher, cosines of all pairs within the batch, and, early on, the teacher's inner maps."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ class Loss(nn.Module):
 
 
 class Training:
-    """Everything that a checkpoint holds: student, its running mean, adapters, optimiser, counters."""
+    """The content of a checkpoint: the student, its running mean, adapters, optimiser, counters."""
 
     def __init__(self, folder: Path, seed: int):
         torch.manual_seed(seed)
@@ -61,7 +61,7 @@ class Training:
         groups = [{'params': decayed, 'weight_decay': 0.02}, {'params': [*plain, *self.loss.parameters()]}]
         self.optimiser = torch.optim.AdamW(groups, lr=0, weight_decay=0)
         self.step = self.seen = 0
-        # where the present schedule began
+        # step and number of pictures at the start of the present schedule
         self.first_step = self.first_seen = 0
         self.started = time.time()
 
@@ -84,19 +84,19 @@ class Training:
         return True
 
     def again(self) -> None:
-        """Begins a new schedule from the running mean of the last one."""
+        """Starts a new schedule from the running mean of the last one."""
         self.student.load_state_dict(self.mean.state_dict())
         self.first_step, self.first_seen, self.started = self.step, self.seen, time.time()
 
     def tell(self, done: bool) -> None:
-        """Writes how far the training is, for the producer of shards."""
+        """Writes the progress of the training to a file, for the producer of shards."""
         new = self.folder / 'progress.new'
         new.write_text(json.dumps({'seen': self.seen, 'done': done}))
         new.rename(self.folder / 'progress.json')
 
 
 def train(worker: int, a: argparse.Namespace) -> None:
-    """One of `a.workers` processes: all hold the same student; each takes its share of the batch."""
+    """Runs one of `a.workers` processes: all have the same student; each takes its share of the batch."""
     join(worker, a.workers, a.out)
     faces = load_faces(a.shared) if worker == 0 else None
     training = Training(a.out, a.seed)
@@ -153,7 +153,7 @@ def train(worker: int, a: argparse.Namespace) -> None:
 
 
 class Tally:
-    """Means of the parts of the loss since they were last taken."""
+    """Means of the parts of the loss since the last call of take()."""
 
     def __init__(self):
         self.sums: dict[str, float] = {}
@@ -193,7 +193,7 @@ def report(a: argparse.Namespace, training: Training, faces: Faces, parts: dict[
 
 
 def at_clock(text: str) -> float:
-    """'HH:MM' today, as seconds since the epoch."""
+    """Converts 'HH:MM' of today to seconds since the epoch."""
     hour, minute = (int(v) for v in text.split(':'))
     return datetime.now().replace(hour=hour, minute=minute, second=0, microsecond=0).timestamp()
 
@@ -217,9 +217,9 @@ def check_export(a: argparse.Namespace) -> None:
 
 OPTIONS = {
     '--data': {'type': Path, 'default': Path('var/train/shards')},
-    '--until': {'help': 'HH:MM today: the schedule ends then; without it, after --pictures'},
+    '--until': {'help': 'HH:MM today, end of the schedule; default: after --pictures'},
     '--pictures': {'type': int, 'default': 3_000_000},
-    '--again': {'action': 'store_true', 'help': 'a new schedule from the checkpoint; resume it without this'},
+    '--again': {'action': 'store_true', 'help': 'start a new schedule from the checkpoint; leave it out to resume'},
     '--batch': {'type': int, 'default': 128},
     '--rate': {'type': float, 'default': 3e-3},
     '--hint': {'type': float, 'default': 0.5},

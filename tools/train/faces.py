@@ -13,7 +13,7 @@ from PIL import Image
 
 SIDE = 112
 HELD_OUT_FOLDS = (8, 9, 10)
-# left eye, right eye, nose, left and right corner of the mouth, left and right being the picture's
+# left eye, right eye, nose, left and right corner of the mouth; left and right are the picture's
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
@@ -39,7 +39,7 @@ class Faces:
 
     @property
     def held_out(self) -> np.ndarray:
-        """bool [n]: the pictures of everybody who is named in a pair of the held-out folds."""
+        """Marks, as bool [n], the pictures of all people who are named in a pair of the held-out folds."""
         kept = {self.people[i] for p in self.pairs if p.fold in HELD_OUT_FOLDS for i in (p.first, p.second)}
         return np.array([name in kept for name in self.people])
 
@@ -63,7 +63,7 @@ def load_faces(shared: Path) -> Faces:
 
 
 def read_pairs(path: Path, index: dict[tuple[str, int], int]) -> list[Pair]:
-    """pairs.txt: per fold first the genuine pairs (name, i, j), then as many impostor pairs (name, i, name, j)."""
+    """Reads pairs.txt: per fold the pairs of one person (name, i, j), then the same number of pairs of two (name, i, name, j)."""
     lines = path.read_text().split('\n')
     folds, half = (int(v) for v in lines[0].split())
     pairs: list[Pair] = []
@@ -76,10 +76,10 @@ def read_pairs(path: Path, index: dict[tuple[str, int], int]) -> list[Pair]:
 
 
 def best_threshold(cosines: np.ndarray, same: np.ndarray) -> float:
-    """The cosine that parts genuine from impostor pairs with the fewest errors."""
+    """Finds the cosine that separates pairs of one person from pairs of two people with the fewest errors."""
     order = np.argsort(cosines)
     c, s = cosines[order], same[order]
-    # accepted are all from position k on
+    # all pairs from position k on are accepted
     right = np.concatenate([[0], np.cumsum(~s)]) + np.concatenate([np.cumsum(s[::-1])[::-1], [0]])
     best = np.flatnonzero(right == right.max())
     k = int(best[len(best) // 2])
@@ -90,7 +90,7 @@ def best_threshold(cosines: np.ndarray, same: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Report:
-    """accuracy: held-out folds, threshold from the others; best: threshold from the held-out pairs themselves."""
+    """accuracy: on the held-out folds, threshold from the other folds; best: threshold from the held-out pairs themselves."""
 
     accuracy: float
     best: float
@@ -101,7 +101,7 @@ class Report:
 
 
 def evaluate(faces: Faces, embeddings: np.ndarray, far: float = 1e-3) -> Report:
-    """Held-out accuracy, and TAR at `far` on all pairs of the held-out people. embeddings: [n,128], any length."""
+    """Measures accuracy and TAR at `far` on all pairs of the held-out people. embeddings: [n,128], any length."""
     e = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     cosines = np.array([float(e[p.first] @ e[p.second]) for p in faces.pairs])
     same = np.array([p.same for p in faces.pairs])

@@ -11,10 +11,10 @@ from onnx import helper, numpy_helper
 
 
 class Graph:
-    """Knows convolution, clip, ReLU, sum, pooling, doubling by repetition and flattening: what the teachers hold."""
+    """Supports the operators of the teachers: convolution, clip, ReLU, sum, pooling, doubling by repetition, flattening."""
 
     def __init__(self, path: Path, wanted: list[str] | None = None, dtype: torch.dtype = torch.bfloat16):
-        """wanted: names of tensors inside the graph; without it, the graph's outputs."""
+        """wanted: names of tensors inside the graph; default: the graph's outputs."""
         model = onnx.load(str(path))
         self.dtype = dtype
         self.input = model.graph.input[0].name
@@ -34,12 +34,12 @@ class Graph:
             (n.op_type, list(n.input), n.output[0], {a.name: helper.get_attribute_value(a) for a in n.attribute})
             for n in reversed(kept)
         ]
-        # a map is let go of after its last use
+        # a map is released after its last use
         self.last = {name: k for k, step in enumerate(self.steps) for name in step[1]}
 
     @torch.no_grad()
     def __call__(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """x: float [n,3,h,w], scaled as the model wants it -> the wanted tensors by name."""
+        """Runs the graph. x: float [n,3,h,w], scaled as the model needs it -> the wanted tensors by name."""
         held = {self.input: channels_last(x.to(self.dtype))}
         found: dict[str, torch.Tensor] = {}
         for k, (op, names, out, a) in enumerate(self.steps):
@@ -69,7 +69,7 @@ class Graph:
             return F.interpolate(x, scale_factor=2, mode='nearest')
         if op == 'Reshape':
             return x.flatten(1)
-        raise ValueError(f'an operator that is not known here: {op}')
+        raise ValueError(f'the operator {op} is not supported')
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:

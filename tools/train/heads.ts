@@ -10,7 +10,7 @@ import { renderScene, type HeadPlacement } from '../rendered-people/render-face.
 const WIDTH = 320;
 const HEIGHT = 256;
 const PEOPLE = 60;
-// The people of the demonstration and of the tests have lower seeds: they are not part of the training.
+// The people of the demonstration and of the tests have lower seeds, so they are not part of the training.
 const FIRST_SEED = 10_000;
 
 const [folder = 'var/train/heads', scenes = '1200'] = process.argv.slice(2);
@@ -22,7 +22,7 @@ const heads = Array.from({ length: PEOPLE }, (_, i) => buildHead(FIRST_SEED + i)
 
 type Place = Pick<HeadPlacement, 'facePx' | 'centreX' | 'centreY'>;
 
-/** Finds a place for a head that does not touch the others, pixels; undefined if there is no room. */
+/** Finds a place, in pixels, for a head that does not touch the others. @returns undefined if there is no room */
 function findPlace(taken: readonly Place[], largest: number): Place | undefined {
   for (let attempt = 0; attempt < 20; attempt++) {
     const facePx = Math.exp(between(random, Math.log(14), Math.log(largest)));

@@ -1,4 +1,4 @@
-"""The mask head: masks drawn on bare aligned faces, a tiny network that tells them apart, its ONNX file."""
+"""The mask head: masks drawn on bare aligned faces, a tiny network that classifies masked and bare faces, its ONNX file."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ CLOTHS = torch.tensor(
 
 
 class Costume:
-    """Draws on aligned faces what covers a mouth and what only seems to."""
+    """Draws masks on aligned faces, and things that could be confused with masks."""
 
     def __init__(self, mixer: Mixer):
         self.mixer = mixer
 
     def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """uint8 [n,3,112,112] RGB and float32 [n]: 1 where a mask covers the mouth, with or without the nose."""
+        """Draws n pictures, uint8 [n,3,112,112] RGB, and labels, float32 [n]: 1 where a mask covers the mouth."""
         m = self.mixer
         x = m.picked(n)
         label = (torch.arange(n) % 2).float()
@@ -54,7 +54,7 @@ class Costume:
         x[masked] = self.worn(x[masked], top[masked])
         bare = torch.nonzero(~masked)[:, 0]
         kinds = torch.randint(8, (len(bare),), generator=m.rng)
-        # a mask under the chin leaves the mouth free
+        # a mask under the chin does not cover the mouth
         for kind, dress in enumerate((self.under_chin, self.bearded, self.touched, self.glasses)):
             at = bare[kinds == kind]
             if len(at) > 0:
@@ -65,7 +65,7 @@ class Costume:
         return x, label
 
     def worn(self, x: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
-        """A mask whose upper edge crosses the nose at `top`, in pixels from above."""
+        """Draws a mask whose upper edge crosses the nose at `top`, in pixels from above."""
         m = self.mixer
         n = len(x)
         shape = (n, 1, 1)
@@ -90,7 +90,7 @@ class Costume:
         return x * shadow + cover * (cloth - x * shadow)
 
     def _cloth(self, x: torch.Tensor, u: torch.Tensor, v: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
-        """Colour, pattern, pleats and shading [n,3,112,112]; u across, v down; the face's own light shines on it."""
+        """Draws colour, pattern, pleats and shading [n,3,112,112]; u runs across, v down; the face's light is applied."""
         m = self.mixer
         n = len(x)
         shape = (n, 1, 1, 1)
@@ -123,7 +123,7 @@ class Costume:
         return (cloth * (1 + pleats + ridge) * round_off * rim * light * level + weave).clamp(0, 1)
 
     def _strapped(self, x, centre, half, upper, lower) -> torch.Tensor:
-        """Straps from the mask's corners to the ears."""
+        """Draws straps from the mask's corners to the ears."""
         m = self.mixer
         n = len(x)
         shape = (n, 1, 1)
@@ -141,11 +141,11 @@ class Costume:
         return x
 
     def under_chin(self, x: torch.Tensor) -> torch.Tensor:
-        """A mask pulled down, or a high collar."""
+        """Draws a mask that is pulled down, or a high collar."""
         return self.worn(x, self.mixer.uniform(len(x), 101, 108))
 
     def bearded(self, x: torch.Tensor) -> torch.Tensor:
-        """A beard: the lower face darkened by fine noise, the lips left free."""
+        """Draws a beard: fine noise darkens the lower face without the lips."""
         m = self.mixer
         n = len(x)
         d = (((m.x - 56) / 40) ** 2 + ((m.y - 88) / 30) ** 2).sqrt()
@@ -158,7 +158,7 @@ class Costume:
         return x + cover * (hair.clamp(0, 1) - x)
 
     def touched(self, x: torch.Tensor) -> torch.Tensor:
-        """Skin-coloured or arbitrary blobs before a part of the face: fingers, a cup, a microphone."""
+        """Draws skin-coloured or other blobs over a part of the face, like fingers, a cup or a microphone."""
         m = self.mixer
         n = len(x)
         skin = x[:, :, 40:80, 40:72].mean((2, 3), keepdim=True)
@@ -176,7 +176,7 @@ class Costume:
         return x
 
     def glasses(self, x: torch.Tensor) -> torch.Tensor:
-        """Dark glasses."""
+        """Draws dark glasses."""
         m = self.mixer
         n = len(x)
         a, b = m.uniform(n, 13, 19).view(n, 1, 1), m.uniform(n, 8, 14).view(n, 1, 1)
@@ -188,7 +188,7 @@ class Costume:
 
 
 class MaskHead(nn.Module):
-    """112 x 112 to one pair of logits: bare, masked."""
+    """Network from 112 x 112 px to one pair of logits: bare, masked."""
 
     def __init__(self):
         super().__init__()
@@ -205,12 +205,12 @@ class MaskHead(nn.Module):
         self.out = nn.Conv2d(64, 2, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: bytes / SCALE, [n,3,112,112] -> [n,2]."""
+        """Runs the head. x: bytes / SCALE, [n,3,112,112] -> [n,2]."""
         return self.out(F.relu(self.spot(self.body(x)))).flatten(1)
 
 
 class Plain(nn.Module):
-    """The head for bytes as they are."""
+    """The head with unscaled bytes as input."""
 
     def __init__(self, head: MaskHead):
         super().__init__()
@@ -221,7 +221,7 @@ class Plain(nn.Module):
 
 
 def folded(head: MaskHead) -> MaskHead:
-    """A copy with the normalisations and the scale of the bytes folded into the convolutions."""
+    """Copies the head with the normalisations and the scale of the bytes folded into the convolutions."""
     copy = MaskHead()
     copy.load_state_dict(head.state_dict())
     copy.eval()
@@ -231,14 +231,14 @@ def folded(head: MaskHead) -> MaskHead:
 
 
 def export(head: MaskHead, file: Path) -> None:
-    """ONNX: `input` float32 [1,3,112,112] RGB 0..255, the face on the template -> `logits` [1,2]: bare, masked."""
+    """Writes ONNX: `input` float32 [1,3,112,112] RGB 0..255, the face on the template -> `logits` [1,2]: bare, masked."""
     names = {'input_names': ['input'], 'output_names': ['logits']}
     torch.onnx.export(folded(head), torch.zeros(1, 3, SIDE, SIDE), str(file), opset_version=13, **names)
 
 
 @torch.no_grad()
 def scores(head: MaskHead, pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 [n,112,112,3] -> masked minus bare, [n]."""
+    """Scores pictures: uint8 [n,112,112,3] -> logit of masked minus logit of bare, [n]."""
     head.eval()
     answer = head(as_input(pictures))
     return answer[:, 1] - answer[:, 0]
@@ -259,7 +259,7 @@ def train(a: argparse.Namespace) -> None:
         head.load_state_dict(state['head'])
         optimiser.load_state_dict(state['optimiser'])
         first = state['step']
-        # other pictures than those that it has seen
+        # another seed, so that the pictures differ from those before
         costume = Costume(Mixer(faces.pictures[~faces.held_out], a.seed + 1000 + first))
     start = time.time()
     tally = Tally()
@@ -296,7 +296,7 @@ def trained(file: Path) -> MaskHead:
 
 
 def evaluate(a: argparse.Namespace) -> None:
-    """On the photos under `masks`, two folders: of people with and without a mask."""
+    """Measures the head on the photos under `masks`: a folder of people with a mask, and one of people without."""
     head = trained(a.out / 'checkpoint.pt')
     detect = YunetTeacher(a.shared / 'models' / 'yunet_n_dynamic.onnx')
     for folder in sorted(p for p in (a.shared / 'masks').iterdir() if p.is_dir()):

@@ -1,4 +1,4 @@
-"""Pictures without end from few faces: jitter, mixtures of people, light, blur, noise, compression, occlusion."""
+"""An endless supply of pictures from few faces: jitter, mixtures of people, light, blur, noise, compression, occlusion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REGIONS = torch.tensor(
 
 
 class Mixer:
-    """Draws batches of pictures from a set of aligned faces. One seed gives one endless row of batches."""
+    """Draws batches of pictures from a set of aligned faces. The same seed gives the same endless sequence of batches."""
 
     def __init__(self, faces: np.ndarray, seed: int):
         """faces: uint8 [n,112,112,3] RGB, aligned."""
@@ -42,7 +42,7 @@ class Mixer:
         self.y, self.x = torch.meshgrid(axis, axis, indexing='ij')
 
     def batch(self, n: int) -> torch.Tensor:
-        """n pictures, uint8 [n,3,112,112] RGB: 45 of 100 are real faces under light change, the rest mixtures."""
+        """Draws n pictures, uint8 [n,3,112,112] RGB: 45 of 100 are real faces in changed light, the rest are mixtures."""
         plain = round(n * 0.45)
         strength = torch.cat([self.uniform(plain, 0.3, 1.0), self.uniform(n - plain, 0.5, 1.8)])
         x = self.warp(self.picked(n), strength)
@@ -55,28 +55,28 @@ class Mixer:
         return x[torch.randperm(n, generator=self.rng)]
 
     def uniform(self, n: int, low: float, high: float) -> torch.Tensor:
-        """n numbers between low and high."""
+        """Draws n numbers between low and high."""
         return torch.rand(n, generator=self.rng) * (high - low) + low
 
     def normal(self, *shape: int) -> torch.Tensor:
-        """Normal noise of the given shape."""
+        """Draws normal noise of the given shape."""
         return torch.randn(*shape, generator=self.rng)
 
     def chosen(self, n: int, share: float) -> torch.Tensor:
-        """Positions of a random subset: each of n with probability `share`."""
+        """Draws the positions of a random subset: each of n with probability `share`."""
         return torch.nonzero(torch.rand(n, generator=self.rng) < share)[:, 0]
 
     def smooth(self, n: int, channels: int, cells: int) -> torch.Tensor:
-        """Smooth noise [n,channels,112,112] of about unit size, `cells` waves across."""
+        """Draws smooth noise [n,channels,112,112] of about unit size, with `cells` waves across."""
         coarse = self.normal(n, channels, cells, cells)
         return F.interpolate(coarse, size=(SIDE, SIDE), mode='bilinear', align_corners=True)
 
     def picked(self, n: int) -> torch.Tensor:
-        """Random faces, float32 0..1, [n,3,112,112]."""
+        """Draws random faces, float32 0..1, [n,3,112,112]."""
         return self.faces[torch.randint(len(self.faces), (n,), generator=self.rng)].float() / 255
 
     def warp(self, x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-        """Mirrored at random, a small affine change and a smooth displacement; s: how much, per picture."""
+        """Mirrors at random, and applies a small affine change and a smooth displacement; s: strength per picture."""
         n = len(x)
         angle = self.normal(n) * s * (5 * pi / 180)
         scale = torch.exp(self.normal(n) * s * 0.05)
@@ -99,7 +99,7 @@ class Mixer:
         return F.grid_sample(x, grid, mode='bilinear', padding_mode=padding, align_corners=False)
 
     def _mixed(self, x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-        """Each face with a second one: blended evenly, or region by region; some with a third."""
+        """Mixes each face with a second one, evenly or region by region, and some with a third one."""
         for share in (1.0, 0.45):
             at = self.chosen(len(x), share)
             if len(at) > 0:
@@ -108,7 +108,7 @@ class Mixer:
 
     def _blended(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         n = len(a)
-        # the second takes the first's colours, so that a seam tells nothing
+        # the second face gets the colours of the first one, so that the seam is not visible
         mean_a, mean_b = a.mean((2, 3), keepdim=True), b.mean((2, 3), keepdim=True)
         ratio = (a.std((2, 3), keepdim=True) / b.std((2, 3), keepdim=True).clamp_min(0.02)).clamp(0.5, 2)
         match = (torch.rand(n, 1, 1, 1, generator=self.rng) < 0.75).float() * self.uniform(n, 0.5, 1).view(n, 1, 1, 1)
@@ -118,7 +118,7 @@ class Mixer:
         return (a + mask * (b - a)).clamp(0, 1)
 
     def _regions(self, n: int) -> torch.Tensor:
-        """Soft masks [n,1,112,112]: a region of the face (or all but it), or a random smooth cloud."""
+        """Draws soft masks [n,1,112,112]: a region of the face (or all but it), or a random smooth cloud."""
         r = REGIONS[torch.randint(len(REGIONS), (n,), generator=self.rng)]
         r = r * torch.exp(self.normal(n, 4) * torch.tensor([0.03, 0.03, 0.15, 0.15]))
         cx, cy, rx, ry = (r[:, i].view(n, 1, 1) for i in range(4))
@@ -132,7 +132,7 @@ class Mixer:
         return torch.sigmoid(field * inverse / soft)[:, None]
 
     def _occluded(self, x: torch.Tensor, share: float) -> torch.Tensor:
-        """Some faces wear a drawn mask, glasses, or a bar somewhere."""
+        """Draws a mask, glasses or a bar on some faces."""
         at = self.chosen(len(x), share)
         n = len(at)
         if n == 0:
@@ -160,7 +160,7 @@ class Mixer:
         return x
 
     def lit(self, x: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-        """Gamma, contrast, brightness, colour cast, saturation, some grey pictures, a gradient of light."""
+        """Changes gamma, contrast, brightness, colour cast and saturation, adds a gradient of light, and makes some grey."""
         n = len(x)
         s = strength.clamp_max(1.4).view(n, 1, 1, 1)
         x = x.clamp(1e-4, 1) ** torch.exp(self.normal(n, 1, 1, 1) * s * 0.25)
@@ -181,7 +181,7 @@ class Mixer:
         return x
 
     def degraded(self, x: torch.Tensor) -> torch.Tensor:
-        """Some are blurred, some scaled down and up, some noisy."""
+        """Blurs some pictures, scales some down and up, and adds noise to some."""
         n = len(x)
         for at in torch.split(self.chosen(n, 0.25), max(1, n // 8)):
             side = int(torch.randint(30, 100, (), generator=self.rng))
@@ -198,7 +198,7 @@ class Mixer:
         return x
 
     def _blurred(self, x: torch.Tensor) -> torch.Tensor:
-        """Gaussian blur with its own width per axis (motion, where they differ), the same for the whole group."""
+        """Applies Gaussian blur with a separate width per axis (motion, where they differ), the same for the whole group."""
         for axis in (2, 3):
             sigma = float(self.uniform(1, 0.2, 2.2))
             reach = max(1, round(sigma * 2.5))
@@ -211,7 +211,7 @@ class Mixer:
         return x
 
     def compressed(self, x: torch.Tensor, share: float) -> torch.Tensor:
-        """Some go through JPEG."""
+        """Compresses some pictures as JPEG."""
         for i in self.chosen(len(x), share).tolist():
             store = io.BytesIO()
             quality = int(torch.randint(25, 92, (), generator=self.rng))

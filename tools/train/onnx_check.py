@@ -1,4 +1,4 @@
-"""Hands an exported model and PyTorch's own answers to onnxruntime-node, which compares the two (check.mjs)."""
+"""Passes an exported model and PyTorch's outputs to check.mjs, which compares them with those of onnxruntime-node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws a training's log as an SVG: held-out figures above, parts of the loss below, over the pictures seen."""
+"""Draws a training log as an SVG: held-out figures above, parts of the loss below, over the number of pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLOURS = ('#1b6ca8', '#c8553d', '#3c8d53', '#7d5ba6')
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Five or so round values between low and high."""
+    """Returns about five round values between low and high."""
     step = 10.0 ** round_down((high - low) / 4)
     while (high - low) / step > 6:
         step *= 2 if (high - low) / step < 12 else 2.5
@@ -20,7 +20,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def round_down(value: float) -> int:
-    """The exponent of ten at or below value."""
+    """Returns the exponent of the greatest power of ten up to value."""
     exponent = 0
     while value < 10.0**exponent:
         exponent -= 1
@@ -30,7 +30,7 @@ def round_down(value: float) -> int:
 
 
 def panel(top: int, x: list[float], lines: dict[str, list[float]], low: float, high: float, title: str) -> list[str]:
-    """One diagram; values beyond low and high are drawn at its edge."""
+    """Draws one diagram. Values beyond low and high are drawn at its edge."""
     out = [f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{title}</text>']
     end = max(x) or 1
 
@@ -55,7 +55,7 @@ def panel(top: int, x: list[float], lines: dict[str, list[float]], low: float, h
 
 
 def draw(log: list[dict], upper: tuple[str, ...], lower: tuple[str, ...], floor: float, unit: str) -> str:
-    """The whole picture as SVG text."""
+    """Draws the whole picture as SVG text."""
     x = [line[unit] / (1e6 if unit == 'seen' else 1) for line in log]
     over = 'million pictures seen' if unit == 'seen' else unit
     height = 2 * HEIGHT + 3 * GAP
@@ -75,7 +75,7 @@ def main() -> None:
     args.add_argument('picture', type=Path)
     args.add_argument('--upper', default='accuracy,tar')
     args.add_argument('--lower', default='cosine,relation,map14,map7')
-    args.add_argument('--floor', type=float, default=0.6, help='where the upper diagram begins')
+    args.add_argument('--floor', type=float, default=0.6, help='lowest value of the upper diagram')
     args.add_argument('--unit', default='seen')
     a = args.parse_args()
     log = [json.loads(line) for line in a.log.read_text().splitlines()]

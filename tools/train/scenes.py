@@ -20,15 +20,15 @@ from mix import Mixer
 from yunet import YunetTeacher, collect, overlap
 
 BORDER = 48
-# around a small picture that the service enlarges
+# margin around a small picture that the service enlarges
 TENSOR_MARGIN = 32
-# of the crops of 112 pixels, when they are looked at
+# scales of the crops of 112 pixels at which the detector runs
 SCALES = (1.5, 2.0, 2.6)
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Per aligned face its box x, y, width, height [n,4] and its five points [n,5,2], in pixels of the crop."""
+    """Boxes x, y, width, height [n,4] and five points [n,5,2] of the aligned faces, in pixels of the crop."""
 
     boxes: np.ndarray
     points: np.ndarray
@@ -36,9 +36,9 @@ class Marks:
 
 @dataclass(frozen=True)
 class Scene:
-    """picture: uint8 [h,w,3] RGB; boxes [n,4] x, y, width, height; points [n,5,2].
+    """A scene. picture: uint8 [h,w,3] RGB; boxes [n,4] x, y, width, height; points [n,5,2].
 
-    inside: x0, y0, x1, y1 of what a camera saw; the rest is the black margin of the tensor.
+    inside: x0, y0, x1, y1 of the camera's picture; the rest is the black margin of the tensor.
     """
 
     picture: np.ndarray
@@ -49,7 +49,7 @@ class Scene:
 
 
 def look(pictures: np.ndarray, detect: YunetTeacher, scale: float, mirror: bool) -> list[tuple | None]:
-    """Box and points of each aligned face in its own pixels, as the detector sees it at this scale, or in the mirror."""
+    """Detects box and points of each aligned face, in its own pixels, at this scale, mirrored or not."""
     shown = pictures[:, :, ::-1, ::-1] if mirror else pictures[..., ::-1]
     x = torch.from_numpy(shown.copy()).permute(0, 3, 1, 2).float()
     x = F.interpolate(x, size=round(SIDE * scale), mode='bilinear', align_corners=False)
@@ -71,10 +71,10 @@ def look(pictures: np.ndarray, detect: YunetTeacher, scale: float, mirror: bool)
 
 
 def load_marks(pictures: np.ndarray, detect: YunetTeacher, cache: Path) -> Marks:
-    """What the standard detector says of each aligned face, shown twice as large; the template where it is silent.
+    """Marks each aligned face with the standard detector; where it finds none, with the template.
 
     An aligned face matches the template only in the least-squares sense: the nose of a face that looks aside is off
-    it by several pixels. One look is off by several per cent of the eye distance; the mean of six is steadier.
+    it by several pixels. A single detection is off by several per cent of the eye distance; the mean of six is steadier.
     """
     if cache.exists():
         stored = np.load(cache)
@@ -95,7 +95,7 @@ def load_marks(pictures: np.ndarray, detect: YunetTeacher, cache: Path) -> Marks
 
 
 def mirrored(scene: Scene) -> Scene:
-    """Left for right: the landmarks' names go by the picture's sides, so the two eyes and corners change places."""
+    """Mirrors a scene. Left and right of the landmarks are the picture's, so the eyes and the corners change places."""
     width = scene.picture.shape[1]
     boxes, points = flipped(scene.boxes, scene.points, width)
     inside = scene.inside
@@ -105,7 +105,7 @@ def mirrored(scene: Scene) -> Scene:
 
 
 def flipped(boxes: np.ndarray, points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes [...,4] and points [...,5,2] in a mirror of this width."""
+    """Mirrors boxes [...,4] and points [...,5,2] in a picture of this width."""
     boxes, points = boxes.copy(), points[..., [1, 0, 2, 4, 3], :].copy()
     boxes[..., 0] = width - boxes[..., 0] - boxes[..., 2]
     points[..., 0] = width - points[..., 0]
@@ -113,13 +113,13 @@ def flipped(boxes: np.ndarray, points: np.ndarray, width: float) -> tuple[np.nda
 
 
 def stretched(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The face with other proportions: each row as wide, and each part as high, as chance has it.
+    """Stretches a face at random: each row in width, and each part in height.
 
     crop: uint8 [112,112,3]; points [5,2]. Mouths of the crops are 0.85 of the eye distance wide, give or take 0.05; a student
-    of no others answers with the mean, and not with the mouth it sees.
+    that sees no others answers with the mean, and not with the mouth that it sees.
     """
     rows = np.arange(SIDE)
-    # of the row in the new picture: the row in the old one, and how much wider it is
+    # for each row of the new picture: the row of the old one, and the factor of its width
     ends = np.array([-20.0, 20, 45, 70, 92, 130])
     source = np.interp(rows, ends, np.sort(ends + rng.normal(size=6) * 3))
     wider = np.convolve(np.interp(np.arange(-8, SIDE + 8), ends, np.exp(rng.normal(size=6) * 0.09)), np.ones(17) / 17, 'valid')
@@ -134,7 +134,7 @@ def stretched(crop: np.ndarray, points: np.ndarray, rng: np.random.Generator) ->
 
 
 class Stage:
-    """Draws scenes. One seed gives one endless row of scenes."""
+    """Draws scenes. The same seed gives the same endless sequence of scenes."""
 
     def __init__(self, pictures: np.ndarray, marks: Marks, seed: int):
         self.pictures = pictures
@@ -143,7 +143,7 @@ class Stage:
         self.costume = Costume(Mixer(pictures, seed))
 
     def scene(self, width: int, height: int, portrait: bool = False) -> Scene:
-        """One scene, not yet photographed: none to eight faces, 20 pixels high to more than the picture; or a portrait."""
+        """Draws a scene without camera effects: none to eight faces, from 20 pixels to more than the picture; or a portrait."""
         r = self.rng
         canvas = self._background(width, height)
         for _ in range(r.integers(0, 4)):
@@ -160,7 +160,7 @@ class Stage:
                 painted.append((crop, matrix))
                 boxes.append(box)
                 points.append(five)
-        # bodies first: none of them hides a face
+        # bodies are drawn first, so that none of them hides a face
         for _, matrix in painted:
             if r.random() < 0.6:
                 self._body(canvas, matrix)
@@ -169,7 +169,7 @@ class Stage:
         return Scene(np.asarray(canvas), np.array(boxes).reshape(-1, 4), np.array(points).reshape(-1, 5, 2))
 
     def shot(self, scene: Scene) -> Scene:
-        """The scene through a camera, every second time mirrored."""
+        """Applies camera effects to the scene; mirrors every second one."""
         if self.rng.random() < 0.5:
             scene = mirrored(scene)
         whole = Image.fromarray(scene.picture)
@@ -181,12 +181,12 @@ class Stage:
         return replace(scene, picture=picture)
 
     def cut_out(self, side: int) -> Scene:
-        """A picture that a face fills, as it is after an enlargement: in a square tensor, with a black margin."""
+        """Draws a face that fills its picture, as after an enlargement: in a square tensor, with a black margin."""
         r = self.rng
         crop, (bx, by, bw, bh), points = self._face()
         size = int(r.integers(side // 2, side - 2 * TENSOR_MARGIN + 1))
         angle = math.radians(float(r.normal() * 6))
-        # the crop, turned and shifted, still covers the picture
+        # the rotated and shifted crop still covers the picture
         zoom = size / SIDE * float(r.uniform(1.02, 1.3)) * (abs(math.cos(angle)) + abs(math.sin(angle)))
         flat = float(np.exp(r.normal() * 0.05))
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -265,7 +265,7 @@ class Stage:
                 x += w + size * 0.3
 
     def _decoy(self, canvas: Image.Image) -> None:
-        """What has a face's colours and edges but is none: shuffled faces, blobs of skin."""
+        """Draws something with a face's colours and edges that is no face: shuffled faces, blobs of skin."""
         r = self.rng
         crop = self.pictures[r.integers(len(self.pictures))]
         kind = r.integers(3)
@@ -293,7 +293,7 @@ class Stage:
         canvas.paste(piece, tuple(at), cover)
 
     def _face(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A crop uint8 [112,112,3] RGB, its box x, y, width, height, its points [5,2]; most with other proportions."""
+        """Picks a crop uint8 [112,112,3] RGB, its box x, y, width, height and points [5,2]; most are stretched."""
         who = int(self.rng.integers(len(self.pictures)))
         crop, points = self.pictures[who], self.marks.points[who]
         if self.rng.random() < 0.75:
@@ -301,7 +301,7 @@ class Stage:
         return crop, self.marks.boxes[who], points
 
     def _place(self, width, height, taken, smallest, largest):
-        """A face, the 2 x 3 matrix from its crop to the scene, its box and points there; None where no room is left."""
+        """Places a face: its crop, the 2 x 3 matrix to the scene, its box and points there; None where no room is left."""
         r = self.rng
         crop, (bx, by, bw, bh), points = self._face()
         for _ in range(6):
@@ -344,12 +344,12 @@ class Stage:
         data = (back[0, 0], back[0, 1], shift[0], back[1, 0], back[1, 1], shift[1])
         piece = image.transform((int(right - left), int(bottom - top)), Image.AFFINE, data, Image.BICUBIC)
         if scale > 1.3 and r.random() < 0.6:
-            # a crop that was enlarged is softer than a near face is
+            # an enlarged crop is softer than a near face
             piece = piece.filter(ImageFilter.UnsharpMask(scale * float(r.uniform(0.5, 1.5)), int(r.integers(50, 250)), 0))
         canvas.paste(piece, (int(left), int(top)), piece.getchannel('A'))
 
     def _cover(self) -> Image.Image:
-        """How a crop is blended in: an oval, a soft square, or, as on a poster, the whole square."""
+        """Draws the mask with which a crop is blended in: an oval, a soft square or, as on a poster, the whole square."""
         r = self.rng
         cover = Image.new('L', (SIDE, SIDE), 0)
         draw = ImageDraw.Draw(cover)
@@ -366,7 +366,7 @@ class Stage:
         return cover
 
     def _body(self, canvas: Image.Image, matrix: np.ndarray) -> None:
-        """Hair or a head-dress, a neck and shoulders, in the crop's coordinates."""
+        """Draws hair or a head-dress, a neck and shoulders, in the crop's coordinates."""
         r = self.rng
         draw = ImageDraw.Draw(canvas)
 
@@ -384,7 +384,7 @@ class Stage:
         draw.polygon(outline([(56 - neck, 90), (56 + neck, 90), (56 + neck, 135), (56 - neck, 135)]), skin)
 
     def _photographed(self, canvas: Image.Image) -> np.ndarray:
-        """Light, colour, focus, noise and compression of the whole picture."""
+        """Applies light, colour, focus, noise and compression to the whole picture."""
         r = self.rng
         x = np.asarray(canvas).astype(np.float32) / 255
         x = x ** float(np.exp(r.normal() * 0.25))
@@ -409,7 +409,7 @@ class Stage:
 
 
 class Rendered:
-    """Scenes of rendered heads, written by heads.ts: whole heads with hair and shoulders, none of them of a person."""
+    """Scenes of rendered heads with hair and shoulders, written by heads.ts. They show no real person."""
 
     def __init__(self, folder: Path):
         told = json.loads((folder / 'truth.json').read_text())
@@ -425,7 +425,7 @@ class Rendered:
 
 
 class Repertoire:
-    """Scenes of one size, each shown several times and photographed anew each time."""
+    """Scenes of one size. Each is used several times, with new camera effects each time."""
 
     def __init__(self, stage: Stage, draw: Callable[[], Scene], room: int, reuse: float):
         self.stage = stage
@@ -449,7 +449,7 @@ class Repertoire:
 
 
 def stages(shared: Path, cache: Path, seed: int) -> tuple[Stage, Stage]:
-    """A stage with the people of the training, and one with the held-out people."""
+    """Creates a stage with the people of the training, and one with the held-out people."""
     faces = load_faces(shared)
     marks = load_marks(faces.pictures, YunetTeacher(shared / 'models' / 'yunet_n_dynamic.onnx', torch.bfloat16), cache)
     out = faces.held_out

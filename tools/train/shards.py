@@ -1,4 +1,4 @@
-"""Shards of mixed pictures with the teacher's answers: made by a producer without end, read at random by a training."""
+"""Shards of mixed pictures with the teacher's outputs: a producer writes them endlessly, a training reads them at random."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sample:
 
 
 class Window:
-    """The shards on disk, as they come and go; batches are drawn evenly from all that are there."""
+    """The shards that are on disk at the moment. Batches are drawn evenly from all of them."""
 
     def __init__(self, folder: Path, seed: int):
         self.folder = folder
@@ -39,7 +39,7 @@ class Window:
         self.open: dict[str, dict[str, np.ndarray]] = {}
 
     def refresh(self) -> int:
-        """Takes up new shards, lets go of deleted ones; how many there are."""
+        """Opens new shards and closes deleted ones. Returns the number of shards."""
         names = {p.name for p in self.folder.glob('shard-*')}
         for gone in self.open.keys() - names:
             del self.open[gone]
@@ -49,7 +49,7 @@ class Window:
         return len(self.open)
 
     def draw(self, n: int) -> Sample:
-        """n pictures at random, with their targets and maps."""
+        """Draws n pictures at random, with their targets and maps."""
         names = sorted(self.open)
         parts: dict[str, list[np.ndarray]] = {'pictures': [], 'targets': [], 'map14': [], 'map7': []}
         of = self.rng.integers(len(names), size=n)
@@ -64,7 +64,7 @@ class Window:
 
 
 class Producer:
-    """Writes shard after shard; the number of a shard seeds it, so that the same shards come again."""
+    """Writes one shard after the other. The number of a shard is its seed, so that shards can be reproduced."""
 
     def __init__(self, mixer_faces: np.ndarray, teacher: Teacher, folder: Path, seed: int):
         self.faces = mixer_faces
@@ -73,7 +73,7 @@ class Producer:
         self.seed = seed
 
     def spread(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Mean and deviation per channel of the teacher's inner maps, of 512 pictures of a seed of its own."""
+        """Measures mean and deviation per channel of the teacher's inner maps, on 512 pictures of a separate seed."""
         file = self.folder / 'spread.pt'
         if not file.exists():
             mixer = Mixer(self.faces, self.seed)
@@ -84,7 +84,7 @@ class Producer:
         return torch.load(file)
 
     def make(self, number: int) -> None:
-        """One shard, visible under its name only when whole."""
+        """Writes one shard. It gets its name only when it is complete."""
         mixer = Mixer(self.faces, self.seed + 1 + number)
         spread = self.spread()
         pictures, targets, maps = [], [], [[], []]
@@ -108,7 +108,7 @@ class Producer:
 
 
 def seen_so_far(progress: Path) -> tuple[int, bool]:
-    """Pictures that the training has seen, and whether it has ended, as it says itself."""
+    """Reads from the training's file the number of pictures used, and whether the training has ended."""
     if not progress.exists():
         return 0, False
     state = json.loads(progress.read_text())
@@ -121,7 +121,7 @@ def main() -> None:
     args.add_argument('--data', type=Path, default=Path('var/train/shards'))
     args.add_argument('--progress', type=Path, default=Path('var/train/embedder/progress.json'))
     args.add_argument('--window', type=int, default=24, help='shards kept on disk, 141 MB each')
-    args.add_argument('--reuse', type=float, default=5, help='times that a picture is seen, on average')
+    args.add_argument('--reuse', type=float, default=5, help='average number of uses of a picture')
     args.add_argument('--seed', type=int, default=20)
     args.add_argument('--threads', type=int, default=1)
     a = args.parse_args()
@@ -136,7 +136,7 @@ def main() -> None:
         seen, done = seen_so_far(a.progress)
         if done:
             return
-        # a start of eight shards, then as fast as they are used up
+        # eight shards at the start, then as fast as the training uses them
         if number >= 8 and number * PER_SHARD > 8 * PER_SHARD + seen / a.reuse:
             time.sleep(2)
             continue

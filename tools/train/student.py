@@ -1,4 +1,4 @@
-"""The student of the embedder: its shape, running it on bytes, folding its normalisations, its ONNX file."""
+"""The student of the embedder: its layers, running it on bytes, folding its normalisations, its ONNX file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def conv(i: int, o: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu
 
 
 class Block(nn.Module):
-    """Inverted residual: widen, depthwise 3 x 3, narrow; the sum where the shape stays."""
+    """Inverted residual: widen, depthwise 3 x 3, narrow; the input is added where the shape stays."""
 
     def __init__(self, i: int, o: int, wide: int, stride: int = 1):
         super().__init__()
@@ -48,7 +48,7 @@ class Student(nn.Module):
         self.out = nn.Linear(head, 128)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """x: bytes / SCALE, [n,3,112,112] -> the embedding [n,128], the maps at 14 x 14 and 7 x 7."""
+        """Runs the student. x: bytes / SCALE, [n,3,112,112] -> the embedding [n,128], the maps at 14 x 14 and 7 x 7."""
         m14 = self.to14(x)
         m7 = self.to7(m14)
         spots = (self.widen(m7).float() * self.spot).sum((2, 3))
@@ -56,13 +56,13 @@ class Student(nn.Module):
 
 
 def as_input(pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 [n,112,112,3] -> float32 [n,3,112,112], channels last in memory."""
+    """Converts uint8 [n,112,112,3] to float32 [n,3,112,112], channels last in memory."""
     return pictures.permute(0, 3, 1, 2).float() / SCALE
 
 
 @torch.no_grad()
 def embed(student: nn.Module, pictures: np.ndarray, quick: bool = False) -> np.ndarray:
-    """uint8 [n,112,112,3] -> float32 [n,128], not normalised; quick: in bfloat16."""
+    """Embeds uint8 [n,112,112,3] -> float32 [n,128], not normalised; quick: in bfloat16."""
     student.eval()
     rows = []
     for k in range(0, len(pictures), 64):
@@ -72,7 +72,7 @@ def embed(student: nn.Module, pictures: np.ndarray, quick: bool = False) -> np.n
 
 
 class Folded(nn.Module):
-    """The student with every normalisation folded into its convolution; takes bytes as they are, 0 to 255."""
+    """The student with every normalisation folded into its convolution; the input is unscaled bytes, 0 to 255."""
 
     def __init__(self, student: Student):
         super().__init__()
@@ -94,7 +94,7 @@ class Folded(nn.Module):
 
 
 class Bytes(nn.Module):
-    """The student as it was trained, for bytes as they are: what the ONNX file must equal."""
+    """The student as it was trained, with unscaled bytes as input: the reference for the ONNX file."""
 
     def __init__(self, student: Student):
         super().__init__()
@@ -115,7 +115,7 @@ def fold_in(module: nn.Module) -> None:
 
 
 def export(student: Student, file: Path) -> None:
-    """ONNX, one picture: `input` float32 [1,3,112,112] RGB 0..255 -> `embedding` [1,128], not normalised."""
+    """Writes ONNX for one picture: `input` float32 [1,3,112,112] RGB 0..255 -> `embedding` [1,128], not normalised."""
     folded = Folded(student).to(memory_format=torch.contiguous_format).eval()
     x = torch.zeros(1, 3, 112, 112)
     names = {'input_names': ['input'], 'output_names': ['embedding']}

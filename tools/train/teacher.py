@@ -1,4 +1,4 @@
-"""The standard embedder as a teacher: its embedding of a picture, and the inner maps that a student may imitate."""
+"""The standard embedder as a teacher: its embedding of a picture, and the inner maps that a student can imitate."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OUTPUT = 'output0'
 
 
 class Teacher:
-    """bfloat16 is four to seven times faster here, and its embeddings keep a cosine of 0.9997 to those in float."""
+    """The teacher. bfloat16 is four to seven times faster, and its embeddings have a cosine of 0.9997 to those in float."""
 
     def __init__(self, path: Path, dtype: torch.dtype = torch.bfloat16):
         self.graph = Graph(path, [*INNER, OUTPUT], dtype)
 
     @torch.no_grad()
     def __call__(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """pictures: uint8 [n,3,112,112] RGB -> float32 [n,128] of length 1, and the maps named by INNER."""
+        """Embeds pictures: uint8 [n,3,112,112] RGB -> float32 [n,128] of length 1, and the maps named by INNER."""
         x = (pictures.float() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
         found = self.graph(x)
         return F.normalize(found[OUTPUT].float(), dim=1), [found[name] for name in INNER]

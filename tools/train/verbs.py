@@ -10,7 +10,7 @@ Verb = Callable[[argparse.Namespace], None]
 
 
 def run(about: str | None, out: str, options: dict[str, dict], verbs: dict[str, Verb]) -> None:
-    """Reads --shared, --out and the options given (as argparse takes them), and runs the verb that was asked for."""
+    """Reads --shared, --out and the given options (in the form of argparse), and runs the requested verb."""
     args = argparse.ArgumentParser(description=about)
     args.add_argument('what', choices=list(verbs))
     args.add_argument('--shared', type=Path, default=Path('../shared'))

@@ -1,4 +1,4 @@
-"""Several processes of one thread each that train one model: on cores that others use too, far faster than threads."""
+"""Several processes of one thread each train one model: on shared cores this is far faster than several threads."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def start(train: Callable[[int, argparse.Namespace], None], a: argparse.Namespac
     """Runs `train` in a.workers processes, and waits for them; they end with this one."""
     a.out.mkdir(parents=True, exist_ok=True)
     (a.out / 'rendezvous').unlink(missing_ok=True)
-    # to be killed is to leave in order, so that daemons are ended
+    # SIGTERM becomes a regular exit, so that the daemon processes end as well
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     torch.multiprocessing.spawn(train, (a,), a.workers, daemon=True)
 
 
 def join(worker: int, workers: int, folder: Path) -> None:
-    """One thread for this process, which meets the others at a file in the folder (removed before they start)."""
+    """Connects this process with the others through a file in the folder (removed before they start); uses one thread."""
     torch.set_num_threads(1)
     if workers > 1:
-        # a worker may be stopped for long while somebody measures something
+        # a worker may be paused for a long time
         dist.init_process_group('gloo', f'file://{folder.absolute()}/rendezvous', timedelta(days=1), workers, worker)
 
 
 def agree(optimiser: torch.optim.Optimizer, part: float) -> float:
-    """Averages the gradients of all workers, and how much of the schedule has passed."""
+    """Averages the gradients of all workers, and their progress in the schedule."""
     if not dist.is_initialized():
         return part
     every = [p for group in optimiser.param_groups for p in group['params']]

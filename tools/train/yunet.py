@@ -1,4 +1,4 @@
-"""Detectors of YuNet's contract: the standard one as a teacher, decoding, suppression, alignment of what is found."""
+"""Detectors with YuNet's outputs: the standard one as a teacher, decoding, suppression, alignment of the found faces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RAW |= {'kps': ('315', '317', '319')}
 
 @dataclass(frozen=True)
 class Found:
-    """boxes [n,4] x, y, width, height; points [n,5,2]; scores [n]; pixels of the given picture."""
+    """Found faces: boxes [n,4] x, y, width, height; points [n,5,2]; scores [n]; in pixels of the given picture."""
 
     boxes: np.ndarray
     points: np.ndarray
@@ -30,13 +30,13 @@ class Found:
 
 
 class YunetTeacher:
-    """The standard detector. Answers per stride one map [n,16,h,w]: cls, obj (as probabilities), bbox 4, kps 10."""
+    """The standard detector. It returns per stride one map [n,16,h,w]: cls, obj (as probabilities), bbox 4, kps 10."""
 
     def __init__(self, path: Path, dtype: torch.dtype = torch.float32):
         self.graph = Graph(path, [name for names in RAW.values() for name in names], dtype)
 
     def __call__(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """pictures: float [n,3,h,w] BGR 0..255, h and w multiples of 32."""
+        """Runs the detector. pictures: float [n,3,h,w] BGR 0..255, h and w multiples of 32."""
         found = {k: v.float() for k, v in self.graph(pictures).items()}
         maps = []
         for i in range(len(STRIDES)):
@@ -46,13 +46,13 @@ class YunetTeacher:
 
 
 def cells(h: int, w: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows and columns of all cells, [h,w] each, in pixels."""
+    """Returns rows and columns of all cells, [h,w] each, in pixels."""
     rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing='ij')
     return rows.float() * stride, columns.float() * stride
 
 
 def decode(m: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A map [n,16,h,w] (probabilities first) -> scores [n,h,w], boxes x, y, w, h [n,h,w,4], points [n,h,w,5,2]."""
+    """Decodes a map [n,16,h,w] (probabilities first): scores [n,h,w], boxes x, y, w, h [n,h,w,4], points [n,h,w,5,2]."""
     n, _, h, w = m.shape
     rows, columns = cells(h, w, stride)
     scores = (m[:, 0].clamp(0, 1) * m[:, 1].clamp(0, 1)).sqrt()
@@ -66,7 +66,7 @@ def decode(m: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor, to
 
 
 def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of one box with many."""
+    """Computes the intersection over union of one box with many."""
     left = np.maximum(box[:2], others[:, :2])
     right = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = np.prod(np.clip(right - left, 0, None), axis=1)
@@ -74,9 +74,9 @@ def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def collect(maps: list[torch.Tensor], index: int, threshold: float = 0.6, limit: float = 0.3) -> Found:
-    """The faces of picture `index` of a batch, best first, overlapping ones suppressed.
+    """Lists the faces of picture `index` of a batch, best first, overlapping ones suppressed.
 
-    As in the service the cells that saw the same face vote: the mean of their boxes and points, weighted by score, is
+    As in the service, the cells that detect the same face vote: the mean of their boxes and points, weighted by score, is
     several times steadier than the answer of the best cell alone.
     """
     parts = []
@@ -98,7 +98,7 @@ def collect(maps: list[torch.Tensor], index: int, threshold: float = 0.6, limit:
 
 
 def padded(picture: np.ndarray, scale: float = 1.0) -> torch.Tensor:
-    """RGB uint8 [h,w,3] -> float [1,3,H,W] BGR, scaled, zeros to the right and below up to multiples of 32."""
+    """Scales RGB uint8 [h,w,3] to float [1,3,H,W] BGR, with zeros to the right and below up to multiples of 32."""
     x = torch.from_numpy(picture[:, :, ::-1].copy()).permute(2, 0, 1)[None].float()
     if scale != 1:
         x = F.interpolate(x, scale_factor=scale, mode='area' if scale < 1 else 'bilinear')
@@ -107,10 +107,10 @@ def padded(picture: np.ndarray, scale: float = 1.0) -> torch.Tensor:
 
 
 def aligned(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """RGB uint8 [h,w,3] and five points -> uint8 [112,112,3], by the least-squares similarity onto the template."""
+    """Aligns RGB uint8 [h,w,3] by five points -> uint8 [112,112,3], by the least-squares similarity onto the template."""
     p, t = points - points.mean(0), TEMPLATE - TEMPLATE.mean(0)
     norm = (t**2).sum()
-    # from the template to the picture: z -> (a + ib) z + c
+    # transform from the template to the picture: z -> (a + ib) z + c
     a = (t * p).sum() / norm
     b = (t[:, 0] * p[:, 1] - t[:, 1] * p[:, 0]).sum() / norm
     turn = np.array([[a, -b], [b, a]])
@@ -125,7 +125,7 @@ def aligned(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def largest_face(picture: np.ndarray, detect: nn.Module | YunetTeacher, side: int = 480) -> np.ndarray | None:
-    """The aligned face of the largest box, looked for at three scales; None where there is none."""
+    """Returns the aligned face of the largest box, searched at three scales; None where there is none."""
     base = side / max(picture.shape[:2])
     for factor in (1.0, 0.5, 0.25):
         scale = base * factor
