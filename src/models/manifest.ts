@@ -145,12 +145,12 @@ const manifestSchema = z.strictObject({
       .refine(
         (model) =>
           model.task !== 'embedder' || !('url' in model.origin) || !model.quantised || model.quantised.calibration,
-        'the 8-bit form of an embedder needs a calibration of its own',
+        'the 8-bit form of an embedder needs its own calibration',
       ),
   ),
 });
 
-/** How a model is loaded. This is not part of the manifest. */
+/** Options of loading a model. They are not part of the manifest. */
 export interface Loading {
   /** The file is in 8 bits and is computed in float, which is exact on every processor. */
   inFloat?: true;

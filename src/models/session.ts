@@ -111,7 +111,7 @@ async function openOn(
   model: Uint8Array,
   { warmUp, inFloat = false }: SessionOptions,
 ): Promise<InferenceSession> {
-  // The binding ignores a name that it does not know, and goes on without it.
+  // The binding ignores an unknown name, and continues without it.
   if (!listProviders().includes(provider)) throw new Error(`unknown to this build of onnxruntime`);
   const options = sessionOptions(provider, inFloat);
   if (provider !== 'cpu') await proveRunsOn(provider, model, warmUp, options);

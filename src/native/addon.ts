@@ -24,7 +24,7 @@ export interface CapturedFrame extends NativeImage {
 
 export type ChannelOrder = 'rgb' | 'bgr';
 
-/** How bytes become floats: (v - mean[c]) / std[c], with v in 0..255 and c counting the channels in the order of the tensor. */
+/** Conversion of bytes to floats: (v - mean[c]) / std[c], with v in 0..255 and c counting the channels in the order of the tensor. */
 export interface TensorFormat {
   /** Order of the tensor's channels, whatever the order of the image is. */
   order: ChannelOrder;
@@ -158,7 +158,7 @@ export interface Addon {
   liveImageCount(): number;
 
   /**
-   * Opens a source on a thread of its own. The thread keeps the newest frame only. With a file that is not played in real time it waits until
+   * Opens a source on a separate thread, which keeps only the newest frame. With a file that is not played in real time it waits until
    * each frame was taken. Frames are rotated and cropped in the thread that takes them.
    * @param onChange called in the calling thread after a new frame or a new status; several changes may cause one call
    * @returns at once, a handle that is valid in every thread of the process until closeCapture

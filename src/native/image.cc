@@ -181,7 +181,7 @@ Napi::Value encodeJpeg(const Napi::CallbackInfo& info) {
   // The pixels are taken only now, because reading the options may have run JavaScript.
   const Picture picture = image.picture();
   cv::Mat pixels = picture.pixels;
-  // These pixels are shared, so every step that changes them writes into a matrix of its own.
+  // These pixels are shared, so every step that changes them writes into a new matrix.
   if (drawing.size != whole) {
     cv::Mat scaled;
     cv::resize(pixels, scaled, drawing.size, 0, 0, cv::INTER_AREA);

@@ -45,7 +45,7 @@ int Registry::open(SourceOptions options, Upright how, std::function<void()> onC
     alive.push_back(weak);
   }
   auto capture = std::make_shared<Capture>(std::move(options), how, std::move(onChange));
-  // At most one thread hangs for each source, however often it is tried again.
+  // This limits the threads that hang to one for each source, however often it is opened again.
   if (blocked) {
     capture->refuse("an earlier attempt to read this source is still stuck");
   } else {

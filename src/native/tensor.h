@@ -15,8 +15,8 @@ struct Picture {
   Order order;
 };
 
-/// How bytes become floats: (v - mean[c]) / std[c], written as v * factor[c] + bias[c], with c in the order of the
-/// tensor's channels.
+/// Conversion of bytes to floats: (v - mean[c]) / std[c], written as v * factor[c] + bias[c], with c in the order of
+/// the tensor's channels.
 struct TensorFormat {
   Order order;
   float factor[3];

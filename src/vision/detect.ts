@@ -13,7 +13,7 @@ export interface DetectedFace {
   detectionScore: number;
 }
 
-/** Where a scaled picture lies in the input tensor: tensor coordinate = picture coordinate * scale + offset. */
+/** Position of a scaled picture in the input tensor: tensor coordinate = picture coordinate * scale + offset. */
 interface Placement {
   /** Size of the tensor. */
   widthPx: number;

@@ -67,7 +67,7 @@ describe('a running service', () => {
     ],
     ['half a JPEG', () => ({ image: toImage(jpeg.subarray(0, jpeg.length / 2)) }), -45080, 'InvalidImageFileException'],
     ['a refused url', () => ({ image: { url: 'http://127.0.0.1/x.jpg' } }), -45050, 'InvalidImageURLException'],
-  ])('answers %s with its code, and goes on', async (_name, body, code, name) => {
+  ])('answers %s with its code, and continues to work', async (_name, body, code, name) => {
     const answer = await service.call('POST', '/detect', body());
     expect(answer.header).toMatchObject({ isSuccessful: false, resultCode: code, resultMessage: name });
     expect(answer.data).toBeUndefined();

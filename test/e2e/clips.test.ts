@@ -107,7 +107,7 @@ const scenes: Scene[] = [
     expected: ['match anna agreed'],
   },
   {
-    name: 'somebody who takes the place of an announced person at once',
+    name: 'a person who takes the place of an announced person at once',
     enrolled: [0],
     seen: [
       [0, standing(0.5, 0, 1_000)],
@@ -233,7 +233,7 @@ describe.each(casts)('a door that sees $cast.name', ({ cast, models }) => {
     { person: 1, kind: 'print', told: ['spoof not-alive'] },
     { person: 0, kind: 'actor', told: ['match anna agreed'] },
   ] as const)(
-    'tells by the real liveness model of person $person as $kind (a sheet of paper with a border, or none to be seen): $told',
+    'reports person $person as $kind (print: a sheet of paper with a border; actor: no border visible) by the real liveness model as $told',
     async ({ person, kind, told }) => {
       const gallery = await door.gallery(await createPeople(cast, [person]));
       const actors = [await cast[kind](person, held)];

@@ -22,7 +22,7 @@ export interface Keyframe {
 export interface ClipActor {
   /** A rendered person, or a picture that is pasted in. */
   who: { seed: number } | { picture: Picture; edge: 'plain' | 'soft' };
-  /** At least two keyframes in order of time. The actor is in the clip from the first to the last. */
+  /** Keyframes in order of time, at least two. The actor is in the clip from the first to the last. */
   keyframes: readonly Keyframe[];
   /** Slow swaying that is added to the pose of the keyframes: amplitudes in degrees, and the period in milliseconds (default 3000). */
   sway?: Partial<Pose> & { periodMs?: number };

@@ -1,4 +1,4 @@
-// Records the ranges of a model's tensors: runs the float model on pictures and looks at every tensor of its layers.
+// Records the ranges of a model's tensors: runs the float model on pictures and measures every tensor of its layers.
 import { createHash } from 'node:crypto';
 import type { FloatTensor } from '../session.js';
 import type { Bands } from './bands.js';

@@ -123,7 +123,7 @@ export function dropUnused(graph: OnnxGraph): void {
  */
 export function shortenNames(graph: OnnxGraph): void {
   const nested = graph.node.find(({ attribute }) => attribute.some(({ type }) => type === ATTRIBUTE_TYPE.graph));
-  if (nested) throw new AppError('MODEL_INVALID', `the node ${nested.opType} has a graph of its own`);
+  if (nested) throw new AppError('MODEL_INVALID', `the node ${nested.opType} contains a graph`);
   const names = new Map([...graph.input, ...graph.output].map(({ name }) => [name, name]));
   // The empty name stands for an optional input that is not given.
   names.set('', '');

@@ -63,7 +63,7 @@ function findDataType(data: ArrayBufferView): number {
   return data instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64;
 }
 
-/** Copies raw data, which lies at any offset of the file, into a buffer of its own: typed arrays need an aligned one. */
+/** Copies raw data, which can lie at any offset of the file, into a new buffer: typed arrays need an aligned buffer. */
 function copyAligned(raw: Uint8Array): ArrayBuffer {
   return Uint8Array.from(raw).buffer;
 }

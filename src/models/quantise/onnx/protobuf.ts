@@ -8,7 +8,7 @@ export interface Field {
   number: number;
   kind: Kind;
   repeated: boolean;
-  /** How a repeated scalar is written: all values in one piece, or each by itself. Both forms are read. */
+  /** True writes a repeated scalar with all its values in one field, false with one field per value. Both forms can be read. */
   packed: boolean;
 }
 
