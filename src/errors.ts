@@ -58,7 +58,7 @@ export interface AppErrorOptions {
   cause?: unknown;
 }
 
-/** An error that Lintel expects. Mistakes of programmers are TypeErrors and the like. */
+/** An error that Lintel expects. Programming mistakes are TypeErrors instead. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -76,7 +76,7 @@ export function clientError(code: ErrorCode, detail: string, cause?: unknown): A
   return new AppError(code, detail, { detail, cause });
 }
 
-/** Returns the message of anything thrown, for a log line. */
+/** Returns the message of a thrown value, for a log line. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

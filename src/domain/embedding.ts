@@ -5,14 +5,14 @@ export function normalise(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
   const length = Math.sqrt(sum);
-  if (!(length > 0) || !Number.isFinite(length)) throw new TypeError('an embedding of length 0 or not finite');
+  if (!(length > 0) || !Number.isFinite(length)) throw new TypeError('the length of an embedding is 0 or not finite');
   for (let i = 0; i < vector.length; i++) vector[i]! /= length;
   return vector;
 }
 
 /** Returns the cosine of two L2-normalised embeddings of the same model version, -1..1. */
 export function cosine(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) throw new TypeError(`embeddings of ${a.length} and ${b.length} dimensions`);
+  if (a.length !== b.length) throw new TypeError(`two embeddings differ in dimensions: ${a.length} and ${b.length}`);
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return Math.max(-1, Math.min(1, sum));

@@ -75,7 +75,7 @@ export function boxArea(box: Box): number {
 }
 
 /** Converts a box from pixels to fractions of the picture: 0..1, six decimals, about a thousandth of a pixel. */
-export function fractionBox(box: Box, image: Pick<AnalysedImage, 'widthPx' | 'heightPx'>): Box {
+export function toFractionBox(box: Box, image: Pick<AnalysedImage, 'widthPx' | 'heightPx'>): Box {
   return {
     x0: fraction(box.x0, image.widthPx),
     y0: fraction(box.y0, image.heightPx),
@@ -107,6 +107,7 @@ export function boxIou(a: Box, b: Box): number {
 export const MIN_FACE_PX = 60;
 export const MAX_YAW_PITCH_DEGREES = 45;
 
+/** Tells whether a face is large enough, and turned little enough, to be recognised. */
 export function isEligible(face: Pick<Face, 'boxPx' | 'pose'>): boolean {
   return (
     boxWidth(face.boxPx) >= MIN_FACE_PX &&

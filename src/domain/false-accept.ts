@@ -25,7 +25,7 @@ interface CurvePoint {
 export class FalseAcceptCurve {
   readonly #points: readonly CurvePoint[];
 
-  /** @throws TypeError for less than two points, or when the FAR does not fall strictly while the cosine rises */
+  /** @throws TypeError for fewer than two points, or when the FAR does not fall strictly while the cosine rises */
   constructor(points: readonly FalseAcceptPoint[]) {
     const isCurve = points.every(({ cosine, far }, i) => {
       const before = points[i - 1];
@@ -33,7 +33,9 @@ export class FalseAcceptCurve {
       return isInside && (before === undefined || (cosine > before.cosine && far < before.far));
     });
     if (points.length < 2 || !isCurve) {
-      throw new TypeError('false accept points must rise strictly in cosine and fall strictly in FAR, two at least');
+      throw new TypeError(
+        'a curve needs at least two false accept points, which rise strictly in cosine and fall strictly in FAR',
+      );
     }
     this.#points = points.map(({ cosine, far }) => ({ cosine, logFar: Math.log(far) }));
   }

@@ -1,6 +1,6 @@
 // The health that a part of the service reports.
 
-/** `degraded`: the part works in part. `failed`: the part does not work now. */
+/** `degraded`: the part works, but not fully. `failed`: the part does not work now. */
 export type HealthStatus = 'ok' | 'degraded' | 'failed';
 
 export interface Health {

@@ -4,7 +4,7 @@
 export type Clock = () => number;
 
 /** Formats a time as the API does: UTC, `YYYY-MM-DDTHH:mm:ss`. */
-export function contractTime(epochMs: number): string {
+export function formatContractTime(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 19);
 }
 

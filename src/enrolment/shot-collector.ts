@@ -1,5 +1,5 @@
 // The shots of one guided enrolment: fit frames are kept, the reasons of the others are counted.
-import { fractionBox, type Box, type Pose } from '../domain/face.js';
+import { toFractionBox, type Box, type Pose } from '../domain/face.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
@@ -92,7 +92,7 @@ export class ShotCollector {
       crop,
       quality: quality.overall,
       pose,
-      bbox: fractionBox(boxPx, frame),
+      bbox: toFractionBox(boxPx, frame),
       detectionScore,
       ...(livenessScore === undefined ? {} : { livenessScore }),
     });

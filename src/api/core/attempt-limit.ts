@@ -6,7 +6,7 @@ import type { Clock } from '../../domain/time.js';
 export const ATTEMPTS = 10;
 /** Time after which a blocked address may try once more. */
 export const MS_PER_ATTEMPT = 6_000;
-/** Number of addresses that are remembered. Beyond it, the one whose last wrong key is the oldest is forgotten. */
+/** Limit of remembered addresses. Above it, the address whose last wrong key is the oldest is forgotten. */
 const MAX_ADDRESSES = 1_000;
 
 interface WrongAttempts {
@@ -14,7 +14,7 @@ interface WrongAttempts {
   atMs: number;
 }
 
-/** An address that is blocked does not affect the others. */
+/** Counts wrong keys by network address, and blocks an address that sent too many. Other addresses are not affected. */
 export class AttemptLimit {
   readonly #clock: Clock;
   /** Attempts by network, ordered by the time of the last wrong key. */

@@ -6,7 +6,7 @@ import { clientError } from '../../errors.js';
 /** Part of an unwanted body that is still read, so that the client receives its answer; after it the connection is closed. */
 export const MAX_DISCARDED_BYTES = 64_000_000;
 
-/** The client closed the connection in the middle of its request: nobody is left to answer. */
+/** Thrown when the client closes the connection before its request is complete. No answer is sent then. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
@@ -30,7 +30,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length);
 }
 
-/** Reads the rest of a body and drops it. @returns whether it ended within maxBytes, before the client closed the connection */
+/** Reads the rest of a body and discards it. @returns whether it ended within maxBytes, before the client closed the connection */
 export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCARDED_BYTES): Promise<boolean> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return request.readableEnded;
   let left = maxBytes;
@@ -41,7 +41,7 @@ export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCA
   }
 }
 
-/** @throws AppError INVALID_PARAM: the body is not UTF-8, not JSON, or JSON that is no object */
+/** Parses a body as JSON. @throws AppError INVALID_PARAM: the body is empty, not UTF-8, not JSON, or not an object */
 export function parseJsonObject(body: Buffer): Record<string, unknown> {
   if (body.length === 0) throw clientError('INVALID_PARAM', 'The body is empty; it must be a JSON object.');
   if (!isUtf8(body)) throw clientError('INVALID_PARAM', 'The body must be UTF-8.');

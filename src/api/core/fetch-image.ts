@@ -25,7 +25,7 @@ export interface ImageFetcherOptions {
   timeoutMs: number;
   /** CIDRs that may be fetched from although they are not public. */
   allowNetworks: readonly string[];
-  /** Limit of fetches at the same time; one more is SERVER_BUSY. */
+  /** Highest number of fetches at the same time. A further fetch is refused with SERVER_BUSY. */
   maxConcurrent?: number;
   resolve?: Resolver | undefined;
 }

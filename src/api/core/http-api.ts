@@ -1,4 +1,4 @@
-// One HTTP API: mounts its routes, and takes every request from its id to its access log line.
+// One HTTP API: mounts its routes, and handles every request, from its id to its line in the access log.
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +10,7 @@ import { ClientGone, discardBody } from './body.js';
 import { readInput, type InputRules } from './request-input.js';
 import type { AnyRoute, RouteRequest } from './route.js';
 
-/** Everything that an API may look at to find out who sends a request. */
+/** Parts of a request that an API may use to identify the caller. */
 export interface Credentials {
   /** Parameters of the path, percent-decoded. */
   params: Readonly<Record<string, string>>;
@@ -31,8 +31,8 @@ export interface Endpoint<Reply> {
   pattern: string;
   route: AnyRoute;
   /**
-   * Checks the credentials, before anything else of the request is looked at.
-   * @returns the operation, on behalf of the caller
+   * Checks the credentials, before any other part of the request is examined.
+   * @returns the function that runs the operation for this caller
    * @throws AppError for an unknown key
    */
   authenticate: (credentials: Credentials) => (request: CheckedRequest) => Promise<Reply>;
@@ -44,7 +44,7 @@ export type ResultCode = number | undefined;
 /** Writes the answers of one API: status, headers and body. */
 export interface AnswerEncoder<Reply> {
   writeReply(ctx: Context, reply: Reply): ResultCode;
-  /** Writes the answer to anything that was thrown; `isForeseen` is false for an error that the API has no code for. */
+  /** Writes the answer for a thrown error; `isForeseen` is false for an error that the API has no code for. */
   writeError(ctx: Context, error: unknown, requestId: string): { resultCode: ResultCode; isForeseen: boolean };
 }
 
@@ -78,7 +78,7 @@ export interface HttpApiOptions<Reply> {
   maxDiscardedBytes?: number;
   log: Log;
   observer?: RequestObserver | undefined;
-  /** Milliseconds from any origin; never goes back. */
+  /** Monotonic clock, in milliseconds from any origin. */
   monotonicMs?: (() => number) | undefined;
 }
 
@@ -135,7 +135,7 @@ export class HttpApi<Reply> {
     const { encoder, input, ownedPath } = this.#options;
     const state = ctx.state as RequestState;
     state.route = pattern;
-    // The router takes HEAD for GET. A picture that is not sent must not be made, and nobody must be recorded as its viewer.
+    // The router treats HEAD as GET: a picture would be made but not sent, and the audit log would record a view of it.
     if (ctx.method === 'HEAD' && ownedPath !== undefined) refuseMethod(ctx, [route.method]);
     const { params } = ctx;
     const remoteAddress = ctx.req.socket.remoteAddress ?? '';
@@ -155,8 +155,8 @@ export class HttpApi<Reply> {
   }
 
   /**
-   * Gives a request its id, answers anything thrown, and writes the access log. A body that nobody has read is discarded before the
-   * answer is sent, because a client that sends everything before it listens would not receive the answer otherwise.
+   * Gives a request its id, answers errors, and writes the access log. An unread body is discarded before the answer is sent, because
+   * a client that sends its whole request before it reads would not receive the answer otherwise.
    */
   async #answer(ctx: Context, serve: () => Promise<void>): Promise<void> {
     const { encoder, log, observer, maxDiscardedBytes, ownedPath } = this.#options;
@@ -214,7 +214,7 @@ function createDocumentPage(make: () => object): (ctx: Context) => void {
   };
 }
 
-/** Returns the code or the class of an error: the message of a failed fetch would quote the request. */
+/** Returns the code or the class of an error, and not its message: that of a failed fetch would quote the request. */
 function nameCause(cause: unknown): string {
   if (!(cause instanceof Error)) return typeof cause;
   return (cause as NodeJS.ErrnoException).code ?? cause.name;

@@ -1,7 +1,7 @@
 // Sources of a request's picture: base64 in the body, a URL, or a file of a form.
 import { clientError, type AppError } from '../../errors.js';
 
-/** A picture as a request names it. The bytes of a file belong to the request alone, together with their whole ArrayBuffer. */
+/** The picture that a request gives. Only the request uses the bytes of a file, and the whole ArrayBuffer that holds them. */
 export type ImageInput = { url: string } | { bytes: string } | { file: Uint8Array };
 
 export interface ImageSource {
@@ -38,7 +38,7 @@ export class ImageLoader implements ImageSource {
   }
 }
 
-/** Source of the pictures in a body that was too long to be read: each is too large, once the checks before it have passed. */
+/** Source of the pictures in a body that was too long to be read. It refuses each one as too large. */
 export const oversizeImages: ImageSource = {
   load: async () => {
     throw clientError('IMAGE_TOO_LARGE', 'The request is longer than its largest possible picture.');
@@ -52,9 +52,9 @@ export function createTooLargeError(maxBytes: number): AppError {
 /**
  * Decodes standard base64 with full padding or none. White space, a data: prefix and the URL alphabet are refused.
  *
- * Node's decoder skips unknown characters and reads only the low byte of each. Therefore the text is checked to be ASCII, and the
- * length of the result to be the one that the number of digits gives: each skipped digit would make it shorter. A regular expression
- * over 4 MB took 20 ms where this takes 1 (2 shared x64 cores, 2026-11).
+ * Node's decoder skips unknown characters and reads only the low byte of each. Therefore the text must be ASCII, and the result must
+ * have the length that follows from the number of digits: each skipped character would make it shorter. A regular expression over 4 MB
+ * took 20 ms, and this check takes 1 ms (2 shared x64 cores, 2026-11).
  * @throws AppError INVALID_IMAGE_BYTES, IMAGE_TOO_LARGE
  */
 export function decodeBase64(text: string, maxBytes: number): Buffer {

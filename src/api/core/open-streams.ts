@@ -25,7 +25,7 @@ export class OpenStreams {
     });
   }
 
-  /** Destroys the streams that have not ended by themselves after the time of grace. */
+  /** Destroys the streams that have not ended by themselves after GRACE_MS. */
   close(): void {
     for (const stream of this.#streams) {
       const timer = this.#timers.setTimeout(() => stream.destroy(), GRACE_MS);

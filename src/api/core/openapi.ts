@@ -4,7 +4,7 @@ import type { AnyRoute } from './route.js';
 
 export type JsonSchema = Record<string, unknown>;
 
-/** One operation at its full path, with everything that its API alone knows. */
+/** One operation at its full path, with the facts that only its API knows. */
 export interface DocumentedOperation {
   route: AnyRoute;
   /** Full path pattern. */
@@ -102,7 +102,7 @@ export class Components {
    * @throws TypeError when two different schemas have the same id
    */
   describe(schema: z.ZodType): JsonSchema {
-    // The file of a form has no JSON type: its `meta` stands for it.
+    // A file in a form has no JSON type: its `meta` describes it instead.
     const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
     const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/');
     const { $defs = {}, ...rest } = JSON.parse(text) as JsonSchema & { $defs?: Record<string, JsonSchema> };

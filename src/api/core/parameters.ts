@@ -29,7 +29,7 @@ export function checkInput<S extends z.ZodType>(schema: S, value: unknown, noun:
   const [issue] = issues;
   const path = issue?.path.join('.') ?? '';
   const subject = path === '' ? 'The body' : `The ${noun} ${path}`;
-  // Checked here, because a schema with a message of its own has it for every rule.
+  // Checked here, because a schema with its own message uses that message for every rule.
   const rule = issue?.input === REPEATED ? 'must be given once' : (issue?.message ?? 'is invalid');
   throw clientError('INVALID_PARAM', `${subject} ${rule}.`);
 }

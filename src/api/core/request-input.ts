@@ -19,7 +19,7 @@ export interface InputRules {
 export interface RequestInput {
   query: unknown;
   body: unknown;
-  /** The body was longer than its largest possible pictures and has not been read: each picture in `body` is a placeholder. */
+  /** True for a body that was too long even for the largest pictures. It was not read: each picture in `body` is a placeholder. */
   isTooLong: boolean;
 }
 
@@ -28,7 +28,7 @@ const BASE64_FACTOR = 1.4;
 /** Stands for a picture in a body that was too long to be read, so that the other parameters take their defaults. */
 const UNREAD_IMAGE = { bytes: '' };
 
-/** @throws AppError INVALID_PARAM @throws ClientGone */
+/** Reads the query and the body of a request, and checks them. @throws AppError INVALID_PARAM @throws ClientGone */
 export async function readInput(
   request: IncomingMessage,
   querystring: string,

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
-import { contractTime, systemTimers, type Clock, type Timers } from '../../domain/time.js';
+import { formatContractTime, systemTimers, type Clock, type Timers } from '../../domain/time.js';
 import { AppError, describeError } from '../../errors.js';
 import { readFileStamp } from '../../platform/file-stamp.js';
 
@@ -36,7 +36,10 @@ const CHECK_INTERVAL_MS = 5_000;
 /** Time limit for the TLS handshake of a client; Node allows two minutes. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A new pair of files is used once both fit together. Until then the old certificate is served, and `health` reports the problem. */
+/**
+ * The certificate and the key of HTTPS. A new pair of files is used as soon as both belong together; until then the old certificate is
+ * served, and `health` reports the problem.
+ */
 export class TlsIdentity {
   readonly #options: TlsIdentityOptions;
   /** Stamps of the two files at the last check. */
@@ -54,7 +57,7 @@ export class TlsIdentity {
 
   /**
    * Reads the files for `createServer`.
-   * @throws AppError CONFIG_INVALID: a file cannot be read, or the two do not fit together
+   * @throws AppError CONFIG_INVALID: a file cannot be read, or the two do not belong together
    */
   async load(): Promise<{ cert: Buffer; key: Buffer }> {
     this.#stamp = await this.#readStamp();
@@ -87,7 +90,7 @@ export class TlsIdentity {
   }
 
   health(): Health {
-    const facts = { certificateValidTo: contractTime(this.#validToMs) };
+    const facts = { certificateValidTo: formatContractTime(this.#validToMs) };
     if (this.#problem !== undefined) {
       return { status: 'degraded', detail: `the new certificate is not used: ${this.#problem}`, facts };
     }
@@ -106,7 +109,7 @@ export class TlsIdentity {
     }, checkIntervalMs);
   }
 
-  /** Never rejects. */
+  /** Loads the files again if they have changed. Never rejects. */
   async #check(): Promise<void> {
     // The stamp is read before the files: a change in between is noticed at the next check.
     const stamp = await this.#readStamp();

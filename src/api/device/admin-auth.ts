@@ -7,7 +7,7 @@ import type { Credentials } from '../core/http-api.js';
 
 export const ADMIN_KEY_HEADER = 'x-lintel-admin-key';
 
-/** @returns the name of the key @throws AppError UNAUTHORIZED_ADMIN_KEY, TOO_MANY_ATTEMPTS */
+/** Checks the admin key in the headers. @returns the name of the key @throws AppError UNAUTHORIZED_ADMIN_KEY, TOO_MANY_ATTEMPTS */
 export function authenticateAdmin(
   { headers, remoteAddress }: Pick<Credentials, 'headers' | 'remoteAddress'>,
   keys: KeyAuthority,

@@ -129,7 +129,7 @@ export const signingKeyAnswer = z.object({
 export const privacyAnswer = z.object({
   on: z.boolean(),
   stored: z.boolean().meta({
-    description: 'False: privacy is on, but the disk refused to store that, and a restart would find it off.',
+    description: 'False: privacy is on, but the disk refused to store that, so privacy would be off after a restart.',
   }),
 });
 

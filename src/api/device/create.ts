@@ -19,7 +19,7 @@ import type { DeviceServices } from './services.js';
 import { createStatusEncoder } from './status-encoder.js';
 import { ViewAudit } from './view-audit.js';
 
-/** No request of this API is longer. */
+/** Longest body of a request. */
 const MAX_BODY_BYTES = 16_384;
 
 export interface DeviceParts
@@ -34,7 +34,7 @@ export interface DeviceParts
 }
 
 export interface DeviceApi extends MountedApi {
-  /** Everything that the routes work with. */
+  /** Parts of the service that the routes use. */
   readonly services: DeviceServices;
 }
 

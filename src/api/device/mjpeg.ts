@@ -10,7 +10,7 @@ export const MJPEG_TYPE = `${MJPEG_MEDIUM}; boundary=${BOUNDARY}`;
 
 /** Time without a new frame after which the view ends. */
 export const LOST_MS = 10_000;
-/** Time in which a viewer receives nothing, after which the view is cut off to make room for others. */
+/** Time without data received by the viewer after which the view is closed, to make room for others. */
 export const STALLED_MS = 30_000;
 /** Interval between two requests for a new frame. */
 const POLL_MS = 100;
@@ -27,13 +27,13 @@ export interface MjpegParts {
   timers: Timers;
 }
 
-/** Frames that a slow viewer misses are not kept: the next frame is the newest one at the time it is wanted. */
+/** Stream of one view. Frames that a slow viewer misses are not kept: the next frame that it receives is the newest one. */
 export class MjpegStream extends Readable {
   readonly #parts: MjpegParts;
   #frameNumber = 0;
   /** Time at which the last frame was handed over. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
-  /** Time at which there was a new frame, or the start of the view. */
+  /** Time of the last new frame; before the first one, the time at which the view started. */
   #newFrameAtMs: number;
   #producing = false;
   #ending = false;
@@ -87,7 +87,7 @@ export class MjpegStream extends Readable {
     if (!isFirst) await this.#pause(this.#sentAtMs + intervalMs - clock());
     while (!this.#ending && !isOver()) {
       const frame = isFirst ? first : await next(this.#frameNumber);
-      // A frame that was requested before the view had to end is not shown after it.
+      // The reason to end the view may have come while the frame was encoded: then the frame is not shown.
       if (isOver()) return undefined;
       if (frame) {
         this.#frameNumber = frame.frameNumber;

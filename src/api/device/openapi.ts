@@ -33,7 +33,7 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
   };
   const operations = routes.map((route) => describeRoute(route, components));
   const document = createDocument(head, operations, components);
-  // No response refers to this schema: the answer of a guided enrolment is many lines of it.
+  // No response refers to this schema, because a guided enrolment answers with many lines of it: it is added here.
   components.describe(progressLine.array());
   return document;
 }

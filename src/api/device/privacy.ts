@@ -18,7 +18,7 @@ export const privacyRoutes: readonly DeviceRoute[] = [
     summary: 'Stop all capture at once, or allow it again',
     description:
       'On: the answer comes when every source is closed. Privacy stays on over restarts. It is switched on even when the disk refuses to ' +
-      'store that; `stored` is false then. Off: is stored first, and refused when it cannot be stored.',
+      'store that; `stored` is false then. Off: the change is stored first, and refused when it cannot be stored.',
     method: 'PUT',
     path: '/privacy',
     body: z.strictObject({ on: z.boolean() }),

@@ -1,4 +1,4 @@
-// Routes of the device API: what they declare beside the fields that both APIs share, and what they answer.
+// Routes of the device API: the fields that they declare beside those that both APIs share, and the types of their answers.
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
@@ -11,7 +11,7 @@ export const DEVICE_BASE = '/device/v1';
 export type AdminRequest<Path extends string, Query, Body> = RouteRequest<Path, Query, Body> & {
   /** `admin:{name of the key}`, for the audit log; `nobody` on an open route. */
   actor: string;
-  /** Tells whether the admin key of the request is still valid. An answer that takes a while asks before it shows or stores anything. */
+  /** Tells whether the admin key of the request is still valid. A handler that takes a while calls it before it shows or stores anything. */
   isAllowed: () => boolean;
 };
 

@@ -1,4 +1,4 @@
-// Parts of the service that the routes of the device API use, as narrow interfaces of other rooms.
+// Parts of the service that the routes of the device API use, as narrow interfaces.
 import type { AuditLog } from '../../audit/audit-log.js';
 import type { CameraControl } from '../../camera/camera-control.js';
 import type { AuditEntry, AuditSink } from '../../domain/audit.js';
@@ -16,7 +16,7 @@ import type { ViewAudit } from './view-audit.js';
 
 export interface PrivacyControl {
   readonly on: boolean;
-  /** Tells whether the state is stored, so that a restart would find the same. */
+  /** True when the state is stored, so that it survives a restart. */
   readonly stored: boolean;
   /** Resolves when all sources are closed, or may be opened again. @throws AppError STORE_UNAVAILABLE: privacy stays on */
   set(on: boolean, actor: string): Promise<PrivacyChange>;
@@ -48,8 +48,8 @@ export interface DeviceServices {
 }
 
 /**
- * Records an action that is already done. It is not undone when its entry cannot be written; the log reports that. An action that shows
- * or gives away something is recorded before it happens, with `audit.append` itself.
+ * Records an action that is already done. When its entry cannot be written, the log reports that, and the action is not undone. An action
+ * that shows or returns a picture is recorded before it happens, with `audit.append`.
  */
 export async function recordDone(
   { audit, log }: Pick<DeviceServices, 'audit' | 'log'>,
@@ -58,6 +58,6 @@ export async function recordDone(
   try {
     await audit.append(entry);
   } catch (error) {
-    log.error({ action: entry.action, err: error }, 'an action was done that could not be written to the audit log');
+    log.error({ action: entry.action, err: error }, 'an action was done, but could not be written to the audit log');
   }
 }

@@ -24,7 +24,7 @@ export interface NhnApiParts extends Omit<Services, 'images'> {
   observer?: RequestObserver | undefined;
   /** Name resolution for the URLs of pictures; the system's by default. */
   resolve?: Resolver | undefined;
-  /** Milliseconds from any origin; never goes back. */
+  /** Monotonic clock, in milliseconds from any origin. */
   monotonicMs?: (() => number) | undefined;
 }
 
@@ -57,7 +57,10 @@ function listEndpoints(dialect: Dialect, appKeys: SecretKeyAuthority, services: 
   }));
 }
 
-/** @throws AppError UNAUTHORIZED_APP_KEY, UNAUTHORIZED_APP_KEY_OR_SECRET_KEY */
+/**
+ * Checks the appKey, and its secretKey if the dialect asks for it.
+ * @throws AppError UNAUTHORIZED_APP_KEY, UNAUTHORIZED_APP_KEY_OR_SECRET_KEY
+ */
 function authenticate(appKeys: SecretKeyAuthority, dialect: Dialect, { params, headers }: Credentials): RegisteredKey {
   const appKey = params.appKey ?? '';
   if (dialect.asksForSecretKey) {
@@ -71,7 +74,7 @@ function authenticate(appKeys: SecretKeyAuthority, dialect: Dialect, { params, h
   return caller;
 }
 
-/** The OpenAPI document; it is made at the first request, so that the start does not wait for it. */
+/** Creates the page of the OpenAPI document. The document is made at the first request, so that the start does not wait for it. */
 function createDocumentPage(): ServicePage {
   let body: string | undefined;
   return {

@@ -52,7 +52,7 @@ export interface Reply<Data extends object = object> {
   partial?: boolean;
 }
 
-/** An error in one of compare's two images: a result of the -45000 range then carries the side after its name. */
+/** An error in one of compare's two images. The name of a result in the -45000 range then ends with the side, such as `:Source`. */
 export class ImageSideError extends AppError {
   readonly side: 'Source' | 'Target';
 
@@ -62,7 +62,7 @@ export class ImageSideError extends AppError {
   }
 }
 
-/** Writes answers as the contract wants them: status 200, and the outcome in `header`. */
+/** Writes answers as the contract requires them: status 200, and the outcome in `header`. */
 export const envelopeEncoder: AnswerEncoder<Reply> = {
   writeReply(ctx, { data, partial }) {
     const { code, name } = partial ? PARTIAL_SUCCESS : SUCCESS;
@@ -83,7 +83,7 @@ export const envelopeEncoder: AnswerEncoder<Reply> = {
 function describeFailure(error: unknown, requestId: string): { header: EnvelopeHeader; isForeseen: boolean } {
   const result = error instanceof AppError ? RESULTS[error.code] : undefined;
   if (!(error instanceof AppError) || result === undefined) {
-    // The contract has no code for a disk that refuses writes. The client is told in words, and the error is logged.
+    // The contract has no code for a disk that refuses writes: the detail says so, and the error is logged.
     const isStore = error instanceof AppError && error.code === 'STORE_UNAVAILABLE';
     const detail = isStore
       ? `The disk refuses to write; nothing was changed (request id ${requestId}).`

@@ -1,5 +1,5 @@
 // Faces as the contract writes them: fractions of the picture, degrees, percent.
-import { fraction, fractionBox, LANDMARK_TYPES, rounded, type AnalysedImage, type Face } from '../../domain/face.js';
+import { fraction, toFractionBox, LANDMARK_TYPES, rounded, type AnalysedImage, type Face } from '../../domain/face.js';
 import type { EnrolledFace } from '../../gallery/gallery.types.js';
 import type { EnrolledFaceDetail, FaceDetail } from './answers.js';
 
@@ -17,7 +17,7 @@ export function describeFace(face: Face, image: Dimensions, fields: FaceFields):
   const [leftEye, rightEye, nose, leftLip, rightLip] = face.landmarksPx;
   const points = { leftEye, rightEye, nose, leftLip, rightLip };
   const detail: FaceDetail = {
-    bbox: fractionBox(face.boxPx, image),
+    bbox: toFractionBox(face.boxPx, image),
     landmarks: LANDMARK_TYPES.map((type) => ({
       type,
       x: fraction(points[type].x, image.widthPx),
@@ -41,7 +41,7 @@ export function describeFace(face: Face, image: Dimensions, fields: FaceFields):
 export function describeEnrolledFace(face: EnrolledFace): EnrolledFaceDetail {
   const { bbox, faceId, imageId, externalImageId, detectionScore } = face;
   return {
-    bbox: fractionBox(bbox, { widthPx: 1, heightPx: 1 }),
+    bbox: toFractionBox(bbox, { widthPx: 1, heightPx: 1 }),
     faceId,
     imageId,
     ...(externalImageId !== undefined && { externalImageId }),

@@ -41,7 +41,7 @@ const pageShape = {
     .meta({ description: 'The nextToken of the page before; it carries its own limit.' }),
 };
 
-/** Drops the limit beside a token: a token carries its own limit, so the one beside it is not even checked. */
+/** Removes the limit when there is a token: the token contains its own limit, so the other one is not even checked. */
 function dropLimitBesideToken(query: unknown): unknown {
   return isRecord(query) && 'next-token' in query ? { ...query, limit: undefined } : query;
 }

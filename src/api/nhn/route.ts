@@ -37,7 +37,7 @@ export function route<
   return spec;
 }
 
-/** A set of routes under one base path: one way to write the operations on the wire. */
+/** One version of the NHN API: its routes, under one base path. */
 export interface Dialect {
   /** Short name, such as `v1`. */
   name: string;

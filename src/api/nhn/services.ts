@@ -85,13 +85,13 @@ export function findEmbeddedFace(image: AnalysedImage): { face: Face; embedding:
   return undefined;
 }
 
-/** An ill-formed id in a path counts as a group that does not exist. @throws AppError GROUP_NOT_FOUND */
+/** Returns a group. An ill-formed id counts as a group that does not exist. @throws AppError GROUP_NOT_FOUND */
 export function requireGroup(services: Services, ref: GroupRef): GroupInfo {
   if (!GROUP_ID_PATTERN.test(ref.groupId)) throw clientError('GROUP_NOT_FOUND', 'There is no such group.');
   return services.gallery.group(ref);
 }
 
-/** @throws AppError GROUP_NOT_FOUND; MODEL_VERSION_MISMATCH: no installed model can compare with the group's faces */
+/** Returns a group whose models are installed. @throws AppError GROUP_NOT_FOUND; MODEL_VERSION_MISMATCH: they are not installed */
 export function requireComparableGroup(services: Services, ref: GroupRef): GroupInfo {
   const group = requireGroup(services, ref);
   const { vision, otherModels } = services;
@@ -110,7 +110,7 @@ export function findScale(
   return otherModels?.get(modelVersion)?.scale ?? scale;
 }
 
-/** @param ref a group that exists @throws AppError FACE_NOT_FOUND */
+/** Returns an enrolled face. @param ref a group that exists @throws AppError FACE_NOT_FOUND */
 export function requireFace(services: Services, ref: GroupRef, faceId: string): EnrolledFace {
   if (!UUID_PATTERN.test(faceId)) throw clientError('FACE_NOT_FOUND', 'There is no such face in the group.');
   return services.gallery.face(ref, faceId);

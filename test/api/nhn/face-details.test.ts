@@ -1,7 +1,7 @@
 // Faces and similarities as the contract writes them.
 import { describe, expect, test } from 'vitest';
 import { describeEnrolledFace, describeFace } from '../../../src/api/nhn/face-details.js';
-import { fractionBox } from '../../../src/domain/face.js';
+import { toFractionBox } from '../../../src/domain/face.js';
 import { cosineFloor, reportedSimilarity } from '../../../src/domain/reported-similarity.js';
 import type { Face } from '../../../src/domain/face.js';
 import { SimilarityScale } from '../../../src/domain/similarity.js';
@@ -59,7 +59,7 @@ describe('a face', () => {
   });
 
   test('has the same box when it is detected, enrolled and read back in single precision', () => {
-    const bbox = fractionBox({ x0: 1 / 3, y0: 2 / 3, x1: 100.1, y1: 77.7 }, image);
+    const bbox = toFractionBox({ x0: 1 / 3, y0: 2 / 3, x1: 100.1, y1: 77.7 }, image);
     const { x0, y0, x1, y1 } = bbox;
     const single = { x0: Math.fround(x0), y0: Math.fround(y0), x1: Math.fround(x1), y1: Math.fround(y1) };
     const enrolled = { faceId: 'f', imageId: 'i', bbox: single, detectionScore: Math.fround(0.87654321) };

@@ -30,7 +30,10 @@ interface ImagePair {
   targetImage: ImageInput;
 }
 
-/** @throws AppError INVALID_PARAM: no eligible face in the source image; ImageSideError: one of the images, the source first */
+/**
+ * Compares the largest eligible face of the source image with every eligible face of the target image.
+ * @throws AppError INVALID_PARAM: the source image has no eligible face; ImageSideError: an image was refused
+ */
 export async function compare(services: Services, input: FaceQuestions & ImagePair): Promise<Comparison> {
   const { scale, vision } = services;
   const fields = chooseFields(services, input);
@@ -83,7 +86,7 @@ async function labelErrors(side: 'Source' | 'Target', picture: Promise<AnalysedI
   }
 }
 
-/** @throws AppError INVALID_PARAM: both are given and differ */
+/** Returns the threshold that is given, or the default. @throws AppError INVALID_PARAM: both are given and differ */
 function chooseThreshold(fromQuery: number | undefined, fromBody: number | undefined): number {
   if (fromQuery !== undefined && fromBody !== undefined && fromQuery !== fromBody) {
     throw clientError('INVALID_PARAM', 'The parameter threshold differs from the field threshold; give one of them.');

@@ -1,7 +1,7 @@
 // Groups: create, list, show, delete.
 import { z } from 'zod';
 import { GROUP_ID_PATTERN } from '../../../domain/ids.js';
-import { contractTime } from '../../../domain/time.js';
+import { formatContractTime } from '../../../domain/time.js';
 import { clientError } from '../../../errors.js';
 import type { GroupInfo, GroupRef, Page, PageRequest } from '../../../gallery/gallery.types.js';
 import { groupDetailsAnswer, groupDetailsAnswerV2, groupListAnswer, groupListAnswerV2 } from '../answers.js';
@@ -52,7 +52,7 @@ const deleteGroupRoute = route({
 });
 
 function describeGroup({ groupId, createdAtMs, faceCount }: GroupInfo): z.output<typeof groupDetailsAnswerV2> {
-  return { groupId, createTime: contractTime(createdAtMs), faceCount };
+  return { groupId, createTime: formatContractTime(createdAtMs), faceCount };
 }
 
 export const groupRoutes: readonly Route[] = [

@@ -1,6 +1,6 @@
 // Register: enrols the faces of a picture in a group.
 import { z } from 'zod';
-import { fractionBox, isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
+import { toFractionBox, isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
@@ -38,7 +38,10 @@ export interface Registration {
   quotaReached: boolean;
 }
 
-/** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED and those of a picture */
+/**
+ * Enrols the largest eligible faces of a picture.
+ * @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED, and those of analyse
+ */
 export async function register(
   services: Services,
   ref: GroupRef,
@@ -62,16 +65,16 @@ export async function register(
     chosen.push(face);
     newFaces.push({
       ...(externalImageId !== undefined && { externalImageId }),
-      bbox: fractionBox(face.boxPx, image),
+      bbox: toFractionBox(face.boxPx, image),
       detectionScore: face.detectionScore,
       embedding: face.embedding,
     });
   }
-  // Embeddings of different model versions must never meet. The group may have been deleted and created again in the meantime.
+  // A group must not mix embeddings of different model versions, and it may have been deleted and created again in the meantime.
   if (requireGroup(services, ref).modelVersion !== modelVersion) {
     throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
   }
-  // The gallery has the last word on the quota: another registration may have taken places since they were counted.
+  // The gallery checks the quota again: another registration may have taken places since they were counted.
   const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces, actor)).enrolled;
   const added = chosen.flatMap((face, i) => {
     const enrolledFace = enrolled[i];

@@ -54,7 +54,10 @@ export interface ImageSearchResult extends SearchResult {
   source?: { face: Face; image: AnalysedImage; fields: FaceFields };
 }
 
-/** The face does not match itself. @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND */
+/**
+ * Searches a group by one of its faces, which is not among the matches.
+ * @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND
+ */
 export async function searchByFace(
   services: Services,
   ref: GroupRef,
@@ -70,7 +73,10 @@ export async function searchByFace(
   return { modelVersion, matches };
 }
 
-/** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH and those of a picture */
+/**
+ * Searches a group by the largest eligible face of a picture.
+ * @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, and those of analyse
+ */
 export async function searchByImage(
   services: Services,
   ref: GroupRef,

@@ -31,7 +31,10 @@ export interface Verification {
   fields: FaceFields;
 }
 
-/** @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND, those of a picture; INVALID_PARAM: no eligible face in it */
+/**
+ * Compares the largest eligible face of a picture with one enrolled face.
+ * @throws AppError GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, FACE_NOT_FOUND, those of analyse; INVALID_PARAM: no face is eligible
+ */
 export async function verify(
   services: Services,
   ref: GroupRef,
