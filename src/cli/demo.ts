@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect, type MqttClient } from 'mqtt';
 import { Option, type Command } from 'commander';
-import { installationFile } from '../config/paths.js';
+import { getInstallationFile } from '../config/paths.js';
 import { configSchema, type Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
 import { recognitionEventSchema } from '../events/event.js';
@@ -45,7 +45,7 @@ export function registerPictures(pictures: Command, context: CliContext): void {
     .action(async (folder: string) => {
       const to = resolve(context.cwd, folder);
       await mkdir(to, { recursive: true });
-      for (const name of PICTURES) await copyFile(installationFile('demo', name), join(to, name));
+      for (const name of PICTURES) await copyFile(getInstallationFile('demo', name), join(to, name));
       context.stdout.write(`${PICTURES.join(', ')} are in ${to}\n`);
     });
 }
@@ -53,7 +53,7 @@ export function registerPictures(pictures: Command, context: CliContext): void {
 async function demonstrate(context: CliContext, folder: string, ended: Promise<void>): Promise<void> {
   const { stdout } = context;
   const config = await makeDemoConfig(folder);
-  const portrait = await readFile(installationFile('demo', 'guest-1.jpg'));
+  const portrait = await readFile(getInstallationFile('demo', 'guest-1.jpg'));
   // Imported late: the other commands must work where a native library does not load.
   const { createService } = await import('../main.js');
   const log = createLog('warn', { write: (line) => void stdout.write(formatLogLine(line)) });
@@ -86,7 +86,7 @@ async function demonstrate(context: CliContext, folder: string, ended: Promise<v
 
 /** Uses the usual ports, or free ones where another service runs on those. */
 async function makeDemoConfig(folder: string): Promise<Config> {
-  const path = installationFile('demo', 'clip.avi');
+  const path = getInstallationFile('demo', 'clip.avi');
   return configSchema.parse({
     deviceId: 'demo',
     dataDir: join(folder, 'data'),
@@ -135,7 +135,7 @@ function listen(url: string, print: (line: string) => void): MqttClient {
     const content: unknown = JSON.parse(text);
     const event = recognitionEventSchema.safeParse(content);
     if (!event.success) {
-      // A status from before everything was connected would alarm without need; the next one follows soon.
+      // An early status names parts that are not connected yet, which would only alarm the reader; the next status follows soon.
       if (!isEarlyStatus(content)) print(`${topic} ${text}`);
       return;
     }

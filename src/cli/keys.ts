@@ -60,7 +60,7 @@ export function registerKeys(keys: Command, context: CliContext): void {
 
   keys
     .command('revoke')
-    .description('refuse a key from now on. Its groups stay, and no other key sees them')
+    .description('refuse a key from now on. Its groups stay, and no other key can use them')
     .argument('<name>', 'name or id of the key, see "lintel keys list"')
     .option(ADMIN_FLAG, 'revoke an admin key instead of an appKey')
     .action(async (name: string, options: KindOption, command: Command) => {

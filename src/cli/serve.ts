@@ -1,4 +1,4 @@
-// lintel serve: runs the service until SIGTERM or Ctrl-C.
+// `lintel serve`: runs the service until SIGTERM or Ctrl-C.
 import type { Command } from 'commander';
 import type { Service } from '../main.js';
 import { describeError } from '../errors.js';
@@ -21,7 +21,7 @@ try.`,
     )
     .action(async (_options: unknown, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
-      // The database creates its files with the modes that this leaves; the systemd unit sets the same mask.
+      // The database creates its files with modes that this mask limits; the systemd unit sets the same mask.
       process.umask(0o077);
       // Imported here, so that the other commands, above all the doctor, work where a native library is missing.
       const { createService } = await import('../main.js');
@@ -30,16 +30,16 @@ try.`,
       const log = createLog(config.log.level, writesToJournal(journalStream) ? forJournal(output) : output);
       const { environment } = context;
       const service = await createService({ config, environment, log, droppedLogLines: () => output.dropped });
-      // From here on a signal counts, also during the start: it stops the parts that are running by then.
+      // From here on a signal stops the service, also during the start: then the parts that are started already are stopped.
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
       });
       const isReady = await Promise.race([service.start().then(() => true), stopped.then(() => false)]);
       if (isReady) {
         log.info({ url: service.url, broker: service.brokerUrl }, 'ready');
-        // After the log, which is written in batches. Under systemd nobody reads it.
+        // Written after the log lines, which are written in batches. Under systemd it is left out, because nobody would read it.
         log.flush(() => {
-          if (context.environment.notifySocket === undefined) context.stderr.write(welcome(service));
+          if (context.environment.notifySocket === undefined) context.stderr.write(formatWelcome(service));
         });
       }
       log.info({ signal: await stopped }, 'stopping');
@@ -55,7 +55,7 @@ try.`,
 }
 
 /** Returns the text for a person at a terminal. */
-export function welcome({
+export function formatWelcome({
   url,
   brokerUrl,
   firstAppKeyFile,

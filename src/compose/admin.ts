@@ -60,7 +60,7 @@ async function* encodeJson(read: () => Promise<object>): AsyncGenerator<Uint8Arr
   yield Buffer.from(JSON.stringify(await read()));
 }
 
-/** Answers without content once the work is done. */
+/** Does the work, then answers without content. */
 async function* runOnly(work: () => Promise<void>): AsyncGenerator<Uint8Array> {
   await work();
   yield new Uint8Array(0);

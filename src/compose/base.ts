@@ -1,4 +1,4 @@
-// What every part of the service is built from: configuration, paths, log, clocks, timers and the native addon.
+// The base that every part of the service is built from: configuration, paths, log, clocks, timers and the native addon.
 import type { Environment } from '../config/environment.js';
 import { dataPaths, readVersion, type DataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
@@ -26,7 +26,7 @@ export interface ServiceBase {
 export type BaseInputs = Pick<ServiceBase, 'config' | 'environment' | 'log'> &
   Partial<Pick<ServiceBase, 'droppedLogLines'>>;
 
-/** Loads the native addon. @throws when the addon is not built or a library is missing */
+/** Loads the native addon. @throws Error when the addon is not built or a library is missing */
 export function createBase(inputs: BaseInputs): ServiceBase {
   return {
     droppedLogLines: () => 0,

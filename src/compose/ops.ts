@@ -1,4 +1,4 @@
-// The operation of the service: health, metrics, and what systemd is told.
+// The operation of the service: health, metrics, and the notices to systemd.
 import type { ApiServer } from '../api/core/server.js';
 import type { Events } from '../events/events.js';
 import type { HealthRegistry } from '../ops/health.js';
@@ -44,7 +44,7 @@ export function createServiceMetrics(
   });
 }
 
-/** Names every part whose health is reported. Without a required one the service does not do its work. */
+/** Registers every part whose health is reported. A required part is one that the service cannot work without. */
 export function addHealthSources(health: HealthRegistry, { config }: ServiceBase, inputs: HealthInputs): void {
   const { storage, vision, events, cameras, privacy, api } = inputs;
   const { store, gallery, audit, clockGuard, unknownFaces } = storage;

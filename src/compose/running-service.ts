@@ -9,7 +9,7 @@ import type { Supervision } from './ops.js';
 /** Longest time that READY waits for the first connection of the cameras. */
 const FIRST_ATTEMPTS_MS = 15_000;
 
-/** The running whole. */
+/** The whole service. */
 export interface Service {
   /** Starts every part. @throws the error of the part that could not start; the parts before it are stopped again */
   start(): Promise<void>;
@@ -52,7 +52,7 @@ export class RunningService implements Service {
       watchdog.stop();
       throw error;
     }
-    // A stop may have come in the meantime.
+    // The service may have been stopped in the meantime.
     if (lifecycle.state !== 'running') return;
     notifier.ready(status());
     watchdog.running();

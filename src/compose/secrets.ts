@@ -40,7 +40,7 @@ export async function readSecrets(base: ServiceBase): Promise<Secrets> {
   const master = await openMasterKey({ environment, keysDir, dataDir: paths.databaseDir });
   if (master.created) log.info({ keysDir }, 'first start: a master key was created; keep a copy of it in a safe place');
   const signing = await openSigningKey({ environment, keysDir });
-  if (signing.created) log.info({ keysDir }, 'first start: a key was created that signs the events');
+  if (signing.created) log.info({ keysDir }, 'first start: the key that signs the events was created');
   const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
   return {
     master,

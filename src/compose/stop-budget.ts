@@ -5,7 +5,7 @@ import type { StopBudget } from '../platform/stop-budget.js';
 export const API_GRACE_MS = 1_000;
 
 /**
- * Events publish what is left (1.5 s), say goodbye to the broker (0.5 s) and store the rest; the store finishes its writes. What
- * the other parts do not use is theirs as well.
+ * The events part publishes the remaining events (1.5 s), disconnects from the broker (0.5 s) and stores the rest; the store finishes
+ * its writes. Both may also use the time that the other parts leave.
  */
 export const STOP_BUDGET: StopBudget = { totalMs: 5_000, guaranteedMs: { events: 2_300, store: 700 } };

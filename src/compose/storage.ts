@@ -5,7 +5,7 @@ import { auditedRotation } from '../audit/audited.js';
 import { ServiceEntries } from '../audit/service-entries.js';
 import { ClockGuard } from '../clock/clock-guard.js';
 import { StoredTime } from '../clock/stored-time.js';
-import { packageFile } from '../config/paths.js';
+import { getPackageFile } from '../config/paths.js';
 import { LevelGallery } from '../gallery/leveldb-gallery.js';
 import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import { UnknownFaces } from '../privacy/unknown-faces.js';
@@ -36,7 +36,7 @@ export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys
     log,
   });
   const audit = new AuditLog({ store, clock, log });
-  const buildMs = statSync(packageFile()).mtimeMs;
+  const buildMs = statSync(getPackageFile()).mtimeMs;
   const clockGuard = new ClockGuard({ clock, monotonic, timers, lastTime: new StoredTime(store), buildMs, log });
   return {
     store,

@@ -76,7 +76,7 @@ const cameraSchema = z.strictObject({
   targetFalseAcceptPerAttempt: targetFalseAccept
     .optional()
     .describe(
-      'in place of a threshold: how often a stranger may be taken for anyone; the threshold follows, and rises with the group',
+      'in place of a threshold: how often a stranger may be taken for an enrolled person; the threshold rises with the group',
     ),
   margin: z
     .number()

@@ -41,15 +41,15 @@ export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDi
 
 /** Reads the version of this installation from its package.json. */
 export function readVersion(): string {
-  return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(getPackageFile(), 'utf8')) as { version: string }).version;
 }
 
 /** Returns the URL of the package.json of this installation. */
-export function packageFile(): URL {
+export function getPackageFile(): URL {
   return new URL('package.json', INSTALLATION);
 }
 
-/** Path of a file that is part of this installation. @param parts names below its root, such as `demo`, `clip.avi` */
-export function installationFile(...parts: readonly string[]): string {
+/** Returns the path of a file that is part of this installation. @param parts names below its root, such as `demo`, `clip.avi` */
+export function getInstallationFile(...parts: readonly string[]): string {
   return fileURLToPath(new URL(parts.join('/'), INSTALLATION));
 }

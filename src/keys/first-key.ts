@@ -7,9 +7,9 @@ import type { KeyRegistry } from './key-registry.js';
 
 export interface FirstKeyOptions {
   name: string;
-  /** File that gets the key in clear, for the operator. */
+  /** File that receives the key in plain text, for the operator. */
   keyFile: string;
-  /** File that gets its secretKey in clear; needed for a kind of keys that has one. */
+  /** File that receives its secretKey in plain text; required for a kind of keys that has one. */
   secretKeyFile?: string;
   log: Log;
 }

@@ -1,4 +1,4 @@
-// The registries of appKeys and of admin keys: JSON files of names and digests, changed by the command line, followed by the service.
+// The registries of appKeys and of admin keys: JSON files of names and digests. The command line changes them, and the service reads them.
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -82,8 +82,8 @@ export interface KeyRegistryOptions {
 }
 
 /**
- * Changes are made under a lock between processes and are on the disk when they resolve. Each throws AppError STORE_UNAVAILABLE when
- * other processes hold the lock for too long, and SECRET_INVALID when the file is malformed; nothing is changed then.
+ * The keys of one registry file. A change is made under a lock between processes, and is on the disk when it resolves. It throws AppError
+ * STORE_UNAVAILABLE when other processes hold the lock for too long, and SECRET_INVALID when the file is malformed; nothing is changed then.
  */
 export class KeyRegistry implements SecretKeyAuthority {
   readonly #options: KeyRegistryOptions;
@@ -99,13 +99,13 @@ export class KeyRegistry implements SecretKeyAuthority {
     return this.#options.kind;
   }
 
-  /** Reads the file now. @throws AppError SECRET_INVALID: it is no registry or cannot be read; the keys read before stay valid */
+  /** Reads the file now. @throws AppError SECRET_INVALID: it is not a registry or cannot be read; the keys read before stay valid */
   load(): void {
     this.#stamp = readFileStampSync(this.#options.path);
     this.#keys = this.#read();
   }
 
-  /** Compares with every key in constant time. A change of the file takes effect at once: each call examines it, which takes some 5 µs. */
+  /** Compares with every key in constant time. Each call also looks for a change of the file (about 5 µs), which takes effect at once. */
   authenticate(key: string): RegisteredKey | undefined {
     const found = this.#find(key);
     return found === undefined || found.revokedAt !== undefined ? undefined : withoutDigests(found);
@@ -155,7 +155,7 @@ export class KeyRegistry implements SecretKeyAuthority {
 
   /** Revokes a valid key. @throws AppError CONFIG_INVALID: no valid key has this name or id */
   async revoke(nameOrId: string): Promise<RegisteredKey> {
-    // Before the lock, which needs a folder: without keys there may be none.
+    // Read before the lock is taken: the lock needs the folder, which may be missing while there are no keys.
     this.load();
     this.#findValid(nameOrId);
     return this.#change(async () => {
@@ -252,7 +252,7 @@ export class KeyRegistry implements SecretKeyAuthority {
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       const where = issue?.path.join('.') || 'the file';
-      throw new AppError('SECRET_INVALID', `${path} is no ${kind.noun} registry: ${where}: ${issue?.message}`);
+      throw new AppError('SECRET_INVALID', `${path} is not an ${kind.noun} registry: ${where}: ${issue?.message}`);
     }
     return parsed.data.keys;
   }

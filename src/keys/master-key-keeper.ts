@@ -1,4 +1,4 @@
-// Rotates the master key of a running service, and settles a rotation that was cut off.
+// Rotates the master key of a running service, and ends a rotation that was interrupted.
 import { createNextMasterKey, settleMasterKey } from './master-key-rotation.js';
 import type { MasterKey } from './secrets.js';
 import type { Log } from '../domain/log.js';
@@ -26,15 +26,15 @@ export class MasterKeyKeeper implements Part {
     const { store, keysDir, origin, log } = this.#options;
     if (origin !== 'file') return;
     const settled = await settleMasterKey(keysDir, store.masterKey);
-    if (settled !== 'nothing') log.info({ settled }, 'a change of the master key that was cut off is settled');
+    if (settled !== 'nothing') log.info({ settled }, 'a change of the master key that was interrupted has been ended');
   }
 
   async stop(): Promise<void> {}
 
   /**
-   * Makes a new master key: writes it beside the old one in keysDir, seals the database under it, and replaces the old one. A kill in
-   * between leaves both keys, and the next start settles it.
-   * @throws AppError SECRET_INVALID: the key is not in keysDir, or an earlier rotation is not settled; STORE_UNAVAILABLE
+   * Makes a new master key: writes it beside the old one in keysDir, seals the database under it, and replaces the old one. If the
+   * process is killed in between, both keys are left, and the next start ends the rotation.
+   * @throws AppError SECRET_INVALID: the key is not in keysDir, or an earlier rotation was interrupted; STORE_UNAVAILABLE
    */
   async rotate(): Promise<void> {
     const { store, keysDir, origin, log } = this.#options;

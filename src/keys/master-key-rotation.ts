@@ -11,14 +11,14 @@ export function nextMasterKeyPath(keysDir: string): string {
 }
 
 /**
- * Reads the new key of a rotation that was cut off. The database may be sealed under it or under the old key.
+ * Reads the new key of a rotation that was interrupted. The database may be sealed under it or under the old key.
  * @returns undefined if there is none @throws AppError SECRET_INVALID
  */
 export function readNextMasterKey(keysDir: string): Promise<Buffer | undefined> {
   return readKeyFile(nextMasterKeyPath(keysDir), 'the next master key');
 }
 
-/** Makes the next key. @throws AppError SECRET_INVALID when there is one already; the next start of the service settles that */
+/** Makes the next key. @throws AppError SECRET_INVALID when an earlier rotation was interrupted and left one */
 export async function createNextMasterKey(
   keysDir: string,
   randomBytes: (size: number) => Buffer = systemRandomBytes,
@@ -31,7 +31,7 @@ export async function createNextMasterKey(
     const { code } = cause as NodeJS.ErrnoException;
     const message =
       code === 'EEXIST'
-        ? `an earlier change of the master key is not settled (${path}); starting the service settles it`
+        ? `an earlier change of the master key was interrupted (${path}); start the service to end it`
         : `the next master key could not be written to ${path} (${code})`;
     throw new AppError('SECRET_INVALID', message, { cause });
   }

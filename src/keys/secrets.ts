@@ -132,12 +132,12 @@ const MIN_COMMAND_SECRET_LENGTH = 16;
 
 /**
  * Reads the secret of `mqtt.commands` like a password.
- * @throws AppError SECRET_MISSING; SECRET_INVALID, also for less than 16 characters
+ * @throws AppError SECRET_MISSING; SECRET_INVALID, also for fewer than 16 characters
  */
 export async function readCommandSecret(path: string): Promise<string> {
   const secret = await readPasswordFile(path, 'mqtt.commands.secretFile');
   if (secret.length < MIN_COMMAND_SECRET_LENGTH) {
-    const message = `mqtt.commands.secretFile: ${path} must hold ${MIN_COMMAND_SECRET_LENGTH} characters at least`;
+    const message = `mqtt.commands.secretFile: ${path} must hold at least ${MIN_COMMAND_SECRET_LENGTH} characters`;
     throw new AppError('SECRET_INVALID', message);
   }
   return secret;

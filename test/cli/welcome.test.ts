@@ -1,6 +1,6 @@
 // The text that the service prints on a terminal when it is ready.
 import { expect, it } from 'vitest';
-import { welcome } from '../../src/cli/serve.js';
+import { formatWelcome } from '../../src/cli/serve.js';
 
 const service = { url: 'http://127.0.0.1:8080', brokerUrl: undefined, firstAppKeyFile: 'keys/app-key' };
 
@@ -10,7 +10,7 @@ it.each([
 ])(
   'names the address, and the reason where the service is less exact than it should be: %s',
   (modelsFallback, expected) => {
-    const lines = welcome({ ...service, modelsFallback }).split('\n');
+    const lines = formatWelcome({ ...service, modelsFallback }).split('\n');
     expect(lines).toContain('  events     no broker, topics lintel/#');
     expect(lines).toContain('  base URL   http://127.0.0.1:8080/nhn-face-reco/v1.0/appkeys/{appKey}');
     expect(lines.filter((line) => line.startsWith('Less exact'))).toEqual(expected);

@@ -17,7 +17,7 @@ export type DoctorAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCap
 const GRACE_MS = 2_000;
 
 /**
- * Checks each source, then opens those that passed, where no service runs: a device gives its pictures to one program at a time.
+ * Checks each source, and opens those that passed unless a service is running: only one program at a time can read a camera device.
  * @param load loads the native addon; cameras are opened where it has the functions of a capture
  */
 export async function checkCameras(config: Config, load: () => Partial<DoctorAddon>): Promise<DoctorFinding[]> {

@@ -1,4 +1,4 @@
-// The doctor's check of the groups: whether the models are installed under which each was created.
+// The doctor's check of the groups: whether the models that each was created under are installed.
 import { stat } from 'node:fs/promises';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';

@@ -1,7 +1,7 @@
 // The doctor's check of the machine and the installation: Node, the system, the clock, the libraries, the native addon.
 import { readdir, stat } from 'node:fs/promises';
 import { arch, availableParallelism, freemem, platform, release, totalmem } from 'node:os';
-import { packageFile } from '../../config/paths.js';
+import { getPackageFile } from '../../config/paths.js';
 import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { formatBytes } from '../output.js';
@@ -45,7 +45,7 @@ export interface ClockPlaces {
 }
 
 const CLOCK_PLACES: ClockPlaces = {
-  installed: packageFile(),
+  installed: getPackageFile(),
   synchronised: '/run/systemd/timesync/synchronized',
   batteryClocks: '/sys/class/rtc',
   kernel: () => runCommand('timedatectl', ['show', '--property=NTPSynchronized', '--value']),

@@ -9,7 +9,7 @@ import { chooseSetPrecision, describePrecision } from '../../models/set-precisio
 import { loadAddon } from '../../native/addon.js';
 import type { DoctorFinding, FindingLevel } from './finding.js';
 
-/** Every line of a check, which share one level. */
+/** The lines of one check, and the level that they all have. */
 export interface ModelInspection {
   lines: readonly string[];
   level?: FindingLevel;

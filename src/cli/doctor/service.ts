@@ -1,4 +1,4 @@
-// The doctor's questions to a running service: whether one runs, whether it is ready, and how its parts are.
+// The doctor's questions to a running service: whether one runs, whether it is ready, and the health of its parts.
 import { get as getSecurely } from 'node:https';
 import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';

@@ -21,7 +21,8 @@ export interface TableRow {
 }
 
 /**
- * Parses commas, LF or CRLF, and fields in double quotes with "" for a quote. Empty lines are left out, blanks belong to their field.
+ * Parses a table whose fields are separated by commas and whose lines end in LF or CRLF. A field in double quotes has "" for a quote. Empty
+ * lines are left out; blanks belong to their field.
  * @throws AppError INVALID_PARAM where a quote or a carriage return is at a wrong place, with the number of the line
  */
 export function parseCsv(content: string): CsvRecord[] {

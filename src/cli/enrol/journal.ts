@@ -22,7 +22,7 @@ export type JournalKey = Omit<JournalEntry, 'faceId'>;
 /** Start of every line. */
 const START = '{"service":';
 
-/** A file of JSON lines that grows. Its last line may be incomplete: the service is asked before a face is enrolled anyway. */
+/** A file to which JSON lines are added. Its last line may be incomplete: the run searches for every face before it enrols it anyway. */
 export class EnrolmentJournal {
   readonly #file: FileHandle;
   readonly #done: Set<string>;

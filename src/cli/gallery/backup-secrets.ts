@@ -1,4 +1,4 @@
-// What opens and closes a backup file: a passphrase, or keys of the age tool.
+// The secrets that lock and open a backup file: a passphrase, or keys of the age tool.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../errors.js';
@@ -45,7 +45,7 @@ export async function readLock(options: LockOptions, command: Command, { cwd }: 
   }
   const passphrase = await readPassphrase(passphraseFile, cwd);
   if (passphrase.length < MIN_PASSPHRASE_LENGTH) {
-    throw new AppError('SECRET_INVALID', `the passphrase has less than ${MIN_PASSPHRASE_LENGTH} characters`);
+    throw new AppError('SECRET_INVALID', `the passphrase has fewer than ${MIN_PASSPHRASE_LENGTH} characters`);
   }
   return { passphrase };
 }

@@ -34,7 +34,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
         'write every group and face, and the registry of the appKeys, to one encrypted file: as they are at this moment, ' +
           'while the service runs or without it. The file can also be opened with the age tool',
       )
-      .argument('<file>', 'file to write; an existing one is left alone'),
+      .argument('<file>', 'file to create; an existing file is not overwritten'),
   ).action(async (file: string, options: LockOptions, command: Command) => {
     const { config } = await loadCommandConfig(command, context);
     const lock = await readLock(options, command, context);
@@ -135,7 +135,7 @@ class WatchedRecords {
 
 /**
  * Reads the gallery from the service that runs on the data directory, or from the directory itself when none does.
- * @param isExport whether the records are written to a file; the audit log notes that, and a running service notes it in any case
+ * @param isExport true when the records are written to a file: the audit log then records it. A running service records every reading
  */
 async function readLocalGallery(
   config: Config,
@@ -168,7 +168,7 @@ async function readBackupFile(
   return decodeRecords(decryptBackup(bytes as AsyncIterable<Buffer>, key));
 }
 
-/** Adds the registry of appKeys. It is read last: then it has the owners of all groups, also of one that was made meanwhile. */
+/** Adds the registry of appKeys. It is read last, so that it also has the owner of a group that was created meanwhile. */
 async function* addAppKeys(records: AsyncIterable<BackupRecord>, path: string): AsyncGenerator<BackupRecord> {
   for await (const record of records) {
     if (record.kind === 'end') {

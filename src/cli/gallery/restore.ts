@@ -1,4 +1,4 @@
-// Makes a data directory from a backup: writes beside it first, and renames at the end.
+// Makes a data directory from a backup: writes the database under another name first, and renames it at the end.
 import { access, chmod, mkdir, rename, rm } from 'node:fs/promises';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
@@ -34,7 +34,7 @@ export async function refuseUnlessEmpty(config: Folders): Promise<void> {
 }
 
 /**
- * Restores a backup into a directory that refuseUnlessEmpty accepted. A kill leaves either no database or a complete one.
+ * Restores a backup into a directory that refuseUnlessEmpty accepted. If the process is killed, there is no database, or a complete one.
  * @throws AppError STORE_UNAVAILABLE; what `records` throws; nothing is changed then
  */
 export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {

@@ -47,7 +47,7 @@ async function listFiles(modelsDir: string, set: ModelSet): Promise<string[][]> 
   return rows;
 }
 
-/** @returns in which form each model of the configured set would run here, in words */
+/** @returns lines that say in which form each model of the configured set would run here */
 async function describeFormsInUse(config: Config, modelsDir: string): Promise<string[]> {
   const { precision: choice, providers } = config.models;
   try {

@@ -74,7 +74,7 @@ describe('lintel gallery', () => {
   it.each([
     [['backup', 'taken', ...PASSPHRASE_ARGS], 'the file exists already'],
     [['backup', 'no/folder', ...PASSPHRASE_ARGS], 'ENOENT'],
-    [['backup', 'new', '--passphrase-file', 'short'], 'less than 12 characters'],
+    [['backup', 'new', '--passphrase-file', 'short'], 'fewer than 12 characters'],
     [['backup', 'new', '--passphrase-file', 'absent'], 'there is no file'],
     [['backup', 'new', '--passphrase-file', 'open'], 'open to other users'],
     [['verify', 'taken', ...PASSPHRASE_ARGS], 'no backup of Lintel'],
@@ -187,6 +187,6 @@ describe('lintel keys rotate', () => {
     await writeFile(join(cwd, 'var/keys/master.key.next'), 'x', { mode: 0o600 });
     const { code, stderr } = await run(cwd, 'keys', 'rotate');
     expect(code).toBe(1);
-    expect(stderr).toContain('is not settled');
+    expect(stderr).toContain('was interrupted');
   });
 });
