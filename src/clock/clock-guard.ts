@@ -24,13 +24,13 @@ export interface ClockGuardOptions {
   log: Log;
 }
 
-/** The clock may be this far behind the last trusted time. */
+/** How far the clock may be behind the last trusted time. */
 const TOLERANCE_MS = 5 * 60_000;
-/** A larger change of the wall clock against the monotonic clock is a jump. Smaller corrections are made gradually. */
+/** Change of the wall clock against the monotonic clock from which it counts as a jump. Time services correct smaller errors gradually. */
 const JUMP_MS = 2_000;
-/** After a jump, the clock is trusted again when it has run this long without another. */
+/** Time without another jump after which the clock is trusted again. */
 const SETTLE_MS = 60_000;
-/** After a long jump forward, the time is recorded only after this long: a wrong record would outlast the correction of the clock. */
+/** Time after a long jump forward until the time is recorded: a wrong record would block the clock even after it is corrected. */
 const RECORD_AFTER_LONG_JUMP_MS = 3_600_000;
 const SAMPLE_MS = 5_000;
 const RECORD_MS = 5 * 60_000;
@@ -43,9 +43,9 @@ interface Jump {
 }
 
 /**
- * The clock of a device without a battery starts in the past: there is no grant until the network has set the time (a jump) and the
- * clock has run evenly for a minute. A clock that was set back behind the last trusted time is not trusted until it has caught up,
- * also after a restart. If the recorded time was the wrong one, an operator calls `accept`.
+ * Decides whether the wall clock can be trusted. The clock of a device without a battery starts in the past: there is no grant until the
+ * network has set the time (a jump) and the clock has run evenly for a minute. A clock that was set back behind the last trusted time is
+ * not trusted until it has caught up, also after a restart. If the recorded time was the wrong one, an operator calls `accept`.
  */
 export class ClockGuard implements Part, TrustGuard {
   readonly name = 'clock';
@@ -105,7 +105,7 @@ export class ClockGuard implements Part, TrustGuard {
     return undefined;
   }
 
-  /** Takes the present time as right, and the recorded one as wrong: an operator has checked it. @throws AppError STORE_UNAVAILABLE */
+  /** Trusts and records the present time, because an operator has checked it. @throws AppError STORE_UNAVAILABLE */
   async accept(): Promise<void> {
     const { clock, buildMs, lastTime } = this.#options;
     await this.#recording;

@@ -2,9 +2,9 @@
 import type { Clock } from '../domain/time.js';
 import { StallDetector, type Heartbeat, type WorkLane } from './stall.js';
 
-/** A picture of the largest size takes some seconds on a slow device. */
+/** Limit for one picture of a vision worker. The largest picture takes some seconds on a slow device. */
 const VISION_LIMIT_MS = 60_000;
-/** Longer than the store needs to open again after the disk was full. */
+/** Limit for one write of the store, longer than it needs to open again after the disk was full. */
 const STORE_LIMIT_MS = 120_000;
 const CAMERA_LIMIT_MS = 30_000;
 

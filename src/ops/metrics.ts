@@ -64,7 +64,7 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** From a search over loopback to a picture fetched from a slow URL. */
+/** Upper bounds of the duration buckets, in seconds: from a search over loopback to a picture that is fetched from a slow URL. */
 const REQUEST_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function createMetrics(sources: MetricsSources): Metrics {

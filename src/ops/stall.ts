@@ -30,7 +30,7 @@ export interface WorkLane {
 export interface StallDetectorParts {
   name: string;
   lanes: () => readonly WorkLane[];
-  /** A lane that is busy for this long and finishes nothing has stopped. */
+  /** Time without a finished piece after which a busy lane counts as stopped. */
   limitMs: number;
   /** Monotonic, in milliseconds: the wall clock of a device without a battery jumps when it is set. */
   clock: Clock;

@@ -8,7 +8,7 @@ import type { Heartbeat, HeartbeatState } from './stall.js';
 const LONGEST_PAUSE_MS = 10_000;
 /** Time that a start asks for at each beat. */
 const EXTENSION_MS = 30_000;
-/** After this time a start asks for no more: a start that hangs must be ended. */
+/** Time after which a start asks for no more time: a start that hangs must be ended. */
 const LONGEST_START_MS = 600_000;
 
 export interface WatchdogParts {
@@ -48,7 +48,7 @@ export class Watchdog {
     this.#enter('starting');
   }
 
-  /** Call it after READY: from then on systemd is told that the service makes progress. */
+  /** Call it after READY: from then on notices tell systemd that the service makes progress. */
   running(): void {
     this.#enter('running');
   }

@@ -7,7 +7,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { AppError, describeError } from '../errors.js';
 
-/** The system silently cuts a longer path off, and the socket would be elsewhere (sockaddr_un, without its final zero). */
+/** Longest path of a socket (sockaddr_un, without its final zero). The system would shorten a longer one and create another path. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Streams the answer. An error closes the connection before the end of the body. */
@@ -26,7 +26,7 @@ export interface AdminSocketOptions {
   log: Log;
 }
 
-/** Start it after the store: the process that holds the store owns the socket, and removes one that a killed process left. */
+/** Serves the socket. Start it after the store: only the process that holds the store may replace the socket of a killed process. */
 export class AdminSocket implements Part {
   readonly name = 'admin';
   readonly #options: AdminSocketOptions;

@@ -14,7 +14,7 @@ export async function readFileStamp(path: string): Promise<string> {
   }
 }
 
-/** Like readFileStamp, synchronous: some 5 µs. */
+/** Like readFileStamp, synchronous: about 5 µs. */
 export function readFileStampSync(path: string): string {
   try {
     return formatStamp(statSync(path, { bigint: true }));

@@ -23,7 +23,7 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #abort = new AbortController();
   #state: LifecycleState = 'idle';
-  /** Parts whose start was called, in that order. */
+  /** Parts whose start was called, in the order of the calls. */
   #begun: Part[] = [];
   #budget: SharedBudget | undefined;
   #starting: Promise<void> | undefined;
@@ -107,7 +107,7 @@ export class Lifecycle {
       try {
         await this.#starting;
       } catch (error) {
-        // The start has stopped every part itself; only the errors of that are reported here.
+        // The failed start has stopped every part itself; only the errors of those stops are reported here.
         if (error instanceof AggregateError) throw new AggregateError(error.errors.slice(1), STOP_FAILED);
         return;
       }

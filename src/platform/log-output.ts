@@ -5,8 +5,8 @@ const LINE_FEED = 0x0a;
 /** A write of at most this size to a pipe takes all of it or nothing (PIPE_BUF on Linux). */
 const CHUNK_BYTES = 4_096;
 /**
- * A write for each line of the access log would cost the main thread a third of a millisecond per request (measured on a pipe,
- * November 2026): lines are gathered and written after this time at the latest. An exit or a crash writes what is left; kill -9 loses it.
+ * Longest time for which lines are gathered before they are written. A write for each line of the access log would cost the main thread a
+ * third of a millisecond per request (measured on a pipe, November 2026). An exit or a crash writes the gathered lines; kill -9 loses them.
  */
 const LATEST_MS = 100;
 /** Interval between two attempts while the reader takes nothing. */
@@ -18,9 +18,9 @@ const MAX_WAITING_BYTES = 256 * 1_024;
 export type DropListener = (droppedLines: number) => void;
 
 /**
- * Never blocks: a log must not stop a door. The descriptor has to be non-blocking, which `process.stdout` makes of standard output.
- * When the reader stops, up to 256 KiB of lines wait; later ones are dropped and counted, until everything that waited is written.
- * A line that was written in part is completed first, so that every line that the reader sees is whole.
+ * Writes log lines and never blocks, because a log must not stop a door. The descriptor has to be non-blocking; `process.stdout` makes
+ * standard output non-blocking. When the reader stops, up to 256 KiB of lines wait; later ones are dropped and counted, until everything
+ * that waited is written. A line that was written in part is completed first, so that every line that the reader sees is whole.
  *
  * sonic-boom 4.2.1, which pino brings, is not used: its flushSync loops for ever on EPIPE and sleeps on EAGAIN, and a line costs it twice
  * the CPU (6.4 against 2.8 µs on x86-64, November 2026).
@@ -36,7 +36,7 @@ export class LogOutput {
   /** True while the descriptor takes nothing: only the timer tries again. */
   #isBlocked = false;
   #dropped = 0;
-  /** Dropped lines that the listener has not been called with yet. */
+  /** Number of dropped lines that the listener has not been called with yet. */
   #undeclared = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -58,7 +58,7 @@ export class LogOutput {
   /** @param line ends with a line feed */
   write(line: string): void {
     const bytes = Buffer.byteLength(line);
-    // After a loss nothing is taken until it can be declared at the place of the gap.
+    // After a loss no line is accepted until the listener can report the loss in the place of the missing lines.
     if (this.#undeclared > 0 || this.#waitingBytes + this.#gatheredBytes + bytes > MAX_WAITING_BYTES) {
       this.#dropped++;
       this.#undeclared++;
@@ -114,7 +114,7 @@ export class LogOutput {
     }
   }
 
-  /** The reader has closed its end for good: the lines count as dropped, and nobody is left to declare it to. */
+  /** Drops the waiting lines after the reader has closed its end for good. No warning about them can reach it. */
   #discardWaiting(): void {
     for (const chunk of this.#waiting) this.#dropped += chunk.filter((byte) => byte === LINE_FEED).length;
     this.#waiting = [];

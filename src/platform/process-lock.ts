@@ -14,8 +14,8 @@ export interface ProcessLockOptions {
 
 /**
  * Runs `work` while no other process, and no other caller in this process, runs work under the lock of the same file.
- * The lock is an abstract Unix socket, which leaves no file behind and goes away with its process, also after kill -9. Its name is made of
- * the folder's inode, so that all paths to one file share a lock. Processes in other network namespaces do not see it.
+ * The lock is an abstract Unix socket, which leaves no file behind and goes away with its process, also after kill -9. Its name is derived
+ * from the folder's inode, so that all paths to one file share a lock. Processes in other network namespaces do not see it.
  * @param path the file that the lock protects; its folder must exist, the file need not
  * @throws AppError STORE_UNAVAILABLE when others hold the lock for too long; errors of the file system; what `work` throws
  */
@@ -69,7 +69,7 @@ function tryListen(address: string): Promise<(() => Promise<void>) | undefined> 
   });
 }
 
-/** Closing the connections wakes the processes that wait. */
+/** Releases the lock. Closing the connections wakes the processes that wait. */
 function close(server: Server, waiting: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

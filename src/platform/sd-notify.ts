@@ -9,7 +9,10 @@ export interface SdNotifierParts {
   log: Log;
 }
 
-/** A notice that cannot be sent is logged and never thrown: the service works without systemd. RELOADING is not used: a restart takes 2 s. */
+/**
+ * Sends notices to systemd. One that cannot be sent is logged, and no error is thrown, because the service works without systemd.
+ * RELOADING is not used: a restart takes 2 s.
+ */
 export class SdNotifier {
   readonly #parts: SdNotifierParts;
 

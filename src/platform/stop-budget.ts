@@ -9,7 +9,7 @@ export interface StopBudget {
   guaranteedMs: Readonly<Record<string, number>>;
 }
 
-/** Reserved for each part without a guarantee: enough for a stop that does not wait for anything. */
+/** Time reserved for each part without a guarantee: enough for a stop that does not wait for anything. */
 const SMALLEST_SHARE_MS = 50;
 
 /** A budget that is being spent: it starts when it is constructed. */
