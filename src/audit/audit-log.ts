@@ -15,7 +15,7 @@ export interface AuditLogOptions {
   store: SealedStore;
   clock: Clock;
   log: Log;
-  /** Number of places that one page examines at most; 20,000 by default. */
+  /** Greatest number of entries, damaged ones included, that one page examines; 20,000 by default. */
   maxExamined?: number;
 }
 
@@ -41,7 +41,7 @@ export interface AuditStats {
 const MAX_EXAMINED = 20_000;
 
 /**
- * Entries are never removed: each takes about 420 bytes on the disk. The log's space is not destroyed with any group.
+ * Entries are never removed. The log's space is not destroyed with any group.
  * If the end of the log is damaged, the log continues after the highest number that is known, and its health says so.
  */
 export class AuditLog implements Part, AuditSink, NoteMaker {

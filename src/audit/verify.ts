@@ -20,8 +20,8 @@ export interface AuditReport {
 const MAX_PROBLEMS = 20;
 
 /**
- * Reads the whole log and checks the numbers, the hashes and the head. Two things it cannot see without `expectHead`: that the whole
- * database was replaced by an older copy of itself, and that a person with the master key wrote the log again.
+ * Reads the whole log and checks the numbers, the hashes and the head. Without `expectHead` it cannot see
+ * that the whole database was replaced by an older copy of itself, or that a person with the master key wrote the log again.
  * @param expectHead hash of a head that was noted earlier: the log must contain that entry, and may have later ones
  */
 export async function verifyAuditLog(lines: AsyncIterable<AuditLine>, expectHead?: string): Promise<AuditReport> {

@@ -50,13 +50,13 @@ export class AnalysisTally {
     }
   }
 
-  /** Counts a refusal by the full queue. It is no failure, and declared only when it lasts. */
+  /** Counts a refusal by the full queue. A refusal is not a failure, and is declared only when it lasts. */
   wasRefused(): void {
     this.#refused++;
     this.#refusedInARow++;
   }
 
-  /** Counts a failure. It is logged when it begins, and not again until it was over for a while. */
+  /** Counts a failure. A run of failures is logged once, at its beginning. */
   failed(error: unknown): void {
     this.#errors++;
     this.#goodInARow = 0;

@@ -45,7 +45,7 @@ export interface CameraStats extends AnalysisStats {
   fault?: PictureFault;
   /** Frames read from the source. */
   frames: number;
-  /** Frames that newer ones overwrote before anybody took them. */
+  /** Frames that newer ones overwrote before they were taken. */
   dropped: number;
   /** Number of times that the source was lost or could not be opened. */
   losses: number;
@@ -73,7 +73,7 @@ export class Camera implements Part {
   #isStarted = false;
   #isPaused = false;
   #isPrivate: boolean;
-  /** Increases with every begin and end of a run; work of an older generation stops at its next check. */
+  /** Increases when a run begins and when it ends; work of an older generation stops at its next check. */
   #generation = 0;
   /** Generation of the current run. When it is not the newest, the run is about to end. */
   #runGeneration: number | undefined;
@@ -163,7 +163,7 @@ export class Camera implements Part {
     };
   }
 
-  /** Returns why nobody may be granted anything by these pictures, in words; undefined while they can be trusted. */
+  /** Returns why no match may rest on the current pictures, in words; undefined while they can be trusted. */
   problem(): string | undefined {
     const { untrusted } = this.#faults;
     return untrusted && this.#faults.describe(untrusted);
@@ -191,7 +191,7 @@ export class Camera implements Part {
     return this.#isPaused ? 'paused' : undefined;
   }
 
-  /** Ends the current run when the source must be closed; and begins a new one, after the old one has ended, when it may be open. */
+  /** Ends the current run when the source must be closed. When it may be open, begins a new run after the old one has ended. */
   async #follow(): Promise<void> {
     if (this.#findHold() !== undefined) {
       this.#generation++;
@@ -300,7 +300,7 @@ export class Camera implements Part {
       const picture = this.#slot.state()?.picture;
       const reason = this.#faults.describe(fault);
       const fields = { cameraId: config.id, fault, reason, ...(picture && roundMeasures(picture)) };
-      log.warn(fields, 'the picture of the camera is at fault');
+      log.warn(fields, 'the picture of the camera has a fault');
     }
   }
 }

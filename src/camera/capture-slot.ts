@@ -52,13 +52,13 @@ export class CaptureSlot {
     }
   }
 
-  /** Counts over all captures: frames read, and those of them that were overwritten before anybody took them. */
+  /** Counts over all captures: frames read, and frames that were overwritten before they were taken. */
   counts(): { frames: number; dropped: number } {
     const state = this.state();
     return { frames: this.#frames + (state?.frameNumber ?? 0), dropped: this.#dropped + (state?.dropped ?? 0) };
   }
 
-  /** Closes the capture, which gives no frame from now on. Resolves when it is closed. Never rejects. */
+  /** Closes the capture: it delivers no further frame. Resolves when it is closed. Never rejects. */
   async close(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined) return;

@@ -14,7 +14,7 @@ const RETRY_MS = 100;
 /** An analysis that takes this long counts as hanging. */
 const HANGS_AFTER_MS = 10_000;
 
-/** Is called for one frame after the other. While it works, the next frame is analysed and then waits for it. */
+/** Receives the analysed frames one after the other. While it works on a frame, the next one is analysed and then waits. */
 export type FrameListener = (frame: AnalysedFrame) => Promise<void>;
 
 export interface FrameAnalyserParts {
@@ -38,7 +38,7 @@ export class FrameAnalyser {
   #after = 0;
   #job: Promise<void> | undefined;
   #listening: Promise<void> = Promise.resolve();
-  /** Begin of the analysis under way. */
+  /** Start time of the analysis under way. */
   #sinceMs: number | undefined;
 
   constructor(parts: FrameAnalyserParts) {

@@ -2,7 +2,7 @@
 import type { Timers } from '../domain/time.js';
 import { WakeSignal } from '../platform/waiting.js';
 
-/** For one waiting loop. Pauses are measured by timers and not by the clock, which may be set back. */
+/** Lets one loop wait. Pauses are measured by timers and not by the clock, which may be set back. */
 export class Gate {
   readonly #timers: Timers;
   readonly #signal = new WakeSignal();

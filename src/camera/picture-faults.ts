@@ -1,4 +1,4 @@
-// Faults that show in a camera's pictures: which there are, when each is declared, and when it is over.
+// Detects faults that show in a camera's pictures, and decides when each is declared and when it is over.
 import type { PictureState } from '../native/addon.js';
 
 /** Gravest first. The names are stable. */
@@ -21,17 +21,17 @@ const DARK_MEAN = 20;
 const DARK_DEVIATION = 8;
 /** A frame that is later than the earliest one by more than this comes from a queue that grows. */
 const MAX_DELAY_MS = 1_500;
-/** For this time after a late frame a decision may still rest on it. */
+/** A decision may still rest on a late frame for this time after its arrival. */
 const LATE_MS = 1_000;
 /**
- * Window in which the earliest frame is looked for; two windows count. Two clocks whose crystals differ by 100 millionths drift apart by
+ * Window in which the earliest frame is looked for; two windows count. Two clocks whose rates differ by 100 ppm drift apart by
  * 60 ms in two windows, and by eight seconds in a day.
  */
 const BASELINE_MS = 300_000;
-/** This number of time stamps that do not increase, within one or two windows, is a fault. */
+/** Number of time stamps within one or two windows that do not increase, from which they count as a fault. */
 const MIN_TIMESTAMP_FAULTS = 5;
 const TIMESTAMP_WINDOW_MS = 4_000;
-/** A declared fault is over when the measure is better than its limit by this factor, so that nothing flaps at the limit. */
+/** A declared fault is over when the measure is better than its limit by this factor, so that it does not begin and end again and again. */
 const SLACK = 1.25;
 
 /** Time that a fault must last before it is declared, and must be gone before it is over. */
@@ -92,7 +92,7 @@ export class PictureFaults {
     return current !== undefined && UNTRUSTED.has(current);
   }
 
-  /** The fault for which no decision may rest on the pictures now. One late frame is no fault, but shows who stood there some time ago. */
+  /** The fault for which no decision may rest on the pictures now. One late frame is not a fault, but it shows who stood there some time ago. */
   get untrusted(): PictureFault | undefined {
     if (this.isGrave) return this.current;
     return (this.#picture?.arrivedMs ?? Infinity) < this.#lateUntilMs ? 'clock-drift' : undefined;

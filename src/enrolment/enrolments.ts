@@ -157,7 +157,7 @@ export class Enrolments {
 
   /**
    * Collects shots until they show one person and, where the camera requires it, until the liveness of that person is decided: by the
-   * shots of that person alone, so that nobody lends their liveness to a picture of somebody else.
+   * shots of that person alone, so that a live person in the frame does not make a picture of another person count as live.
    * @throws EnrolmentRefused, and what `collectShots` and the vision throw
    */
   async #collectPerson(

@@ -1,4 +1,4 @@
-// One session with the broker, from the attempt to connect to the end: the status first, then the events, and beside them the rest.
+// One session with the broker, from the attempt to connect to the end: it publishes the status, then the events and the side messages.
 import type { Log } from '../domain/log.js';
 import { waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
@@ -16,7 +16,7 @@ import { SideMessages } from './side-messages.js';
 import { commandTopic, statusTopic } from './topics.js';
 
 export interface SessionTiming extends ConnectionTiming {
-  /** Interval in which the status is built again. It is published only when it has changed. */
+  /** Interval at which the status is built again. It is published only when it has changed. */
   statusIntervalMs: number;
 }
 

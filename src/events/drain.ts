@@ -1,4 +1,4 @@
-// The loop of a drain: it publishes what it may, and sleeps until there is more to do, it shall finish, or it has failed.
+// The loop of a drain: it publishes what it may, then waits until there is more to do, until it must finish or until it has failed.
 import { WakeSignal } from '../platform/waiting.js';
 
 /** A drain belongs to one connection, and moves events from a source into it. */
@@ -7,7 +7,7 @@ export abstract class Drain {
   #isFinishing = false;
   #failure: { error: unknown } | undefined;
 
-  /** Resolves after `finish` when nothing is left. Rejects with the first failure, its own or one that `fail` was given. */
+  /** Resolves after `finish` when nothing is left. Rejects with the first failure, its own or one that was passed to `fail`. */
   async run(): Promise<void> {
     for (;;) {
       const isEmpty = await this.advance();

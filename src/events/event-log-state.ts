@@ -14,7 +14,7 @@ const stateSchema = z.strictObject({
   removed: z.int().min(0),
   /** Bytes of the stored events. */
   bytes: z.int().min(0),
-  /** By consumer: the number up to which it has settled every event. */
+  /** For each consumer, the number up to which it has settled every event. */
   marks: z.record(z.string(), z.int().min(0)),
 });
 /** The first form of the record, from the time when the log held only events that were not published yet. */

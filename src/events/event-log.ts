@@ -29,7 +29,7 @@ export interface EventLogOptions {
   deviceId: string;
   /** The oldest events beyond any of these limits are removed, whether they are settled or not. */
   limits: EventLimits;
-  /** Names of those that settle events. Each has a mark that outlives a restart; a new consumer starts with the next event. */
+  /** Names of the consumers, which settle events. Each has a mark that outlives a restart; a new consumer starts with the next event. */
   consumers: readonly string[];
   sign: (event: Omit<RecognitionEvent, 'keyId' | 'signature'>) => RecognitionEvent;
   clock: Clock;
@@ -84,7 +84,7 @@ export class EventLog implements Part, EventSink, EventReader {
   readonly #options: EventLogOptions;
   readonly #retention: EventRetention;
   readonly #waiting: Emission[] = [];
-  /** By consumer: the number up to which it has settled every event. */
+  /** For each consumer, the number up to which it has settled every event. */
   readonly #marks = new Map<string, number>();
   /** False while the disk does not have the current marks. */
   #marksAreOnDisk = true;
@@ -244,7 +244,7 @@ export class EventLog implements Part, EventSink, EventReader {
       // After a failure marks and removals wait for the next occasion; an emission does not.
       if (!isStored && this.#waiting.length === 0) break;
     }
-    // Synchronous with the check above, so that nothing can be added in between and be forgotten.
+    // Nothing is awaited since the check above, so that no emission can be added in between and be forgotten.
     this.#writer = undefined;
   }
 

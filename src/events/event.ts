@@ -102,7 +102,7 @@ export type EventDraft = Omit<
   'version' | 'eventId' | 'sequence' | 'deviceId' | 'keyId' | 'signature'
 >;
 
-/** The one place where events leave. */
+/** Takes the decisions that are to be published: every event goes through it. */
 export interface EventSink {
   /** Resolves with the complete event when it is safely stored. It is published afterwards. */
   emit(draft: EventDraft): Promise<RecognitionEvent>;

@@ -65,7 +65,7 @@ const WEBHOOK = 'webhook';
 /** Number of events that are checked at a start for being still fresh. */
 const MAX_RESTORED = 1_000;
 
-/** The one place where events leave. The store must start before it and stop after it. */
+/** Stores and publishes all events. The store must start before it and stop after it. */
 export class Events implements Part, EventSink, EventReader {
   readonly name = 'events';
   readonly #options: EventsOptions;

@@ -29,7 +29,7 @@ interface PublishedRecord {
   isAcknowledged: boolean;
 }
 
-/** Number of records that are read at once, and number that may be published and not settled. */
+/** Greatest number of records that are read at once, and of records that are published and not settled yet. */
 const MAX_READ = 32;
 /** Longest time after which an open fate is read again, whatever the clock says. */
 const MAX_RECHECK_MS = 1_000;

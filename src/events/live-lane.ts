@@ -1,4 +1,4 @@
-// The live lane: fresh events on their way to the topics that doors listen to. An event never leaves it late.
+// The live lane: fresh events on their way to the topics that doors listen to. An event that is late does not leave it.
 import type { Clock } from '../domain/time.js';
 import { lifeLeftMs, type RecognitionEvent } from './event.js';
 
@@ -158,7 +158,7 @@ export class LiveLane {
     this.#bytes -= open.bytes;
   }
 
-  /** False for a time that cannot be parsed: comparisons with NaN are false. */
+  /** Returns whether an event is still fresh; false for a time that cannot be parsed, because comparisons with NaN are false. */
   #isFresh(open: OpenEvent): boolean {
     return this.#leftMs(open) > 0;
   }

@@ -39,9 +39,9 @@ export class MessageVerifier {
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
   readonly #nowMs: number;
-  /** By device: the eventId for each sequence number, separately for the history and for live events. */
+  /** For each device, the eventId of each sequence number, separately for the history and for live events. */
   readonly #seen = new Map<string, Map<string, string>>();
-  /** By device: the newest sequence number of the history. */
+  /** For each device, the newest sequence number of the history. */
   readonly #last = new Map<string, number>();
 
   /** @param nowMs time at which events are marked as expired, epoch milliseconds */
@@ -107,7 +107,7 @@ export class MessageVerifier {
     }
     if (before !== undefined) notes.push('duplicate');
     seen.set(place, eventId);
-    // A stream may have no end.
+    // A stream may be endless: the memory for it stays limited.
     if (seen.size > MAX_REMEMBERED) seen.delete(seen.keys().next().value ?? '');
     if (envelope && before === undefined) notes.push(...this.#follow(deviceId, sequence));
     return { verdict: 'valid', notes, title };

@@ -1,16 +1,16 @@
-// Checks of what a gallery is asked for, and the errors of what it does not have.
+// Checks the embeddings that a gallery is given, and makes the errors for groups and faces that do not exist.
 import { clientError, type AppError } from '../errors.js';
 
 /** Refuses a vector of another length or scale, or with a NaN: comparing it would give wrong results without an error. */
 export function mustBeEmbedding(vector: Float32Array, dimensions: number): void {
   if (vector.length !== dimensions)
-    throw new TypeError(`an embedding of ${vector.length} dimensions among ${dimensions}`);
+    throw new TypeError(`the embedding has ${vector.length} dimensions, and ${dimensions} are expected`);
   let sum = 0;
   for (const value of vector) sum += value * value;
-  if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('an embedding that is not normalised');
+  if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('the embedding is not L2-normalised');
 }
 
-/** @throws AppError FACE_NOT_FOUND */
+/** Returns the value of a face that was looked up. @throws AppError FACE_NOT_FOUND when it is undefined */
 export function mustBeFound<T>(value: T | undefined): T {
   if (value === undefined) throw faceNotFound();
   return value;

@@ -92,7 +92,7 @@ export function decodeGroup(record: Buffer): GroupRecord {
 function encodeText(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
   if (bytes.length > MAX_TEXT_BYTES || bytes.toString('latin1') !== text) {
-    throw new TypeError('an id that is not at most 255 characters of Latin-1');
+    throw new TypeError('an id must have at most 255 characters, all of them in Latin-1');
   }
   return Buffer.concat([Buffer.of(bytes.length), bytes]);
 }

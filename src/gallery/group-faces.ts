@@ -15,7 +15,7 @@ export interface FacesSearch {
 
 export class GroupFaces {
   readonly #expected: number;
-  /** Made with the first face, whose embedding has the dimensions. */
+  /** Created with the first face, whose embedding determines the dimensions. */
   #index: VectorIndex | undefined;
   /** Rows by faceId. */
   readonly #rows = new Map<string, number>();
@@ -36,7 +36,7 @@ export class GroupFaces {
     return this.#faceIds.length;
   }
 
-  /** Dimensions of the embeddings; undefined until there was a face. */
+  /** Dimensions of the embeddings; undefined before the first face is added. */
   get dimensions(): number | undefined {
     return this.#index?.dimensions;
   }
@@ -47,7 +47,7 @@ export class GroupFaces {
    * @param embedding is copied
    */
   add(face: EnrolledFace, sequence: number, embedding: Float32Array): void {
-    if (this.#rows.has(face.faceId)) throw new TypeError('a face that is there already');
+    if (this.#rows.has(face.faceId)) throw new TypeError('the group has this face already');
     this.#index ??= new VectorIndex(embedding.length, this.#expected);
     const row = this.#index.append(embedding);
     this.#numbers = growTo(this.#numbers, (row + 1) * NUMBERS_PER_ROW);

@@ -62,7 +62,7 @@ async function openGroup(space: Space): Promise<Group | AppError> {
   try {
     const record = await space.get(GROUP_KEY);
     if (!record) return new AppError('STORE_CORRUPT', 'a group has lost its record');
-    // Faces are counted first: memory that grows is half as large again in the end, and is there twice while it is copied.
+    // Faces are counted first: an array that grows is half as large again in the end, and exists twice while it is copied.
     return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS.range));
   } catch (error) {
     if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;

@@ -1,4 +1,4 @@
-// The only door to usearch: the embeddings of one group in one block of memory, searched exactly.
+// The only access to usearch: the embeddings of one group in one block of memory, searched exactly.
 import { exactSearch, MetricKind } from 'usearch';
 import { growTo } from './growable.js';
 
@@ -79,7 +79,7 @@ export class VectorIndex {
     if (this.#size === 0 || limit < 1) return { rows: [], cosines: [] };
     const query = Float32Array.from(probe);
     const dataset = this.#matrix.subarray(0, this.#size * this.dimensions);
-    // A few more than wanted: then the order at the end of the list is most often certain at the first try.
+    // A few more than wanted, so that the order at the end of the list is usually certain at the first attempt.
     let asked = wanted + 8;
     for (;;) {
       asked = Math.min(asked, this.#size);
@@ -125,7 +125,7 @@ export class VectorIndex {
 
   #mustFit(vector: Float32Array): void {
     if (vector.length !== this.dimensions) {
-      throw new TypeError(`an embedding of ${vector.length} dimensions among ${this.dimensions}`);
+      throw new TypeError(`the embedding has ${vector.length} dimensions, and ${this.dimensions} are expected`);
     }
   }
 }

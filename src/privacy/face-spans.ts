@@ -16,7 +16,7 @@ import {
 
 /** A span of time, with the space of the faces that were captured in it. */
 export interface FaceSpan {
-  /** Begin of the span; epoch, ms. */
+  /** Start of the span; epoch, ms. */
   readonly startMs: number;
   readonly space: Space;
   nextSequence: number;
@@ -64,7 +64,7 @@ export class FaceSpans {
   }
 
   /**
-   * Reads which faces are in the store. Destroys spans whose begin cannot be read or is there twice, and all of them when none is kept.
+   * Reads which faces are in the store. Destroys spans whose start cannot be read or occurs twice, and all spans when no face is to be kept.
    * @param onDamaged called for each space with a record that cannot be read
    * @throws AppError STORE_UNAVAILABLE, also when a span cannot be destroyed
    */
@@ -179,7 +179,7 @@ export async function countUnknownFaces(
   return Number.isFinite(oldestAtMs) ? { faces, oldestAtMs } : { faces };
 }
 
-/** Reads the begin of a span; undefined when it cannot be read. */
+/** Reads the start of a span; undefined when it cannot be read. */
 async function readStart(space: Space): Promise<number | undefined> {
   try {
     const startMs = Number((await space.get(SPAN_KEY))?.toString());

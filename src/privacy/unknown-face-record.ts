@@ -38,7 +38,7 @@ const infoSchema = z.strictObject({
 });
 const LENGTH_BYTES = 4;
 
-/** Key of the begin of the space's span of time. It sorts before the keys of the faces. */
+/** Key of the record with the start of the span of time. It sorts before the keys of the faces. */
 export const SPAN_KEY = Buffer.from('a');
 /** Keys of the records for the listing. */
 export const INFO_KEYS = binarySequenceKeys('i');
@@ -49,7 +49,7 @@ export function encodeInfo(info: UnknownFaceInfo): Buffer {
   return Buffer.from(JSON.stringify(info));
 }
 
-/** @returns undefined when the bytes are no such record */
+/** Decodes a record for the listing. @returns undefined when the bytes are not such a record */
 export function decodeInfo(value: Buffer): UnknownFaceInfo | undefined {
   try {
     return infoSchema.parse(JSON.parse(value.toString()));

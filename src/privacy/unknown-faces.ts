@@ -51,7 +51,7 @@ export interface UnknownFacesStats {
 }
 
 const HOUR_MS = 3_600_000;
-/** Number of spans in a retention: a face is destroyed at the latest when its time is over, and at most one span before. */
+/** Number of spans in a retention: a face is destroyed when its time is over, or up to one span earlier. */
 const SPANS = 24;
 /** Limit of faces that wait for the disk; a crop has 38 kB. */
 const MAX_WAITING = 32;
@@ -254,7 +254,7 @@ export class UnknownFaces implements Part {
     this.#displaced += surplus;
   }
 
-  /** Destroys every span whose begin is as old as the retention, and those that lie in an impossible future. */
+  /** Destroys every span that started as long ago as the retention, and spans that start further in the future than is possible. */
   async #purge(): Promise<void> {
     const { clock, log, trust } = this.#options;
     const nowMs = clock();

@@ -1,4 +1,4 @@
-// Appearances at one camera: who had an event and is not gone yet, so that a broken track does not give a second event.
+// Appearances at one camera: the persons who had an event and are still there, so that a broken track gives no second event.
 import { cosine } from '../domain/embedding.js';
 import type { RecognitionEvent } from '../events/event.js';
 

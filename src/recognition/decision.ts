@@ -21,7 +21,7 @@ export interface Circumstances {
 }
 
 /**
- * Decides. A spoof is one whoever the face looks like; a match needs everything to be right.
+ * Decides on a track. A spoof stays a spoof, whichever person the face resembles. A match requires that every circumstance is right.
  * @returns undefined when a further shot is to be waited for
  */
 export function decide(circumstances: Circumstances): Decision | undefined {

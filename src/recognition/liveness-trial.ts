@@ -112,7 +112,7 @@ function suggestThreshold(verdicts: TrialReport['verdicts']): TrialReport['sugge
     }))
     .reduce((better, one) => {
       const difference = one.apcer + one.bpcer - (better.apcer + better.bpcer);
-      // Of two with equal errors, the one that lets fewer attacks pass.
+      // With equal errors, the threshold that lets fewer attacks pass is better.
       return difference < 0 || (difference === 0 && one.apcer < better.apcer) ? one : better;
     });
   return best.apcer + best.bpcer < 1 ? best : undefined;

@@ -1,9 +1,9 @@
 // Follows faces from frame to frame by place, size and movement alone, and says how sure each step is.
 import { boxArea, boxHeight, boxIou, boxWidth, type Box } from '../domain/face.js';
 
-/** A face out of sight is expected to keep its course for this long, and then to stay where it would be. */
+/** A face that is out of sight is expected to keep its course for this time, and to stop at the place that it then has reached. */
 const MAX_PREDICTION_MS = 500;
-/** Distance between a face and its expected place, in face sizes: at once, per second since it was seen, and at most. */
+/** Greatest distance of a face from its expected place, in face sizes: at once, added per second since it was seen, and in total. */
 const REACH_AT_ONCE = 0.5;
 /** Walking across the picture at 1.4 m/s is 9 face widths (16 cm) per second. */
 const REACH_PER_SECOND = 9;
@@ -14,7 +14,7 @@ const MIN_SIZE_RATIO = 0.55;
 const VELOCITY_GAIN = 0.5;
 /** A face that was out of sight for this long, or for one frame, may be another one now. */
 const DOUBTFUL_GAP_MS = 300;
-/** So may one at this distance from its expected place, in face sizes, or with this ratio of sizes. */
+/** A face at this distance from its expected place, in face sizes, or with this ratio of sizes, may be another one too. */
 const DOUBTFUL_DISTANCE = 0.6;
 const DOUBTFUL_SIZE_RATIO = 0.75;
 /** Two pairs whose scores differ by less than this (of about 3) are confusable. */
@@ -23,7 +23,7 @@ const DOUBTFUL_LEAD = 0.75;
 const TOUCHING_IOU = 0.05;
 /** Overlap from which a face hides another one that is expected there. */
 const HIDING_IOU = 0.3;
-/** Limit of paths, far above what a door sees; beyond it the path that was unseen for longest ends early. */
+/** Limit of paths, far above what a door sees; beyond it the path whose face was out of sight for longest ends early. */
 const MAX_PATHS = 128;
 
 interface FacePath {
@@ -181,7 +181,7 @@ function scorePair(expected: Box, box: Box, gapMs: number): number {
 function predict(path: FacePath, nowMs: number): Box {
   const aheadMs = Math.min(nowMs - path.lastSeenMs, MAX_PREDICTION_MS);
   const shiftPx = Math.hypot(path.velocityX, path.velocityY) * aheadMs;
-  // Not further than the reach, so that a face which stopped where it was last seen is still found.
+  // The prediction stays within the reach, so that a face which stopped where it was last seen is still found.
   const part = Math.min(1, (MAX_REACH * Math.sqrt(boxArea(path.box))) / Math.max(shiftPx, 1e-9));
   const shiftX = part * path.velocityX * aheadMs;
   const shiftY = part * path.velocityY * aheadMs;

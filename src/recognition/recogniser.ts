@@ -66,7 +66,7 @@ export interface RecogniserParts {
   log: Log;
 }
 
-/** Counters since the service started. A type and no interface, so that it is a record of numbers. */
+/** Counters since the service started. A type instead of an interface, so that it can be assigned to a record of numbers. */
 export type RecogniserStats = {
   openTracks: number;
   tracks: number;
@@ -334,7 +334,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   }
 }
 
-/** Gives a shot back to an open track; checks of decided tracks are simply made another time. @param again the shot, where it may be tried again */
+/** Gives a shot back to an open track; a check of a decided track is made later instead. @param again the shot, where it may be tried again */
 function giveBack({ track }: TrackedShot, again: Shot | undefined): void {
   if (track.state === 'open') track.bestShots.giveBack(again);
 }

@@ -55,7 +55,7 @@ export class ShotSearch {
     const { vision, groups, others } = this.#parts;
     try {
       const crops = shots.map(({ crop }) => crop);
-      // This may throw: it comes before any work is begun that nobody would await.
+      // This may throw. It comes first, because work that was begun before would not be awaited.
       const versions = groups.otherVersions();
       // The embeddings of the models in use are always needed: tracks are told apart by them, even where all groups have other models.
       const [embeddings, otherEmbeddings] = await Promise.all([

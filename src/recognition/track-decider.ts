@@ -11,12 +11,12 @@ import type { SearchedShot } from './shot.js';
 import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
 
-/** A recognised person waits at most this long for their liveness; and at most half the time to live of an event. */
+/** Longest time that a recognised person waits for the liveness verdict; half the time to live of an event where that is shorter. */
 const MAX_LIVENESS_WAIT_MS = 1_500;
 /** Interval of the shots of a provisional track; a tenth of the time to live of an event where that is shorter. */
 const RETRY_MS = 500;
 const MIN_RETRY_MS = 100;
-/** An unknown person who stays is decided again at most this often: each decision is another attempt to be taken for somebody. */
+/** An unknown person who stays is decided again at most this often: each decision is another chance of a false accept. */
 const MAX_REDECISIONS = 2;
 
 type DecidedIdentity = Exclude<Identity<SearchedShot>, { kind: 'undecided' }>;
@@ -117,7 +117,7 @@ export class TrackDecider {
 
   /**
    * Decides again on a provisional track. Only shots younger than the time to live of an event count, and only the person that was
-   * recognised before can become a match: an hour before the camera must not give an hour of attempts.
+   * recognised before can become a match: a person who stays before the camera for an hour must not get an hour of attempts.
    */
   async #decideAgain(track: Track, nowMs: number): Promise<void> {
     const { config, groups } = this.#parts;
@@ -147,7 +147,7 @@ export class TrackDecider {
     track.bestShots.extend(1);
   }
 
-  /** Fuses the liveness of the shots that showed this person alone, so that nobody lends their liveness to a picture of somebody else. */
+  /** Fuses the liveness of the shots that showed this person alone, so that a live person in the frame does not make a picture of another person count as live. */
   #judgeLiveness(track: Track, person: string | undefined): FusedLiveness {
     const { config, hasLiveness, livenessThreshold: threshold, reporter } = this.#parts;
     if (config.liveness === 'off' || !hasLiveness) return { verdict: 'unavailable' };

@@ -7,7 +7,7 @@ import { AppError, describeError } from '../errors.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
 import { listCandidates, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
 
-/** Number of faces that are searched first, and at most, where the first ones are all of one person. */
+/** Number of faces that a search asks for first; and the limit, up to which it asks for more while all of them belong to one person. */
 const FIRST_FACES = 10;
 const MAX_FACES = 4_096;
 
@@ -25,7 +25,7 @@ export interface WatchedGroupParts {
   falseAccepts: FalseAcceptCurve | undefined;
   /** Further installed models; groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
-  /** Returns why faces cannot be embedded under one of those now; undefined when all is well. */
+  /** Returns why faces cannot be embedded under one of these model versions now; undefined when all is well. */
   otherProblem?: (modelVersion: string) => string | undefined;
 }
 
@@ -81,7 +81,7 @@ export class WatchedGroup {
     if ('problem' in found) return [];
     const { gallery, rule, modelVersion } = this.#parts;
     const probe = found.info.modelVersion === modelVersion ? embedding : others.get(found.info.modelVersion);
-    // Either the group was created after the embedding, and the next shot will do; or its models fail, which is declared.
+    // Either the group was created after the embedding, and the next shot will have one for it; or its models fail, which is declared.
     if (!probe) return [];
     const { scale } = this.#scales(found.info);
     const group = this.#describe(found.info);

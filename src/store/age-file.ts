@@ -78,7 +78,7 @@ function deriveWrappingKey(passphrase: string, salt: Uint8Array, log2N: number):
   });
 }
 
-/** Does what the library's own passphrase does, with the scrypt of Node: twice as fast, and not in the main thread. */
+/** Passphrase recipient like that of the library, but with the scrypt of Node: twice as fast, and outside the main thread. */
 class PassphraseRecipient implements Recipient {
   readonly #passphrase: string;
 

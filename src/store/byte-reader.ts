@@ -10,7 +10,7 @@ export class ByteReader {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** @returns undefined when the stream ends before */
+  /** Takes the next `length` bytes. @returns undefined when the stream ends before that */
   async take(length: number): Promise<Buffer | undefined> {
     const all = await this.#collect(length);
     if (all.length < length) return undefined;
@@ -43,7 +43,7 @@ export class ByteReader {
   async #collect(length: number): Promise<Buffer> {
     while (this.#length < length && (await this.#readPiece()));
     const [first] = this.#pieces;
-    // Most often one piece holds everything: no copy then.
+    // Usually one piece holds everything, and no copy is needed.
     return first && this.#pieces.length === 1
       ? Buffer.from(first.buffer, first.byteOffset, first.length)
       : Buffer.concat(this.#pieces);

@@ -1,4 +1,4 @@
-// The only door to LevelDB: reads, synced atomic batches, and the way back after a write that the disk refused.
+// The only access to LevelDB: reads, synced atomic batches, and the recovery from a write that the disk refused.
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { ClassicLevel, type Snapshot } from 'classic-level';
 import type { Log } from '../domain/log.js';
@@ -203,7 +203,7 @@ async function openLevel(directory: string): Promise<Level> {
     valueEncoding: 'buffer',
     // Sealed bytes do not compress.
     compression: false,
-    // The rooms above hold in memory what they read often.
+    // The callers keep in memory what they read often.
     cacheSize: 1 << 20,
   });
   try {

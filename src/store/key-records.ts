@@ -5,7 +5,7 @@ import { KEY_BYTES, KEY_ID_BYTES, seal, unseal, type RandomBytes, type SealingKe
 const UID_BYTES = 8;
 const CHECK_TEXT = 'lintel store 1';
 
-/** Place of the check record, which the first start seals: it opens under the right master key alone. */
+/** Place of the check record, which the first start seals: only the right master key opens it. */
 export const CHECK_PLACE = Buffer.from('c');
 export const DATA_PREFIX = Buffer.from('d');
 export const KEY_PREFIX = Buffer.from('k');

@@ -14,7 +14,7 @@ export interface NoteJournal {
   end(written: boolean): void;
 }
 
-/** Entries that reach the disk if, and only if, the write does that they belong to. */
+/** Entries that reach the disk if, and only if, the write that they belong to reaches it. */
 export interface Note {
   readonly journal: NoteJournal;
   readonly drafts: readonly AuditEntry[];

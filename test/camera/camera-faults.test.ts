@@ -35,7 +35,7 @@ describe('a camera whose picture is frozen', () => {
     expect(camera.health()).toEqual({ status: 'ok' });
     expect(camera.problem()).toBeUndefined();
     expect(log.messages.filter((message) => message.includes('fault'))).toEqual([
-      'the picture of the camera is at fault',
+      'the picture of the camera has a fault',
       'the fault of the picture is over',
     ]);
     expect(log.lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({

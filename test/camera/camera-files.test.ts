@@ -73,7 +73,7 @@ describe('a file', () => {
     await vi.waitFor(() => expect(camera.stats().fault).toBe('covered'), patience);
     expect(camera.health().status).toBe('failed');
     expect(camera.problem()).toBeDefined();
-    expect(log.messages).toEqual(['the camera is running', 'the picture of the camera is at fault']);
+    expect(log.messages).toEqual(['the camera is running', 'the picture of the camera has a fault']);
   });
 
   test('in a loop goes on beyond its end', async () => {
