@@ -28,13 +28,13 @@ import { decodePicture } from '../src/vision/decode.js';
 import { Detector, type DetectedFace } from '../src/vision/detect.js';
 import { facesDir, lfwDir, masksDir, sharedModelsDir } from '../test/support/shared.js';
 import {
-  composedScenes,
+  composeScenes,
   countAgainst,
   detectInFile,
   detectInMirror,
-  photoFiles,
-  sceneRecall,
-  steadied,
+  listPhotoFiles,
+  measureSceneRecall,
+  averageLandmarks,
 } from './support/detection.js';
 import {
   accuracyOnFolds,
@@ -82,9 +82,9 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
     addon,
     archive,
     pairs: readPairs(join(lfwDir, 'pairs.txt')),
-    photos: photoFiles(facesDir),
+    photos: listPhotoFiles(facesDir),
     masks: masksDir,
-    scenes: composedScenes(short ? 20 : 80, crops),
+    scenes: composeScenes(short ? 20 : 80, crops),
     seen: new Map(),
   };
   const manifest = loadManifest();
@@ -187,7 +187,7 @@ async function detection({ id, set, modelsDir }: Form, material: Material): Prom
     for (const file of photos) {
       const faces = await detectInFile(detector, file, addon);
       const mirrored = isReference ? await detectInMirror(detector, file, addon) : [];
-      if (isReference) seen.set(file, { once: faces, steady: steadied(faces, mirrored) });
+      if (isReference) seen.set(file, { once: faces, steady: averageLandmarks(faces, mirrored) });
       const { once, steady } = seen.get(file) as Looks;
       const counts = countAgainst(once, faces);
       totals.wanted += counts.wanted;
@@ -212,7 +212,7 @@ async function detection({ id, set, modelsDir }: Form, material: Material): Prom
       results.push(result(`${id}.detector.landmarks.steady`, steady, '% from the mean of its two looks'));
     }
     results.push(
-      result(`${id}.detector.scenes`, (await sceneRecall(detector, scenes, addon)) * 100, '% of known faces'),
+      result(`${id}.detector.scenes`, (await measureSceneRecall(detector, scenes, addon)) * 100, '% of known faces'),
     );
     if (set.mask) results.push(await maskAccuracy(id, set, set.mask, modelsDir, detector, material));
   } finally {

@@ -8,7 +8,7 @@ import type { Gallery, GroupRef } from '../src/gallery/gallery.types.js';
 import { DEFAULT_MODELS_DIR } from '../src/models/manifest.js';
 import { sharedModelsDir } from '../test/support/shared.js';
 import { startService } from '../test/support/service.js';
-import { fillGallery, madeUpEmbeddings, madeUpFace, openGallery } from './support/fill-gallery.js';
+import { fillGallery, makeUpEmbeddings, makeUpFace, openGallery } from './support/fill-gallery.js';
 import { interleave, median, result, type Result } from './support/report.js';
 
 const SIZES = [1_000, 10_000, 100_000] as const;
@@ -82,7 +82,7 @@ async function measureGallery(home: string, size: number, rounds: number): Promi
     const { faceCount } = gallery.group(ref);
     if (faceCount !== size) throw new Error(`the gallery has ${faceCount} faces`);
     const dataset = new Float32Array(size * dimensions);
-    const enrolled = madeUpEmbeddings(1, dimensions);
+    const enrolled = makeUpEmbeddings(1, dimensions);
     for (let i = 0; i < size; i++) dataset.set(enrolled(), i * dimensions);
     const bounded = size === BOUNDED;
     return [
@@ -104,7 +104,7 @@ async function searchRatios(
   rounds: number,
 ): Promise<Result[]> {
   const name = formatSize(dataset.length / dimensions);
-  const next = madeUpEmbeddings(7, dimensions);
+  const next = makeUpEmbeddings(7, dimensions);
   const probes = Array.from({ length: 16 }, next);
   const results: Result[] = [];
   const worst: number[] = [];
@@ -140,7 +140,7 @@ function recall(
   bounded: boolean,
 ): Result[] {
   const size = dataset.length / dimensions;
-  const next = madeUpEmbeddings(11, dimensions);
+  const next = makeUpEmbeddings(11, dimensions);
   const found = { 1: 0, 10: 0 };
   for (let i = 0; i < probes; i++) {
     const probe = next();
@@ -184,10 +184,10 @@ async function register(
   size: number,
   rounds: number,
 ): Promise<Result> {
-  const next = madeUpEmbeddings(13, dimensions);
+  const next = makeUpEmbeddings(13, dimensions);
   let number = size;
   const { enrol } = await interleave(rounds, {
-    enrol: () => gallery.enrol(ref, [madeUpFace(number++, next())]),
+    enrol: () => gallery.enrol(ref, [makeUpFace(number++, next())]),
   });
   const id = size === BOUNDED ? 'register.ms' : `register.${formatSize(size)}.ms`;
   return result(id, median(enrol), 'ms, synced');

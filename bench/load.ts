@@ -10,7 +10,7 @@ import { DEFAULT_MODELS_DIR } from '../src/models/manifest.js';
 import { loadAddon } from '../src/native/addon.js';
 import { sharedModelsDir } from '../test/support/shared.js';
 import { toImage, startService, type Service } from '../test/support/service.js';
-import { BareClient, postRequest } from './support/http-client.js';
+import { BareClient, encodePostRequest } from './support/http-client.js';
 import { median, result, type Result } from './support/report.js';
 
 const CLIENTS = [1, 8, 32, 128] as const;
@@ -73,7 +73,7 @@ async function enrolPeople(service: Service): Promise<Probe[]> {
       if (addedFaces.length !== 1) throw new Error(`person ${seed} could not be enrolled`);
       expected = `"faceId":"${addedFaces[0]!.faceId}"`;
     }
-    probes.push({ request: postRequest(search, body), expected });
+    probes.push({ request: encodePostRequest(search, body), expected });
   }
   const client = await BareClient.connect(service.url);
   for (const { request, expected } of probes) {

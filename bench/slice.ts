@@ -16,7 +16,7 @@ import { Pipeline } from '../src/vision/pipeline.js';
 import { WorkerPool } from '../src/vision/worker-pool.js';
 import { facesDir, lfwDir, sharedModelsDir } from '../test/support/shared.js';
 import { WORKER_FILE, toImage, startService, type Service } from '../test/support/service.js';
-import { BareClient, postRequest } from './support/http-client.js';
+import { BareClient, encodePostRequest } from './support/http-client.js';
 import { fillGallery } from './support/fill-gallery.js';
 import { readPairs, readTar, tenFoldAccuracy } from './support/lfw.js';
 import { interleave, median, result, type Result } from './support/report.js';
@@ -248,7 +248,7 @@ interface DetectClient {
 
 async function detectClient(service: Service, jpeg: Buffer): Promise<DetectClient> {
   const client = await BareClient.connect(service.url);
-  const request = postRequest(`${service.base}/detect`, detectBody(jpeg));
+  const request = encodePostRequest(`${service.base}/detect`, detectBody(jpeg));
   return {
     async run() {
       const answer = await client.send(request);

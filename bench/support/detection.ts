@@ -25,7 +25,7 @@ export interface DetectionCounts {
 }
 
 /** The photos of ../shared/faces: portraits with one face each, and scenes. */
-export function photoFiles(facesDir: string): string[] {
+export function listPhotoFiles(facesDir: string): string[] {
   const under = (folder: string): string[] =>
     readdirSync(join(facesDir, folder), { recursive: true })
       .map((file) => join(facesDir, folder, String(file)))
@@ -60,7 +60,7 @@ async function detectIn(detector: Detector, image: NativeImage): Promise<Detecte
 }
 
 /** The faces with the mean landmarks of both looks. */
-export function steadied(faces: readonly DetectedFace[], others: readonly DetectedFace[]): DetectedFace[] {
+export function averageLandmarks(faces: readonly DetectedFace[], others: readonly DetectedFace[]): DetectedFace[] {
   return faces.map((face) => {
     const other = others.find(({ boxPx }) => boxIou(boxPx, face.boxPx) >= SAME_IOU);
     if (!other) return face;
@@ -90,13 +90,17 @@ export function countAgainst(reference: readonly DetectedFace[], faces: readonly
   return counts;
 }
 
-export function composedScenes(count: number, crops: readonly Picture[]): ComposedScene[] {
+export function composeScenes(count: number, crops: readonly Picture[]): ComposedScene[] {
   // Other seeds than those on which ranges are recorded.
   return Array.from({ length: count }, (_, i) => composeScene(100_000 + i, 640, 480, crops));
 }
 
 /** The share of the scenes' faces that are found. */
-export async function sceneRecall(detector: Detector, scenes: readonly ComposedScene[], addon: Addon): Promise<number> {
+export async function measureSceneRecall(
+  detector: Detector,
+  scenes: readonly ComposedScene[],
+  addon: Addon,
+): Promise<number> {
   let wanted = 0;
   let found = 0;
   for (const { rgb, widthPx, heightPx, boxes } of scenes) {

@@ -46,12 +46,12 @@ export async function fillGallery(home: string, groupId: string, faces: number):
   try {
     const ref: GroupRef = { owner, groupId };
     await gallery.createGroup(ref, modelVersion);
-    const next = madeUpEmbeddings(1, dimensions);
+    const next = makeUpEmbeddings(1, dimensions);
     for (let done = 0; done < faces; done += 20) {
       const count = Math.min(20, faces - done);
       await gallery.enrol(
         ref,
-        Array.from({ length: count }, (_, i) => madeUpFace(done + i, next())),
+        Array.from({ length: count }, (_, i) => makeUpFace(done + i, next())),
       );
     }
   } finally {
@@ -60,7 +60,7 @@ export async function fillGallery(home: string, groupId: string, faces: number):
 }
 
 /** `person-NUMBER` */
-export function madeUpFace(number: number, embedding: Float32Array): NewFace {
+export function makeUpFace(number: number, embedding: Float32Array): NewFace {
   return {
     externalImageId: `person-${number}`,
     bbox: { x0: 0.25, y0: 0.25, x1: 0.75, y1: 0.75 },
@@ -70,7 +70,7 @@ export function madeUpFace(number: number, embedding: Float32Array): NewFace {
 }
 
 /** L2-normalised, evenly spread; the same in every run. `fillGallery` uses seed 1. */
-export function madeUpEmbeddings(seed: number, dimensions: number): () => Float32Array {
+export function makeUpEmbeddings(seed: number, dimensions: number): () => Float32Array {
   const next = randomNumbers(seed);
   return () => normalise(Float32Array.from({ length: dimensions }, () => next() - 0.5));
 }

@@ -56,7 +56,7 @@ export class BareClient {
 }
 
 /** The bytes of one POST request with a JSON body. */
-export function postRequest(url: string, body: Buffer): Buffer {
+export function encodePostRequest(url: string, body: Buffer): Buffer {
   const { host, pathname, search } = new URL(url);
   const head = `POST ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, 'latin1'), body]);

@@ -1,14 +1,14 @@
 // The audit log's space in the sealed store: its keys, and the reading of its entries and its head.
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
-import { binarySequenceKeys } from '../store/sequence-keys.js';
+import { makeBinarySequenceKeys } from '../store/sequence-keys.js';
 import { auditHeadSchema, auditRecordSchema, type AuditHead, type AuditRecord } from './audit-record.js';
 
 /** Label of the one space that holds the log. */
 export const AUDIT_LABEL = 'audit';
 
 /** Keys of the entries. */
-export const ENTRY_KEYS = binarySequenceKeys('e');
+export const ENTRY_KEYS = makeBinarySequenceKeys('e');
 /** Key of the head; it sorts behind all entries. */
 export const HEAD_KEY = Buffer.from('head');
 /** Key of what ServiceEntries compares at the next start. */

@@ -12,7 +12,7 @@ import type { EncodedFrame, EncodeOptions, Vision } from '../vision/vision.js';
 import { AnalysisTally, type AnalysisStats } from './analysis-tally.js';
 import { CameraState, type CameraStatus } from './camera-state.js';
 import { CaptureSlot, type CaptureAddon } from './capture-slot.js';
-import { captureOptions, hasTimestamps } from './capture-source.js';
+import { makeCaptureOptions, hasTimestamps } from './capture-source.js';
 import { FrameAnalyser, type FrameListener } from './frame-analyser.js';
 import { Gate } from './gate.js';
 import { PictureFaults, type FaultChange, type PictureFault } from './picture-faults.js';
@@ -85,7 +85,7 @@ export class Camera implements Part {
     this.name = `camera ${cameraId}`;
     this.#parts = parts;
     this.#isPrivate = parts.isPrivate ?? false;
-    const options = captureOptions(config, password);
+    const options = makeCaptureOptions(config, password);
     this.#slot = new CaptureSlot({ cameraId, addon, options, password, log });
     this.#gate = new Gate(timers);
     this.#tally = new AnalysisTally({ cameraId, clock, log });

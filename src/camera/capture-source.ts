@@ -3,7 +3,7 @@ import type { CameraConfig, SourceConfig } from '../config/camera-schema.js';
 import type { CaptureOptions } from '../native/addon.js';
 
 /** @param password password of the source's user; it becomes part of the URL and nothing else */
-export function captureOptions(config: CameraConfig, password: string | undefined): CaptureOptions {
+export function makeCaptureOptions(config: CameraConfig, password: string | undefined): CaptureOptions {
   const { source, openTimeoutMs, readTimeoutMs, rotate, flip, region } = config;
   const format =
     source.type === 'device'

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { Argument, type Command } from 'commander';
 import type { Config } from '../config/schema.js';
 import { AppError, describeError } from '../errors.js';
-import { commandMac, type Command as DeviceCommand } from '../events/command.js';
-import { signingKeyInfo } from '../events/signing.js';
-import { commandResultTopic, commandTopic, snapshotTopic } from '../events/topics.js';
+import { computeCommandMac, type Command as DeviceCommand } from '../events/command.js';
+import { describeSigningKey } from '../events/signing.js';
+import { makeCommandResultTopic, makeCommandTopic, makeSnapshotTopic } from '../events/topics.js';
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
 import { readCommandSecret, readMqttPassword } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
@@ -28,7 +28,7 @@ export function registerEvents(events: Command, context: CliContext): void {
       if (!key) {
         throw new AppError('SECRET_MISSING', 'there is no signing key yet: the first start of the service creates it');
       }
-      const { keyId, publicKeyPem } = signingKeyInfo(key.privateKey);
+      const { keyId, publicKeyPem } = describeSigningKey(key.privateKey);
       context.stdout.write(publicKeyPem);
       context.stderr.write(`This is the key ${keyId} (Ed25519).\n`);
     });
@@ -170,16 +170,16 @@ async function sendCommand(
       );
       setTimeout(() => reject(late), ANSWER_TIMEOUT_MS).unref();
       client.on('message', (topic, payload) => {
-        if (topic === snapshotTopic(deviceId, cameraId)) picture = payload;
-        if (topic !== commandResultTopic(deviceId)) return;
+        if (topic === makeSnapshotTopic(deviceId, cameraId)) picture = payload;
+        if (topic !== makeCommandResultTopic(deviceId)) return;
         const result = JSON.parse(payload.toString()) as { id?: string; ok: boolean; error?: string };
         if (result.id === command.id) resolve(result);
       });
     });
     answered.catch(() => undefined);
-    await client.subscribeAsync([commandResultTopic(deviceId), snapshotTopic(deviceId, cameraId)], { qos: 1 });
-    const payload = JSON.stringify({ ...command, mac: commandMac(command, secret) });
-    await client.publishAsync(commandTopic(deviceId), payload, { qos: 1 });
+    await client.subscribeAsync([makeCommandResultTopic(deviceId), makeSnapshotTopic(deviceId, cameraId)], { qos: 1 });
+    const payload = JSON.stringify({ ...command, mac: computeCommandMac(command, secret) });
+    await client.publishAsync(makeCommandTopic(deviceId), payload, { qos: 1 });
     const { ok, error } = await answered;
     if (!ok) throw new AppError('SERVICE_UNREACHABLE', `the device refused the command: ${error ?? 'no reason given'}`);
     return name === 'snapshot' ? picture : undefined;

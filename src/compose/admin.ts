@@ -7,7 +7,7 @@ import { exportGallery } from '../gallery/backup-records.js';
 import { readStoredGroups } from '../gallery/stored-groups.js';
 import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
 import type { RecognisingCameras } from './recognition.js';
-import { livenessLines, livenessPath } from '../recognition/liveness-lines.js';
+import { streamLivenessLines, makeLivenessPath } from '../recognition/liveness-lines.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
 import type { Storage } from './storage.js';
@@ -47,10 +47,10 @@ function createLivenessRoutes(
 ): Record<string, AdminRoute> {
   const { set, livenessThreshold } = models;
   const routes = config.cameras.map(({ id, livenessThreshold: ownThreshold }): [string, AdminRoute] => [
-    `GET ${livenessPath(id)}`,
+    `GET ${makeLivenessPath(id)}`,
     () => {
       if (!set.liveness) throw new AppError('MODEL_MISSING', `the model set ${set.name} has no liveness model`);
-      return livenessLines(cameras, id, ownThreshold ?? livenessThreshold ?? 0, timers);
+      return streamLivenessLines(cameras, id, ownThreshold ?? livenessThreshold ?? 0, timers);
     },
   ]);
   return Object.fromEntries(routes);

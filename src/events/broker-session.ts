@@ -3,8 +3,8 @@ import type { Log } from '../domain/log.js';
 import { waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Commander } from './commander.js';
-import { historyDelivery, type Delivery } from './delivery.js';
-import { offlineStatus, onlineStatus, type DeviceHealth } from './device-status.js';
+import { makeHistoryDelivery, type Delivery } from './delivery.js';
+import { encodeOfflineStatus, encodeOnlineStatus, type DeviceHealth } from './device-status.js';
 import type { HistorySource } from './history.js';
 import { HistoryDrain, type HistoryOutcome } from './history-drain.js';
 import { LiveDrain } from './live-drain.js';
@@ -13,7 +13,7 @@ import { openConnection, type Connection, type ConnectionOptions, type Connectio
 import type { RefusedTopics } from './refused-topics.js';
 import { SendWindow } from './send-window.js';
 import { SideMessages } from './side-messages.js';
-import { commandTopic, statusTopic } from './topics.js';
+import { makeCommandTopic, makeStatusTopic } from './topics.js';
 
 export interface SessionTiming extends ConnectionTiming {
   /** Interval at which the status is built again. It is published only when it has changed. */
@@ -95,13 +95,13 @@ export class BrokerSession {
   /** Publishes the status and waits for its PUBACK; from then on publishes it when it changes. */
   async #publishStatus(connection: Connection): Promise<void> {
     const { deviceId, clock, deviceHealth, signal, timing } = this.#options;
-    const topic = statusTopic(deviceId);
+    const topic = makeStatusTopic(deviceId);
     const sinceMs = clock();
-    let published = onlineStatus(deviceId, sinceMs, deviceHealth?.());
+    let published = encodeOnlineStatus(deviceId, sinceMs, deviceHealth?.());
     await connection.publish({ topic, payload: published, retain: true });
     if (!deviceHealth) return;
     this.#statusTimer = setInterval(() => {
-      const status = onlineStatus(deviceId, sinceMs, deviceHealth());
+      const status = encodeOnlineStatus(deviceId, sinceMs, deviceHealth());
       if (status === published || !connection.open || signal.aborted) return;
       published = status;
       // A failure ends the connection, and the next session starts with the status.
@@ -116,7 +116,7 @@ export class BrokerSession {
     this.#sideMessages = sideMessages;
     sideMessages.publish(announcements);
     if (!commander) return;
-    const topic = commandTopic(deviceId);
+    const topic = makeCommandTopic(deviceId);
     const subscribed = connection.subscribe(topic, (message) => {
       void commander.handle(message).then((answers) => sideMessages.publish(answers));
     });
@@ -176,7 +176,7 @@ export class BrokerSession {
       window,
       readFate: (sequence) => lane.readFate(sequence),
       publish: (record, late) => {
-        const delivery = historyDelivery(deviceId, record, late);
+        const delivery = makeHistoryDelivery(deviceId, record, late);
         return { bytes: delivery.payload.length, acknowledged: publish(delivery) };
       },
       onSettled,
@@ -193,8 +193,8 @@ export class BrokerSession {
       return;
     }
     if (connection.open) {
-      const payload = offlineStatus(deviceId, 'stopped');
-      const published = connection.publish({ topic: statusTopic(deviceId), payload, retain: true });
+      const payload = encodeOfflineStatus(deviceId, 'stopped');
+      const published = connection.publish({ topic: makeStatusTopic(deviceId), payload, retain: true });
       // `end` sends a DISCONNECT only when no message waits for its PUBACK.
       const left = Promise.allSettled([published, this.#sideMessages?.stop()]);
       await waitAtMost(timing.endTimeoutMs, left);

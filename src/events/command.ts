@@ -51,7 +51,7 @@ const COMMANDS_PER_LIFE = 120;
 const REFUSALS_PER_LIFE = 30;
 
 /** Computes the MAC of a command: 64 hexadecimal digits. */
-export function commandMac(command: Omit<Command, 'mac'>, secret: string): string {
+export function computeCommandMac(command: Omit<Command, 'mac'>, secret: string): string {
   return createHmac('sha256', secret).update(canonicalJson(command)).digest('hex');
 }
 
@@ -103,7 +103,7 @@ export class CommandGate {
     const { id } = command;
     // A string with a lone surrogate has no canonical JSON, and therefore no MAC.
     if (/\p{Surrogate}/u.test(id)) return { error: 'MALFORMED' };
-    if (!timingSafeEqual(Buffer.from(mac), Buffer.from(commandMac(command, secret)))) {
+    if (!timingSafeEqual(Buffer.from(mac), Buffer.from(computeCommandMac(command, secret)))) {
       return { error: 'UNAUTHENTICATED', id };
     }
     if (retained) return { error: 'RETAINED', id };

@@ -5,7 +5,7 @@ import { AppError, describeError } from '../errors.js';
 import { CommandGate, type Command, type CommandError } from './command.js';
 import type { Delivery } from './delivery.js';
 import type { Incoming } from './mqtt-connection.js';
-import { commandResultTopic, snapshotTopic } from './topics.js';
+import { makeCommandResultTopic, makeSnapshotTopic } from './topics.js';
 import type { Clock } from '../domain/time.js';
 
 /** The actions behind the commands. All methods throw AppError CAMERA_NOT_FOUND for a camera that is not configured. */
@@ -111,7 +111,7 @@ export class Commander {
     // The picture is taken again: while the entry was written the camera may have been paused.
     const jpeg = command === 'snapshot' ? await this.#takePicture(cameraId) : undefined;
     log.info({ command, cameraId }, 'an MQTT command was carried out');
-    return jpeg ? [{ topic: snapshotTopic(deviceId, cameraId), payload: jpeg, retain: false }] : [];
+    return jpeg ? [{ topic: makeSnapshotTopic(deviceId, cameraId), payload: jpeg, retain: false }] : [];
   }
 
   async #takePicture(cameraId: string): Promise<Buffer> {
@@ -124,6 +124,6 @@ export class Commander {
 
   #buildResult(id: string | undefined, error?: CommandError): Delivery {
     const payload = JSON.stringify({ version: 1, id, ok: error === undefined, error });
-    return { topic: commandResultTopic(this.#options.deviceId), payload, retain: false };
+    return { topic: makeCommandResultTopic(this.#options.deviceId), payload, retain: false };
   }
 }

@@ -1,7 +1,7 @@
 // The MQTT messages that events become: the one place that knows which message goes to which topic.
 import type { RecognitionEvent } from './event.js';
-import { historyPayload, type HistoryRecord } from './history.js';
-import { eventTopic, historyTopic } from './topics.js';
+import { encodeHistoryPayload, type HistoryRecord } from './history.js';
+import { makeEventTopic, makeHistoryTopic } from './topics.js';
 
 /** One MQTT message with QoS 1. */
 export interface Delivery {
@@ -13,12 +13,12 @@ export interface Delivery {
 }
 
 /** Makes the message for the topic that doors listen to. The live lane decides whether the event is still fresh. */
-export function liveDelivery(event: RecognitionEvent): Delivery {
+export function makeLiveDelivery(event: RecognitionEvent): Delivery {
   const expiresAtMs = Date.parse(event.expiresAt);
-  return { topic: eventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
+  return { topic: makeEventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
 }
 
 /** Makes the message for the history topic, for which no door opens. */
-export function historyDelivery(deviceId: string, record: HistoryRecord, late: boolean): Delivery {
-  return { topic: historyTopic(deviceId), payload: historyPayload(record, late), retain: false };
+export function makeHistoryDelivery(deviceId: string, record: HistoryRecord, late: boolean): Delivery {
+  return { topic: makeHistoryTopic(deviceId), payload: encodeHistoryPayload(record, late), retain: false };
 }

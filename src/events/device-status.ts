@@ -11,12 +11,12 @@ export interface DeviceHealth {
 }
 
 /** Returns the JSON of `{ version: 1, deviceId, status: 'online', since, health? }`; `since` is UTC with milliseconds. */
-export function onlineStatus(deviceId: string, sinceMs: number, health?: DeviceHealth): string {
+export function encodeOnlineStatus(deviceId: string, sinceMs: number, health?: DeviceHealth): string {
   const since = new Date(sinceMs).toISOString();
   return JSON.stringify({ version: 1, deviceId, status: 'online', since, ...(health && { health }) });
 }
 
 /** Returns the JSON of `{ version: 1, deviceId, status: 'offline', reason }`. */
-export function offlineStatus(deviceId: string, reason: OfflineReason): string {
+export function encodeOfflineStatus(deviceId: string, reason: OfflineReason): string {
   return JSON.stringify({ version: 1, deviceId, status: 'offline', reason });
 }

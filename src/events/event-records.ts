@@ -1,11 +1,11 @@
 // The records of the event log in their space: their keys, the reading of one event, and the search from the newest to the oldest.
 import { AppError } from '../errors.js';
 import type { Space } from '../store/sealed-store.js';
-import { decimalSequenceKeys } from '../store/sequence-keys.js';
+import { makeDecimalSequenceKeys } from '../store/sequence-keys.js';
 import type { EventFilter, EventPage, RecognitionEvent } from './event.js';
 
 /** Keys of the stored events. */
-export const EVENT_KEYS = decimalSequenceKeys('event/');
+export const EVENT_KEYS = makeDecimalSequenceKeys('event/');
 
 /** Number of events that one search examines at most: about 100 ms of this thread, with pauses in between. */
 const MAX_EXAMINED = 5_000;

@@ -3,6 +3,6 @@ import { z } from 'zod';
 import { recognitionEventSchema } from './event.js';
 
 /** Makes the JSON Schema (draft 2020-12) that match-event.schema.json holds. */
-export function recognitionEventJsonSchema(): object {
+export function makeEventJsonSchema(): object {
   return { $id: 'urn:lintel:recognition-event:2', ...z.toJSONSchema(recognitionEventSchema) };
 }

@@ -90,7 +90,7 @@ const CLOCK_TOLERANCE_MS = 100;
  * Returns the milliseconds until an event expires. A result that is not above 0 (it may be NaN) means: expired. A clock that shows a time
  * before the decision was set back, for example over a restart, and cannot tell the event's age: then the event counts as expired.
  */
-export function lifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, nowMs: number): number {
+export function computeLifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, nowMs: number): number {
   const decidedAtMs = Date.parse(decidedAt);
   if (decidedAtMs - nowMs > CLOCK_TOLERANCE_MS) return 0;
   return Date.parse(expiresAt) - Math.max(nowMs, decidedAtMs);

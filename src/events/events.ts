@@ -14,12 +14,12 @@ import type { DeviceHealth } from './device-status.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
 import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
-import { discoveryMessages } from './home-assistant.js';
+import { makeDiscoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
 import { MqttPublisher, type PublisherStats, type PublisherTiming } from './mqtt-publisher.js';
 import { EventSigner, type SigningKeyInfo } from './signing.js';
-import { mqttClientId, commandTopic } from './topics.js';
+import { makeMqttClientId, makeCommandTopic } from './topics.js';
 import { Webhook, type WebhookStats, type WebhookTiming } from './webhook.js';
 
 export interface EventsOptions {
@@ -212,11 +212,11 @@ export class Events implements Part, EventSink, EventReader {
     this.#webhook?.wake();
   }
 
-  #announcements(): ReturnType<typeof discoveryMessages> {
+  #announcements(): ReturnType<typeof makeDiscoveryMessages> {
     const { config, cameras, softwareVersion } = this.#options;
     if (!config.mqtt.homeAssistant) return [];
     const { discoveryPrefix: prefix } = config.mqtt.homeAssistant;
-    return discoveryMessages({ prefix, deviceId: config.deviceId, cameras, softwareVersion });
+    return makeDiscoveryMessages({ prefix, deviceId: config.deviceId, cameras, softwareVersion });
   }
 
   async #startBroker(): Promise<BrokerTarget> {
@@ -227,11 +227,11 @@ export class Events implements Part, EventSink, EventReader {
       return { url, username, password, ca: await readCa(mqtt.caFile), protocolVersions: [5, 4] };
     }
     const owner = {
-      clientId: mqttClientId(deviceId),
+      clientId: makeMqttClientId(deviceId),
       username: 'lintel',
       password: randomBytes(24).toString('base64url'),
     };
-    const openTopics = this.#commander ? [commandTopic(deviceId)] : [];
+    const openTopics = this.#commander ? [makeCommandTopic(deviceId)] : [];
     this.#broker = new EmbeddedBroker({ ...mqtt.embedded, owner, openTopics, log });
     await this.#broker.start();
     const { username } = owner;

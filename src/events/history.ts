@@ -30,7 +30,7 @@ export interface HistorySource {
  * expired. `late: true` means that no such acknowledgement is known: after a crash or a cut connection the live message may still have
  * arrived. For this reason a message that comes twice (same sequence) may differ in `late`.
  */
-export function historyPayload(record: HistoryRecord, late: boolean): string {
+export function encodeHistoryPayload(record: HistoryRecord, late: boolean): string {
   return 'gap' in record
     ? JSON.stringify({ version: 1, gap: record.gap })
     : JSON.stringify({ version: 1, sequence: record.sequence, late, event: record.event });

@@ -1,7 +1,7 @@
 // Messages by which Home Assistant discovers the cameras: one event entity for each camera and type of event.
 import type { Delivery } from './delivery.js';
 import { EVENT_TYPES, type RecognitionEvent } from './event.js';
-import { eventTopic, statusTopic } from './topics.js';
+import { makeEventTopic, makeStatusTopic } from './topics.js';
 
 export interface DiscoveryOptions {
   /** Discovery prefix as configured in Home Assistant; its default is `homeassistant`. */
@@ -39,7 +39,7 @@ const ATTRIBUTES = [
  * type of event needs its own. The messages stay with the broker: to remove a camera from Home Assistant, an operator publishes an empty
  * retained message on its topics.
  */
-export function discoveryMessages({ prefix, deviceId, cameras, softwareVersion }: DiscoveryOptions): Delivery[] {
+export function makeDiscoveryMessages({ prefix, deviceId, cameras, softwareVersion }: DiscoveryOptions): Delivery[] {
   const attributes = ATTRIBUTES.map((name) => `'${name}': value_json.get('${name}')`).join(', ');
   return cameras.flatMap((cameraId) =>
     EVENT_TYPES.map((type) => ({
@@ -47,11 +47,11 @@ export function discoveryMessages({ prefix, deviceId, cameras, softwareVersion }
       payload: JSON.stringify({
         name: `${cameraId} ${NAMES[type]}`,
         unique_id: `lintel-${deviceId}-${cameraId}-${type}`,
-        state_topic: eventTopic({ deviceId, cameraId, type }),
+        state_topic: makeEventTopic({ deviceId, cameraId, type }),
         event_types: [type],
         value_template: `{{ {'event_type': value_json.type, ${attributes}} | to_json }}`,
         qos: 1,
-        availability_topic: statusTopic(deviceId),
+        availability_topic: makeStatusTopic(deviceId),
         availability_template: '{{ value_json.status }}',
         payload_available: 'online',
         payload_not_available: 'offline',

@@ -1,6 +1,6 @@
 // Moves events from the live lane into one connection, as long as its broker answers.
 import type { Clock } from '../domain/time.js';
-import { liveDelivery, type Delivery } from './delivery.js';
+import { makeLiveDelivery, type Delivery } from './delivery.js';
 import { Drain } from './drain.js';
 import type { LiveLane } from './live-lane.js';
 import type { SendWindow } from './send-window.js';
@@ -53,7 +53,7 @@ export class LiveDrain extends Drain {
     if (!next) return;
     const release = window.takeLive();
     this.#unacknowledged++;
-    publish(liveDelivery(next.event))
+    publish(makeLiveDelivery(next.event))
       .then(next.acknowledged, (error: unknown) => {
         next.failed();
         this.fail(error);

@@ -1,6 +1,6 @@
 // The live lane: fresh events on their way to the topics that doors listen to. An event that is late does not leave it.
 import type { Clock } from '../domain/time.js';
-import { lifeLeftMs, type RecognitionEvent } from './event.js';
+import { computeLifeLeftMs, type RecognitionEvent } from './event.js';
 
 /**
  * Fate of an event on its live topic. `acknowledged`: the broker took it before its expiry. `late`: the broker did not, and the event will
@@ -69,7 +69,7 @@ export class LiveLane {
   /** Adds an event. Events must come in the order of their sequence numbers. */
   add(event: RecognitionEvent): void {
     const expiresAtMs = Date.parse(event.expiresAt);
-    const deadlineMs = this.#options.monotonic() + lifeLeftMs(event, this.#options.clock());
+    const deadlineMs = this.#options.monotonic() + computeLifeLeftMs(event, this.#options.clock());
     const open: OpenEvent = { event, bytes: JSON.stringify(event).length, expiresAtMs, deadlineMs, isSent: false };
     if (!this.#isFresh(open)) {
       this.#late++;

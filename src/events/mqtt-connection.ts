@@ -6,8 +6,8 @@ import type { Clock } from '../domain/time.js';
 import { createDeferred, waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Delivery } from './delivery.js';
-import { offlineStatus } from './device-status.js';
-import { mqttClientId, statusTopic } from './topics.js';
+import { encodeOfflineStatus } from './device-status.js';
+import { makeMqttClientId, makeStatusTopic } from './topics.js';
 
 /** 4 is MQTT 3.1.1. */
 export type ProtocolVersion = 4 | 5;
@@ -256,7 +256,7 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
     host: url.hostname.replace(/^\[|\]$/g, ''),
     ...(url.port ? { port: Number(url.port) } : {}),
     protocolVersion: version,
-    clientId: mqttClientId(deviceId),
+    clientId: makeMqttClientId(deviceId),
     clean: true,
     keepalive: timing.keepaliveS,
     connectTimeout: timing.connectTimeoutMs,
@@ -266,8 +266,8 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
     // Commands are small: an MQTT 5 broker does not send larger messages.
     ...(version === 5 ? { properties: { maximumPacketSize: MAX_INCOMING_BYTES } } : {}),
     will: {
-      topic: statusTopic(deviceId),
-      payload: Buffer.from(offlineStatus(deviceId, 'connection-lost')),
+      topic: makeStatusTopic(deviceId),
+      payload: Buffer.from(encodeOfflineStatus(deviceId, 'connection-lost')),
       qos: 1,
       retain: true,
     },

@@ -14,7 +14,7 @@ export interface SigningKeyInfo {
 }
 
 /** Describes the public key of an Ed25519 pair. @param key the private or the public key @throws TypeError for any other key */
-export function signingKeyInfo(key: KeyObject): SigningKeyInfo {
+export function describeSigningKey(key: KeyObject): SigningKeyInfo {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key');
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   const { x = '' } = publicKey.export({ format: 'jwk' });
@@ -36,7 +36,7 @@ export class EventSigner {
   /** @param privateKey Ed25519 @throws TypeError for any other key */
   constructor(privateKey: KeyObject) {
     if (privateKey.type !== 'private') throw new TypeError('not a private key');
-    this.info = signingKeyInfo(privateKey);
+    this.info = describeSigningKey(privateKey);
     this.#privateKey = privateKey;
   }
 

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { recognitionEventSchema } from './event.js';
-import { isSignedBy, signingKeyInfo } from './signing.js';
+import { isSignedBy, describeSigningKey } from './signing.js';
 
 export interface LineVerdict {
   /** A gap counts as valid: it has no signature, and only declares missing numbers. `other`: the line is not about an event. */
@@ -47,7 +47,7 @@ export class MessageVerifier {
   /** @param nowMs time at which events are marked as expired, epoch milliseconds */
   constructor(publicKey: KeyObject, nowMs: number) {
     this.#publicKey = publicKey;
-    this.#keyId = signingKeyInfo(publicKey).keyId;
+    this.#keyId = describeSigningKey(publicKey).keyId;
     this.#nowMs = nowMs;
   }
 

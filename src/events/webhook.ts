@@ -10,8 +10,8 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
-import { lifeLeftMs } from './event.js';
-import { historyPayload, type HistoryRecord, type HistorySource } from './history.js';
+import { computeLifeLeftMs } from './event.js';
+import { encodeHistoryPayload, type HistoryRecord, type HistorySource } from './history.js';
 import { pause, waitAtMost, WakeSignal } from '../platform/waiting.js';
 
 export interface WebhookTiming {
@@ -181,8 +181,8 @@ export class Webhook implements Part {
   #post(record: HistoryRecord): Promise<PostResult> {
     const { url, secret, timeoutMs, clock } = this.#options;
     // Negated, so that a time that cannot be parsed counts as late.
-    const isLate = !('event' in record && lifeLeftMs(record.event, clock()) > 0);
-    const body = Buffer.from(historyPayload(record, isLate));
+    const isLate = !('event' in record && computeLifeLeftMs(record.event, clock()) > 0);
+    const body = Buffer.from(encodeHistoryPayload(record, isLate));
     const options: RequestOptions = {
       method: 'POST',
       agent: this.#agent,
@@ -191,7 +191,7 @@ export class Webhook implements Part {
         'content-type': 'application/json',
         'content-length': body.length,
         'x-lintel-sequence': String(record.sequence),
-        ...(secret === undefined ? {} : { 'x-lintel-signature': webhookSignature(body, secret) }),
+        ...(secret === undefined ? {} : { 'x-lintel-signature': computeWebhookSignature(body, secret) }),
       },
     };
     return new Promise((resolve) => {
@@ -235,7 +235,7 @@ export class Webhook implements Part {
 }
 
 /** Returns the value of X-Lintel-Signature: `sha256=` and the HMAC-SHA256 of the body in hexadecimal. */
-export function webhookSignature(body: Uint8Array, secret: string): string {
+export function computeWebhookSignature(body: Uint8Array, secret: string): string {
   return `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 }
 

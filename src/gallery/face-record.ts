@@ -1,7 +1,7 @@
 // Encodes faces and groups for the sealed store.
 import { endianness } from 'node:os';
 import { AppError } from '../errors.js';
-import { binarySequenceKeys } from '../store/sequence-keys.js';
+import { makeBinarySequenceKeys } from '../store/sequence-keys.js';
 import type { EnrolledFace } from './gallery.types.js';
 
 const VERSION = 1;
@@ -12,7 +12,7 @@ const HEADER_BYTES = 3 + 5 * 8;
 /** Key of the group's own record; it sorts before all face keys. */
 export const GROUP_KEY = Buffer.from('a');
 /** Keys of the faces, in the order of their enrolment. */
-export const FACE_KEYS = binarySequenceKeys('f');
+export const FACE_KEYS = makeBinarySequenceKeys('f');
 
 /** A group as it is stored, without its faces. */
 export interface GroupRecord {

@@ -2,7 +2,7 @@
 import { endianness } from 'node:os';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
-import { binarySequenceKeys } from '../store/sequence-keys.js';
+import { makeBinarySequenceKeys } from '../store/sequence-keys.js';
 
 /** Label of the spaces with kept faces, one space for each span of time. */
 export const UNKNOWN_FACES_LABEL = 'unknown-faces';
@@ -41,9 +41,9 @@ const LENGTH_BYTES = 4;
 /** Key of the record with the start of the span of time. It sorts before the keys of the faces. */
 export const SPAN_KEY = Buffer.from('a');
 /** Keys of the records for the listing. */
-export const INFO_KEYS = binarySequenceKeys('i');
+export const INFO_KEYS = makeBinarySequenceKeys('i');
 /** Keys of the records with crop and embedding. */
-export const PICTURE_KEYS = binarySequenceKeys('p');
+export const PICTURE_KEYS = makeBinarySequenceKeys('p');
 
 export function encodeInfo(info: UnknownFaceInfo): Buffer {
   return Buffer.from(JSON.stringify(info));

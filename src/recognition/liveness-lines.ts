@@ -10,12 +10,12 @@ const MAX_WAITING = 50;
 const QUIET_MS = 1_000;
 
 /** Returns the path of the admin socket that streams the lines of a camera. */
-export function livenessPath(cameraId: string): string {
+export function makeLivenessPath(cameraId: string): string {
   return `/cameras/${cameraId}/liveness`;
 }
 
 /** Streams lines until the reader goes away. @param threshold of the camera, which each line repeats @throws AppError CAMERA_NOT_FOUND */
-export async function* livenessLines(
+export async function* streamLivenessLines(
   cameras: Pick<CameraControl, 'watch'>,
   cameraId: string,
   threshold: number,

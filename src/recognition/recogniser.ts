@@ -334,7 +334,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   }
 }
 
-/** Gives a shot back to an open track; a check of a decided track is made later instead. @param again the shot, where it may be tried again */
+/** Gives a shot back to an open track. A check of a decided track is made later instead. @param again the shot, if it may be tried again */
 function giveBack({ track }: TrackedShot, again: Shot | undefined): void {
   if (track.state === 'open') track.bestShots.giveBack(again);
 }

@@ -147,7 +147,10 @@ export class TrackDecider {
     track.bestShots.extend(1);
   }
 
-  /** Fuses the liveness of the shots that showed this person alone, so that a live person in the frame does not make a picture of another person count as live. */
+  /**
+   * Fuses the liveness of the shots that showed this person alone, so that a live person in the frame does not make a picture of another
+   * person count as live.
+   */
   #judgeLiveness(track: Track, person: string | undefined): FusedLiveness {
     const { config, hasLiveness, livenessThreshold: threshold, reporter } = this.#parts;
     if (config.liveness === 'off' || !hasLiveness) return { verdict: 'unavailable' };

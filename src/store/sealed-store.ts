@@ -7,7 +7,7 @@ import { AppError } from '../errors.js';
 import { Database } from './database.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
-import { deriveKey, masterSealingKey, type RandomBytes } from './sealing.js';
+import { deriveKey, deriveMasterSealingKey, type RandomBytes } from './sealing.js';
 import type { Space } from './space.js';
 import { Spaces } from './spaces.js';
 import { WriteQueue } from './write-queue.js';
@@ -186,7 +186,7 @@ export class SealedStore implements Part {
   async rotateMasterKey(masterKey: Uint8Array, note?: Note): Promise<void> {
     const spaces = this.#startedSpaces();
     if (spaces.isRotating) throw new AppError('STORE_UNAVAILABLE', 'the master key is being changed already');
-    const master = masterSealingKey(masterKey);
+    const master = deriveMasterSealingKey(masterKey);
     await spaces.holdKeys(
       this.#queue.run(async () => {
         await this.#commit(await spaces.resealKeys(master), note ? [note] : []);
@@ -240,7 +240,7 @@ export class SealedStore implements Part {
       records: this.#database.records(),
       write: (operations, note) => this.write(operations, note),
       compact: (range) => this.#database.compact(range),
-      master: masterSealingKey(masterKey),
+      master: deriveMasterSealingKey(masterKey),
       randomBytes,
       log,
     });

@@ -33,7 +33,7 @@ export function deriveKey(masterKey: Uint8Array, purpose: string, bytes = KEY_BY
 }
 
 /** Derives the key that seals data keys. Its id is derived too: it shows whether a record is damaged or the master key is another one. */
-export function masterSealingKey(masterKey: Uint8Array): SealingKey {
+export function deriveMasterSealingKey(masterKey: Uint8Array): SealingKey {
   return { id: deriveKey(masterKey, 'key-id', KEY_ID_BYTES), secret: deriveKey(masterKey, 'seal') };
 }
 

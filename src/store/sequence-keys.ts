@@ -16,7 +16,7 @@ const BINARY_BYTES = 8;
 const DECIMAL_DIGITS = 16;
 
 /** Makes keys of the prefix and the number as eight bytes, big endian. */
-export function binarySequenceKeys(prefix: string): SequenceKeys {
+export function makeBinarySequenceKeys(prefix: string): SequenceKeys {
   const prefixBytes = Buffer.from(prefix);
   return {
     range: prefixRange(prefixBytes),
@@ -31,7 +31,7 @@ export function binarySequenceKeys(prefix: string): SequenceKeys {
 }
 
 /** Makes keys of the prefix and the number as 16 decimal digits. */
-export function decimalSequenceKeys(prefix: string): SequenceKeys {
+export function makeDecimalSequenceKeys(prefix: string): SequenceKeys {
   return {
     range: prefixRange(Buffer.from(prefix)),
     encode: (sequence) => Buffer.from(`${prefix}${String(sequence).padStart(DECIMAL_DIGITS, '0')}`),

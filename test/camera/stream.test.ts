@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lacksRtspServer, rtspServer } from '../../tools/faults/stream-servers.js';
+import { explainMissingRtspServer, createRtspServer } from '../../tools/faults/stream-servers.js';
 import { loadAddon, type Addon } from '../../src/native/addon.js';
 import { lacks } from '../events/support.js';
 import { freePort } from '../support/free-port.js';
@@ -65,12 +65,12 @@ describe.skipIf(lacks('a stream over HTTP', 'ffmpeg'))('a stream over HTTP', () 
   });
 });
 
-const lack = lacksRtspServer();
+const lack = explainMissingRtspServer();
 if (lack !== undefined) console.warn(`skipped: ${lack}`);
 
 describe.skipIf(lack !== undefined)('a stream over RTSP', () => {
   it('begins with a live picture, not with those that were read to find out about it', async () => {
-    const server = rtspServer(await freePort());
+    const server = createRtspServer(await freePort());
     await server.start();
     onTestFinished(() => server.kill());
     const options = { widthPx: 0, heightPx: 0, fps: 0, openTimeoutMs: 10_000, readTimeoutMs: 5_000 };

@@ -10,14 +10,14 @@ import { registerEvents } from '../../src/cli/events.js';
 import { openSigningKey } from '../../src/keys/signing-key.js';
 import { canonicalJson } from '../../src/platform/canonical-json.js';
 import type { CommandTarget } from '../../src/events/commander.js';
-import { signingKeyInfo } from '../../src/events/signing.js';
+import { describeSigningKey } from '../../src/events/signing.js';
 import { freePort } from '../support/free-port.js';
 import { anEvent, eventually, SIGNING_KEY, startEvents } from '../events/support.js';
 import { tempDir } from '../support/temp-dir.js';
 import { lintel, type Run } from './terminal.js';
 
 const NOW = Date.UTC(2030, 0, 31, 12);
-const { publicKeyPem } = signingKeyInfo(SIGNING_KEY);
+const { publicKeyPem } = describeSigningKey(SIGNING_KEY);
 
 const event = (sequence: number, change: object = {}) =>
   anEvent({
@@ -46,7 +46,7 @@ describe('lintel events key', () => {
     const { code, stdout, stderr } = await run();
     expect(code).toBe(0);
     expect(createPublicKey(stdout).equals(createPublicKey(privateKey))).toBe(true);
-    expect(stderr).toContain(signingKeyInfo(privateKey).keyId);
+    expect(stderr).toContain(describeSigningKey(privateKey).keyId);
     expect(stdout + stderr).not.toContain('PRIVATE');
   });
 });
@@ -147,7 +147,7 @@ describe('lintel events verify', () => {
 
   it('fetches the key from the device', async () => {
     const server = createServer((request, response) => {
-      const answer = JSON.stringify(signingKeyInfo(SIGNING_KEY));
+      const answer = JSON.stringify(describeSigningKey(SIGNING_KEY));
       response.writeHead(request.url === '/device/v1/signing-key' ? 200 : 404).end(answer);
     }).listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../../tools/conformance/client.js';
-import { paddedJpeg, storedAs } from '../../tools/conformance/image-files.js';
+import { padJpeg, storedAs } from '../../tools/conformance/image-files.js';
 import { makeShapes } from '../../tools/conformance/shapes.js';
 import { runCases, type Case, type Need } from '../../tools/conformance/suite.js';
 import { World } from '../../tools/conformance/world.js';
@@ -164,7 +164,7 @@ describe('the pictures', () => {
   it('are padded to exactly the requested length', () => {
     const jpeg = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9]);
     for (const length of [8, 100, 65_004, 65_005, 65_010, 130_007, 200_000]) {
-      expect(paddedJpeg(jpeg, length)).toHaveLength(length);
+      expect(padJpeg(jpeg, length)).toHaveLength(length);
     }
   });
 

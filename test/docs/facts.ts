@@ -12,12 +12,12 @@ import { createProgram } from '../../src/cli/program.js';
 import { configSchema } from '../../src/config/schema.js';
 import { EVENT_TYPES } from '../../src/events/event.js';
 import {
-  commandResultTopic,
-  commandTopic,
-  eventTopic,
-  historyTopic,
-  snapshotTopic,
-  statusTopic,
+  makeCommandResultTopic,
+  makeCommandTopic,
+  makeEventTopic,
+  makeHistoryTopic,
+  makeSnapshotTopic,
+  makeStatusTopic,
 } from '../../src/events/topics.js';
 import { createMetrics } from '../../src/ops/metrics.js';
 import { Written } from '../cli/terminal.js';
@@ -81,9 +81,11 @@ export function listConfigKeys(): string[] {
 
 /** Every topic as its levels, ids as ANY. */
 export function listTopics(): string[][] {
-  const types = EVENT_TYPES.map((type) => eventTopic({ deviceId: ANY, cameraId: ANY, type }));
-  const others = [historyTopic, statusTopic, commandTopic, commandResultTopic].map((topic) => topic(ANY));
-  return [...types, ...others, snapshotTopic(ANY, ANY)].map((topic) => topic.split('/'));
+  const types = EVENT_TYPES.map((type) => makeEventTopic({ deviceId: ANY, cameraId: ANY, type }));
+  const others = [makeHistoryTopic, makeStatusTopic, makeCommandTopic, makeCommandResultTopic].map((topic) =>
+    topic(ANY),
+  );
+  return [...types, ...others, makeSnapshotTopic(ANY, ANY)].map((topic) => topic.split('/'));
 }
 
 export interface ApiRoute {

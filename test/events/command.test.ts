@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../src/domain/audit.js';
 import { silentLog } from '../../src/domain/log.js';
 import { AppError } from '../../src/errors.js';
-import { COMMAND_LIFE_MS, CommandGate, commandMac, type Command } from '../../src/events/command.js';
+import { COMMAND_LIFE_MS, CommandGate, computeCommandMac, type Command } from '../../src/events/command.js';
 import { Commander, type CommandTarget } from '../../src/events/commander.js';
 import { eventually, lacks, Mosquitto, recordingLog, startEvents, Subscriber } from './support.js';
 
@@ -22,7 +22,7 @@ function unsealed(change: Partial<Unsealed> = {}, atMs = NOW): Unsealed {
 
 function sealed(change: Partial<Unsealed> = {}, atMs = NOW, secret = SECRET): Buffer {
   const command = unsealed(change, atMs);
-  return Buffer.from(JSON.stringify({ ...command, mac: commandMac(command, secret) }));
+  return Buffer.from(JSON.stringify({ ...command, mac: computeCommandMac(command, secret) }));
 }
 
 function gateAt(nowMs = NOW, madeAtMs = NOW - 60_000): CommandGate {

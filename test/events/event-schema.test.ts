@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { recognitionEventJsonSchema } from '../../src/events/event-schema.js';
+import { makeEventJsonSchema } from '../../src/events/event-schema.js';
 import type { RecognitionEvent } from '../../src/events/event.js';
 import { anEvent } from './support.js';
 
@@ -11,7 +11,7 @@ const file = new URL('../../src/events/match-event.schema.json', import.meta.url
 
 describe('match-event.schema.json', () => {
   it('is made from the schema of the code', async () => {
-    const text = await format(JSON.stringify(recognitionEventJsonSchema()), { parser: 'json', printWidth: 120 });
+    const text = await format(JSON.stringify(makeEventJsonSchema()), { parser: 'json', printWidth: 120 });
     await expect(text).toMatchFileSnapshot(file.pathname);
   });
 

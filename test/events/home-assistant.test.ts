@@ -1,10 +1,10 @@
 // The discovery messages for Home Assistant.
 import { describe, expect, it } from 'vitest';
-import { discoveryMessages } from '../../src/events/home-assistant.js';
+import { makeDiscoveryMessages } from '../../src/events/home-assistant.js';
 import { eventually, lacks, Mosquitto, startEvents, Subscriber } from './support.js';
 
 describe('the discovery messages', () => {
-  const messages = discoveryMessages({
+  const messages = makeDiscoveryMessages({
     prefix: 'homeassistant',
     deviceId: 'gate',
     cameras: ['front', 'back'],

@@ -1,35 +1,35 @@
 // Topics, messages and the status, and the failures of a broker in words.
 import { describe, expect, it } from 'vitest';
 import { BrokerFailure, toBrokerFailure } from '../../src/events/broker-failure.js';
-import { historyDelivery, liveDelivery } from '../../src/events/delivery.js';
-import { offlineStatus, onlineStatus } from '../../src/events/device-status.js';
+import { makeHistoryDelivery, makeLiveDelivery } from '../../src/events/delivery.js';
+import { encodeOfflineStatus, encodeOnlineStatus } from '../../src/events/device-status.js';
 import { EVENT_TYPES, recognitionEventSchema } from '../../src/events/event.js';
 import {
-  commandResultTopic,
-  commandTopic,
-  eventTopic,
-  historyTopic,
-  snapshotTopic,
-  statusTopic,
+  makeCommandResultTopic,
+  makeCommandTopic,
+  makeEventTopic,
+  makeHistoryTopic,
+  makeSnapshotTopic,
+  makeStatusTopic,
 } from '../../src/events/topics.js';
 import { anEvent } from './support.js';
 
 describe('topics', () => {
   it('name the device, the camera and the kind of event', () => {
-    expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'match' })).toBe('lintel/gate/front/match');
-    expect(eventTopic({ deviceId: 'gate', cameraId: 'front', type: 'unknown' })).toBe('lintel/gate/front/unknown');
-    expect(statusTopic('gate')).toBe('lintel/gate/status');
-    expect(historyTopic('gate')).toBe('lintel/gate/history');
-    expect(commandTopic('gate')).toBe('lintel/gate/command');
-    expect(commandResultTopic('gate')).toBe('lintel/gate/command/result');
-    expect(snapshotTopic('gate', 'front')).toBe('lintel/gate/front/snapshot');
+    expect(makeEventTopic({ deviceId: 'gate', cameraId: 'front', type: 'match' })).toBe('lintel/gate/front/match');
+    expect(makeEventTopic({ deviceId: 'gate', cameraId: 'front', type: 'unknown' })).toBe('lintel/gate/front/unknown');
+    expect(makeStatusTopic('gate')).toBe('lintel/gate/status');
+    expect(makeHistoryTopic('gate')).toBe('lintel/gate/history');
+    expect(makeCommandTopic('gate')).toBe('lintel/gate/command');
+    expect(makeCommandResultTopic('gate')).toBe('lintel/gate/command/result');
+    expect(makeSnapshotTopic('gate', 'front')).toBe('lintel/gate/front/snapshot');
   });
 });
 
 describe('the deliveries of an event', () => {
   it.each(EVENT_TYPES)('are one live message for a %s, not retained', (type) => {
     const event = anEvent({ type, expiresAt: '2026-03-01T12:00:05.000Z' });
-    const delivery = liveDelivery(event);
+    const delivery = makeLiveDelivery(event);
     expect(delivery).toEqual({
       topic: `lintel/gate/front/${type}`,
       payload: JSON.stringify(event),
@@ -41,14 +41,14 @@ describe('the deliveries of an event', () => {
 
   it.each([true, false])('are one history message with the event and whether it is late: %s', (late) => {
     const event = anEvent({ sequence: 7 });
-    const { topic, payload, retain } = historyDelivery('gate', { sequence: 7, event }, late);
+    const { topic, payload, retain } = makeHistoryDelivery('gate', { sequence: 7, event }, late);
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     expect(JSON.parse(String(payload))).toEqual({ version: 1, sequence: 7, late, event });
   });
 
   it('are one history message for a gap', () => {
     const gap = { from: 3, to: 9, reason: 'removed' } as const;
-    const { topic, payload, retain } = historyDelivery('gate', { sequence: 9, gap }, true);
+    const { topic, payload, retain } = makeHistoryDelivery('gate', { sequence: 9, gap }, true);
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     expect(JSON.parse(String(payload))).toEqual({ version: 1, gap });
   });
@@ -56,15 +56,15 @@ describe('the deliveries of an event', () => {
 
 describe('the status', () => {
   it('shows since when the device is online, and why it is offline', () => {
-    expect(JSON.parse(onlineStatus('gate', 0))).toEqual({
+    expect(JSON.parse(encodeOnlineStatus('gate', 0))).toEqual({
       version: 1,
       deviceId: 'gate',
       status: 'online',
       since: '1970-01-01T00:00:00.000Z',
     });
     const health = { status: 'degraded', parts: { 'camera:front': 'failed' } } as const;
-    expect(JSON.parse(onlineStatus('gate', 0, health))).toMatchObject({ status: 'online', health });
-    expect(JSON.parse(offlineStatus('gate', 'connection-lost'))).toEqual({
+    expect(JSON.parse(encodeOnlineStatus('gate', 0, health))).toMatchObject({ status: 'online', health });
+    expect(JSON.parse(encodeOfflineStatus('gate', 'connection-lost'))).toEqual({
       version: 1,
       deviceId: 'gate',
       status: 'offline',

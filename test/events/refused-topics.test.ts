@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { Aedes } from 'aedes';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
-import { commandMac, type Command } from '../../src/events/command.js';
+import { computeCommandMac, type Command } from '../../src/events/command.js';
 import { EventLog } from '../../src/events/event-log.js';
 import { EventSigner } from '../../src/events/signing.js';
 import { LiveLane } from '../../src/events/live-lane.js';
-import { discoveryMessages } from '../../src/events/home-assistant.js';
+import { makeDiscoveryMessages } from '../../src/events/home-assistant.js';
 import type { BrokerTarget } from '../../src/events/mqtt-connection.js';
 import { MqttPublisher } from '../../src/events/mqtt-publisher.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -65,7 +65,7 @@ async function startPublisher(target: BrokerTarget): Promise<{ log: EventLog; pu
     monotonic: () => performance.now(),
     random: Math.random,
     log: silentLog,
-    announcements: discoveryMessages({ prefix: 'homeassistant', deviceId: 'gate', cameras: ['front'] }),
+    announcements: makeDiscoveryMessages({ prefix: 'homeassistant', deviceId: 'gate', cameras: ['front'] }),
   });
   await started(log);
   await started(publisher);
@@ -186,7 +186,7 @@ describe.skipIf(skip)('a broker that refuses answers to commands', () => {
       cameraId: 'front',
       issuedAt: new Date().toISOString(),
     };
-    const payload = JSON.stringify({ ...unsealed, mac: commandMac(unsealed, SECRET) });
+    const payload = JSON.stringify({ ...unsealed, mac: computeCommandMac(unsealed, SECRET) });
     expect(await broker.publish('lintel/gate/command', payload)).toBe(0);
     await eventually(() => events.health().detail?.includes('one more topic') === true);
     expect(events.health().detail).toBe(

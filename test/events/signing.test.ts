@@ -1,7 +1,7 @@
 // The signature of events: what it covers, and that nothing else passes for it.
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { EventSigner, isSignedBy, signingKeyInfo } from '../../src/events/signing.js';
+import { EventSigner, isSignedBy, describeSigningKey } from '../../src/events/signing.js';
 import { canonicalJson } from '../../src/platform/canonical-json.js';
 import { anEvent, SIGNING_KEY } from './support.js';
 
@@ -12,7 +12,7 @@ describe('the signature of an event', () => {
     const { signature = '', ...signed } = anEvent();
     const bytes = Buffer.from(canonicalJson(signed));
     expect(verify(null, bytes, publicKey, Buffer.from(signature, 'base64url'))).toBe(true);
-    expect(signed.keyId).toBe(signingKeyInfo(publicKey).keyId);
+    expect(signed.keyId).toBe(describeSigningKey(publicKey).keyId);
   });
 
   it('is valid for the event as it is parsed again, whatever the order of its members', () => {
@@ -70,8 +70,8 @@ describe('the signature of an event', () => {
 
 describe('the public key', () => {
   it('is returned as PEM and as JWK, with an id that is computed from it', () => {
-    const info = signingKeyInfo(SIGNING_KEY);
-    expect(signingKeyInfo(publicKey)).toEqual(info);
+    const info = describeSigningKey(SIGNING_KEY);
+    expect(describeSigningKey(publicKey)).toEqual(info);
     expect(createPublicKey(info.publicKeyPem).equals(publicKey)).toBe(true);
     const { kty, crv, x } = info.publicKeyJwk;
     expect(createPublicKey({ key: { kty, crv, x }, format: 'jwk' }).equals(publicKey)).toBe(true);

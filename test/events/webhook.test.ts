@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HistoryRecord, HistorySource } from '../../src/events/history.js';
-import { Webhook, webhookSignature, type WebhookOptions } from '../../src/events/webhook.js';
+import { Webhook, computeWebhookSignature, type WebhookOptions } from '../../src/events/webhook.js';
 import { silentLog } from '../../src/domain/log.js';
 import { tempDir } from '../support/temp-dir.js';
 import {
@@ -158,9 +158,9 @@ describe('the webhook', () => {
     const webhook = await newWebhook(receiver.url, source, { secret: 'the-secret', log });
     await eventually(() => source.settled === 1);
     for (const { headers, body } of receiver.requests) {
-      expect(headers['x-lintel-signature']).toBe(webhookSignature(Buffer.from(body), 'the-secret'));
+      expect(headers['x-lintel-signature']).toBe(computeWebhookSignature(Buffer.from(body), 'the-secret'));
     }
-    expect(webhookSignature(Buffer.from('what do ya want for nothing?'), 'Jefe')).toBe(
+    expect(computeWebhookSignature(Buffer.from('what do ya want for nothing?'), 'Jefe')).toBe(
       // RFC 4231, test case 2.
       'sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
     );

@@ -1,16 +1,16 @@
 // kill -9 at random moments, in the short form of `npm run faults -- kill`; and that its ledger sees what must not be.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { galleryTarget } from '../../tools/faults/gallery-target.js';
+import { createGalleryTarget } from '../../tools/faults/gallery-target.js';
 import { runKills } from '../../tools/faults/kill-rounds.js';
 import { Ledger, type FoundGroup } from '../../tools/faults/ledger.js';
-import { serviceTarget } from '../../tools/faults/service-target.js';
+import { createServiceTarget } from '../../tools/faults/service-target.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
 describe('killed at any moment, among concurrent clients', () => {
   test('the gallery keeps what it acknowledged, and no half of a picture', async () => {
-    const tally = await runKills(galleryTarget(join(tempDir(), 'db')), { rounds: 8, seed: 22 });
+    const tally = await runKills(createGalleryTarget(join(tempDir(), 'db')), { rounds: 8, seed: 22 });
     expect(tally.problems).toEqual([]);
     expect(tally.kills).toBe(8);
     expect(tally.registered).toBeGreaterThan(20);
@@ -23,7 +23,7 @@ describe('killed at any moment, among concurrent clients', () => {
   test.skipIf(missing('the service killed under its clients', sharedModelsDir, facesDir))(
     'the whole service does so as well',
     async () => {
-      const target = serviceTarget({
+      const target = createServiceTarget({
         folder: tempDir(),
         modelsDir: sharedModelsDir ?? '',
         photo: join(facesDir ?? '', 'groups', 'bbt1.jpg'),

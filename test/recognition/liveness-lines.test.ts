@@ -1,6 +1,6 @@
 // Lines for a liveness trial at a camera: one for each frame, and one after each second without a frame.
 import { expect, test } from 'vitest';
-import { livenessLines } from '../../src/recognition/liveness-lines.js';
+import { streamLivenessLines } from '../../src/recognition/liveness-lines.js';
 import type { AnalysedFrame } from '../../src/vision/vision.js';
 import { ManualTimers } from '../camera/manual-timers.js';
 import { face } from './door.js';
@@ -14,7 +14,7 @@ function watched() {
       return () => void listeners.delete(listener);
     },
   };
-  const lines = livenessLines(cameras, 'front', 0.5, timers);
+  const lines = streamLivenessLines(cameras, 'front', 0.5, timers);
   const next = async (): Promise<unknown> => JSON.parse(Buffer.from((await lines.next()).value ?? '').toString());
   const show = (faces: AnalysedFrame['faces']): void => {
     const frame = { frameNumber: 1, capturedAtMs: timers.nowMs, widthPx: 640, heightPx: 480, faces };

@@ -1,7 +1,7 @@
 // Sealing: what opens, what does not, and the keys that are derived.
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { deriveKey, isSealedBy, masterSealingKey, newDataKey, seal, unseal } from '../../src/store/sealing.js';
+import { deriveKey, isSealedBy, deriveMasterSealingKey, newDataKey, seal, unseal } from '../../src/store/sealing.js';
 import { withCode } from './support.js';
 
 const key = newDataKey(randomBytes);
@@ -49,7 +49,7 @@ test('derived keys differ by purpose and by master key, and not by run', () => {
   expect(deriveKey(master, 'a')).not.toEqual(deriveKey(master, 'b'));
   expect(deriveKey(master, 'a')).not.toEqual(deriveKey(Buffer.alloc(32, 2), 'a'));
   expect(deriveKey(master, 'a')).toHaveLength(32);
-  expect(masterSealingKey(master).secret).not.toEqual(master);
+  expect(deriveMasterSealingKey(master).secret).not.toEqual(master);
 });
 
 test.each([0, 16, 31, 33])('a master key of %i bytes is a TypeError', (length) => {

@@ -13,7 +13,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
 }
 
 /** A white PNG of one bit a pixel: many pixels in few bytes. */
-export function blankPng(widthPx: number, heightPx: number): Buffer {
+export function makeBlankPng(widthPx: number, heightPx: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(widthPx, 0);
   header.writeUInt32BE(heightPx, 4);
@@ -50,7 +50,7 @@ export function withOrientation(jpeg: Uint8Array, orientation: number): Buffer {
 }
 
 /** Comments make it exactly so long. @param bytes at least 4 more than it has */
-export function paddedJpeg(jpeg: Uint8Array, bytes: number): Buffer {
+export function padJpeg(jpeg: Uint8Array, bytes: number): Buffer {
   let padded: Buffer = Buffer.from(jpeg);
   while (padded.length < bytes) {
     const left = bytes - padded.length;

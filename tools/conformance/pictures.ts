@@ -5,7 +5,7 @@ import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
 import { buildHead, type Head } from '../rendered-people/head.js';
 import { renderScene, type HeadPlacement } from '../rendered-people/render-face.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { blankPng, storedAs, withOrientation } from './image-files.js';
+import { makeBlankPng, storedAs, withOrientation } from './image-files.js';
 
 /** Throng: so many people are in it. */
 export const THRONG = 24;
@@ -140,9 +140,9 @@ function brokenFiles(jpeg: Buffer, png: Buffer): Record<string, Buffer> {
     'a PNG cut at its header': png.subarray(0, 33),
     'a PNG cut in the middle': png.subarray(0, png.length / 2),
     'a PNG with a flipped byte': flipped,
-    'a PNG of 79 x 80 px': blankPng(79, 80),
-    'a PNG of 80 x 79 px': blankPng(80, 79),
-    'a PNG of 1 x 1 px': blankPng(1, 1),
+    'a PNG of 79 x 80 px': makeBlankPng(79, 80),
+    'a PNG of 80 x 79 px': makeBlankPng(80, 79),
+    'a PNG of 1 x 1 px': makeBlankPng(1, 1),
   };
   return files;
 }

@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 /** @param directory of the database */
-export function galleryTarget(directory: string): Target {
+export function createGalleryTarget(directory: string): Target {
   return {
     facesPerPicture: FACES_PER_PICTURE,
     answers: { min: 1, max: 60 },

@@ -7,11 +7,16 @@ import { facesDir, sharedModelsDir } from '../../test/support/shared.js';
 import { canMount, runFullDisk, type DiskTally } from './disk.js';
 import { BROKER_PROGRAMS } from './events-broker.js';
 import { runEvents, type EventsTally } from './events-rounds.js';
-import { galleryTarget } from './gallery-target.js';
+import { createGalleryTarget } from './gallery-target.js';
 import { runKills, type KillTally, type Target } from './kill-rounds.js';
 import { runReconnects, type ReconnectTally } from './reconnects.js';
-import { serviceTarget } from './service-target.js';
-import { httpStream, lacksHttpStream, lacksRtspServer, rtspServer } from './stream-servers.js';
+import { createServiceTarget } from './service-target.js';
+import {
+  createHttpStream,
+  explainMissingHttpStream,
+  explainMissingRtspServer,
+  createRtspServer,
+} from './stream-servers.js';
 import { runStreams, type StreamTally } from './streams.js';
 import { freePort } from '../../test/support/free-port.js';
 import { listMissingPrograms } from '../../test/support/mosquitto.js';
@@ -73,12 +78,12 @@ const understood =
   ['gallery', 'service'].includes(values.through);
 
 function makeTarget(folder: string, through: string): Target {
-  if (through === 'gallery') return galleryTarget(join(folder, 'db'));
+  if (through === 'gallery') return createGalleryTarget(join(folder, 'db'));
   if (sharedModelsDir === undefined || facesDir === undefined) {
     throw new Error('the models or the photographs are not here (../shared)');
   }
   const photo = join(facesDir, 'groups', 'bbt1.jpg');
-  return serviceTarget({ folder, modelsDir: sharedModelsDir, photo, facesPerPicture: 3 });
+  return createServiceTarget({ folder, modelsDir: sharedModelsDir, photo, facesPerPicture: 3 });
 }
 
 function kill(folder: string, through: string): Promise<KillTally> {
@@ -94,11 +99,11 @@ async function disk(folder: string): Promise<DiskTally> {
 }
 
 async function streams(): Promise<StreamTally & { reconnects: ReconnectTally }> {
-  const lack = lacksRtspServer() ?? lacksHttpStream();
+  const lack = explainMissingRtspServer() ?? explainMissingHttpStream();
   if (lack !== undefined) throw new Error(lack);
   const onCycle = (where: string, recoveryMs: number): void => console.log(`${where}: back after ${recoveryMs} ms`);
   const times = { readTimeoutMs: 5_000, freezeMs: 5_000, awayMs: 12_000 };
-  const servers = [rtspServer(await freePort()), httpStream(await freePort())];
+  const servers = [createRtspServer(await freePort()), createHttpStream(await freePort())];
   const tally = await runStreams(servers, { ...times, cycles: Number(values.rounds ?? 50), seed, onCycle });
   const reconnects = await runReconnects(1_000);
   return { ...tally, reconnects, problems: [...tally.problems, ...reconnects.problems] };

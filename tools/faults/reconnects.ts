@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemTimers, type Timers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { grown, usage, type Usage } from './usage.js';
-import { watchedCamera } from './watched-camera.js';
+import { listGrowth, usage, type Usage } from './usage.js';
+import { createWatchedCamera } from './watched-camera.js';
 
 export interface ReconnectTally {
   reconnects: number;
@@ -38,7 +38,7 @@ export async function runReconnects(count: number): Promise<ReconnectTally> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const { camera } = watchedCamera(url, {}, hasty);
+  const { camera } = createWatchedCamera(url, {}, hasty);
   const reach = async (losses: number): Promise<void> => {
     let latestMs = performance.now();
     for (let seen = -1; camera.stats().losses < losses;) {
@@ -60,7 +60,7 @@ export async function runReconnects(count: number): Promise<ReconnectTally> {
     await camera.pause();
     const late = await usage();
     const { losses, frames } = camera.stats();
-    const problems = grown(early, late);
+    const problems = listGrowth(early, late);
     if (frames < losses) problems.push(`${losses} reconnects gave ${frames} frames only`);
     return { reconnects: losses, early, late, problems };
   } finally {

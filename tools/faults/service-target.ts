@@ -13,7 +13,7 @@ export interface ServiceTargetOptions {
   facesPerPicture: number;
 }
 
-export function serviceTarget({ folder, modelsDir, photo, facesPerPicture }: ServiceTargetOptions): Target {
+export function createServiceTarget({ folder, modelsDir, photo, facesPerPicture }: ServiceTargetOptions): Target {
   const image = toImage(readFileSync(photo));
   return {
     facesPerPicture,

@@ -24,20 +24,20 @@ export interface StreamServer {
 }
 
 /** @returns why there is no RTSP server here, or undefined */
-export function lacksRtspServer(): string | undefined {
+export function explainMissingRtspServer(): string | undefined {
   const probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer";
   const { status } = spawnSync(PYTHON, ['-c', probe], { stdio: 'ignore' });
   return status === 0 ? undefined : 'no RTSP server: install gir1.2-gst-rtsp-server-1.0 and python3-gi';
 }
 
 /** @returns why there is no HTTP stream here, or undefined */
-export function lacksHttpStream(): string | undefined {
+export function explainMissingHttpStream(): string | undefined {
   const { status } = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' });
   return status === 0 ? undefined : 'no stream over HTTP: install ffmpeg';
 }
 
 /** GStreamer's RTSP server; @param port it keeps over all its lives */
-export function rtspServer(port: number): StreamServer & { freeze: (frozen: boolean) => void } {
+export function createRtspServer(port: number): StreamServer & { freeze: (frozen: boolean) => void } {
   let child: ChildProcess | undefined;
   return {
     name: 'rtsp',
@@ -60,7 +60,7 @@ export function rtspServer(port: number): StreamServer & { freeze: (frozen: bool
 }
 
 /** ffmpeg as an HTTP server of joined JPEGs. It serves one client and ends with it: then it is started again. */
-export function httpStream(port: number): StreamServer {
+export function createHttpStream(port: number): StreamServer {
   const url = `http://127.0.0.1:${port}/door`;
   const picture = ['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25'];
   let child: ChildProcess | undefined;

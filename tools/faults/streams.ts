@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom, type Random } from '../rendered-people/random.js';
 import type { StreamServer } from './stream-servers.js';
-import { grown, usage, type Usage } from './usage.js';
-import { watchedCamera, type WatchedCamera } from './watched-camera.js';
+import { listGrowth, usage, type Usage } from './usage.js';
+import { createWatchedCamera, type WatchedCamera } from './watched-camera.js';
 
 /** Longest time from the return of a camera to a picture that was taken after it. */
 export const RECOVERY_LIMIT_MS = 10_000;
@@ -52,7 +52,7 @@ export async function runStreams(servers: readonly StreamServer[], run: StreamRu
     const before = await usage();
     await phase(early, run.cycles);
     const after = await usage();
-    tally.problems.push(...grown(before, after));
+    tally.problems.push(...listGrowth(before, after));
     const recovered = tally.recoveredMs.sort((a, b) => a - b);
     return {
       cycles: recovered.length,
@@ -90,7 +90,7 @@ interface Watched extends WatchedCamera {
 
 function watch(server: StreamServer, { seed, readTimeoutMs, freezeMs }: StreamRun): Watched {
   const random = seededRandom(seed, server.name.charCodeAt(0));
-  return { ...watchedCamera(server.url, { readTimeoutMs, freezeMs }), random };
+  return { ...createWatchedCamera(server.url, { readTimeoutMs, freezeMs }), random };
 }
 
 async function cycles(

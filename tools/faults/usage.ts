@@ -28,7 +28,7 @@ export async function usage(): Promise<Usage> {
 }
 
 /** @returns what has grown between two moments of the same state */
-export function grown(early: Usage, late: Usage): string[] {
+export function listGrowth(early: Usage, late: Usage): string[] {
   const found: string[] = [];
   const report = (what: string, from: number, to: number): void =>
     void found.push(`${what} grew from ${from} to ${to}`);

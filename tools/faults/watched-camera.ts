@@ -13,7 +13,7 @@ export interface WatchedCamera {
 }
 
 /** @param keys of its configuration, beside the URL */
-export function watchedCamera(url: string, keys: object, timers: Timers = systemTimers): WatchedCamera {
+export function createWatchedCamera(url: string, keys: object, timers: Timers = systemTimers): WatchedCamera {
   const addon = loadAddon();
   const camera = { id: 'door', group: 'staff', source: { type: 'url', url }, maxFps: 25, ...keys };
   let newestMs = 0;

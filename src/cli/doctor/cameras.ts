@@ -1,5 +1,5 @@
 // The doctor's check of the cameras: opens each source for a first picture, unless a running service holds it.
-import { captureOptions, withoutSecrets } from '../../camera/capture-source.js';
+import { makeCaptureOptions, withoutSecrets } from '../../camera/capture-source.js';
 import { dataPaths } from '../../config/paths.js';
 import type { CameraConfig } from '../../config/camera-schema.js';
 import type { Config } from '../../config/schema.js';
@@ -86,7 +86,7 @@ async function waitForFrame(
     };
   });
   try {
-    handle = addon.openCapture(captureOptions(config, password), () => changed());
+    handle = addon.openCapture(makeCaptureOptions(config, password), () => changed());
     changed();
     await decided;
     return addon.captureState(handle);

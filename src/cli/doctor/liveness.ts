@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { LoadedConfig } from '../../config/load.js';
 import { dataPaths } from '../../config/paths.js';
 import { AppError } from '../../errors.js';
-import { livenessPath } from '../../recognition/liveness-lines.js';
+import { makeLivenessPath } from '../../recognition/liveness-lines.js';
 import {
   judgeTrial,
   PRESENTATIONS,
@@ -166,7 +166,7 @@ export async function runLivenessTrial(
 }
 
 async function* readServiceLines(socketPath: string, cameraId: string): AsyncGenerator<LivenessLine> {
-  const body = await askService(socketPath, 'GET', livenessPath(cameraId));
+  const body = await askService(socketPath, 'GET', makeLivenessPath(cameraId));
   if (!body) throw new AppError('SERVICE_UNREACHABLE', 'the trial needs the running service: start the service first');
   let rest = '';
   for await (const piece of body) {

@@ -1,6 +1,6 @@
 // The input picture as bytes: base64, formats, sizes, kinds, orientation.
 import type { Data, FaceDetail } from '../client.js';
-import { blankPng, paddedJpeg } from '../image-files.js';
+import { makeBlankPng, padJpeg } from '../image-files.js';
 import { askFor, V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
@@ -73,7 +73,7 @@ const everyFieldCases = V1.operations.flatMap((one) =>
       row('no base64', -45030, () => ({ bytes: '***' })),
       row('plain text', -45040, ({ formats }) => toImageBytes(formats['plain text'])),
       row('half a JPEG', -45080, ({ broken }) => toImageBytes(broken['a JPEG cut in the middle']!)),
-      row('of 60 megapixels', -45020, () => toImageBytes(blankPng(10_000, 6_000))),
+      row('of 60 megapixels', -45020, () => toImageBytes(makeBlankPng(10_000, 6_000))),
       row('at a refused url', -45050, () => ({ url: 'http://127.0.0.1/face.jpg' })),
     ];
   }),
@@ -139,10 +139,14 @@ const fileCases: Case[] = [
     shape: V1.shapes.detect(),
     check: annIsThere,
   })),
-  { name: 'a picture of 80 x 80 px is taken', ask: detectFile(() => blankPng(80, 80)), shape: V1.shapes.detect() },
-  { name: 'a picture of 50 megapixels is taken', ask: detectFile(() => blankPng(10_000, 5_000)) },
-  { name: 'a picture of a row more is refused', ask: detectFile(() => blankPng(10_000, 5_001)), code: -45020 },
-  { name: 'a picture of 60,000 px a side is refused', ask: detectFile(() => blankPng(60_000, 1_000)), code: -45020 },
+  { name: 'a picture of 80 x 80 px is taken', ask: detectFile(() => makeBlankPng(80, 80)), shape: V1.shapes.detect() },
+  { name: 'a picture of 50 megapixels is taken', ask: detectFile(() => makeBlankPng(10_000, 5_000)) },
+  { name: 'a picture of a row more is refused', ask: detectFile(() => makeBlankPng(10_000, 5_001)), code: -45020 },
+  {
+    name: 'a picture of 60,000 px a side is refused',
+    ask: detectFile(() => makeBlankPng(60_000, 1_000)),
+    code: -45020,
+  },
   {
     name: 'a picture wider than 2048 px is scaled down, and its boxes are fractions all the same',
     ask: detectFile(({ wide }) => wide),
@@ -150,12 +154,12 @@ const fileCases: Case[] = [
   },
   {
     name: 'a picture of exactly as many bytes as allowed is taken',
-    ask: detectFile(({ ann }, { options }) => paddedJpeg(ann, options.maxImageBytes)),
+    ask: detectFile(({ ann }, { options }) => padJpeg(ann, options.maxImageBytes)),
     check: annIsThere,
   },
   {
     name: 'a picture of one byte more is refused',
-    ask: detectFile(({ ann }, { options }) => paddedJpeg(ann, options.maxImageBytes + 1)),
+    ask: detectFile(({ ann }, { options }) => padJpeg(ann, options.maxImageBytes + 1)),
     code: -45020,
   },
   {

@@ -2,7 +2,7 @@
 import { askFor, operation, V2, type OperationName } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
-import { paddedJpeg } from '../image-files.js';
+import { padJpeg } from '../image-files.js';
 import type { World } from '../world.js';
 
 const { shapes } = V2;
@@ -122,7 +122,7 @@ const refusedCases: Case[] = [
     refused(name, 'a file of plain text', -45040, { imageFile: ({ formats }) => formats['plain text'] }),
     refused(name, 'half a picture', -45080, { imageFile: ({ broken }) => broken['a JPEG cut in the middle']! }),
     refused(name, 'a picture of a byte too many', -45020, {
-      imageFile: (pictures, { options }) => paddedJpeg(pictures.ann, options.maxImageBytes + 1),
+      imageFile: (pictures, { options }) => padJpeg(pictures.ann, options.maxImageBytes + 1),
     }),
   ]),
   refused('register', 'a limit beyond its edge', -40000, { imageFile: ann, limit: '21' }),
