@@ -1,4 +1,4 @@
-// Accuracy and speed of every model set in every precision: LFW, all pairs, detection, masks; int8 against float in one run.
+// The bench of accuracy and speed: every model set in every precision on LFW, detection and masks, with int8 against float in one run.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -48,7 +48,7 @@ import { interleave, median, result, type Result } from './support/report.js';
 
 const SPEEDUP = ['>=', 1.5] as const;
 
-/** One look at a photo; and the same faces, their landmarks the mean with those of a look at the mirrored photo. */
+/** Faces of one photo: as detected once, and with the mean landmarks of the detections in the photo and in its mirror image. */
 interface Looks {
   once: DetectedFace[];
   steady: DetectedFace[];
@@ -65,7 +65,7 @@ interface Material {
   seen: Map<string, Looks>;
 }
 
-/** A set in one precision, its files at hand. */
+/** A model set in one precision, with the folder of its files. */
 interface Form {
   id: string;
   set: ModelSet;
@@ -108,11 +108,11 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
   }
 }
 
-/** The set as it is, and with the 8-bit forms of the models that have one. */
+/** Lists a set in float and in int8, where models without an 8-bit form stay in float. Writes the int8 files to the folder. */
 async function listForms(set: ModelSet, folder: string): Promise<Form[]> {
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   if (isOwn(set)) {
-    // Its one file, computed in float, and as it is meant.
+    // The built-in set has one file for each model: it is computed in float here, and in int8 as it is meant to be used.
     const float = setInForms(set, () => 'float');
     return [
       { id: `${set.name}.float`, set: float, modelsDir: BUILTIN_MODELS_DIR },
@@ -204,12 +204,12 @@ async function detection({ id, set, modelsDir }: Form, material: Material): Prom
     const error = median(errors.once) * 100;
     if (isReference) {
       results.push(
-        result(`${id}.detector.landmarks.mirror`, error, '% of the eye distance from its own in the mirror'),
+        result(`${id}.detector.landmarks.mirror`, error, '% of the eye distance from those in the mirror image'),
       );
     } else {
       const steady = median(errors.steady) * 100;
       results.push(result(`${id}.detector.landmarks`, error, '% of the eye distance', chooseBound(set, '<=', 4)));
-      results.push(result(`${id}.detector.landmarks.steady`, steady, '% from the mean of its two looks'));
+      results.push(result(`${id}.detector.landmarks.steady`, steady, '% from the mean of photo and mirror image'));
     }
     results.push(
       result(`${id}.detector.scenes`, (await measureSceneRecall(detector, scenes, addon)) * 100, '% of known faces'),
@@ -253,7 +253,7 @@ async function maskAccuracy(
   return result(`${id}.mask`, (right / all) * 100, `% of ${all} photos`, ['>=', 95]);
 }
 
-/** Each model in both precisions by turns, one thread. */
+/** Compares the speed of each model in both precisions, in turns, with one thread. */
 async function speedups(float: Form, int8: Form, rounds: number): Promise<Result[]> {
   const results: Result[] = [];
   const all = { float: new Float64Array(rounds), int8: new Float64Array(rounds) };
@@ -281,7 +281,7 @@ async function speedups(float: Form, int8: Form, rounds: number): Promise<Result
   return results;
 }
 
-/** Each task of a set against the standard set in float, by turns, one thread. */
+/** Compares the speed of each task of a set with the standard set in float, in turns, with one thread. */
 async function againstStandard(standard: Form, form: Form, rounds: number): Promise<Result[]> {
   const results: Result[] = [];
   for (const task of ['embedder', 'detector', 'mask'] as const) {
@@ -303,7 +303,7 @@ async function againstStandard(standard: Form, form: Form, rounds: number): Prom
   return results;
 }
 
-/** Most that the 8-bit forms may lose against float. */
+/** Computes what the 8-bit forms lose against float, with the bounds for it. */
 function comparisons(results: readonly Result[]): Result[] {
   const value = (id: string): number | undefined => results.find((one) => one.id === id)?.value;
   const lost = (id: string, int8: string, most: number): Result[] => {
@@ -322,7 +322,7 @@ async function openModel(model: Model, modelsDir: string, feeds: Record<string, 
   });
 }
 
-/** @param isBusy with values as pictures have them, for timing */
+/** Makes inputs for a model. @param isBusy true: the values vary as in pictures, for timing; false: they are 0 */
 function warmUp(model: Model, isBusy = false): Record<string, FloatTensor> {
   const [heightPx, widthPx] = model.task === 'detector' ? [480, 640] : [model.input.heightPx, model.input.widthPx];
   const { mean, std, name } = model.input;

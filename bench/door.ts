@@ -1,4 +1,4 @@
-// The door: from the capture of a frame to its event at a subscriber, over the bare model runs of such a frame; with --soak, twenty minutes of three cameras.
+// The bench of the door: the time from a frame's capture to its event at a subscriber, over that of the bare models; --soak: three cameras.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ import { median, result, type Result } from './support/report.js';
 
 const GROUP = 'door';
 const FPS = 25;
-/** Six frames of somebody, seven of nobody: two appearances a second, each of which is announced by its first good frame. */
+/** Length of a clip: six frames with a face, seven without. It gives two appearances a second, each decided by its first good frame. */
 const CLIP_MS = (13 * 1_000) / FPS;
 const SEEN_MS = (5.5 * 1_000) / FPS;
 
@@ -75,7 +75,7 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
   }
 }
 
-/** The set as it is shipped where the processor can: each model that has a form of 8 bits in that. @returns undefined, with the reason printed */
+/** Returns the set with the 8-bit forms of its models; undefined, with the reason printed, when this processor cannot run them well. */
 async function inInt8(set: ModelSet, modelsDir: string): Promise<ModelSet | undefined> {
   if (!multipliesBytes(process.arch, readProcessorFlags())) {
     console.log('not measured in 8 bits: the processor has no dot product of bytes');
@@ -89,7 +89,7 @@ async function inInt8(set: ModelSet, modelsDir: string): Promise<ModelSet | unde
   }
 }
 
-/** One face in both sizes, the service and the bare models in 8 bits. */
+/** Measures one face in both picture sizes, with the service and the bare models in 8 bits. */
 async function int8Latencies(folder: string, modelsDir: string, set: ModelSet, rounds: number): Promise<Result[]> {
   const bare = await BareModels.open(set, modelsDir);
   const measured: Latencies[] = [];
@@ -106,7 +106,7 @@ async function int8Latencies(folder: string, modelsDir: string, set: ModelSet, r
   ];
 }
 
-/** Everyone of the scene in a grid, there for the first half of the clip. */
+/** Makes a clip that shows all faces of the scene in a grid until `seenMs`, and then nobody. */
 function makeClip({ widthPx, heightPx, faces }: Scene, durationMs: number, seenMs: number): ClipScript {
   const columns = faces === 1 ? 1 : 4;
   const rows = faces / columns;
@@ -146,7 +146,7 @@ interface Received {
   latencyMs: number;
 }
 
-/** A mosquitto_sub of its own process, whose clock is read as each message comes. */
+/** Runs mosquitto_sub as a process, which prints the time of arrival of each message. */
 class Listener {
   readonly events: Received[] = [];
   readonly #child: ChildProcess;
@@ -181,7 +181,7 @@ function camera(id: string, path: string, more: object): object {
     group: GROUP,
     source: { type: 'file', path, loop: true },
     maxFps: 30,
-    // Each appearance is decided by one frame, and that frame is the one its event tells the capture time of.
+    // Each appearance is decided by one frame, so that the capture time in its event is the time of that frame.
     agree: 1,
     outOf: 1,
     absenceMs: 100,
@@ -199,7 +199,7 @@ interface SceneOrder {
   scene: Scene;
   /** Prefix of the results' ids. */
   id: string;
-  /** Form of the service's models and of the bare ones. */
+  /** Precision of the service's models and of the bare ones. */
   precision: Precision;
   bare: BareModels;
   rounds: number;
@@ -224,7 +224,7 @@ async function sceneLatencies(
       listener.events.length = 0;
       await delay(4_000);
       const events = listener.events.splice(0);
-      // While it stands still the models have the machine to themselves, as the service had it.
+      // While the service is stopped, the bare models have the machine to themselves, as the service had before.
       process.kill(service.pid, 'SIGSTOP');
       const bareMs = await bare.frameMs(scene);
       process.kill(service.pid, 'SIGCONT');
@@ -261,7 +261,7 @@ async function sceneLatencies(
 
 type Runs = Record<'detector' | 'embedder' | 'mask' | 'liveness', (width: number, height: number) => Promise<void>>;
 
-/** The models of one frame, one after the other: the detector once, the others for each face. */
+/** Runs the models for one frame, one after the other: the detector once, the others for each face. */
 class BareModels {
   readonly #runs: Runs;
   readonly #sessions: readonly ModelSession[];
@@ -299,7 +299,7 @@ class BareModels {
     return new BareModels(runs, sessions);
   }
 
-  /** Median of some runs, milliseconds. A frame of 1280 x 720 is scaled to half for the detector. */
+  /** Measures the time for one frame, in ms: the median of several runs. A frame of 1280 x 720 is scaled to half for the detector. */
   async frameMs({ widthPx, faces }: Scene): Promise<number> {
     const [width, height] = widthPx === 640 ? [640, 480] : [640, 384];
     const times: number[] = [];
@@ -350,7 +350,7 @@ async function framesPerCore(folder: string, modelsDir: string, seconds: number)
   return results;
 }
 
-/** Three cameras at full rate: people come and go at each. */
+/** Runs three cameras at full rate, with people who come and go at each of them. */
 async function soaked(folder: string, modelsDir: string, seconds: number): Promise<Result[]> {
   const addon = loadAddon();
   const paths = await Promise.all(
@@ -402,7 +402,7 @@ async function soaked(folder: string, modelsDir: string, seconds: number): Promi
   }
 }
 
-/** A metric of the running service, summed over its labels. */
+/** Reads a metric of the running service, summed over its labels. */
 async function metric(service: Service, name: string): Promise<number> {
   const text = await (await fetch(`${service.url}/metrics`)).text();
   const lines = text.split('\n').filter((line) => line.startsWith(name) && /[ {]/.test(line[name.length] ?? ''));
@@ -410,7 +410,7 @@ async function metric(service: Service, name: string): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
-/** User and system time of all threads; the kernel counts in hundredths. */
+/** Reads the user and system time of all threads, in seconds; the kernel counts in hundredths. */
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')

@@ -1,4 +1,4 @@
-// The gallery at three sizes: registering, searching beside usearch's bare exactSearch, recall, start-up and memory.
+// The bench of the gallery at three sizes: registering, searching against the bare exactSearch of usearch, recall, start-up and memory.
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
   try {
     const empty = join(folder, 'none');
     const starts = short ? 1 : 3;
-    // The first start makes the keys; the homes with faces begin as copies of it.
+    // The first start creates the keys. The folders with faces begin as copies of this one.
     await startAndMeasure(empty, 1);
     const none = await startAndMeasure(empty, starts);
     const results = [result('ready.none.s', none.readyS, 's'), result('memory.none.mb', none.rssMb, 'MB')];
@@ -50,7 +50,7 @@ function formatSize(size: number): string {
   return `${size / 1_000}k`;
 }
 
-/** Medians of several starts; resident memory once every face was searched through. */
+/** Measures several starts, and returns the medians: the time until ready, and the resident memory after a search of all faces. */
 async function startAndMeasure(home: string, starts: number): Promise<{ readyS: number; rssMb: number }> {
   const readyS: number[] = [];
   const rssMb: number[] = [];
@@ -95,7 +95,7 @@ async function measureGallery(home: string, size: number, rounds: number): Promi
   }
 }
 
-/** Each round has its own ratio, so that a machine that slows down for a while does not count. */
+/** Compares searches with the bare exactSearch. Each round has its own ratio, so that a machine that slows down for a while has no effect. */
 async function searchRatios(
   gallery: Gallery,
   ref: GroupRef,
@@ -130,7 +130,7 @@ async function searchRatios(
   return results;
 }
 
-/** Half of the probes resemble an enrolled face, as at a door; the other half nobody. */
+/** Measures the recall of searches. Half of the probes resemble an enrolled face, as at a door; the other half resemble none. */
 function recall(
   gallery: Gallery,
   ref: GroupRef,
@@ -162,7 +162,7 @@ function recall(
   ];
 }
 
-/** The rows of the greatest inner products, plainly in float64, best first. */
+/** Returns the rows with the greatest inner products, computed in float64, best first. */
 function scan(dataset: Float32Array, dimensions: number, probe: Float32Array, count: number): number[] {
   const best: { row: number; score: number }[] = [];
   for (let row = 0, at = 0; at < dataset.length; row++, at += dimensions) {
@@ -176,7 +176,7 @@ function scan(dataset: Float32Array, dimensions: number, probe: Float32Array, co
   return best.map(({ row }) => row);
 }
 
-/** One face at a time: from the call until it is synced to the disk and searchable. */
+/** Measures registrations, one face at a time: from the call until the face is synced to the disk and searchable. */
 async function register(
   gallery: Gallery,
   ref: GroupRef,

@@ -1,4 +1,4 @@
-// Search by image under load: throughput, latency, errors and wrong answers as clients grow; with --soak, memory over ten minutes.
+// The bench of search by image under load: throughput, latency, errors and wrong answers by number of clients; --soak: memory over 10 min.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const GROUP = 'door';
 const TURNS = 6;
 const SOAK_CLIENTS = 8;
 
-/** A picture to search with, and what must come back. */
+/** A picture to search with, and the expected answer. */
 interface Probe {
   request: Buffer;
   /** Text that every right answer contains; for a stranger it says that there are no matches. */
@@ -53,7 +53,7 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
   }
 }
 
-/** All made-up people but the last are enrolled; the probes are other pictures of all of them. */
+/** Enrols all made-up people but the last one. @returns probes: other pictures of all of them */
 async function enrolPeople(service: Service): Promise<Probe[]> {
   const addon = loadAddon();
   const portrait = (seed: number, other = false): Buffer =>
@@ -78,13 +78,13 @@ async function enrolPeople(service: Service): Promise<Probe[]> {
   const client = await BareClient.connect(service.url);
   for (const { request, expected } of probes) {
     const answer = await client.send(request);
-    if (!answer.includes(expected)) throw new Error(`a person is not told apart even without load: ${answer}`);
+    if (!answer.includes(expected)) throw new Error(`a search gives a wrong answer even without load: ${answer}`);
   }
   client.close();
   return probes;
 }
 
-/** Turn by turn, so that all numbers of clients see the same machine. */
+/** Measures all numbers of clients in turns, so that they see the same state of the machine. */
 async function levels(service: Service, probes: readonly Probe[], turnMs: number): Promise<Result[]> {
   const tallies = new Map<number, Tally[]>(CLIENTS.map((count) => [count, []]));
   for (let turn = 0; turn < TURNS; turn++) {
@@ -116,10 +116,10 @@ async function levels(service: Service, probes: readonly Probe[], turnMs: number
   return results;
 }
 
-/** Every client sends its next picture as soon as it has its answer; one that is told ServerBusy comes back after Retry-After. */
+/** Runs the clients. Each one sends its next picture as soon as it has an answer; after a ServerBusy it waits for Retry-After first. */
 async function load(service: Service, count: number, probes: readonly Probe[], ms: number): Promise<Tally> {
   const tally: Tally = { right: 0, wrong: 0, busy: 0, errors: 0, latenciesMs: [], seconds: 0 };
-  // New ones: the service closes a connection that has been silent for ten seconds from its beginning.
+  // New connections: the service closes a connection that sends nothing in its first ten seconds.
   const clients = await Promise.all(Array.from({ length: count }, () => BareClient.connect(service.url)));
   const started = performance.now();
   await Promise.all(
@@ -137,7 +137,7 @@ async function load(service: Service, count: number, probes: readonly Probe[], m
           await delay(Math.min(RETRY_AFTER_MS, Math.max(0, ms - (performance.now() - started))));
         } else {
           tally.errors++;
-          // The connection is broken: it would only count errors as fast as it can.
+          // The connection is broken: further requests would only count as errors, as fast as possible.
           if (answer === '') return;
         }
       }

@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--short] [--soak]: runs one bench of this folder.
+// Runs one bench of this folder: npm run bench -- NAME [--short] [--soak].
 import { report, type Result } from './support/report.js';
 
 interface Bench {

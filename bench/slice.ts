@@ -1,4 +1,4 @@
-// The first slice: what Lintel adds to the bare models, as ratios measured in one run.
+// The bench of the overhead: the time that Lintel adds to the bare models, as ratios measured in one run.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
   }
 }
 
-/** 640 x 480 with one face of about a third of the height: a person before a door. */
+/** Makes a JPEG of a person before a door: 640 x 480, with one face of about a third of the height. */
 async function testPicture(): Promise<Buffer> {
   if (facesDir === undefined) throw new Error('the bench needs ../shared/faces');
   const [person] = readdirSync(join(facesDir, 'people'));
@@ -102,7 +102,7 @@ async function stages(
   });
   const ms = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
   const bareMs = ms.detector! + ms.embedder!;
-  // Each round has its own ratio, so that a machine that slows down for a while does not count.
+  // Each round has its own ratio, so that a machine that slows down for a while has no effect.
   const ratios = times.recognise.map((value, i) => value / (times.detector[i]! + times.embedder[i]!));
   return [
     result('vision.bare.detector', ms.detector!, 'ms'),
@@ -113,7 +113,7 @@ async function stages(
   ];
 }
 
-/** Twenty faces embedded in one job, over twenty bare runs of the embedder. */
+/** Compares one job that embeds twenty faces with twenty bare runs of the embedder. */
 async function batchRatio(set: ModelSet, modelsDir: string, pipeline: Pipeline, rounds: number): Promise<Result> {
   const model = set.embedder;
   const { name, widthPx, heightPx } = model.input;
@@ -138,8 +138,8 @@ async function batchRatio(set: ModelSet, modelsDir: string, pipeline: Pipeline, 
 }
 
 /**
- * Latency of one client at a time, over the same work asked of the worker pool in process. The compilers of both processes have settled
- * before it is measured.
+ * Compares the latency of REST requests, one at a time, with the same work of a worker pool in this process. Both processes are warm before
+ * the measurement.
  */
 async function restRatio(
   folder: string,
@@ -176,9 +176,9 @@ async function restRatio(
 }
 
 /**
- * Requests per second of two workers on two cores over those of one worker on one core, the clients on the same cores, in short turns.
- * `workers.scaling.free` has the one worker on two cores as well, where the main thread and the clients have the second one to
- * themselves: what is left to gain is then only what the first core did besides.
+ * Compares the requests per second of two workers on two cores with those of one worker on one core, in short turns. The clients run on the
+ * same cores. In `workers.scaling.free` the one worker has two cores as well, and the main thread and the clients use the second one: two
+ * workers then gain less.
  */
 async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, turns: number): Promise<Result[]> {
   const start = (name: string, workers: number, cpus?: string): Promise<Service> =>
@@ -213,7 +213,7 @@ async function workersScaling(folder: string, modelsDir: string, jpeg: Buffer, t
   }
 }
 
-/** Measures with the clients, which are this process, on the core of the service. */
+/** Measures while this process, which holds the clients, runs on the core of the service. */
 async function onOneCore<T>(measure: () => Promise<T>): Promise<T> {
   const pin = (cpus: string): void => {
     execFileSync('taskset', ['-a', '-p', '-c', cpus, String(process.pid)], { stdio: 'ignore' });
@@ -265,15 +265,15 @@ function detectBody(jpeg: Buffer): Buffer {
 async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<Result[]> {
   const home = join(folder, 'memory');
   const config = { vision: { workers: 2 } };
-  // A first start makes the keys and the appKey that the gallery is filled under.
-  // The models in the form that a user has them in: the choice costs time and memory, too.
+  // The first start creates the keys, and the appKey that owns the faces.
+  // The precision is chosen as for a user: the choice costs time and memory too.
   const options = { folder: home, modelsDir, precision: 'auto', config } as const;
   await (await startService(options)).stop();
   await fillGallery(home, 'ten-thousand', 10_000);
   const service = await startService(options);
   try {
     const picture = { image: toImage(jpeg) };
-    // Mask and liveness models have run too, on both workers, before memory is read.
+    // The mask and liveness models run on both workers as well before the memory is read.
     for (let i = 0; i < 50; i++) {
       await Promise.all([
         service.call('POST', '/groups/ten-thousand/search', picture),
@@ -296,7 +296,7 @@ async function memory(folder: string, modelsDir: string, jpeg: Buffer): Promise<
   }
 }
 
-/** 10-fold accuracy over the aligned LFW crops, through the project's own decode, tensor and session code. */
+/** Computes the 10-fold accuracy over the aligned LFW crops, with Lintel's own code for decoding, tensors and sessions. */
 async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
   if (lfwDir === undefined) throw new Error('the bench needs ../shared/lfw');
   const model = set.embedder;
@@ -320,13 +320,13 @@ async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
   return result('lfw.accuracy', accuracy * 100, '%', ['>=', 99.3]);
 }
 
-/** ./scripts/start on a checkout that has been started before: from the command to /readyz. */
+/** Measures the second ./scripts/start of a checkout: from the command until /readyz answers. */
 async function secondStart(folder: string): Promise<Result[]> {
   const root = fileURLToPath(new URL('../', import.meta.url));
   const home = join(folder, 'start');
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   await (await startService({ folder: home, modelsDir, precision: 'auto' })).stop();
-  // The set-up itself (packages, build, models) is done before: a second start finds it done.
+  // The set-up (packages, build, models) is already done, as for a second start.
   const modelsFrom = sharedModelsDir ?? '';
   execFileSync(join(root, 'scripts/setup'), {
     stdio: 'inherit',

@@ -9,22 +9,22 @@ import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import type { DetectedFace, Detector } from '../../src/vision/detect.js';
 
-/** Detections that overlap this much are of the same face. */
+/** Overlap from which two detections count as the same face. */
 const SAME_IOU = 0.5;
-/** Known boxes are drawn in another way than detectors do it. */
+/** Overlap from which a detection counts as a known face: known boxes are drawn in another way than those of detectors. */
 const KNOWN_IOU = 0.35;
 const MIN_FACE_PX = 60;
 
 export interface DetectionCounts {
   wanted: number;
   found: number;
-  /** Faces that nothing wanted explains. */
+  /** Number of detections that match no wanted face. */
   falseOnes: number;
-  /** Per found face: mean distance of the landmarks, of the eye distance. */
+  /** For each found face, the mean error of its landmarks, as a fraction of the eye distance. */
   landmarkErrors: number[];
 }
 
-/** The photos of ../shared/faces: portraits with one face each, and scenes. */
+/** Lists the photos of ../shared/faces: portraits with one face each, and scenes. */
 export function listPhotoFiles(facesDir: string): string[] {
   const under = (folder: string): string[] =>
     readdirSync(join(facesDir, folder), { recursive: true })
@@ -59,7 +59,7 @@ async function detectIn(detector: Detector, image: NativeImage): Promise<Detecte
   }
 }
 
-/** The faces with the mean landmarks of both looks. */
+/** Returns the faces with the mean of their landmarks in both detections. */
 export function averageLandmarks(faces: readonly DetectedFace[], others: readonly DetectedFace[]): DetectedFace[] {
   return faces.map((face) => {
     const other = others.find(({ boxPx }) => boxIou(boxPx, face.boxPx) >= SAME_IOU);
@@ -72,7 +72,7 @@ export function averageLandmarks(faces: readonly DetectedFace[], others: readonl
   });
 }
 
-/** Counts against the faces of at least 60 px that a reference found. */
+/** Compares detected faces with the faces of at least 60 px that a reference detector found. */
 export function countAgainst(reference: readonly DetectedFace[], faces: readonly DetectedFace[]): DetectionCounts {
   const wanted = reference.filter(({ boxPx }) => Math.min(boxWidth(boxPx), boxHeight(boxPx)) >= MIN_FACE_PX);
   const counts: DetectionCounts = { wanted: wanted.length, found: 0, falseOnes: 0, landmarkErrors: [] };
@@ -91,11 +91,11 @@ export function countAgainst(reference: readonly DetectedFace[], faces: readonly
 }
 
 export function composeScenes(count: number, crops: readonly Picture[]): ComposedScene[] {
-  // Other seeds than those on which ranges are recorded.
+  // These seeds differ from those of the pictures on which ranges are recorded.
   return Array.from({ length: count }, (_, i) => composeScene(100_000 + i, 640, 480, crops));
 }
 
-/** The share of the scenes' faces that are found. */
+/** Returns the share of the scenes' faces that the detector finds, 0..1. */
 export async function measureSceneRecall(
   detector: Detector,
   scenes: readonly ComposedScene[],

@@ -1,4 +1,4 @@
-// The gallery of a stopped service, opened through the gallery's own code, and made-up faces to fill it with.
+// Opens the gallery of a stopped service without the service, and fills it with made-up faces.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { normalise } from '../../src/domain/embedding.js';
@@ -10,14 +10,14 @@ import { SealedStore } from '../../src/store/sealed-store.js';
 
 export interface OpenGallery {
   gallery: LevelGallery;
-  /** The id of the appKey that the service made. */
+  /** Id of the appKey that the service created. */
   owner: string;
   modelVersion: string;
   dimensions: number;
   close: () => Promise<void>;
 }
 
-/** @param home as test/support/service.ts lays it out, started once, so that it has its keys and its appKey */
+/** Opens the gallery. @param home folder as test/support/service.ts makes it, started once, so that it has its keys and its appKey */
 export async function openGallery(home: string): Promise<OpenGallery> {
   const masterKey = Buffer.from(readFileSync(join(home, 'keys/master.key'), 'utf8').trim(), 'base64');
   const { keys } = JSON.parse(readFileSync(join(home, 'data/app-keys.json'), 'utf8')) as { keys: { id: string }[] };
@@ -40,7 +40,7 @@ export async function openGallery(home: string): Promise<OpenGallery> {
   };
 }
 
-/** @param home as openGallery takes it */
+/** Enrols this number of made-up faces. @param home as for openGallery */
 export async function fillGallery(home: string, groupId: string, faces: number): Promise<void> {
   const { gallery, owner, modelVersion, dimensions, close } = await openGallery(home);
   try {
@@ -59,7 +59,7 @@ export async function fillGallery(home: string, groupId: string, faces: number):
   }
 }
 
-/** `person-NUMBER` */
+/** Makes a face whose externalImageId is `person-NUMBER`. */
 export function makeUpFace(number: number, embedding: Float32Array): NewFace {
   return {
     externalImageId: `person-${number}`,
@@ -69,13 +69,13 @@ export function makeUpFace(number: number, embedding: Float32Array): NewFace {
   };
 }
 
-/** L2-normalised, evenly spread; the same in every run. `fillGallery` uses seed 1. */
+/** Returns a function that makes L2-normalised, evenly spread embeddings, the same in every run. `fillGallery` uses seed 1. */
 export function makeUpEmbeddings(seed: number, dimensions: number): () => Float32Array {
   const next = randomNumbers(seed);
   return () => normalise(Float32Array.from({ length: dimensions }, () => next() - 0.5));
 }
 
-/** A linear congruential generator. @returns a function to 0..1 */
+/** Makes a linear congruential generator. @returns a function that returns numbers in 0..1 */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;

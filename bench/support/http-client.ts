@@ -1,7 +1,7 @@
-// A keep-alive HTTP client that costs next to nothing: the load must not eat the cores that are measured.
+// A keep-alive HTTP client that needs very little processor time, because it runs on the cores that are measured.
 import { connect, type Socket } from 'node:net';
 
-/** One connection, one request at a time. */
+/** Sends one request at a time over one connection. */
 export class BareClient {
   readonly #socket: Socket;
   #received = '';
@@ -26,10 +26,10 @@ export class BareClient {
     return new BareClient(socket);
   }
 
-  /** @returns the body of the answer */
+  /** Sends a request. @returns the body of the answer */
   send(request: Buffer): Promise<string> {
     return new Promise((resolve, reject) => {
-      // A write to a socket that is closed already would say nothing.
+      // A write to a closed socket would not report an error.
       if (this.#socket.destroyed) throw new Error('the connection was closed');
       this.#settle = { resolve, reject };
       this.#socket.write(request);
@@ -55,7 +55,7 @@ export class BareClient {
   }
 }
 
-/** The bytes of one POST request with a JSON body. */
+/** Encodes one POST request with a JSON body. */
 export function encodePostRequest(url: string, body: Buffer): Buffer {
   const { host, pathname, search } = new URL(url);
   const head = `POST ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;

@@ -5,7 +5,7 @@ import type { PhotoPair } from '../../src/models/calibrate/lfw-pairs.js';
 
 export { HELD_OUT_FOLDS, listHeldOutPeople, readPairs, type PhotoPair } from '../../src/models/calibrate/lfw-pairs.js';
 
-/** Entries of an uncompressed ustar archive, by name. */
+/** Reads an uncompressed ustar archive. @returns the contents of its files by name */
 export function readTar(path: string): Map<string, Uint8Array> {
   const bytes = readFileSync(path);
   const entries = new Map<string, Uint8Array>();
@@ -26,14 +26,14 @@ export function readTar(path: string): Map<string, Uint8Array> {
   return entries;
 }
 
-/** Mean over the folds of the accuracy at the threshold that is best on the other folds. */
+/** Returns the mean over the folds of the accuracy at the threshold that is best on the other folds, 0..1. */
 export function tenFoldAccuracy(pairs: readonly PhotoPair[], embeddings: ReadonlyMap<string, Float32Array>): number {
   const folds = [...new Set(pairs.map(({ fold }) => fold))];
   const accuracies = folds.map((fold) => accuracyOnFolds(pairs, embeddings, [fold]));
   return accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
 }
 
-/** The accuracy on some folds at the threshold that is best on the others. */
+/** Returns the accuracy on some folds at the threshold that is best on the others, 0..1. */
 export function accuracyOnFolds(
   pairs: readonly PhotoPair[],
   embeddings: ReadonlyMap<string, Float32Array>,
@@ -46,7 +46,7 @@ export function accuracyOnFolds(
     return { score: cosine(first, second), same: pair.same, fold: pair.fold };
   });
   const training = scored.filter((s) => !testFolds.includes(s.fold)).sort((a, b) => a.score - b.score);
-  // Sweep: below the threshold "different", from it on "same".
+  // Tries all thresholds: pairs below the threshold count as different, the others as the same person.
   let right = training.filter((s) => s.same).length;
   let best = right;
   let threshold = -Infinity;

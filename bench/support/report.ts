@@ -6,13 +6,13 @@ export interface Result {
   id: string;
   value: number;
   unit: string;
-  /** Such as "<= 1.35"; empty where the figure is reported only. */
+  /** Bound such as "<= 1.35"; empty for a figure without a bound. */
   bound: string;
-  /** true where there is no bound. */
+  /** True when the value keeps its bound, or has none. */
   holds: boolean;
 }
 
-/** @param bound `['<=', 1.35]` */
+/** Makes a result, and compares its value with the bound. @param bound such as `['<=', 1.35]` */
 export function result(id: string, value: number, unit: string, bound?: ['<=' | '>=' | '<', number]): Result {
   if (!bound) return { id, value, unit, bound: '', holds: true };
   const [relation, limit] = bound;
@@ -47,8 +47,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Times functions in turn, round by round, so that all see the same machine.
- * @returns per name the milliseconds of each round
+ * Measures functions in turns, round by round, so that all of them see the same state of the machine.
+ * @returns for each name the milliseconds of each round
  */
 export async function interleave<N extends string>(
   rounds: number,

@@ -50,7 +50,13 @@ describe('the witness', () => {
   const wrong: [string, string, string, number, RegExp][] = [
     ['a number that is missing', 'history', history(4, true), 0, /^4 came after 2/],
     ['an event in the place of another', 'history', history(2, false, { eventId: 'x' }), 0, /2 stands for two events/],
-    ['one that is not late and was not live', 'history', history(3), 0, /3 is not late, and was not live/],
+    [
+      'one that is not late and was not live',
+      'history',
+      history(3),
+      0,
+      /3 is not marked late, but was not live either/,
+    ],
     ['a gap', 'history', '{"version":1,"gap":{"from":3,"to":4,"reason":"removed"}}', 0, /declared a gap/],
     ['a match after its expiry', 'front/match', JSON.stringify(event(2)), 2_000, /match 2 came 1000 ms after/],
   ];
@@ -72,6 +78,6 @@ describe('the witness', () => {
   it('finds a promised event that is missing', () => {
     const witness = witnessOfTwo();
     witness.expect(2, 'another');
-    expect(witness.problems()).toEqual(['sequence 2 was given twice', 'event 2 is not in the history']);
+    expect(witness.problems()).toEqual(['sequence 2 was used for two events', 'event 2 is not in the history']);
   });
 });

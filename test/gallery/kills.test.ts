@@ -39,7 +39,7 @@ describe('killed at any moment, among concurrent clients', () => {
 });
 
 describe('the ledger', () => {
-  /** Two pictures of two faces were acknowledged, a face of the first was deleted; a third picture's registration was not answered. */
+  /** Two pictures of two faces were acknowledged, a face of the first was deleted. The registration of a third picture had no answer. */
   function ledgerAndTruth(): { ledger: Ledger; staff: FoundGroup } {
     const ledger = new Ledger(2);
     ledger.creating('staff');
@@ -71,16 +71,16 @@ describe('the ledger', () => {
     { faceId: 'f', imageId: 'i3', picture: 'p3' },
   ];
 
-  test('is content with what was acknowledged, whichever way an unanswered request ended', () => {
+  test('finds no problem when acknowledged changes hold, whichever way an unanswered request ended', () => {
     const without = ledgerAndTruth();
     expect(without.ledger.settle(new Map([['staff', without.staff]]))).toEqual([]);
     const { ledger, staff } = ledgerAndTruth();
     const whole = { ...staff, faceCount: 5, faces: [...staff.faces, ...third] };
     expect(ledger.settle(new Map([['staff', whole]]))).toEqual([]);
-    // From here on it is known to be there.
+    // The ledger now knows that the third picture was registered.
     expect(ledger.settle(new Map([['staff', staff]]))).toEqual([
-      'face e is gone, its registration was acknowledged',
-      'face f is gone, its registration was acknowledged',
+      'face e is lost: its registration was acknowledged',
+      'face f is lost: its registration was acknowledged',
     ]);
   });
 
@@ -90,32 +90,36 @@ describe('the ledger', () => {
   });
   const empty: FoundGroup = { faceCount: 0, faces: [], unsearchable: [] };
   test.each<[string, Change, string]>([
-    ['a lost face', (s) => changed(s, s.faces.slice(0, 2)), 'face d is gone, its registration was acknowledged'],
+    ['a lost face', (s) => changed(s, s.faces.slice(0, 2)), 'face d is lost: its registration was acknowledged'],
     [
-      'a face come back',
+      'a deleted face that exists again',
       (s) => changed(s, [...s.faces, { faceId: 'a', imageId: 'i1', picture: 'p1' }]),
-      'face a is there, its deletion was acknowledged',
+      'face a still exists, but its deletion was acknowledged',
     ],
-    ['half of a picture', (s) => changed(s, [...s.faces, third[0]!]), 'picture p3 is there with 1 of its 2 faces'],
+    ['half of a picture', (s) => changed(s, [...s.faces, third[0]!]), 'picture p3 has only 1 of its 2 faces'],
     [
-      'a face of nobody',
+      'a face that no answer named',
       (s) => changed(s, [...s.faces, { faceId: 'x', imageId: 'i2', picture: 'p2' }]),
-      'face x is there, and nobody was told of it',
+      'face x exists, but no answer named it',
     ],
     [
-      'a picture of nobody',
+      'a picture that no client registered',
       (s) => changed(s, [...s.faces, { faceId: 'x', imageId: 'i9', picture: 'p9' }]),
-      'nobody registered picture p9',
+      'picture p9 has faces, but no client registered it',
     ],
     ['a wrong count', (s) => ({ staff: { ...s, faceCount: 4 } }), 'group staff counts 4 faces and lists 3'],
     [
       'a face that no search finds',
       (s) => ({ staff: { ...s, unsearchable: ['d'] } }),
-      'face d is listed, a search does not find it',
+      'face d is listed, but a search does not find it',
     ],
-    ['a lost group', () => ({}), 'group staff is gone, its creation was acknowledged'],
-    ['a group come back', (s) => ({ staff: s, gone: empty }), 'group gone is there, its deletion was acknowledged'],
-    ['a group of nobody', (s) => ({ staff: s, odd: empty }), 'group odd is there, and nobody made it'],
+    ['a lost group', () => ({}), 'group staff is lost: its creation was acknowledged'],
+    [
+      'a deleted group that exists again',
+      (s) => ({ staff: s, gone: empty }),
+      'group gone still exists, but its deletion was acknowledged',
+    ],
+    ['a group that no client created', (s) => ({ staff: s, odd: empty }), 'group odd exists, but no client created it'],
   ])('sees %s', (_, change, problem) => {
     const { ledger, staff } = ledgerAndTruth();
     expect(ledger.settle(new Map(Object.entries(change(staff))))).toEqual([problem]);

@@ -1,4 +1,4 @@
-// Fills the file system under a gallery and empties it again, round by round, and compares what is there with what was acknowledged.
+// Fills the file system under a gallery and empties it again, round by round, and compares its faces with the acknowledged changes.
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLog } from '../../src/domain/log.js';
@@ -21,7 +21,7 @@ const ballast = join(mount!, 'ballast');
 const acknowledged = new Map<string, Float32Array>();
 const tally: DiskTally = { rounds: Number(rounds), registered: 0, deleted: 0, refused: {}, searches: 0, problems: [] };
 
-/** Leaves so many bytes free, give or take a block. */
+/** Fills the disk until about this number of bytes is free, to within one block. */
 function fillDisk(freeBytes: number): void {
   const { bavail, bsize } = statfsSync(mount!);
   const block = Buffer.alloc(bsize, 1);
@@ -30,7 +30,7 @@ function fillDisk(freeBytes: number): void {
   closeSync(file);
 }
 
-/** @returns whether it was acknowledged */
+/** Enrols or deletes one face. @returns whether the change was acknowledged */
 async function oneChange(): Promise<boolean> {
   try {
     if (random() < 0.7 || acknowledged.size < 10) {
@@ -69,8 +69,9 @@ async function compare(when: string): Promise<void> {
   const present = new Set(items.map(({ faceId }) => faceId));
   for (const id of acknowledged.keys()) if (!present.has(id)) tally.problems.push(`${when}: face ${id} is lost`);
   for (const id of present)
-    if (!acknowledged.has(id)) tally.problems.push(`${when}: face ${id} was refused or deleted`);
-  if (gallery.group(staff).faceCount !== items.length) tally.problems.push(`${when}: the counts differ`);
+    if (!acknowledged.has(id)) tally.problems.push(`${when}: face ${id} exists, but was refused or deleted`);
+  if (gallery.group(staff).faceCount !== items.length)
+    tally.problems.push(`${when}: faceCount differs from the number of listed faces`);
 }
 
 await store.start(signal);
@@ -78,18 +79,20 @@ await gallery.start(signal);
 await gallery.createGroup(staff, 'm1');
 for (let i = 0; i < 20; i++) await oneChange();
 for (let round = 1; round <= tally.rounds; round++) {
-  // Sizes range from no block to room for some hundred faces.
+  // The free space is between nothing and room for some hundred faces.
   fillDisk(Math.floor(random() * 200_000));
   let refusals = 0;
   for (let n = 0; refusals < REFUSALS_PER_ROUND && n < MANY_REQUESTS; n++) {
     if (await oneChange()) continue;
     refusals++;
-    search(`round ${round}, while it is full`);
+    search(`round ${round}, with a full disk`);
   }
-  if (refusals < REFUSALS_PER_ROUND) tally.problems.push(`round ${round}: the disk never was full`);
+  if (refusals < REFUSALS_PER_ROUND) tally.problems.push(`round ${round}: the disk was never full`);
   rmSync(ballast);
-  if (!(await oneChange())) tally.problems.push(`round ${round}: still refused where there is room`);
-  if (gallery.health().status !== 'ok') tally.problems.push(`round ${round}: not healthy where there is room`);
+  if (!(await oneChange()))
+    tally.problems.push(`round ${round}: a change was refused although the disk has room again`);
+  if (gallery.health().status !== 'ok')
+    tally.problems.push(`round ${round}: the gallery is not healthy although the disk has room again`);
   await compare(`round ${round}`);
   await gallery.stop();
   await store.stop();

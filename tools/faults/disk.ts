@@ -1,29 +1,29 @@
-// A gallery on a file system of a few megabytes that fills up and is emptied again, in a mount namespace of its own: no root is needed.
+// Runs a gallery on a file system of a few megabytes that fills up and is emptied again. A mount namespace makes root unnecessary.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SIZE = '24m';
-/** Shell script that mounts the file system. Its arguments: the size, the place, and the command to run there. */
+/** Shell script that mounts the file system. Its arguments are the size, the mount point and the command to run. */
 const MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"';
 
 export interface DiskTally {
   rounds: number;
   registered: number;
   deleted: number;
-  /** Requests that the full disk refused, by the code of their error. */
+  /** Number of requests that were refused while the disk was full, by the code of their error. */
   refused: Record<string, number>;
-  /** Searches that were answered while it was full. */
+  /** Number of searches that were answered while the disk was full. */
   searches: number;
   problems: string[];
 }
 
-/** Tells whether this machine lets a process mount a file system of its own. */
+/** Returns whether a process may mount a file system of its own on this machine. */
 export function canMount(): boolean {
   return existsSync('/usr/bin/unshare') && spawnSync('unshare', ['-Urm', 'true']).status === 0;
 }
 
-/** @param directory empty; the small file system is mounted there, seen by the child alone, and goes with it */
+/** Runs the rounds in a child process. @param directory empty folder; only the child sees the file system that is mounted there */
 export async function runFullDisk(
   directory: string,
   { rounds, seed }: { rounds: number; seed: number },

@@ -1,9 +1,9 @@
-// The broker of the events under kills, the subscriber that witnesses them, and the relay that sees what the device sends.
+// The broker, the subscriber and the relay between device and broker, for the runs that kill the broker.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../test/support/free-port.js';
 import { MosquittoProcess, MosquittoSub, TcpRelay } from '../../test/support/mosquitto.js';
 
-/** Programs that the events need. */
+/** Programs that these runs need. */
 export const BROKER_PROGRAMS = ['mosquitto', 'mosquitto_sub', 'stdbuf'];
 
 /** A message as it arrived at the subscriber. */
@@ -23,7 +23,7 @@ export async function waitUntil(what: string, check: () => boolean): Promise<voi
   }
 }
 
-/** @param folder place of its configuration */
+/** Starts mosquitto on a free port. @param folder folder for its configuration */
 export async function startBroker(folder: string): Promise<MosquittoProcess> {
   // Without limits a message is in the socket of a connected subscriber before its publisher has the PUBACK. Therefore a message that is
   // lost when the broker is killed has no PUBACK, and must come again.
@@ -45,7 +45,7 @@ export function startListener(port: number, onArrival: (arrival: Arrival) => voi
 }
 
 /**
- * Starts a relay, which is shut at first.
+ * Starts a relay, which accepts no connections at first.
  * @param onSent called for each match that the device sends, if it comes in one piece
  */
 export async function startRelay(target: number, onSent: (expiresAt: string, atMs: number) => void): Promise<TcpRelay> {

@@ -1,4 +1,4 @@
-// Events under kills: the broker and the process of the events are killed again and again, and a subscriber witnesses both streams.
+// Kills the broker and the process of the events again and again, while a subscriber receives the live events and the history.
 import { fork, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface EmitRequest {
   ttlMs: number;
 }
 
-/** Answer of the process to an EmitRequest. The id 0 says that the process is ready. */
+/** Answer of the process to an EmitRequest. The id 0 means that the process is ready. */
 export interface EmitAnswer {
   id: number;
   sequence?: number;
@@ -40,7 +40,7 @@ export interface EventsTally extends WitnessTally {
   problems: string[];
 }
 
-/** Some of the events expire while the broker is away, some do not. */
+/** Times to live of the events: some expire while the broker is down, some do not. */
 const TTLS_MS = [250, 600, 5_000];
 /** Number of emissions that may wait for their answer at the same time. */
 const AT_ONCE = 6;
@@ -48,8 +48,8 @@ const PAUSE_MS = 8;
 
 /**
  * Each round emits events while the broker runs, kills it, emits more events, and starts it again. In some rounds the process is killed at a
- * random moment. The relay lets the device connect only when the subscriber is back: messages that a broker accepts without a subscriber
- * are not lost by Lintel.
+ * random moment. The relay lets the device connect only when the subscriber is back: a message that the broker accepts
+ * while there is no subscriber would be lost, although Lintel did nothing wrong.
  */
 export async function runEvents(options: EventsOptions): Promise<EventsTally> {
   const { folder, events, brokerKills, processKills, seed, onRound } = options;
@@ -106,7 +106,7 @@ export async function runEvents(options: EventsOptions): Promise<EventsTally> {
   }
 }
 
-/** Runs the process of the events, and collects what it says that it has stored. */
+/** Runs the process of the events, and collects the events that it reports as stored. */
 class Producer {
   readonly #args: string[];
   readonly #witness: EventsWitness;

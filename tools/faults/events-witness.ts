@@ -1,17 +1,17 @@
-// The witness: compares the messages that a subscriber received with the events that were promised.
+// The witness: compares the messages that a subscriber received with the events that the process reported as stored.
 import type { RecognitionEvent } from '../../src/events/event.js';
 import type { Arrival } from './events-broker.js';
 
 export interface WitnessTally {
-  /** Sequence numbers in the history. */
+  /** Number of sequence numbers in the history. */
   recorded: number;
-  /** Those of them that were marked late. */
+  /** Number of them that were marked late. */
   late: number;
   /** History messages that came again. */
   repeated: number;
   /** Messages on the topics of matches. */
   live: number;
-  /** Those of them that came again. */
+  /** Number of them that came again. */
   liveRepeated: number;
   /** Shortest time until the expiry of a match when it left the device. */
   leastLeftSentMs: number;
@@ -52,10 +52,10 @@ export class EventsWitness {
     return this.#last;
   }
 
-  /** Adds a promise: the process has answered that it stored this event. */
+  /** Adds an event that the process reported as stored. */
   expect(sequence: number, eventId: string): void {
     const other = this.#promised.get(sequence);
-    if (other !== undefined) this.complain(`sequence ${sequence} was given twice`);
+    if (other !== undefined) this.complain(`sequence ${sequence} was used for two events`);
     this.#promised.set(sequence, eventId);
   }
 
@@ -63,13 +63,13 @@ export class EventsWitness {
     this.#problems.push(problem);
   }
 
-  /** Takes in a message that reached the subscriber. */
+  /** Adds a message that reached the subscriber. */
   see({ topic, payload, atMs }: Arrival): void {
     if (topic.endsWith('/history')) this.#record(JSON.parse(payload) as HistoryMessage);
     if (topic.endsWith('/match')) this.#seeLive(JSON.parse(payload) as RecognitionEvent, atMs);
   }
 
-  /** Takes in a match that left the device. */
+  /** Adds a match that left the device. */
   seeSent(expiresAt: string, atMs: number): void {
     const leftMs = Date.parse(expiresAt) - atMs;
     this.#leastLeftSentMs = Math.min(this.#leastLeftSentMs, leftMs);
@@ -91,7 +91,7 @@ export class EventsWitness {
     };
   }
 
-  /** Lists everything that was wrong so far. */
+  /** Lists all problems so far. */
   problems(): string[] {
     const problems = [...this.#problems];
     for (const [sequence, eventId] of this.#promised) {
@@ -100,7 +100,8 @@ export class EventsWitness {
         problems.push(`event ${sequence} is not in the history`);
     }
     for (const [sequence, { late }] of this.#history) {
-      if (!late && !this.#live.has(sequence)) problems.push(`event ${sequence} is not late, and was not live`);
+      if (!late && !this.#live.has(sequence))
+        problems.push(`event ${sequence} is not marked late, but was not live either`);
     }
     return problems;
   }

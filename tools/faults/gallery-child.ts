@@ -1,4 +1,4 @@
-// A process that serves a gallery over its parent's channel, one message for a request and one for its answer, until it is killed.
+// A process that serves a gallery to its parent until it is killed: each request and each answer is one message.
 import { silentLog } from '../../src/domain/log.js';
 import { describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
@@ -18,11 +18,11 @@ const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLo
 
 const makeRef = (groupId: string) => ({ owner: OWNER, groupId });
 
-/** The same for a picture in every process. */
+/** Makes the faces of a picture from its name: every process makes the same ones. */
 function makeFaces(picture: string) {
   const seed = [...picture].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) >>> 0, 7);
   const random = randomNumbers(seed);
-  // The score tells which of the picture's faces it is.
+  // The detection score identifies the face within its picture.
   return Array.from({ length: FACES_PER_PICTURE }, (_, i) =>
     newFace(random, { externalImageId: picture, detectionScore: i / FACES_PER_PICTURE }),
   );

@@ -1,4 +1,4 @@
-// The gallery alone in a process of its own: no models, so that many kills fit in little time.
+// Runs the gallery without models in a process of its own, so that many kills take little time.
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Unanswered, type Target, type Victim } from './kill-rounds.js';
@@ -10,7 +10,7 @@ export interface Request {
   id: number;
   operation: 'createGroup' | 'deleteGroup' | 'register' | 'deleteFace' | 'groupIds' | 'inspect';
   groupId: string;
-  /** A picture's name, or a faceId. */
+  /** Name of a picture, or a faceId. */
   text: string;
 }
 
@@ -21,7 +21,7 @@ export interface Answer {
   error?: string;
 }
 
-/** @param directory of the database */
+/** Creates a target that runs the gallery alone. @param directory folder of the database */
 export function createGalleryTarget(directory: string): Target {
   return {
     facesPerPicture: FACES_PER_PICTURE,
@@ -48,7 +48,7 @@ class GalleryProcess implements Victim {
     this.#gone = new Promise((resolve) =>
       child.once('close', () => {
         this.#dead = true;
-        for (const { reject } of this.#pending.values()) reject(new Unanswered('the process is gone'));
+        for (const { reject } of this.#pending.values()) reject(new Unanswered('the process has ended'));
         resolve();
       }),
     );
@@ -108,7 +108,7 @@ class GalleryProcess implements Victim {
   }
 
   #answer(id: number): Promise<unknown> {
-    if (this.#dead) return Promise.reject(new Unanswered('the process is gone'));
+    if (this.#dead) return Promise.reject(new Unanswered('the process has ended'));
     return new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }));
   }
 }

@@ -1,4 +1,4 @@
-// Rounds of: start, compare with what clients were told, let clients register and delete, kill -9 in the middle of it.
+// Runs rounds of kills: starts a process, compares its gallery with the answers that clients got, lets clients change it, kills the process.
 import { randomNumbers } from '../../test/store/values.js';
 import { Ledger, type FoundGroup } from './ledger.js';
 
@@ -7,26 +7,26 @@ export class Unanswered extends Error {
   override readonly name = 'Unanswered';
 }
 
-/** A process that serves a gallery, as its clients see it. A request rejects with Unanswered once it is killed. */
+/** A process that serves a gallery, as its clients see it. Requests reject with Unanswered after it was killed. */
 export interface Victim {
   createGroup(groupId: string): Promise<void>;
   deleteGroup(groupId: string): Promise<void>;
-  /** @returns the ids of the picture's faces */
+  /** Registers the faces of a picture. @returns their ids */
   register(groupId: string, picture: string): Promise<string[]>;
   deleteFace(groupId: string, faceId: string): Promise<void>;
   groupIds(): Promise<string[]>;
   inspect(groupId: string): Promise<FoundGroup>;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Kills the process with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
 }
 
 export interface Target {
   facesPerPicture: number;
-  /** The kill comes after so many more answers … */
+  /** Range of the number of answers after which the process is killed. */
   answers: { min: number; max: number };
-  /** … and up to so many milliseconds. */
+  /** Greatest delay between the last of these answers and the kill. */
   delayMs: number;
-  /** A new process on the same data. */
+  /** Starts a new process on the same data. */
   start(): Promise<Victim>;
 }
 
@@ -48,10 +48,10 @@ export interface KillTally {
 
 const CLIENTS = 6;
 const MAIN_GROUP = 'staff';
-/** Beyond so many faces clients rather delete, so that a round takes no longer than the one before. */
+/** With more faces than this, clients delete more often than they register, so that rounds do not take longer and longer. */
 const MANY_FACES = 300;
 
-/** The tally's problems are empty where everything that was acknowledged held. */
+/** Runs the rounds. The tally has no problems if every acknowledged change was kept. */
 export async function runKills(target: Target, { rounds, seed, onRound }: KillOptions): Promise<KillTally> {
   const random = randomNumbers(seed);
   const ledger = new Ledger(target.facesPerPicture);
@@ -93,10 +93,10 @@ interface Load {
   delayMs: number;
 }
 
-/** @returns requests that were refused: nothing but the kill may fail one */
+/** Runs the clients and kills the process. @returns the errors of requests that failed for another reason than the kill */
 async function loadAndKill(victim: Victim, ledger: Ledger, load: Load): Promise<string[]> {
   const failures: string[] = [];
-  if (!ledger.groups().includes(MAIN_GROUP)) {
+  if (!ledger.listGroups().includes(MAIN_GROUP)) {
     ledger.creating(MAIN_GROUP);
     await victim.createGroup(MAIN_GROUP);
     ledger.created(MAIN_GROUP);
@@ -146,8 +146,8 @@ async function oneRequest(
     return register(groupId);
   }
   if (choice < 0.16) {
-    // One without faces may be waiting for its first picture.
-    const groupId = ledger.groups().find((id) => id !== MAIN_GROUP && ledger.faceCount(id) > 0);
+    // A group without faces may be waiting for its first picture.
+    const groupId = ledger.listGroups().find((id) => id !== MAIN_GROUP && ledger.faceCount(id) > 0);
     if (groupId !== undefined) {
       ledger.deletingGroup(groupId);
       await victim.deleteGroup(groupId);

@@ -1,4 +1,4 @@
-// Keeps the answers that clients got, outside of the process under test, and compares them with the gallery after a restart.
+// The ledger: records the answers that clients got, outside the process under test, and compares them with the gallery after a restart.
 
 /** A face as a listing shows it; `picture` is the externalImageId that its client gave. */
 export interface ListedFace {
@@ -7,11 +7,11 @@ export interface ListedFace {
   picture: string;
 }
 
-/** A group as it is found after a restart. */
+/** Contents of a group after a restart. */
 export interface FoundGroup {
   faceCount: number;
   faces: ListedFace[];
-  /** Ids that a search for them did not find. */
+  /** Ids of faces that a search for them did not find. */
   unsearchable: string[];
 }
 
@@ -20,7 +20,7 @@ type FaceState = 'there' | 'deleting' | 'deleted';
 
 interface Picture {
   groupId: string;
-  /** Faces of the acknowledged registration; undefined while no answer has come. */
+  /** Faces of the acknowledged registration; undefined before its answer. */
   faces?: Map<string, FaceState>;
 }
 
@@ -31,7 +31,7 @@ export class Ledger {
   registered = 0;
   deletedFaces = 0;
   deletedGroups = 0;
-  /** Requests without an answer, whose outcome had to be looked up. */
+  /** Number of requests without an answer, whose outcome had to be looked up. */
   unanswered = 0;
 
   constructor(facesPerPicture: number) {
@@ -65,7 +65,7 @@ export class Ledger {
     this.registered++;
   }
 
-  /** A face of the group that is there and that nobody else deletes; from here on it is being deleted. */
+  /** Chooses a face of the group that no client is deleting, and marks it as being deleted. @returns undefined when there is none */
   takeFace(groupId: string, random: () => number): { picture: string; faceId: string } | undefined {
     const all = this.#facesThere(groupId);
     if (all.length === 0) return undefined;
@@ -83,25 +83,25 @@ export class Ledger {
     return this.#facesThere(groupId).length;
   }
 
-  /** Groups that are there for certain, in the order of their creation. */
-  groups(): string[] {
+  /** Lists the groups that certainly exist, in the order of their creation. */
+  listGroups(): string[] {
     return [...this.#groups].filter(([, state]) => state === 'there').map(([groupId]) => groupId);
   }
 
   /**
-   * Compares, and takes over what is there where nobody had said how a request ended.
-   * @returns a sentence for each thing that must not be
+   * Compares the ledger with the gallery. Where a request had no answer, the ledger takes over the outcome that it finds.
+   * @returns one sentence for each problem
    */
   settle(found: ReadonlyMap<string, FoundGroup>): string[] {
     const problems: string[] = [];
     for (const groupId of found.keys()) {
       const state = this.#groups.get(groupId);
-      if (state === undefined) problems.push(`group ${groupId} is there, and nobody made it`);
-      if (state === 'deleted') problems.push(`group ${groupId} is there, its deletion was acknowledged`);
+      if (state === undefined) problems.push(`group ${groupId} exists, but no client created it`);
+      if (state === 'deleted') problems.push(`group ${groupId} still exists, but its deletion was acknowledged`);
     }
     for (const [groupId, state] of [...this.#groups]) {
       const group = found.get(groupId);
-      if (state === 'there' && !group) problems.push(`group ${groupId} is gone, its creation was acknowledged`);
+      if (state === 'there' && !group) problems.push(`group ${groupId} is lost: its creation was acknowledged`);
       if (state === 'creating' || state === 'deleting') this.unanswered++;
       if (group) this.#groups.set(groupId, 'there');
       else this.#forget(groupId);
@@ -124,7 +124,7 @@ export class Ledger {
   }
 
   #settleGroup(groupId: string, { faceCount, faces, unsearchable }: FoundGroup): string[] {
-    const problems = unsearchable.map((faceId) => `face ${faceId} is listed, a search does not find it`);
+    const problems = unsearchable.map((faceId) => `face ${faceId} is listed, but a search does not find it`);
     if (new Set(faces.map((face) => face.faceId)).size !== faces.length) {
       problems.push(`group ${groupId} lists a face twice`);
     }
@@ -134,7 +134,8 @@ export class Ledger {
     const byPicture = new Map<string, ListedFace[]>();
     for (const face of faces) byPicture.set(face.picture, [...(byPicture.get(face.picture) ?? []), face]);
     for (const picture of byPicture.keys()) {
-      if (this.#pictures.get(picture)?.groupId !== groupId) problems.push(`nobody registered picture ${picture}`);
+      if (this.#pictures.get(picture)?.groupId !== groupId)
+        problems.push(`picture ${picture} has faces, but no client registered it`);
     }
     for (const [picture, entry] of [...this.#pictures]) {
       if (entry.groupId !== groupId) continue;
@@ -148,21 +149,19 @@ export class Ledger {
     return problems;
   }
 
-  /** Nobody was told how its registration ended: it is there with every face, or not at all. */
+  /** Checks a picture whose registration had no answer: it must have all of its faces or none. */
   #settlePicture(picture: string, present: readonly ListedFace[]): string[] {
     if (present.length === 0 || present.length === this.#facesPerPicture) return [];
-    return [`picture ${picture} is there with ${present.length} of its ${this.#facesPerPicture} faces`];
+    return [`picture ${picture} has only ${present.length} of its ${this.#facesPerPicture} faces`];
   }
 }
 
 function settleFaces(faces: ReadonlyMap<string, FaceState>, present: readonly ListedFace[]): string[] {
   const ids = new Set(present.map((face) => face.faceId));
-  const problems = [...ids]
-    .filter((id) => !faces.has(id))
-    .map((id) => `face ${id} is there, and nobody was told of it`);
+  const problems = [...ids].filter((id) => !faces.has(id)).map((id) => `face ${id} exists, but no answer named it`);
   for (const [id, state] of faces) {
-    if (state === 'there' && !ids.has(id)) problems.push(`face ${id} is gone, its registration was acknowledged`);
-    if (state === 'deleted' && ids.has(id)) problems.push(`face ${id} is there, its deletion was acknowledged`);
+    if (state === 'there' && !ids.has(id)) problems.push(`face ${id} is lost: its registration was acknowledged`);
+    if (state === 'deleted' && ids.has(id)) problems.push(`face ${id} still exists, but its deletion was acknowledged`);
   }
   return problems;
 }

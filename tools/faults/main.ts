@@ -1,4 +1,4 @@
-// `npm run faults`: faults on purpose, in full. The tests run the same in a short form.
+// `npm run faults`: causes faults on purpose and checks that Lintel survives them. The tests run a short form of this.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,12 +28,12 @@ const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through 
        npm run faults -- all [--rounds N] [--seed N]
 
 kill   Kills a process (kill -9) at random moments while concurrent clients register and delete faces. After each restart,
-       every acknowledged registration is there and searchable, every acknowledged deletion holds, a picture has all of
+       every acknowledged registration is present and searchable, every acknowledged deletion holds, a picture has all of
        its faces or none, and the counts agree. With --through gallery the process holds the sealed store and the
        gallery; with --through service it is all of \`lintel serve\` behind its REST API, which needs the models.
 disk   Fills a small file system under the gallery and empties it again. While it is full, changes are refused with
-       STORE_UNAVAILABLE and searches go on. Acknowledged changes are there afterwards and refused ones are not, also
-       after a restart, and nothing stays faulty once there is room. Needs unshare and user namespaces.
+       STORE_UNAVAILABLE and searches go on. Afterwards acknowledged changes are present and refused ones are not, also
+       after a restart, and the gallery is healthy again once there is room. Needs unshare and user namespaces.
 streams
        Kills, stalls (SIGSTOP), freezes and restarts two network cameras: a real RTSP server, and ffmpeg's MJPEG over
        HTTP. Each fault is declared, each camera recovers within 10 s of its return, and memory, threads and open files
@@ -42,7 +42,7 @@ events Kills mosquitto and the process that produces the events. The history has
        match arrives after its expiry. Needs mosquitto.
 all    Runs kill through the gallery, kill through the service, disk, streams and events in full (some 25 minutes).
 
-  --rounds N     number of kills, or of times the disk is full (default 200), or that each stream is away (default 50)
+  --rounds N     number of kills or of times that the disk is filled (default 200), or of faults of each stream (default 50)
   --seed N       seed of the random moments and requests (default 1)
   --events N     number of events to produce (default 5000)
   --broker-kills N, --process-kills N
@@ -80,7 +80,7 @@ const understood =
 function makeTarget(folder: string, through: string): Target {
   if (through === 'gallery') return createGalleryTarget(join(folder, 'db'));
   if (sharedModelsDir === undefined || facesDir === undefined) {
-    throw new Error('the models or the photographs are not here (../shared)');
+    throw new Error('the models or the photographs are missing (../shared)');
   }
   const photo = join(facesDir, 'groups', 'bbt1.jpg');
   return createServiceTarget({ folder, modelsDir: sharedModelsDir, photo, facesPerPicture: 3 });
@@ -94,14 +94,16 @@ function kill(folder: string, through: string): Promise<KillTally> {
 }
 
 async function disk(folder: string): Promise<DiskTally> {
-  if (!canMount()) throw new Error('this machine lets no process mount a file system of its own (unshare -Urm)');
+  if (!canMount())
+    throw new Error('this machine does not allow a process to mount a file system of its own (unshare -Urm)');
   return runFullDisk(folder, { rounds, seed });
 }
 
 async function streams(): Promise<StreamTally & { reconnects: ReconnectTally }> {
   const lack = explainMissingRtspServer() ?? explainMissingHttpStream();
   if (lack !== undefined) throw new Error(lack);
-  const onCycle = (where: string, recoveryMs: number): void => console.log(`${where}: back after ${recoveryMs} ms`);
+  const onCycle = (where: string, recoveryMs: number): void =>
+    console.log(`${where}: recovered after ${recoveryMs} ms`);
   const times = { readTimeoutMs: 5_000, freezeMs: 5_000, awayMs: 12_000 };
   const servers = [createRtspServer(await freePort()), createHttpStream(await freePort())];
   const tally = await runStreams(servers, { ...times, cycles: Number(values.rounds ?? 50), seed, onCycle });

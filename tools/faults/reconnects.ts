@@ -1,11 +1,11 @@
-// A camera that is lost and opened again, over and over: nothing may be left of the connections that were.
+// Loses a camera and opens it again, over and over, and checks that its old connections leave nothing behind.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemTimers, type Timers } from '../../src/domain/time.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { listGrowth, usage, type Usage } from './usage.js';
+import { listGrowth, measureUsage, type Usage } from './usage.js';
 import { createWatchedCamera } from './watched-camera.js';
 
 export interface ReconnectTally {
@@ -15,16 +15,16 @@ export interface ReconnectTally {
   problems: string[];
 }
 
-/** The waits between the attempts are not what is tried here. */
+/** Timers that shorten the waits between attempts, which are not under test here. */
 const hasty: Timers = {
   ...systemTimers,
   setTimeout: (callback, delayMs) => systemTimers.setTimeout(callback, delayMs / 100),
 };
-/** First connections, whose use of memory and files is not counted. */
+/** Share of the connections that come first, and whose use of memory and files is not counted. */
 const WARM_UP = 0.3;
 const STUCK_MS = 30_000;
 
-/** A stream of joined JPEGs over HTTP, on this machine, that breaks after three pictures. */
+/** Opens a local HTTP stream of joined JPEGs that breaks after three pictures, this number of times. */
 export async function runReconnects(count: number): Promise<ReconnectTally> {
   const pictures = [40, 120, 200].map(makeJpeg);
   const server = createServer((_, response) => {
@@ -52,16 +52,16 @@ export async function runReconnects(count: number): Promise<ReconnectTally> {
     await camera.start(new AbortController().signal);
     const first = Math.ceil(count * WARM_UP);
     await reach(first);
-    // Measured while it is held closed: the same state both times.
+    // Measured while the camera is paused, so that its state is the same both times.
     await camera.pause();
-    const early = await usage();
+    const early = await measureUsage();
     await camera.resume();
     await reach(count);
     await camera.pause();
-    const late = await usage();
+    const late = await measureUsage();
     const { losses, frames } = camera.stats();
     const problems = listGrowth(early, late);
-    if (frames < losses) problems.push(`${losses} reconnects gave ${frames} frames only`);
+    if (frames < losses) problems.push(`${losses} reconnects gave only ${frames} frames`);
     return { reconnects: losses, early, late, problems };
   } finally {
     await camera.stop();

@@ -1,5 +1,5 @@
-# An RTSP camera for the tests, over GStreamer's server library: rtsp://127.0.0.1:PORT/door, MJPEG, 320 x 240, 25 a second.
-# Reads lines: "freeze" shows one picture for ever, "thaw" moves again. Ends with its standard input.
+# An RTSP camera for the tests, made with GStreamer's server library: rtsp://127.0.0.1:PORT/door, MJPEG, 320 x 240, 25 frames per second.
+# It reads lines: "freeze" shows one picture for ever, "thaw" shows moving pictures again. It ends when its standard input ends.
 import sys
 
 import gi

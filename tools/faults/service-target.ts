@@ -1,4 +1,4 @@
-// The whole service, `lintel serve`, killed under its REST clients.
+// Runs the whole service, `lintel serve`, which is killed while REST clients use it.
 import { readFileSync } from 'node:fs';
 import { toImage, startService, type Answer, type Service } from '../../test/support/service.js';
 import { Unanswered, type Target, type Victim } from './kill-rounds.js';
@@ -88,8 +88,8 @@ class ServiceVictim implements Victim {
   }
 
   /**
-   * Every picture is the same, so the faces are those of a few people: from one face of each a search finds all the others. A face that
-   * no search finds is one person too many.
+   * Lists the faces that no search finds. Every picture is the same, so the faces are those of a few people: a search by one face of
+   * each person must find all the others.
    */
   async #unsearchable(groupId: string, faces: readonly ListedFace[]): Promise<string[]> {
     const left = new Set(faces.map(({ faceId }) => faceId));
@@ -127,9 +127,9 @@ class ServiceVictim implements Victim {
     try {
       answer = await this.#service.call(method, path, body);
     } catch (cause) {
-      // fetch says TypeError for a connection that was refused or cut off.
+      // fetch throws a TypeError for a connection that was refused or cut off.
       if (!(cause instanceof TypeError)) throw cause;
-      throw new Unanswered('the service is gone', { cause });
+      throw new Unanswered('the service has ended', { cause });
     }
     const { isSuccessful, resultCode, detail } = answer.header;
     if (!isSuccessful) throw new Error(`${method} was answered with ${resultCode} (${detail ?? 'no detail'})`);

@@ -1,10 +1,10 @@
-// Cameras on the network as processes: a real RTSP server and ffmpeg's HTTP, to be killed, stopped and started again.
+// Network cameras as processes that can be killed, stopped and started again: a real RTSP server, and ffmpeg as an HTTP server.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Debian's own, which has the bindings: another python3 may come first in the PATH. */
+/** The python3 of Debian, which has the bindings. Another python3 may come first in the PATH. */
 const PYTHON = '/usr/bin/python3';
 const RTSP_SERVER = fileURLToPath(new URL('./rtsp-server.py', import.meta.url));
 const RESPAWN_MS = 50;
@@ -12,31 +12,32 @@ const RESPAWN_MS = 50;
 export interface StreamServer {
   readonly name: string;
   readonly url: string;
-  /** Resolves when it listens, or is about to. */
+  /** Starts the server. Resolves when it listens or is about to listen. */
   start(): Promise<void>;
-  /** kill -9; resolves when it is gone. */
+  /** Kills the server with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
-  /** SIGSTOP, and SIGCONT. */
+  /** Stops the process with SIGSTOP. */
   stall(): void;
+  /** Continues the process with SIGCONT. */
   go(): void;
-  /** The same picture for ever; undefined where it cannot. */
+  /** Shows one picture for ever, or moves again; undefined if the server cannot do that. */
   readonly freeze?: (frozen: boolean) => void;
 }
 
-/** @returns why there is no RTSP server here, or undefined */
+/** Returns why no RTSP server can run on this machine; undefined when one can. */
 export function explainMissingRtspServer(): string | undefined {
   const probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer";
   const { status } = spawnSync(PYTHON, ['-c', probe], { stdio: 'ignore' });
   return status === 0 ? undefined : 'no RTSP server: install gir1.2-gst-rtsp-server-1.0 and python3-gi';
 }
 
-/** @returns why there is no HTTP stream here, or undefined */
+/** Returns why no HTTP stream can run on this machine; undefined when one can. */
 export function explainMissingHttpStream(): string | undefined {
   const { status } = spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' });
   return status === 0 ? undefined : 'no stream over HTTP: install ffmpeg';
 }
 
-/** GStreamer's RTSP server; @param port it keeps over all its lives */
+/** Creates a camera over the RTSP server of GStreamer. @param port stays the same when the server is started again */
 export function createRtspServer(port: number): StreamServer & { freeze: (frozen: boolean) => void } {
   let child: ChildProcess | undefined;
   return {
@@ -59,7 +60,7 @@ export function createRtspServer(port: number): StreamServer & { freeze: (frozen
   };
 }
 
-/** ffmpeg as an HTTP server of joined JPEGs. It serves one client and ends with it: then it is started again. */
+/** Creates a camera of joined JPEGs over the HTTP server of ffmpeg, which ends after each client and is then started again. */
 export function createHttpStream(port: number): StreamServer {
   const url = `http://127.0.0.1:${port}/door`;
   const picture = ['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25'];

@@ -1,15 +1,15 @@
-// Cameras on the network that are killed, stalled, frozen and started again: each is declared, and each recovers in time.
+// Kills, stalls, freezes and restarts network cameras, and checks that each fault is declared and that each camera recovers in time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom, type Random } from '../rendered-people/random.js';
 import type { StreamServer } from './stream-servers.js';
-import { listGrowth, usage, type Usage } from './usage.js';
+import { listGrowth, measureUsage, type Usage } from './usage.js';
 import { createWatchedCamera, type WatchedCamera } from './watched-camera.js';
 
-/** Longest time from the return of a camera to a picture that was taken after it. */
+/** Longest time from the return of a camera to the first picture that was taken after it. */
 export const RECOVERY_LIMIT_MS = 10_000;
 /** Longest time from a fault to its declaration. */
 const DECLARATION_LIMIT_MS = 10_000;
-/** First cycles, whose use of memory and files is not counted. */
+/** Share of the cycles that come first, and whose use of memory and files is not counted. */
 const WARM_UP = 0.2;
 
 export interface StreamRun {
@@ -17,7 +17,7 @@ export interface StreamRun {
   seed: number;
   readTimeoutMs: number;
   freezeMs: number;
-  /** Longest time that a camera is away. */
+  /** Longest time for which a fault lasts after it was declared. */
   awayMs: number;
   onCycle?: (where: string, recoveryMs: number) => void;
 }
@@ -38,7 +38,7 @@ type Fault = 'killed' | 'stalled' | 'stalled, then killed' | 'frozen';
 
 const FAULTS: readonly Fault[] = ['killed', 'stalled', 'frozen', 'stalled, then killed'];
 
-/** The same for all servers at once, each with a camera of its own. */
+/** Runs the cycles of all servers at the same time, each with a camera of its own. */
 export async function runStreams(servers: readonly StreamServer[], run: StreamRun): Promise<StreamTally> {
   const tally: Counts = { kills: 0, stalls: 0, freezes: 0, declaredMs: [], recoveredMs: [], problems: [] };
   const cameras = servers.map((server) => watch(server, run));
@@ -49,9 +49,9 @@ export async function runStreams(servers: readonly StreamServer[], run: StreamRu
     const phase = (from: number, to: number): Promise<unknown> =>
       Promise.all(servers.map((server, index) => cycles(server, cameras[index]!, run, tally, from, to)));
     await phase(0, early);
-    const before = await usage();
+    const before = await measureUsage();
     await phase(early, run.cycles);
-    const after = await usage();
+    const after = await measureUsage();
     tally.problems.push(...listGrowth(before, after));
     const recovered = tally.recoveredMs.sort((a, b) => a - b);
     return {
@@ -107,13 +107,15 @@ async function cycles(
   for (let cycle = from; cycle < to; cycle++) {
     const fault = faults[cycle % faults.length];
     const where = `${server.name}, cycle ${cycle + 1}, ${fault}`;
-    if ((await until(isWell, RECOVERY_LIMIT_MS)) === undefined) tally.problems.push(`${where}: is not well before`);
+    if ((await waitFor(isWell, RECOVERY_LIMIT_MS)) === undefined)
+      tally.problems.push(`${where}: the camera was not well before the fault`);
 
     if (fault === 'killed') await server.kill();
     else if (fault === 'frozen') server.freeze?.(true);
     else server.stall();
-    const declaredMs = await until(() => camera.health().status === 'failed', DECLARATION_LIMIT_MS);
-    if (declaredMs === undefined) tally.problems.push(`${where}: is not declared: ${JSON.stringify(camera.health())}`);
+    const declaredMs = await waitFor(() => camera.health().status === 'failed', DECLARATION_LIMIT_MS);
+    if (declaredMs === undefined)
+      tally.problems.push(`${where}: the fault was not declared: ${JSON.stringify(camera.health())}`);
     else tally.declaredMs.push(declaredMs);
     await sleep(random() * awayMs);
 
@@ -122,9 +124,11 @@ async function cycles(
     else if (fault === 'frozen') server.freeze?.(false);
     else server.go();
     const backMs = Date.now();
-    const recoveredMs = await until(() => isWell() && watched.newestMs() > backMs, 6 * RECOVERY_LIMIT_MS);
-    if (recoveredMs === undefined) tally.problems.push(`${where}: did not recover: ${JSON.stringify(camera.health())}`);
-    else if (recoveredMs > RECOVERY_LIMIT_MS) tally.problems.push(`${where}: recovered after ${recoveredMs} ms only`);
+    const recoveredMs = await waitFor(() => isWell() && watched.newestMs() > backMs, 6 * RECOVERY_LIMIT_MS);
+    if (recoveredMs === undefined)
+      tally.problems.push(`${where}: the camera did not recover: ${JSON.stringify(camera.health())}`);
+    else if (recoveredMs > RECOVERY_LIMIT_MS)
+      tally.problems.push(`${where}: the camera recovered too late, after ${recoveredMs} ms`);
     tally.recoveredMs.push(recoveredMs ?? Infinity);
     if (fault !== 'stalled' && fault !== 'frozen') tally.kills++;
     if (fault === 'stalled' || fault === 'stalled, then killed') tally.stalls++;
@@ -133,8 +137,8 @@ async function cycles(
   }
 }
 
-/** @returns after how many ms it was so, or undefined when it was not within the limit */
-async function until(condition: () => boolean, limitMs: number): Promise<number | undefined> {
+/** Waits for a condition. @returns the time that it took; undefined when the limit passed before */
+async function waitFor(condition: () => boolean, limitMs: number): Promise<number | undefined> {
   const beganMs = performance.now();
   while (!condition()) {
     if (performance.now() - beganMs > limitMs) return undefined;

@@ -12,8 +12,8 @@ export interface Usage {
   files: number;
 }
 
-/** Once garbage is collected. */
-export async function usage(): Promise<Usage> {
+/** Collects garbage, then measures. */
+export async function measureUsage(): Promise<Usage> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   for (let i = 0; i < 3; i++) {
@@ -27,7 +27,7 @@ export async function usage(): Promise<Usage> {
   };
 }
 
-/** @returns what has grown between two moments of the same state */
+/** Lists what grew between two measurements in the same state, one phrase for each. */
 export function listGrowth(early: Usage, late: Usage): string[] {
   const found: string[] = [];
   const report = (what: string, from: number, to: number): void =>

@@ -1,4 +1,4 @@
-// A camera of the faults: the real one, of a stream, without models.
+// A real camera without models, for the runs with faults: it only reports when its newest frame was taken.
 import { Camera } from '../../src/camera/camera.js';
 import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
@@ -8,11 +8,11 @@ import type { AnalysedFrame, FrameOptions } from '../../src/vision/vision.js';
 
 export interface WatchedCamera {
   camera: Camera;
-  /** Capture time of the newest frame that came out. */
+  /** Returns the capture time of the newest delivered frame; epoch, ms. */
   newestMs(): number;
 }
 
-/** @param keys of its configuration, beside the URL */
+/** Creates a camera for a stream. @param keys further keys of its configuration */
 export function createWatchedCamera(url: string, keys: object, timers: Timers = systemTimers): WatchedCamera {
   const addon = loadAddon();
   const camera = { id: 'door', group: 'staff', source: { type: 'url', url }, maxFps: 25, ...keys };
