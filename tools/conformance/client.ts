@@ -1,11 +1,11 @@
-// Asks the target, and holds every answer to what the contract says of all of them.
+// Sends requests to the target, and checks each answer against the rules of the contract for all answers.
 import { RESULT_NAMES } from './results.js';
 
 export type DialectName = 'v1.0' | 'v2.0';
 
 export interface Ask {
   method: string;
-  /** Below the base of the dialect, with its query; below the root of the target where `fromRoot` is set. */
+  /** Path with query, relative to the base of the dialect, or to the root of the target if `fromRoot` is set. */
   path: string;
   fromRoot?: boolean;
   dialect?: DialectName | undefined;
@@ -39,7 +39,7 @@ export interface EnrolledFace {
   confidence: number;
 }
 
-/** All fields that an answer's data may have; a shape (shapes.ts) has told which are there before anybody looks. */
+/** All fields that the data of an answer may have. A case checks with a shape (shapes.ts) which of them are present before it reads them. */
 export interface Data {
   groupCount: number;
   groups: { groupId: string; modelVersion: string; createTime: string; faceCount: number }[];
@@ -83,13 +83,13 @@ export interface Exchange {
   received: string;
 }
 
-/** The target does not do what the contract says. The message says what was expected. */
+/** The target does not keep the contract. The message says what was expected. */
 export class Unfit extends Error {
   override readonly name = 'Unfit';
 }
 
 export interface ClientOptions {
-  /** Such as `http://127.0.0.1:8080`. */
+  /** Base URL of the target, such as `http://127.0.0.1:8080`. */
   url: string;
   appKey: string;
   secretKey?: string | undefined;
@@ -98,7 +98,7 @@ export interface ClientOptions {
 
 export class Client {
   readonly #options: ClientOptions;
-  /** Groups that were made and not deleted, each with what deletes it. */
+  /** Groups that were created and not deleted, each with the request that deletes it. */
   readonly #made = new Map<string, Ask>();
   readonly #kept = new Set<string>();
   last: Exchange | undefined;
@@ -107,7 +107,7 @@ export class Client {
     this.#options = options;
   }
 
-  /** @throws Unfit where there is no answer, or one that breaks a rule that holds for all of them */
+  /** Sends a request. @throws Unfit when there is no answer, or when the answer breaks a rule for all answers */
   async ask(ask: Ask): Promise<Reply> {
     const dialect = ask.dialect ?? 'v1.0';
     const appKey = ask.appKey ?? this.#options.appKey;
@@ -156,7 +156,7 @@ export class Client {
     for (const name of this.#made.keys()) this.#kept.add(name);
   }
 
-  /** Deletes what was made and not deleted; what is kept, too, at the end. @returns the groups that could not be deleted */
+  /** Deletes the groups that the cases left; at the end also the kept ones. @returns the groups that could not be deleted */
   async cleanUp(atTheEnd = false): Promise<string[]> {
     const left: string[] = [];
     const { last } = this;
@@ -215,7 +215,7 @@ function shortened(text: string): string {
   return text.length <= 1_200 ? text : `${text.slice(0, 1_200)}… (${text.length} characters)`;
 }
 
-/** @throws Unfit */
+/** Checks the envelope of an answer and fills in the reply. @throws Unfit */
 function readEnvelope(reply: Reply, appKey: string, secretKey: string | null | undefined): void {
   const type = reply.headers.get('content-type') ?? 'none';
   if (!/^application\/json\b/i.test(type)) throw new Unfit(`content-type application/json, not ${type}`);

@@ -1,4 +1,4 @@
-// Picture files as the cases want them: PNGs of chosen headers, JPEGs with an orientation or padded to a length.
+// Makes picture files for the cases: PNGs of any size, JPEGs with an orientation or of an exact length.
 import { crc32, deflateSync } from 'node:zlib';
 
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
@@ -12,7 +12,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
   return out;
 }
 
-/** A white PNG of one bit a pixel: many pixels in few bytes. */
+/** Makes a white PNG with one bit per pixel, which has many pixels in few bytes. */
 export function makeBlankPng(widthPx: number, heightPx: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(widthPx, 0);
@@ -29,32 +29,32 @@ export function makeBlankPng(widthPx: number, heightPx: number): Buffer {
   ]);
 }
 
-/** Puts a segment right behind the start of a JPEG. */
+/** Inserts a segment after the start marker of a JPEG. */
 function withSegment(jpeg: Uint8Array, marker: number, data: Uint8Array): Buffer {
   const head = Buffer.from([0xff, marker, 0, 0]);
   head.writeUInt16BE(data.length + 2, 2);
   return Buffer.concat([jpeg.subarray(0, 2), head, data, jpeg.subarray(2)]);
 }
 
-/** @param orientation 1..8, as Exif counts */
+/** Adds an Exif orientation to a JPEG. @param orientation 1..8, as in Exif */
 export function withOrientation(jpeg: Uint8Array, orientation: number): Buffer {
   const tiff = Buffer.alloc(26);
   tiff.write('II*\0', 0, 'latin1');
   tiff.writeUInt32LE(8, 4);
   tiff.writeUInt16LE(1, 8);
-  tiff.writeUInt16LE(0x0112, 10); // Orientation,
-  tiff.writeUInt16LE(3, 12); // a short,
-  tiff.writeUInt32LE(1, 14); // one of them.
+  tiff.writeUInt16LE(0x0112, 10); // tag Orientation
+  tiff.writeUInt16LE(3, 12); // type short
+  tiff.writeUInt32LE(1, 14); // count
   tiff.writeUInt16LE(orientation, 18);
   return withSegment(jpeg, 0xe1, Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), tiff]));
 }
 
-/** Comments make it exactly so long. @param bytes at least 4 more than it has */
+/** Pads a JPEG with comments to an exact length. @param bytes length, at least 4 more than the JPEG has */
 export function padJpeg(jpeg: Uint8Array, bytes: number): Buffer {
   let padded: Buffer = Buffer.from(jpeg);
   while (padded.length < bytes) {
     const left = bytes - padded.length;
-    // Never leave so little that no further comment would fit.
+    // The rest must be 0 or large enough for another comment.
     const size = left <= 65_000 ? left : Math.min(65_000, left - 4);
     padded = withSegment(padded, 0xfe, Buffer.alloc(size - 4, 0x20));
   }
@@ -67,7 +67,7 @@ export interface Rgb {
   heightPx: number;
 }
 
-/** The pixels as a camera stores them that was held so: applying the orientation gives the picture back. */
+/** Rearranges the pixels as a camera in this orientation stores them: applying the orientation gives the original picture. */
 export function storedAs({ rgb, widthPx: w, heightPx: h }: Rgb, orientation: number): Rgb {
   const places: ((x: number, y: number) => [number, number])[] = [
     (x, y) => [x, y],

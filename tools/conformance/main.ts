@@ -13,11 +13,11 @@ const USAGE = `usage: npm run conformance -- --url URL --app-key KEY [options]
   --url URL               base URL of the target, such as http://192.168.1.20:8080
   --app-key KEY           appKey of the target
   --secret-key KEY        secret key of that appKey; adds the cases of v2.0
-  --other-app-key KEY     second appKey; adds the cases that no key sees another key's groups
+  --other-app-key KEY     second appKey; adds the cases which check that no key sees another key's groups
   --spawn                 starts a service of this checkout with small limits, and runs all cases against it
   --max-image-bytes N     size limit of the target's pictures (default 3000000)
   --only TEXT             runs only the cases whose name contains TEXT
-  --time-limit SECONDS    cases that have not started by then count as failed (default 600)
+  --time-limit SECONDS    cases that have not started after this time count as failed (default 600)
   --verbose               also prints the names of the cases that pass
   --list                  prints the names of the cases and sends no request
 

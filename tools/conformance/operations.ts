@@ -1,4 +1,4 @@
-// The operations of both dialects as a table, for the rules that hold for many of them.
+// The operations of both dialects as tables, for cases that apply to many operations.
 import { randomUUID } from 'node:crypto';
 import type { Ask, DialectName } from './client.js';
 import { makeShapes, type Shapes } from './shapes.js';
@@ -29,20 +29,20 @@ export interface Operation {
   name: OperationName;
   method: 'GET' | 'POST' | 'DELETE';
   path: (place: Place) => string;
-  /** The fields of the body that hold pictures; absent: it has no body. */
+  /** Fields of the body that hold pictures; absent for an operation without pictures. */
   images?: readonly string[];
   /** Fields of a body without pictures. */
   body?: () => object;
-  /** Works on a group, or on a face of one, that the path names. */
+  /** Set when the path names a group, or a face of a group. */
   within?: 'group' | 'face';
 }
 
-/** One way to write the operations on the wire. */
+/** One version of the API: its operations, shapes and codes. */
 export interface Dialect {
   name: DialectName;
   operations: readonly Operation[];
   shapes: Shapes;
-  /** The code of a wrong appKey. */
+  /** Result code for a wrong appKey. */
   unauthorised: number;
 }
 
@@ -122,15 +122,15 @@ export function operation(dialect: Dialect, name: OperationName): Operation {
 }
 
 export interface AskFor {
-  /** Group or face that the operation works on; the people's by default. */
+  /** Group or face that the operation works on; by default those of the enrolled people. */
   place?: Place;
-  /** Laid over a good body. */
+  /** Fields that replace those of a valid body. */
   body?: object;
   query?: string;
   more?: Partial<Ask>;
 }
 
-/** A good request for the operation, but for what is laid over it. */
+/** Makes a valid request for the operation, changed by the options. */
 export function askFor(dialect: Dialect, one: Operation, world: World, options: AskFor = {}): Ask {
   const { place = world.place, body, query, more } = options;
   const good = one.images

@@ -1,10 +1,10 @@
-// A web server of the suite's own, for image.url: pictures, redirects, and answers that no client should wait for.
+// A web server for the cases of image.url: it serves pictures, redirects, and answers that a client must give up.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-/** Loopback, but another address than 127.0.0.1: that one stays refused. */
+/** Loopback address that the target may fetch from. It is not 127.0.0.1, which stays refused. */
 export const PICTURE_HOST = '127.0.0.9';
 const FIRST_PORT = 10_000;
 const LAST_PORT = 12_000;
@@ -18,9 +18,9 @@ export interface PictureServerOptions {
 export class PictureServer {
   readonly #options: PictureServerOptions;
   readonly #server: Server;
-  /** URL on 127.0.0.1 and the same port: the address is not allowed, although a server would answer there. */
+  /** Server on 127.0.0.1 with the same port: this address is not allowed, although a server answers there. */
   readonly #elsewhere: Server;
-  /** URL on PICTURE_HOST and a port that is not allowed. */
+  /** Server on PICTURE_HOST with a port that is not allowed. */
   readonly #beyond: Server;
   readonly #drips = new Set<NodeJS.Timeout>();
   #port = 0;
@@ -33,24 +33,24 @@ export class PictureServer {
     this.#beyond = serve();
   }
 
-  /** @param host another way to write an address, such as one that is not allowed */
+  /** Returns a URL on the port of the server. @param host another host, such as one that is not allowed */
   url(path: string, host = PICTURE_HOST): string {
     return `http://${host}:${this.#port}${path}`;
   }
 
-  /** Listens on a port that is not allowed. */
+  /** Returns a URL with a port that is not allowed, where a server listens. */
   urlBeyond(path: string): string {
     return `http://${PICTURE_HOST}:${(this.#beyond.address() as AddressInfo).port}${path}`;
   }
 
-  /** Takes a free port that the contract allows. @throws Error when none is free */
+  /** Listens on a free port that the contract allows. @throws Error when none is free */
   async start(): Promise<void> {
     let port = FIRST_PORT + (process.pid % (LAST_PORT - FIRST_PORT));
     for (let tries = 0; tries < 50; tries++) {
       try {
         await listen(this.#server, port, PICTURE_HOST);
         await listen(this.#elsewhere, port, '127.0.0.1');
-        // The system's own choice lies above 12000.
+        // A port that the system chooses is above 12000.
         await listen(this.#beyond, 0, PICTURE_HOST);
         this.#port = port;
         return;

@@ -1,4 +1,4 @@
-// The pictures of the suite: people who do not exist, rendered, and the same picture in every kind of file.
+// The pictures of the suite: rendered people, and one of the pictures in every kind of file.
 import sharp, { type Sharp } from 'sharp';
 import { encodePicture } from '../rendered-people/clip-file.js';
 import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
@@ -7,12 +7,12 @@ import { renderScene, type HeadPlacement } from '../rendered-people/render-face.
 import { loadAddon } from '../../src/native/addon.js';
 import { makeBlankPng, storedAs, withOrientation } from './image-files.js';
 
-/** Throng: so many people are in it. */
+/** Number of people in the picture `throng`. */
 export const THRONG = 24;
 
 export type Pictures = Awaited<ReturnType<typeof makePictures>>;
 
-/** Takes some seconds. @throws AppError ADDON_MISSING */
+/** Renders all pictures, which takes several seconds. @throws AppError ADDON_MISSING */
 export async function makePictures() {
   const addon = loadAddon();
   const heads = DISTINCT_SEEDS.map((seed) => buildHead(seed));
@@ -53,10 +53,10 @@ export async function makePictures() {
     bob: jpeg(portrait(bobHead!, {}, 6)),
     bobAgain: jpeg(portrait(bobHead!, { pose: { yaw: 8 } }, 8)),
     carol: jpeg(portrait(carolHead!, {}, 7)),
-    /** The first is the larger one. */
+    /** Ann and Bob; Ann is the larger one. */
     annAndSmallBob: jpeg(beside(annHead!, bobHead!)),
     bobAndSmallAnn: jpeg(beside(bobHead!, annHead!)),
-    /** Ann, and somebody who is found but turned too far away to be recognised. */
+    /** Ann, and Bob, who is detected but turned too far away to be recognised. */
     annAndTurned: jpeg(beside(annHead!, bobHead!, { pose: { yaw: 65 }, facePx: 100 })),
     turned: jpeg(portrait(bobHead!, { pose: { yaw: 65 } })),
     /** Eight people, each of another size. */
@@ -74,7 +74,7 @@ export async function makePictures() {
         rows(THRONG, 6, (i) => 72 + 2 * i),
       ),
     ),
-    /** Smaller than 60 px. */
+    /** Ann, with a face smaller than 60 px. */
     small: jpeg(scene(320, 240, [{ head: annHead!, centreX: 160, centreY: 120, facePx: 40 }])),
     empty: jpeg(empty),
     towardsRight: jpeg(portrait(annHead!, { pose: { yaw: 25 } })),
@@ -108,7 +108,7 @@ export async function makePictures() {
     orientations: [1, 2, 3, 4, 5, 6, 7, 8].map((orientation) =>
       withOrientation(encodePicture(storedAs(ann, orientation), addon), orientation),
     ),
-    /** Files that are no PNG and no JPEG. */
+    /** Files that are neither PNG nor JPEG. */
     formats: {
       'a GIF': await sharp(jpeg(empty)).gif().toBuffer(),
       'a WebP': await sharp(jpeg(empty)).webp().toBuffer(),

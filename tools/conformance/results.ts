@@ -1,4 +1,4 @@
-// The result codes of the contract and their names, written out anew: the suite takes nothing of this from the service.
+// The result codes of the contract and their names, written here again so that the suite does not depend on the service.
 
 export const RESULT_NAMES: ReadonlyMap<number, string> = new Map([
   [0, 'Success'],

@@ -1,4 +1,4 @@
-// The shapes of the answers' data, field by field: a field too many is as wrong as one that is missing.
+// The shapes of the data in answers: an unknown field is as wrong as a missing one.
 import { z } from 'zod';
 
 const fraction = z.number().min(0).max(1);
@@ -22,14 +22,14 @@ const enrolled = z.strictObject({
 });
 const match = z.strictObject({ face: enrolled, similarity: percent });
 
-/** Optional fields that the faces of an answer have. */
+/** Optional fields that the faces of an answer must have. */
 export interface Fields {
   orientation?: boolean;
   mask?: boolean;
   spoofing?: boolean;
 }
 
-/** @param versioned whether answers tell the modelVersion (v1.0) or not (v2.0) */
+/** Makes the shapes of a dialect. @param versioned true if answers have a modelVersion (v1.0); false if not (v2.0) */
 export function makeShapes(versioned: boolean) {
   const version = versioned ? { modelVersion: z.string().min(1) } : {};
   const nextToken = z.string().min(1).optional();
@@ -43,7 +43,7 @@ export function makeShapes(versioned: boolean) {
       ...(spoofing ? { spoofing: z.boolean() } : {}),
     });
   return {
-    /** Data that is not there. */
+    /** Absent data. */
     none: z.undefined(),
     groupList: z
       .strictObject({

@@ -1,4 +1,4 @@
-// A service of the suite's own, with small quotas, a short queue and a second appKey, so that every limit can be reached.
+// Starts a service for the suite, with small quotas, a short queue and a second appKey, so that every limit can be reached.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,10 +23,10 @@ export interface SpawnedTarget {
   stop(): Promise<void>;
 }
 
-/** @throws Error when it is not built, has no models or does not become ready */
+/** Starts the service. @throws Error when it is not built, has no models or does not become ready */
 export async function spawnTarget(options: { picture: Buffer; maxImageBytes: number }): Promise<SpawnedTarget> {
   const { picture, maxImageBytes } = options;
-  if (sharedModelsDir === undefined) throw new Error('the models are not here: run scripts/setup');
+  if (sharedModelsDir === undefined) throw new Error('the models are missing: run scripts/setup');
   if (!existsSync(CLI)) throw new Error('the service is not built: run npm run build');
   const folder = mkdtempSync(join(tmpdir(), 'lintel-conformance-'));
   const server = new PictureServer({ picture, maxImageBytes });

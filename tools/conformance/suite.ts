@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Ask, type Client, type Data, type Exchange, type Reply, Unfit } from './client.js';
 import type { World } from './world.js';
 
-/** Something that a case needs of the target beyond a URL and an appKey. */
+/** What a case needs besides a URL and an appKey. */
 export type Need = 'spawn' | 'otherAppKey' | 'secretKey';
 
 /** One row of a table: one request and its answer. */
@@ -11,16 +11,16 @@ export interface Row {
   name: string;
   needs?: Need;
   ask: Ask | ((world: World) => Ask | Promise<Ask>);
-  /** Expected result code; 0 by default. 404 stands for HTTP's status of a path that is no route. */
+  /** Expected result code; 0 by default. 404 is the HTTP status for a path that is no route. */
   code?: number;
-  /** A side after the name, such as `:Source`. */
+  /** Expected side after the name in resultMessage. */
   side?: ':Source' | ':Target' | undefined;
   shape?: z.ZodType | undefined;
   /** @throws Unfit */
   check?: ((data: Data, world: World, reply: Reply) => void) | undefined;
 }
 
-/** Several requests. */
+/** A case of several requests. */
 export interface Scenario {
   name: string;
   needs?: Need;
@@ -48,7 +48,7 @@ export interface RunOptions {
   client: Client;
   cases: readonly Case[];
   available: ReadonlySet<Need>;
-  /** Cases that have not begun by then count as failed. */
+  /** Time limit of the suite. Cases that have not begun after it count as failed. */
   timeLimitMs: number;
   onResult: (name: string, failure: Failure | undefined) => void;
   signal: AbortSignal;
@@ -96,26 +96,26 @@ async function runRow(row: Row, world: World): Promise<void> {
   row.check?.(reply.data as Data, world, reply);
 }
 
-/** @throws Unfit unless the answer has this code */
+/** Checks the HTTP status, the result code and the side of an answer. @throws Unfit */
 export function answered(reply: Reply, code: number, side = ''): void {
   must(reply.status === 200, `HTTP 200 with resultCode ${code}`);
   must(reply.code === code, `resultCode ${code}`);
   if (side !== '') must(reply.message?.endsWith(side) === true, `resultMessage with ${side} after the name`);
 }
 
-/** @throws Unfit */
+/** Checks the data of an answer against a shape, and returns it. @throws Unfit */
 export function shaped(reply: Reply, shape: z.ZodType): Data {
   const parsed = shape.safeParse(reply.data);
   if (!parsed.success) throw new Unfit(`data of the documented shape: ${z.prettifyError(parsed.error)}`);
   return reply.data as Data;
 }
 
-/** @param expected in words, as it follows "expected" @throws Unfit */
+/** Checks a condition. @param expected noun phrase that completes "expected" @throws Unfit when it does not hold */
 export function must(holds: boolean, expected: string): asserts holds {
   if (!holds) throw new Unfit(expected);
 }
 
-/** @throws Unfit unless both are the same, written as JSON */
+/** Checks that two values are the same when they are written as JSON. @param what names the value @throws Unfit */
 export function same(actual: unknown, expected: unknown, what: string): void {
   const [is, shouldBe] = [JSON.stringify(actual), JSON.stringify(expected)];
   must(is === shouldBe, `${what} ${shouldBe}, not ${is}`);

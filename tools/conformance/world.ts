@@ -8,7 +8,7 @@ import { answered, must } from './suite.js';
 export interface WorldOptions {
   client: Client;
   pictures: Pictures;
-  /** The size limit of the target's pictures. */
+  /** Largest picture that the target accepts, in bytes. */
   maxImageBytes: number;
   secretKey?: string | undefined;
   otherAppKey?: string | undefined;
@@ -37,7 +37,7 @@ export class World {
   readonly client: Client;
   readonly pictures: Pictures;
   readonly options: WorldOptions;
-  /** No other group on the target begins like this. */
+  /** Prefix of all groups of this run; no other group on the target has it. */
   readonly prefix = `conformance-${randomBytes(5).toString('hex')}-`;
   #people: People | undefined;
   #emptyGroup: string | undefined;
@@ -50,27 +50,27 @@ export class World {
   }
 
   get people(): People {
-    if (!this.#people) throw new TypeError('the groups are not made yet');
+    if (!this.#people) throw new TypeError('the groups are not created yet');
     return this.#people;
   }
 
   get emptyGroup(): string {
-    if (this.#emptyGroup === undefined) throw new TypeError('the groups are not made yet');
+    if (this.#emptyGroup === undefined) throw new TypeError('the groups are not created yet');
     return this.#emptyGroup;
   }
 
-  /** Known once the service was spawned. */
+  /** Facts about the spawned service. @throws TypeError when the target was not spawned */
   get spawned(): Spawned {
     if (!this.options.spawned) throw new TypeError('the target was not spawned');
     return this.options.spawned;
   }
 
-  /** Enrols the people, so that every operation on groups and faces has something to work on. */
+  /** Group and face of the enrolled people, for operations that need one. */
   get place(): { groupId: string; faceId: string } {
     return { groupId: this.people.groupId, faceId: this.people.ann };
   }
 
-  /** Makes the groups that the cases read. @throws Unfit */
+  /** Creates the groups that the cases read. @throws Unfit */
   async prepare(): Promise<void> {
     const groupId = await this.newGroup();
     const { ann, annAgain, bob, carol } = this.pictures;
@@ -92,14 +92,14 @@ export class World {
     return `${this.prefix}${++this.#groups}`;
   }
 
-  /** @throws Unfit */
+  /** Creates a group. @returns its groupId @throws Unfit */
   async newGroup(more: Partial<Ask> = {}): Promise<string> {
     const groupId = this.newGroupId();
     await this.succeed({ method: 'POST', path: '/groups', body: { groupId }, ...more });
     return groupId;
   }
 
-  /** @returns the faceId of the largest face @throws Unfit */
+  /** Enrols the largest face of a picture. @returns its faceId @throws Unfit */
   async enrol(groupId: string, picture: Buffer, externalImageId?: string): Promise<string> {
     const body = { image: toImageBytes(picture), limit: 1, externalImageId };
     const data = await this.succeed({ method: 'POST', path: `/groups/${groupId}`, body });
@@ -107,14 +107,14 @@ export class World {
     return data.addedFaces[0]!.faceId;
   }
 
-  /** @throws Unfit unless the answer is a success */
+  /** Sends a request that must succeed. @returns the data of the answer @throws Unfit */
   async succeed(ask: Ask): Promise<Data> {
     const reply = await this.client.ask(ask);
     answered(reply, 0);
     return reply.data as Data;
   }
 
-  /** @throws Unfit unless the answer has this code */
+  /** Sends a request that must be answered with this code. @throws Unfit */
   async refused(ask: Ask, code: number): Promise<Reply> {
     const reply = await this.client.ask(ask);
     answered(reply, code);
@@ -122,7 +122,7 @@ export class World {
   }
 }
 
-/** A picture as a request names it. */
+/** Encodes a picture as the value of a request field. */
 export function toImageBytes(picture: Uint8Array): { bytes: string } {
   return { bytes: Buffer.from(picture).toString('base64') };
 }

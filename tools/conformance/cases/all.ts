@@ -1,4 +1,4 @@
-// Every case, table by table, in the order in which they run.
+// Lists all cases in the order in which they run.
 import { V1 } from '../operations.js';
 import type { Case } from '../suite.js';
 import { compareCases, verifyCases } from './compare.js';
@@ -43,7 +43,7 @@ export const V1_CASES: readonly Case[] = [
   ...overloadCases,
 ];
 
-/** Names of v2.0's begin with it. They need a secret key. */
+/** Cases of v2.0. Their names begin with `v2.0`, and they need a secret key. */
 export const V2_CASES: readonly Case[] = v2Cases.map((one) => ({
   ...one,
   name: `v2.0 ${one.name}`,

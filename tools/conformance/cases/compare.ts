@@ -50,7 +50,7 @@ export const compareCases: Case[] = [
     check: (data) => same(counts(data), [0, 1], 'the counts'),
   },
   {
-    name: 'compare: a picture with itself is 99 and more',
+    name: 'compare: a picture and itself have a similarity above 99',
     ask: compare(
       ({ ann }) => ann,
       ({ ann }) => ann,
@@ -58,7 +58,7 @@ export const compareCases: Case[] = [
     check: (data) => must((data.matchedFaceDetails[0]?.similarity ?? 0) > 99, 'a similarity above 99'),
   },
   {
-    name: 'compare: both ways give one similarity',
+    name: 'compare: source and target can be swapped without another similarity',
     run: async (world) => {
       const there = await world.succeed(
         compare(
@@ -73,11 +73,11 @@ export const compareCases: Case[] = [
         )(world),
       );
       const difference = Math.abs(there.matchedFaceDetails[0]!.similarity - back.matchedFaceDetails[0]!.similarity);
-      must(difference <= 0.001, `one similarity both ways, not ${difference} apart`);
+      must(difference <= 0.001, `the same similarity in both directions, not a difference of ${difference}`);
     },
   },
   {
-    name: 'compare: every face of the target is told, split at the threshold',
+    name: 'compare: every face of the target is reported, as matched or unmatched',
     ask: compare(
       ({ ann }) => ann,
       ({ crowd }) => crowd,
@@ -123,13 +123,13 @@ export const compareCases: Case[] = [
       ['a source face that is too small', ({ small }: Pictures) => small],
     ] as const
   ).map(([what, source]): Case => ({
-    name: `compare: ${what} is told in a detail`,
+    name: `compare: ${what} is explained in the detail`,
     ask: compare(source, ({ ann }) => ann),
     code: -40000,
     check: (_data, _world, reply) => must(reply.detail !== undefined, 'a detail'),
   })),
   {
-    name: 'compare: threshold=1 in the query matches everybody who is like the source at all',
+    name: 'compare: threshold=1 in the query matches every face with a similarity of at least 1',
     ask: compare(
       ({ ann }) => ann,
       ({ annThird }) => annThird,
@@ -138,7 +138,7 @@ export const compareCases: Case[] = [
     check: (data) => same(counts(data), [1, 0], 'the counts'),
   },
   ...(['the query', 'the body'] as const).map((where): Case => ({
-    name: `compare: the threshold in ${where} is reached by what is equal to it, and not by what is below`,
+    name: `compare: the threshold in ${where} is inclusive: an equal similarity matches, a smaller one does not`,
     run: async (world) => {
       const at = (threshold?: number) =>
         where === 'the query'
@@ -170,19 +170,19 @@ const verify = (findFace: (world: World) => string, picture: PictureOf) => (worl
 
 export const verifyCases: Case[] = [
   {
-    name: 'verify: the same person is 90 and more, with the documented fields',
+    name: 'verify: the same person has a similarity of at least 90, and the fields are as documented',
     ask: verify(
       ({ people }) => people.ann,
       ({ annThird }) => annThird,
     ),
     shape: shapes.verify(),
     check: (data, world) => {
-      must(data.similarity >= 90, 'a similarity of 90 and more');
+      must(data.similarity >= 90, 'a similarity of at least 90');
       same([data.face.faceId, data.face.externalImageId], [world.people.ann, 'ann-1'], 'the face');
     },
   },
   {
-    name: 'verify: the enrolled picture itself is 99 and more',
+    name: 'verify: the enrolled picture itself has a similarity above 99',
     ask: verify(
       ({ people }) => people.ann,
       ({ ann }) => ann,
@@ -190,7 +190,7 @@ export const verifyCases: Case[] = [
     check: (data) => must(data.similarity > 99, 'a similarity above 99'),
   },
   {
-    name: 'verify: another person is below 70, and a success',
+    name: 'verify: another person is a success with a similarity below 70',
     ask: verify(
       ({ people }) => people.ann,
       ({ bob }) => bob,
@@ -204,7 +204,7 @@ export const verifyCases: Case[] = [
       ({ people }) => people.ann,
       ({ annAndSmallBob }) => annAndSmallBob,
     ),
-    check: (data) => must(data.similarity >= 90, 'a similarity of 90 and more'),
+    check: (data) => must(data.similarity >= 90, 'a similarity of at least 90'),
   },
   {
     name: 'verify: a smaller face of the picture does not count',
@@ -236,7 +236,7 @@ export const verifyCases: Case[] = [
       ['a face that is too small', ({ small }: Pictures) => small],
     ] as const
   ).map(([what, picture]): Case => ({
-    name: `verify: ${what} is told in a detail`,
+    name: `verify: ${what} is explained in the detail`,
     ask: verify(({ people }) => people.ann, picture),
     code: -40000,
     check: (_data, _world, reply) => must(reply.detail !== undefined, 'a detail'),

@@ -41,9 +41,9 @@ const angle = (
 
 const CONDITIONS = ['weak', 'balanced', 'strict'] as const;
 
-/** A stricter condition never calls an attack a living face that a weaker one refused. */
+/** Makes a case: a face that a condition calls an attack is an attack under every stricter condition as well. */
 const monotone = (name: string, ask: (world: World, spoofingCondition: string) => Promise<Data>): Case => ({
-  name: `${name}: what a weak condition calls an attack, a stricter one does as well`,
+  name: `${name}: a stricter condition calls every face an attack that a weaker one calls so`,
   run: async (world) => {
     const attacks: number[] = [];
     for (const condition of CONDITIONS) {
@@ -80,7 +80,7 @@ export const detectCases: Case[] = [
     check: (data) => {
       same(data.faceDetailCount, 20, 'faceDetailCount');
       largestFirst(data.faceDetails);
-      // They grow from the first row to the last: of the first row of six, four at most are missing.
+      // The faces grow from the first row to the last: at most four of the six faces of the first row may be missing.
       must(data.faceDetails.filter(({ bbox }) => bbox.y0 > 0.25).length === 18, 'all 18 people of the last three rows');
     },
   },
@@ -90,7 +90,7 @@ export const detectCases: Case[] = [
     check: (data) => same(data.faceDetailCount, 0, 'faceDetailCount'),
   },
   {
-    name: 'detect: a face turned too far to be recognised is found all the same',
+    name: 'detect: a face turned too far to be recognised is still found',
     ask: detect(({ turned }) => turned),
     check: (data) => same(data.faceDetailCount, 1, 'faceDetailCount'),
   },
@@ -102,7 +102,7 @@ export const detectCases: Case[] = [
     },
   },
   {
-    name: 'detect: confidence is of 0..100, not of 0..1',
+    name: 'detect: confidence is between 0 and 100, not between 0 and 1',
     ask: detect(({ ann }) => ann),
     check: (data) => must(data.faceDetails[0]!.confidence > 50, 'a confidence above 50'),
   },
@@ -122,7 +122,7 @@ export const detectCases: Case[] = [
     },
   },
   {
-    name: 'detect: null in place of an option is no option',
+    name: 'detect: an option that is null counts as absent',
     ask: detect(({ ann }) => ann, { orientation: null, mask: null, spoofing: null, spoofingCondition: null }),
     shape: shapes.detect(),
   },
@@ -138,7 +138,7 @@ export const detectCases: Case[] = [
       shape: shapes.detect({ spoofing: true }),
     },
     {
-      name: `detect: ${spoofingCondition} without spoofing is no question`,
+      name: `detect: ${spoofingCondition} has no effect without spoofing`,
       ask: detect(({ ann }) => ann, { spoofingCondition }),
       shape: shapes.detect(),
     },

@@ -1,4 +1,4 @@
-// Paths that are no route, and bodies that are no JSON object.
+// Cases of paths that are no route, and of bodies that are not a JSON object.
 import { askFor, type Dialect } from '../operations.js';
 import type { Case } from '../suite.js';
 
@@ -32,7 +32,7 @@ export const pathCases: Case[] = [
     code: 404,
   })),
   {
-    name: 'a version that is none is no route',
+    name: 'an unknown version is no route',
     ask: { method: 'GET', path: '/nhn-face-reco/v9.9/appkeys/x/groups', fromRoot: true },
     code: 404,
   },
@@ -40,7 +40,7 @@ export const pathCases: Case[] = [
 
 const BODIES: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
   ['an empty body', ''],
-  ['a body that is no JSON', 'groupId=door'],
+  ['a body that is not JSON', 'groupId=door'],
   ['a body that ends early', '{"image":{"bytes":"AAAA"'],
   ['a body of an array', '[{}]'],
   ['a body of a text', '"door"'],
@@ -49,7 +49,7 @@ const BODIES: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
   ['a body that is not UTF-8', Uint8Array.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])],
 ];
 
-/** @param bodies how many of them */
+/** Makes the cases of bad bodies for all operations with a body. @param bodies number of bad bodies to use */
 export function bodyCases(dialect: Dialect, bodies = BODIES.length): Case[] {
   return dialect.operations
     .filter((one) => one.method === 'POST')

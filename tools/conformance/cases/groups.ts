@@ -1,4 +1,4 @@
-// Groups: create, list, show, delete.
+// Cases of groups: create, list, details, delete.
 import { V1 } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
 import { toImageBytes } from '../world.js';
@@ -50,18 +50,18 @@ export const groupCases: Case[] = [
     code: -40000,
   })),
   {
-    name: 'create group: one that exists',
+    name: 'create group: a group that exists already',
     ask: (world) => create(world.people.groupId),
     code: -40020,
   },
   {
-    name: 'create group: twelve at the same moment, and one is made',
+    name: 'create group: of twelve requests at the same moment, one succeeds',
     run: async (world) => {
       const groupId = world.newGroupId();
       const codes = await Promise.all(
         Array.from({ length: 12 }, async () => (await world.client.ask(create(groupId))).code),
       );
-      same(codes.filter((code) => code === 0).length, 1, 'how many succeed');
+      same(codes.filter((code) => code === 0).length, 1, 'number of requests that succeed:');
       must(
         codes.every((code) => code === 0 || code === -40020),
         'resultCode -40020 for all others',
@@ -78,7 +78,7 @@ export const groupCases: Case[] = [
     },
   },
   {
-    name: 'group details: createTime is in UTC, of now',
+    name: 'group details: createTime is the current time in UTC',
     needs: 'spawn',
     ask: (world) => ({ method: 'GET', path: `/groups/${world.people.groupId}` }),
     check: (data) => {
@@ -108,7 +108,7 @@ export const groupCases: Case[] = [
     shape: shapes.groupList,
   },
   {
-    name: 'delete group: it is gone for every operation, and its faces with it',
+    name: 'delete group: no operation finds it or its faces any more',
     run: async (world) => {
       const groupId = await world.newGroup();
       const faceId = await world.enrol(groupId, world.pictures.bob);
@@ -131,7 +131,7 @@ export const groupCases: Case[] = [
     },
   },
   {
-    name: 'delete group: one of the same name begins empty',
+    name: 'delete group: a new group of the same name is empty',
     run: async (world) => {
       const groupId = await world.newGroup();
       await world.enrol(groupId, world.pictures.bob);

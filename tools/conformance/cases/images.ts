@@ -1,4 +1,4 @@
-// The input picture as bytes: base64, formats, sizes, kinds, orientation.
+// Cases of a picture in bytes: base64, formats, sizes, kinds of JPEG and PNG, orientation.
 import type { Data, FaceDetail } from '../client.js';
 import { makeBlankPng, padJpeg } from '../image-files.js';
 import { askFor, V1 } from '../operations.js';
@@ -59,7 +59,7 @@ const base64Cases: Case[] = [
   ).map(([what, text]): Case => ({ name: `bytes ${what}`, ask: detectText(text), code: -45030 })),
 ];
 
-/** Each picture of each operation is looked at. */
+/** Cases that every operation checks each of its pictures. */
 const everyFieldCases = V1.operations.flatMap((one) =>
   (one.images ?? []).flatMap((field): Case[] => {
     const side = field === 'sourceImage' ? ':Source' : field === 'targetImage' ? ':Target' : undefined;
@@ -124,7 +124,7 @@ const KINDS: readonly (keyof Pictures['kinds'])[] = [
 
 const fileCases: Case[] = [
   ...FORMATS.map((kind): Case => ({
-    name: `${kind} is no picture`,
+    name: `${kind} is not accepted as a picture`,
     ask: detectFile(({ formats }) => formats[kind]),
     code: -45040,
   })),
@@ -134,26 +134,34 @@ const fileCases: Case[] = [
     code: -45080,
   })),
   ...KINDS.map((kind): Case => ({
-    name: `${kind} is taken`,
+    name: `${kind} is accepted`,
     ask: detectFile(({ kinds }) => kinds[kind]),
     shape: V1.shapes.detect(),
     check: annIsThere,
   })),
-  { name: 'a picture of 80 x 80 px is taken', ask: detectFile(() => makeBlankPng(80, 80)), shape: V1.shapes.detect() },
-  { name: 'a picture of 50 megapixels is taken', ask: detectFile(() => makeBlankPng(10_000, 5_000)) },
-  { name: 'a picture of a row more is refused', ask: detectFile(() => makeBlankPng(10_000, 5_001)), code: -45020 },
   {
-    name: 'a picture of 60,000 px a side is refused',
+    name: 'a picture of 80 x 80 px is accepted',
+    ask: detectFile(() => makeBlankPng(80, 80)),
+    shape: V1.shapes.detect(),
+  },
+  { name: 'a picture of 50 megapixels is accepted', ask: detectFile(() => makeBlankPng(10_000, 5_000)) },
+  {
+    name: 'a picture with one row more than 50 megapixels is refused',
+    ask: detectFile(() => makeBlankPng(10_000, 5_001)),
+    code: -45020,
+  },
+  {
+    name: 'a picture of 60,000 px in width is refused',
     ask: detectFile(() => makeBlankPng(60_000, 1_000)),
     code: -45020,
   },
   {
-    name: 'a picture wider than 2048 px is scaled down, and its boxes are fractions all the same',
+    name: 'a picture wider than 2048 px is scaled down, and its boxes are fractions of it',
     ask: detectFile(({ wide }) => wide),
     check: annIsThere,
   },
   {
-    name: 'a picture of exactly as many bytes as allowed is taken',
+    name: 'a picture of exactly the allowed number of bytes is accepted',
     ask: detectFile(({ ann }, { options }) => padJpeg(ann, options.maxImageBytes)),
     check: annIsThere,
   },

@@ -58,7 +58,7 @@ export const keyCases: Case[] = [
   },
 ];
 
-/** One key's groups are not there for another one. */
+/** Cases that the groups of one key do not exist for another one. */
 export const isolationCases: Case[] = [
   ...V1.operations
     .filter((one) => one.within)

@@ -1,4 +1,4 @@
-// Quotas and the bounded queue, on a service that was spawned with small ones.
+// Cases of the quotas and of the queue, on a spawned service whose limits are small.
 import { must, same, type Case } from '../suite.js';
 import { toImageBytes, type World } from '../world.js';
 
@@ -8,7 +8,7 @@ const register = (groupId: string, picture: Buffer, limit = 20) => ({
   body: { image: toImageBytes(picture), limit },
 });
 
-/** A group with no place left. */
+/** Makes a group that is full. */
 async function fullGroup(world: World): Promise<string> {
   const groupId = await world.newGroup();
   for (let faces = 0; faces < world.spawned.maxFacesPerGroup; faces += 8) {
@@ -19,7 +19,7 @@ async function fullGroup(world: World): Promise<string> {
 
 export const quotaCases: Case[] = [
   {
-    name: 'quota: of eight people with four places left, the four largest are added, and the rest is told',
+    name: 'quota: of eight people with four places left, the four largest are added, and the others are reported',
     needs: 'spawn',
     run: async (world) => {
       const groupId = await world.newGroup();
@@ -34,7 +34,7 @@ export const quotaCases: Case[] = [
     },
   },
   {
-    name: 'quota: a full group takes no more',
+    name: 'quota: a full group accepts no face',
     needs: 'spawn',
     code: -40070,
     ask: async (world) => register(await fullGroup(world), world.pictures.ann),
@@ -61,7 +61,7 @@ export const quotaCases: Case[] = [
     },
   },
   {
-    name: 'quota: concurrent registrations never add one too many',
+    name: 'quota: concurrent registrations never exceed the quota',
     needs: 'spawn',
     run: async (world) => {
       const groupId = await world.newGroup();
@@ -77,13 +77,13 @@ export const quotaCases: Case[] = [
         'resultCodes 0, 40070 and -40070',
       );
       const added = replies.reduce((sum, { data }) => sum + (data?.addedFaceCount ?? 0), 0);
-      same(added, world.spawned.maxFacesPerGroup, 'how many are added in all:');
+      same(added, world.spawned.maxFacesPerGroup, 'number of added faces:');
       const details = await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
       same(details.groups[0]!.faceCount, added, 'faceCount');
     },
   },
   {
-    name: 'quota: no group beyond the limit, and a deletion makes room for one',
+    name: 'quota: no group is created beyond the limit, and a deletion makes room for one',
     needs: 'spawn',
     run: async (world) => {
       const { maxGroups } = world.spawned;
@@ -97,7 +97,7 @@ export const quotaCases: Case[] = [
         same(reply.code, 0, 'resultCode');
         made.push(groupId);
       }
-      same(made.length, maxGroups, 'how many groups can be made:');
+      same(made.length, maxGroups, 'number of groups that could be created:');
       await world.refused(create('Not A Group'), -40010);
       await world.refused(create(made[0]!), -40020);
       const left = made.pop();
@@ -112,7 +112,7 @@ const FLOOD = 48;
 
 export const overloadCases: Case[] = [
   {
-    name: `overload: of ${FLOOD} pictures at once some are refused with Retry-After, and the others are answered rightly`,
+    name: `overload: of ${FLOOD} pictures at once some are refused with Retry-After, and the others are answered correctly`,
     needs: 'spawn',
     run: async (world) => {
       const ask = { method: 'POST', path: '/detect', body: { image: toImageBytes(world.pictures.throng) } };
@@ -123,7 +123,7 @@ export const overloadCases: Case[] = [
       );
       const busy = replies.filter(({ code }) => code === -50300);
       const answered = replies.filter(({ code }) => code === 0);
-      must(busy.length > 0 && answered.length > 0, 'some of both');
+      must(busy.length > 0 && answered.length > 0, 'at least one answer of each code');
       must(
         busy.every(({ headers }) => /^\d+$/.test(headers.get('retry-after') ?? '')),
         'Retry-After in seconds',

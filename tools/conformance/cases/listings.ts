@@ -1,11 +1,11 @@
-// The two lists: pages, tokens, walks while the gallery changes.
+// Cases of the two lists: pages, tokens, and walks through all pages while the gallery changes.
 import type { Data } from '../client.js';
 import { V1 } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
 import type { World } from '../world.js';
 
 const { shapes } = V1;
-/** A device that has been in use may have many groups; a walk is no reason to hang. */
+/** Limit of the pages of one walk: a device in use may have many groups, but a walk must end. */
 const MAX_PAGES = 2_000;
 
 interface Walk {
@@ -13,7 +13,7 @@ interface Walk {
   ids: string[];
 }
 
-/** @param between called after each page @throws Unfit */
+/** Reads a list page by page. @param between called after each page @throws Unfit */
 async function walk(
   world: World,
   path: string,
@@ -39,16 +39,16 @@ async function walk(
 const faceIds = (data: Data): string[] => data.faces.map(({ faceId }) => faceId);
 const groupIds = (data: Data): string[] => data.groups.map(({ groupId }) => groupId);
 
-/** @throws Unfit unless each of `expected` is there once */
+/** Checks that each of `expected` is listed exactly once. @throws Unfit */
 function eachOnce(ids: readonly string[], expected: readonly string[], what: string): void {
   for (const id of expected) same(ids.filter((other) => other === id).length, 1, `how often ${what} is in the walk:`);
-  same(new Set(ids).size, ids.length, 'how many different ids:');
+  same(new Set(ids).size, ids.length, 'number of different ids:');
 }
 
-/** @returns the first page's token of a list of two pages */
+/** Requests the first page of a list with several pages. @returns its token @throws Unfit */
 async function readToken(world: World, path: string): Promise<string> {
   const { nextToken } = await world.succeed({ method: 'GET', path: `${path}?limit=1` });
-  must(nextToken !== undefined, 'a nextToken beside a first page of several');
+  must(nextToken !== undefined, 'a nextToken with the first of several pages');
   return nextToken;
 }
 
@@ -60,13 +60,13 @@ function altered(token: string, where: number): string {
 
 const FORGERIES: readonly [string, (token: string) => string][] = [
   ['that is empty', () => ''],
-  ['that is made up', () => 'bm90LWEtdG9rZW4'],
+  ['that was not issued by the service', () => 'bm90LWEtdG9rZW4'],
   ['of 4,000 letters', () => 'A'.repeat(4_000)],
   ['with a character changed near its beginning', (token) => altered(token, 0.1)],
   ['with a character changed in its middle', (token) => altered(token, 0.5)],
   ['with a character changed near its end', (token) => altered(token, 0.9)],
   ['that lacks its end', (token) => token.slice(0, -4)],
-  ['with something behind it', (token) => `${token}AAAA`],
+  ['with further characters at its end', (token) => `${token}AAAA`],
   ['with a space in it', (token) => `${token.slice(0, 4)} ${token.slice(4)}`],
 ];
 
@@ -85,7 +85,7 @@ const tokenCases = LISTS.flatMap(([name, makePath]): Case[] => [
     },
   })),
   {
-    name: `${name}: a token keeps its limit, and another beside it is ignored`,
+    name: `${name}: a token keeps its limit, and a limit beside it is ignored`,
     run: async (world) => {
       const token = encodeURIComponent(await readToken(world, makePath(world)));
       for (const limit of ['100', '0', 'many']) {
@@ -93,7 +93,7 @@ const tokenCases = LISTS.flatMap(([name, makePath]): Case[] => [
           method: 'GET',
           path: `${makePath(world)}?limit=${limit}&next-token=${token}`,
         });
-        same(data.groupCount ?? data.faceCount, 1, 'how many are in the page:');
+        same(data.groupCount ?? data.faceCount, 1, 'number of entries in the page:');
       }
     },
   },
@@ -152,7 +152,7 @@ export const listingCases: Case[] = [
     },
   },
   {
-    name: 'list faces: none of an empty group',
+    name: 'list faces: an empty group has no faces',
     ask: (world) => ({ method: 'GET', path: `/groups/${world.emptyGroup}/faces` }),
     shape: shapes.faceList,
     check: (data) => same([data.faceCount, data.nextToken], [0, undefined], 'faceCount and nextToken'),

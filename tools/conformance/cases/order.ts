@@ -1,4 +1,4 @@
-// The order of checks: appKey (keys.ts), body and parameters, group and face, quota (quota.ts), image, work.
+// Cases of the order of checks: appKey (keys.ts), body and parameters, group and face, quota (limits.ts), image.
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V1, type Dialect } from '../operations.js';
 import type { Case } from '../suite.js';
@@ -11,7 +11,7 @@ const ILL_FORMED: readonly [string, string][] = [
   ['of capital letters', 'DOOR'],
   ['with a space', 'a%20b'],
   ['with a slash, encoded', 'a%2Fb'],
-  ['with dots that lead out', '..%2F..%2Fetc'],
+  ['with dots that lead to another path', '..%2F..%2Fetc'],
   ['of 256 letters', 'x'.repeat(256)],
   ['with letters beyond ASCII', '%E9%96%80'],
   ['with a zero byte', 'a%00b'],

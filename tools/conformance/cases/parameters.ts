@@ -1,4 +1,4 @@
-// The parameters that many operations share: pictures, flags, limits, thresholds; at their edges and beyond.
+// Cases of the parameters that several operations share: pictures, flags, limits, thresholds, with valid and invalid values.
 import { askFor, operation, V1, type Dialect, type OperationName } from '../operations.js';
 import { must, type Case, type Row } from '../suite.js';
 import type { Fields } from '../shapes.js';
@@ -57,7 +57,7 @@ const FIELDS: readonly Required<Fields>[] = [
   { orientation: false, mask: false, spoofing: true },
 ];
 
-/** Each operation with a picture answers exactly the fields that are asked for. */
+/** Cases that each operation with a picture answers with exactly the requested fields. */
 export function fieldCases(dialect: Dialect): Case[] {
   const { detect, searchByImage, compare, verify } = dialect.shapes;
   const shapes: [OperationName, (fields: Fields) => Row['shape']][] = [
@@ -86,7 +86,7 @@ export function fieldCases(dialect: Dialect): Case[] {
   return [...rows, ...registered];
 }
 
-/** Texts that are no valid number in a query. */
+/** Texts that are not a valid number in a query. */
 const BAD_WHOLE = ['0', '-1', '1.5', 'ten', '', '0x5', '1e1', 'true'];
 const BAD_THRESHOLDS = ['0', '0.99', '100.01', '-90', 'high', '', 'NaN'];
 
@@ -101,7 +101,7 @@ function queryCases(name: OperationName, parameter: string, bad: readonly string
       code: -40000,
     })),
     ...good.map((value): Case => ({
-      name: `${name}: ${parameter}=${value} is taken`,
+      name: `${name}: ${parameter}=${value} is accepted`,
       ask: ask(`${parameter}=${value}`),
     })),
     { name: `${name}: ${parameter} given twice`, ask: ask(`${parameter}=5&${parameter}=6`), code: -40000 },
@@ -158,7 +158,7 @@ export const bodyParameterCases: Case[] = [
     code: -40000,
   },
   {
-    name: 'compare: the same threshold in the query and in the body is taken',
+    name: 'compare: the same threshold in the query and in the body is accepted',
     ask: (world) => askFor(V1, operation(V1, 'compare'), world, { query: 'threshold=80', body: { threshold: 80 } }),
   },
 ];

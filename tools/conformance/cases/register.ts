@@ -65,8 +65,8 @@ export const registerCases: Case[] = [
     check: (data) => {
       same([data.addedFaceCount, data.notAddedFaceCount], [added, 8 - added], 'addedFaceCount and notAddedFaceCount');
       largestFirst([...data.addedFaceDetails, ...data.notAddedFaces]);
-      same(new Set(data.addedFaces.map(({ imageId }) => imageId)).size, 1, 'how many imageIds:');
-      same(new Set(data.addedFaces.map(({ faceId }) => faceId)).size, added, 'how many faceIds:');
+      same(new Set(data.addedFaces.map(({ imageId }) => imageId)).size, 1, 'number of imageIds:');
+      same(new Set(data.addedFaces.map(({ faceId }) => faceId)).size, added, 'number of faceIds:');
     },
   })),
   {
@@ -86,7 +86,7 @@ export const registerCases: Case[] = [
     check: (data) => same([data.addedFaceCount, data.notAddedFaceCount], [0, 0], 'both counts'),
   },
   {
-    name: 'register: a face turned too far is not added, and told',
+    name: 'register: a face turned too far is not added, and is reported',
     ask: intoNewGroup(({ turned }) => turned),
     shape: shapes.register(),
     check: (data) => same([data.addedFaceCount, data.notAddedFaceCount], [0, 1], 'both counts'),
@@ -107,7 +107,7 @@ export const registerCases: Case[] = [
     },
   },
   {
-    name: 'register: all of a picture is listed, with the same boxes',
+    name: 'register: all faces of a picture are listed, with the same boxes',
     run: async (world) => {
       const groupId = await world.newGroup();
       const { addedFaces } = await world.succeed(register(groupId, world.pictures.crowd, { limit: 20 }));
@@ -117,7 +117,7 @@ export const registerCases: Case[] = [
     },
   },
   {
-    name: 'delete face: it is gone for every operation, and the others stay',
+    name: 'delete face: no operation finds it any more, and the other faces stay',
     run: async (world) => {
       const groupId = await world.newGroup();
       const gone = await world.enrol(groupId, world.pictures.ann);

@@ -1,4 +1,4 @@
-// Search by face and by picture: who matches, in which order, and where the threshold cuts.
+// Cases of search by face and by image: the matches, their order, and the threshold.
 import type { Data } from '../client.js';
 import { V1 } from '../operations.js';
 import type { Pictures } from '../pictures.js';
@@ -38,7 +38,7 @@ const ids = (data: Data): string[] => data.matchFaces.map(({ face }) => face.fac
 const anns = ({ people }: World): string[] => [people.ann, people.annAgain].sort();
 
 const edge = (name: string, ask: (query: string) => (world: World) => { method: string; path: string }): Case => ({
-  name: `${name}: the threshold is reached by what is equal to it, and not by what is below`,
+  name: `${name}: the threshold is inclusive: an equal similarity matches, a smaller one does not`,
   run: async (world) => {
     const best = (await world.succeed(ask('?limit=1&threshold=1')(world))).matchFaces[0]!;
     const { similarity } = best;
@@ -58,7 +58,7 @@ const edge = (name: string, ask: (query: string) => (world: World) => { method: 
 
 export const searchCases: Case[] = [
   {
-    name: 'search by image: a person is found in both of her pictures, nobody else',
+    name: 'search by image: both pictures of a person are found, and nobody else',
     ask: byImage(({ annThird }) => annThird),
     shape: shapes.searchByImage(),
     check: (data, world) => {
@@ -114,7 +114,7 @@ export const searchCases: Case[] = [
     check: (data, world) => same(ids(data), [world.people.ann], 'the matches'),
   },
   {
-    name: 'search by image: a low threshold admits more, a higher one fewer',
+    name: 'search by image: a low threshold gives more matches, a higher one fewer',
     run: async (world) => {
       const counts: number[] = [];
       for (const threshold of [1, 50, 90, 100]) {
@@ -153,7 +153,7 @@ export const searchCases: Case[] = [
     check: (data) => same(data.matchFaceCount, 0, 'matchFaceCount'),
   },
   {
-    name: 'search by image: an empty group matches nobody and tells the source face',
+    name: 'search by image: an empty group matches nobody and reports the source face',
     ask: byImage(
       ({ ann }) => ann,
       '?threshold=1',
@@ -170,12 +170,12 @@ export const searchCases: Case[] = [
     check: (data, world) => same(ids(data), [world.people.annAgain], 'the matches'),
   },
   {
-    name: 'search by face: not itself even at the lowest threshold',
+    name: 'search by face: the face does not match itself, even at the lowest threshold',
     ask: byFace(({ people }) => people.bob, '?threshold=1'),
     check: (data, world) => must(!ids(data).includes(world.people.bob), 'matches without the face itself'),
   },
   {
-    name: 'search by face: nobody else is like bob',
+    name: 'search by face: bob has no match',
     ask: byFace(({ people }) => people.bob),
     shape: shapes.searchByFace,
     check: (data) => same(data.matchFaceCount, 0, 'matchFaceCount'),
@@ -195,7 +195,7 @@ export const searchCases: Case[] = [
     },
   },
   {
-    name: 'search by face: the same picture enrolled twice is a match of 99 and more',
+    name: 'search by face: the same picture enrolled twice is a match above 99',
     run: async (world) => {
       const groupId = await world.newGroup();
       const first = await world.enrol(groupId, world.pictures.carol);

@@ -1,4 +1,4 @@
-// image.url: what is refused, and, where the target may fetch from the suite's own server, what is fetched.
+// Cases of image.url: the URLs that are refused and, if the target may fetch from the suite's own server, those that are fetched.
 import { must, same, type Case } from '../suite.js';
 import { toImageBytes, type Spawned, type World } from '../world.js';
 
@@ -45,7 +45,7 @@ const served = (name: string, path: string | ((world: World) => string), code: n
   check: code === 0 ? (data) => same(data.faceDetailCount, 1, 'faceDetailCount') : undefined,
 });
 
-/** There is a picture at the url, which must not be fetched all the same. */
+/** Makes a case of a url that leads to a picture, but must be refused. */
 const refusedThere = (name: string, makeUrl: (spawned: Spawned) => string): Case => ({
   name: `url: ${name}`,
   needs: 'spawn',
@@ -83,11 +83,11 @@ export const urlCases: Case[] = [
   served('an empty file', '/empty', -45040),
   served('an HTML page', '/html', -45040),
   served('half a picture', '/cut', -45080),
-  served('a picture shorter than its content-length', '/shorter-than-told', -45050),
+  served('a picture that is shorter than its content-length', '/shorter-than-told', -45050),
   served('a compressed answer', '/gzip', -45050),
   served('a file too large by its content-length', '/huge', -45020),
   served('a file too large, without a content-length', '/huge-chunked', -45020),
-  served('a server that drips', '/drip', -45060),
+  served('a server that sends a byte at a time', '/drip', -45060),
   served('a server that never answers', '/silence', -45060),
   {
     name: 'compare: a target that never arrives is a time-out of the target',

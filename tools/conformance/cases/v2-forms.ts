@@ -1,4 +1,4 @@
-// Pictures as multipart/form-data, in every operation of v2.0 that takes one.
+// Cases of pictures as multipart/form-data, in every operation of v2.0 that takes a picture.
 import { askFor, operation, V2, type OperationName } from '../operations.js';
 import type { Pictures } from '../pictures.js';
 import { must, same, type Case } from '../suite.js';
@@ -48,7 +48,7 @@ const takenCases: Case[] = [
     shape: shapes.detect({ orientation: false, mask: false, spoofing: true }),
   },
   {
-    name: 'detect by form: gives what JSON gives',
+    name: 'detect by form: the answer is that of a JSON request',
     run: async (world) => {
       const byForm = await world.succeed(form('detect', { imageFile: ann })(world));
       same(await world.succeed(askFor(V2, operation(V2, 'detect'), world)), byForm, 'data');
@@ -107,7 +107,7 @@ const takenCases: Case[] = [
     run: async (world) => {
       // The field is imageFile in every operation with one picture.
       const data = await world.succeed(form('verify', { imageFile: annThird })(world));
-      must(data.similarity >= 90, 'a similarity of 90 and more');
+      must(data.similarity >= 90, 'a similarity of at least 90');
       same(data.face.faceId, world.people.ann, 'the face');
     },
   },
@@ -121,14 +121,14 @@ const refusedCases: Case[] = [
     refused(name, 'a flag that is neither true nor false', -40000, { imageFile: ann, mask: 'perhaps' }),
     refused(name, 'a file of plain text', -45040, { imageFile: ({ formats }) => formats['plain text'] }),
     refused(name, 'half a picture', -45080, { imageFile: ({ broken }) => broken['a JPEG cut in the middle']! }),
-    refused(name, 'a picture of a byte too many', -45020, {
+    refused(name, 'a picture of one byte more than allowed', -45020, {
       imageFile: (pictures, { options }) => padJpeg(pictures.ann, options.maxImageBytes + 1),
     }),
   ]),
-  refused('register', 'a limit beyond its edge', -40000, { imageFile: ann, limit: '21' }),
-  refused('register', 'a limit that is no number', -40000, { imageFile: ann, limit: 'three' }),
+  refused('register', 'a limit beyond its range', -40000, { imageFile: ann, limit: '21' }),
+  refused('register', 'a limit that is not a number', -40000, { imageFile: ann, limit: 'three' }),
   refused('register', 'a bad externalImageId', -40000, { imageFile: ann, externalImageId: 'a b' }),
-  refused('search by image', 'a limit beyond its edge', -40000, { imageFile: ann, limit: '101' }),
+  refused('search by image', 'a limit beyond its range', -40000, { imageFile: ann, limit: '101' }),
   refused('search by image', 'a threshold of 0', -40000, { imageFile: ann, threshold: '0' }),
   refused('compare', 'no source', -40000, { targetImageFile: ann }),
   refused('compare', 'no target', -40000, { sourceImageFile: ann }),
@@ -139,7 +139,7 @@ const refusedCases: Case[] = [
   }),
   refused('compare', 'a refused url', -45050, { sourceImageFile: ann, targetImageUrl: 'http://127.0.0.1/face.jpg' }),
   {
-    name: 'compare by form: a bad target is told with its side',
+    name: 'compare by form: a bad target is reported with its side',
     ask: form('compare', { sourceImageFile: ann, targetImageFile: ({ formats }) => formats['plain text'] }),
     code: -45040,
     side: ':Target',
@@ -155,7 +155,7 @@ const refusedCases: Case[] = [
     code: -40000,
   },
   {
-    name: 'detect by form: a wrong secret key comes before all of it',
+    name: 'detect by form: a wrong secret key comes before all other errors',
     ask: (world) => ({ ...form('detect', {})(world), secretKey: 'conformance-wrong-secret-key' }),
     code: -41005,
   },

@@ -1,4 +1,4 @@
-// The dialect v2.0: its secret key, its paths, what it leaves out and its filters. Multipart uploads are in v2-forms.ts.
+// Cases of the dialect v2.0: secret key, paths, fields, filters. Multipart uploads are in v2-forms.ts.
 import { randomUUID } from 'node:crypto';
 import { askFor, operation, V2, type OperationName } from '../operations.js';
 import { must, same, type Case } from '../suite.js';
@@ -33,7 +33,7 @@ const secretCases: Case[] = [
     code: -41005,
     ask: (world) => ({ ...list, secretKey: readSecret(world.options.secretKey ?? '') }),
   })),
-  { name: 'the right secret key is taken', ask: list, shape: shapes.groupList },
+  { name: 'the right secret key is accepted', ask: list, shape: shapes.groupList },
   {
     name: "another appKey's secret key is refused",
     needs: 'spawn',
@@ -49,7 +49,7 @@ const secretCases: Case[] = [
       secretKey: otherSecretKey,
     }),
     check: (data, world) =>
-      must(!data.groups.some(({ groupId }) => groupId.startsWith(world.prefix)), 'none of the first'),
+      must(!data.groups.some(({ groupId }) => groupId.startsWith(world.prefix)), 'no group of the first appKey'),
   },
   {
     name: 'a wrong secret key comes before a bad body and a missing group',
@@ -62,10 +62,10 @@ const secretCases: Case[] = [
       secretKey: 'conformance-wrong-secret-key',
     },
   },
-  { name: 'x-nhn-apikey beside it is ignored', ask: { ...list, headers: { 'x-nhn-apikey': 'anything' } } },
+  { name: 'x-nhn-apikey beside the secret key is ignored', ask: { ...list, headers: { 'x-nhn-apikey': 'anything' } } },
 ];
 
-/** Routes of v1.0 that v2.0 writes otherwise. */
+/** Routes of v1.0 that have another form in v2.0. */
 const pathCases = (
   [
     ['POST', '/detect'],
@@ -93,7 +93,7 @@ const groupCases: Case[] = [
     check: (data, world) => same([data.groupId, data.faceCount], [world.people.groupId, 4], 'groupId and faceCount'),
   },
   {
-    name: 'a group that was made in v2.0 is there in v1.0, and the other way round',
+    name: 'a group that is created in v2.0 exists in v1.0, and the reverse',
     run: async (world) => {
       const groupId = await world.newGroup({ dialect });
       await world.succeed({ method: 'GET', path: `/groups/${groupId}` });
@@ -115,12 +115,12 @@ const groupCases: Case[] = [
     code,
   })),
   {
-    name: 'create group: one that exists',
+    name: 'create group: a group that exists already',
     ask: (world) => ({ method: 'POST', path: '/groups', dialect, body: { groupId: world.people.groupId } }),
     code: -40020,
   },
   {
-    name: 'delete group: a success without data, and it is gone',
+    name: 'delete group: a success without data, and the group is not found any more',
     run: async (world) => {
       const groupId = await world.newGroup({ dialect });
       const ask = { method: 'DELETE', path: `/groups/${groupId}`, dialect };
@@ -205,7 +205,7 @@ const faceListCases: Case[] = [
         seen.push(...found.map(({ faceId }) => faceId));
         query = nextToken && `external-image-id=x&next-token=${encodeURIComponent(nextToken)}`;
       }
-      same([seen.length, new Set(seen).size], [3, 3], 'how many faces, and how many different ones:');
+      same([seen.length, new Set(seen).size], [3, 3], 'number of faces, and of different faces:');
     },
   },
   ...[
@@ -246,12 +246,12 @@ const searchCases: Case[] = [
     code: -40000,
   })),
   ...['limit=1', 'limit=100', 'threshold=1', 'threshold=100'].map((query): Case => ({
-    name: `search by face: ${query} is taken`,
+    name: `search by face: ${query} is accepted`,
     ask: to('search by face', { query }),
     shape: shapes.searchByFace,
   })),
   {
-    name: 'search by image: a person is found in both of her pictures',
+    name: 'search by image: both pictures of a person are found',
     ask: (world) => to('search by image', { body: { image: toImageBytes(world.pictures.annThird) } })(world),
     shape: shapes.searchByImage(),
     check: (data) => same(data.matchFaceCount, 2, 'matchFaceCount'),
@@ -271,7 +271,7 @@ const searchCases: Case[] = [
     code: -40000,
   })),
   {
-    name: 'search by image: limit of the body counts',
+    name: 'search by image: the limit in the body applies',
     ask: to('search by image', { body: { limit: 1 } }),
     check: (data, { people }) =>
       same(
@@ -281,7 +281,7 @@ const searchCases: Case[] = [
       ),
   },
   {
-    name: 'search by image: threshold of the body counts',
+    name: 'search by image: the threshold in the body applies',
     ask: (world) =>
       to('search by image', { body: { image: toImageBytes(world.pictures.annThird), threshold: 100 } })(world),
     check: (data) => same(data.matchFaceCount, 0, 'matchFaceCount'),
@@ -300,7 +300,7 @@ const otherCases: Case[] = [
     code: -40000,
   })),
   {
-    name: 'register, search by face and delete face are of one gallery',
+    name: 'register, search by face and delete face work on the same gallery',
     run: async (world) => {
       const groupId = await world.newGroup({ dialect });
       const { addedFaces } = await world.succeed(to('register', { place: { groupId, faceId: '' } })(world));
@@ -317,29 +317,29 @@ const otherCases: Case[] = [
     code: -40000,
   })),
   {
-    name: 'compare: threshold of the body counts',
+    name: 'compare: the threshold in the body applies',
     ask: (world) =>
       to('compare', { body: { targetImage: toImageBytes(world.pictures.annThird), threshold: 100 } })(world),
     shape: shapes.compare(),
     check: (data) => same([data.matchedFaceDetailCount, data.unmatchedFaceDetailCount], [0, 1], 'the counts'),
   },
   {
-    name: 'compare: a bad source picture is told with its side',
+    name: 'compare: a bad source picture is reported with its side',
     ask: to('compare', { body: { sourceImage: { bytes: '***' } } }),
     code: -45030,
     side: ':Source',
   },
   {
-    name: 'compare: a bad target picture is told with its side',
+    name: 'compare: a bad target picture is reported with its side',
     ask: to('compare', { body: { targetImage: { bytes: '***' } } }),
     code: -45030,
     side: ':Target',
   },
   {
-    name: 'verify: the same person is 90 and more',
+    name: 'verify: the same person has a similarity of at least 90',
     ask: (world) => to('verify', { body: { compareImage: toImageBytes(world.pictures.annThird) } })(world),
     shape: shapes.verify(),
-    check: (data) => must(data.similarity >= 90, 'a similarity of 90 and more'),
+    check: (data) => must(data.similarity >= 90, 'a similarity of at least 90'),
   },
   {
     name: 'v1.0 asks for no secret key',
