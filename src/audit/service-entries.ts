@@ -38,7 +38,7 @@ const knownSchema = z.object({
   config: z.record(z.string(), z.string()),
   keys: z.record(z.string(), z.object({ name: z.string(), kind: z.string().optional(), revoked: z.boolean() })),
 });
-/** What the last entries were based on: digests of the configuration, and the keys by their ids. */
+/** State at the last entries: digests of the configuration, and the keys by their ids. */
 type Known = z.infer<typeof knownSchema>;
 
 const POLL_MS = 10_000;

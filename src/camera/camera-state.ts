@@ -62,7 +62,7 @@ export class CameraState {
     this.#runningSinceMs = undefined;
   }
 
-  /** @returns whether it was not running before */
+  /** Records that the capture runs. @returns whether it did not run before */
   enterRunning({ widthPx, heightPx, fps }: CaptureState): boolean {
     if (this.#status === 'running') return false;
     const { log, cameraId, clock } = this.#parts;

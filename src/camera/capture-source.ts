@@ -2,7 +2,7 @@
 import type { CameraConfig, SourceConfig } from '../config/camera-schema.js';
 import type { CaptureOptions } from '../native/addon.js';
 
-/** @param password password of the source's user; it becomes part of the URL and nothing else */
+/** Makes the options of a capture from the configuration. @param password password of the source's user; it is used in the URL only */
 export function makeCaptureOptions(config: CameraConfig, password: string | undefined): CaptureOptions {
   const { source, openTimeoutMs, readTimeoutMs, rotate, flip, region } = config;
   const format =

@@ -113,7 +113,7 @@ export class PictureFaults {
     return this.#delayMs;
   }
 
-  /** @returns the faults that begin or end with this frame */
+  /** Takes the measures of a new frame. @returns the faults that begin or end with it */
   observe(picture: PictureState): FaultChange[] {
     const previous = this.#picture;
     if (previous?.arrivedMs === picture.arrivedMs) return [];

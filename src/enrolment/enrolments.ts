@@ -191,7 +191,10 @@ export class Enrolments {
     }
   }
 
-  /** @throws AppError NOT_FOUND, GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED */
+  /**
+   * Finds the group, whose models must be installed and which must have a free place.
+   * @throws AppError NOT_FOUND, GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED
+   */
   #findGroup({ group: groupId, appKey }: Pick<EnrolmentRequest, 'group' | 'appKey'>, cameraKey: string): GroupRef {
     const { gallery, vision, otherModels, findOwner } = this.#parts;
     const owner = findOwner(appKey ?? cameraKey);
@@ -211,7 +214,7 @@ export class Enrolments {
     return otherModels?.get(modelVersion)?.scale ?? scale;
   }
 
-  /** @throws EnrolmentRefused already-enrolled-as-somebody-else */
+  /** Checks that the person has no other externalImageId in the group. @throws EnrolmentRefused already-enrolled-as-somebody-else */
   #requireNew(
     ref: GroupRef,
     embedding: Float32Array,

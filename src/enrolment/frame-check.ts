@@ -52,7 +52,7 @@ function findWorst({ quality, crop }: FitFace): FrameReason {
   return reasons.reduce((worst, one) => (quality[one[0]] < quality[worst[0]] ? one : worst))[1];
 }
 
-/** @param crop RGB interleaved */
+/** Decides whether a badly lit face is too dark or too bright. @param crop RGB interleaved */
 function judgeLight(crop: Uint8Array): FrameReason {
   let sum = 0;
   for (const value of crop) sum += value;

@@ -49,7 +49,7 @@ export class EmbeddedBroker implements Part {
     this.#options = options;
   }
 
-  /** @throws AppError BROKER_FAILED, for example when the port is in use */
+  /** Starts to listen. @throws AppError BROKER_FAILED, for example when the port is in use */
   async start(): Promise<void> {
     const { host, port, log } = this.#options;
     const broker = await Aedes.createBroker(this.#brokerOptions());

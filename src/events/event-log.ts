@@ -248,7 +248,7 @@ export class EventLog implements Part, EventSink, EventReader {
     this.#writer = undefined;
   }
 
-  /** @returns false when the store refused */
+  /** Writes the emissions, the removals and the marks in one batch. @returns false when the store refused */
   async #writeBatch(emissions: readonly Emission[]): Promise<boolean> {
     const { store, log, onStored } = this.#options;
     const retention = this.#retention;

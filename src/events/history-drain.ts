@@ -68,7 +68,7 @@ export class HistoryDrain extends Drain {
     return isCaughtUp && this.#published.length === 0;
   }
 
-  /** @returns true when the source has nothing more */
+  /** Publishes records while the window has room. @returns true when the source has no more records */
   async #publishAll(): Promise<boolean> {
     const { source, window } = this.#options;
     while (!this.hasFailed && window.historyIsFree && this.#published.length < MAX_READ) {
@@ -85,7 +85,7 @@ export class HistoryDrain extends Drain {
     return false;
   }
 
-  /** @returns false when the record has to wait for the fate of its live event */
+  /** Publishes a record. @returns false when it has to wait for the fate of its live event */
   #tryPublish(record: HistoryRecord): boolean {
     const { window, readFate, publish, onAcknowledged } = this.#options;
     const fate: LiveFate = 'gap' in record ? { state: 'late' } : readFate(record.sequence);

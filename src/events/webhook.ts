@@ -153,7 +153,7 @@ export class Webhook implements Part {
     }
   }
 
-  /** @returns false when the webhook was stopped before the record was accepted or skipped */
+  /** Sends a record until it is accepted or skipped. @returns false when the webhook was stopped before the record was accepted or skipped */
   async #deliver(record: HistoryRecord): Promise<boolean> {
     const { clock, log } = this.#options;
     const { refusedAttempts, refusedMs } = this.#timing;

@@ -78,7 +78,7 @@ export function encodeGroup(group: GroupRecord): Buffer {
   return Buffer.concat([Buffer.of(VERSION), Buffer.from(JSON.stringify(group))]);
 }
 
-/** @throws AppError STORE_CORRUPT */
+/** Decodes a group. @throws AppError STORE_CORRUPT */
 export function decodeGroup(record: Buffer): GroupRecord {
   if (record[0] !== VERSION) throw unknownFormat('group');
   try {

@@ -18,7 +18,7 @@ export interface Group {
   readonly leaving: Map<string, Promise<void>>;
 }
 
-/** @param expectedFaces number of faces for which memory is reserved */
+/** Creates a group without faces in memory. @param expectedFaces number of faces for which memory is reserved */
 export function newGroup(record: GroupRecord, space: Space, expectedFaces: number): Group {
   return { record, space, faces: new GroupFaces(expectedFaces), nextSequence: 1, reserved: 0, leaving: new Map() };
 }

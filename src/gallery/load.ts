@@ -70,7 +70,7 @@ async function openGroup(space: Space): Promise<Group | AppError> {
   }
 }
 
-/** @returns the number of faces that do not open */
+/** Loads the faces of a group. @returns the number of faces that do not open */
 async function loadFaces(group: Group, onFace: () => void): Promise<number> {
   let damaged = 0;
   let scratch: Float32Array | undefined;

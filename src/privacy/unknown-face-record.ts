@@ -66,7 +66,7 @@ export function encodePicture({ crop, embedding }: Pick<UnknownFace, 'crop' | 'e
   return Buffer.concat([length, crop, littleEndian(floats)]);
 }
 
-/** @throws AppError STORE_CORRUPT */
+/** Decodes what encodePicture wrote. @throws AppError STORE_CORRUPT */
 export function decodePicture(value: Buffer): Pick<UnknownFace, 'crop' | 'embedding'> {
   const cropEnd = value.length < LENGTH_BYTES ? Infinity : LENGTH_BYTES + value.readUInt32LE();
   if (value.length < cropEnd || (value.length - cropEnd) % 4 !== 0) {

@@ -121,7 +121,11 @@ export class UnknownFaces implements Part {
     void this.#inTurn(() => this.#writeWaiting());
   }
 
-  /** @param page.before token of the page before @throws AppError NOT_FOUND when the face that the token names is gone */
+  /**
+   * Lists kept faces, newest first.
+   * @param page.before token of the page before
+   * @throws AppError NOT_FOUND when the face that the token names is gone
+   */
   async list(page: { limit: number; before?: string }, filter: { cameraId?: string } = {}): Promise<UnknownFacesPage> {
     this.#requireRunning();
     const all = this.#spans.all().reverse();
@@ -137,7 +141,7 @@ export class UnknownFaces implements Part {
     return last && found.length > faces.length ? { faces, before: last.id } : { faces };
   }
 
-  /** @throws AppError NOT_FOUND, STORE_UNAVAILABLE, STORE_CORRUPT */
+  /** Reads a kept face. @throws AppError NOT_FOUND, STORE_UNAVAILABLE, STORE_CORRUPT */
   async get(id: string): Promise<UnknownFace & { id: string }> {
     this.#requireRunning();
     const face = this.#spans.find(id);
@@ -153,7 +157,7 @@ export class UnknownFaces implements Part {
     return this.#options.encodeJpeg((await this.get(id)).crop);
   }
 
-  /** @returns whether there was such a face @throws AppError STORE_UNAVAILABLE */
+  /** Deletes a kept face. @returns whether there was one with this id @throws AppError STORE_UNAVAILABLE */
   async delete(id: string): Promise<boolean> {
     this.#requireRunning();
     let isFound = false;

@@ -3,7 +3,7 @@ import type { Reason, RecognitionEvent } from '../events/event.js';
 import type { UnknownReason } from './identity.js';
 import type { LivenessVerdict } from './liveness.js';
 
-/** What was concluded on a track: the type and the reason of its event. */
+/** Conclusion about a track: the type and the reason of its event. */
 export interface Decision {
   type: RecognitionEvent['type'];
   reason: Reason;

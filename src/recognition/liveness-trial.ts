@@ -1,7 +1,7 @@
 // Evaluates a liveness trial at one camera: error rates of attempts of live people, prints and screens (ISO/IEC 30107-3).
 import { fuseLiveness, type LivenessSample, type LivenessVerdict } from './liveness.js';
 
-/** What is shown to the camera: a living person (bona fide), or one of two kinds of attack. */
+/** Presentations to the camera: a living person (bona fide), and two kinds of attack. */
 export const PRESENTATIONS = ['live', 'print', 'screen'] as const;
 
 export type Presentation = (typeof PRESENTATIONS)[number];
@@ -35,7 +35,7 @@ export interface TrialReport {
   suggested?: { threshold: number; apcer: number; bpcer: number };
 }
 
-/** @param threshold score from which a shot counts as live */
+/** Computes the error rates of a trial. @param threshold score from which a shot counts as live */
 export function judgeTrial(attempts: readonly TrialAttempt[], threshold: number): TrialReport {
   const verdicts = attempts.map(({ presentation, samples }) => {
     const { verdict, score } = fuseLiveness(samples, { threshold, isSuspect: false });

@@ -64,7 +64,7 @@ export class PathTracker {
     this.#absenceMs = absenceMs;
   }
 
-  /** @param boxes faces of one frame */
+  /** Assigns the faces of one frame to paths; a face that continues no path begins a new one. @param boxes boxes of the faces */
   update(nowMs: number, boxes: readonly Box[]): PathUpdate {
     const ended = this.#end((path) => nowMs - path.lastSeenMs >= this.#absenceMs);
     const expected = this.#paths.map((path) => ({ path, box: predict(path, nowMs) }));
@@ -117,7 +117,7 @@ export class PathTracker {
 
 interface Pair {
   path: FacePath;
-  /** Where the path expects its face. */
+  /** Expected box of the face. */
   expected: Box;
   box: Box;
   score: number;

@@ -57,7 +57,7 @@ export class ShotSearch {
       const crops = shots.map(({ crop }) => crop);
       // This may throw. It comes first, because work that was begun before would not be awaited.
       const versions = groups.otherVersions();
-      // The embeddings of the models in use are always needed: tracks are told apart by them, even where all groups have other models.
+      // The embeddings of the models in use are always needed: they distinguish the tracks, even if all groups have other models.
       const [embeddings, otherEmbeddings] = await Promise.all([
         vision.embedCrops(crops),
         others.embed(crops, versions, nowMs),

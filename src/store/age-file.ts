@@ -103,7 +103,7 @@ class PassphraseIdentity implements Identity {
     this.#passphrase = passphrase;
   }
 
-  /** @returns null when another passphrase opens the file */
+  /** Decrypts the key of the file. @returns null when another passphrase opens the file */
   async unwrapFileKey(stanzas: Stanza[]): Promise<Uint8Array | null> {
     const found = stanzas.find(({ args: [type] }) => type === 'scrypt');
     if (!found) throw new AppError('SECRET_INVALID', 'the backup has no passphrase: it needs an identity of age');

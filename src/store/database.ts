@@ -55,7 +55,7 @@ export class Database {
     return this.#failedBatches;
   }
 
-  /** @throws AppError STORE_LOCKED, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
+  /** Opens the database. @throws AppError STORE_LOCKED, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
   async open(): Promise<void> {
     await prepareDirectory(this.#options.directory);
     this.#level = await openLevel(this.#options.directory);
@@ -75,7 +75,7 @@ export class Database {
     this.#isBroken = false;
   }
 
-  /** @throws AppError STOPPED */
+  /** Checks that reads are accepted. @throws AppError STOPPED */
   mustAcceptReads(): void {
     if (!this.#acceptsReads) throw new AppError('STOPPED', 'the store is not open');
   }

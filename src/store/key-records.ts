@@ -38,7 +38,7 @@ export function sealKeyRecord(master: SealingKey, uid: Buffer, record: KeyRecord
   return seal(master, keyPlace(uid), plain, randomBytes);
 }
 
-/** @throws AppError STORE_CORRUPT */
+/** Opens a key record. @throws AppError STORE_CORRUPT */
 export function unsealKeyRecord(master: SealingKey, uid: Buffer, sealed: Buffer): KeyRecord {
   const plain = unseal(master, keyPlace(uid), sealed);
   const labelAt = KEY_ID_BYTES + KEY_BYTES;
@@ -53,7 +53,7 @@ export function sealCheck(master: SealingKey, randomBytes: RandomBytes): Buffer 
   return seal(master, CHECK_PLACE, Buffer.from(CHECK_TEXT), randomBytes);
 }
 
-/** @throws AppError STORE_CORRUPT */
+/** Opens the check record and checks its text. @throws AppError STORE_CORRUPT */
 export function unsealCheck(master: SealingKey, sealed: Buffer): void {
   if (unseal(master, CHECK_PLACE, sealed).toString() !== CHECK_TEXT) {
     throw new AppError('STORE_CORRUPT', 'the data directory has an unknown form');

@@ -81,7 +81,7 @@ export class SealedStore implements Part {
     });
   }
 
-  /** @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
+  /** Opens the store. @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#isStarted) throw new TypeError('the store is started already');
     signal.throwIfAborted();

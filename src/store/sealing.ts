@@ -75,7 +75,7 @@ export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buff
   return plain;
 }
 
-/** Returns whether the record names this key. It may be damaged all the same. */
+/** Returns whether the record names this key. This does not show whether it is damaged. */
 export function isSealedBy(key: SealingKey, sealed: Buffer): boolean {
   return sealed.subarray(1, HEADER_BYTES).equals(key.id);
 }

@@ -44,7 +44,7 @@ export class Space {
     return { key: this.#place(key) };
   }
 
-  /** @throws AppError STORE_CORRUPT when the record does not open; STORE_UNAVAILABLE */
+  /** Reads a record; undefined when there is none. @throws AppError STORE_CORRUPT when it does not open; STORE_UNAVAILABLE */
   async get(key: Uint8Array): Promise<Buffer | undefined> {
     const place = this.#place(key);
     const sealed = await this.#options.records.get(place);

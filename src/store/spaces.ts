@@ -77,7 +77,7 @@ export class Spaces {
     this.#leftovers.run();
   }
 
-  /** Returns whether the database is sealed under this master key. It may be damaged all the same. */
+  /** Returns whether the database is sealed under this master key. This does not show whether it is damaged. */
   async opens(): Promise<boolean> {
     const sealed = await this.#options.records.get(CHECK_PLACE);
     return sealed !== undefined && isSealedBy(this.#master, sealed);

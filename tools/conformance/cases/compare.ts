@@ -22,11 +22,11 @@ const compare =
 
 const counts = (data: Data): number[] => [data.matchedFaceDetailCount, data.unmatchedFaceDetailCount];
 
-/** @throws Unfit */
+/** Checks that faces are sorted, most similar first. @throws Unfit */
 function sorted(faces: readonly { similarity: number }[]): void {
   must(
     faces.every(({ similarity }, i) => i === 0 || similarity <= faces[i - 1]!.similarity),
-    'the most similar first',
+    'the most similar face first',
   );
 }
 

@@ -17,7 +17,7 @@ const detect =
 
 const area = ({ bbox }: FaceDetail): number => (bbox.x1 - bbox.x0) * (bbox.y1 - bbox.y0);
 
-/** @throws Unfit */
+/** Checks that faces are sorted, largest first. @throws Unfit */
 export function largestFirst(faces: readonly FaceDetail[]): void {
   must(
     faces.every((face, i) => i === 0 || area(face) <= area(faces[i - 1]!) * 1.0001),

@@ -15,13 +15,13 @@ const detectFile = (file: (pictures: Pictures, world: World) => Uint8Array) => (
 const detectText = (text: (base64: string) => string) => (world: World) =>
   detect(text(world.pictures.ann.toString('base64')));
 
-/** @throws Unfit unless there is one face, which lies where it was drawn */
+/** Checks that the answer has one face, at the place where it was drawn. @throws Unfit */
 function annIsThere(data: Data, world: World): void {
   same(data.faceDetailCount, 1, 'faceDetailCount');
   overlaps(data.faceDetails[0]!.bbox, world.pictures.annBox, 0.5);
 }
 
-/** @throws Unfit */
+/** Checks that two boxes have at least this overlap (IoU). @throws Unfit */
 export function overlaps(a: FaceDetail['bbox'], b: FaceDetail['bbox'], atLeast: number): void {
   const width = Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0));
   const height = Math.max(0, Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0));

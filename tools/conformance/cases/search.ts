@@ -25,12 +25,12 @@ const byFace =
     path: `/groups/${world.people.groupId}/faces/${findFace(world)}${query}`,
   });
 
-/** @throws Unfit */
+/** Checks that the matches are sorted, most similar first. @throws Unfit */
 function mostSimilarFirst(data: Data): void {
   const { matchFaces } = data;
   must(
     matchFaces.every(({ similarity }, i) => i === 0 || similarity <= matchFaces[i - 1]!.similarity),
-    'the most similar first',
+    'the most similar match first',
   );
 }
 
