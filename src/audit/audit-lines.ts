@@ -12,6 +12,7 @@ const lineSchema = z.discriminatedUnion('kind', [
 ]);
 const CHUNK_CHARACTERS = 64 * 1024;
 
+/** Yields the log as UTF-8 lines of JSON, joined to larger pieces; the last line is `{"kind":"end"}`. */
 export async function* encodeAuditLines(lines: AsyncIterable<AuditLine>): AsyncGenerator<Uint8Array> {
   let chunk = '';
   for await (const line of lines) {
@@ -20,7 +21,7 @@ export async function* encodeAuditLines(lines: AsyncIterable<AuditLine>): AsyncG
     yield Buffer.from(chunk);
     chunk = '';
   }
-  // The last line tells a complete answer from one that was cut off.
+  // The last line shows that the answer is complete and was not cut off.
   yield Buffer.from(`${chunk}{"kind":"end"}\n`);
 }
 

@@ -11,9 +11,10 @@ export const AUDIT_LABEL = 'audit';
 export const ENTRY_KEYS = makeBinarySequenceKeys('e');
 /** Key of the head; it sorts behind all entries. */
 export const HEAD_KEY = Buffer.from('head');
-/** Key of what ServiceEntries compares at the next start. */
+/** Key of the record that ServiceEntries compares at the next start. */
 export const KNOWN_KEY = Buffer.from('known');
 
+/** Encodes an entry or the head as JSON. */
 export function encodeRecord(record: AuditRecord | AuditHead): Buffer {
   return Buffer.from(JSON.stringify(record));
 }

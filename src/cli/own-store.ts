@@ -29,7 +29,7 @@ export async function withOwnStore<T>(
   // Loaded here only: other commands must also work where a native library cannot be loaded.
   const { SealedStore } = await import('../store/sealed-store.js');
   const { AuditLog } = await import('../audit/audit-log.js');
-  const { auditedRotation } = await import('../audit/audited.js');
+  const { auditRotation } = await import('../audit/audited.js');
   const { MasterKeyKeeper } = await import('../keys/master-key-keeper.js');
   const store = new SealedStore({
     directory: databaseDir,
@@ -39,7 +39,7 @@ export async function withOwnStore<T>(
   });
   const audit = new AuditLog({ store, clock, log: silentLog });
   const masterKey = new MasterKeyKeeper({
-    store: auditedRotation(store, audit),
+    store: auditRotation(store, audit),
     keysDir,
     origin: master.origin,
     log: silentLog,

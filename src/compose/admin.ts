@@ -1,7 +1,7 @@
 // The admin socket, through which the command line reaches the running service.
 import { encodeAuditLines } from '../audit/audit-lines.js';
 import { readAuditLog } from '../audit/audit-space.js';
-import { audited } from '../audit/audited.js';
+import { auditFirst } from '../audit/audited.js';
 import { AppError } from '../errors.js';
 import { exportGallery } from '../gallery/backup-records.js';
 import { readStoredGroups } from '../gallery/stored-groups.js';
@@ -28,7 +28,7 @@ export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): Admin
     path: paths.adminSocket,
     routes: {
       'GET /gallery': () =>
-        audited(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
+        auditFirst(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
       'GET /groups': () => encodeJson(() => readStoredGroups(store)),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),
       'GET /unknown-faces': () => encodeJson(async () => unknownFaces.stats()),

@@ -1,7 +1,7 @@
 // The sealed store and everything that lives in it: audit log, gallery, faces of strangers, the last trusted time, key rotation.
 import { statSync } from 'node:fs';
 import { AuditLog } from '../audit/audit-log.js';
-import { auditedRotation } from '../audit/audited.js';
+import { auditRotation } from '../audit/audited.js';
 import { ServiceEntries } from '../audit/service-entries.js';
 import { ClockGuard } from '../clock/clock-guard.js';
 import { StoredTime } from '../clock/stored-time.js';
@@ -41,7 +41,7 @@ export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys
   return {
     store,
     audit,
-    masterKey: new MasterKeyKeeper({ store: auditedRotation(store, audit), keysDir, origin: master.origin, log }),
+    masterKey: new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: master.origin, log }),
     serviceEntries: new ServiceEntries({ audit, store, config, version, keys: () => listKeys(keys), timers, log }),
     clockGuard,
     gallery: new LevelGallery({ store, audit, limits: config.gallery, clock, log }),

@@ -20,7 +20,7 @@ export type FrameReason = keyof typeof FRAME_REASONS;
 export const PERSON_REASONS = {
   'not-the-same-person': 'The frames do not show one person.',
   'already-enrolled-as-somebody-else': 'The person is enrolled under another externalImageId.',
-  'liveness-not-live': 'The frames do not show clearly that the person is alive and no picture.',
+  'liveness-not-live': 'The frames do not show clearly that the person is alive and not a picture.',
   'liveness-missing': 'The camera requires liveness, and too few frames of the person have a liveness score.',
 } as const;
 

@@ -16,10 +16,12 @@ export function mustBeFound<T>(value: T | undefined): T {
   return value;
 }
 
+/** Makes the error for a group that does not exist. */
 export function groupNotFound(): AppError {
   return clientError('GROUP_NOT_FOUND', 'There is no such group.');
 }
 
+/** Makes the error for a face that does not exist. */
 export function faceNotFound(): AppError {
   return clientError('FACE_NOT_FOUND', 'There is no such face in the group.');
 }

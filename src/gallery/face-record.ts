@@ -74,6 +74,7 @@ export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace 
   return { face, embedding };
 }
 
+/** Encodes a group: version (1 byte), then JSON. */
 export function encodeGroup(group: GroupRecord): Buffer {
   return Buffer.concat([Buffer.of(VERSION), Buffer.from(JSON.stringify(group))]);
 }

@@ -45,6 +45,7 @@ export const INFO_KEYS = makeBinarySequenceKeys('i');
 /** Keys of the records with crop and embedding. */
 export const PICTURE_KEYS = makeBinarySequenceKeys('p');
 
+/** Encodes a record for the listing as JSON. */
 export function encodeInfo(info: UnknownFaceInfo): Buffer {
   return Buffer.from(JSON.stringify(info));
 }

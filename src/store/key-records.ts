@@ -16,14 +16,17 @@ export interface KeyRecord {
   dataKey: SealingKey;
 }
 
+/** Makes a random uid for a space: UID_BYTES. */
 export function newUid(randomBytes: RandomBytes): Buffer {
   return randomBytes(UID_BYTES);
 }
 
+/** Returns the place of the key record of a space. */
 export function keyPlace(uid: Buffer): Buffer {
   return Buffer.concat([KEY_PREFIX, uid]);
 }
 
+/** Returns the prefix of the places of a space's data records. */
 export function dataPrefix(uid: Buffer): Buffer {
   return Buffer.concat([DATA_PREFIX, uid]);
 }
@@ -33,6 +36,7 @@ export function parseUid(place: Buffer): Buffer {
   return place.subarray(1, 1 + UID_BYTES);
 }
 
+/** Seals a key record under the master key. */
 export function sealKeyRecord(master: SealingKey, uid: Buffer, record: KeyRecord, randomBytes: RandomBytes): Buffer {
   const plain = Buffer.concat([record.dataKey.id, record.dataKey.secret, Buffer.from(record.label)]);
   return seal(master, keyPlace(uid), plain, randomBytes);
@@ -49,6 +53,7 @@ export function unsealKeyRecord(master: SealingKey, uid: Buffer, sealed: Buffer)
   };
 }
 
+/** Seals the check record under the master key. */
 export function sealCheck(master: SealingKey, randomBytes: RandomBytes): Buffer {
   return seal(master, CHECK_PLACE, Buffer.from(CHECK_TEXT), randomBytes);
 }

@@ -20,6 +20,7 @@ export interface Note {
   readonly drafts: readonly AuditEntry[];
 }
 
+/** A log that makes notes for writes of the store. */
 export interface NoteMaker {
   note(entries: readonly AuditEntry[]): Note;
 }

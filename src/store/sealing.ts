@@ -37,6 +37,7 @@ export function deriveMasterSealingKey(masterKey: Uint8Array): SealingKey {
   return { id: deriveKey(masterKey, 'key-id', KEY_ID_BYTES), secret: deriveKey(masterKey, 'seal') };
 }
 
+/** Makes a random data key with a random id. */
 export function newDataKey(randomBytes: RandomBytes): SealingKey {
   return { id: randomBytes(KEY_ID_BYTES), secret: randomBytes(KEY_BYTES) };
 }

@@ -27,6 +27,7 @@ export interface WriteQueueOptions {
   maxWaiting: number;
 }
 
+/** Never writes two batches at the same time. */
 export class WriteQueue {
   readonly #options: WriteQueueOptions;
   #waiting: (WaitingWrite | WaitingTask)[] = [];

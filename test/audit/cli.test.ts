@@ -6,7 +6,7 @@ import { AuditLog } from '../../src/audit/audit-log.js';
 import { encodeAuditLines } from '../../src/audit/audit-lines.js';
 import type { AuditRecord } from '../../src/audit/audit-record.js';
 import { ENTRY_KEYS, readAuditLog } from '../../src/audit/audit-space.js';
-import { audited, auditedRotation } from '../../src/audit/audited.js';
+import { auditFirst, auditRotation } from '../../src/audit/audited.js';
 import { registerAudit } from '../../src/cli/audit.js';
 import { registerClock } from '../../src/cli/clock.js';
 import { checkAudit } from '../../src/cli/doctor/storage.js';
@@ -59,14 +59,14 @@ async function device(): Promise<Device> {
     log: silentLog,
   });
   const audit = new AuditLog({ store, clock: () => START, log: silentLog });
-  const keeper = new MasterKeyKeeper({ store: auditedRotation(store, audit), keysDir, origin: 'file', log: silentLog });
+  const keeper = new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: 'file', log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
   const gallery = new LevelGallery({ store, audit, limits, clock: () => START, log: silentLog });
   const admin = new AdminSocket({
     path: join(dataDir, 'admin.sock'),
     routes: {
       'GET /gallery': () =>
-        audited(audit, { action: 'gallery.exported', actor: 'cli', subject: {} }, () =>
+        auditFirst(audit, { action: 'gallery.exported', actor: 'cli', subject: {} }, () =>
           exportGallery(store, () => START),
         ),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),

@@ -149,10 +149,10 @@ async function readLocalGallery(
     await work(decodeRecords(bytes));
     return;
   }
-  const { audited } = await import('../../audit/audited.js');
+  const { auditFirst } = await import('../../audit/audited.js');
   await withOwnStore(config, context, (store, { audit }) => {
     const records = (): AsyncGenerator<Buffer> => exportGallery(store, context.clock);
-    return work(decodeRecords(isExport ? audited(audit, EXPORTED, records) : records()));
+    return work(decodeRecords(isExport ? auditFirst(audit, EXPORTED, records) : records()));
   });
 }
 
