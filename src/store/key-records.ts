@@ -16,7 +16,7 @@ export interface KeyRecord {
   dataKey: SealingKey;
 }
 
-/** Makes a random uid for a space: UID_BYTES. */
+/** Makes a random uid for a space: 8 bytes. */
 export function newUid(randomBytes: RandomBytes): Buffer {
   return randomBytes(UID_BYTES);
 }
