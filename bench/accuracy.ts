@@ -12,7 +12,7 @@ import {
   DEFAULT_MODELS_DIR,
   loadManifest,
   MANIFEST_PATH,
-  modelSet,
+  getModelSet,
   listModels,
   type Model,
   type ModelSet,
@@ -95,7 +95,7 @@ export async function run({ short }: { short: boolean }): Promise<Result[]> {
     const rounds = short ? 30 : 200;
     let standard: Form | undefined;
     for (const name of names) {
-      const forms = await listForms(modelSet(manifest, name), folder);
+      const forms = await listForms(getModelSet(manifest, name), folder);
       for (const form of forms) results.push(...(await measureForm(form, material)));
       if (forms.length > 1) results.push(...(await speedups(forms[0]!, forms[1]!, rounds)));
       if (name === 'standard') standard = forms[0];

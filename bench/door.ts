@@ -10,7 +10,7 @@ import type { ClipScript } from '../tools/rendered-people/clip.js';
 import { renderPortrait } from '../tools/rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../tools/rendered-people/distinct-seeds.js';
 import { describeError } from '../src/errors.js';
-import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type Model, type ModelSet } from '../src/models/manifest.js';
+import { DEFAULT_MODELS_DIR, loadManifest, getModelSet, type Model, type ModelSet } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
 import { multipliesBytes, readProcessorFlags, type Precision } from '../src/models/precision.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
@@ -45,7 +45,7 @@ export async function run({ short, soak }: { short: boolean; soak: boolean }): P
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
   try {
     if (soak) return await soaked(folder, modelsDir, short ? 120 : 1_200);
-    const set = modelSet(loadManifest(), 'standard');
+    const set = getModelSet(loadManifest(), 'standard');
     const bare = await BareModels.open(set, modelsDir);
     const rounds = short ? 3 : 12;
     const results: Result[] = [];

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { silentLog } from '../src/domain/log.js';
-import { DEFAULT_MODELS_DIR, loadManifest, modelSet, type ModelSet } from '../src/models/manifest.js';
+import { DEFAULT_MODELS_DIR, loadManifest, getModelSet, type ModelSet } from '../src/models/manifest.js';
 import { readModel } from '../src/models/model-files.js';
 import { ModelSession, type FloatTensor } from '../src/models/session.js';
 import { loadAddon } from '../src/native/addon.js';
@@ -26,7 +26,7 @@ const RECOGNISE = { embed: 1, mask: false, liveness: false };
 
 export async function run({ short }: { short: boolean }): Promise<Result[]> {
   const modelsDir = sharedModelsDir ?? DEFAULT_MODELS_DIR;
-  const set = modelSet(loadManifest(), 'standard');
+  const set = getModelSet(loadManifest(), 'standard');
   const addon = loadAddon();
   const pipeline = await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
   const folder = mkdtempSync(join(tmpdir(), 'lintel-bench-'));

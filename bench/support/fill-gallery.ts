@@ -5,7 +5,7 @@ import { normalise } from '../../src/domain/embedding.js';
 import { silentLog } from '../../src/domain/log.js';
 import type { GroupRef, NewFace } from '../../src/gallery/gallery.types.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
 export interface OpenGallery {
@@ -21,7 +21,7 @@ export interface OpenGallery {
 export async function openGallery(home: string): Promise<OpenGallery> {
   const masterKey = Buffer.from(readFileSync(join(home, 'keys/master.key'), 'utf8').trim(), 'base64');
   const { keys } = JSON.parse(readFileSync(join(home, 'data/app-keys.json'), 'utf8')) as { keys: { id: string }[] };
-  const { modelVersion, embedder } = modelSet(loadManifest(), 'standard');
+  const { modelVersion, embedder } = getModelSet(loadManifest(), 'standard');
   const store = new SealedStore({ directory: join(home, 'data/db'), masterKey, log: silentLog });
   const limits = { maxGroups: 1000, maxFacesPerGroup: 1_000_000 };
   const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });

@@ -1,6 +1,6 @@
 // The model set that runs: the configured one, or the built-in one where files of the configured set are missing.
 import type { Config } from '../config/schema.js';
-import { modelSet, listModels, type Manifest, type Model, type ModelSet } from './manifest.js';
+import { getModelSet, listModels, type Manifest, type Model, type ModelSet } from './manifest.js';
 import { checkFile, type ModelPlaces } from './model-files.js';
 import { listForms } from './precision.js';
 
@@ -23,11 +23,11 @@ export async function pickUsableSet(
   { set: name, fallback }: Pick<Config['models'], 'set' | 'fallback'>,
   modelsDir: ModelPlaces,
 ): Promise<UsableSet> {
-  const set = modelSet(manifest, name);
+  const set = getModelSet(manifest, name);
   if (!fallback || name === BUILTIN_SET || !(BUILTIN_SET in manifest.sets)) return { set };
   const missing = await findMissing(set, modelsDir);
   if (!missing) return { set };
-  const builtin = modelSet(manifest, BUILTIN_SET);
+  const builtin = getModelSet(manifest, BUILTIN_SET);
   // Where the built-in files are missing too, the error should name the file of the configured set.
   if (await findMissing(builtin, modelsDir)) return { set };
   const reason = `the built-in models run, because ${missing.file} of the set ${name} is missing`;

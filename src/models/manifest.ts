@@ -206,7 +206,7 @@ export function loadManifest(path: string = MANIFEST_PATH): Manifest {
  * Returns a set with its models.
  * @throws AppError MODEL_INVALID when the manifest has no such set, or the set names models of other tasks or models that do not fit together
  */
-export function modelSet(manifest: Manifest, name: string): ModelSet {
+export function getModelSet(manifest: Manifest, name: string): ModelSet {
   const set = manifest.sets[name];
   if (!set) {
     const known = Object.keys(manifest.sets).join(', ');

@@ -1,6 +1,6 @@
 // The sets beside the configured one: their embedders serve the groups that were made under other model versions.
 import { isDeepStrictEqual } from 'node:util';
-import { modelSet, type EmbedderModel, type Manifest, type ModelSet } from './manifest.js';
+import { getModelSet, type EmbedderModel, type Manifest, type ModelSet } from './manifest.js';
 import { checkFile } from './model-files.js';
 import { listForms, readPrecision } from './precision.js';
 
@@ -19,7 +19,7 @@ export interface OtherSet {
 export async function findOtherSets(manifest: Manifest, current: ModelSet, modelsDir: string): Promise<OtherSet[]> {
   const found = new Map<string, OtherSet>();
   for (const name of Object.keys(manifest.sets)) {
-    const { modelVersion, embedder } = modelSet(manifest, name);
+    const { modelVersion, embedder } = getModelSet(manifest, name);
     if (modelVersion === current.modelVersion || found.has(modelVersion)) continue;
     if (!takesSameCrops(embedder, current.embedder)) continue;
     const forms = listForms(embedder);

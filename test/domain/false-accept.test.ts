@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { FalseAcceptCurve, farPerComparison, HIGHEST_THRESHOLD_COSINE } from '../../src/domain/false-accept.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 
-const { points } = modelSet(loadManifest(), 'standard').embedder.calibration;
+const { points } = getModelSet(loadManifest(), 'standard').embedder.calibration;
 const curve = new FalseAcceptCurve(points);
 const scale = new SimilarityScale(points);
 

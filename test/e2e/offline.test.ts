@@ -8,7 +8,7 @@ import { encodePicture, renderClip } from '../../tools/rendered-people/clip-file
 import type { ClipActor } from '../../tools/rendered-people/clip.js';
 import { GUEST_SEED, STRANGER_SEED, renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { recognitionEventSchema, type RecognitionEvent } from '../../src/events/event.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { Subscriber, lacks } from '../events/support.js';
 import { freePort } from '../support/free-port.js';
@@ -17,7 +17,7 @@ import { tempDir } from '../support/temp-dir.js';
 
 const addon = loadAddon();
 const { modelVersion } = loadManifest().sets.builtin!;
-const { detector } = modelSet(loadManifest(), 'standard');
+const { detector } = getModelSet(loadManifest(), 'standard');
 const SENTENCE =
   /^the built-in models run, because \S+\.onnx of the set standard is missing: run "lintel models fetch"/;
 

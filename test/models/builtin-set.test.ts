@@ -8,7 +8,7 @@ import { renderFace } from '../../tools/rendered-people/render-face.js';
 import {
   BUILTIN_MODELS_DIR,
   loadManifest,
-  modelSet,
+  getModelSet,
   listModels,
   type DetectorModel,
   type Model,
@@ -27,7 +27,7 @@ import { Embedder } from '../../src/vision/embed.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const manifest = loadManifest();
-const set = modelSet(manifest, 'builtin');
+const set = getModelSet(manifest, 'builtin');
 
 function makeTensor(widthPx: number, heightPx: number): FloatTensor {
   const data = Float32Array.from({ length: 3 * widthPx * heightPx }, (_, i) => 128 + 100 * Math.sin(i * 0.013));
@@ -66,7 +66,7 @@ describe('the files of the built-in models', () => {
   it('cover all tasks but liveness, and have their own model version', () => {
     expect(listModels(set).map(({ task }) => task)).toEqual(['detector', 'embedder', 'mask']);
     expect(listModels(set).every(isBuiltIn)).toBe(true);
-    expect(set.modelVersion).not.toBe(modelSet(manifest, 'standard').modelVersion);
+    expect(set.modelVersion).not.toBe(getModelSet(manifest, 'standard').modelVersion);
   });
 
   it('have calibration points that rise', () => {

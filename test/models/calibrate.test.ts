@@ -8,7 +8,7 @@ import { tabulatePairs, type LabelledEmbedding } from '../../src/models/calibrat
 import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
 import { layOut } from '../../src/platform/json-layout.js';
 import { editModel } from '../../src/models/calibrate/manifest-edit.js';
-import { MANIFEST_PATH, loadManifest, modelSet } from '../../src/models/manifest.js';
+import { MANIFEST_PATH, loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { tempDir } from '../support/temp-dir.js';
 
 /** Makes embeddings of people with five pictures each, around a separate direction for each person. */
@@ -133,8 +133,10 @@ describe('the manifest', () => {
     await editModel(path, 'mobilefacenet', (model) => {
       model.calibration = { source: 'a test', points };
     });
-    expect(modelSet(loadManifest(path), 'standard').embedder.calibration).toEqual({ source: 'a test', points });
-    expect(modelSet(loadManifest(path), 'standard').detector).toEqual(modelSet(loadManifest(), 'standard').detector);
+    expect(getModelSet(loadManifest(path), 'standard').embedder.calibration).toEqual({ source: 'a test', points });
+    expect(getModelSet(loadManifest(path), 'standard').detector).toEqual(
+      getModelSet(loadManifest(), 'standard').detector,
+    );
   });
 
   it('stays unchanged when the change is not valid, and no temporary file remains', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   loadManifest,
-  modelSet,
+  getModelSet,
   listModels,
   type Manifest,
   type MaskModel,
@@ -19,7 +19,7 @@ import { tempDir } from '../support/temp-dir.js';
 
 const content = Buffer.from('the bytes of a model');
 const sha256 = createHash('sha256').update(content).digest('hex');
-const template = modelSet(loadManifest(), 'standard').detector;
+const template = getModelSet(loadManifest(), 'standard').detector;
 const model: Model = { ...template, file: 'tiny.onnx', bytes: content.length, sha256 };
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -128,7 +128,7 @@ describe('readModel', () => {
 });
 
 describe('a built-in model', () => {
-  const trained = modelSet(loadManifest(), 'builtin').detector;
+  const trained = getModelSet(loadManifest(), 'builtin').detector;
   const places = (): [string, string] => [tempDir(), tempDir()];
 
   it('that is missing causes an error that names the searched folders and the installation', async () => {
@@ -165,13 +165,13 @@ describe('a built-in model', () => {
 
 describe('inspectSet', () => {
   it('lists the files of a set with their states and origins', async () => {
-    const [detector] = await inspectSet(tempDir(), modelSet(loadManifest(), 'standard'));
+    const [detector] = await inspectSet(tempDir(), getModelSet(loadManifest(), 'standard'));
     expect(detector).toMatchObject({ task: 'detector', file: template.file, state: 'missing' });
     expect(detector!.origin).toMatch(/^github\.com\/\S+@[0-9a-f]{8}$/);
   });
 
   it('lists the 8-bit files of the built-in set with the script that trained them', async () => {
-    const set = modelSet(loadManifest(), 'builtin');
+    const set = getModelSet(loadManifest(), 'builtin');
     const statuses = await inspectSet(tempDir(), set);
     expect(statuses.map(({ file, bytes, origin }) => ({ file, bytes, origin }))).toEqual(
       listModels(set).map(({ quantised, origin }) => ({
@@ -185,7 +185,7 @@ describe('inspectSet', () => {
 
 describe('the manifest', () => {
   it('has the standard set with all four tasks', () => {
-    expect(listModels(modelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
+    expect(listModels(getModelSet(loadManifest(), 'standard')).map((m) => m.task)).toEqual([
       'detector',
       'embedder',
       'mask',
@@ -205,7 +205,7 @@ describe('the manifest', () => {
   });
 
   it('refuses an unknown set, and names the known ones', () => {
-    expect(() => modelSet(loadManifest(), 'nonesuch')).toThrow(/nonesuch.*standard/);
+    expect(() => getModelSet(loadManifest(), 'nonesuch')).toThrow(/nonesuch.*standard/);
   });
 
   it.each([
@@ -243,12 +243,12 @@ describe('the manifest', () => {
     const manifest: Manifest = structuredClone(loadManifest());
     manifest.models['builtin-mask'] = { ...(manifest.models['builtin-mask'] as MaskModel), view: 'template' };
     (manifest.models['builtin-mask'].input as { widthPx: number }).widthPx = 96;
-    expect(() => modelSet(manifest, 'builtin')).toThrow(/its input has another size/);
+    expect(() => getModelSet(manifest, 'builtin')).toThrow(/its input has another size/);
   });
 
   it('refuses a set whose embedder is a detector', () => {
     const manifest = structuredClone(loadManifest());
     manifest.sets.standard!.embedder = 'yunet-n';
-    expect(() => modelSet(manifest, 'standard')).toThrow(/no embedder/);
+    expect(() => getModelSet(manifest, 'standard')).toThrow(/no embedder/);
   });
 });

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadManifest, modelSet, type EmbedderModel, type Manifest } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet, type EmbedderModel, type Manifest } from '../../src/models/manifest.js';
 import { findOtherSets } from '../../src/models/other-sets.js';
 import { inPrecision } from '../../src/models/precision.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -16,7 +16,7 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 function manifestWith(change: (embedder: EmbedderModel) => void = () => undefined): Manifest {
   const manifest = structuredClone(loadManifest());
   const standard = manifest.sets.standard!;
-  const embedder = structuredClone(modelSet(manifest, 'standard').embedder);
+  const embedder = structuredClone(getModelSet(manifest, 'standard').embedder);
   Object.assign(embedder, { file: 'older.onnx', sha256: sha256(FLOAT) });
   if (embedder.quantised) Object.assign(embedder.quantised, { file: 'older.int8.onnx', sha256: sha256(INT8) });
   change(embedder);
@@ -31,7 +31,7 @@ function folderWith(files: Record<string, Buffer>): string {
   return folder;
 }
 
-const current = modelSet(loadManifest(), 'standard');
+const current = getModelSet(loadManifest(), 'standard');
 const inInt8 = { ...current, embedder: inPrecision(current.embedder, 'int8') };
 
 describe('another set', () => {

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import {
   choosePrecision,
   listForms,
@@ -17,7 +17,7 @@ import {
 } from '../../src/models/precision.js';
 import { tempDir } from '../support/temp-dir.js';
 
-const set = modelSet(loadManifest(), 'standard');
+const set = getModelSet(loadManifest(), 'standard');
 const model = set.embedder;
 if (!set.liveness) throw new Error('the standard set has lost its liveness model');
 const floatOnly = set.liveness;
@@ -60,7 +60,7 @@ describe('a form of a model', () => {
 });
 
 describe('the forms of a built-in model', () => {
-  const builtin = modelSet(loadManifest(), 'builtin').embedder;
+  const builtin = getModelSet(loadManifest(), 'builtin').embedder;
   const int8 = inPrecision(builtin, 'int8');
   const float = inPrecision(builtin, 'float');
 

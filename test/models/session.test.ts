@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { ModelSession, listProviders, countProviders } from '../../src/models/session.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
@@ -21,7 +21,7 @@ describe('countProviders', () => {
 });
 
 describe.skipIf(missing('sessions', sharedModelsDir))('a session', () => {
-  const model = modelSet(loadManifest(), 'standard').embedder;
+  const model = getModelSet(loadManifest(), 'standard').embedder;
   const { name } = model.input;
   const black = { [name]: { data: new Float32Array(3 * 112 * 112), dims: [1, 3, 112, 112] } };
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, getModelSet, listModels } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import {
   multipliesBytes,
@@ -19,7 +19,7 @@ import { PRECISION_WORKER_FILE, startService } from '../support/service.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
-const set = modelSet(loadManifest(), 'standard');
+const set = getModelSet(loadManifest(), 'standard');
 
 function choose(modelsDir: string, choice: PrecisionChoice, workerFile = PRECISION_WORKER_FILE): Promise<ChosenSet> {
   return chooseSetPrecision({ set, modelsDir, providers: ['cpu'], choice, workerFile });
@@ -47,7 +47,7 @@ describe('a configured form', () => {
 });
 
 describe('the forms of the built-in set', () => {
-  const builtin = modelSet(loadManifest(), 'builtin');
+  const builtin = getModelSet(loadManifest(), 'builtin');
   const measurable = multipliesBytes(process.arch, readProcessorFlags());
   const at = (choice: PrecisionChoice, workerFile = PRECISION_WORKER_FILE): Promise<ChosenSet> =>
     chooseSetPrecision({ set: builtin, modelsDir: tempDir(), providers: ['cpu'], choice, workerFile });

@@ -193,7 +193,7 @@ describe.skipIf(missing)('a picture behind an encoder', () => {
     ['x264', ['-c:v', 'libx264', '-g', '50', '-b:v', '600k']],
     ['MPEG-4', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k', '-threads', '1']],
     ['MPEG-4 in slices', ['-c:v', 'mpeg4', '-g', '25', '-b:v', '600k', '-threads', '16']],
-  ])('is still, and with the least noise of a sensor it is not: %s', async (_, encoder) => {
+  ])('is still without noise, and not still with the least noise of a sensor: %s', async (_, encoder) => {
     const [still, noisy] = await Promise.all([
       playedStill(encoder, 'null'),
       playedStill(encoder, 'noise=alls=2:allf=t'),

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { SdNotifier } from '../../src/platform/sd-notify.js';
 import { StallDetector, type Heartbeat, type HeartbeatState } from '../../src/ops/stall.js';
@@ -179,7 +179,7 @@ describe('over a real socket', () => {
       parentPort.postMessage({ type: 'ready', providers: [] });`,
     );
     const pool = new WorkerPool({
-      set: modelSet(loadManifest(), 'standard'),
+      set: getModelSet(loadManifest(), 'standard'),
       modelsDir: folder,
       providers: ['cpu'],
       workers: 1,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { listCandidates, decideIdentity, type CandidateShot } from '../../src/recognition/identity.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
@@ -20,7 +20,7 @@ interface Photo {
 const skip = missing('strangers before the real models', facesDir, sharedModelsDir);
 
 describe.skipIf(skip)('each of eight people, five photographs as five frames', () => {
-  const set = modelSet(loadManifest(), 'standard');
+  const set = getModelSet(loadManifest(), 'standard');
   const scale = new SimilarityScale(set.embedder.calibration.points);
   const photos: Photo[] = [];
   let pipeline: Pipeline;

@@ -1,5 +1,5 @@
 // The model sets that tests can run with: the built-in one always, and the standard one where its files are at hand.
-import { BUILTIN_MODELS_DIR, loadManifest, modelSet, type ModelSet } from '../../src/models/manifest.js';
+import { BUILTIN_MODELS_DIR, loadManifest, getModelSet, type ModelSet } from '../../src/models/manifest.js';
 import { chooseSetPrecision } from '../../src/models/set-precision.js';
 import { sharedModelsDir } from './shared.js';
 
@@ -12,7 +12,7 @@ export interface ModelsAtHand {
 }
 
 async function atHand(set: ModelsAtHand['set'], modelsDir: string): Promise<ModelsAtHand> {
-  const options = { set: modelSet(loadManifest(), set), modelsDir, providers: ['cpu'], choice: 'float' } as const;
+  const options = { set: getModelSet(loadManifest(), set), modelsDir, providers: ['cpu'], choice: 'float' } as const;
   return { set, modelsDir, models: (await chooseSetPrecision(options)).set };
 }
 

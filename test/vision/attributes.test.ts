@@ -2,15 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Landmarks, Point } from '../../src/domain/face.js';
 import { renderFace } from '../../tools/rendered-people/render-face.js';
-import { loadManifest, modelSet, type MaskModel } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet, type MaskModel } from '../../src/models/manifest.js';
 import type { FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { MaskClassifier, fitSquare } from '../../src/vision/attributes.js';
 
 const addon = loadAddon();
 const manifest = loadManifest();
-const { embedder, mask: aligned } = modelSet(manifest, 'builtin');
-const { mask: square } = modelSet(manifest, 'standard');
+const { embedder, mask: aligned } = getModelSet(manifest, 'builtin');
+const { mask: square } = getModelSet(manifest, 'standard');
 if (aligned?.view !== 'template' || !square || square.view === 'template') throw new Error('the sets have other views');
 const { template } = embedder;
 const [CROP, WIDTH, HEIGHT] = [112, 400, 300];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { JobLanes } from '../../src/vision/job-lanes.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -57,7 +57,7 @@ async function poolOfOne(queueLength: number): Promise<WorkerPool> {
     });
     parentPort.postMessage({ type: 'ready', providers: [] });`,
   );
-  const set = modelSet(loadManifest(), 'standard');
+  const set = getModelSet(loadManifest(), 'standard');
   const log = silentLog;
   const workerFile = pathToFileURL(file);
   const pool = new WorkerPool({ set, modelsDir: '', providers: ['cpu'], workers: 1, queueLength, log, workerFile });

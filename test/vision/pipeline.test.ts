@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cosine } from '../../src/domain/embedding.js';
 import { boxIou, boxHeight, boxWidth, type Face } from '../../src/domain/face.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { alignToTemplate } from '../../src/vision/align.js';
 import { decodePicture } from '../../src/vision/decode.js';
@@ -23,7 +23,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   let pipeline: Pipeline;
 
   beforeAll(async () => {
-    const set = modelSet(loadManifest(), 'standard');
+    const set = getModelSet(loadManifest(), 'standard');
     pipeline = await Pipeline.open({ addon: loadAddon(), set, modelsDir: sharedModelsDir ?? '', providers: ['cpu'] });
   });
   afterAll(() => pipeline.close());
@@ -120,7 +120,7 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
 
   it('treats an aligned crop as one face, without detection', async () => {
     const addon = loadAddon();
-    const { embedder } = modelSet(loadManifest(), 'standard');
+    const { embedder } = getModelSet(loadManifest(), 'standard');
     const bytes = readFileSync(photos[0]!);
     const [whole] = (await pipeline.analyseImage(bytes, { ...DETECT, embed: 1 })).faces;
     const { widthPx, heightPx } = embedder.input;

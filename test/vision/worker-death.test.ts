@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -35,7 +35,7 @@ async function startPool(workers: number, again: 'work' | 'fail'): Promise<Worke
     }`,
   );
   const pool = new WorkerPool({
-    set: modelSet(loadManifest(), 'standard'),
+    set: getModelSet(loadManifest(), 'standard'),
     modelsDir: folder,
     providers: ['cpu'],
     workers,

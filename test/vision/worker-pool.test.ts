@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { encodePicture } from '../../tools/rendered-people/clip-file.js';
 import { GUEST_SEED, renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { silentLog } from '../../src/domain/log.js';
-import { loadManifest, modelSet } from '../../src/models/manifest.js';
+import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
 import { clip } from '../camera/clips.js';
@@ -169,7 +169,7 @@ describe('the worker pool', () => {
 
   it('does not start without its models, and names the missing file and the searched folder', async () => {
     const modelsDir = tempDir();
-    const set = modelSet(loadManifest(), 'standard');
+    const set = getModelSet(loadManifest(), 'standard');
     await expect(startedPool({ set, modelsDir })).rejects.toMatchObject({
       code: 'MODEL_MISSING',
       message: expect.stringContaining(modelsDir) as string,

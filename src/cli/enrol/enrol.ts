@@ -7,7 +7,7 @@ import { GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { systemTimers } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
 import { readPasswordFile } from '../../keys/secrets.js';
-import { loadManifest, modelSet } from '../../models/manifest.js';
+import { loadManifest, getModelSet } from '../../models/manifest.js';
 import { loadAddon } from '../../native/addon.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
@@ -82,7 +82,7 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
   const listing = await listPictures(source, options.map === undefined ? undefined : toAbsolute(options.map));
   const gauge = new PictureGauge({
     addon: loadAddon(),
-    embedder: modelSet(loadManifest(), config.models.set).embedder,
+    embedder: getModelSet(loadManifest(), config.models.set).embedder,
   });
 
   const stop = listenForStop();

@@ -5,7 +5,13 @@ import { AppError } from '../../errors.js';
 import { CALIBRATED, tabulatePairs, type PairTable } from '../../models/calibrate/calibrate.js';
 import { listHeldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.js';
 import { editModel, type JsonObject } from '../../models/calibrate/manifest-edit.js';
-import { loadManifest, modelSet, resolveModelsDir, MANIFEST_PATH, type EmbedderModel } from '../../models/manifest.js';
+import {
+  loadManifest,
+  getModelSet,
+  resolveModelsDir,
+  MANIFEST_PATH,
+  type EmbedderModel,
+} from '../../models/manifest.js';
 import { inPrecision, isBuiltIn, readPrecision, type Precision } from '../../models/precision.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 
@@ -37,7 +43,7 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
     .action(async (options: CalibrateOptions, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
       const manifest = loadManifest(manifestPath);
-      const set = modelSet(manifest, options.set ?? config.models.set);
+      const set = getModelSet(manifest, options.set ?? config.models.set);
       const model = inPrecision(set.embedder, options.precision);
       const modelsDir = resolveModelsDir(config, context.environment);
       // Loaded here, so that the other commands work where a library cannot be loaded.

@@ -1,7 +1,7 @@
 // `lintel models fetch`: fetches the missing files of a model set and verifies them.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadManifest, modelSet, resolveModelsDir, listModels, type Model } from '../../models/manifest.js';
+import { loadManifest, getModelSet, resolveModelsDir, listModels, type Model } from '../../models/manifest.js';
 import { fetchModel, readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
@@ -27,7 +27,7 @@ Only a file that matches gets its real name.`,
       const modelsDir = resolveModelsDir(config, context.environment);
       const named = options.from ?? context.environment.modelsFrom;
       const from = named === undefined || /^https?:\/\//.test(named) ? named : resolve(context.cwd, named);
-      const set = modelSet(loadManifest(), options.set ?? config.models.set);
+      const set = getModelSet(loadManifest(), options.set ?? config.models.set);
       const models = listModels(set);
       let fetched = 0;
       for (const model of models) {

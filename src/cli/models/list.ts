@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
 import { pickUsableSet } from '../../models/fallback.js';
 import { inspectSet } from '../../models/inspect.js';
-import { loadManifest, modelSet, resolveModelsDir, listModels, type ModelSet } from '../../models/manifest.js';
+import { loadManifest, getModelSet, resolveModelsDir, listModels, type ModelSet } from '../../models/manifest.js';
 import { checkFile } from '../../models/model-files.js';
 import { inPrecision } from '../../models/precision.js';
 import { chooseSetPrecision, describePrecision } from '../../models/set-precision.js';
@@ -20,7 +20,7 @@ export function registerList(models: Command, context: CliContext): void {
       const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest();
       for (const [name, { description }] of Object.entries(manifest.sets)) {
-        const set = modelSet(manifest, name);
+        const set = getModelSet(manifest, name);
         const configured = name === config.models.set ? ', configured' : '';
         context.stdout.write(`${name} (version ${set.modelVersion}${configured}): ${description}\n`);
         const table = formatTable(await listFiles(modelsDir, set), [3]);

@@ -7,7 +7,7 @@ import { AppError } from '../../errors.js';
 import { editModel } from '../../models/calibrate/manifest-edit.js';
 import {
   loadManifest,
-  modelSet,
+  getModelSet,
   resolveModelsDir,
   listModels,
   MANIFEST_PATH,
@@ -40,7 +40,7 @@ in models/manifest.json, like the fetched ones. The built-in models come with th
       const { config } = await loadCommandConfig(command, context);
       const modelsDir = resolveModelsDir(config, context.environment);
       const manifest = loadManifest(manifestPath);
-      const set = modelSet(manifest, options.set ?? config.models.set);
+      const set = getModelSet(manifest, options.set ?? config.models.set);
       const folders = new Set<string>();
       for (const model of listModels(set)) {
         const { quantised } = model;

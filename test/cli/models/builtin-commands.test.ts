@@ -13,7 +13,7 @@ import { registerSensitivity } from '../../../tools/models/sensitivity.js';
 import { encodePicture } from '../../../tools/rendered-people/clip-file.js';
 import { renderFace } from '../../../tools/rendered-people/render-face.js';
 import { HELD_OUT_FOLDS, listHeldOutPeople, readPairs } from '../../../src/models/calibrate/lfw-pairs.js';
-import { loadManifest, MANIFEST_PATH, modelSet, type Manifest } from '../../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, getModelSet, type Manifest } from '../../../src/models/manifest.js';
 import { inPrecision } from '../../../src/models/precision.js';
 import { readRanges } from '../../../src/models/quantise/ranges.js';
 import { loadAddon } from '../../../src/native/addon.js';
@@ -51,7 +51,7 @@ function trained(): { manifest: string; modelsDir: string; pictures: string } {
   }
   const manifest = manifestWith(({ models, sets }) => {
     const quantised = { file: 'tiny.int8.onnx', bytes: 1, sha256: '0'.repeat(64), ranges: 'ranges/tiny.json' };
-    models.tiny = { ...modelSet(loadManifest(), 'builtin').detector, file: 'tiny.onnx', bytes: 1, quantised };
+    models.tiny = { ...getModelSet(loadManifest(), 'builtin').detector, file: 'tiny.onnx', bytes: 1, quantised };
     sets.builtin!.detector = 'tiny';
   });
   return { manifest, modelsDir, pictures };
@@ -87,7 +87,7 @@ describe('whoever has trained a built-in model', () => {
 
 describe('whoever has no float file of a built-in model', () => {
   const manifest = MANIFEST_PATH;
-  const { detector } = modelSet(loadManifest(), 'builtin');
+  const { detector } = getModelSet(loadManifest(), 'builtin');
 
   it.each([[[]], [['--missing']], [['--update']]])('need not quantise, also not with %j', async (options) => {
     const before = readFileSync(manifest);
@@ -119,7 +119,7 @@ describe('whoever has no float file of a built-in model', () => {
 
 describe('what a mask model of aligned faces is recorded on', () => {
   it('are the faces themselves, every second one with its lower part covered', async () => {
-    const { mask } = modelSet(loadManifest(), 'builtin');
+    const { mask } = getModelSet(loadManifest(), 'builtin');
     if (!mask) throw new Error('the built-in set has lost its mask model');
     const size = { widthPx: 112, heightPx: 112 };
     const grey = { ...size, rgb: new Uint8Array(3 * 112 * 112).map((_, i) => i % 251) };
@@ -214,7 +214,7 @@ describe('lintel models calibrate --held-out', () => {
     const manifest = manifestWith(({ models }) => {
       // The same files as those of a model that is fetched.
       const { origin } = models.mobilefacenet!;
-      const embedder = inPrecision(modelSet(loadManifest(), 'builtin').embedder, 'int8');
+      const embedder = inPrecision(getModelSet(loadManifest(), 'builtin').embedder, 'int8');
       const quantised = embedder.quantised && { ...embedder.quantised, calibration: embedder.calibration };
       models.mobilefacenet = { ...embedder, quantised, origin };
     });
@@ -222,7 +222,7 @@ describe('lintel models calibrate --held-out', () => {
       run(['calibrate', '--pictures', pictures, '--held-out', pairs, '--write', ...options], registerCalibrate, {
         manifest,
       });
-    const pickEmbedder = (set: string) => modelSet(loadManifest(manifest), set).embedder;
+    const pickEmbedder = (set: string) => getModelSet(loadManifest(manifest), set).embedder;
     const figures = '2 genuine, 0.1 million impostor, int8';
 
     const standardBefore = pickEmbedder('standard');

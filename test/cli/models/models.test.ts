@@ -3,11 +3,11 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { registerModels } from '../../../src/cli/models/models.js';
-import { loadManifest, modelSet, listModels } from '../../../src/models/manifest.js';
+import { loadManifest, getModelSet, listModels } from '../../../src/models/manifest.js';
 import { lintel, type Run } from '../terminal.js';
 import { tempDir } from '../../support/temp-dir.js';
 
-const builtin = modelSet(loadManifest(), 'builtin');
+const builtin = getModelSet(loadManifest(), 'builtin');
 
 function models(args: string[], modelsDir: string, config?: string): Promise<Run> {
   const cwd = tempDir();
@@ -43,7 +43,7 @@ describe('lintel models fetch', () => {
     const args = ['fetch', '--set', 'standard', '--from', '.'];
     const { code, stderr } = await models(args, modelsDir, 'models: { set: builtin }');
     expect(code).toBe(1);
-    expect(stderr).toContain(`${modelSet(loadManifest(), 'standard').detector.file} is not in`);
+    expect(stderr).toContain(`${getModelSet(loadManifest(), 'standard').detector.file} is not in`);
     expect(readdirSync(modelsDir)).toEqual([]);
   });
 

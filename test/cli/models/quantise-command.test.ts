@@ -11,7 +11,7 @@ import { registerRanges } from '../../../tools/models/ranges.js';
 import { registerSensitivity } from '../../../tools/models/sensitivity.js';
 import { encodePicture } from '../../../tools/rendered-people/clip-file.js';
 import { renderFace } from '../../../tools/rendered-people/render-face.js';
-import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, getModelSet, listModels } from '../../../src/models/manifest.js';
 import { readRanges } from '../../../src/models/quantise/ranges.js';
 import { loadAddon } from '../../../src/native/addon.js';
 import { lintel, type Run } from '../terminal.js';
@@ -102,7 +102,7 @@ describe('lintel models quantise', () => {
     const { code, stdout, stderr } = await run(['quantise', '--out', out], command, sharedModelsDir ?? '');
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    const forms = listModels(modelSet(loadManifest(), 'standard')).flatMap(({ quantised }) => quantised ?? []);
+    const forms = listModels(getModelSet(loadManifest(), 'standard')).flatMap(({ quantised }) => quantised ?? []);
     expect(readdirSync(out).sort()).toEqual(forms.map(({ file }) => file).sort());
     for (const { file, sha256: hash, bytes } of forms) {
       const made = readFileSync(join(out, file));
@@ -135,7 +135,7 @@ describe('lintel models quantise', () => {
     expect(readdirSync(modelsDir)).toEqual(['tiny.onnx']);
     // The embedder is not there; the detector comes first.
     expect((await run(['quantise', '--update'], command, modelsDir)).stderr).toContain('MobileFaceNet.onnx is missing');
-    const { detector } = modelSet(loadManifest(manifest), 'standard');
+    const { detector } = getModelSet(loadManifest(manifest), 'standard');
     const made = readFileSync(join(modelsDir, 'tiny.int8.onnx'));
     expect(detector.quantised).toMatchObject({ bytes: made.length, sha256: sha256(made) });
     expect((await run(['quantise'], command, modelsDir)).stdout).toContain('tiny.int8.onnx: ');

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadManifest, MANIFEST_PATH, modelSet, listModels } from '../../../src/models/manifest.js';
+import { loadManifest, MANIFEST_PATH, getModelSet, listModels } from '../../../src/models/manifest.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const setup = readFileSync(fileURLToPath(new URL('../../../scripts/setup', import.meta.url)), 'utf8');
@@ -30,7 +30,7 @@ function modelsAreThere(checkout: string, modelsDir?: string): Promise<number> {
 }
 
 describe('models_are_there of scripts/setup', () => {
-  const fetched = listModels(modelSet(loadManifest(), 'standard')).map(({ file }) => file);
+  const fetched = listModels(getModelSet(loadManifest(), 'standard')).map(({ file }) => file);
 
   it('succeeds with the fetched files, without 8-bit forms and files of a training', async () => {
     expect(await modelsAreThere(checkoutWith(fetched))).toBe(0);
@@ -47,7 +47,7 @@ describe('models_are_there of scripts/setup', () => {
   it('fails in a new checkout, which has the built-in models only', async () => {
     const checkout = checkoutWith([]);
     mkdirSync(join(checkout, 'models/builtin'));
-    for (const { quantised } of listModels(modelSet(loadManifest(), 'builtin'))) {
+    for (const { quantised } of listModels(getModelSet(loadManifest(), 'builtin'))) {
       writeFileSync(join(checkout, 'models/builtin', quantised?.file ?? ''), '');
     }
     expect(await modelsAreThere(checkout)).toBe(1);
