@@ -138,7 +138,7 @@ describe('a source that is lost', () => {
     expect(log.messages).toEqual(['the camera is lost', 'the camera is running']);
   });
 
-  test('begins the waits anew after it ran for a while, and not when it flaps', async () => {
+  test('starts the waits from the beginning after it ran for a while, and not when it flaps', async () => {
     const { camera, addon, timers, shoot } = setUp();
     await camera.start(live);
     for (const { ranMs, nextWaitMs } of [

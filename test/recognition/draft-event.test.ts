@@ -98,7 +98,7 @@ describe('an event', () => {
   test.each([
     { type: 'spoof', reason: 'not-alive' },
     { type: 'uncertain', reason: 'clock-wrong' },
-  ] as const)('of $type names nobody, whoever it looks like', (decision) => {
+  ] as const)('of $type names nobody, whomever the face resembles', (decision) => {
     const liveness = { mode: 'required', verdict: 'spoof', score: -2.5, threshold: 0 } as const;
     const draft = draftEvent(config, { ...facts, decision, nearest, liveness });
     check(draft);

@@ -46,7 +46,7 @@ const put = (key: string, value: string) => space.put(Buffer.from(key), Buffer.f
 for (let i = 0; i < 30; i++) await store.write([put('a', 'x'.repeat(4_000))]);
 await store.write([put('a', '1'), put('b', '2')]);
 
-// Room for half of the next batch and for a database opened anew, or for nothing at all.
+// Room for half of the next batch and for a database that is opened again, or for nothing at all.
 limitFiles(scenario === 'half-written' ? logSize() + 2_000 : 1);
 const large = 'y'.repeat(scenario === 'half-written' ? 200_000 : 10);
 const refused = [

@@ -47,7 +47,7 @@ async function serve(handler: RequestListener): Promise<{ origin: string; port: 
   return { origin: `http://127.0.0.1:${port}`, port, seen };
 }
 
-/** Writes this text to whoever connects and asks. */
+/** Writes this text to every client that sends a request. */
 async function serveRaw(text: string, end = true): Promise<string> {
   const server = createTcpServer((socket) => {
     socket.once('data', () => (end ? socket.end(text) : socket.write(text)));

@@ -436,7 +436,7 @@ describe('an enrolment ends', () => {
     expect(await outcome(answer)).toEqual([409, 'CAMERA_UNAVAILABLE']);
   });
 
-  test('when privacy goes on, whoever asked for it', async () => {
+  test('when privacy goes on, no matter who switched it on', async () => {
     const { answer } = await begin();
     await device.call('PUT', '/privacy', { on: true });
     expect(await outcome(answer)).toEqual([409, 'PRIVACY_ON']);

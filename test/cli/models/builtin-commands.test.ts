@@ -1,4 +1,4 @@
-// npm run models -- ranges, quantise, sensitivity and calibrate on built-in models: for whoever trains them, and for whoever has them.
+// npm run models -- ranges, quantise, sensitivity and calibrate on built-in models, with and without the float files of a training.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -57,7 +57,7 @@ function trained(): { manifest: string; modelsDir: string; pictures: string } {
   return { manifest, modelsDir, pictures };
 }
 
-describe('whoever has trained a built-in model', () => {
+describe('after the training of a built-in model', () => {
   it('takes it with ranges and quantise --update: sizes and hashes of both files come into the manifest', async () => {
     const { manifest, modelsDir, pictures } = trained();
     const early = await run(['quantise', '--set', 'builtin'], registerQuantise, { manifest, modelsDir });
@@ -85,7 +85,7 @@ describe('whoever has trained a built-in model', () => {
   }, 20_000);
 });
 
-describe('whoever has no float file of a built-in model', () => {
+describe('without a float file of a built-in model', () => {
   const manifest = MANIFEST_PATH;
   const { detector } = getModelSet(loadManifest(), 'builtin');
 
@@ -98,7 +98,7 @@ describe('whoever has no float file of a built-in model', () => {
     expect(readFileSync(manifest)).toEqual(before);
   });
 
-  it('is told so where a file is not even part of the installation', async () => {
+  it('the commands say so where a file is not even part of the installation', async () => {
     const { manifest: broken } = trained();
     const { code, stderr } = await run(['quantise', '--set', 'builtin'], registerQuantise, { manifest: broken });
     expect(code).toBe(1);
