@@ -23,7 +23,7 @@ export default defineConfig({
       { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: FULL_TIER } },
       { extends: true, test: { name: 'full', include: FULL_TIER.map(onlyTestFiles) } },
     ],
-    coverage: { include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'] },
+    coverage: { include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'], reportOnFailure: true },
   },
 });
 
