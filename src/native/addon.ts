@@ -148,10 +148,16 @@ export interface Addon {
   warpToTensor(image: NativeImage, out: Float32Array, options: WarpOptions & TensorFormat): void;
   /**
    * Decodes a plain JPEG on this thread: sequential, one scan, grey or YCbCr, 80 to 2048 px a side, without Exif data and colour profile,
-   * and without a fault up to its last byte. The memory of the pixels is used again after the image is released.
+   * and with undamaged data (see isWholeJpeg). The memory of the pixels is used again after the image is released.
    * @returns an image that the caller must release; undefined for everything else: another kind of JPEG, a broken one, or no JPEG
    */
   decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
+  /**
+   * Reads all data of any JPEG on this thread, whatever its size: the caller has checked the claims of its header.
+   * @returns false where data are damaged or missing. Bytes that do not belong to the picture, and a missing end marker after the last
+   * scan, are no damage.
+   */
+  isWholeJpeg(bytes: Uint8Array): boolean;
   /** Encodes an image as JPEG. @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
   /** Number of native images of the whole process, all threads together, that were neither released nor garbage-collected. */

@@ -1,6 +1,7 @@
-// A strict decoder for plain JPEGs, based on libjpeg. It refuses every JPEG that is not plain or has a fault anywhere.
+// A strict decoder for plain JPEGs, based on libjpeg, and a check for every JPEG: both refuse damaged data.
 #include "jpeg.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
@@ -9,6 +10,8 @@
 #include <utility>
 
 #include <jpeglib.h>
+
+#include <jerror.h>
 
 #include "arguments.h"
 #include "frame.h"
@@ -21,22 +24,66 @@ namespace {
 /// Sides of pictures that the contract takes unchanged: smaller pictures are refused, larger ones are scaled down.
 constexpr JDIMENSION kSmallestSidePx = 80;
 constexpr JDIMENSION kLargestSidePx = 2048;
+/// Encoders write about ten scans. Each scan is a pass over the whole picture, so that many scans are an attack.
+constexpr int kMostScans = 32;
+/// libjpeg-turbo takes bad Huffman codes without a warning while it has 512 bytes or more ahead, so it gets fewer.
+constexpr size_t kBytesAhead = 127;
 
 struct Decoder {
   jpeg_decompress_struct jpeg;
   jpeg_error_mgr errors;
   jmp_buf giveUp;
+  /// The bytes that libjpeg has not been given yet.
+  const unsigned char* rest;
+  size_t restLength;
+  /// libjpeg's own function for the end of the bytes: it warns, and adds the marker EOI.
+  boolean (*addEnd)(j_decompress_ptr jpeg);
+  /// The file ended before the marker EOI.
+  bool lacksEnd;
+  /// The components that a finished scan brought data for.
+  bool hasData[MAX_COMPONENTS];
 };
 
-/// Ends the decoding. Errors do this, and warnings too: they stand for a broken or missing piece that libjpeg would
-/// fill with grey.
+/// Ends the decoding. Errors do this, and warnings of damage: libjpeg would fill the missing piece with grey.
 [[noreturn]] void leave(j_common_ptr jpeg) { longjmp(static_cast<Decoder*>(jpeg->client_data)->giveUp, 1); }
 
-void leaveOnWarning(j_common_ptr jpeg, int level) {
-  if (level < 0) leave(jpeg);
+/// Returns true for a warning that leaves all pixels as the encoder meant them. An early end of the file is one of them:
+/// where it cuts into a scan, JWRN_HIT_MARKER follows.
+bool isHarmless(int warning) {
+  return warning == JWRN_EXTRANEOUS_DATA || warning == JWRN_JPEG_EOF || warning == JWRN_ADOBE_XFORM ||
+         warning == JWRN_JFIF_MAJOR || warning == JWRN_NOT_SEQUENTIAL;
+}
+
+void leaveOnDamage(j_common_ptr jpeg, int level) {
+  if (level >= 0) return;
+  const int warning = jpeg->err->msg_code;
+  if (!isHarmless(warning)) leave(jpeg);
+  if (warning == JWRN_JPEG_EOF) static_cast<Decoder*>(jpeg->client_data)->lacksEnd = true;
 }
 
 void sayNothing(j_common_ptr) {}
+
+boolean giveBytes(j_decompress_ptr jpeg) {
+  Decoder& decoder = *static_cast<Decoder*>(jpeg->client_data);
+  if (decoder.restLength == 0) return decoder.addEnd(jpeg);
+  const size_t length = std::min(decoder.restLength, kBytesAhead);
+  jpeg->src->next_input_byte = decoder.rest;
+  jpeg->src->bytes_in_buffer = length;
+  decoder.rest += length;
+  decoder.restLength -= length;
+  return TRUE;
+}
+
+/// Lets libjpeg read the bytes in small pieces.
+void setSource(Decoder& decoder, const unsigned char* bytes, size_t length) {
+  jpeg_mem_src(&decoder.jpeg, bytes, static_cast<unsigned long>(length));
+  jpeg_source_mgr& source = *decoder.jpeg.src;
+  decoder.addEnd = source.fill_input_buffer;
+  source.fill_input_buffer = giveBytes;
+  source.bytes_in_buffer = 0;
+  decoder.rest = bytes;
+  decoder.restLength = length;
+}
 
 bool startsWith(jpeg_saved_marker_ptr marker, const char* name, size_t length) {
   return marker->data_length >= length && std::memcmp(marker->data, name, length) == 0;
@@ -61,7 +108,7 @@ bool create(Decoder& decoder) {
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;
   decoder.errors.error_exit = leave;
-  decoder.errors.emit_message = leaveOnWarning;
+  decoder.errors.emit_message = leaveOnDamage;
   decoder.errors.output_message = sayNothing;
   if (setjmp(decoder.giveUp) != 0) return false;
   jpeg_create_decompress(&decoder.jpeg);
@@ -71,7 +118,7 @@ bool create(Decoder& decoder) {
 /// Reads the header. longjmp may leave this function, so it owns no resources and does not call JavaScript.
 bool readHeader(Decoder& decoder, const unsigned char* bytes, size_t length) {
   if (setjmp(decoder.giveUp) != 0) return false;
-  jpeg_mem_src(&decoder.jpeg, bytes, static_cast<unsigned long>(length));
+  setSource(decoder, bytes, length);
   jpeg_save_markers(&decoder.jpeg, JPEG_APP0 + 1, 16);
   jpeg_save_markers(&decoder.jpeg, JPEG_APP0 + 2, 16);
   return jpeg_read_header(&decoder.jpeg, TRUE) == JPEG_HEADER_OK && isPlain(decoder.jpeg);
@@ -91,26 +138,87 @@ bool readPixels(Decoder& decoder, cv::Mat& bgr) {
   return jpeg_finish_decompress(&jpeg) == TRUE;
 }
 
+/// Decodes all rows at an eighth of the size: every code is read, and few pixels are computed.
+bool checkRows(jpeg_decompress_struct& jpeg) {
+  jpeg.scale_num = 1;
+  jpeg.scale_denom = 8;
+  jpeg.out_color_space = jpeg.jpeg_color_space;
+  jpeg_start_decompress(&jpeg);
+  const JSAMPARRAY row = jpeg.mem->alloc_sarray(reinterpret_cast<j_common_ptr>(&jpeg), JPOOL_IMAGE,
+                                                jpeg.output_width * static_cast<JDIMENSION>(jpeg.output_components), 1);
+  while (jpeg.output_scanline < jpeg.output_height) jpeg_read_scanlines(&jpeg, row, 1);
+  return jpeg_finish_decompress(&jpeg) == TRUE;
+}
+
+/// Returns true where the scans so far hold the whole picture: each component, and in a progressive JPEG each coefficient
+/// to its last bit.
+bool hasAllScans(const Decoder& decoder) {
+  const jpeg_decompress_struct& jpeg = decoder.jpeg;
+  for (int component = 0; component < jpeg.num_components; component++) {
+    if (!decoder.hasData[component]) return false;
+    for (int i = 0; jpeg.progressive_mode && i < DCTSIZE2; i++) {
+      if (jpeg.coef_bits[component][i] != 0) return false;
+    }
+  }
+  return true;
+}
+
+/// Reads all scans of a JPEG that has several, and computes no pixels.
+bool checkScans(Decoder& decoder) {
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  jpeg.buffered_image = TRUE;
+  jpeg_start_decompress(&jpeg);
+  for (;;) {
+    const int status = jpeg_consume_input(&jpeg);
+    if (status == JPEG_REACHED_EOI) return !decoder.lacksEnd || hasAllScans(decoder);
+    if (status == JPEG_SUSPENDED || jpeg.input_scan_number > kMostScans) return false;
+    if (status != JPEG_SCAN_COMPLETED) continue;
+    for (int i = 0; i < jpeg.comps_in_scan; i++) decoder.hasData[jpeg.cur_comp_info[i]->component_index] = true;
+  }
+}
+
+/// Reads the whole file. longjmp may leave this function, as it may readHeader.
+bool check(Decoder& decoder, const unsigned char* bytes, size_t length) {
+  if (setjmp(decoder.giveUp) != 0) return false;
+  setSource(decoder, bytes, length);
+  if (jpeg_read_header(&decoder.jpeg, TRUE) != JPEG_HEADER_OK) return false;
+  return jpeg_has_multiple_scans(&decoder.jpeg) ? checkScans(decoder) : checkRows(decoder.jpeg);
+}
+
+Napi::Uint8Array readBytes(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throw Napi::TypeError::New(info.Env(), "bytes must be a Uint8Array");
+  }
+  return info[0].As<Napi::Uint8Array>();
+}
+
+struct Destroyer {
+  jpeg_decompress_struct& jpeg;
+  ~Destroyer() { jpeg_destroy_decompress(&jpeg); }
+};
+
 }  // namespace
 
 Napi::Value decodeJpeg(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    throw Napi::TypeError::New(env, "bytes must be a Uint8Array");
-  }
-  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const Napi::Uint8Array bytes = readBytes(info);
   Decoder decoder{};
   if (!create(decoder)) return env.Undefined();
-  struct Destroyer {
-    jpeg_decompress_struct& jpeg;
-    ~Destroyer() { jpeg_destroy_decompress(&jpeg); }
-  } destroyer{decoder.jpeg};
+  const Destroyer destroyer{decoder.jpeg};
 
   if (!readHeader(decoder, bytes.Data(), bytes.ByteLength())) return env.Undefined();
   std::shared_ptr<Frame> frame = Instance::get(env).pictures->take();
   frame->bgr.create(static_cast<int>(decoder.jpeg.image_height), static_cast<int>(decoder.jpeg.image_width), CV_8UC3);
   if (!readPixels(decoder, frame->bgr)) return env.Undefined();
   return Image::fromPicture(env, std::move(frame));
+}
+
+Napi::Value isWholeJpeg(const Napi::CallbackInfo& info) {
+  const Napi::Uint8Array bytes = readBytes(info);
+  Decoder decoder{};
+  if (!create(decoder)) return Napi::Boolean::New(info.Env(), false);
+  const Destroyer destroyer{decoder.jpeg};
+  return Napi::Boolean::New(info.Env(), check(decoder, bytes.Data(), bytes.ByteLength()));
 }
 
 }  // namespace lintel

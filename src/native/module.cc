@@ -53,6 +53,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<warpFunction>(exports, "warp");
   exportFunction<warpToTensorFunction>(exports, "warpToTensor");
   exportFunction<decodeJpeg>(exports, "decodeJpeg");
+  exportFunction<isWholeJpeg>(exports, "isWholeJpeg");
   exportFunction<encodeJpeg>(exports, "encodeJpeg");
   exportFunction<liveImageCount>(exports, "liveImageCount");
   exportFunction<openCapture>(exports, "openCapture");

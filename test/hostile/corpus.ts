@@ -139,8 +139,7 @@ function sizes(jpeg: Buffer): HostileFile[] {
     file('JPEG of no width', withClaimedSize(jpeg, 0, 240), BROKEN),
     file('JPEG of no height', withClaimedSize(jpeg, 320, 0), BROKEN),
     file('JPEG that claims 65,500 x 65,500 px', withClaimedSize(jpeg, 65_500, 65_500), TOO_LARGE),
-    // libjpeg only warns about this damage, because the files of many cameras have it. The rest of the picture is grey.
-    file('JPEG that claims 7,000 x 7,000 px', withClaimedSize(jpeg, 7_000, 7_000), SUCCESS, BROKEN),
+    file('JPEG that claims 7,000 x 7,000 px', withClaimedSize(jpeg, 7_000, 7_000), BROKEN),
     file('PNG of no width', png({ widthPx: 0, heightPx: 100 }), BROKEN),
     file('PNG of no height', png({ widthPx: 100, heightPx: 0 }), BROKEN),
     file(
@@ -270,7 +269,13 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   return [
     file('PNG without pixels', without('IDAT'), BROKEN),
     file('PNG without a header', without('IHDR'), BROKEN),
-    file('PNG without an end', without('IEND'), SUCCESS, BROKEN),
+    file('PNG without an end', without('IEND'), SUCCESS),
+    file('JPEG without an end', jpeg.subarray(0, -2), SUCCESS),
+    file(
+      'JPEG with bytes before its end',
+      Buffer.concat([jpeg.subarray(0, -2), Buffer.alloc(9), jpeg.subarray(-2)]),
+      SUCCESS,
+    ),
     file('PNG with a wrong sum of its header', badSum, BROKEN),
     file(
       'PNG with an unknown critical chunk',
