@@ -9,6 +9,7 @@ export const PICTURE_HOST = '127.0.0.9';
 const FIRST_PORT = 10_000;
 const LAST_PORT = 12_000;
 const DRIP_MS = 100;
+const RAW_PATH = '/사진.jpg';
 
 export interface PictureServerOptions {
   picture: Buffer;
@@ -75,6 +76,7 @@ export class PictureServer {
     const { picture, maxImageBytes } = this.#options;
     const [, what, argument = ''] = path.split('/');
     switch (what) {
+      case encodeURIComponent(RAW_PATH.slice(1)):
       case 'face.jpg':
         response.end(picture);
         return;
@@ -87,6 +89,10 @@ export class PictureServer {
         response.writeHead(302, { location }).end();
         return;
       }
+      case 'redirect-raw':
+        // The bytes of UTF-8 as they are: Node writes headers as Latin-1.
+        response.writeHead(302, { location: Buffer.from(RAW_PATH).toString('latin1') }).end();
+        return;
       case 'redirect-to':
         response.writeHead(302, { location: decodeURIComponent(argument) }).end();
         return;

@@ -1,4 +1,5 @@
 // Fetches the picture of an `image.url`, without giving clients access to the local network.
+import { isUtf8 } from 'node:buffer';
 import { lookup as lookupAll } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -10,6 +11,22 @@ import { createTooLargeError } from './image-input.js';
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
 const MAX_CONCURRENT = 32;
+
+const UNKNOWN_HOST = 'The host of the url is unknown.';
+/** Kinds of failures by the pattern of the error's code; the first that fits counts. */
+const FAILURES: readonly [RegExp, string][] = [
+  [/^(ENOTFOUND|ENODATA)$/, UNKNOWN_HOST],
+  [/^(EAI_|EBADNAME$|ESERVFAIL$|EREFUSED$)/, 'The host of the url could not be looked up.'],
+  [/^ECONNREFUSED$/, 'The host of the url refused the connection.'],
+  [/^(ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE)$/, 'The host of the url closed the connection too early.'],
+  [/^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EADDRNOTAVAIL)$/, 'The host of the url cannot be reached.'],
+  [
+    /^(?!ERR_SSL_).*(CERT|ISSUER|SIGNATURE|CRL)/,
+    'The TLS certificate of the host of the url is not valid or not trusted.',
+  ],
+  [/^(ERR_SSL_|ERR_TLS_|EPROTO$)/, 'The TLS connection to the host of the url failed.'],
+  [/^HPE_/, 'The url was not answered in valid HTTP.'],
+];
 
 export interface Address {
   address: string;
@@ -61,7 +78,7 @@ export class ImageFetcher {
       if (deadline.signal.aborted) {
         throw clientError('IMAGE_TIMEOUT', `The url did not deliver the picture within ${timeoutMs} ms.`);
       }
-      throw clientError('INVALID_IMAGE_URL', 'The url could not be fetched.', error);
+      throw clientError('INVALID_IMAGE_URL', describeFailure(error), error);
     } finally {
       clearTimeout(timer);
       this.#running--;
@@ -70,14 +87,18 @@ export class ImageFetcher {
 
   async #follow(text: string, signal: AbortSignal): Promise<Buffer> {
     let url = parseUrl(text);
+    const visited = new Set<string>();
     for (let redirects = 0; ; redirects++) {
       const response = await this.#get(url, signal);
       try {
         if (!REDIRECTS.has(response.statusCode)) return await this.#read(response);
         const { location } = response.headers;
         if (location === undefined) throw refuseUrl('The url redirects, but the answer has no Location header.');
-        if (redirects === MAX_REDIRECTS) throw refuseUrl(`The url redirects more than ${MAX_REDIRECTS} times.`);
-        url = parseUrl(location, url);
+        visited.add(url.href);
+        url = parseUrl(decodeLocation(location), url);
+        if (redirects < MAX_REDIRECTS) continue;
+        if (visited.has(url.href)) throw refuseUrl('The url redirects in a loop.');
+        throw refuseUrl(`The url redirects more than ${MAX_REDIRECTS} times.`);
       } finally {
         response.destroy();
       }
@@ -89,9 +110,10 @@ export class ImageFetcher {
     const hostname = url.hostname.replace(/^\[|\]$/g, '');
     const family = isIP(hostname);
     const resolved = family ? [{ address: hostname, family }] : await raceAbort(this.#resolve(hostname), signal);
+    if (resolved.length === 0) throw refuseUrl(UNKNOWN_HOST);
     const addresses = resolved.filter(({ address }) => this.#guard.admits(address));
     const [first] = addresses;
-    if (first === undefined) throw refuseUrl('The url leads to an address that is not allowed.');
+    if (first === undefined) throw refuseUrl('The url leads to an address that is private or not allowed.');
     const lookup: LookupFunction = (_hostname, options, callback) => {
       if (options.all) callback(null, addresses);
       else callback(null, first.address, first.family);
@@ -110,7 +132,9 @@ export class ImageFetcher {
 
   async #read(response: IncomingMessage): Promise<Buffer> {
     const { maxBytes } = this.#options;
-    if (response.statusCode !== 200) throw refuseUrl('The url was not answered with status 200.');
+    if (response.statusCode !== 200) {
+      throw refuseUrl(`The url was answered with status ${response.statusCode}; it must be 200.`);
+    }
     const encoding = response.headers['content-encoding'] ?? 'identity';
     if (encoding.toLowerCase() !== 'identity') throw refuseUrl('The url was answered with a compressed body.');
     if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw createTooLargeError(maxBytes);
@@ -128,15 +152,32 @@ export class ImageFetcher {
   }
 }
 
-/** @throws AppError INVALID_IMAGE_URL */
+/** Returns the kind of a failed fetch as a sentence. It names no address: the caller may be outside of the network. */
+function describeFailure(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return FAILURES.find(([pattern]) => pattern.test(code))?.[1] ?? 'The url could not be fetched.';
+}
+
+/**
+ * Returns a Location header as a URL. Node reads the bytes of a header as Latin-1, but servers write them as UTF-8. Bytes of any other
+ * encoding are percent-encoded, so that the server gets back what it sent.
+ */
+function decodeLocation(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  return header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** @param base address that redirects to this one @throws AppError INVALID_IMAGE_URL */
 function parseUrl(text: string, base?: URL): URL {
-  if (!URL.canParse(text, base?.href)) throw refuseUrl('The url is malformed.');
+  const subject = base ? 'The address that the url redirects to' : 'The url';
+  if (!URL.canParse(text, base?.href)) throw refuseUrl(`${subject} is malformed.`);
   const url = new URL(text, base);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuseUrl('The url must be http or https.');
-  if (url.username || url.password) throw refuseUrl('The url must not contain a user or a password.');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuseUrl(`${subject} must be http or https.`);
+  if (url.username || url.password) throw refuseUrl(`${subject} must not contain a user or a password.`);
   const port = Number(url.port);
   const portAllowed = url.port === '' || port === 80 || port === 443 || (port >= 10_000 && port <= 12_000);
-  if (!portAllowed) throw refuseUrl('The port of the url must be 80, 443 or 10000 to 12000.');
+  if (!portAllowed) throw refuseUrl(`${subject} must have the port 80, 443 or 10000 to 12000.`);
   return url;
 }
 

@@ -1,10 +1,15 @@
 // Fetching of image.url: accepted and refused URLs, time limits, and no connection to an address that is not admitted.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ImageFetcher, type Address, type ImageFetcherOptions } from '../../../src/api/core/fetch-image.js';
 import type { AppError } from '../../../src/errors.js';
+import { tempDir } from '../../support/temp-dir.js';
 import { face, picture, startHarness } from '../harness.js';
 
 const MAX_BYTES = 10_000;
@@ -57,6 +62,13 @@ async function serveRaw(text: string, end = true): Promise<string> {
 
 function fetcher(options: Partial<ImageFetcherOptions> = {}): ImageFetcher {
   return new ImageFetcher({ maxBytes: MAX_BYTES, timeoutMs: 5_000, allowNetworks: LOOPBACK, ...options });
+}
+
+async function readDetail(promise: Promise<unknown>): Promise<string | undefined> {
+  return promise.then(
+    () => 'fetched',
+    (error: AppError) => error.detail,
+  );
 }
 
 async function refusal(promise: Promise<unknown>): Promise<string> {
@@ -112,6 +124,23 @@ describe('what is fetched', () => {
     });
     expect((await fetcher().fetch(`${origin}/0`)).toString()).toBe('there');
     expect(seen).toEqual(['/0', '/1', '/2', '/3']);
+  });
+
+  test.each([
+    [
+      'UTF-8',
+      Buffer.from('/\uc5bc\uad74 \uc0ac\uc9c4.jpg?\u00e9', 'utf8'),
+      '/%EC%96%BC%EA%B5%B4%20%EC%82%AC%EC%A7%84.jpg?%C3%A9',
+    ],
+    ['Latin-1', Buffer.from('/caf\u00e9.jpg', 'latin1'), '/caf%E9.jpg'],
+    ['ASCII', Buffer.from('/a%20b.jpg'), '/a%20b.jpg'],
+  ])('a redirect whose Location is raw %s', async (_name, location, path) => {
+    const { origin, seen } = await serve((request, response) => {
+      if (request.url === '/start') response.writeHead(302, { location: location.toString('latin1') });
+      response.end('there');
+    });
+    expect((await fetcher().fetch(`${origin}/start`)).toString()).toBe('there');
+    expect(seen).toEqual(['/start', path]);
   });
 
   test('the picture of a request', async () => {
@@ -255,6 +284,88 @@ describe('a redirect is checked as the first url is', () => {
       detail: 'The url redirects, but the answer has no Location header.',
     });
     expect(seen).toEqual(['/nowhere']);
+  });
+});
+
+describe('the detail names the kind of the failure, and no address', () => {
+  const failing = (code: string) => async () =>
+    Promise.reject(Object.assign(new Error('10.1.2.3 inner.test'), { code }));
+  test.each<[string, () => Promise<Address[]>, string]>([
+    ['ENOTFOUND', failing('ENOTFOUND'), 'The host of the url is unknown.'],
+    ['no address', async () => [], 'The host of the url is unknown.'],
+    ['EAI_AGAIN', failing('EAI_AGAIN'), 'The host of the url could not be looked up.'],
+    [
+      'a private address',
+      async () => [{ address: '10.1.2.3', family: 4 }],
+      'The url leads to an address that is private or not allowed.',
+    ],
+    ['anything else', failing('EWEIRD'), 'The url could not be fetched.'],
+  ])('name resolution: %s', async (_name, resolve, detail) => {
+    expect(await readDetail(fetcher({ resolve }).fetch('http://picture.test/'))).toBe(detail);
+  });
+
+  test.each([401, 404, 500, 206])('status %i', async (status) => {
+    const { origin } = await serve((_request, response) => response.writeHead(status).end());
+    const detail = `The url was answered with status ${status}; it must be 200.`;
+    expect(await readDetail(fetcher().fetch(origin))).toBe(detail);
+  });
+
+  test('a connection that is refused, closed, or speaks no HTTP', async () => {
+    const server = createTcpServer();
+    const port = await listen(server);
+    await new Promise((resolve) => server.close(resolve));
+    opened.splice(opened.indexOf(server), 1);
+    const refused = await readDetail(fetcher().fetch(`http://127.0.0.1:${port}/`));
+    expect(refused).toBe('The host of the url refused the connection.');
+    const closed = 'The host of the url closed the connection too early.';
+    expect(await readDetail(fetcher().fetch(await serveRaw('')))).toBe(closed);
+    const half = await serveRaw('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf');
+    expect(await readDetail(fetcher().fetch(half))).toBe(closed);
+    const wrong = await serveRaw('SSH-2.0-OpenSSH\r\n\r\n');
+    expect(await readDetail(fetcher().fetch(wrong))).toBe('The url was not answered in valid HTTP.');
+  });
+
+  test('a server without TLS', async () => {
+    const { port } = await serve((_request, response) => response.end());
+    expect(await readDetail(fetcher().fetch(`https://127.0.0.1:${port}/`))).toBe(
+      'The TLS connection to the host of the url failed.',
+    );
+  });
+
+  const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+  test.skipIf(!hasOpenssl)('a TLS certificate that is not trusted', async () => {
+    const folder = tempDir();
+    const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const ask = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    execFileSync('openssl', [...ask, '-subj', '/CN=x', '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+    const identity = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    const port = await listen(createSecureServer(identity, (_request, response) => response.end()));
+    expect(await readDetail(fetcher().fetch(`https://127.0.0.1:${port}/`))).toBe(
+      'The TLS certificate of the host of the url is not valid or not trusted.',
+    );
+  });
+
+  test('redirects: a loop, too many, without Location, to a refused address', async () => {
+    const { origin } = await serve((request, response) => {
+      const targets: Record<string, string> = { '/loop': '/pool', '/pool': '/loop', '/port': 'http://127.0.0.1:22/' };
+      const location = request.url === '/nowhere' ? undefined : (targets[request.url ?? ''] ?? `${request.url}x`);
+      response.writeHead(302, location === undefined ? {} : { location }).end();
+    });
+    const detail = (path: string) => readDetail(fetcher().fetch(origin + path));
+    expect(await detail('/loop')).toBe('The url redirects in a loop.');
+    expect(await detail('/more')).toBe('The url redirects more than 3 times.');
+    expect(await detail('/nowhere')).toBe('The url redirects, but the answer has no Location header.');
+    expect(await detail('/port')).toBe(
+      'The address that the url redirects to must have the port 80, 443 or 10000 to 12000.',
+    );
+  });
+
+  test('a time-out and a picture that is too large', async () => {
+    const port = await listen(createTcpServer());
+    const silent = await readDetail(fetcher({ timeoutMs: 100 }).fetch(`http://127.0.0.1:${port}/`));
+    expect(silent).toBe('The url did not deliver the picture within 100 ms.');
+    const { origin } = await serve((_request, response) => response.end(Buffer.alloc(MAX_BYTES + 1)));
+    expect(await readDetail(fetcher().fetch(origin))).toBe('The picture is larger than 10000 bytes.');
   });
 });
 
