@@ -135,10 +135,26 @@ export class ApiServer implements Part {
       await next();
       if (!this.#server) ctx.set('connection', 'close');
     });
+    app.use(async (ctx, next) => {
+      ctx.url = decodeUnreserved(ctx.url);
+      await next();
+    });
     app.use(createPageRouter([...pages, ...apis.flatMap((api) => api.pages ?? [])], log).routes());
     for (const api of apis) app.use(api.middleware());
     return app;
   }
+}
+
+/** Letters, digits and `-._~`, percent-encoded: RFC 3986, section 2.3, has them mean the same as when they are written plainly. */
+const ENCODED_UNRESERVED = /%(?:2[DE]|3\d|[46][1-9A-F]|5[0-9AF]|7[0-9AE])/gi;
+
+/** Decodes the unreserved characters in the path of a URL, once. All other encodings stay: `%2F` never becomes a separator. */
+function decodeUnreserved(url: string): string {
+  const end = url.search(/[?#]|$/);
+  const path = url
+    .slice(0, end)
+    .replace(ENCODED_UNRESERVED, (code) => String.fromCharCode(parseInt(code.slice(1), 16)));
+  return path + url.slice(end);
 }
 
 function createPageRouter(pages: readonly ServicePage[], log: Log): Router {

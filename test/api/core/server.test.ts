@@ -42,6 +42,22 @@ describe('listening', () => {
   });
 });
 
+describe('a path with percent-encoding', () => {
+  test.each<[string, number | undefined]>([
+    ['/nhn%2Dface%2dreco/v1%2E0/appkeys/KEY/%67roups/door%2D1', 0],
+    ['/nhn-face-reco/v1.0/appkeys/KEY/groups/door%2D1?x=%2D', 0],
+    ['/nhn-face-reco/v1.0/appkeys/KEY/groups/door%252D1', -40030],
+    ['/nhn-face-reco/v1.0/appkeys/KEY/groups/x%2F..%2Fdoor-1', -40030],
+    ['/nhn-face-reco/v1.0/appkeys/KEY/groups%2Fdoor-1', undefined],
+  ])('%s is answered with %s', async (path, code) => {
+    harness = await startHarness();
+    await harness.call('POST', '/groups', { groupId: 'door-1' });
+    const response = await fetch(harness.origin + path.replace('KEY', harness.appKey));
+    if (code === undefined) expect(response.status).toBe(404);
+    else expect(await response.json()).toMatchObject({ header: { resultCode: code } });
+  });
+});
+
 describe('access log and counts', () => {
   test('tell method, pattern, result and duration, never the appKey, a parameter or a payload', async () => {
     const log = recordingLog();
