@@ -76,6 +76,13 @@ export function parseNumber(value: unknown): unknown {
   return typeof value === 'string' && /^[+-]?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
 }
 
+/** Converts the text of a flag to a boolean: true, false, 1 or 0, in any case. Any other value is returned unchanged. */
+export function parseFlag(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (/^(true|1)$/i.test(value)) return true;
+  return /^(false|0)$/i.test(value) ? false : value;
+}
+
 /** Schema of a whole number written as text. */
 export function wholeNumberText(min: number, max: number, byDefault: number) {
   return z

@@ -1,7 +1,7 @@
 // Schemas of the parameters that several routes of the device API share, and the link to the next page of a list.
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
-import { parseNumber, wholeNumberText } from '../core/parameters.js';
+import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
 
 /** Schema of a sequence number written as text; undefined when it is not given. */
 export const textSequence = z.preprocess(
@@ -10,9 +10,13 @@ export const textSequence = z.preprocess(
 );
 
 export const textFlag = z
-  .enum(['true', 'false'])
-  .optional()
-  .meta({ default: 'false' })
+  .preprocess(
+    (value) => {
+      const flag = parseFlag(value);
+      return typeof flag === 'boolean' ? String(flag) : flag;
+    },
+    z.enum(['true', 'false']).optional().meta({ default: 'false', description: 'In any case; also 1 and 0.' }),
+  )
   .transform((value) => value === 'true');
 
 /** Fields that name a person and the group to enrol them in. */

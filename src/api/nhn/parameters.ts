@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import type { ImageInput } from '../core/image-input.js';
-import { parseNumber, wholeNumberText } from '../core/parameters.js';
+import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
 
 export const DEFAULT_THRESHOLD = 90;
 
@@ -137,10 +137,7 @@ export const externalImageIdText = externalImageId.optional();
 
 const flagText = (byDefault: boolean) =>
   z
-    .preprocess(
-      (value) => (value === 'true' || value === 'false' ? value === 'true' : value),
-      bool(byDefault).optional(),
-    )
+    .preprocess(parseFlag, bool(byDefault).meta({ description: 'In any case; also 1 and 0.' }).optional())
     .transform((value) => value ?? byDefault);
 
 /** Like faceFields, for the texts of a form. */

@@ -179,6 +179,7 @@ describe('parameters', () => {
     ['GET', '/cameras/front/frame?maxWidth=-1', undefined, 'maxWidth must be at least 0.'],
     ['GET', '/cameras/front/frame?maxWidth=1&maxWidth=2', undefined, 'The parameter maxWidth must be given once.'],
     ['GET', '/cameras/front/frame?boxes=yes', undefined, 'boxes must be one of: true, false.'],
+    ['GET', '/cameras/front/frame?boxes=2', undefined, 'boxes must be one of: true, false.'],
     ['GET', '/cameras/front/frame?fps=1', undefined, 'The parameter fps is not known here.'],
     ['GET', '/cameras/front/live?fps=0', undefined, 'fps must be at least 0.1.'],
     ['GET', '/cameras/front/live?fps=16', undefined, 'fps must be at most 15.'],

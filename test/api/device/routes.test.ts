@@ -139,6 +139,17 @@ describe('a picture', () => {
     ]);
   });
 
+  test.each([
+    ['True', true],
+    ['1', true],
+    ['FALSE', false],
+    ['0', false],
+  ])('takes the flag %s', async (text, boxes) => {
+    device.cameras.show('front', 'newest');
+    await (await device.fetch(`/cameras/front/frame?boxes=${text}`)).arrayBuffer();
+    expect(device.cameras.asked).toMatchObject([{ boxes }]);
+  });
+
   test('is refused where there is none', async () => {
     const refusal = async (path: string): Promise<unknown> => {
       const { status, body } = await device.call('GET', path);

@@ -48,6 +48,11 @@ const takenCases: Case[] = [
     shape: shapes.detect({ orientation: false, mask: false, spoofing: true }),
   },
   {
+    name: 'detect by form: flags in any case, and as digits',
+    ask: form('detect', { imageFile: ann, orientation: 'False', mask: '0', spoofing: 'TRUE' }),
+    shape: shapes.detect({ orientation: false, mask: false, spoofing: true }),
+  },
+  {
     name: 'detect by form: the answer is that of a JSON request',
     run: async (world) => {
       const byForm = await world.succeed(form('detect', { imageFile: ann })(world));
