@@ -64,7 +64,7 @@ function refuseGiants({ widthPx, heightPx, heldBytes }: PictureClaims): void {
   if (heldBytes > MAX_HELD_BYTES) {
     throw clientError(
       'IMAGE_TOO_LARGE',
-      'The image is interlaced or progressive, and too large to be decoded that way.',
+      `The image is interlaced or progressive, and decoding it needs more than ${MAX_HELD_BYTES / 1e6} MB.`,
     );
   }
 }

@@ -41,9 +41,15 @@ export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCA
   }
 }
 
-/** Parses a body as JSON. @throws AppError INVALID_PARAM: the body is empty, not UTF-8, not JSON, or not an object */
-export function parseJsonObject(body: Buffer): Record<string, unknown> {
+/**
+ * Parses a body as JSON.
+ * @param wanted what the operation takes, for the message
+ * @throws AppError INVALID_PARAM: the body is empty, not UTF-8, not JSON, or not an object
+ */
+export function parseJsonObject(body: Buffer, wanted: string): Record<string, unknown> {
   if (body.length === 0) throw clientError('INVALID_PARAM', 'The body is empty; it must be a JSON object.');
+  const foreign = nameForeignBody(body);
+  if (foreign !== undefined) throw clientError('INVALID_PARAM', `The body is ${foreign}; it must be ${wanted}.`);
   if (!isUtf8(body)) throw clientError('INVALID_PARAM', 'The body must be UTF-8.');
   const hasByteOrderMark = body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
   let value: unknown;
@@ -57,6 +63,19 @@ export function parseJsonObject(body: Buffer): Record<string, unknown> {
     throw clientError('INVALID_PARAM', 'The body must be a JSON object.');
   }
   return value as Record<string, unknown>;
+}
+
+/** Contents that clients send in place of JSON, by their first bytes (Latin-1). No JSON begins like any of them. */
+const FOREIGN_BODIES: readonly [RegExp, string][] = [
+  [/^\x1f\x8b/, 'compressed (gzip)'],
+  [/^\xff\xd8\xff/, 'a JPEG file'],
+  [/^\x89PNG\r\n/, 'a PNG file'],
+  [/^(\r\n)?--[^\r\n]{1,70}\r?\n/, 'multipart'],
+];
+
+function nameForeignBody(body: Buffer): string | undefined {
+  const start = body.toString('latin1', 0, 80);
+  return FOREIGN_BODIES.find(([pattern]) => pattern.test(start))?.[1];
 }
 
 /** Calls `take` with each chunk until the end (true) or until it returns false; the stream is then paused. @throws ClientGone */

@@ -38,12 +38,15 @@ export class ImageLoader implements ImageSource {
   }
 }
 
-/** Source of the pictures in a body that was too long to be read. It refuses each one as too large. */
-export const oversizeImages: ImageSource = {
-  load: async () => {
-    throw clientError('IMAGE_TOO_LARGE', 'The request is longer than its largest possible picture.');
-  },
-};
+/** Makes the source of the pictures in a body that was too long to be read. It refuses each one as too large. */
+export function createOversizeImages(maxImageBytes: number): ImageSource {
+  return {
+    load: async () => {
+      const detail = `The request is too long: a picture may have at most ${maxImageBytes} bytes.`;
+      throw clientError('IMAGE_TOO_LARGE', detail);
+    },
+  };
+}
 
 export function createTooLargeError(maxBytes: number): AppError {
   return clientError('IMAGE_TOO_LARGE', `The picture is larger than ${maxBytes} bytes.`);
@@ -72,7 +75,23 @@ export function decodeBase64(text: string, maxBytes: number): Buffer {
     !text.includes('_');
   const bytes = Buffer.allocUnsafeSlow(length);
   if (!isPlausible || bytes.write(text, 'base64') !== length) {
-    throw clientError('INVALID_IMAGE_BYTES', 'The field bytes is not standard base64.');
+    throw clientError('INVALID_IMAGE_BYTES', describeBadBase64(text));
   }
   return bytes;
+}
+
+/** Characters of a refused text that are looked at to find out what it is. */
+const EXAMINED_CHARACTERS = 1_000;
+
+function describeBadBase64(text: string): string {
+  const start = text.slice(0, EXAMINED_CHARACTERS);
+  if (/^\s*data:/i.test(start)) return 'The field bytes begins with a data: prefix; send the base64 after it alone.';
+  if (/^\s*https?:/i.test(start)) return 'The field bytes is a URL; send it in the field url.';
+  if (/^[\w+/=\s-]*$/.test(start)) {
+    if (/[-_]/.test(text)) {
+      return 'The field bytes is base64 of the URL-safe alphabet (- and _); send the standard one (+ and /).';
+    }
+    if (/[\r\n]/.test(text)) return 'The field bytes is base64 with line breaks; send it in one line.';
+  }
+  return 'The field bytes is not standard base64.';
 }

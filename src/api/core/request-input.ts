@@ -54,6 +54,13 @@ export async function readInput(
   const body: unknown =
     route.form && isMultipart(contentType)
       ? checkInput(route.form, parseMultipart(bytes, contentType), 'field')
-      : checkInput(schema, parseJsonObject(bytes), 'field');
+      : checkInput(schema, parseJsonObject(bytes, describeWantedBody(route)), 'field');
   return { query, body, isTooLong: false };
+}
+
+/** Returns the body that a route takes, as the end of a sentence. */
+function describeWantedBody({ form, imageFields = [] }: AnyRoute): string {
+  const json =
+    imageFields.length === 0 ? 'a JSON object' : 'a JSON object with the picture in it, in base64 or as a url';
+  return form ? `${json}, or multipart/form-data with that Content-Type` : json;
 }

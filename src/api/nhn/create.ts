@@ -6,7 +6,7 @@ import { clientError } from '../../errors.js';
 import type { RegisteredKey, SecretKeyAuthority } from '../../keys/key-registry.js';
 import { ImageFetcher, type Resolver } from '../core/fetch-image.js';
 import { HttpApi, type Credentials, type Endpoint, type RequestObserver } from '../core/http-api.js';
-import { ImageLoader, oversizeImages } from '../core/image-input.js';
+import { createOversizeImages, ImageLoader } from '../core/image-input.js';
 import type { MountedApi, ServicePage } from '../core/server.js';
 import { DIALECTS } from './dialects.js';
 import { envelopeEncoder, type Reply } from './envelope.js';
@@ -34,7 +34,7 @@ export function createNhnApi(parts: NhnApiParts): MountedApi {
   const fetcher = new ImageFetcher({ maxBytes: maxImageBytes, ...config.images, resolve });
   const services: Services = { ...parts, images: new ImageLoader({ maxImageBytes, fetcher }) };
   const api = new HttpApi({
-    endpoints: DIALECTS.flatMap((dialect) => listEndpoints(dialect, appKeys, services)),
+    endpoints: DIALECTS.flatMap((dialect) => listEndpoints(dialect, appKeys, services, maxImageBytes)),
     encoder: envelopeEncoder,
     input: { isStrict: false, maxFieldsBytes: MAX_FIELDS_BYTES, maxImageBytes },
     log,
@@ -44,8 +44,13 @@ export function createNhnApi(parts: NhnApiParts): MountedApi {
   return { middleware: () => api.middleware(), pages: [createDocumentPage()] };
 }
 
-function listEndpoints(dialect: Dialect, appKeys: SecretKeyAuthority, services: Services): Endpoint<Reply>[] {
-  const oversizeServices: Services = { ...services, images: oversizeImages };
+function listEndpoints(
+  dialect: Dialect,
+  appKeys: SecretKeyAuthority,
+  services: Services,
+  maxImageBytes: number,
+): Endpoint<Reply>[] {
+  const oversizeServices: Services = { ...services, images: createOversizeImages(maxImageBytes) };
   return dialect.routes.map((route) => ({
     pattern: dialect.base + route.path,
     route,

@@ -1,6 +1,6 @@
 // Pictures in the body: strict base64, decoded once.
 import { describe, expect, test } from 'vitest';
-import { decodeBase64, ImageLoader, oversizeImages } from '../../../src/api/core/image-input.js';
+import { decodeBase64, ImageLoader, createOversizeImages } from '../../../src/api/core/image-input.js';
 import type { AppError } from '../../../src/errors.js';
 
 const MAX = 1_000;
@@ -57,6 +57,21 @@ describe('base64', () => {
     expect(readCode(() => decodeBase64(text, MAX))).toBe('INVALID_IMAGE_BYTES');
   });
 
+  test.each([
+    ['data:image/png;base64,QUJD', 'The field bytes begins with a data: prefix; send the base64 after it alone.'],
+    ['DATA:;base64,QU-D', 'The field bytes begins with a data: prefix; send the base64 after it alone.'],
+    ['https://example.com/a.jpg', 'The field bytes is a URL; send it in the field url.'],
+    ['QU-D_UJD', 'The field bytes is base64 of the URL-safe alphabet (- and _); send the standard one (+ and /).'],
+    [`${'A'.repeat(1_200)}_UJD`, 'The field bytes is base64 of the URL-safe alphabet'],
+    ['QUJD\r\nQUI=\r\n', 'The field bytes is base64 with line breaks; send it in one line.'],
+    [`${'QUJD'.repeat(19)}\nQUJD`, 'The field bytes is base64 with line breaks; send it in one line.'],
+    ['*-*', 'The field bytes is not standard base64.'],
+    ['QUJD QUJD', 'The field bytes is not standard base64.'],
+    ['QUJD====', 'The field bytes is not standard base64.'],
+  ])('%j is refused with a detail that says what it is', (text, detail) => {
+    expect(() => decodeBase64(text, MAX)).toThrow(detail);
+  });
+
   test('agrees with the grammar on every text of up to four characters of a mixed alphabet', () => {
     const alphabet = ['A', '/', '=', '-', '\u0141', ' '];
     const grammar = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
@@ -101,6 +116,9 @@ describe('a loader', () => {
   });
 
   test('of a body that was not read refuses every picture', async () => {
-    await expect(oversizeImages.load({ bytes: 'QUJD' })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+    await expect(createOversizeImages(MAX).load({ bytes: 'QUJD' })).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      detail: 'The request is too long: a picture may have at most 1000 bytes.',
+    });
   });
 });

@@ -1,9 +1,19 @@
 // Every documented error of v1.0 over a real socket, and the order in which a request is checked.
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RESULTS } from '../../../src/api/nhn/envelope.js';
 import { ERROR_CODES, type ErrorCode } from '../../../src/errors.js';
 import { expectSentence } from '../details.js';
-import { callJson, face, picture, recordingLog, scripted, startHarness, type Harness } from '../harness.js';
+import {
+  callJson,
+  face,
+  picture,
+  recordingLog,
+  scripted,
+  startHarness,
+  type Answer,
+  type Harness,
+} from '../harness.js';
 
 const NO_FACE = '00000000-0000-4000-8000-000000000000';
 const image = picture(face(0));
@@ -110,6 +120,31 @@ describe('InvalidParam', () => {
         detail: expect.stringContaining(detail) as string,
       },
     });
+  });
+
+  const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]);
+  const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]);
+  const form = '--XX\r\ncontent-disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n\xff\xd8\xff\r\n--XX--';
+  test.each<[string, string, Buffer, string, string]>([
+    ['gzip', '/detect', gzipSync('{"image":{}}'), 'application/json', 'compressed (gzip)'],
+    ['a JPEG file', '/detect', jpeg, 'image/jpeg', 'a JPEG file'],
+    ['a PNG file', '/detect', png, 'application/octet-stream', 'a PNG file'],
+    ['a form', '/detect', Buffer.from(form, 'latin1'), 'multipart/form-data; boundary=XX', 'multipart'],
+    ['a form of texts', '/groups', Buffer.from('--XX\r\n\r\n--XX--'), 'multipart/form-data; boundary=XX', 'multipart'],
+  ])('of a body that is %s', async (_name, path, body, type, what) => {
+    const { origin, base } = harness;
+    const response = await fetch(`${origin}${base}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: Uint8Array.from(body),
+    });
+    const picture = path === '/detect' ? ' with the picture in it, in base64 or as a url' : '';
+    const { header } = (await response.json()) as Answer;
+    expect(header).toMatchObject({
+      resultCode: -40000,
+      detail: `The body is ${what}; it must be a JSON object${picture}.`,
+    });
+    expectSentence(header.detail);
   });
 
   test('of a body that is not UTF-8', async () => {

@@ -205,7 +205,15 @@ describe('an operation with a picture answers a form as it answers JSON', () => 
 
   const flags = { orientation: false, mask: false, spoofing: true, spoofingCondition: 'strict' };
   const texts = { orientation: 'false', mask: 'false', spoofing: 'true', spoofingCondition: 'strict' };
+  const habits = { orientation: 'False', mask: '0', spoofing: 'TRUE', spoofingCondition: 'strict' };
   const cases: [string, () => string, object, Record<string, string | Blob>, object][] = [
+    [
+      'detect with flags as other clients write them',
+      () => '/faces/detect',
+      { image, ...flags },
+      { imageFile, ...habits },
+      { faceDetailCount: 1 },
+    ],
     ['detect', () => '/faces/detect', { image }, { imageFile }, { faceDetailCount: 1 }],
     [
       'detect with options',
@@ -289,7 +297,7 @@ describe('an operation with a picture answers a form as it answers JSON', () => 
     const answer = await harness.callV2('POST', '/faces/compare', form(fields));
     expect(answer.header).toMatchObject({
       resultMessage: 'InvalidImageURLException:Target',
-      detail: 'The url leads to an address that is not allowed.',
+      detail: 'The url leads to an address that is private or not allowed.',
     });
   });
 });
@@ -317,7 +325,7 @@ describe('a bad request', () => {
     ['/faces/detect', { imageFile, mask: 'yes' }, 'mask must be a boolean'],
     ['/faces/detect', { imageFile, mask: '' }, 'mask must be a boolean'],
     ['/faces/detect', { imageFile, mask: imageFile }, 'mask must be a boolean'],
-    ['/faces/detect', { imageFile, spoofing: 'True' }, 'spoofing must be a boolean'],
+    ['/faces/detect', { imageFile, spoofing: '2' }, 'spoofing must be a boolean'],
     ['/faces/detect', { imageFile, spoofingCondition: 'harsh' }, 'spoofingCondition must be one of'],
     ['/groups/GROUP/faces', { imageFile, limit: '21' }, 'limit must be at most 20'],
     ['/groups/GROUP/faces', { imageFile, limit: 'many' }, 'limit must be a number'],
@@ -365,9 +373,15 @@ describe('a bad request', () => {
     const broken = await callJson('POST', url, 'no form', headers);
     expect(broken.header).toMatchObject({ resultCode: -40000, detail: expect.stringContaining('form-data') as string });
     const v1 = await callJson('POST', `${harness.origin}${harness.base}/detect`, form({ imageFile }));
-    expect(v1.header).toMatchObject({ resultCode: -40000, detail: 'The body is not valid JSON.' });
+    expect(v1.header).toMatchObject({
+      resultCode: -40000,
+      detail: expect.stringContaining('The body is multipart; it must be a JSON object') as string,
+    });
     const noForm = await harness.callV2('POST', '/groups', form({ groupId: 'by-form' }));
-    expect(noForm.header).toMatchObject({ resultCode: -40000, detail: 'The body is not valid JSON.' });
+    expect(noForm.header).toMatchObject({
+      resultCode: -40000,
+      detail: expect.stringContaining('The body is multipart; it must be a JSON object') as string,
+    });
   });
 
   test.each<[string, string, Record<string, Blob>, string]>([
