@@ -49,7 +49,7 @@ export interface WarpOptions {
   heightPx: number;
   /**
    * Transform from image to output, in pixels: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5]; whole numbers are pixel centres.
-   * Where it shrinks the image by 2 or more, areas are averaged first.
+   * An image that shrinks by a factor of 2 or more is averaged over areas first.
    */
   matrix: readonly [number, number, number, number, number, number];
   /** Pixels outside the image: black (`constant`), or its mirror image (`reflect`). */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Ask, type Client, type Data, type Exchange, type Reply, Unfit } from './client.js';
 import type { World } from './world.js';
 
-/** What a case needs besides a URL and an appKey. */
+/** Requirement of a case besides a URL and an appKey. */
 export type Need = 'spawn' | 'otherAppKey' | 'secretKey';
 
 /** One row of a table: one request and its answer. */
