@@ -1,4 +1,5 @@
 // Values of a face in one picture, in pixels of the upright picture in which it was detected.
+import type { FaceCondition } from './condition.js';
 
 export interface Point {
   x: number;
@@ -51,6 +52,8 @@ export interface Face {
   livenessScore?: number;
   /** Present if requested: L2-normalised, `dimensions` floats. */
   embedding?: Float32Array;
+  /** Present beside the embedding, where the embedder has a measure of it. */
+  condition?: FaceCondition;
   /** Present in frames of a camera: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
   crop?: Uint8Array;
 }
