@@ -109,7 +109,8 @@ export class FrameAnalyser {
 
   async #analyse(handle: number, lastFrame: number | undefined): Promise<AnalysedFrame | undefined> {
     const { vision, config, settledBoxes, gate, tally, clock } = this.#parts;
-    const { mask, minFacePx } = config;
+    const { minFacePx } = config;
+    const mask = config.mask !== false;
     const liveness = config.liveness !== 'off';
     const settled = settledBoxes();
     const options = { after: this.#after, mask, liveness, minFacePx, ...(settled === undefined ? {} : { settled }) };

@@ -103,7 +103,12 @@ const cameraSchema = z.strictObject({
   eventTtlMs: z.int().min(100).max(600_000).default(5_000).describe('an event expires this long after its capture'),
   maxFps: z.number().min(0.1).max(240).default(10).describe('most frames that are analysed per second'),
   minFacePx: z.int().min(20).max(2048).default(60).describe('smaller faces, which are further away, are ignored'),
-  mask: z.boolean().default(true).describe('the event says whether the person wears a mask'),
+  mask: z
+    .union([z.boolean(), z.literal('refuse')], { error: 'must be true, false or refuse' })
+    .default(true)
+    .describe(
+      'true: the event says whether the person wears a mask; refuse: a person in a mask is not granted either; false: no check',
+    ),
   liveness: z
     .enum(['required', 'observe', 'off'])
     .default('observe')

@@ -16,6 +16,8 @@ export const REASONS = {
   'not-alive': 'spoof: the liveness score is that of a print or a screen',
   'too-few-frames':
     'uncertain: the person left before there were enough good frames; some of these agreed on an enrolled person',
+  masked:
+    'uncertain: an enrolled person, but the camera refuses masks, and too few frames clearly show the face without one',
   'liveness-unsure': 'uncertain: an enrolled person, but liveness is required and could not be decided',
   'liveness-missing': 'uncertain: an enrolled person, but liveness is required and there is no model for it',
   'clock-wrong': 'uncertain: an enrolled person, but the clock of the device cannot be trusted',

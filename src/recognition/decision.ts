@@ -11,6 +11,8 @@ export interface Decision {
 
 export interface Circumstances {
   identity: { kind: 'match' } | { kind: 'unknown'; reason: UnknownReason };
+  /** `masked`: the camera refuses masks, and no shot shows the bare face. `unsure`: some do, but fewer than must agree. */
+  bareness: 'bare' | 'masked' | 'unsure' | 'any';
   liveness: { mode: 'required' | 'observe' | 'off'; verdict: LivenessVerdict };
   /** True when no further shot is waited for. */
   isLast: boolean;
@@ -25,7 +27,7 @@ export interface Circumstances {
  * @returns undefined when a further shot is to be waited for
  */
 export function decide(circumstances: Circumstances): Decision | undefined {
-  const { identity, liveness, isLast, areGroupsUsable, isClockRight, isCameraRight } = circumstances;
+  const { identity, bareness, liveness, isLast, areGroupsUsable, isClockRight, isCameraRight } = circumstances;
   const isRequired = liveness.mode === 'required';
   if (isRequired && liveness.verdict === 'spoof') return { type: 'spoof', reason: 'not-alive' };
   if (identity.kind === 'unknown') {
@@ -34,6 +36,8 @@ export function decide(circumstances: Circumstances): Decision | undefined {
   }
   if (!isClockRight) return { type: 'uncertain', reason: 'clock-wrong' };
   if (!isCameraRight) return { type: 'uncertain', reason: 'camera-fault' };
+  if (bareness === 'masked' || (bareness === 'unsure' && isLast)) return { type: 'uncertain', reason: 'masked' };
+  if (bareness === 'unsure') return undefined;
   if (isRequired) {
     if (liveness.verdict === 'unavailable') return { type: 'uncertain', reason: 'liveness-missing' };
     if (liveness.verdict !== 'live') return isLast ? { type: 'uncertain', reason: 'liveness-unsure' } : undefined;

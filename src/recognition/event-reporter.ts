@@ -149,7 +149,7 @@ export class EventReporter {
   }
 
   #makeEvent(decided: TrackDecision, eventAtMs: number): ReportResult {
-    const { decision, trackId, lastSeenMs, person, grounds, shots, firstGroup, liveness } = decided;
+    const { decision, trackId, lastSeenMs, person, grounds, firstGroup, liveness } = decided;
     const { config, modelVersion, clock } = this.#parts;
     const groundShots = grounds.map(({ shot }) => shot);
     const shown = chooseShownShot(groundShots, config.eventTtlMs);
@@ -161,7 +161,7 @@ export class EventReporter {
       nearest: grounds.find(({ shot }) => shot === shown)?.candidate ?? shown.candidates[0],
       firstGroup,
       liveness,
-      masked: decideMasked(shots, shown),
+      masked: decideMasked(groundShots, shown),
       snapshot: this.#encodeSnapshot(shown),
       modelVersion,
       decidedAtMs: clock(),

@@ -3,7 +3,7 @@ import type { CameraConfig } from '../config/camera-schema.js';
 import type { TrustGuard } from '../domain/trust.js';
 import type { EventDraft } from '../events/event.js';
 import type { TrackProbe } from './appearances.js';
-import { decide, type Decision } from './decision.js';
+import { decide, type Circumstances, type Decision } from './decision.js';
 import type { EventReporter, ReportResult } from './event-reporter.js';
 import { decideIdentity, decideIdentityAtEnd, type Identity } from './identity.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
@@ -11,8 +11,8 @@ import type { SearchedShot } from './shot.js';
 import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
 
-/** Longest time that a recognised person waits for the liveness verdict; half the time to live of an event where that is shorter. */
-const MAX_LIVENESS_WAIT_MS = 1_500;
+/** Longest time that a recognised person waits for the liveness verdict or for bare shots; half the time to live of an event where that is shorter. */
+const MAX_WAIT_MS = 1_500;
 /** Interval of the shots of a provisional track; a tenth of the time to live of an event where that is shorter. */
 const RETRY_MS = 500;
 const MIN_RETRY_MS = 100;
@@ -36,7 +36,7 @@ export interface TrackDeciderParts {
 export class TrackDecider {
   readonly #parts: TrackDeciderParts;
   readonly #retryMs: number;
-  readonly #livenessWaitMs: number;
+  readonly #maxWaitMs: number;
   /** Number of tracks that ended with too few good shots for a decision. */
   undecided = 0;
 
@@ -44,7 +44,7 @@ export class TrackDecider {
     this.#parts = parts;
     const { eventTtlMs } = parts.config;
     this.#retryMs = Math.max(MIN_RETRY_MS, Math.min(RETRY_MS, eventTtlMs / 10));
-    this.#livenessWaitMs = Math.min(MAX_LIVENESS_WAIT_MS, eventTtlMs / 2);
+    this.#maxWaitMs = Math.min(MAX_WAIT_MS, eventTtlMs / 2);
   }
 
   /** Call it after each new shot of the track. */
@@ -56,7 +56,7 @@ export class TrackDecider {
   /** Call it once for each frame that shows the track, with or without a shot. */
   async onFrame(track: Track, nowMs: number): Promise<void> {
     const { state, agreed, dueAtMs } = track;
-    if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#livenessWaitMs) {
+    if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#maxWaitMs) {
       return this.#conclude(track, { kind: 'match', ...agreed }, true, nowMs);
     }
     if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) track.reopen(this.#parts.config.outOf);
@@ -131,11 +131,13 @@ export class TrackDecider {
     return this.#conclude(track, identity, true, nowMs);
   }
 
-  async #conclude(track: Track, identity: DecidedIdentity, isLast: boolean, nowMs: number): Promise<void> {
+  async #conclude(track: Track, decided: DecidedIdentity, isLast: boolean, nowMs: number): Promise<void> {
     const { config, groups, trust, cameraProblem } = this.#parts;
+    const { identity, bareness } = this.#judgeBareness(decided);
     const person = identity.kind === 'match' ? identity.person : undefined;
     const decision = decide({
       identity,
+      bareness,
       liveness: { mode: config.liveness, verdict: this.#judgeLiveness(track, person).verdict },
       isLast,
       areGroupsUsable: groups.problem() === undefined,
@@ -145,6 +147,19 @@ export class TrackDecider {
     if (decision) return this.#report(track, decision, identity, nowMs);
     track.isDecisionNear = true;
     track.bestShots.extend(1);
+  }
+
+  /**
+   * Judges whether enough of the agreeing shots show a bare face, where the camera refuses masks; a match then rests on these shots
+   * alone. A shot of which it is not known whether the face is bare does not count.
+   */
+  #judgeBareness(identity: DecidedIdentity): Pick<Circumstances, 'bareness'> & { identity: DecidedIdentity } {
+    const { mask, agree } = this.#parts.config;
+    if (mask !== 'refuse' || identity.kind !== 'match') return { identity, bareness: 'any' };
+    const agreeing = identity.agreeing.filter(({ shot }) => shot.masked === false);
+    if (agreeing.length === 0) return { identity, bareness: 'masked' };
+    if (agreeing.length < agree) return { identity, bareness: 'unsure' };
+    return { identity: { ...identity, agreeing }, bareness: 'bare' };
   }
 
   /**

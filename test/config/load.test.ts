@@ -72,6 +72,10 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
       'cameras[0].source.password: is not a known key (line 4)',
     ],
     [
+      camera('    source: { type: file, path: a.mp4 }\n    mask: hunter2\n'),
+      'cameras[0].mask: must be true, false or refuse (line 5)',
+    ],
+    [
       camera('    source: { type: file, path: a.mp4, loop: "yes" }\n'),
       'cameras[0].source.loop: must be true or false (line 4)',
     ],

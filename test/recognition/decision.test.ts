@@ -7,6 +7,7 @@ const match = { kind: 'match' } as const;
 const unknown = { kind: 'unknown', reason: 'tie' } as const;
 const well: Circumstances = {
   identity: match,
+  bareness: 'any',
   liveness: { mode: 'required', verdict: 'live' },
   isLast: false,
   areGroupsUsable: true,
@@ -30,6 +31,12 @@ test.each<{ name: string; facts: Partial<Circumstances>; expected: string }>([
   { name: 'a wrong clock and a spoof', facts: { isClockRight: false, ...required('spoof') }, expected: 'spoof not-alive' },
   { name: 'a wrong clock at a stranger', facts: { isClockRight: false, identity: unknown }, expected: 'unknown tie' },
   { name: 'a camera fault', facts: { isCameraRight: false }, expected: 'uncertain camera-fault' },
+  { name: 'a mask that is refused', facts: { bareness: 'masked' }, expected: 'uncertain masked' },
+  { name: 'a mask that is refused, with liveness that is unsure', facts: { bareness: 'masked', ...required('unsure') }, expected: 'uncertain masked' },
+  { name: 'a face that is bare in too few shots yet', facts: { bareness: 'unsure' }, expected: 'wait' },
+  { name: 'a face that stayed bare in too few shots', facts: { bareness: 'unsure', isLast: true }, expected: 'uncertain masked' },
+  { name: 'a bare face', facts: { bareness: 'bare' }, expected: 'match agreed' },
+  { name: 'a spoof in a mask', facts: { bareness: 'masked', ...required('spoof') }, expected: 'spoof not-alive' },
   { name: 'a match in one of two groups', facts: { areGroupsUsable: false }, expected: 'match agreed' },
   { name: 'nobody in the groups that could be searched', facts: { areGroupsUsable: false, identity: unknown }, expected: 'uncertain group-unusable' },
 ])('$name: $expected', ({ facts, expected }) => {

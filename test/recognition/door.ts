@@ -60,13 +60,15 @@ export interface SceneFace {
   sizePx?: number;
   yaw?: number;
   quality?: number | undefined;
-  masked?: boolean;
+  /** Verdict of the mask model; false by default. */
+  masked?: boolean | undefined;
   /** Liveness score; absent by default. */
   liveness?: number | undefined;
 }
 
 export function face(shown: SceneFace): Face {
-  const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8, masked = false } = shown;
+  const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8 } = shown;
+  const masked = 'masked' in shown ? shown.masked : false;
   const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
   const centre = { x, y };
   return {
@@ -75,7 +77,7 @@ export function face(shown: SceneFace): Face {
     detectionScore: 0.9,
     pose: { yaw, pitch: 0, roll: 0 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
-    masked,
+    ...(masked !== undefined && { masked }),
     ...(shown.liveness !== undefined && { livenessScore: shown.liveness }),
     crop: createCrop(person, likeness),
   };

@@ -18,6 +18,46 @@ async function openDoorFor(keys: object, parts: Partial<RecogniserParts> = {}) {
   return door;
 }
 
+describe('a camera that refuses masks', () => {
+  const keys = { mask: 'refuse' };
+  const stand = (masked: boolean): SceneFace => ({ person: anna, x: 320, masked });
+
+  test.each([
+    { name: 'a bare face', masks: [false], expected: ['match agreed'] },
+    { name: 'a masked face', masks: [true], expected: ['uncertain masked'] },
+    { name: 'one frame in which a bare face seems masked', masks: [false, false, true, false, false], expected: ['match agreed'] },
+    { name: 'two bare frames among masked ones', masks: [false, true, true, true, false, true, true, true], expected: ['uncertain masked'] },
+  ])('$name: $expected', async ({ masks, expected }) => {
+    const door = await openDoorFor(keys);
+    await door.play(2_000, (n) => [stand(masks[n % masks.length] ?? false)]);
+    expect(door.events.reasons).toEqual(expected);
+    const event = door.events.first;
+    if (event.type !== 'match') expect(JSON.stringify(event)).not.toMatch(/anna|faceId|imageId/);
+  }); // prettier-ignore
+
+  test('a person who takes the mask off is matched then, and not before', async () => {
+    const door = await openDoorFor(keys);
+    await door.play(5_000, (_, atMs) => [stand(atMs < 2_000)]);
+    expect(door.events.reasons).toEqual(['uncertain masked', 'match agreed']);
+    const match = door.events.all.at(-1);
+    expect(door.sinceStart(match?.decidedAt ?? '')).toBeGreaterThan(3_000);
+    expect(match?.masked).toBe(false);
+  });
+
+  test('a stranger in a mask is unknown', async () => {
+    const door = await openDoorFor(keys);
+    await door.play(2_000, standing({ person: zoe, x: 320, masked: true }));
+    expect(door.events.reasons).toEqual(['unknown below-threshold']);
+  });
+
+  test('does not match a face of which nobody can say whether it is masked', async () => {
+    const door = await openDoorFor(keys);
+    await door.play(2_000, standing({ person: anna, x: 320, masked: undefined }));
+    expect(door.events.reasons).toEqual(['uncertain masked']);
+    expect(door.events.first).not.toHaveProperty('masked');
+  });
+});
+
 describe('liveness that is required', () => {
   const keys = { liveness: 'required' };
 
