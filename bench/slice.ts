@@ -313,7 +313,7 @@ async function lfwAccuracy(set: ModelSet, modelsDir: string): Promise<Result> {
     const crop = new Uint8Array(widthPx * heightPx * 3);
     addon.warp(image, crop, { widthPx, heightPx, matrix: [1, 0, 0, 0, 1, 0], border: 'constant' });
     image.release();
-    embeddings.set(basename(path).replace(/\.\w+$/, ''), await embedder.embed(crop));
+    embeddings.set(basename(path).replace(/\.\w+$/, ''), (await embedder.embed(crop)).embedding);
   }
   await session.release();
   const accuracy = tenFoldAccuracy(readPairs(join(lfwDir, 'pairs.txt')), embeddings);

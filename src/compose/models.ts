@@ -1,14 +1,14 @@
 // The models of the service: the set in use, the form of each model on this machine, and the score scales.
-import { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { ModelScales, OtherModels } from '../domain/other-models.js';
-import { SimilarityScale } from '../domain/similarity.js';
+import { SimilarityScales } from '../domain/similarity-scales.js';
+import { loadConditionHead } from '../models/condition-head.js';
 import { pickUsableSet } from '../models/fallback.js';
 import { resolveModelsDir, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
 import { findOtherSets, type OtherSet } from '../models/other-sets.js';
 import { chooseSetPrecision, describePrecision, type ChosenSet } from '../models/set-precision.js';
 import type { ServiceBase } from './base.js';
 
-export interface ServiceModels {
+export interface ServiceModels extends ModelScales {
   set: ModelSet;
   modelsDir: string;
   /** Form of each model: 8 bits or float, with the reason for it. */
@@ -19,8 +19,6 @@ export interface ServiceModels {
   others: readonly OtherSet[];
   /** Scales of `others`, by model version. */
   otherModels: OtherModels;
-  scale: SimilarityScale;
-  falseAccepts: FalseAcceptCurve;
   /** Balanced threshold of the liveness model; undefined where the set has none. */
   livenessThreshold: number | undefined;
 }
@@ -53,6 +51,14 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
   };
 }
 
-function createScales({ calibration: { points } }: EmbedderModel): ModelScales {
-  return { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+function createScales(embedder: EmbedderModel): ModelScales {
+  const head = loadConditionHead(embedder);
+  const { points, byCondition } = embedder.calibration;
+  const scales = new SimilarityScales({ points, byCondition: head && byCondition });
+  return {
+    scales,
+    scale: scales.clear,
+    falseAccepts: scales.falseAccepts,
+    estimateCondition: head && ((embedding) => head.measure(embedding)),
+  };
 }

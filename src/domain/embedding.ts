@@ -1,4 +1,13 @@
 // Embeddings: L2-normalised float32 vectors, compared by cosine.
+import type { FaceCondition } from './condition.js';
+
+/** A face as it is compared: its embedding, and the condition of its picture. */
+export interface EmbeddedFace {
+  /** L2-normalised. */
+  embedding: Float32Array;
+  /** Absent where the embedder has no measure of it; the face counts as clear then. */
+  condition?: FaceCondition;
+}
 
 /** Scales a vector to length 1, in place. @throws TypeError for a zero vector, which only a broken model returns */
 export function normalise(vector: Float32Array): Float32Array {

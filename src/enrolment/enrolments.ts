@@ -173,11 +173,10 @@ export class Enrolments {
       await collectShots({ cameras, cameraId: camera.id, collector, deadlineMs, call, cancelled, clock, timers });
       const added = collector.shots.slice(shots.length);
       const crops = added.map(({ crop }) => crop);
-      const embeddings =
-        added.length === 0 ? [] : await Promise.race([vision.embedCrops(crops, modelVersion), cancelled]);
-      embeddings.forEach((embedding, i) => {
+      const faces = added.length === 0 ? [] : await Promise.race([vision.embedCrops(crops, modelVersion), cancelled]);
+      faces.forEach((face, i) => {
         const shot = added[i];
-        if (shot) shots.push({ ...shot, embedding });
+        if (shot) shots.push({ ...shot, ...face });
       });
       const person = selectPersonShots(shots, this.#computeScale(modelVersion));
       if (camera.liveness !== 'required') return person;

@@ -1,5 +1,5 @@
 // Decisions on the shots of a guided enrolment: which of them show one person, whether that person is live, which faces to enrol.
-import { cosine } from '../domain/embedding.js';
+import { cosine, type EmbeddedFace } from '../domain/embedding.js';
 import { reportedSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
@@ -13,10 +13,7 @@ const MIN_SAME_SHARE = 0.8;
 /** Two shots with less difference in pose show the same view. */
 const MIN_POSE_DIFFERENCE_DEGREES = 6;
 
-export interface EmbeddedShot extends EnrolmentShot {
-  /** L2-normalised. */
-  embedding: Float32Array;
-}
+export interface EmbeddedShot extends EnrolmentShot, EmbeddedFace {}
 
 /** At least one shot, best quality first. */
 export type PersonShots = readonly [EmbeddedShot, ...EmbeddedShot[]];

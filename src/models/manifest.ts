@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
+import { CONDITION_CLASSES } from '../domain/condition.js';
 import { AppError } from '../errors.js';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -32,16 +33,33 @@ const file = {
   ]),
 };
 
+const calibrationPoints = z.array(
+  z.strictObject({
+    cosine: z.number().min(-1).max(1),
+    similarity: z.number().min(0).max(100),
+    far: z.number().min(0).max(1),
+    tar: z.number().min(0).max(1),
+  }),
+);
+const share = z.number().min(0).max(1);
 const calibration = z.strictObject({
   source: z.string(),
-  points: z.array(
-    z.strictObject({
-      cosine: z.number().min(-1).max(1),
-      similarity: z.number().min(0).max(100),
-      far: z.number().min(0).max(1),
-      tar: z.number().min(0).max(1),
-    }),
-  ),
+  /** Points of two clear faces. */
+  points: calibrationPoints,
+  /** Meaning of the recognisability, and the points of the other conditions; needs the embedder's `conditionHead`. */
+  byCondition: z
+    .strictObject({
+      source: z.string(),
+      bounds: z.strictObject({ least: share, clear: share, masked: share }),
+      pairs: z.array(
+        z.strictObject({
+          classes: z.tuple([z.enum(CONDITION_CLASSES), z.enum(CONDITION_CLASSES)]),
+          kind: z.enum(['faces', 'means']),
+          points: calibrationPoints,
+        }),
+      ),
+    })
+    .optional(),
 });
 
 /** The 8-bit form of a model. `lintel models quantise` makes it from the float file and the recorded ranges, a file beside the manifest. */
@@ -77,6 +95,11 @@ const embedderSchema = z.strictObject({
   input: fixedInput,
   output: z.strictObject({ name: z.string(), dimensions: z.int().min(8).max(4096) }),
   template: z.tuple([point, point, point, point, point]),
+  /** The small network that measures the condition of a face from its embedding: a file beside the manifest. */
+  conditionHead: z
+    .string()
+    .regex(/^heads\/[\w.-]+\.json$/)
+    .optional(),
   calibration,
   /** The 8-bit form has its own calibration, unless the model is trained here: then `calibration` above is that of the 8-bit form. */
   quantised: z.strictObject({ ...quantised, calibration: calibration.optional() }).optional(),

@@ -1,4 +1,5 @@
 // Embeds faces under the other models that a camera's groups need. Models that fail are declared, and do not disturb the others.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
 import type { Vision } from '../vision/vision.js';
@@ -31,7 +32,7 @@ export class OtherEmbedder {
   async embed(crops: readonly Uint8Array[], versions: Iterable<string>, nowMs: number): Promise<OtherEmbeddings[]> {
     const results = await Promise.all([...versions].map((version) => this.#embedUnder(version, crops, nowMs)));
     return crops.map((_, i) => {
-      const byVersion = new Map<string, Float32Array>();
+      const byVersion = new Map<string, EmbeddedFace>();
       for (const { version, embeddings } of results) {
         const embedding = embeddings?.[i];
         if (embedding) byVersion.set(version, embedding);
@@ -49,7 +50,7 @@ export class OtherEmbedder {
     version: string,
     crops: readonly Uint8Array[],
     nowMs: number,
-  ): Promise<{ version: string; embeddings?: readonly Float32Array[] }> {
+  ): Promise<{ version: string; embeddings?: readonly EmbeddedFace[] }> {
     const { vision, log, cameraId } = this.#parts;
     const before = this.#failures.get(version);
     try {

@@ -1,4 +1,5 @@
 // Embeds the shots of a frame in one batch, and searches the candidates of each of them in the camera's groups.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
 import type { Vision } from '../vision/vision.js';
@@ -15,10 +16,8 @@ export interface ShotSearchParts {
   log: Log;
 }
 
-/** Embedding and candidates of one shot. */
-export interface FoundShot {
-  /** L2-normalised. */
-  embedding: Float32Array;
+/** Embedding, condition and candidates of one shot. */
+export interface FoundShot extends EmbeddedFace {
   /** Most similar first. */
   candidates: Candidate[];
 }
@@ -58,13 +57,13 @@ export class ShotSearch {
       // This may throw. It comes first, because work that was begun before would not be awaited.
       const versions = groups.otherVersions();
       // The embeddings of the models in use are always needed: they distinguish the tracks, even if all groups have other models.
-      const [embeddings, otherEmbeddings] = await Promise.all([
+      const [faces, otherEmbeddings] = await Promise.all([
         vision.embedCrops(crops),
         others.embed(crops, versions, nowMs),
       ]);
       if (isCancelled()) return { kind: 'cancelled' };
-      const found = embeddings.map((embedding, i) => {
-        return { embedding, candidates: groups.findNearest(embedding, otherEmbeddings[i]) };
+      const found = faces.map((face, i) => {
+        return { ...face, candidates: groups.findNearest(face, otherEmbeddings[i]) };
       });
       this.counts.embedded += found.length;
       this.#isFailing = false;

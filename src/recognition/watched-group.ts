@@ -1,5 +1,6 @@
 // One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
 import type { WatchedGroupConfig } from '../config/camera-schema.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
 import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScale } from '../domain/similarity.js';
@@ -32,7 +33,7 @@ export interface WatchedGroupParts {
 type FoundGroup = { ref: GroupRef; info: GroupInfo };
 
 /** Embeddings of one face by model version, without the version in use. */
-export type OtherEmbeddings = ReadonlyMap<string, Float32Array>;
+export type OtherEmbeddings = ReadonlyMap<string, EmbeddedFace>;
 
 export class WatchedGroup {
   readonly #parts: WatchedGroupParts;
@@ -76,17 +77,17 @@ export class WatchedGroup {
    * margin is included. Returns none when the group has a problem.
    * @throws what the gallery throws otherwise
    */
-  findNearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
+  findNearest(face: EmbeddedFace, others: OtherEmbeddings = new Map()): Candidate[] {
     const found = this.#find();
     if ('problem' in found) return [];
     const { gallery, rule, modelVersion } = this.#parts;
-    const probe = found.info.modelVersion === modelVersion ? embedding : others.get(found.info.modelVersion);
+    const probe = found.info.modelVersion === modelVersion ? face : others.get(found.info.modelVersion);
     // Either the group was created after the embedding, and the next shot will have one for it; or its models fail, which is declared.
     if (!probe) return [];
     const { scale } = this.#scales(found.info);
     const group = this.#describe(found.info);
     for (let limit = FIRST_FACES; ; limit = Math.min(MAX_FACES, limit * 8)) {
-      const matches = gallery.searchByEmbedding(found.ref, probe, { limit, minCosine: -1 });
+      const matches = gallery.searchByEmbedding(found.ref, probe.embedding, { limit, minCosine: -1 });
       const candidates = listCandidates(matches, group, scale);
       const [foremost] = candidates;
       const last = matches.at(-1);

@@ -1,4 +1,5 @@
 // All groups that one camera recognises people of, searched as one.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import { listWatchedGroups, type CameraConfig } from '../config/camera-schema.js';
 import type { Candidate, CandidateGroup } from './identity.js';
 import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
@@ -24,9 +25,9 @@ export class WatchedGroups {
   }
 
   /** Returns the candidates of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
-  findNearest(embedding: Float32Array, others: OtherEmbeddings = new Map()): Candidate[] {
+  findNearest(face: EmbeddedFace, others: OtherEmbeddings = new Map()): Candidate[] {
     return this.#groups
-      .flatMap((group) => group.findNearest(embedding, others))
+      .flatMap((group) => group.findNearest(face, others))
       .sort((a, b) => b.similarity - a.similarity || a.group.order - b.group.order);
   }
 

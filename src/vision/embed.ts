@@ -1,6 +1,7 @@
 // Embedding: turns an aligned crop of a face into an L2-normalised vector.
 import type { Landmarks } from '../domain/face.js';
-import { normalise } from '../domain/embedding.js';
+import type { ConditionHead } from '../domain/condition-head.js';
+import { normalise, type EmbeddedFace } from '../domain/embedding.js';
 import type { EmbedderModel } from '../models/manifest.js';
 import { pickOutput, type ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
@@ -11,11 +12,19 @@ export class Embedder {
   readonly #addon: Addon;
   readonly #session: Pick<ModelSession, 'run'>;
   readonly #model: EmbedderModel;
+  readonly #head: ConditionHead | undefined;
   /** Input tensor [1, 3, height, width]; each run writes over it. */
   readonly #tensor: Float32Array;
 
-  constructor(parts: { addon: Addon; session: Pick<ModelSession, 'run'>; model: EmbedderModel }) {
+  /** @param parts.head measures the condition of each face; absent where the embedder has none */
+  constructor(parts: {
+    addon: Addon;
+    session: Pick<ModelSession, 'run'>;
+    model: EmbedderModel;
+    head?: ConditionHead | undefined;
+  }) {
     this.#addon = parts.addon;
+    this.#head = parts.head;
     this.#session = parts.session;
     this.#model = parts.model;
     this.#tensor = new Float32Array(3 * parts.model.input.widthPx * parts.model.input.heightPx);
@@ -59,14 +68,15 @@ export class Embedder {
 
   /**
    * @param crop a crop as `align` returns it
-   * @returns the embedding: `dimensions` floats of length 1; the caller owns it
+   * @returns the embedding, `dimensions` floats of length 1, which the caller owns; and the condition
    */
-  async embed(crop: Uint8Array): Promise<Float32Array> {
+  async embed(crop: Uint8Array): Promise<EmbeddedFace> {
     const { input, output } = this.#model;
     this.#writeTensor(crop);
     const dims = [1, 3, input.heightPx, input.widthPx];
     const outputs = await this.#session.run({ [input.name]: { data: this.#tensor, dims } });
-    return normalise(pickOutput(outputs, output.name).slice(0, output.dimensions));
+    const embedding = normalise(pickOutput(outputs, output.name).slice(0, output.dimensions));
+    return this.#head ? { embedding, condition: this.#head.measure(embedding) } : { embedding };
   }
 
   #writeTensor(crop: Uint8Array): void {

@@ -1,5 +1,6 @@
 // The embedders of other model sets: each is loaded when a group that was made under its version first needs it.
 import { AppError, clientError, describeError } from '../errors.js';
+import { loadConditionHead } from '../models/condition-head.js';
 import { openModel } from '../models/open-model.js';
 import type { OtherSet } from '../models/other-sets.js';
 import type { ModelSession } from '../models/session.js';
@@ -72,7 +73,7 @@ export class OtherEmbedders {
       this.#sessions.push(session);
       this.#failed.delete(modelVersion);
       onOther?.({ modelVersion });
-      return new Embedder({ addon, session, model });
+      return new Embedder({ addon, session, model, head: loadConditionHead(model) });
     } catch (cause) {
       const problem = describeError(cause);
       const error = new AppError(

@@ -1,5 +1,7 @@
 // The vision pipeline of one thread: turns a picture in native memory into faces. It owns the sessions of one model set.
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
+import { loadConditionHead } from '../models/condition-head.js';
 import { listModels, type Model, type ModelSet } from '../models/manifest.js';
 import { openModel } from '../models/open-model.js';
 import type { OtherSet } from '../models/other-sets.js';
@@ -60,7 +62,8 @@ export class Pipeline {
     this.#addon = addon;
     this.#modelVersion = set.modelVersion;
     this.#detector = new Detector({ addon, session: session(set.detector), model: set.detector });
-    this.#embedder = new Embedder({ addon, session: session(set.embedder), model: set.embedder });
+    const head = loadConditionHead(set.embedder);
+    this.#embedder = new Embedder({ addon, session: session(set.embedder), model: set.embedder, head });
     const { template } = set.embedder;
     this.#mask = set.mask && new MaskClassifier({ addon, session: session(set.mask), model: set.mask, template });
     this.#liveness = set.liveness && new LivenessScorer({ addon, session: session(set.liveness), model: set.liveness });
@@ -100,7 +103,7 @@ export class Pipeline {
         const face = describeFace(found);
         await this.#addAttributes(image, face, options);
         if (toEmbed > 0 && isEligible(face)) {
-          face.embedding = await embedder.embed(embedder.align(image, face.landmarksPx));
+          Object.assign(face, await embedder.embed(embedder.align(image, face.landmarksPx)));
           toEmbed--;
         }
         faces.push(face);
@@ -136,11 +139,11 @@ export class Pipeline {
   }
 
   /** Does the work of Vision.embedCrops. */
-  async embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]> {
+  async embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<EmbeddedFace[]> {
     const embedder = await this.#getEmbedder(modelVersion);
-    const embeddings: Float32Array[] = [];
-    for (const crop of crops) embeddings.push(await embedder.embed(crop));
-    return embeddings;
+    const faces: EmbeddedFace[] = [];
+    for (const crop of crops) faces.push(await embedder.embed(crop));
+    return faces;
   }
 
   /** Releases all sessions. Every later run of a model fails. */

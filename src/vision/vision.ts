@@ -1,4 +1,5 @@
 // The interface of the vision room: pictures and frames in, faces out. WorkerPool implements it.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { AnalysedImage, Box } from '../domain/face.js';
 
 export interface AnalyseOptions {
@@ -97,8 +98,8 @@ export interface Vision {
    * Embeds aligned crops.
    * @param crops aligned crops as `Face.crop`: 112 x 112 px, interleaved 8-bit RGB
    * @param modelVersion model version of the embeddings; default: the loaded set's
-   * @returns one embedding per crop, in order
+   * @returns the embedding and the condition of each crop, in order
    * @throws AppError MODEL_VERSION_MISMATCH where no set of this version is installed or its embedder cannot be loaded; SERVER_BUSY, STOPPED
    */
-  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]>;
+  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<EmbeddedFace[]>;
 }

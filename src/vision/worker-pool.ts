@@ -1,4 +1,5 @@
 // The pool of vision workers behind bounded queues: the only way from the rest of the service to the models.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -117,7 +118,7 @@ export class WorkerPool implements Vision, Part {
     return this.#submit<'jpeg'>({ kind: 'jpeg', captureHandle, options });
   }
 
-  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<Float32Array[]> {
+  embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<EmbeddedFace[]> {
     return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion });
   }
 

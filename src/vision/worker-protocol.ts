@@ -1,4 +1,5 @@
 // The messages between the worker pool and its workers.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { AnalysedImage } from '../domain/face.js';
 import { AppError, describeError, type ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
@@ -27,7 +28,7 @@ export interface JobResults {
   image: AnalysedImage;
   frame: AnalysedFrame | undefined;
   jpeg: EncodedFrame | undefined;
-  crops: Float32Array[];
+  crops: EmbeddedFace[];
 }
 
 /** A message to a worker. After `close` the worker finishes its job, releases its sessions and ends. */

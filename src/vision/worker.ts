@@ -60,7 +60,7 @@ function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
 /** Lists the buffers of the crops, embeddings and JPEGs of a result. */
 function listBuffers(result: JobResults[keyof JobResults]): ArrayBuffer[] {
   if (result === undefined) return [];
-  if (Array.isArray(result)) return result.map((embedding) => embedding.buffer as ArrayBuffer);
+  if (Array.isArray(result)) return result.map(({ embedding }) => embedding.buffer as ArrayBuffer);
   if ('jpeg' in result) return [result.jpeg.buffer as ArrayBuffer];
   return result.faces.flatMap((face: Face) =>
     [face.crop, face.embedding].filter((array) => array !== undefined).map((array) => array.buffer as ArrayBuffer),

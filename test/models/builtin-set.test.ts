@@ -135,7 +135,7 @@ describe('the two forms of the built-in embedder', () => {
     const [inFloat, int8] = await Promise.all(
       listForms(set.embedder).map(async (model) => {
         const session = await open(model, makeTensor(112, 112));
-        return new Embedder({ addon, session, model }).embed(rgb);
+        return (await new Embedder({ addon, session, model }).embed(rgb)).embedding;
       }),
     );
     expect(cosine(normalise(inFloat!), normalise(int8!))).toBeGreaterThan(0.99);

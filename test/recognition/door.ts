@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import { normalise } from '../../src/domain/embedding.js';
 import type { Box, Face } from '../../src/domain/face.js';
 import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
@@ -124,13 +125,13 @@ export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' |
   /** Awaited before crops are embedded. */
   gate: Promise<void> | undefined;
 
-  async embedCrops(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+  async embedCrops(crops: readonly Uint8Array[]): Promise<EmbeddedFace[]> {
     this.script();
     if (this.gate) await this.gate;
     this.batches.push(crops.length);
     return crops.map((crop) => {
       const { person, likeness } = JSON.parse(Buffer.from(crop).toString()) as { person: number; likeness: number };
-      return createEmbedding(person, likeness);
+      return { embedding: createEmbedding(person, likeness) };
     });
   }
 

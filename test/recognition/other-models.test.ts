@@ -1,8 +1,8 @@
 // Groups that were enrolled under other models than those in use: searched by embeddings of their models, on their scale.
 import { expect, test } from 'vitest';
-import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
+import { createModelScales } from '../support/model-scales.js';
+import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import type { OtherModels } from '../../src/domain/other-models.js';
-import { SimilarityScale } from '../../src/domain/similarity.js';
 import { AppError } from '../../src/errors.js';
 import { CropReader, openDoor, staff, type SceneFace } from './door.js';
 
@@ -15,9 +15,7 @@ const points = [
   { cosine: 0.5, similarity: 91, far: 1e-3 },
   { cosine: 0.95, similarity: 95, far: 1e-5 },
 ];
-const otherModels: OtherModels = new Map([
-  [OLDER, { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) }],
-]);
+const otherModels: OtherModels = new Map([[OLDER, createModelScales(points)]]);
 
 /** The older models have every person on another axis: no embedding of one version is similar to one of the other. */
 class TwoModels extends CropReader {
@@ -25,12 +23,14 @@ class TwoModels extends CropReader {
   /** Of the older models. */
   failure: Error | undefined;
 
-  override async embedCrops(crops: readonly Uint8Array[], modelVersion = this.modelVersion): Promise<Float32Array[]> {
+  override async embedCrops(crops: readonly Uint8Array[], modelVersion = this.modelVersion): Promise<EmbeddedFace[]> {
     this.asked.push(modelVersion);
-    const embeddings = await super.embedCrops(crops);
-    if (modelVersion === this.modelVersion) return embeddings;
+    const faces = await super.embedCrops(crops);
+    if (modelVersion === this.modelVersion) return faces;
     if (this.failure) throw this.failure;
-    return embeddings.map((one) => one.map((_, i) => one[(i + one.length - SHIFT) % one.length]!));
+    return faces.map(({ embedding: one }) => ({
+      embedding: one.map((_, i) => one[(i + one.length - SHIFT) % one.length]!),
+    }));
   }
 }
 

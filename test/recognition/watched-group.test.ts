@@ -44,13 +44,15 @@ test('an unforeseen error of the gallery is declared, and thrown where a search 
   };
   const group = new WatchedGroup(createParts(gallery));
   expect(group.problem()).toBe('group staff cannot be read: the disk is gone');
-  expect(() => group.findNearest(probe)).toThrow('the disk is gone');
+  expect(() => group.findNearest({ embedding: probe })).toThrow('the disk is gone');
   expect(group.state()).toEqual({ appKey: 'default', groupId: 'staff', order: 0, threshold: 90 });
 });
 
 test('of nine enrolled faces of one person and one of another, both persons are found', async () => {
   const annas = Array.from({ length: 9 }, (_, n): [string, number] => ['anna', 0.9 + n / 100]);
-  const nearest = new WatchedGroup(createParts(await openGalleryWith(...annas, ['bert', 0.5]))).findNearest(probe);
+  const nearest = new WatchedGroup(createParts(await openGalleryWith(...annas, ['bert', 0.5]))).findNearest({
+    embedding: probe,
+  });
   expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
   expect(nearest[0]?.similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
 });
@@ -71,7 +73,7 @@ test.each([
         return gallery.searchByEmbedding(ref, embedding, options);
       },
     };
-    const nearest = new WatchedGroup(createParts(counting)).findNearest(probe);
+    const nearest = new WatchedGroup(createParts(counting)).findNearest({ embedding: probe });
     expect(nearest.map(({ face }) => face.externalImageId).slice(0, found.length)).toEqual(found);
     expect(asked).toEqual([10, 80]);
   },
@@ -89,7 +91,7 @@ describe('the threshold in force', () => {
     for (let faces = 1; faces <= 3; faces++) {
       const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
       expect(group.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
-      expect(group.findNearest(probe)[0]?.group.threshold).toBe(group.state().threshold);
+      expect(group.findNearest({ embedding: probe })[0]?.group.threshold).toBe(group.state().threshold);
       await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
     }
     const missing = new WatchedGroup(createParts(gallery, { config: { ...config, group: 'nowhere' } }));
@@ -115,12 +117,9 @@ describe('several groups', () => {
     }
     const groups = new WatchedGroups({ ...createParts(gallery), config });
     expect(groups.problem()).toBeUndefined();
-    expect(groups.findNearest(probe).map(({ face, group }) => `${face.externalImageId} ${group.threshold}`)).toEqual([
-      'anna 90',
-      'dora 70',
-      'carl 70',
-      'bert 90',
-    ]);
+    expect(
+      groups.findNearest({ embedding: probe }).map(({ face, group }) => `${face.externalImageId} ${group.threshold}`),
+    ).toEqual(['anna 90', 'dora 70', 'carl 70', 'bert 90']);
     expect(groups.first()).toMatchObject({ groupId: 'staff', threshold: 90 });
   });
 
@@ -131,7 +130,7 @@ describe('several groups', () => {
     expect(groups.problem()).toBe(
       'group staff was enrolled under another, whose models are not installed; group guests does not exist',
     );
-    expect(groups.findNearest(probe)).toEqual([]);
+    expect(groups.findNearest({ embedding: probe })).toEqual([]);
   });
 
   test('take their rule from the camera, where they have none of their own', () => {

@@ -50,7 +50,7 @@ export class Recogniser {
   async embed(picture: Picture, face: DetectedFace): Promise<Float32Array> {
     const image = this.#addon.wrapRgb(picture.rgb, picture.widthPx, picture.heightPx);
     try {
-      return await this.#embedder.embed(this.#embedder.align(image, face.landmarksPx));
+      return (await this.#embedder.embed(this.#embedder.align(image, face.landmarksPx))).embedding;
     } finally {
       image.release();
     }

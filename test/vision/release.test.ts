@@ -52,7 +52,7 @@ describe('the embedder keeps no image', () => {
   const open = (model: EmbedderModel, run: typeof answer): Embedder => new Embedder({ addon, model, session: { run } });
 
   it('of an embedded crop', async () => {
-    expect(await open(set.embedder, answer).embed(crop)).toHaveLength(output.dimensions);
+    expect((await open(set.embedder, answer).embed(crop)).embedding).toHaveLength(output.dimensions);
   });
 
   it('of a crop whose run failed', async () => {

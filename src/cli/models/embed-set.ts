@@ -43,7 +43,8 @@ export async function embedAll(
       if (crop.widthPx !== widthPx || crop.heightPx !== heightPx) {
         throw new AppError('INVALID_PARAM', `${picture.name} is not ${widthPx} x ${heightPx} px`);
       }
-      faces.push({ person: picture.person, name: picture.name, embedding: await embedder.embed(crop.rgb) });
+      const { embedding } = await embedder.embed(crop.rgb);
+      faces.push({ person: picture.person, name: picture.name, embedding });
       progress.update(faces.length);
     }
     progress.finish();

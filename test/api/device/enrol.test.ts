@@ -2,9 +2,8 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { judgeFrame } from '../../../src/enrolment/frame-check.js';
+import { createModelScales } from '../../support/model-scales.js';
 import type { Face } from '../../../src/domain/face.js';
-import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
-import { SimilarityScale } from '../../../src/domain/similarity.js';
 import { ManualTimers, settle } from '../../camera/manual-timers.js';
 import { findEmbedding, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
 
@@ -191,7 +190,7 @@ describe('a group that was made under other models', () => {
 
   beforeEach(async () => {
     await device.close();
-    const scales = { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+    const scales = createModelScales(points);
     device = await startDevice({ timers, clock: timers.clock, otherModels: new Map([[OLDER, scales]]) });
     await device.gallery.createGroup(old(), OLDER);
   });

@@ -259,7 +259,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
         const turned = modelVersion === MODEL ? 0 : 90;
-        return crops.map((crop) => findEmbedding(crop[0]! + 256 * crop[1]! + turned));
+        return crops.map((crop) => ({ embedding: findEmbedding(crop[0]! + 256 * crop[1]! + turned) }));
       },
     },
     gallery,

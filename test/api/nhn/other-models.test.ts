@@ -1,7 +1,6 @@
 // Groups of other models than the one in use: their embeddings and their scale; versions are never mixed.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FalseAcceptCurve } from '../../../src/domain/false-accept.js';
-import { SimilarityScale } from '../../../src/domain/similarity.js';
+import { createModelScales } from '../../support/model-scales.js';
 import { face, MODEL, picture, startHarness, type Harness } from '../harness.js';
 
 const OLDER = 'older-1';
@@ -9,7 +8,7 @@ const points = [
   { cosine: 0.2, similarity: 20, far: 1e-3 },
   { cosine: 0.99, similarity: 30, far: 1e-5 },
 ];
-const scales = { scale: new SimilarityScale(points), falseAccepts: new FalseAcceptCurve(points) };
+const scales = createModelScales(points);
 const image = picture(face(10));
 
 let harness: Harness;
