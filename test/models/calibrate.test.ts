@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { cosine, normalise } from '../../src/domain/embedding.js';
 import { tabulatePairs, type LabelledEmbedding } from '../../src/models/calibrate/calibrate.js';
 import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
+import { chooseHalf } from '../../src/models/calibrate/lfw-pairs.js';
 import { layOut } from '../../src/platform/json-layout.js';
 import { editModel } from '../../src/models/calibrate/manifest-edit.js';
 import { MANIFEST_PATH, loadManifest, getModelSet } from '../../src/models/manifest.js';
@@ -165,5 +166,22 @@ describe('the layout of data files', () => {
     ],
   ])('of %s', (_name, value, text) => {
     expect(layOut(value)).toBe(text);
+  });
+});
+
+describe('chooseHalf', () => {
+  it('halves the people who are held out, in the same way each time', () => {
+    const people = Array.from({ length: 2000 }, (_, i) => `Person_${i}`);
+    const bench = people.filter((person) => chooseHalf(person) === 'bench');
+    expect(bench.length).toBeGreaterThan(900);
+    expect(bench.length).toBeLessThan(1100);
+    // The halves are part of published figures: another hash would mix the people of the calibration with those of the bench.
+    expect(['Aaron_Peirsol', 'Abdullah_Gul', 'Ziwang_Xu'].map(chooseHalf)).toMatchInlineSnapshot(`
+      [
+        "bench",
+        "bench",
+        "calibration",
+      ]
+    `);
   });
 });

@@ -1,4 +1,5 @@
 // The pairs of LFW's protocol as its pairs.txt lists them, and the people who are left out of the training of the built-in embedder.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AppError } from '../../errors.js';
 
@@ -42,6 +43,14 @@ export function readPairs(path: string): PhotoPair[] {
 export function listHeldOutPeople(pairs: readonly PhotoPair[], folds: readonly number[] = HELD_OUT_FOLDS): Set<string> {
   const photos = pairs.filter(({ fold }) => folds.includes(fold)).flatMap(({ first, second }) => [first, second]);
   return new Set(photos.map((name) => name.replace(/_\d+$/, '')));
+}
+
+/** Half of the people who are held out: those of `calibration` set the scales of a model, those of `bench` judge them. */
+export type HeldOutHalf = 'calibration' | 'bench';
+
+/** Returns the half of a person who is held out, by a hash of the name, so that no list has to be kept. */
+export function chooseHalf(person: string): HeldOutHalf {
+  return createHash('sha256').update(person).digest()[0]! % 2 === 0 ? 'calibration' : 'bench';
 }
 
 function readLines(path: string): string[] {
