@@ -6,6 +6,10 @@ export const FRAME_REASONS = {
   'no-face': { hint: 'step in front of the camera', refusal: 'No face was seen.' },
   'several-faces': { hint: 'only one person, please', refusal: 'Others were in sight.' },
   'too-small': { hint: 'come closer', refusal: 'The face was too small.' },
+  tilted: {
+    hint: 'hold the head upright; if it is upright, the camera hangs turned: set its key rotate',
+    refusal: 'The head was tilted by more than 45 degrees, or the camera hangs turned and its key rotate is not set.',
+  },
   turned: { hint: 'look at the camera', refusal: 'The face was turned away.' },
   blurred: { hint: 'hold still', refusal: 'The face was blurred.' },
   'too-dark': { hint: 'more light on the face', refusal: 'The face was too dark.' },

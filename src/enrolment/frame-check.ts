@@ -5,6 +5,9 @@ import type { FrameReason } from './enrolment-refused.js';
 
 /** Minimum of the shorter side of the box. The aligned crop is 112 px wide: a smaller face would be scaled up much. */
 const MIN_SIDE_PX = 80;
+/** Maximum tilt of the head in the plane of the picture. Nobody stands before a door like that: a tilt beyond it is a camera that hangs turned. */
+const MAX_ROLL_DEGREES = 45;
+/** Maximum turn of the head, as the root of the summed squares of yaw and pitch. */
 const MAX_TURN_DEGREES = 25;
 /** Minimum sharpness, as vision/quality.ts measures it; cli/enrol/judge.ts says how the limit was found. */
 const MIN_SHARPNESS = 0.35;
@@ -28,6 +31,7 @@ export function judgeFrame(
   if (others.length > 0) return { reason: 'several-faces' };
   if (Math.min(boxWidth(face.boxPx), boxHeight(face.boxPx)) < MIN_SIDE_PX) return { reason: 'too-small' };
   if (!hasCrop(face)) return { reason: 'obscured' };
+  if (Math.abs(face.pose.roll) > MAX_ROLL_DEGREES) return { reason: 'tilted' };
   if (face.masked === true) return { reason: 'masked' };
   if (Math.hypot(face.pose.yaw, face.pose.pitch) > MAX_TURN_DEGREES) return { reason: 'turned' };
   if (face.quality.exposure < MIN_EXPOSURE) return { reason: judgeLight(face.crop) };

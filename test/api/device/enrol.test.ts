@@ -125,6 +125,8 @@ describe('nobody is enrolled', () => {
     ['no-face', [undefined]],
     ['too-small', [{ sidePx: 79 }]],
     ['turned', [{ yaw: 26 }]],
+    ['tilted', [{ roll: 46 }]],
+    ['tilted', [{ roll: -180, yaw: 40 }]],
     ['blurred', [{ quality: { sharpness: 0.3 } }]],
     ['too-dark', [{ quality: { exposure: 0.4 }, grey: 20 }]],
     ['too-bright', [{ quality: { exposure: 0.4 }, grey: 250 }]],
@@ -550,6 +552,8 @@ describe('progress', () => {
 
 test('the reason for a bad frame is the one whose hint helps most', () => {
   expect(judgeFrame({ faces: [seen(1, { sidePx: 60, yaw: 60 })] }, 0.5)).toEqual({ reason: 'too-small' });
+  expect(judgeFrame({ faces: [seen(1, { roll: 170, yaw: 60, masked: true })] }, 0.5)).toEqual({ reason: 'tilted' });
+  expect(judgeFrame({ faces: [seen(1, { roll: 45 })] }, 0.5)).toHaveProperty('face');
   expect(judgeFrame({ faces: [seen(1)] }, 0.5)).toHaveProperty('face');
   expect(judgeFrame({ faces: [seen(1)] }, 0.95)).toHaveProperty('reason');
 });

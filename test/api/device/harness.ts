@@ -125,13 +125,17 @@ export interface SeenFace extends Partial<Omit<Face, 'quality'>> {
   /** Shorter side of the box. */
   sidePx?: number;
   yaw?: number;
+  roll?: number;
   quality?: Partial<Quality>;
   /** Grey value of the whole crop, except its first bytes. */
   grey?: number;
 }
 
 /** A face before a camera, as vision gives it. @param degrees two faces have the cosine of their difference */
-export function seen(degrees: number, { sidePx = 120, yaw = 0, quality, grey = 128, ...rest }: SeenFace = {}): Face {
+export function seen(
+  degrees: number,
+  { sidePx = 120, yaw = 0, roll = 0, quality, grey = 128, ...rest }: SeenFace = {},
+): Face {
   const crop = new Uint8Array(CROP_BYTES).fill(grey);
   crop.set([degrees % 256, Math.floor(degrees / 256)]);
   const point = { x: 150, y: 150 };
@@ -139,7 +143,7 @@ export function seen(degrees: number, { sidePx = 120, yaw = 0, quality, grey = 1
     boxPx: { x0: 100, y0: 100, x1: 100 + sidePx, y1: 120 + sidePx },
     landmarksPx: [point, point, point, point, point],
     detectionScore: 0.95,
-    pose: { yaw, pitch: 0, roll: 0 },
+    pose: { yaw, pitch: 0, roll },
     quality: { ...GOOD, ...quality },
     masked: false,
     crop,
