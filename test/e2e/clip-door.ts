@@ -92,7 +92,8 @@ function readPhotos(person: number): Buffer[] {
     .map((file) => readFileSync(join(folder, file)));
 }
 
-async function decode(picture: Buffer): Promise<Picture> {
+/** Decodes an encoded picture to RGB. */
+export async function decode(picture: Buffer): Promise<Picture> {
   const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   return { widthPx: info.width, heightPx: info.height, rgb: new Uint8Array(data) };
 }

@@ -18,6 +18,7 @@ import {
   STRANGER_SEED,
 } from '../../tools/rendered-people/demo-clip.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
+import type { SpriteEdge } from '../../tools/rendered-people/sprite.js';
 import { loadAddon, type CaptureState } from '../../src/native/addon.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -130,7 +131,7 @@ describe('the frames of a clip', () => {
     expect(looks(true)).toBeGreaterThan(1);
   });
 
-  const pasted = (picture: Picture, edge: 'plain' | 'soft', roll = 0): Picture => {
+  const pasted = (picture: Picture, edge: SpriteEdge, roll = 0): Picture => {
     const at = { x: 0.5, y: 0.5, sizePx: 40, pose: { roll } };
     const actor = { who: { picture, edge }, keyframes: [0, 1_000].map((atMs) => ({ atMs, ...at })) };
     const [frame] = [...renderFrames({ ...script(actor), durationMs: 100 })];
@@ -176,6 +177,33 @@ describe('the frames of a clip', () => {
     expect(rim[0]).toBeGreaterThan(pixel(bare!.picture, 61, 60)[0]!);
   });
 
+  it('cut the corners off a pasted picture with an oval edge', () => {
+    const frame = pasted(plain(40, 20, [10, 200, 30]), 'oval');
+    for (const [x, y] of [
+      [80, 60],
+      [62, 60],
+      [80, 51],
+      [66, 53],
+    ]) {
+      expect(pixel(frame, x!, y!)).toEqual([10, 200, 30]);
+    }
+    expect(pixel(frame, 61, 51)).toEqual(pixel(bare!.picture, 61, 51));
+  });
+
+  it('become brighter and darker as the script says', () => {
+    const brightness = [
+      { atMs: 300, factor: 0.1 },
+      { atMs: 500, factor: 1 },
+    ];
+    const frames = [...renderFrames({ ...script(), brightness })];
+    const green = frames.map(({ picture }) => pixel(picture, 80, 60)[1]!);
+    const whole = pixel(bare!.picture, 80, 60)[1]!;
+    expect(green[0]).toBe(Math.round(whole * 0.1 ** (1 / 2.2)));
+    expect(green[3]).toBe(green[0]);
+    expect(green[4]).toBe(Math.round(whole * 0.55 ** (1 / 2.2)));
+    expect(green.slice(5)).toEqual(Array(5).fill(whole));
+  });
+
   const picture = plain(4, 4, [0, 0, 0]);
   it.each<[string, Partial<ClipScript>, Partial<ClipActor>]>([
     ['no rate', { fps: 0 }, {}],
@@ -183,6 +211,8 @@ describe('the frames of a clip', () => {
     ['no time', { durationMs: 0 }, {}],
     ['a time that is no number', { durationMs: NaN }, {}],
     ['a frame without area', { widthPx: 0 }, {}],
+    ['brightness out of order', { brightness: [9, 9].map((atMs) => ({ atMs, factor: 1 })) }, {}],
+    ['a brightness below 0', { brightness: [{ atMs: 0, factor: -1 }] }, {}],
     ['one keyframe', {}, { keyframes: [{ atMs: 0, x: 0, ...still }] }],
     ['keyframes out of order', {}, { keyframes: [100, 50].map((atMs) => ({ atMs, x: 0, ...still })) }],
     ['keyframes at once', {}, { keyframes: [50, 50].map((atMs) => ({ atMs, x: 0, ...still })) }],

@@ -5,7 +5,7 @@ import type { Expression } from './face-paint.js';
 import { buildHead, type FaceTruth, type Head, type Picture } from './head.js';
 import { mix } from './random.js';
 import { applyCamera, drawHeads, requirePictureSize, type Light } from './render-face.js';
-import { drawSprite } from './sprite.js';
+import { drawSprite, type SpriteEdge } from './sprite.js';
 
 /** Position of an actor at a moment. Between two keyframes the actor moves smoothly. */
 export interface Keyframe {
@@ -21,7 +21,7 @@ export interface Keyframe {
 
 export interface ClipActor {
   /** A rendered person, or a picture that is pasted in. */
-  who: { seed: number } | { picture: Picture; edge: 'plain' | 'soft' };
+  who: { seed: number } | { picture: Picture; edge: SpriteEdge };
   /** Keyframes in order of time, at least two. The actor is in the clip from the first to the last. */
   keyframes: readonly Keyframe[];
   /** Slow swaying that is added to the pose of the keyframes: amplitudes in degrees, and the period in milliseconds (default 3000). */
@@ -41,6 +41,11 @@ export interface ClipScript {
   /** Actors in drawing order: the last one is in front. */
   actors: readonly ClipActor[];
   light?: Partial<Light>;
+  /**
+   * Brightness of the whole frame over time, as factors of the linear light: below 1 the room is dark. It is interpolated between two
+   * moments, and constant before the first and after the last. Default: 1.
+   */
+  brightness?: readonly { atMs: number; factor: number }[];
   /** Samples per pixel and direction for rendered people: 1 is rough and quick, 2 (the default) smooth. */
   samples?: number;
   /** Standard deviation of the camera's noise in grey levels; each frame has its own pattern. Default: 2. */
@@ -95,6 +100,7 @@ export function* renderFrames(script: ClipScript): Generator<ClipFrame, void, un
         drawSprite(picture, who.picture, { ...centre, widthPx: sizePx, roll: pose.roll, edge: who.edge });
       }
     });
+    if (script.brightness) dim(picture, brightnessAt(script.brightness, atMs));
     applyCamera(picture, { noise: script.noise ?? 2, noiseSeed: index });
     yield { index, atMs, picture, faces };
   }
@@ -122,6 +128,19 @@ function placeAt(actor: ClipActor, atMs: number, order: number): (Keyframe & { p
   };
 }
 
+function brightnessAt(moments: NonNullable<ClipScript['brightness']>, atMs: number): number {
+  const next = moments.findIndex((moment) => moment.atMs > atMs);
+  const [a, b] = next === 0 ? [moments[0], undefined] : [moments.at(next < 0 ? -1 : next - 1), moments[next]];
+  if (!a) return 1;
+  return b ? mix(a.factor, b.factor, (atMs - a.atMs) / (b.atMs - a.atMs)) : a.factor;
+}
+
+/** Multiplies the light of a picture, in place. A pixel value is the root 2.2 of the light. */
+function dim({ rgb }: Picture, factor: number): void {
+  const table = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, Math.round(value * factor ** (1 / 2.2))));
+  for (let i = 0; i < rgb.length; i++) rgb[i] = table[rgb[i]!]!;
+}
+
 function expressionAt(actor: ClipActor, atMs: number, pose: Pose, order: number): Partial<Expression> {
   const sinceBlink = (atMs + 900 + order * 700) % BLINK_EVERY_MS;
   const blink = actor.blinks !== false && sinceBlink < BLINK_MS ? Math.sin((Math.PI * sinceBlink) / BLINK_MS) : 0;
@@ -133,6 +152,10 @@ function checkScript(script: ClipScript): void {
   requirePictureSize(script.widthPx, script.heightPx);
   if (!(script.fps >= 1 && script.fps <= 60)) throw new RangeError('fps must be 1..60');
   if (!(countFrames(script) >= 1)) throw new RangeError('a clip must last for a frame at least');
+  script.brightness?.forEach(({ atMs, factor }, i, all) => {
+    if (i > 0 && !(atMs > all[i - 1]!.atMs)) throw new RangeError('moments of brightness must rise in time');
+    if (!(factor >= 0 && factor <= 10)) throw new RangeError('a brightness must be 0..10');
+  });
   for (const { who, keyframes } of script.actors) {
     if (keyframes.length < 2) throw new RangeError('an actor needs two keyframes at least');
     keyframes.forEach((keyframe, i) => {

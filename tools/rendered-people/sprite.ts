@@ -10,9 +10,14 @@ export interface SpriteStance {
   widthPx: number;
   /** Roll in degrees, clockwise as seen by the viewer. */
   roll: number;
-  /** `plain` is a rectangle, `soft` fades out over its outer tenth. */
-  edge: 'plain' | 'soft';
+  edge: SpriteEdge;
 }
+
+/** `plain` is a rectangle, `soft` a rectangle that fades out over its outer tenth, `oval` a rectangle with round ends, such as a mask or a hand. */
+export type SpriteEdge = 'plain' | 'soft' | 'oval';
+
+/** Exponent of the outline of an oval sprite, |x|^n + |y|^n = 1: 2 is an ellipse, and greater values approach the rectangle. */
+const OVAL_EXPONENT = 3.5;
 
 /** Halves a picture as long as it is more than twice as wide as needed, so that sampling skips no pixels. */
 function shrink(picture: Picture, widthPx: number): Picture {
@@ -60,7 +65,7 @@ export function drawSprite(onto: Picture, sprite: Picture, stance: SpriteStance)
       const x = dx * cosine + dy * sine;
       const y = dy * cosine - dx * sine;
       const within = Math.min(widthPx / 2 - Math.abs(x), heightPx / 2 - Math.abs(y));
-      if (within < 0) continue;
+      if (within < 0 || (edge === 'oval' && !isInOval(x / (widthPx / 2), y / (heightPx / 2)))) continue;
       const cover = fade > 0 ? smoothstep(0, fade, within) : 1;
       const at = (row * onto.widthPx + column) * 3;
       const u = (x / widthPx + 0.5) * source.widthPx - 0.5;
@@ -69,6 +74,11 @@ export function drawSprite(onto: Picture, sprite: Picture, stance: SpriteStance)
         onto.rgb[at + k]! += Math.round((sample(source, u, v, k) - onto.rgb[at + k]!) * cover);
     }
   }
+}
+
+/** @param x position, -1..1 from edge to edge @param y likewise */
+function isInOval(x: number, y: number): boolean {
+  return Math.abs(x) ** OVAL_EXPONENT + Math.abs(y) ** OVAL_EXPONENT <= 1;
 }
 
 /** Samples a channel by bilinear interpolation. Beyond the edge the outermost pixels are repeated. */
