@@ -68,7 +68,12 @@ export const recognitionEventSchema = z
     bbox: z
       .strictObject({ x0: fraction, y0: fraction, x1: fraction, y1: fraction })
       .describe('face box of the best shot, in fractions of the frame'),
-    quality: fraction,
+    quality: fraction.describe('how suitable the best shot is: size, sharpness, pose, exposure, detection'),
+    recognisability: fraction
+      .optional()
+      .describe(
+        'whether the embedding of the best shot describes the person; absent where the models have no measure of it',
+      ),
     modelVersion: z.string(),
     snapshot: z
       .base64()

@@ -1,6 +1,7 @@
 // The records of a kept face in the sealed store: one with what a listing shows, and one with the crop and the embedding.
 import { endianness } from 'node:os';
 import { z } from 'zod';
+import type { FaceCondition } from '../domain/condition.js';
 import { AppError } from '../errors.js';
 import { makeBinarySequenceKeys } from '../store/sequence-keys.js';
 
@@ -17,6 +18,8 @@ export interface UnknownFaceInfo {
   capturedAtMs: number;
   /** 0..1 */
   quality: number;
+  /** Absent where the embedder has no measure of it. */
+  condition?: FaceCondition | undefined;
   modelVersion: string;
 }
 
@@ -34,6 +37,7 @@ const infoSchema = z.strictObject({
   trackId: z.number(),
   capturedAtMs: z.number(),
   quality: z.number(),
+  condition: z.strictObject({ recognisability: z.number(), masked: z.boolean() }).optional(),
   modelVersion: z.string(),
 });
 const LENGTH_BYTES = 4;

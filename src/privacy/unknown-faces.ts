@@ -241,8 +241,8 @@ export class UnknownFaces implements Part {
     // A capture time in the future would keep the face for too long.
     const capturedAtMs = Math.min(rest.capturedAtMs, clock());
     if (capturedAtMs + this.#retentionMs <= clock()) return;
-    const { cameraId, trackId, quality, modelVersion } = rest;
-    const info: UnknownFaceInfo = { id: newId(), cameraId, trackId, capturedAtMs, quality, modelVersion };
+    const { cameraId, trackId, quality, condition, modelVersion } = rest;
+    const info: UnknownFaceInfo = { id: newId(), cameraId, trackId, capturedAtMs, quality, condition, modelVersion };
     const startMs = Math.floor(capturedAtMs / this.#spanMs) * this.#spanMs;
     const isNewSpan = await this.#spans.add(startMs, info, { crop, embedding });
     if (isNewSpan && this.#isRunning) this.#schedulePurge();

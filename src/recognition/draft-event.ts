@@ -68,6 +68,7 @@ export function draftEvent(config: Pick<CameraConfig, 'id' | 'eventTtlMs'>, inpu
     ...(masked !== undefined && { masked }),
     bbox: shown.bbox,
     quality: shown.quality,
+    ...(shown.condition && { recognisability: shown.condition.recognisability }),
     modelVersion: group.modelVersion ?? modelVersion,
     ...(snapshot && { snapshot: Buffer.from(snapshot).toString('base64') }),
   };

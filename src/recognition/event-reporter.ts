@@ -1,6 +1,7 @@
 // Turns decisions into events: at most one event of each type for each appearance, over all its tracks.
 import type { EventCount } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/camera-schema.js';
+import type { FaceCondition } from '../domain/condition.js';
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
@@ -23,6 +24,7 @@ export interface UnknownShot {
   crop: Uint8Array;
   /** L2-normalised. */
   embedding: Float32Array;
+  condition?: FaceCondition | undefined;
   /** 0..1 */
   quality: number;
   modelVersion: string;
@@ -192,11 +194,12 @@ export class EventReporter {
     }
   }
 
-  #keepFace(trackId: number, { crop, embedding, quality, capturedAtMs }: SearchedShot): void {
+  #keepFace(trackId: number, { crop, embedding, condition, quality, capturedAtMs }: SearchedShot): void {
     const { config, unknownFaces, modelVersion, log } = this.#parts;
     if (!unknownFaces || !crop) return;
     try {
-      unknownFaces.keep({ cameraId: config.id, trackId, capturedAtMs, crop, embedding, quality, modelVersion });
+      const face = { cameraId: config.id, trackId, capturedAtMs, crop, embedding, condition, quality, modelVersion };
+      unknownFaces.keep(face);
     } catch (error) {
       log.warn(
         { cameraId: config.id, reason: describeError(error) },

@@ -18,7 +18,7 @@ import { findAgreedPerson } from './identity.js';
 import { OtherEmbedder } from './other-embedder.js';
 import { PathTracker, type PathStep } from './path-tracker.js';
 import { PendingWork } from './pending-work.js';
-import { createShot, type Shot } from './shot.js';
+import { createShot, judgeMask, type SearchedShot, type Shot } from './shot.js';
 import { ShotSearch, type FoundShot } from './shot-search.js';
 import type { Track } from './track.js';
 import { TrackDecider } from './track-decider.js';
@@ -281,10 +281,11 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   }
 
   /** Adds a searched shot to the track that it shows. @returns that track */
-  #assign({ step, track, shot }: TrackedShot, { embedding, candidates }: FoundShot): Track {
+  #assign({ step, track, shot }: TrackedShot, { embedding, condition, candidates }: FoundShot): Track {
     const { config, unknownFaces } = this.#parts;
     const nowMs = this.#nowMs;
-    const { crop, ...rest } = shot;
+    const { crop, masked: maskedByModel, ...rest } = shot;
+    const masked = judgeMask(config.mask, maskedByModel, condition);
     const shown = this.#tracks.identify(step.pathId, { embedding, quality: shot.quality }, nowMs);
     if (shown !== track) {
       if (track.state === 'open') track.bestShots.giveBack(undefined);
@@ -297,7 +298,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       shown.bestShots.count(shot, nowMs);
     }
     const isCropNeeded = config.snapshots || unknownFaces !== undefined;
-    shown.add({ ...rest, embedding, candidates, atMs: nowMs, ...(isCropNeeded && { crop }) }, person);
+    const searched: SearchedShot = { ...rest, embedding, condition, candidates, atMs: nowMs };
+    shown.add({ ...searched, ...(masked !== undefined && { masked }), ...(isCropNeeded && { crop }) }, person);
     return shown;
   }
 

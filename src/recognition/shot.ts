@@ -1,4 +1,6 @@
 // Shots: one frame's picture of a face, before and after its embedding and the search for candidates.
+import type { CameraConfig } from '../config/camera-schema.js';
+import type { FaceCondition } from '../domain/condition.js';
 import { isEligible, type Box, type Face } from '../domain/face.js';
 import { MIN_SHOT_QUALITY } from '../vision/quality.js';
 import type { AnalysedFrame } from '../vision/vision.js';
@@ -25,8 +27,23 @@ export interface ReferenceShot {
   quality: number;
 }
 
+/**
+ * Returns whether the face of a shot is masked, from the verdict of the mask model and the condition of the embedding; undefined where
+ * neither is known. Where the camera refuses masks, one of the two is enough; elsewhere the mask model decides, if there is one.
+ */
+export function judgeMask(
+  mode: CameraConfig['mask'],
+  byModel: boolean | undefined,
+  condition: Pick<FaceCondition, 'masked'> | undefined,
+): boolean | undefined {
+  if (mode === false) return undefined;
+  if (mode === 'refuse' && (byModel === true || condition?.masked === true)) return true;
+  return byModel ?? condition?.masked;
+}
+
 /** A shot after its embedding and its search. The crop is kept only where an event or the keeper of unknown faces may need it. */
 export interface SearchedShot extends Omit<Shot, 'crop'>, CandidateShot, ReferenceShot {
+  condition?: FaceCondition | undefined;
   /** Time of the track's clock, which never decreases. */
   atMs: number;
   crop?: Uint8Array;

@@ -68,7 +68,11 @@ describe('what is kept', () => {
   test('is there as it was given, over a restart', async () => {
     const directory = await temporaryDirectory();
     const first = await open({}, { directory });
-    const face = stranger(first.timers, { trackId: 9, quality: 0.75 });
+    const face = stranger(first.timers, {
+      trackId: 9,
+      quality: 0.75,
+      condition: { recognisability: 0.625, masked: true },
+    });
     first.faces.keep(face);
     await written(first.faces, 1);
     await first.faces.stop();

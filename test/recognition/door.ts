@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { FaceCondition } from '../../src/domain/condition.js';
 import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import { normalise } from '../../src/domain/embedding.js';
 import type { Box, Face } from '../../src/domain/face.js';
@@ -46,9 +47,9 @@ export function createEmbedding(person: number, likeness: number): Float32Array 
   return normalise(vector);
 }
 
-/** Creates a crop whose bytes name the person in it. */
-function createCrop(person: number, likeness: number): Uint8Array {
-  return Uint8Array.from(Buffer.from(JSON.stringify({ person, likeness })));
+/** Creates a crop whose bytes name the person in it, and the condition of the picture. */
+function createCrop(shown: Pick<SceneFace, 'person' | 'likeness' | 'condition'>): Uint8Array {
+  return Uint8Array.from(Buffer.from(JSON.stringify(shown)));
 }
 
 /** One face of a scripted frame. */
@@ -63,6 +64,8 @@ export interface SceneFace {
   quality?: number | undefined;
   /** Verdict of the mask model; false by default. */
   masked?: boolean | undefined;
+  /** Condition as the embedder measures it; absent by default. */
+  condition?: FaceCondition | undefined;
   /** Liveness score; absent by default. */
   liveness?: number | undefined;
 }
@@ -80,7 +83,7 @@ export function face(shown: SceneFace): Face {
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
     ...(masked !== undefined && { masked }),
     ...(shown.liveness !== undefined && { livenessScore: shown.liveness }),
-    crop: createCrop(person, likeness),
+    crop: createCrop({ person, likeness, condition: shown.condition }),
   };
 }
 
@@ -130,8 +133,8 @@ export class CropReader implements Pick<Vision, 'modelVersion' | 'hasLiveness' |
     if (this.gate) await this.gate;
     this.batches.push(crops.length);
     return crops.map((crop) => {
-      const { person, likeness } = JSON.parse(Buffer.from(crop).toString()) as { person: number; likeness: number };
-      return { embedding: createEmbedding(person, likeness) };
+      const { person, likeness, condition } = JSON.parse(Buffer.from(crop).toString()) as Required<SceneFace>;
+      return { embedding: createEmbedding(person, likeness ?? 0.9), ...(condition && { condition }) };
     });
   }
 

@@ -18,6 +18,19 @@ async function openDoorFor(keys: object, parts: Partial<RecogniserParts> = {}) {
   return door;
 }
 
+test.each([
+  { mode: true, masked: false, byEmbedding: true, expected: false },
+  { mode: true, masked: undefined, byEmbedding: true, expected: true },
+  { mode: false, masked: undefined, byEmbedding: true, expected: undefined },
+])('a match says $expected of masks where the key mask is $mode, the mask model says $masked, the embedding $byEmbedding', async ({ mode, masked, byEmbedding, expected }) => {
+  const door = await openDoorFor({ mask: mode });
+  const condition = { recognisability: 0.75, masked: byEmbedding };
+  await door.play(1_000, standing({ person: anna, x: 320, masked, condition }));
+  expect(door.events.reasons).toEqual(['match agreed']);
+  expect(door.events.first.masked).toBe(expected);
+  expect(door.events.first.recognisability).toBe(0.75);
+}); // prettier-ignore
+
 describe('a camera that refuses masks', () => {
   const keys = { mask: 'refuse' };
   const stand = (masked: boolean): SceneFace => ({ person: anna, x: 320, masked });
@@ -49,6 +62,19 @@ describe('a camera that refuses masks', () => {
     await door.play(2_000, standing({ person: zoe, x: 320, masked: true }));
     expect(door.events.reasons).toEqual(['unknown below-threshold']);
   });
+
+  test.each([
+    { name: 'the mask model takes the mask for a face', masked: false, byEmbedding: true, expected: 'uncertain masked' },
+    { name: 'the embedding takes the mask for a face', masked: true, byEmbedding: false, expected: 'uncertain masked' },
+    { name: 'there is no mask model and a mask', masked: undefined, byEmbedding: true, expected: 'uncertain masked' },
+    { name: 'there is no mask model and no mask', masked: undefined, byEmbedding: false, expected: 'match agreed' },
+  ])('where $name: $expected', async ({ masked, byEmbedding, expected }) => {
+    const door = await openDoorFor(keys);
+    const condition = { recognisability: 1, masked: byEmbedding };
+    await door.play(2_000, standing({ person: anna, x: 320, masked, condition }));
+    expect(door.events.reasons).toEqual([expected]);
+    expect(door.events.first.masked).toBe(expected !== 'match agreed');
+  }); // prettier-ignore
 
   test('does not match a face of which nobody can say whether it is masked', async () => {
     const door = await openDoorFor(keys);

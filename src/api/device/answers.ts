@@ -1,11 +1,17 @@
 // Schemas of the answers. The types of the code and the responses of the OpenAPI document are derived from them.
 import { z } from 'zod';
+import type { FaceCondition } from '../../domain/condition.js';
+import { rounded } from '../../domain/face.js';
 import { recognitionEventSchema } from '../../events/event.js';
 import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from '../../enrolment/enrolment-refused.js';
 
 const count = z.int().min(0);
 const fraction = z.number().min(0).max(1);
 const percent = z.number().min(0).max(100);
+const recognisability = fraction.optional().meta({
+  description:
+    'Whether the embedding describes the person: low for a blurred, covered, dark or tiny face. Absent where the models have no measure of it.',
+});
 const time = z.iso.datetime();
 
 export const healthOfPart = z
@@ -57,8 +63,9 @@ export const enrolmentAnswer = z
     imageId: z.uuid(),
     externalImageId: z.string(),
     quality: fraction.meta({ description: 'Quality of the best frame.' }),
+    recognisability,
     faces: z
-      .array(z.object({ faceId: z.uuid(), quality: fraction }))
+      .array(z.object({ faceId: z.uuid(), quality: fraction, recognisability }))
       .min(1)
       .meta({ description: 'All faces that were enrolled, the best one first.' }),
     framesSeen: count,
@@ -142,6 +149,7 @@ export const unknownFaceListAnswer = z.object({
       capturedAt: time,
       expiresAt: time.meta({ description: 'Time at which the face is deleted.' }),
       quality: fraction,
+      recognisability,
     }),
   ),
   before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
@@ -164,3 +172,8 @@ export const healthAnswer = z.object({
 });
 
 export const versionAnswer = z.object({ version: z.string(), deviceId: z.string(), modelVersion: z.string() });
+
+/** Returns the field `recognisability` of an answer, rounded; nothing for a face without a condition. */
+export function describeRecognisability(condition: FaceCondition | undefined): { recognisability?: number } {
+  return condition ? { recognisability: rounded(condition.recognisability, 1e4) } : {};
+}

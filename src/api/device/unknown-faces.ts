@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError, describeError } from '../../errors.js';
-import { deletedAnswer, unknownFaceEnrolmentAnswer, unknownFaceListAnswer } from './answers.js';
+import {
+  deletedAnswer,
+  describeRecognisability,
+  unknownFaceEnrolmentAnswer,
+  unknownFaceListAnswer,
+} from './answers.js';
 import { wholeNumberText } from '../core/parameters.js';
 import { enrolFields, linkNextPage } from './parameters.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
@@ -29,10 +34,10 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
         { limit, ...(before !== undefined && { before }) },
         camera === undefined ? {} : { cameraId: camera },
       );
-      const faces = page.faces.map(({ capturedAtMs, expiresAtMs, id, cameraId, trackId, quality }) => {
+      const faces = page.faces.map(({ capturedAtMs, expiresAtMs, id, cameraId, trackId, quality, condition }) => {
         const capturedAt = new Date(capturedAtMs).toISOString();
         const expiresAt = new Date(expiresAtMs).toISOString();
-        return { id, cameraId, trackId, capturedAt, expiresAt, quality };
+        return { id, cameraId, trackId, capturedAt, expiresAt, quality, ...describeRecognisability(condition) };
       });
       return { json: { faces, ...linkNextPage(DEVICE_BASE + PATH, page.before, query) } };
     },

@@ -1,4 +1,5 @@
 // The device API over a real socket: cameras, single pictures, events, the audit log, unknown faces, and the device itself.
+import type { UnknownShot } from '../../../src/recognition/event-reporter.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaptureRates } from '../../../src/api/device/capture-rates.js';
 import { ViewAudit, VIEW_GAP_MS } from '../../../src/api/device/view-audit.js';
@@ -294,7 +295,7 @@ describe("strangers' faces", () => {
     return keepAs({}, ...degrees);
   }
 
-  async function keepAs(as: { cameraId?: string; modelVersion?: string }, ...degrees: number[]): Promise<string[]> {
+  async function keepAs(as: Partial<UnknownShot>, ...degrees: number[]): Promise<string[]> {
     const before = device.unknownFaces.stats().kept;
     for (const [i, one] of degrees.entries()) {
       const { crop = new Uint8Array(0) } = seen(one);
@@ -320,6 +321,12 @@ describe("strangers' faces", () => {
     expect(second.body.faces).toHaveLength(1);
     expect(second.body).not.toHaveProperty('next');
     expect((await device.call('GET', '/unknown-faces?camera=yard')).body.faces).toHaveLength(1);
+  });
+
+  test('have their recognisability, where it was measured', async () => {
+    await keepAs({ condition: { recognisability: 0.87654, masked: false } }, 1);
+    const { faces } = (await device.call('GET', '/unknown-faces')).body;
+    expect(faces).toMatchObject([{ quality: 0.5, recognisability: 0.8765 }]);
   });
 
   test('are shown as JPEG, and the audit log records it', async () => {
