@@ -1,12 +1,36 @@
 // The similarity that clients see. Matches are decided by the same rounded number.
+import { cosine } from './embedding.js';
+import type { SimilarityScales } from './similarity-scales.js';
 import type { SimilarityScale } from './similarity.js';
+import type { Template } from './template.js';
 
 /** Steps per unit: four decimals. */
 const STEPS = 1e4;
 
-/** Returns the similarity of a cosine, 0..100 with four decimals. Matches are decided by this number, so that answer and decision agree. */
+/** Rounds a similarity, 0..100, to four decimals. Matches are decided by this number, so that answer and decision agree. */
+export function roundSimilarity(similarity: number): number {
+  return Math.round(similarity * STEPS) / STEPS;
+}
+
+/** Returns the reported similarity of a cosine on a scale, 0..100. */
 export function reportedSimilarity(scale: SimilarityScale, cosine: number): number {
-  return Math.round(scale.fromCosine(cosine) * STEPS) / STEPS;
+  return roundSimilarity(scale.fromCosine(cosine));
+}
+
+/** Returns the scale of two templates; undefined where they never match: one of them is not recognisable. */
+export function findPairScale(
+  one: Omit<Template, 'embedding'>,
+  other: Omit<Template, 'embedding'>,
+  scales: SimilarityScales,
+): SimilarityScale | undefined {
+  const kind = one.isMean === true || other.isMean === true ? 'means' : 'faces';
+  return scales.between(scales.classify(one.condition), scales.classify(other.condition), kind);
+}
+
+/** Returns the reported similarity of two templates, 0..100; 0 where they never match. */
+export function compareTemplates(one: Template, other: Template, scales: SimilarityScales): number {
+  const scale = findPairScale(one, other, scales);
+  return scale ? reportedSimilarity(scale, cosine(one.embedding, other.embedding)) : 0;
 }
 
 /**
@@ -14,5 +38,5 @@ export function reportedSimilarity(scale: SimilarityScale, cosine: number): numb
  * reported similarity.
  */
 export function cosineFloor(scale: SimilarityScale, threshold: number): number {
-  return scale.toCosine(threshold - 1 / STEPS);
+  return threshold <= 0 ? -1 : scale.toCosine(threshold - 1 / STEPS);
 }

@@ -41,7 +41,9 @@ function interpolate(
 ): number {
   let low = points[0]!;
   if (!(value > low[from])) return low[to];
-  for (const high of points.slice(1)) {
+  // A search maps up to 4096 cosines: the points are not copied here.
+  for (let i = 1; i < points.length; i++) {
+    const high = points[i]!;
     if (value <= high[from]) return low[to] + ((value - low[from]) / (high[from] - low[from])) * (high[to] - low[to]);
     low = high;
   }

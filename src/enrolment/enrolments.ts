@@ -1,9 +1,9 @@
 // Guided enrolment from a camera: collects shots of one person, checks them, and enrols the best of them.
 import type { CameraControl } from '../camera/camera-control.js';
 import type { CameraConfig } from '../config/camera-schema.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { OtherModels } from '../domain/other-models.js';
-import { cosineFloor, reportedSimilarity } from '../domain/reported-similarity.js';
-import type { SimilarityScale } from '../domain/similarity.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
 import type { EnrolledFace, Gallery, GroupRef } from '../gallery/gallery.types.js';
@@ -29,7 +29,8 @@ export interface EnrolmentsParts {
   gallery: Pick<Gallery, 'group' | 'freePlaces' | 'enrol' | 'searchByEmbedding'>;
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
-  scale: SimilarityScale;
+  /** Scales of the vision's model version. */
+  scales: SimilarityScales;
   /** Further installed models; groups of these are served as well. */
   otherModels?: OtherModels;
   /** Threshold of the liveness model, in logit(live) - logit(spoof); absent without such a model. */
@@ -102,7 +103,7 @@ export class Enrolments {
     }
     // One kept shot is too few for the liveness decision.
     if (camera.liveness === 'required') throw new EnrolmentRefused('liveness-missing');
-    this.#requireNew(ref, kept.embedding, request);
+    this.#requireNew(ref, kept, request);
     const { externalImageId } = request;
     const face = { externalImageId, bbox: WHOLE_PICTURE, detectionScore: 1, embedding: kept.embedding };
     const { imageId, enrolled } = await this.#parts.gallery.enrol(ref, [face], actor);
@@ -132,13 +133,14 @@ export class Enrolments {
       throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
     }
     const chosen = chooseFaces(shots, request.faces);
-    this.#requireNew(ref, chosen[0].embedding, request);
+    this.#requireNew(ref, chosen[0], request);
     const problem = findProblem(call, cameras);
     if (problem) throw problem;
     const { imageId, enrolled } = await gallery.enrol(
       ref,
-      chosen.map(({ bbox, detectionScore, embedding }) => {
-        return { externalImageId: request.externalImageId, bbox, detectionScore, embedding };
+      chosen.map(({ bbox, detectionScore, embedding, condition }) => {
+        const { externalImageId } = request;
+        return { externalImageId, bbox, detectionScore, embedding, ...(condition && { condition }) };
       }),
       call.actor,
     );
@@ -178,7 +180,7 @@ export class Enrolments {
         const shot = added[i];
         if (shot) shots.push({ ...shot, ...face });
       });
-      const person = selectPersonShots(shots, this.#computeScale(modelVersion));
+      const person = selectPersonShots(shots, this.#findScales(modelVersion));
       if (camera.liveness !== 'required') return person;
       if (livenessThreshold === undefined) throw new EnrolmentRefused('liveness-missing');
       const verdict = judgeLiveness(person, livenessThreshold);
@@ -208,24 +210,30 @@ export class Enrolments {
     return ref;
   }
 
-  #computeScale(modelVersion: string): SimilarityScale {
-    const { scale, otherModels } = this.#parts;
-    return otherModels?.get(modelVersion)?.scale ?? scale;
+  #findScales(modelVersion: string): SimilarityScales {
+    const { scales, otherModels } = this.#parts;
+    return otherModels?.get(modelVersion)?.scales ?? scales;
   }
 
   /** Checks that the person has no other externalImageId in the group. @throws EnrolmentRefused already-enrolled-as-somebody-else */
   #requireNew(
     ref: GroupRef,
-    embedding: Float32Array,
-    { externalImageId, duplicateThreshold }: Pick<EnrolmentRequest, 'externalImageId' | 'duplicateThreshold'>,
+    { embedding, condition }: EmbeddedFace,
+    {
+      externalImageId,
+      duplicateThreshold: threshold,
+    }: Pick<EnrolmentRequest, 'externalImageId' | 'duplicateThreshold'>,
   ): void {
     const { gallery } = this.#parts;
-    const scale = this.#computeScale(gallery.group(ref).modelVersion);
-    const options = { limit: NEAREST_FACES, minCosine: cosineFloor(scale, duplicateThreshold) };
-    for (const match of gallery.searchByEmbedding(ref, embedding, options)) {
-      const similarity = reportedSimilarity(scale, match.cosine);
-      if (similarity < duplicateThreshold || match.face.externalImageId === externalImageId) continue;
-      const { faceId, externalImageId: other } = match.face;
+    const scales = this.#findScales(gallery.group(ref).modelVersion);
+    const probe = { embedding, ...(condition && { condition }) };
+    for (const { face, similarity } of gallery.searchByEmbedding(ref, probe, {
+      limit: NEAREST_FACES,
+      threshold,
+      scales,
+    })) {
+      const { faceId, externalImageId: other } = face;
+      if (other === externalImageId) continue;
       const enrolledAs = { faceId, similarity, ...(other === undefined ? {} : { externalImageId: other }) };
       throw new EnrolmentRefused('already-enrolled-as-somebody-else', enrolledAs);
     }

@@ -1,7 +1,7 @@
 // Decisions on the shots of a guided enrolment: which of them show one person, whether that person is live, which faces to enrol.
-import { cosine, type EmbeddedFace } from '../domain/embedding.js';
-import { reportedSimilarity } from '../domain/reported-similarity.js';
-import type { SimilarityScale } from '../domain/similarity.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
+import { compareTemplates } from '../domain/reported-similarity.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
 import { EnrolmentRefused } from './enrolment-refused.js';
 import type { EnrolmentShot } from './shot-collector.js';
@@ -23,12 +23,10 @@ export type PersonShots = readonly [EmbeddedShot, ...EmbeddedShot[]];
  * @param shots at least one
  * @throws EnrolmentRefused not-the-same-person
  */
-export function selectPersonShots(shots: readonly EmbeddedShot[], scale: SimilarityScale): PersonShots {
+export function selectPersonShots(shots: readonly EmbeddedShot[], scales: SimilarityScales): PersonShots {
   const [best, ...others] = shots.toSorted((a, b) => b.quality - a.quality);
   if (!best) throw new TypeError('at least one shot is needed');
-  const same = others.filter(
-    ({ embedding }) => reportedSimilarity(scale, cosine(best.embedding, embedding)) >= SAME_PERSON_SIMILARITY,
-  );
+  const same = others.filter((shot) => compareTemplates(best, shot, scales) >= SAME_PERSON_SIMILARITY);
   if (1 + same.length < MIN_SAME_SHARE * shots.length) throw new EnrolmentRefused('not-the-same-person');
   return [best, ...same];
 }

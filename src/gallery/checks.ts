@@ -1,4 +1,5 @@
-// Checks the embeddings that a gallery is given, and makes the errors for groups and faces that do not exist.
+// Checks the embeddings and conditions that a gallery is given, and makes the errors for groups and faces that do not exist.
+import type { FaceCondition } from '../domain/condition.js';
 import { clientError, type AppError } from '../errors.js';
 
 /** Refuses a vector of another length or scale, or with a NaN: comparing it would give wrong results without an error. */
@@ -8,6 +9,12 @@ export function mustBeEmbedding(vector: Float32Array, dimensions: number): void 
   let sum = 0;
   for (const value of vector) sum += value * value;
   if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('the embedding is not L2-normalised');
+}
+
+/** Refuses a condition whose recognisability is not within 0..1. */
+export function mustBeCondition(condition: FaceCondition | undefined): void {
+  if (!condition || (condition.recognisability >= 0 && condition.recognisability <= 1)) return;
+  throw new TypeError('the recognisability of a face must be between 0 and 1');
 }
 
 /** Returns the value of a face that was looked up. @throws AppError FACE_NOT_FOUND when it is undefined */

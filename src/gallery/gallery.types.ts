@@ -1,5 +1,9 @@
 // The interface of the gallery, and its values: groups and enrolled faces.
+import type { FaceCondition } from '../domain/condition.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Box } from '../domain/face.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
+import type { Template } from '../domain/template.js';
 
 export interface GroupInfo {
   groupId: string;
@@ -19,21 +23,21 @@ export interface EnrolledFace {
   bbox: Box;
   /** Score of the detector, 0..1. */
   detectionScore: number;
+  /** Undefined where the embedder has no measure of it. */
+  condition?: FaceCondition | undefined;
 }
 
 /** A face to enrol. The gallery gives it a faceId. */
-export interface NewFace {
+export interface NewFace extends EmbeddedFace {
   externalImageId?: string;
   bbox: Box;
   detectionScore: number;
-  /** L2-normalised. */
-  embedding: Float32Array;
 }
 
 export interface FaceMatch {
   face: EnrolledFace;
-  /** -1..1 */
-  cosine: number;
+  /** As it is reported, 0..100. */
+  similarity: number;
 }
 
 export interface Page<T> {
@@ -70,8 +74,10 @@ export interface Enrolment {
 export interface SearchOptions {
   /** Maximum number of matches. */
   limit: number;
-  /** Minimum cosine of a match, -1..1. */
-  minCosine: number;
+  /** Minimum reported similarity of a match, 0..100. */
+  threshold: number;
+  /** Scales of the group's model version. */
+  scales: SimilarityScales;
 }
 
 /**
@@ -94,10 +100,10 @@ export interface Gallery {
   face(ref: GroupRef, faceId: string): EnrolledFace;
   /** Lists faces, newest first. A token is valid for the filter that it was issued with. @throws AppError INVALID_TOKEN */
   listFaces(ref: GroupRef, page: PageRequest, filter?: FaceFilter): Promise<Page<EnrolledFace>>;
-  /** Returns matches, most similar first. */
-  searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[];
+  /** Returns matches, most similar first. Faces that are not recognisable match nobody, as probe and as enrolled face. */
+  searchByEmbedding(ref: GroupRef, probe: Template, options: SearchOptions): FaceMatch[];
   /** Returns matches, most similar first, without the face itself. */
   searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[];
-  /** Returns the cosine of an enrolled face and a probe. */
-  compareWithFace(ref: GroupRef, faceId: string, probe: Float32Array): number;
+  /** Returns the reported similarity of an enrolled face and a probe, 0..100; 0 where one of them is not recognisable. */
+  compareWithFace(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number;
 }

@@ -1,14 +1,17 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
-import type { EnrolledFace, FaceFilter, FaceMatch } from './gallery.types.js';
+import { findPairScale, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
+import type { Template } from '../domain/template.js';
+import { ConditionColumn } from './condition-column.js';
+import type { EnrolledFace, FaceFilter, FaceMatch, SearchOptions } from './gallery.types.js';
 import { growTo } from './growable.js';
+import { searchBySimilarity } from './similarity-search.js';
 import { VectorIndex } from './vector-index.js';
 
 /** Numbers of one row in `#numbers`: x0, y0, x1, y1, detectionScore. */
 const NUMBERS_PER_ROW = 5;
 
-export interface FacesSearch {
-  limit: number;
-  minCosine: number;
+export interface FacesSearch extends SearchOptions {
   /** Id of a face that is left out of the matches. */
   except?: string;
 }
@@ -22,12 +25,14 @@ export class GroupFaces {
   readonly #faceIds: string[] = [];
   readonly #imageIds: string[] = [];
   readonly #externalImageIds: (string | undefined)[] = [];
+  readonly #conditions: ConditionColumn;
   #numbers: Float64Array;
   #sequences: Float64Array;
 
   /** @param expected number of faces for which memory is reserved */
   constructor(expected = 0) {
     this.#expected = expected;
+    this.#conditions = new ConditionColumn(expected);
     this.#numbers = new Float64Array(expected * NUMBERS_PER_ROW);
     this.#sequences = new Float64Array(expected);
   }
@@ -55,6 +60,7 @@ export class GroupFaces {
     const { x0, y0, x1, y1 } = face.bbox;
     this.#numbers.set([x0, y0, x1, y1, face.detectionScore], row * NUMBERS_PER_ROW);
     this.#sequences[row] = sequence;
+    this.#conditions.append(face.condition);
     this.#faceIds.push(face.faceId);
     // Faces of one picture lie side by side: they share one string.
     const previous = this.#imageIds.at(-1);
@@ -69,6 +75,7 @@ export class GroupFaces {
     if (row === undefined || !this.#index) return false;
     const last = this.size - 1;
     this.#index.remove(row);
+    this.#conditions.remove(row);
     this.#numbers.copyWithin(row * NUMBERS_PER_ROW, last * NUMBERS_PER_ROW, (last + 1) * NUMBERS_PER_ROW);
     this.#sequences[row] = this.#sequences[last]!;
     this.#rows.set(this.#faceIds[last]!, row);
@@ -89,16 +96,21 @@ export class GroupFaces {
     return row === undefined ? undefined : this.#sequences[row];
   }
 
-  /** Returns a copy of the embedding. */
-  copyEmbedding(faceId: string): Float32Array | undefined {
+  /** Returns a face as a probe, with a copy of its embedding. */
+  template(faceId: string): Template | undefined {
     const row = this.#rows.get(faceId);
-    return row === undefined ? undefined : this.#index?.embedding(row);
+    if (row === undefined || !this.#index) return undefined;
+    const condition = this.#conditions.at(row);
+    return { embedding: this.#index.embedding(row), ...(condition && { condition }) };
   }
 
-  /** Returns the cosine of a face and a probe, as a search does. */
-  cosine(faceId: string, probe: Float32Array): number | undefined {
+  /** Returns the reported similarity of a face and a probe, 0..100, as a search does. */
+  compare(faceId: string, probe: Template, scales: SimilarityScales): number | undefined {
     const row = this.#rows.get(faceId);
-    return row === undefined ? undefined : this.#index?.cosine(row, probe);
+    if (row === undefined || !this.#index) return undefined;
+    const condition = this.#conditions.at(row);
+    const scale = findPairScale(condition ? { condition } : {}, probe, scales);
+    return scale ? reportedSimilarity(scale, this.#index.cosine(row, probe.embedding)) : 0;
   }
 
   /**
@@ -113,16 +125,16 @@ export class GroupFaces {
   }
 
   /** Returns the matches, most similar first; of equally similar faces the one that was enrolled first. */
-  search(probe: Float32Array, { limit, minCosine, except }: FacesSearch): FaceMatch[] {
+  search(probe: Template, { except, ...options }: FacesSearch): FaceMatch[] {
     if (!this.#index) return [];
-    const exceptRow = except === undefined ? undefined : this.#rows.get(except);
-    const { rows, cosines } = this.#index.search(probe, {
-      limit,
-      minCosine,
-      ...(exceptRow === undefined ? {} : { except: exceptRow }),
+    const { rows, similarities } = searchBySimilarity(this.#index, this.#conditions.classify(options.scales), {
+      ...options,
+      probe,
+      kind: probe.isMean === true ? 'means' : 'faces',
+      except: except === undefined ? undefined : this.#rows.get(except),
       compareTies: (a, b) => this.#sequences[a]! - this.#sequences[b]!,
     });
-    return rows.map((row, i) => ({ face: this.#faceAt(row), cosine: cosines[i]! }));
+    return rows.map((row, i) => ({ face: this.#faceAt(row), similarity: roundSimilarity(similarities[i]!) }));
   }
 
   #newestRows(before: number, count: number, { faceId, imageId, externalImageId }: FaceFilter): number[] {
@@ -153,10 +165,11 @@ export class GroupFaces {
     const externalImageId = this.#externalImageIds[row];
     const bbox = { x0: numbers[at]!, y0: numbers[at + 1]!, x1: numbers[at + 2]!, y1: numbers[at + 3]! };
     const detectionScore = numbers[at + 4]!;
+    const condition = this.#conditions.at(row);
     // Complete literals: adding a property afterwards would cost an extra block of memory for each of 4096 matches.
     return externalImageId === undefined
-      ? { faceId, imageId, bbox, detectionScore }
-      : { faceId, imageId, externalImageId, bbox, detectionScore };
+      ? { faceId, imageId, bbox, detectionScore, condition }
+      : { faceId, imageId, externalImageId, bbox, detectionScore, condition };
   }
 }
 

@@ -6,6 +6,8 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
+import type { Template } from '../domain/template.js';
 import type { Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
 import { FACE_KEYS, GROUP_KEY, encodeFace, encodeGroup, type GroupRecord } from './face-record.js';
 import type {
@@ -22,12 +24,12 @@ import type {
   SearchOptions,
 } from './gallery.types.js';
 import { newGroup, type Group } from './group-directory.js';
-import { GROUP_LABEL, loadGroups, type LoadedGroups, type LoadProgress } from './load.js';
-import { faceNotFound, groupNotFound, mustBeEmbedding, mustBeFound } from './checks.js';
+import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
+import { faceNotFound, groupNotFound, mustBeCondition, mustBeEmbedding, mustBeFound } from './checks.js';
 import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
 
-export type { LoadProgress } from './load.js';
+export type { EstimateCondition, LoadProgress } from './load.js';
 
 export interface GalleryLimits {
   /** Maximum number of groups of one owner. */
@@ -43,6 +45,8 @@ export interface LevelGalleryOptions {
   limits: GalleryLimits;
   clock: Clock;
   log: Log;
+  /** Measures the condition of faces that were stored without one. Without it such faces count as clear. */
+  estimateCondition?: EstimateCondition | undefined;
   /** Makes UUIDs for faces and pictures. */
   newId?: () => string;
   /** Is called from time to time while the gallery is loaded. */
@@ -77,8 +81,8 @@ export class LevelGallery implements Gallery, Part {
   /** Reads every group and face into memory. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new TypeError('the gallery is started already');
-    const { store, clock, log, onProgress = () => undefined } = this.#options;
-    const loaded = await loadGroups({ store, log, signal, onProgress });
+    const { store, clock, log, estimateCondition, onProgress = () => undefined } = this.#options;
+    const loaded = await loadGroups({ store, log, signal, estimateCondition, onProgress });
     await store.releaseMemory();
     const tokens = new PageTokens({ key: store.deriveKey('page-token'), clock });
     this.#running = { ...loaded, listings: new Listings(tokens) };
@@ -143,7 +147,10 @@ export class LevelGallery implements Gallery, Part {
   async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE): Promise<Enrolment> {
     const group = this.#group(ref);
     const dimensions = group.faces.dimensions ?? faces[0]?.embedding.length ?? 0;
-    for (const { embedding } of faces) mustBeEmbedding(embedding, dimensions);
+    for (const { embedding, condition } of faces) {
+      mustBeEmbedding(embedding, dimensions);
+      mustBeCondition(condition);
+    }
     const taken = faces.slice(0, this.#freePlaces(group));
     if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
@@ -156,6 +163,7 @@ export class LevelGallery implements Gallery, Part {
         ...(face.externalImageId === undefined ? {} : { externalImageId: face.externalImageId }),
         bbox: { ...face.bbox },
         detectionScore: face.detectionScore,
+        ...(face.condition && { condition: { ...face.condition } }),
       };
       // A copy: the caller may change the vector during the write.
       return { enrolled, sequence: group.nextSequence++, embedding: face.embedding.slice() };
@@ -166,7 +174,11 @@ export class LevelGallery implements Gallery, Part {
         entries.map((e) => group.space.put(FACE_KEYS.encode(e.sequence), encodeFace(e.enrolled, e.embedding))),
         entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(makeSubject)),
       );
-      for (const { enrolled, sequence, embedding } of entries) group.faces.add(enrolled, sequence, embedding);
+      for (const { enrolled, sequence, embedding } of entries) {
+        // An estimate is not stored, so that a better one can take its place.
+        enrolled.condition ??= this.#options.estimateCondition?.(group.record.modelVersion, embedding);
+        group.faces.add(enrolled, sequence, embedding);
+      }
     } finally {
       group.reserved -= entries.length;
     }
@@ -200,21 +212,21 @@ export class LevelGallery implements Gallery, Part {
     return this.#run().listings.listFaces(group, page, filter);
   }
 
-  searchByEmbedding(ref: GroupRef, probe: Float32Array, options: SearchOptions): FaceMatch[] {
+  searchByEmbedding(ref: GroupRef, probe: Template, options: SearchOptions): FaceMatch[] {
     const { faces } = this.#group(ref);
-    mustBeEmbedding(probe, faces.dimensions ?? probe.length);
+    mustBeEmbedding(probe.embedding, faces.dimensions ?? probe.embedding.length);
     return faces.search(probe, options);
   }
 
   searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[] {
     const { faces } = this.#group(ref);
-    return faces.search(mustBeFound(faces.copyEmbedding(faceId)), { ...options, except: faceId });
+    return faces.search(mustBeFound(faces.template(faceId)), { ...options, except: faceId });
   }
 
-  compareWithFace(ref: GroupRef, faceId: string, probe: Float32Array): number {
+  compareWithFace(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number {
     const { faces } = this.#group(ref);
-    mustBeEmbedding(probe, faces.dimensions ?? probe.length);
-    return mustBeFound(faces.cosine(faceId, probe));
+    mustBeEmbedding(probe.embedding, faces.dimensions ?? probe.embedding.length);
+    return mustBeFound(faces.compare(faceId, probe, scales));
   }
 
   stats(): GalleryStats {

@@ -1,4 +1,5 @@
 // Loads the groups into memory from the sealed store. Records that do not open are counted, reported and kept.
+import type { FaceCondition } from '../domain/condition.js';
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
@@ -17,10 +18,14 @@ export interface LoadProgress {
   faces: number;
 }
 
+/** Measures the condition of a face from its embedding; undefined for a model version without a measure of it. */
+export type EstimateCondition = (modelVersion: string, embedding: Float32Array) => FaceCondition | undefined;
+
 export interface GalleryLoadOptions {
   store: SealedStore;
   log: Log;
   signal: AbortSignal;
+  estimateCondition: EstimateCondition | undefined;
   onProgress: (progress: LoadProgress) => void;
 }
 
@@ -31,7 +36,13 @@ export interface LoadedGroups {
 }
 
 /** Loads all groups and faces. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT; the reason of the signal */
-export async function loadGroups({ store, log, signal, onProgress }: GalleryLoadOptions): Promise<LoadedGroups> {
+export async function loadGroups({
+  store,
+  log,
+  signal,
+  estimateCondition,
+  onProgress,
+}: GalleryLoadOptions): Promise<LoadedGroups> {
   const loaded: LoadedGroups = { directory: new GroupDirectory(), damagedGroups: 0, damagedFaces: 0 };
   const spaces = store.spaces(GROUP_LABEL);
   const progress: LoadProgress = { groups: 0, totalGroups: spaces.length, faces: 0 };
@@ -45,7 +56,7 @@ export async function loadGroups({ store, log, signal, onProgress }: GalleryLoad
         signal.throwIfAborted();
         if (++progress.faces % FACES_PER_REPORT === 0) onProgress({ ...progress });
       };
-      const damaged = await loadFaces(group, onFace);
+      const damaged = await loadFaces(group, estimateCondition, onFace);
       if (damaged > 0) log.error({ space: space.id, faces: damaged }, 'faces cannot be read; they were kept');
       loaded.damagedFaces += damaged;
       loaded.directory.add(group);
@@ -71,7 +82,11 @@ async function openGroup(space: Space): Promise<Group | AppError> {
 }
 
 /** Loads the faces of a group. @returns the number of faces that do not open */
-async function loadFaces(group: Group, onFace: () => void): Promise<number> {
+async function loadFaces(
+  group: Group,
+  estimateCondition: EstimateCondition | undefined,
+  onFace: () => void,
+): Promise<number> {
   let damaged = 0;
   let scratch: Float32Array | undefined;
   const onDamaged = (key: Buffer): void => {
@@ -84,6 +99,7 @@ async function loadFaces(group: Group, onFace: () => void): Promise<number> {
     group.nextSequence = sequence + 1;
     try {
       const { face, embedding } = decodeFace(value, scratch);
+      face.condition ??= estimateCondition?.(group.record.modelVersion, embedding);
       group.faces.add(face, sequence, embedding);
       scratch = embedding;
     } catch (error) {

@@ -12,7 +12,7 @@ import { FACE_KEYS, encodeFace } from '../../src/gallery/face-record.js';
 import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { collect, openStore, temporaryDirectory, withCode, withRaw } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
-import { newFace, randomEmbedding, staff } from './faces.js';
+import { anything, newFace, randomEmbedding, staff } from './faces.js';
 import { openGallery } from './support.js';
 
 const clock = (): number => 1_000;
@@ -22,8 +22,8 @@ const guests = { owner: 'another', groupId: 'guests' };
 async function view(gallery: LevelGallery): Promise<unknown> {
   const groups = [staff, guests].map((ref) => gallery.group(ref));
   const faces = await Promise.all([staff, guests].map((ref) => gallery.listFaces(ref, { limit: 200 })));
-  const probe = randomEmbedding(randomNumbers(3));
-  const matches = [staff, guests].map((ref) => gallery.searchByEmbedding(ref, probe, { limit: 50, minCosine: -1 }));
+  const probe = { embedding: randomEmbedding(randomNumbers(3)) };
+  const matches = [staff, guests].map((ref) => gallery.searchByEmbedding(ref, probe, anything));
   return { groups, faces: faces.map(({ items }) => items), matches };
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/gallery/face-record.js';
 import { withCode } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
-import { randomEmbedding } from './faces.js';
+import { makeOldRecord, randomEmbedding } from './faces.js';
 
 const random = randomNumbers(1);
 const face: EnrolledFace = {
@@ -28,9 +28,23 @@ test.each([
   ['with an external id', face],
   ['without one', unnamed],
   ['with the longest one', { ...face, externalImageId: 'x'.repeat(255) }],
+  ['with the condition of a bare face', { ...face, condition: { recognisability: 1 / 3, masked: false } }],
+  ['with the condition of a masked face', { ...unnamed, condition: { recognisability: 0, masked: true } }],
 ])('a face %s comes back to the last bit', (_name, original) => {
   const embedding = randomEmbedding(random);
   expect(decodeFace(encodeFace(original, embedding))).toEqual({ face: original, embedding });
+});
+
+test('a face that was stored without its condition comes back without one', () => {
+  const embedding = randomEmbedding(random);
+  const condition = { recognisability: 0.7, masked: true };
+  for (const original of [face, unnamed]) {
+    const old = makeOldRecord(encodeFace({ ...original, condition }, embedding));
+    expect(decodeFace(old)).toEqual({ face: original, embedding });
+    for (let length = 0; length < old.length; length++) {
+      expect(() => decodeFace(old.subarray(0, length)), `length ${length}`).toThrow(withCode('STORE_CORRUPT'));
+    }
+  }
 });
 
 test('embeddings of any length, from anywhere in a buffer, into a scratch array', () => {
@@ -52,8 +66,13 @@ test('a face record cut off anywhere, or of another version, is STORE_CORRUPT', 
     expect(() => decodeFace(record.subarray(0, length)), `length ${length}`).toThrow(withCode('STORE_CORRUPT'));
   }
   expect(() => decodeFace(Buffer.concat([record, Buffer.alloc(1)]))).toThrow(withCode('STORE_CORRUPT'));
-  record[0] = 2;
-  expect(() => decodeFace(record)).toThrow(withCode('STORE_CORRUPT'));
+  const odd = Buffer.from(record);
+  odd[43] = 3;
+  expect(() => decodeFace(odd)).toThrow(withCode('STORE_CORRUPT'));
+  for (const version of [0, 3]) {
+    record[0] = version;
+    expect(() => decodeFace(record)).toThrow(withCode('STORE_CORRUPT'));
+  }
 });
 
 test.each(['x'.repeat(256), 'snow ☃'])('an id that has no place in a record is a TypeError', (externalImageId) => {

@@ -1,9 +1,20 @@
 // Faces that are the same in every run and in every process, and the search by the book.
 import { normalise } from '../../src/domain/embedding.js';
+import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import type { NewFace } from '../../src/gallery/gallery.types.js';
 
 export const DIMENSIONS = 128;
 export const staff = { owner: 'default', groupId: 'staff' };
+
+/** Scales of an embedder without a measure of the condition: the similarity is the cosine in percent. */
+export const percent = new SimilarityScales({
+  points: [
+    { cosine: 0.3, similarity: 30, far: 1e-3 },
+    { cosine: 0.6, similarity: 60, far: 1e-5 },
+  ],
+});
+/** Finds every face that can match. */
+export const anything = { limit: 4_096, threshold: 0, scales: percent };
 
 /** L2-normalised, uniform in direction. */
 export function randomEmbedding(random: () => number, dimensions = DIMENSIONS): Float32Array {
@@ -24,4 +35,9 @@ export function scan(vectors: readonly Float32Array[], probe: Float32Array): { i
   return vectors
     .map((vector, index) => ({ index, cosine: vector.reduce((sum, value, i) => sum + value * probe[i]!, 0) }))
     .sort((a, b) => b.cosine - a.cosine || a.index - b.index);
+}
+
+/** Makes a face record as Lintel 0.2 wrote it: version 1, without the condition. */
+export function makeOldRecord(record: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(1), record.subarray(1, 43), record.subarray(52)]);
 }

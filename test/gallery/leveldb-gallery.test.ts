@@ -5,10 +5,8 @@ import type { EnrolledFace, GroupInfo, Page } from '../../src/gallery/gallery.ty
 import { LevelGallery, type LoadProgress } from '../../src/gallery/leveldb-gallery.js';
 import { forever, openStore, temporaryDirectory, withCode } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
-import { newFace, randomEmbedding, scan, staff } from './faces.js';
+import { anything, newFace, percent, randomEmbedding, scan, staff } from './faces.js';
 import { openGallery } from './support.js';
-
-const anything = { limit: 4_096, minCosine: -1 };
 
 describe('groups', () => {
   test('are created, shown, listed by id and deleted, each owner for itself', async () => {
@@ -87,13 +85,13 @@ describe('what is not there', () => {
     ['freePlaces', (g) => g.freePlaces(staff)],
     ['enrol', (g) => g.enrol(staff, [newFace(random)])],
     ['listFaces', (g) => g.listFaces(staff, { limit: 1 })],
-    ['searchByEmbedding', (g) => g.searchByEmbedding(staff, probe, anything)],
+    ['searchByEmbedding', (g) => g.searchByEmbedding(staff, { embedding: probe }, anything)],
   ];
   const faceOperations: [string, (gallery: LevelGallery) => unknown][] = [
     ['face', (g) => g.face(staff, faceId)],
     ['deleteFace', (g) => g.deleteFace(staff, faceId)],
     ['searchByFace', (g) => g.searchByFace(staff, faceId, anything)],
-    ['compareWithFace', (g) => g.compareWithFace(staff, faceId, probe)],
+    ['compareWithFace', (g) => g.compareWithFace(staff, faceId, { embedding: probe }, percent)],
   ];
   test.each([...operations, ...faceOperations])('%s of no group is GROUP_NOT_FOUND', async (_, operation) => {
     const { gallery } = await openGallery(await temporaryDirectory());
@@ -194,7 +192,7 @@ describe('enrolment', () => {
     const enrolment = gallery.enrol(staff, [face]);
     face.embedding.fill(0);
     const { enrolled } = await enrolment;
-    expect(gallery.compareWithFace(staff, enrolled[0]!.faceId, probe)).toBeCloseTo(1, 6);
+    expect(gallery.compareWithFace(staff, enrolled[0]!.faceId, { embedding: probe }, percent)).toBeCloseTo(100, 3);
   });
 
   test('into a group that is being deleted resurrects nothing', async () => {
@@ -226,8 +224,8 @@ describe('enrolment', () => {
     const random = randomNumbers(8);
     const { enrolled } = await gallery.enrol(staff, [newFace(random)]);
     await expect(gallery.enrol(staff, [newFace(random), newFace(random, { embedding })])).rejects.toThrow(TypeError);
-    expect(() => gallery.searchByEmbedding(staff, embedding, anything)).toThrow(TypeError);
-    expect(() => gallery.compareWithFace(staff, enrolled[0]!.faceId, embedding)).toThrow(TypeError);
+    expect(() => gallery.searchByEmbedding(staff, { embedding }, anything)).toThrow(TypeError);
+    expect(() => gallery.compareWithFace(staff, enrolled[0]!.faceId, { embedding }, percent)).toThrow(TypeError);
     expect(gallery.group(staff).faceCount).toBe(1);
     expect(gallery.freePlaces(staff)).toBe(999);
   });
@@ -249,13 +247,13 @@ describe('search', () => {
         faces.map((face) => face.embedding),
         probe,
       ).slice(0, limit);
-      const matches = gallery.searchByEmbedding(staff, probe, { limit, minCosine: -1 });
+      const matches = gallery.searchByEmbedding(staff, { embedding: probe }, { ...anything, limit });
       expect(matches.map((match) => match.face)).toEqual(expected.map((hit) => enrolled[hit.index]));
-      const { face, cosine } = matches[0]!;
-      expect(gallery.compareWithFace(staff, face.faceId, probe)).toBeCloseTo(cosine, 6);
+      const { face, similarity } = matches[0]!;
+      expect(gallery.compareWithFace(staff, face.faceId, { embedding: probe }, percent)).toBeCloseTo(similarity, 3);
     }
     const probe = randomEmbedding(random);
-    const similar = gallery.searchByEmbedding(staff, probe, { limit: 4_096, minCosine: 0.1 });
+    const similar = gallery.searchByEmbedding(staff, { embedding: probe }, { ...anything, threshold: 10 });
     expect(similar).toHaveLength(
       scan(
         faces.map((face) => face.embedding),
@@ -275,20 +273,20 @@ describe('search', () => {
       gallery.searchByFace(staff, ids[2]!, options).map((match) => match.face.faceId);
     expect(found().slice(0, 2)).toEqual([ids[1], ids[4]]);
     expect(found()).toHaveLength(4);
-    expect(found({ limit: 1, minCosine: 0.99 })).toEqual([ids[1]]);
+    expect(found({ ...anything, limit: 1, threshold: 99 })).toEqual([ids[1]]);
     await gallery.deleteFace(staff, ids[1]!);
-    expect(found({ limit: 1, minCosine: 0.99 })).toEqual([ids[4]]);
+    expect(found({ ...anything, limit: 1, threshold: 99 })).toEqual([ids[4]]);
   });
 
   test('in an empty group finds nothing', async () => {
     const { gallery } = await openGallery(await temporaryDirectory());
     await gallery.createGroup(staff, 'm1');
     const probe = randomEmbedding(randomNumbers(11));
-    expect(gallery.searchByEmbedding(staff, probe, anything)).toEqual([]);
+    expect(gallery.searchByEmbedding(staff, { embedding: probe }, anything)).toEqual([]);
     const { enrolled } = await gallery.enrol(staff, [newFace(randomNumbers(12))]);
     expect(gallery.searchByFace(staff, enrolled[0]!.faceId, anything)).toEqual([]);
     await gallery.deleteFace(staff, enrolled[0]!.faceId);
-    expect(gallery.searchByEmbedding(staff, probe, anything)).toEqual([]);
+    expect(gallery.searchByEmbedding(staff, { embedding: probe }, anything)).toEqual([]);
   });
 
   test('never gives a face whose deletion was acknowledged, and always one that stays', async () => {
@@ -307,13 +305,13 @@ describe('search', () => {
     let running = true;
     const all = Promise.all(deletions).then(() => (running = false));
     for (let i = 1; running; i = (i + 2) % faces.length) {
-      const matches = gallery.searchByEmbedding(staff, faces[i]!.embedding, anything);
+      const matches = gallery.searchByEmbedding(staff, faces[i]!, anything);
       expect(matches[0]!.face).toEqual(enrolled[i]);
       expect(matches.some((match) => gone.has(match.face.faceId))).toBe(false);
       await new Promise((resolve) => setImmediate(resolve));
     }
     await all;
-    expect(gallery.searchByEmbedding(staff, faces[0]!.embedding, anything)).toHaveLength(30);
+    expect(gallery.searchByEmbedding(staff, faces[0]!, anything)).toHaveLength(30);
   });
 });
 
@@ -473,7 +471,7 @@ test('a restart brings everything back, tokens included, and goes on where it wa
   const snapshot = async (gallery: LevelGallery): Promise<unknown> => ({
     groups: await gallery.listGroups('default', { limit: 10 }),
     faces: await gallery.listFaces(staff, { limit: 200 }),
-    matches: gallery.searchByEmbedding(staff, probe, anything),
+    matches: gallery.searchByEmbedding(staff, { embedding: probe }, anything),
   });
   const before = await snapshot(first.gallery);
   const page = await first.gallery.listFaces(staff, { limit: 20 });

@@ -5,7 +5,7 @@ import { silentLog } from '../../src/domain/log.js';
 import { AppError, describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
-import { newFace, staff } from '../../test/gallery/faces.js';
+import { anything, newFace, staff } from '../../test/gallery/faces.js';
 import { masterKey, randomNumbers } from '../../test/store/values.js';
 import type { DiskTally } from './disk.js';
 
@@ -59,7 +59,7 @@ function anyFace(): string {
 function search(when: string): void {
   const faceId = anyFace();
   const probe = acknowledged.get(faceId) as Float32Array;
-  const [match] = gallery.searchByEmbedding(staff, probe, { limit: 1, minCosine: 0.999 });
+  const [match] = gallery.searchByEmbedding(staff, { embedding: probe }, { ...anything, limit: 1, threshold: 99.9 });
   if (match?.face.faceId !== faceId) tally.problems.push(`${when}: a search does not find ${faceId}`);
   tally.searches++;
 }

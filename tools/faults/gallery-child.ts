@@ -3,7 +3,7 @@ import { silentLog } from '../../src/domain/log.js';
 import { describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
-import { newFace } from '../../test/gallery/faces.js';
+import { anything, newFace } from '../../test/gallery/faces.js';
 import { masterKey, randomNumbers } from '../../test/store/values.js';
 import type { Answer, Request } from './gallery-target.js';
 import { FACES_PER_PICTURE } from './gallery-target.js';
@@ -34,7 +34,7 @@ async function inspect(groupId: string): Promise<FoundGroup> {
   const { items } = await gallery.listFaces(ref, { limit: 100_000 });
   const unsearchable = items.filter(({ faceId, externalImageId = '', detectionScore }) => {
     const { embedding } = makeFaces(externalImageId)[Math.round(detectionScore * FACES_PER_PICTURE)]!;
-    const [match] = gallery.searchByEmbedding(ref, embedding, { limit: 1, minCosine: 0.999 });
+    const [match] = gallery.searchByEmbedding(ref, { embedding }, { ...anything, limit: 1, threshold: 99.9 });
     return match?.face.faceId !== faceId;
   });
   return {

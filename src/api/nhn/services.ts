@@ -2,7 +2,8 @@
 import type { AnalysedImage, Face } from '../../domain/face.js';
 import { GROUP_ID_PATTERN, UUID_PATTERN } from '../../domain/ids.js';
 import type { OtherModels } from '../../domain/other-models.js';
-import type { SimilarityScale } from '../../domain/similarity.js';
+import type { SimilarityScales } from '../../domain/similarity-scales.js';
+import type { EmbeddedFace } from '../../domain/embedding.js';
 import { clientError } from '../../errors.js';
 import type { EnrolledFace, Gallery, GroupInfo, GroupRef } from '../../gallery/gallery.types.js';
 import type { AnalyseOptions, Vision } from '../../vision/vision.js';
@@ -18,8 +19,8 @@ export type LivenessThresholds = Readonly<Record<SpoofingCondition, number>>;
 export interface Services {
   vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseImage'>;
   gallery: Gallery;
-  /** Scale of the vision's model version. */
-  scale: SimilarityScale;
+  /** Scales of the vision's model version. */
+  scales: SimilarityScales;
   /** Further installed models; groups that were enrolled under them are served as well. */
   otherModels?: OtherModels | undefined;
   images: ImageSource;
@@ -78,11 +79,17 @@ export async function analyse(
 }
 
 /** Returns the largest eligible face of a picture that was analysed with `embed` 1: the one that has an embedding. */
-export function findEmbeddedFace(image: AnalysedImage): { face: Face; embedding: Float32Array } | undefined {
+export function findEmbeddedFace(image: AnalysedImage): { face: Face; probe: EmbeddedFace } | undefined {
   for (const face of image.faces) {
-    if (face.embedding) return { face, embedding: face.embedding };
+    const probe = pickEmbedding(face);
+    if (probe) return { face, probe };
   }
   return undefined;
+}
+
+/** Returns what a face is compared by; undefined for a face without an embedding. */
+export function pickEmbedding({ embedding, condition }: Face): EmbeddedFace | undefined {
+  return embedding && { embedding, ...(condition && { condition }) };
 }
 
 /** Returns a group. An ill-formed id counts as a group that does not exist. @throws AppError GROUP_NOT_FOUND */
@@ -102,12 +109,12 @@ export function requireComparableGroup(services: Services, ref: GroupRef): Group
   return group;
 }
 
-/** Returns the similarity scale of a group that can be compared with. */
-export function findScale(
-  { scale, otherModels }: Services,
+/** Returns the similarity scales of a group that can be compared with. */
+export function findScales(
+  { scales, otherModels }: Services,
   { modelVersion }: Pick<GroupInfo, 'modelVersion'>,
-): SimilarityScale {
-  return otherModels?.get(modelVersion)?.scale ?? scale;
+): SimilarityScales {
+  return otherModels?.get(modelVersion)?.scales ?? scales;
 }
 
 /** Returns an enrolled face. @param ref a group that exists @throws AppError FACE_NOT_FOUND */

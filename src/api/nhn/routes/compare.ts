@@ -1,8 +1,7 @@
 // Compare: the largest face of one picture with the faces of another.
 import { z } from 'zod';
-import { cosine } from '../../../domain/embedding.js';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
-import { reportedSimilarity } from '../../../domain/reported-similarity.js';
+import { compareTemplates } from '../../../domain/reported-similarity.js';
 import { AppError, clientError } from '../../../errors.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { compareAnswer, compareAnswerV2, type ComparedFace, type ComparedFaceV2 } from '../answers.js';
@@ -11,7 +10,14 @@ import { describeFace, type FaceFields } from '../face-details.js';
 import { chooseImage, describeImageChoice, optionalFile, optionalUrl } from '../form-images.js';
 import { bodyThreshold, DEFAULT_THRESHOLD, faceFields, faceTexts, imageField, textThreshold } from '../parameters.js';
 import { route, type Route } from '../route.js';
-import { analyse, chooseFields, findEmbeddedFace, type FaceQuestions, type Services } from '../services.js';
+import {
+  analyse,
+  chooseFields,
+  findEmbeddedFace,
+  pickEmbedding,
+  type FaceQuestions,
+  type Services,
+} from '../services.js';
 
 /** The most faces that a picture can have. */
 const MAX_FACES = 20;
@@ -35,15 +41,16 @@ interface ImagePair {
  * @throws AppError INVALID_PARAM: the source image has no eligible face; ImageSideError: an image was refused
  */
 export async function compare(services: Services, input: FaceQuestions & ImagePair): Promise<Comparison> {
-  const { scale, vision } = services;
+  const { scales, vision } = services;
   const fields = chooseFields(services, input);
   const [sourceImage, targetImage] = await analysePair(services, input, fields);
   const source = findEmbeddedFace(sourceImage);
   if (!source) throw clientError('INVALID_PARAM', 'The picture sourceImage has no face that can be compared.');
   const targets = targetImage.faces
-    .flatMap((face) =>
-      face.embedding ? [{ face, similarity: reportedSimilarity(scale, cosine(source.embedding, face.embedding)) }] : [],
-    )
+    .flatMap((face) => {
+      const target = pickEmbedding(face);
+      return target ? [{ face, similarity: compareTemplates(source.probe, target, scales) }] : [];
+    })
     .sort((a, b) => b.similarity - a.similarity);
   return {
     modelVersion: vision.modelVersion,

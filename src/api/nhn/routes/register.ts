@@ -20,6 +20,7 @@ import { route, type Route } from '../route.js';
 import {
   analyse,
   chooseFields,
+  pickEmbedding,
   requireComparableGroup,
   requireGroup,
   type FaceQuestions,
@@ -61,13 +62,14 @@ export async function register(
   const chosen: Face[] = [];
   const newFaces: NewFace[] = [];
   for (const face of image.faces) {
-    if (!face.embedding || chosen.length === input.limit) continue;
+    const embedded = pickEmbedding(face);
+    if (!embedded || chosen.length === input.limit) continue;
     chosen.push(face);
     newFaces.push({
       ...(externalImageId !== undefined && { externalImageId }),
       bbox: toFractionBox(face.boxPx, image),
       detectionScore: face.detectionScore,
-      embedding: face.embedding,
+      ...embedded,
     });
   }
   // A group must not mix embeddings of different model versions, and it may have been deleted and created again in the meantime.

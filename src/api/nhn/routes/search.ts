@@ -1,8 +1,7 @@
 // Search in a group: by an enrolled face, or by the largest face of a picture.
 import { z } from 'zod';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
-import type { SimilarityScale } from '../../../domain/similarity.js';
-import type { EnrolledFace, FaceMatch, GroupRef, SearchOptions } from '../../../gallery/gallery.types.js';
+import type { FaceMatch, GroupRef } from '../../../gallery/gallery.types.js';
 import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';
 import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
@@ -18,7 +17,6 @@ import {
   textLimit,
   textThreshold,
 } from '../parameters.js';
-import { cosineFloor, reportedSimilarity } from '../../../domain/reported-similarity.js';
 import { route, type Route } from '../route.js';
 import {
   analyse,
@@ -26,7 +24,7 @@ import {
   chooseFields,
   requireComparableGroup,
   requireFace,
-  findScale,
+  findScales,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -37,16 +35,10 @@ interface SearchBounds {
   threshold: number;
 }
 
-export interface SimilarFace {
-  face: EnrolledFace;
-  /** 0..100 */
-  similarity: number;
-}
-
 export interface SearchResult {
   modelVersion: string;
   /** Most similar first. */
-  matches: SimilarFace[];
+  matches: FaceMatch[];
 }
 
 export interface ImageSearchResult extends SearchResult {
@@ -62,14 +54,13 @@ export async function searchByFace(
   services: Services,
   ref: GroupRef,
   faceId: string,
-  bounds: SearchBounds,
+  { limit, threshold }: SearchBounds,
 ): Promise<SearchResult> {
   const group = requireComparableGroup(services, ref);
   const { modelVersion } = group;
   requireFace(services, ref, faceId);
-  const matches = findSimilar(findScale(services, group), bounds, (options) =>
-    services.gallery.searchByFace(ref, faceId, options),
-  );
+  const options = { limit, threshold, scales: findScales(services, group) };
+  const matches = services.gallery.searchByFace(ref, faceId, options);
   return { modelVersion, matches };
 }
 
@@ -86,22 +77,12 @@ export async function searchByImage(
   const group = requireComparableGroup(services, ref);
   const { modelVersion } = group;
   const image = await analyse(services, input.image, fields, { embed: 1, modelVersion });
-  const probe = findEmbeddedFace(image);
-  if (!probe) return { modelVersion, matches: [] };
-  const matches = findSimilar(findScale(services, group), input, (options) =>
-    services.gallery.searchByEmbedding(ref, probe.embedding, options),
-  );
-  return { modelVersion, matches, source: { face: probe.face, image, fields } };
-}
-
-function findSimilar(
-  scale: SimilarityScale,
-  { limit, threshold }: SearchBounds,
-  search: (options: SearchOptions) => FaceMatch[],
-): SimilarFace[] {
-  return search({ limit, minCosine: cosineFloor(scale, threshold) })
-    .map(({ face, cosine }) => ({ face, similarity: reportedSimilarity(scale, cosine) }))
-    .filter(({ similarity }) => similarity >= threshold);
+  const found = findEmbeddedFace(image);
+  if (!found) return { modelVersion, matches: [] };
+  const { limit, threshold } = input;
+  const options = { limit, threshold, scales: findScales(services, group) };
+  const matches = services.gallery.searchByEmbedding(ref, found.probe, options);
+  return { modelVersion, matches, source: { face: found.face, image, fields } };
 }
 
 /** Returns the data of v2.0. */

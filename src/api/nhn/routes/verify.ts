@@ -8,7 +8,6 @@ import { describeEnrolledFace, describeFace, type FaceFields } from '../face-det
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
 import { faceFields, faceTexts, imageField } from '../parameters.js';
-import { reportedSimilarity } from '../../../domain/reported-similarity.js';
 import { route, type AppRequest, type Route } from '../route.js';
 import {
   analyse,
@@ -16,7 +15,7 @@ import {
   chooseFields,
   requireComparableGroup,
   requireFace,
-  findScale,
+  findScales,
   type FaceQuestions,
   type Services,
 } from '../services.js';
@@ -45,13 +44,12 @@ export async function verify(
   const group = requireComparableGroup(services, ref);
   const face = requireFace(services, ref, faceId);
   const image = await analyse(services, input.image, fields, { embed: 1, modelVersion: group.modelVersion });
-  const probe = findEmbeddedFace(image);
-  if (!probe) throw clientError('INVALID_PARAM', 'The picture compareImage has no face that can be compared.');
-  const cosine = services.gallery.compareWithFace(ref, faceId, probe.embedding);
+  const found = findEmbeddedFace(image);
+  if (!found) throw clientError('INVALID_PARAM', 'The picture compareImage has no face that can be compared.');
   return {
-    similarity: reportedSimilarity(findScale(services, group), cosine),
+    similarity: services.gallery.compareWithFace(ref, faceId, found.probe, findScales(services, group)),
     face,
-    source: { face: probe.face, image },
+    source: { face: found.face, image },
     fields,
   };
 }
