@@ -3,9 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exactSearch, MetricKind } from 'usearch';
+import { createScales } from '../src/compose/models.js';
 import { normalise } from '../src/domain/embedding.js';
 import type { Gallery, GroupRef } from '../src/gallery/gallery.types.js';
-import { DEFAULT_MODELS_DIR } from '../src/models/manifest.js';
+import { DEFAULT_MODELS_DIR, getModelSet, loadManifest } from '../src/models/manifest.js';
 import { sharedModelsDir } from '../test/support/shared.js';
 import { startService } from '../test/support/service.js';
 import { fillGallery, makeUpEmbeddings, makeUpFace, openGallery } from './support/fill-gallery.js';
@@ -17,6 +18,8 @@ const LIMITS = [1, 10, 4096] as const;
 const GROUP = 'measured';
 /** Threads of one search, as the gallery asks for. More are slower, since usearch starts them for each call. */
 const THREADS = 1;
+/** Finds every face. */
+const EVERY = { threshold: 0, scales: createScales(getModelSet(loadManifest(), 'standard').embedder).scales };
 
 export async function run({ short }: { short: boolean }): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-bench-'));
@@ -113,7 +116,8 @@ async function searchRatios(
     const count = Math.min(limit, dataset.length / dimensions);
     const times = await interleave(rounds, {
       bare: async () => exactSearch(dataset, probes[round % probes.length]!, dimensions, count, MetricKind.IP, THREADS),
-      gallery: async () => gallery.searchByEmbedding(ref, probes[round++ % probes.length]!, { limit, minCosine: -1 }),
+      gallery: async () =>
+        gallery.searchByEmbedding(ref, { embedding: probes[round++ % probes.length]! }, { ...EVERY, limit }),
     });
     const ratio = median(times.gallery.map((ms, i) => ms / times.bare[i]!));
     worst.push(ratio);
@@ -149,7 +153,7 @@ function recall(
       normalise(probe.map((value, j) => value + dataset[row * dimensions + j]!)).forEach((v, j) => (probe[j] = v));
     }
     const truth = scan(dataset, dimensions, probe, 10);
-    const matches = gallery.searchByEmbedding(ref, probe, { limit: 10, minCosine: -1 });
+    const matches = gallery.searchByEmbedding(ref, { embedding: probe }, { ...EVERY, limit: 10 });
     const answered = matches.map(({ face }) => Number(face.externalImageId?.slice('person-'.length)));
     if (answered[0] === truth[0]) found[1]++;
     found[10] += truth.filter((row) => answered.includes(row)).length / truth.length;

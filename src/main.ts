@@ -31,7 +31,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const keys = await openApiKeys(base);
 
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
-  const storage = createStorage(base, secrets, keys);
+  const storage = createStorage(base, { secrets, models, keys });
   const vision = createVision(base, models);
   const events = createEvents(base, { secrets, storage, health, cameras: () => cameras });
   const cameras: RecognisingCameras = createCameras(base, { secrets, models, keys, storage, vision, events });

@@ -40,13 +40,13 @@ export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
 
 function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi {
   const { models, keys, storage, vision, metrics } = inputs;
-  const { set, scale, otherModels } = models;
+  const { set, scales, otherModels } = models;
   return createNhnApi({
     config,
     vision,
     gallery: storage.gallery,
     appKeys: keys.appKeys,
-    scale,
+    scales,
     otherModels,
     livenessThresholds: set.liveness?.thresholds,
     observer: metrics,
@@ -58,7 +58,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
   const { config, clock, timers, log } = base;
   const { models, keys, storage, vision, events, cameras, privacy, health, metrics } = inputs;
   const { audit, gallery, unknownFaces } = storage;
-  const { scale, otherModels, livenessThreshold } = models;
+  const { scales, otherModels, livenessThreshold } = models;
   return createDeviceApi({
     config,
     cameras,
@@ -73,7 +73,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
     gallery,
     vision,
     findOwner: (name) => keys.appKeys.findId(name),
-    scale,
+    scales,
     otherModels,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     observer: metrics,

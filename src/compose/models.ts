@@ -51,14 +51,15 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
   };
 }
 
-function createScales(embedder: EmbedderModel): ModelScales {
+/** Returns the scales of a model version; undefined where it is not installed. */
+export function findModel(models: ServiceModels, modelVersion: string): ModelScales | undefined {
+  return modelVersion === models.set.modelVersion ? models : models.otherModels.get(modelVersion);
+}
+
+/** Creates the scales of an embedder. @throws AppError MODEL_INVALID: its condition head cannot be read */
+export function createScales(embedder: EmbedderModel): ModelScales {
   const head = loadConditionHead(embedder);
   const { points, byCondition } = embedder.calibration;
   const scales = new SimilarityScales({ points, byCondition: head && byCondition });
-  return {
-    scales,
-    scale: scales.clear,
-    falseAccepts: scales.falseAccepts,
-    estimateCondition: head && ((embedding) => head.measure(embedding)),
-  };
+  return { scales, estimateCondition: head && ((embedding) => head.measure(embedding)) };
 }

@@ -12,6 +12,7 @@ import { UnknownFaces } from '../privacy/unknown-faces.js';
 import { SealedStore } from '../store/sealed-store.js';
 import { createCropEncoder } from '../vision/crop-jpeg.js';
 import type { ServiceBase } from './base.js';
+import { findModel, type ServiceModels } from './models.js';
 import type { ApiKeys, Secrets } from './secrets.js';
 
 export interface Storage {
@@ -25,7 +26,13 @@ export interface Storage {
   unknownFaces: UnknownFaces;
 }
 
-export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys): Storage {
+export interface StorageInputs {
+  secrets: Secrets;
+  models: ServiceModels;
+  keys: ApiKeys;
+}
+
+export function createStorage(base: ServiceBase, { secrets, models, keys }: StorageInputs): Storage {
   const { config, paths, version, addon, clock, monotonic, timers, log } = base;
   const { keysDir, privacy } = config;
   const { master, nextMasterKey } = secrets;
@@ -44,7 +51,14 @@ export function createStorage(base: ServiceBase, secrets: Secrets, keys: ApiKeys
     masterKey: new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: master.origin, log }),
     serviceEntries: new ServiceEntries({ audit, store, config, version, keys: () => listKeys(keys), timers, log }),
     clockGuard,
-    gallery: new LevelGallery({ store, audit, limits: config.gallery, clock, log }),
+    gallery: new LevelGallery({
+      store,
+      audit,
+      limits: config.gallery,
+      estimateCondition: (modelVersion, embedding) => findModel(models, modelVersion)?.estimateCondition?.(embedding),
+      clock,
+      log,
+    }),
     unknownFaces: new UnknownFaces({
       store,
       retentionHours: privacy.unknownFacesHours,

@@ -1,17 +1,12 @@
 // Model versions that are installed beside the one in use: groups that were made under them keep working.
 import type { FaceCondition } from './condition.js';
-import type { FalseAcceptCurve } from './false-accept.js';
 import type { SimilarityScales } from './similarity-scales.js';
-import type { SimilarityScale } from './similarity.js';
 
 /** Meaning of the cosines of one model version. */
 export interface ModelScales {
-  /** Scales by condition; `scale` and `falseAccepts` are those of two clear faces. */
   scales: SimilarityScales;
   /** Computes the condition of a face that was stored without one; absent where the embedder has no measure of it. */
   estimateCondition?: ((embedding: Float32Array) => FaceCondition) | undefined;
-  scale: SimilarityScale;
-  falseAccepts: FalseAcceptCurve;
 }
 
 /** Scales by model version, without the one in use. */

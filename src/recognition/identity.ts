@@ -1,5 +1,4 @@
 // Decides who a track shows: `agree` of the last `outOf` shots must agree on one candidate, clear of the next one.
-import type { SimilarityScale } from '../domain/similarity.js';
 import type { Reason } from '../events/event.js';
 import type { EnrolledFace, FaceMatch } from '../gallery/gallery.types.js';
 
@@ -71,15 +70,11 @@ export function derivePerson(
 }
 
 /** Returns one candidate for each person. @param matches faces of one group, most similar first */
-export function listCandidates(
-  matches: readonly FaceMatch[],
-  group: CandidateGroup,
-  scale: SimilarityScale,
-): Candidate[] {
+export function listCandidates(matches: readonly FaceMatch[], group: CandidateGroup): Candidate[] {
   const candidates = new Map<string, Candidate>();
-  for (const { face, cosine } of matches) {
+  for (const { face, similarity } of matches) {
     const person = derivePerson(face, group);
-    if (!candidates.has(person)) candidates.set(person, { person, group, face, similarity: scale.fromCosine(cosine) });
+    if (!candidates.has(person)) candidates.set(person, { person, group, face, similarity });
   }
   return [...candidates.values()];
 }

@@ -2,11 +2,10 @@
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/camera-schema.js';
 import type { Box, Face } from '../domain/face.js';
-import type { FalseAcceptCurve } from '../domain/false-accept.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { OtherModels } from '../domain/other-models.js';
-import type { SimilarityScale } from '../domain/similarity.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { describeError } from '../errors.js';
@@ -47,9 +46,8 @@ export interface RecogniserParts {
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
   events: EventSink;
-  scale: SimilarityScale;
-  /** Measured false accepts of the loaded embedder; needed where a target is configured in place of a threshold. */
-  falseAccepts?: FalseAcceptCurve | undefined;
+  /** Scales of the vision's model version. */
+  scales: SimilarityScales;
   /** Further installed models; groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
   /** Threshold of the loaded liveness model, for cameras that have none of their own. */
@@ -126,15 +124,15 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   #generation = 0;
 
   constructor(parts: RecogniserParts) {
-    const { config, scale, vision, falseAccepts, defaultLivenessThreshold = 0, log } = parts;
+    const { config, scales, vision, defaultLivenessThreshold = 0, log } = parts;
     const { modelVersion, hasLiveness } = vision;
-    const sameCosine = scale.toCosine(SAME_FACE_SIMILARITY);
+    const sameCosine = scales.clear.toCosine(SAME_FACE_SIMILARITY);
     const gapMs = Math.min(config.absenceMs, MAX_PATH_GAP_MS);
     this.#parts = parts;
     this.#gapMs = gapMs;
     const others = new OtherEmbedder({ cameraId: config.id, vision, log });
     const otherProblem = (version: string): string | undefined => others.problem(version);
-    const groups = new WatchedGroups({ ...parts, modelVersion, falseAccepts, otherProblem });
+    const groups = new WatchedGroups({ ...parts, modelVersion, otherProblem });
     this.#groups = groups;
     this.#paths = new PathTracker({ absenceMs: gapMs });
     this.#tracks = new Tracks({ sameCosine, gapMs, shotLimit: config.outOf });

@@ -1,9 +1,9 @@
 // One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
 import type { WatchedGroupConfig } from '../config/camera-schema.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
-import { farPerComparison, type FalseAcceptCurve } from '../domain/false-accept.js';
+import { farPerComparison } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
-import type { SimilarityScale } from '../domain/similarity.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { AppError, describeError } from '../errors.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
 import { listCandidates, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
@@ -21,9 +21,8 @@ export interface WatchedGroupParts {
   findOwner: (name: string) => string | undefined;
   gallery: Pick<Gallery, 'group' | 'searchByEmbedding'>;
   modelVersion: string;
-  scale: SimilarityScale;
-  /** Measured false accepts of the loaded models. Without them a target cannot be met, and the threshold is 100. */
-  falseAccepts: FalseAcceptCurve | undefined;
+  /** Scales of the models in use. */
+  scales: SimilarityScales;
   /** Further installed models; groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
   /** Returns why faces cannot be embedded under one of these model versions now; undefined when all is well. */
@@ -84,15 +83,15 @@ export class WatchedGroup {
     const probe = found.info.modelVersion === modelVersion ? face : others.get(found.info.modelVersion);
     // Either the group was created after the embedding, and the next shot will have one for it; or its models fail, which is declared.
     if (!probe) return [];
-    const { scale } = this.#scales(found.info);
+    const scales = this.#findScales(found.info);
     const group = this.#describe(found.info);
     for (let limit = FIRST_FACES; ; limit = Math.min(MAX_FACES, limit * 8)) {
-      const matches = gallery.searchByEmbedding(found.ref, probe.embedding, { limit, minCosine: -1 });
-      const candidates = listCandidates(matches, group, scale);
+      const matches = gallery.searchByEmbedding(found.ref, probe, { limit, threshold: 0, scales });
+      const candidates = listCandidates(matches, group);
       const [foremost] = candidates;
       const last = matches.at(-1);
       const isAll = matches.length < limit || limit === MAX_FACES;
-      const isClear = foremost && last && foremost.similarity - scale.fromCosine(last.cosine) > rule.margin;
+      const isClear = foremost && last && foremost.similarity - last.similarity > rule.margin;
       if (isAll || candidates.length > 1 || isClear) return candidates;
     }
   }
@@ -104,18 +103,19 @@ export class WatchedGroup {
     return { ...state, modelVersion: info.modelVersion };
   }
 
-  #scales(info: GroupInfo | undefined): { scale: SimilarityScale; falseAccepts: FalseAcceptCurve | undefined } {
-    return (info && this.#parts.otherModels?.get(info.modelVersion)) ?? this.#parts;
+  #findScales(info: GroupInfo | undefined): SimilarityScales {
+    const { otherModels, scales } = this.#parts;
+    return (info && otherModels?.get(info.modelVersion)?.scales) ?? scales;
   }
 
   #threshold(info: GroupInfo | undefined): number {
     const { config, rule } = this.#parts;
-    const { scale, falseAccepts } = this.#scales(info);
-    const enrolledFaces = info?.faceCount ?? 0;
     if ('threshold' in config) return config.threshold;
-    if (!falseAccepts) return 100;
+    // A similarity means the same false accept rate in every condition.
+    const { clear, falseAccepts } = this.#findScales(info);
+    const enrolledFaces = info?.faceCount ?? 0;
     const far = farPerComparison(config.targetFalseAcceptPerAttempt, { ...rule, enrolledFaces });
-    return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
+    return Math.max(1, clear.fromCosine(falseAccepts.cosineAt(far)));
   }
 
   #find(): FoundGroup | { problem: string } {

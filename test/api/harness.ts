@@ -8,7 +8,7 @@ import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
-import { SimilarityScale } from '../../src/domain/similarity.js';
+import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { AppError, type ErrorCode } from '../../src/errors.js';
 import type { Gallery } from '../../src/gallery/gallery.types.js';
 import type { AnalyseOptions } from '../../src/vision/vision.js';
@@ -18,7 +18,12 @@ export const MODEL = 'test-1';
 export const DIMENSIONS = 8;
 
 /** A straight scale: cosine c is similarity 100 c, so that tests can say what they expect. */
-export const scale = new SimilarityScale([{ cosine: 0.5, similarity: 50 }]);
+export const scales = new SimilarityScales({
+  points: [
+    { cosine: 0.5, similarity: 50, far: 1e-3 },
+    { cosine: 0.9, similarity: 90, far: 1e-5 },
+  ],
+});
 
 /** One face of a scripted picture. */
 export interface ScriptedFace {
@@ -165,7 +170,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   });
   const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
   const config = testConfig({ ...(http && { http }), ...(images && { images }) });
-  const parts = { config, vision, gallery: opened.gallery, appKeys, scale, log: silentLog, ...rest };
+  const parts = { config, vision, gallery: opened.gallery, appKeys, scales, log: silentLog, ...rest };
   const server = new ApiServer({
     config,
     apis: [createNhnApi(parts)],

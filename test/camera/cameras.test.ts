@@ -15,7 +15,7 @@ import { ManualTimers, settle } from './manual-timers.js';
 import { ScriptedVision } from './scripted-vision.js';
 import { cameraConfig } from './test-camera.js';
 import { tempDir } from '../support/temp-dir.js';
-import { CropReader, face, openGallery, RecordedEvents, scale, staff } from '../recognition/door.js';
+import { CropReader, face, openGallery, RecordedEvents, scales, staff } from '../recognition/door.js';
 
 const live = new AbortController().signal;
 const patience = { timeout: 15_000, interval: 5 };
@@ -52,7 +52,7 @@ async function setUp(cameras: CamerasParts['cameras'], parts: Partial<CamerasPar
         vision,
         gallery,
         events,
-        scale,
+        scales,
         trust: alwaysTrusted,
         clock,
         timers,

@@ -5,16 +5,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { onTestFinished, vi } from 'vitest';
 import { Camera } from '../../src/camera/camera.js';
+import { createScales } from '../../src/compose/models.js';
 import { configSchema } from '../../src/config/schema.js';
 import type { ClipActor, ClipScript, Keyframe } from '../../tools/rendered-people/clip.js';
 import { encodePicture, renderClip } from '../../tools/rendered-people/clip-file.js';
 import { renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
-import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
 import type { Health } from '../../src/domain/health.js';
 import { silentLog } from '../../src/domain/log.js';
-import { SimilarityScale } from '../../src/domain/similarity.js';
 import { systemTimers } from '../../src/domain/time.js';
 import { alwaysTrusted } from '../../src/domain/trust.js';
 import { recognitionEventSchema, type EventDraft, type RecognitionEvent } from '../../src/events/event.js';
@@ -190,7 +189,7 @@ export class ClipDoor {
     const config = configSchema.parse({ cameras: [camera] }).cameras[0]!;
     const pipeline = this.#pipeline;
     const set = this.#set;
-    const { points } = set.embedder.calibration;
+    const { scales } = createScales(set.embedder);
     const vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseFrame' | 'encodeFrame' | 'embedCrops'> = {
       modelVersion: set.modelVersion,
       hasLiveness: set.liveness !== undefined || liveness !== undefined,
@@ -222,8 +221,7 @@ export class ClipDoor {
           return event;
         },
       },
-      scale: new SimilarityScale(points),
-      falseAccepts: new FalseAcceptCurve(points),
+      scales,
       defaultLivenessThreshold: set.liveness?.thresholds.balanced ?? 0,
       trust: alwaysTrusted,
       encodeCrop: (crop) => encodePicture({ rgb: crop, widthPx: 112, heightPx: 112 }, addon),

@@ -1,7 +1,7 @@
 // Decisions on the shots of a guided enrolment, without a camera.
 import { expect, test } from 'vitest';
 import { chooseFaces, judgeLiveness, selectPersonShots, type EmbeddedShot } from '../../src/enrolment/person-shots.js';
-import { createEmbedding, scale } from '../recognition/door.js';
+import { createEmbedding, scales } from '../recognition/door.js';
 
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 
@@ -25,12 +25,12 @@ function shot({
 test('the shots of the person in the best one are selected, best first', () => {
   const shots = [0.5, 0.7, 0.9, 0.6].map((quality) => shot({ quality }));
   const other = shot({ person: 2, quality: 0.8 });
-  expect(selectPersonShots([...shots, other], scale).map(({ quality }) => quality)).toEqual([0.9, 0.7, 0.6, 0.5]);
+  expect(selectPersonShots([...shots, other], scales).map(({ quality }) => quality)).toEqual([0.9, 0.7, 0.6, 0.5]);
 });
 
 test('too few shots of the person in the best one are refused', () => {
   const shots = [shot({ quality: 0.9 }), shot({}), shot({}), shot({ person: 2 })];
-  expect(() => selectPersonShots(shots, scale)).toThrow(expect.objectContaining({ reason: 'not-the-same-person' }));
+  expect(() => selectPersonShots(shots, scales)).toThrow(expect.objectContaining({ reason: 'not-the-same-person' }));
 });
 
 test.each<[string, string, number[]]>([

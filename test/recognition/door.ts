@@ -6,9 +6,8 @@ import type { FaceCondition } from '../../src/domain/condition.js';
 import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import { normalise } from '../../src/domain/embedding.js';
 import type { Box, Face } from '../../src/domain/face.js';
-import { FalseAcceptCurve } from '../../src/domain/false-accept.js';
 import { silentLog } from '../../src/domain/log.js';
-import { SimilarityScale } from '../../src/domain/similarity.js';
+import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { alwaysTrusted } from '../../src/domain/trust.js';
 import {
   recognitionEventSchema,
@@ -25,16 +24,13 @@ import { ManualTimers } from '../camera/manual-timers.js';
 import { cameraConfig, RecordedLog } from '../camera/test-camera.js';
 import { tempDir } from '../support/temp-dir.js';
 
-export const scale = new SimilarityScale([
-  { cosine: 0.333, similarity: 70 },
-  { cosine: 0.403, similarity: 80 },
-  { cosine: 0.464, similarity: 90 },
-]);
-export const falseAccepts = new FalseAcceptCurve([
-  { cosine: 0.333, far: 1e-3 },
-  { cosine: 0.403, far: 1e-4 },
-  { cosine: 0.464, far: 1e-5 },
-]);
+export const scales = new SimilarityScales({
+  points: [
+    { cosine: 0.333, similarity: 70, far: 1e-3 },
+    { cosine: 0.403, similarity: 80, far: 1e-4 },
+    { cosine: 0.464, similarity: 90, far: 1e-5 },
+  ],
+});
 export const staff: GroupRef = { owner: 'owner-1', groupId: 'staff' };
 const DIMENSIONS = 128;
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
@@ -181,8 +177,7 @@ export async function openDoor({
     gallery,
     findOwner: (name) => owners.get(name),
     events,
-    scale,
-    falseAccepts,
+    scales,
     trust: alwaysTrusted,
     clock: timers.clock,
     timers,

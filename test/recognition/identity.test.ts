@@ -1,6 +1,5 @@
 // Identity by tables: k of n shots, persons with several faces, changing results, ends of tracks.
 import { describe, expect, test } from 'vitest';
-import { SimilarityScale } from '../../src/domain/similarity.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import {
   listCandidates,
@@ -174,16 +173,14 @@ describe('persons', () => {
   });
 
   test('stand as candidates by their most similar face, most similar first', () => {
-    const scale = new SimilarityScale([{ cosine: 0.5, similarity: 90 }]);
     const found = listCandidates(
       [
-        { face: enrolled('a2', 'anna'), cosine: 0.75 },
-        { face: enrolled('b1', 'bert'), cosine: 0.5 },
-        { face: enrolled('a1', 'anna'), cosine: 0.4 },
-        { face: enrolled('x'), cosine: -0.3 },
+        { face: enrolled('a2', 'anna'), similarity: 95 },
+        { face: enrolled('b1', 'bert'), similarity: 90 },
+        { face: enrolled('a1', 'anna'), similarity: 72 },
+        { face: enrolled('x'), similarity: 0 },
       ],
       staff,
-      scale,
     );
     expect(found.every(({ group }) => group === staff)).toBe(true);
     expect(found.map(({ face, similarity }) => [face.faceId, similarity])).toEqual([

@@ -1,9 +1,10 @@
 // Conditions of a match beside the identity, and what happens when they change: liveness, clock, camera, groups, cool-down.
 import { describe, expect, test } from 'vitest';
-import { FalseAcceptCurve, farPerComparison } from '../../src/domain/false-accept.js';
+import { farPerComparison } from '../../src/domain/false-accept.js';
+import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import type { UnknownShot } from '../../src/recognition/event-reporter.js';
 import type { RecogniserParts } from '../../src/recognition/recogniser.js';
-import { createEmbedding, falseAccepts, openDoor, scale, staff, type SceneFace } from './door.js';
+import { createEmbedding, openDoor, scales, staff, type SceneFace } from './door.js';
 import { present } from '../support/present.js';
 
 const anna = 0;
@@ -338,7 +339,9 @@ describe('a target in place of a threshold', () => {
       thresholds.push(door.events.all.at(-1)?.threshold ?? 0);
     }
     const expected = [1, 10, 50].map((enrolledFaces) =>
-      scale.fromCosine(falseAccepts.cosineAt(farPerComparison(target, { enrolledFaces, agree: 3, outOf: 5 }))),
+      scales.clear.fromCosine(
+        scales.falseAccepts.cosineAt(farPerComparison(target, { enrolledFaces, agree: 3, outOf: 5 })),
+      ),
     );
     thresholds.forEach((threshold, i) => expect(threshold).toBeCloseTo(present(expected[i]), 9));
     expect(thresholds).toEqual(thresholds.toSorted((a, b) => a - b));
@@ -355,16 +358,9 @@ describe('a target in place of a threshold', () => {
     expect(door.events.published).toEqual(['match anna', 'unknown']);
   });
 
-  test('without the measured points nobody reaches it', async () => {
-    const door = await openDoorFor(keys, { falseAccepts: undefined });
-    await door.play(1_000, standing({ person: anna, x: 320 }));
-    expect(door.events.published).toEqual(['unknown']);
-    expect(door.events.first.threshold).toBe(100);
-  });
-
   test('that would take more than any face reaches is bounded', async () => {
-    const steep = new FalseAcceptCurve([{ cosine: 0.1, far: 1e-1 }, { cosine: 0.9, far: 1e-2 }]); // prettier-ignore
-    const door = await openDoorFor(keys, { falseAccepts: steep });
+    const points = [{ cosine: 0.1, similarity: 10, far: 1e-1 }, { cosine: 0.9, similarity: 90, far: 1e-2 }]; // prettier-ignore
+    const door = await openDoorFor(keys, { scales: new SimilarityScales({ points }) });
     await door.play(1_000, standing({ person: anna, x: 320, likeness: 0.96 }));
     expect(door.events.published).toEqual(['match anna']);
     expect(door.events.first.threshold).toBeLessThan(100);

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cosine } from '../../src/domain/embedding.js';
-import { SimilarityScale } from '../../src/domain/similarity.js';
+import { compareTemplates } from '../../src/domain/reported-similarity.js';
+import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
@@ -21,7 +21,7 @@ const skip = missing('strangers before the real models', facesDir, sharedModelsD
 
 describe.skipIf(skip)('each of eight people, five photographs as five frames', () => {
   const set = getModelSet(loadManifest(), 'standard');
-  const scale = new SimilarityScale(set.embedder.calibration.points);
+  const scales = new SimilarityScales({ points: set.embedder.calibration.points });
   const photos: Photo[] = [];
   let pipeline: Pipeline;
 
@@ -48,9 +48,9 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
 
   function searchPhoto(probe: Photo, gallery: readonly Photo[], threshold: number): CandidateShot {
     const matches = gallery
-      .map(({ face, embedding }) => ({ face, cosine: cosine(embedding, probe.embedding) }))
-      .sort((a, b) => b.cosine - a.cosine);
-    return { candidates: listCandidates(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }, scale) };
+      .map((photo) => ({ face: photo.face, similarity: compareTemplates(photo, probe, scales) }))
+      .sort((a, b) => b.similarity - a.similarity);
+    return { candidates: listCandidates(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }) };
   }
 
   const rules = [

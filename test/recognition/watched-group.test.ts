@@ -6,7 +6,7 @@ import { farPerComparison } from '../../src/domain/false-accept.js';
 import { WatchedGroup, type WatchedGroupParts } from '../../src/recognition/watched-group.js';
 import { WatchedGroups } from '../../src/recognition/watched-groups.js';
 import { cameraConfig } from '../camera/test-camera.js';
-import { falseAccepts, openGallery, scale, staff } from './door.js';
+import { openGallery, scales, staff } from './door.js';
 
 const probe = Float32Array.of(1, 0);
 const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
@@ -19,8 +19,7 @@ function createParts(gallery: WatchedGroupParts['gallery'], parts: Partial<Watch
     findOwner: (name) => (name === 'default' ? 'owner-1' : undefined),
     gallery,
     modelVersion: 'm',
-    scale,
-    falseAccepts,
+    scales,
     ...parts,
   };
 }
@@ -54,7 +53,7 @@ test('of nine enrolled faces of one person and one of another, both persons are 
     embedding: probe,
   });
   expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
-  expect(nearest[0]?.similarity).toBeCloseTo(scale.fromCosine(0.98), 3);
+  expect(nearest[0]?.similarity).toBeCloseTo(scales.clear.fromCosine(0.98), 3);
 });
 
 test.each([
@@ -90,13 +89,13 @@ describe('the threshold in force', () => {
     const group = new WatchedGroup(createParts(gallery, { config }));
     for (let faces = 1; faces <= 3; faces++) {
       const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
-      expect(group.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
+      expect(group.state().threshold).toBeCloseTo(scales.clear.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
       expect(group.findNearest({ embedding: probe })[0]?.group.threshold).toBe(group.state().threshold);
       await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
     }
     const missing = new WatchedGroup(createParts(gallery, { config: { ...config, group: 'nowhere' } }));
     const far = farPerComparison(1e-4, { enrolledFaces: 0, agree: 3, outOf: 5 });
-    expect(missing.state().threshold).toBeCloseTo(scale.fromCosine(falseAccepts.cosineAt(far)), 9);
+    expect(missing.state().threshold).toBeCloseTo(scales.clear.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
   });
 });
 

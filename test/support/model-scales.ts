@@ -4,6 +4,5 @@ import { SimilarityScales, type ScalePoint } from '../../src/domain/similarity-s
 
 /** Creates scales without conditions: every face counts as clear. */
 export function createModelScales(points: readonly ScalePoint[]): ModelScales {
-  const scales = new SimilarityScales({ points });
-  return { scales, scale: scales.clear, falseAccepts: scales.falseAccepts };
+  return { scales: new SimilarityScales({ points }) };
 }

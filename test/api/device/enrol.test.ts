@@ -6,6 +6,7 @@ import { createModelScales } from '../../support/model-scales.js';
 import type { Face } from '../../../src/domain/face.js';
 import { ManualTimers, settle } from '../../camera/manual-timers.js';
 import { findEmbedding, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
+import { scales } from '../harness.js';
 
 let timers: ManualTimers;
 let device: Device;
@@ -64,7 +65,10 @@ describe('a person before a camera', () => {
     });
     expect(face).toMatchObject({ externalImageId: 'alice', detectionScore: 0.95 });
     expect(face.bbox).toMatchObject({ x0: 0.15625, x1: 0.34375 });
-    expect(device.gallery.compareWithFace(ref(), face.faceId, findEmbedding(12))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(ref(), face.faceId, { embedding: findEmbedding(12) }, scales)).toBeCloseTo(
+      100,
+      3,
+    );
     expect(device.cameras.watchers('front')).toBe(0);
     expect((await device.call('GET', '/cameras/front')).body.enrolling).toBe(false);
     expect(timers.waitingMs).toEqual([]);
@@ -203,7 +207,10 @@ describe('a group that was made under other models', () => {
     for (let n = 0; n < 4; n++) show(seen(10));
     expect((await answer).status).toBe(200);
     const { faceId } = (await device.gallery.listFaces(old(), { limit: 10 })).items[0]!;
-    expect(device.gallery.compareWithFace(old(), faceId, findEmbedding(100))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(old(), faceId, { embedding: findEmbedding(100) }, scales)).toBeCloseTo(
+      100,
+      3,
+    );
   });
 
   test('gets no face when it was created again under the models in use while the face was embedded', async () => {
@@ -242,7 +249,7 @@ describe('a group that was made under other models', () => {
     const [status, error] = await strangerEnrolled(OLDER);
     expect([status, error]).toEqual([200, undefined]);
     const { faceId } = (await device.gallery.listFaces(old(), { limit: 10 })).items[0]!;
-    expect(device.gallery.compareWithFace(old(), faceId, findEmbedding(10))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(old(), faceId, { embedding: findEmbedding(10) }, scales)).toBeCloseTo(100, 3);
   });
 
   /** A stranger of the camera `front`, kept under a version, into the old group. @returns status and error */

@@ -24,7 +24,7 @@ import { PrivacySwitch } from '../../../src/privacy/privacy-switch.js';
 import { UnknownFaces } from '../../../src/privacy/unknown-faces.js';
 import { SealedStore } from '../../../src/store/sealed-store.js';
 import type { AnalysedFrame } from '../../../src/vision/vision.js';
-import { DIMENSIONS, MODEL, scale, ScriptedVision, testConfig } from '../harness.js';
+import { DIMENSIONS, MODEL, scales, ScriptedVision, testConfig } from '../harness.js';
 
 type Listener = (frame: AnalysedFrame) => void;
 
@@ -268,7 +268,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     },
     gallery,
     findOwner: (name) => appKeys.findId(name),
-    scale,
+    scales,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     ...(otherModels && { otherModels }),
     events: {
@@ -297,7 +297,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   });
   const { services } = device;
   const config = testConfig();
-  const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scale, log });
+  const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scales, log });
   const server = new ApiServer({
     config,
     apis: [device, nhn],

@@ -9,7 +9,7 @@ import { AppError } from '../../../src/errors.js';
 import type { RecognitionEvent } from '../../../src/events/event.js';
 import { ManualTimers } from '../../camera/manual-timers.js';
 import { findEmbedding, gate, seen, startDevice, type Device } from './harness.js';
-import { MODEL, recordingLog } from '../harness.js';
+import { MODEL, recordingLog, scales } from '../harness.js';
 
 const ADMIN = 'admin:front-desk';
 const NO_FACE = '00000000-0000-4000-8000-000000000000';
@@ -355,7 +355,7 @@ describe("strangers' faces", () => {
     const ref = { owner: device.owner, groupId: 'door' };
     const { faceId, imageId } = (await device.gallery.listFaces(ref, { limit: 10 })).items[0]!;
     expect([status, body]).toEqual([200, { groupId: 'door', faceId, imageId, externalImageId: 'alice' }]);
-    expect(device.gallery.compareWithFace(ref, faceId, findEmbedding(40))).toBeCloseTo(1, 5);
+    expect(device.gallery.compareWithFace(ref, faceId, { embedding: findEmbedding(40) }, scales)).toBeCloseTo(100, 3);
     expect((await device.audited()).slice(1)).toEqual([
       ['face.enrolled', ADMIN, { ...ref, faceId, imageId }],
       ['unknown-face.deleted', ADMIN, { unknownFaceId: id }],

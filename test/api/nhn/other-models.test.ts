@@ -8,13 +8,13 @@ const points = [
   { cosine: 0.2, similarity: 20, far: 1e-3 },
   { cosine: 0.99, similarity: 30, far: 1e-5 },
 ];
-const scales = createModelScales(points);
+const models = createModelScales(points);
 const image = picture(face(10));
 
 let harness: Harness;
 const ref = (): { owner: string; groupId: string } => ({ owner: harness.owner, groupId: 'old' });
 beforeEach(async () => {
-  harness = await startHarness({ otherModels: new Map([[OLDER, scales]]) });
+  harness = await startHarness({ otherModels: new Map([[OLDER, models]]) });
   await harness.gallery.createGroup(ref(), OLDER);
 });
 afterEach(() => harness.close());
@@ -25,7 +25,7 @@ test('faces are registered, searched and verified by embeddings of the group, on
   const { faceId } = (added.data as { addedFaces: { faceId: string }[] }).addedFaces[0]!;
   // A cosine of 0.98, which is 98 on the scale in use.
   const other = picture(face(21));
-  const similarity = expect.closeTo(scales.scale.fromCosine(Math.cos((11 * Math.PI) / 180)), 2) as number;
+  const similarity = expect.closeTo(models.scales.clear.fromCosine(Math.cos((11 * Math.PI) / 180)), 2) as number;
   const found = await harness.call('POST', '/groups/old/search?threshold=1', { image: other });
   expect(found.data).toMatchObject({ modelVersion: OLDER, matchFaces: [{ similarity }] });
   const verified = await harness.call('POST', `/verify/groups/old/faces/${faceId}`, { compareImage: other });
