@@ -21,6 +21,7 @@ export const sharedModelsDir = ((): string | undefined => {
 export const facesDir = folder('../shared/faces/');
 export const masksDir = folder('../shared/masks/');
 export const lfwDir = folder('../shared/lfw/');
+export const londonDir = folder('../shared/london/');
 
 /** Prints the reason of a skipped test and returns whether to skip; for describe.skipIf. */
 export function missing(what: string, ...needed: (string | undefined)[]): boolean {
