@@ -36,6 +36,9 @@ export interface Quality {
   overall: number;
 }
 
+/** What may spoil the picture of a face. `covered`: by a mask or anything else that the mask model or the embedding takes for one. */
+export type FaceFlaw = 'dark' | 'bright' | 'blurred' | 'covered' | 'turned';
+
 /** One face as the vision pipeline returns it. */
 export interface Face {
   /** Box, clamped to the picture. */
@@ -54,6 +57,8 @@ export interface Face {
   embedding?: Float32Array;
   /** Present beside the embedding, where the embedder has a measure of it. */
   condition?: FaceCondition;
+  /** Present in a picture beside the condition, where a measure of the crop is bad: the best explanation of a low recognisability. */
+  flaw?: FaceFlaw;
   /** Present in frames of a camera: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
   crop?: Uint8Array;
 }

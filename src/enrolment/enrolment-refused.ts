@@ -15,6 +15,10 @@ export const FRAME_REASONS = {
   'too-dark': { hint: 'more light on the face', refusal: 'The face was too dark.' },
   'too-bright': { hint: 'less light on the face', refusal: 'The face was too bright.' },
   masked: { hint: 'take the mask off', refusal: 'The face was masked.' },
+  'not-recognisable': {
+    hint: 'keep the whole face in sight, in good light',
+    refusal: 'The face could not be recognised: it was covered, cut off, or badly lit.',
+  },
   obscured: { hint: 'keep the whole face in sight', refusal: 'The face was not seen clearly.' },
 } as const;
 

@@ -7,12 +7,20 @@ import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
 import type { EnrolledFace, Gallery, GroupRef } from '../gallery/gallery.types.js';
+import type { UnknownShot } from '../recognition/event-reporter.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import type { Vision } from '../vision/vision.js';
 import { collectShots, findProblem } from './collect-shots.js';
 import type { EnrolmentCall, EnrolmentRequest, EnrolmentResult } from './enrolment.types.js';
-import { EnrolmentRefused } from './enrolment-refused.js';
-import { chooseFaces, judgeLiveness, selectPersonShots, type EmbeddedShot, type PersonShots } from './person-shots.js';
+import { EnrolmentRefused, type FrameReason } from './enrolment-refused.js';
+import {
+  chooseFaces,
+  judgeEmbedded,
+  judgeLiveness,
+  selectPersonShots,
+  type EmbeddedShot,
+  type PersonShots,
+} from './person-shots.js';
 import { ShotCollector } from './shot-collector.js';
 
 /** Bounding box of a face whose picture is its aligned crop, as fractions. */
@@ -89,7 +97,7 @@ export class Enrolments {
    * @throws AppError as `begin` and its promise
    */
   async enrolKept(
-    kept: { cameraId: string; embedding: Float32Array; modelVersion: string },
+    kept: Pick<UnknownShot, 'cameraId' | 'embedding' | 'condition' | 'modelVersion'>,
     request: Pick<EnrolmentRequest, 'group' | 'appKey' | 'externalImageId' | 'duplicateThreshold'>,
     actor: string,
   ): Promise<{ groupId: string; imageId: string; face: EnrolledFace }> {
@@ -103,9 +111,13 @@ export class Enrolments {
     }
     // One kept shot is too few for the liveness decision.
     if (camera.liveness === 'required') throw new EnrolmentRefused('liveness-missing');
-    this.#requireNew(ref, kept, request);
+    const { embedding, condition } = kept;
+    if (this.#findScales(modelVersion).classify(condition) === undefined)
+      throw new EnrolmentRefused('not-recognisable');
+    const embedded = { embedding, ...(condition && { condition }) };
+    this.#requireNew(ref, embedded, request);
     const { externalImageId } = request;
-    const face = { externalImageId, bbox: WHOLE_PICTURE, detectionScore: 1, embedding: kept.embedding };
+    const face = { externalImageId, bbox: WHOLE_PICTURE, detectionScore: 1, ...embedded };
     const { imageId, enrolled } = await this.#parts.gallery.enrol(ref, [face], actor);
     const [first] = enrolled;
     if (!first) throw new TypeError('the gallery enrolled no face');
@@ -158,7 +170,7 @@ export class Enrolments {
   }
 
   /**
-   * Collects shots until they show one person and, where the camera requires it, until the liveness of that person is decided: by the
+   * Collects shots until enough of them are recognisable and show one person and, where the camera requires it, until the liveness of that person is decided: by the
    * shots of that person alone, so that a live person in the frame does not make a picture of another person count as live.
    * @throws EnrolmentRefused, and what `collectShots` and the vision throw
    */
@@ -169,6 +181,7 @@ export class Enrolments {
   ): Promise<PersonShots> {
     const { cameras, vision, clock, timers } = this.#parts;
     const livenessThreshold = camera.livenessThreshold ?? this.#parts.livenessThreshold;
+    const scales = this.#findScales(modelVersion);
     const deadlineMs = clock() + request.timeoutMs;
     const shots: EmbeddedShot[] = [];
     for (;;) {
@@ -176,11 +189,20 @@ export class Enrolments {
       const added = collector.shots.slice(shots.length);
       const crops = added.map(({ crop }) => crop);
       const faces = added.length === 0 ? [] : await Promise.race([vision.embedCrops(crops, modelVersion), cancelled]);
+      let reason: FrameReason | undefined;
       faces.forEach((face, i) => {
         const shot = added[i];
-        if (shot) shots.push({ ...shot, ...face });
+        if (!shot) return;
+        const problem = judgeEmbedded({ ...shot, ...face }, scales);
+        if (!problem) return void shots.push({ ...shot, ...face });
+        collector.discard(shot, problem);
+        reason = problem;
       });
-      const person = selectPersonShots(shots, this.#findScales(modelVersion));
+      if (reason) {
+        call.onProgress({ collected: shots.length, wanted: collector.wanted, reason });
+        continue;
+      }
+      const person = selectPersonShots(shots, scales);
       if (camera.liveness !== 'required') return person;
       if (livenessThreshold === undefined) throw new EnrolmentRefused('liveness-missing');
       const verdict = judgeLiveness(person, livenessThreshold);

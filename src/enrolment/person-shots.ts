@@ -3,7 +3,7 @@ import type { EmbeddedFace } from '../domain/embedding.js';
 import { compareTemplates } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
-import { EnrolmentRefused } from './enrolment-refused.js';
+import { EnrolmentRefused, type FrameReason } from './enrolment-refused.js';
 import type { EnrolmentShot } from './shot-collector.js';
 
 /** Similarity from which two shots show one person: one false accept in 10,000 comparisons. */
@@ -17,6 +17,18 @@ export interface EmbeddedShot extends EnrolmentShot, EmbeddedFace {}
 
 /** At least one shot, best quality first. */
 export type PersonShots = readonly [EmbeddedShot, ...EmbeddedShot[]];
+
+/**
+ * Returns why a shot is not fit, as its embedding shows; undefined where it is. Where there is no mask model, the embedding tells whether
+ * the face is masked.
+ */
+export function judgeEmbedded(
+  { condition, masked }: Pick<EmbeddedShot, 'condition' | 'masked'>,
+  scales: SimilarityScales,
+): FrameReason | undefined {
+  if (scales.classify(condition) === undefined) return 'not-recognisable';
+  return masked === undefined && condition?.masked === true ? 'masked' : undefined;
+}
 
 /**
  * Returns the shots that show the person of the best one, best quality first.

@@ -20,6 +20,8 @@ export interface EnrolmentShot {
   /** Fractions of the frame, 0..1. */
   bbox: Box;
   detectionScore: number;
+  /** Verdict of the mask model, where there is one. */
+  masked?: boolean;
   /** logit(live) - logit(spoof) */
   livenessScore?: number;
 }
@@ -83,7 +85,7 @@ export class ShotCollector {
       this.#count(verdict.reason);
       return verdict.reason;
     }
-    const { crop, quality, pose, boxPx, detectionScore, livenessScore } = verdict.face;
+    const { crop, quality, pose, boxPx, detectionScore, masked, livenessScore } = verdict.face;
     if (livenessScore === undefined && this.#options.needsLiveness) {
       this.#count('liveness-missing');
       return undefined;
@@ -94,9 +96,18 @@ export class ShotCollector {
       pose,
       bbox: toFractionBox(boxPx, frame),
       detectionScore,
+      ...(masked === undefined ? {} : { masked }),
       ...(livenessScore === undefined ? {} : { livenessScore }),
     });
     return undefined;
+  }
+
+  /** Takes a shot out again, whose embedding showed that it is not fit: another frame is to replace it. */
+  discard(shot: EnrolmentShot, reason: FrameReason): void {
+    const at = this.#shots.indexOf(shot);
+    if (at < 0) throw new TypeError('the shot is not one of the collected ones');
+    this.#shots.splice(at, 1);
+    this.#count(reason);
   }
 
   /** Returns the reasons for which frames were not used, most frequent first. */

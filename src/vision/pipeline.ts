@@ -15,7 +15,7 @@ import { Detector, type DetectedFace } from './detect.js';
 import { Embedder } from './embed.js';
 import { OtherEmbedders, type OtherEmbeddersOptions } from './other-embedders.js';
 import { estimatePose } from './pose.js';
-import { measureQuality } from './quality.js';
+import { findFlaw, measureQuality } from './quality.js';
 import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
 
 /** The contract's bounds for one picture: most faces, and shorter side of the smallest face. */
@@ -103,7 +103,10 @@ export class Pipeline {
         const face = describeFace(found);
         await this.#addAttributes(image, face, options);
         if (toEmbed > 0 && isEligible(face)) {
-          Object.assign(face, await embedder.embed(embedder.align(image, face.landmarksPx)));
+          const crop = embedder.align(image, face.landmarksPx);
+          Object.assign(face, await embedder.embed(crop));
+          const flaw = face.condition && findFlaw(face, measureQuality(face, crop, embedder.widthPx), crop);
+          if (flaw) face.flaw = flaw;
           toEmbed--;
         }
         faces.push(face);

@@ -6,7 +6,8 @@ import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
 import { ApiServer, type ServicePage } from '../../src/api/core/server.js';
 import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
-import { isEligible, type AnalysedImage, type Face } from '../../src/domain/face.js';
+import type { FaceCondition } from '../../src/domain/condition.js';
+import { isEligible, type AnalysedImage, type Face, type FaceFlaw } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { AppError, type ErrorCode } from '../../src/errors.js';
@@ -34,6 +35,8 @@ export interface ScriptedFace {
   yaw?: number;
   pitch?: number;
   masked?: boolean;
+  condition?: FaceCondition;
+  flaw?: FaceFlaw;
   liveness?: number;
 }
 
@@ -75,8 +78,10 @@ export class ScriptedVision {
     faces.sort((a, b) => area(b) - area(a));
     let left = options.embed;
     for (const one of faces) {
-      if (left === 0 || !isEligible(one)) delete one.embedding;
-      else left--;
+      if (left === 0 || !isEligible(one)) {
+        delete one.embedding;
+        delete one.condition;
+      } else left--;
     }
     return { widthPx: 1000, heightPx: 500, faces };
   }
@@ -99,6 +104,8 @@ function scriptedFace(entry: ScriptedFace, options: AnalyseOptions): Face {
     pose: { yaw: entry.yaw ?? 1.5, pitch: entry.pitch ?? -2.25, roll: 3 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 1 },
     embedding,
+    ...(entry.condition && { condition: entry.condition }),
+    ...(entry.flaw && { flaw: entry.flaw }),
     ...(options.mask ? { masked: entry.masked ?? false } : {}),
     ...(options.liveness ? { livenessScore: entry.liveness } : {}),
   };

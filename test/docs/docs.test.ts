@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ERROR_RESULTS, SUCCESS_RESULTS } from '../../src/api/nhn/envelope.js';
 import { PICTURE_FAULTS } from '../../src/camera/picture-faults.js';
+import { ENROLMENT_REASONS } from '../../src/enrolment/enrolment-refused.js';
 import { EVENT_TYPES, REASONS, recognitionEventSchema } from '../../src/events/event.js';
 import { checkCommands } from './command-rules.js';
 import { listMetrics, listSourceWords, readText } from './facts.js';
@@ -100,6 +101,10 @@ describe('docs/events.md', () => {
   it('has every field of an event', () => {
     expect(listFirstColumn(page, 'field').sort()).toEqual(Object.keys(recognitionEventSchema.shape).sort());
   });
+});
+
+it('docs/api.md has every reason of an enrolment', () => {
+  expect(listFirstColumn(readPage(API_PAGE), '`reason`').sort()).toEqual([...ENROLMENT_REASONS].sort());
 });
 
 it('docs/cameras.md has every fault of a picture', () => {

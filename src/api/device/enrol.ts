@@ -1,9 +1,10 @@
 // Route of guided enrolment: enrols the person in front of a camera.
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { rounded } from '../../domain/face.js';
 import { FRAME_REASONS } from '../../enrolment/enrolment-refused.js';
 import type { EnrolmentProgress, EnrolmentRequest, EnrolmentResult } from '../../enrolment/enrolment.types.js';
-import { enrolmentAnswer, type progressLine } from './answers.js';
+import { describeRecognisability, enrolmentAnswer, type progressLine } from './answers.js';
 import { requireCamera } from './cameras.js';
 import { enrolFields, textFlag } from './parameters.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
@@ -66,15 +67,15 @@ export const enrolRoutes: readonly DeviceRoute[] = [
 
 function describeEnrolment(request: EnrolmentRequest, result: EnrolmentResult): z.output<typeof enrolmentAnswer> {
   const { groupId, imageId, framesSeen, framesUsed, hints } = result;
-  const faces = result.faces.map(({ face: { faceId }, quality }) => ({
+  const faces = result.faces.map(({ face: { faceId, condition }, quality }) => ({
     faceId,
-    quality: Math.round(quality * 1e4) / 1e4,
+    quality: rounded(quality, 1e4),
+    ...describeRecognisability(condition),
   }));
   const [best] = faces;
   if (!best) throw new TypeError('an enrolment has at least one face');
-  const { faceId, quality } = best;
   const { externalImageId } = request;
-  return { groupId, faceId, imageId, externalImageId, quality, faces, framesSeen, framesUsed, hints };
+  return { groupId, imageId, externalImageId, ...best, faces, framesSeen, framesUsed, hints };
 }
 
 /** Stream of JSON lines to one client. */

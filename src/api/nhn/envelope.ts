@@ -41,13 +41,15 @@ interface EnvelopeHeader {
   isSuccessful: boolean;
   resultCode: number;
   resultMessage: string;
-  /** One English sentence for a person. For an unforeseen error it holds the request id and nothing else. */
+  /** English sentences for a person: what was refused, and why. For an unforeseen error it holds the request id and nothing else. */
   detail?: string;
 }
 
 /** Answer of a successful route. */
 export interface Reply<Data extends object = object> {
   data?: Data;
+  /** Sentences for a person about faces of the request that cannot be recognised. */
+  detail?: string | undefined;
   /** True when some faces were registered and the others exceed the group's quota. */
   partial?: boolean;
 }
@@ -64,9 +66,14 @@ export class ImageSideError extends AppError {
 
 /** Writes answers as the contract requires them: status 200, and the outcome in `header`. */
 export const envelopeEncoder: AnswerEncoder<Reply> = {
-  writeReply(ctx, { data, partial }) {
+  writeReply(ctx, { data, partial, detail }) {
     const { code, name } = partial ? PARTIAL_SUCCESS : SUCCESS;
-    const header: EnvelopeHeader = { isSuccessful: true, resultCode: code, resultMessage: name };
+    const header: EnvelopeHeader = {
+      isSuccessful: true,
+      resultCode: code,
+      resultMessage: name,
+      ...(detail !== undefined && { detail }),
+    };
     ctx.status = 200;
     ctx.body = data === undefined ? { header } : { header, data };
     return code;

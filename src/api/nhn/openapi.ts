@@ -11,6 +11,10 @@ const successHeader = z
       description: '0, or 40070 where the quota of the group left some of the faces out.',
     }),
     resultMessage: z.string(),
+    detail: z.string().optional().meta({
+      description:
+        'Sentences for a person, present where a face cannot be recognised: which, and why. Such a face is not registered, and matches nobody.',
+    }),
   })
   .meta({ id: 'SuccessHeader' });
 

@@ -3,7 +3,9 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { judgeFrame } from '../../../src/enrolment/frame-check.js';
 import { createModelScales } from '../../support/model-scales.js';
+import type { FaceCondition } from '../../../src/domain/condition.js';
 import type { Face } from '../../../src/domain/face.js';
+import { BLURRED, CLEAR, conditionScales, MASKED, WEAK } from '../../gallery/conditions.js';
 import { ManualTimers, settle } from '../../camera/manual-timers.js';
 import { findEmbedding, gate, seen, startDevice, type Called, type Device, type SeenFace } from './harness.js';
 import { scales } from '../harness.js';
@@ -34,6 +36,13 @@ async function enrolled(): Promise<(string | undefined)[]> {
 function show(...faces: Face[]): void {
   device.cameras.show('front', 'x', ...faces);
 }
+
+/** Reads the lines of JSON of an enrolment with progress. */
+const readLines = (text: unknown): object[] =>
+  String(text)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
 
 describe('a person before a camera', () => {
   test('is enrolled from the best of the frames', async () => {
@@ -183,6 +192,90 @@ describe('nobody is enrolled', () => {
     const { answer } = await begin({ ...WISH, duplicateThreshold: 99 });
     for (let n = 0; n < 4; n++) show(seen(10));
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe('where the models measure the condition of a face', () => {
+  /** Starts the device again. @param conditions of the faces in the order in which they are embedded */
+  async function startWith(...conditions: (FaceCondition | undefined)[]): Promise<void> {
+    await device.close();
+    device = await startDevice({ timers, clock: timers.clock, scales: conditionScales, conditions });
+  }
+  const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
+
+  test('the answer has the recognisability, and the face is stored with its condition', async () => {
+    await startWith(...times(3, CLEAR), { recognisability: 0.98765, masked: false });
+    const { answer } = await begin();
+    for (let n = 0; n < 3; n++) show(seen(10));
+    show(seen(10, { quality: { overall: 0.95 } }));
+    const { body } = await answer;
+    expect(body).toMatchObject({ recognisability: 0.9877, faces: [{ quality: 0.95, recognisability: 0.9877 }] });
+    const [face] = (await device.gallery.listFaces(ref(), { limit: 10 })).items;
+    expect(face?.condition?.recognisability).toBeCloseTo(0.98765, 2);
+  });
+
+  test('frames that are not recognisable are replaced by others, with a hint', async () => {
+    await startWith(CLEAR, BLURRED, CLEAR, BLURRED, CLEAR, CLEAR);
+    const { answer } = await begin(WISH, 'front', '?progress=true');
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await settle();
+    await expect.poll(() => device.cameras.watchers('front')).toBe(1);
+    for (let n = 0; n < 2; n++) show(seen(10));
+    expect(readLines((await answer).body)).toMatchObject([
+      ...[1, 2, 3, 4].map((collected) => ({ collected })),
+      {
+        collected: 2,
+        wanted: 4,
+        reason: 'not-recognisable',
+        hint: 'keep the whole face in sight, in good light',
+      },
+      ...[3, 4].map((collected) => ({ collected })),
+      { result: { framesSeen: 6, framesUsed: 4, hints: [{ reason: 'not-recognisable', frames: 2 }] } },
+    ]);
+    expect(await enrolled()).toEqual(['alice']);
+  });
+
+  test.each([
+    { name: 'nobody is enrolled', fit: 2, expected: [422, 'not-recognisable'] },
+    { name: 'the person is enrolled where three frames are left', fit: 3, expected: [200, undefined] },
+  ])('until the deadline; then $name', async ({ fit, expected }) => {
+    await startWith(...times(fit, CLEAR), ...times(9, BLURRED));
+    const { answer } = await begin();
+    for (let n = 0; n < 4; n++) show(seen(10));
+    await settle();
+    await expect.poll(() => device.cameras.watchers('front')).toBe(1);
+    await timers.advance(5_000);
+    const { status, body } = await answer;
+    expect([status, body.error?.reason]).toEqual(expected);
+    expect(await enrolled()).toEqual(fit === 3 ? ['alice'] : []);
+  });
+
+  test('they tell a mask where there is no mask model', async () => {
+    await startWith(...times(9, MASKED));
+    const { answer } = await begin();
+    const { masked, ...unjudged } = seen(10);
+    expect(masked).toBe(false);
+    for (let n = 0; n < 4; n++) show(unjudged);
+    await settle();
+    await timers.advance(5_000);
+    expect((await answer).body.error.reason).toBe('masked');
+  });
+
+  test('a kept face that is not recognisable is not enrolled; another one is, with its condition', async () => {
+    await startWith();
+    const enrolKept = async (condition: FaceCondition): Promise<Called> => {
+      const { crop = new Uint8Array() } = seen(10);
+      const rest = { cameraId: 'front', trackId: 1, quality: 0.5, modelVersion: 'test-1', capturedAtMs: timers.nowMs };
+      const { kept } = device.unknownFaces.stats();
+      device.unknownFaces.keep({ ...rest, crop, embedding: findEmbedding(10), condition });
+      await expect.poll(() => device.unknownFaces.stats().kept).toBe(kept + 1);
+      const { id } = (await device.call('GET', '/unknown-faces')).body.faces[0]!;
+      return device.call('POST', `/unknown-faces/${id}/enrol`, { group: 'door', externalImageId: 'alice' });
+    };
+    expect((await enrolKept(BLURRED)).body.error).toMatchObject({ reason: 'not-recognisable' });
+    expect((await enrolKept(WEAK)).status).toBe(200);
+    const [face] = (await device.gallery.listFaces(ref(), { limit: 10 })).items;
+    expect(face?.condition?.recognisability).toBeCloseTo(0.5, 2);
   });
 });
 
@@ -496,12 +589,6 @@ describe('an enrolment ends', () => {
 });
 
 describe('progress', () => {
-  const lines = (text: unknown): object[] =>
-    String(text)
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as object);
-
   test('is sent as lines of JSON, each change once, with the result at the end', async () => {
     const { answer } = await begin(WISH, 'front', '?progress=true');
     show();
@@ -511,7 +598,7 @@ describe('progress', () => {
     const { status, headers, body } = await answer;
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('application/x-ndjson');
-    const told = lines(body);
+    const told = readLines(body);
     expect(told.slice(0, -1)).toEqual([
       { type: 'progress', collected: 0, wanted: 4, reason: 'no-face', hint: 'step in front of the camera' },
       { type: 'progress', collected: 0, wanted: 4, reason: 'turned', hint: 'look at the camera' },
@@ -529,7 +616,7 @@ describe('progress', () => {
     show(seen(10, { sidePx: 60 }));
     const reader = (await response).body?.getReader();
     const first = (await reader?.read()) as { value: Uint8Array };
-    expect(lines(Buffer.from(first.value).toString())).toEqual([
+    expect(readLines(Buffer.from(first.value).toString())).toEqual([
       { type: 'progress', collected: 0, wanted: 4, reason: 'too-small', hint: 'come closer' },
     ]);
     await reader?.cancel();
@@ -540,7 +627,7 @@ describe('progress', () => {
     const { answer } = await begin(WISH, 'front', '?progress=true');
     show(seen(10), seen(90));
     await timers.advance(5_000);
-    expect(lines((await answer).body).at(-1)).toEqual({
+    expect(readLines((await answer).body).at(-1)).toEqual({
       type: 'error',
       error: { code: 'ENROLMENT_REFUSED', message: 'Others were in sight.', reason: 'several-faces' },
     });
@@ -551,7 +638,7 @@ describe('progress', () => {
     device.embedGate.promise.catch(() => undefined);
     const { answer } = await begin(WISH, 'front', '?progress=true');
     for (let n = 0; n < 4; n++) show(seen(10));
-    const last = lines((await answer).body).at(-1);
+    const last = readLines((await answer).body).at(-1);
     expect(last).toMatchObject({ type: 'error', error: { code: 'INTERNAL' } });
     expect(JSON.stringify(last)).not.toContain('secret');
   });

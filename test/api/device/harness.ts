@@ -12,9 +12,11 @@ import { AuditLog } from '../../../src/audit/audit-log.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../../../src/camera/camera-control.js';
 import type { CameraConfig } from '../../../src/config/camera-schema.js';
 import { configSchema } from '../../../src/config/schema.js';
+import type { FaceCondition } from '../../../src/domain/condition.js';
 import type { Face, Quality } from '../../../src/domain/face.js';
 import { silentLog, type Log } from '../../../src/domain/log.js';
 import type { OtherModels } from '../../../src/domain/other-models.js';
+import type { SimilarityScales } from '../../../src/domain/similarity-scales.js';
 import { systemTimers, type Clock, type Timers } from '../../../src/domain/time.js';
 import { AppError } from '../../../src/errors.js';
 import type { EventFilter, RecognitionEvent } from '../../../src/events/event.js';
@@ -169,6 +171,10 @@ export interface DeviceOptions {
   livenessThreshold?: number;
   /** Their embeddings are turned by a right angle. */
   otherModels?: OtherModels;
+  /** Scales of the models in use; by default a straight one. */
+  scales?: SimilarityScales;
+  /** Conditions of the faces that are embedded, in this order; the others have none. */
+  conditions?: (FaceCondition | undefined)[];
   stopTimeoutMs?: number;
   observed?: [string, number][];
 }
@@ -263,12 +269,16 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
         const turned = modelVersion === MODEL ? 0 : 90;
-        return crops.map((crop) => ({ embedding: findEmbedding(crop[0]! + 256 * crop[1]! + turned) }));
+        return crops.map((crop) => {
+          const condition = options.conditions?.shift();
+          const embedding = findEmbedding(crop[0]! + 256 * crop[1]! + turned);
+          return { embedding, ...(condition && { condition }) };
+        });
       },
     },
     gallery,
     findOwner: (name) => appKeys.findId(name),
-    scales,
+    scales: options.scales ?? scales,
     ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
     ...(otherModels && { otherModels }),
     events: {

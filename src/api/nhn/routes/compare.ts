@@ -18,6 +18,7 @@ import {
   type FaceQuestions,
   type Services,
 } from '../services.js';
+import { explainNoMatch, isUnrecognisable, joinSentences } from '../unrecognisable.js';
 
 /** The most faces that a picture can have. */
 const MAX_FACES = 20;
@@ -29,6 +30,8 @@ export interface Comparison {
   targetImage: AnalysedImage;
   /** All eligible faces of the target, most similar first. */
   targets: { face: Face; similarity: number }[];
+  /** Sentences about faces that cannot be recognised; undefined where there are none. */
+  detail: string | undefined;
 }
 
 interface ImagePair {
@@ -46,18 +49,24 @@ export async function compare(services: Services, input: FaceQuestions & ImagePa
   const [sourceImage, targetImage] = await analysePair(services, input, fields);
   const source = findEmbeddedFace(sourceImage);
   if (!source) throw clientError('INVALID_PARAM', 'The picture sourceImage has no face that can be compared.');
+  const isUnclear = (face: Face): boolean => isUnrecognisable(face, scales);
   const targets = targetImage.faces
     .flatMap((face) => {
       const target = pickEmbedding(face);
       return target ? [{ face, similarity: compareTemplates(source.probe, target, scales) }] : [];
     })
     .sort((a, b) => b.similarity - a.similarity);
+  const detail = joinSentences(
+    explainNoMatch([source.face].filter(isUnclear), 'sourceImage'),
+    explainNoMatch(targetImage.faces.filter(isUnclear), 'targetImage'),
+  );
   return {
     modelVersion: vision.modelVersion,
     fields,
     source: { face: source.face, image: sourceImage },
     targetImage,
     targets,
+    detail,
   };
 }
 
@@ -155,6 +164,7 @@ export const compareRoutes: readonly Route[] = [
           matchedFaceDetails: data.matchedFaceDetails.map(addMask),
           unmatchedFaceDetails: data.unmatchedFaceDetails.map(addMask),
         },
+        detail: comparison.detail,
       };
     },
   }),
@@ -186,8 +196,10 @@ export const compareRoutesV2: readonly Route[] = [
       .meta(describeImageChoice('sourceImage', 'targetImage')),
     imageFields: ['sourceImage', 'targetImage'],
     data: compareAnswerV2,
-    handle: async (services, { body }) => ({
-      data: describeComparison(await compare(services, body), body.threshold ?? DEFAULT_THRESHOLD),
-    }),
+    handle: async (services, { body }) => {
+      const comparison = await compare(services, body);
+      const data = describeComparison(comparison, body.threshold ?? DEFAULT_THRESHOLD);
+      return { data, detail: comparison.detail };
+    },
   }),
 ];

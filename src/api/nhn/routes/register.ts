@@ -1,6 +1,6 @@
 // Register: enrols the faces of a picture in a group.
 import { z } from 'zod';
-import { toFractionBox, isEligible, type AnalysedImage, type Face } from '../../../domain/face.js';
+import { toFractionBox, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
@@ -20,12 +20,14 @@ import { route, type Route } from '../route.js';
 import {
   analyse,
   chooseFields,
+  findScales,
   pickEmbedding,
   requireComparableGroup,
   requireGroup,
   type FaceQuestions,
   type Services,
 } from '../services.js';
+import { explainNotAdded, isUnrecognisable } from '../unrecognisable.js';
 
 export interface Registration {
   modelVersion: string;
@@ -33,8 +35,10 @@ export interface Registration {
   fields: FaceFields;
   /** Largest first. */
   added: { face: Face; enrolled: EnrolledFace }[];
-  /** Faces that are not eligible, beyond `limit`, or beyond the quota; largest first. */
+  /** Faces that are not eligible, cannot be recognised, or are beyond `limit` or the quota; largest first. */
   notAdded: Face[];
+  /** Those of `notAdded` that cannot be recognised. */
+  unrecognisable: Face[];
   /** True when the group's quota left some of the faces out. */
   quotaReached: boolean;
 }
@@ -51,19 +55,20 @@ export async function register(
 ): Promise<Registration> {
   const { gallery } = services;
   const fields = chooseFields(services, input);
-  const { modelVersion } = requireComparableGroup(services, ref);
-  const freePlaces = gallery.freePlaces(ref);
-  if (freePlaces <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
+  const group = requireComparableGroup(services, ref);
+  const { modelVersion } = group;
+  if (gallery.freePlaces(ref) <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
-  const embed = Math.min(input.limit, freePlaces);
-  const image = await analyse(services, input.image, fields, { embed, modelVersion });
-  const wanted = Math.min(input.limit, image.faces.filter(isEligible).length);
+  const scales = findScales(services, group);
+  // A face that cannot be recognised counts towards the limit: with a limit of 1, nobody but the largest face is meant.
+  const image = await analyse(services, input.image, fields, { embed: input.limit, modelVersion });
   const { externalImageId } = input;
+  const unrecognisable = image.faces.filter((face) => isUnrecognisable(face, scales));
   const chosen: Face[] = [];
   const newFaces: NewFace[] = [];
   for (const face of image.faces) {
     const embedded = pickEmbedding(face);
-    if (!embedded || chosen.length === input.limit) continue;
+    if (!embedded || unrecognisable.includes(face)) continue;
     chosen.push(face);
     newFaces.push({
       ...(externalImageId !== undefined && { externalImageId }),
@@ -84,7 +89,8 @@ export async function register(
   });
   const addedFaces = new Set(added.map(({ face }) => face));
   const notAdded = image.faces.filter((face) => !addedFaces.has(face));
-  return { modelVersion, image, fields, added, notAdded, quotaReached: enrolled.length < wanted };
+  const quotaReached = enrolled.length < chosen.length;
+  return { modelVersion, image, fields, added, notAdded, unrecognisable, quotaReached };
 }
 
 /** Returns the data of v2.0. */
@@ -116,8 +122,9 @@ export const registerRoutes: readonly Route[] = [
     data: registerAnswer,
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
-      const { modelVersion, quotaReached: partial } = result;
-      return { data: { modelVersion, ...describeRegistration(result) }, partial };
+      const { modelVersion, quotaReached: partial, unrecognisable } = result;
+      const detail = explainNotAdded(unrecognisable);
+      return { data: { modelVersion, ...describeRegistration(result) }, partial, detail };
     },
   }),
 ];
@@ -136,7 +143,8 @@ export const registerRoutesV2: readonly Route[] = [
     data: registerAnswerV2,
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
-      return { data: describeRegistration(result), partial: result.quotaReached };
+      const detail = explainNotAdded(result.unrecognisable);
+      return { data: describeRegistration(result), partial: result.quotaReached, detail };
     },
   }),
 ];

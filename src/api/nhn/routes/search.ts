@@ -28,6 +28,7 @@ import {
   type FaceQuestions,
   type Services,
 } from '../services.js';
+import { ENROLLED_UNRECOGNISABLE, explainNoMatch, isUnrecognisable } from '../unrecognisable.js';
 
 interface SearchBounds {
   limit: number;
@@ -39,6 +40,8 @@ export interface SearchResult {
   modelVersion: string;
   /** Most similar first. */
   matches: FaceMatch[];
+  /** The sentence about a probe that cannot be recognised; absent where it can. */
+  detail?: string | undefined;
 }
 
 export interface ImageSearchResult extends SearchResult {
@@ -58,10 +61,11 @@ export async function searchByFace(
 ): Promise<SearchResult> {
   const group = requireComparableGroup(services, ref);
   const { modelVersion } = group;
-  requireFace(services, ref, faceId);
-  const options = { limit, threshold, scales: findScales(services, group) };
-  const matches = services.gallery.searchByFace(ref, faceId, options);
-  return { modelVersion, matches };
+  const { condition } = requireFace(services, ref, faceId);
+  const scales = findScales(services, group);
+  const matches = services.gallery.searchByFace(ref, faceId, { limit, threshold, scales });
+  const detail = scales.classify(condition) === undefined ? ENROLLED_UNRECOGNISABLE : undefined;
+  return { modelVersion, matches, detail };
 }
 
 /**
@@ -80,9 +84,11 @@ export async function searchByImage(
   const found = findEmbeddedFace(image);
   if (!found) return { modelVersion, matches: [] };
   const { limit, threshold } = input;
-  const options = { limit, threshold, scales: findScales(services, group) };
-  const matches = services.gallery.searchByEmbedding(ref, found.probe, options);
-  return { modelVersion, matches, source: { face: found.face, image, fields } };
+  const scales = findScales(services, group);
+  const matches = services.gallery.searchByEmbedding(ref, found.probe, { limit, threshold, scales });
+  const { face } = found;
+  const detail = explainNoMatch(isUnrecognisable(face, scales) ? [face] : [], 'the picture');
+  return { modelVersion, matches, source: { face, image, fields }, detail };
 }
 
 /** Returns the data of v2.0. */
@@ -113,7 +119,7 @@ export const searchRoutes: readonly Route[] = [
     data: faceSearchAnswer,
     handle: async (services, { owner, params, query }) => {
       const result = await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query);
-      return { data: { modelVersion: result.modelVersion, ...describeMatches(result) } };
+      return { data: { modelVersion: result.modelVersion, ...describeMatches(result) }, detail: result.detail };
     },
   }),
   route({
@@ -127,7 +133,7 @@ export const searchRoutes: readonly Route[] = [
     data: imageSearchAnswer,
     handle: async (services, { owner, params, query, body }) => {
       const result = await searchByImage(services, { owner, groupId: params.groupId }, { ...query, ...body });
-      return { data: { modelVersion: result.modelVersion, ...describeImageSearch(result) } };
+      return { data: { modelVersion: result.modelVersion, ...describeImageSearch(result) }, detail: result.detail };
     },
   }),
 ];
@@ -140,9 +146,10 @@ export const searchRoutesV2: readonly Route[] = [
     path: '/groups/:groupId/faces/:faceId/search',
     query: searchQuery(MAX_MATCHES_V2),
     data: faceSearchAnswerV2,
-    handle: async (services, { owner, params, query }) => ({
-      data: describeMatches(await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query)),
-    }),
+    handle: async (services, { owner, params, query }) => {
+      const result = await searchByFace(services, { owner, groupId: params.groupId }, params.faceId, query);
+      return { data: describeMatches(result), detail: result.detail };
+    },
   }),
   route({
     name: 'searchByImage',
@@ -167,7 +174,8 @@ export const searchRoutesV2: readonly Route[] = [
     data: imageSearchAnswerV2,
     handle: async (services, { owner, params, body }) => {
       const input = { ...body, threshold: body.threshold ?? DEFAULT_THRESHOLD };
-      return { data: describeImageSearch(await searchByImage(services, { owner, groupId: params.groupId }, input)) };
+      const result = await searchByImage(services, { owner, groupId: params.groupId }, input);
+      return { data: describeImageSearch(result), detail: result.detail };
     },
   }),
 ];

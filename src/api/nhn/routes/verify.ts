@@ -19,6 +19,7 @@ import {
   type FaceQuestions,
   type Services,
 } from '../services.js';
+import { ENROLLED_UNRECOGNISABLE, explainNoMatch, isUnrecognisable, joinSentences } from '../unrecognisable.js';
 
 type VerifyInput = FaceQuestions & { image: ImageInput };
 
@@ -28,6 +29,8 @@ export interface Verification {
   face: EnrolledFace;
   source: { face: Face; image: AnalysedImage };
   fields: FaceFields;
+  /** Sentences about faces that cannot be recognised; undefined where there are none. */
+  detail: string | undefined;
 }
 
 /**
@@ -46,8 +49,17 @@ export async function verify(
   const image = await analyse(services, input.image, fields, { embed: 1, modelVersion: group.modelVersion });
   const found = findEmbeddedFace(image);
   if (!found) throw clientError('INVALID_PARAM', 'The picture compareImage has no face that can be compared.');
+  const scales = findScales(services, group);
+  const detail = joinSentences(
+    explainNoMatch(
+      [found.face].filter((one) => isUnrecognisable(one, scales)),
+      'compareImage',
+    ),
+    scales.classify(face.condition) === undefined ? ENROLLED_UNRECOGNISABLE : undefined,
+  );
   return {
-    similarity: services.gallery.compareWithFace(ref, faceId, found.probe, findScales(services, group)),
+    detail,
+    similarity: services.gallery.compareWithFace(ref, faceId, found.probe, scales),
     face,
     source: { face: found.face, image },
     fields,
@@ -75,7 +87,8 @@ const verifyRoute = {
   data: verifyAnswer,
   handle: async (services: Services, { owner, params, body }: VerifyRequest) => {
     const ref = { owner, groupId: params.groupId };
-    return { data: describeVerification(await verify(services, ref, params.faceId, body)) };
+    const verification = await verify(services, ref, params.faceId, body);
+    return { data: describeVerification(verification), detail: verification.detail };
   },
 } as const;
 
