@@ -16,19 +16,31 @@ const fixedInput = z.strictObject({
 });
 const point = z.tuple([z.number(), z.number()]);
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const bytes = z.int().min(1);
+
+/** A file of a public repository at one commit. */
+const published = {
+  repository: z.string(),
+  commit: z.string().regex(/^[0-9a-f]{40}$/),
+  path: z.string(),
+  url: z.url({ protocol: /^https$/ }),
+};
+
 const file = {
   file: z.string().regex(/^[\w.-]+$/),
-  bytes: z.int().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes,
+  sha256,
   licence: z.string(),
-  /** Source of the download, or the script of this repository that trains it. The 8-bit form of a trained model is part of the installation. */
+  /** What is known of the training data and of the licence, in words. */
+  provenance: z.string().optional(),
+  /**
+   * Source of the download: the file itself, or a file of another format that `lintel models fetch` converts, with the size and the sha256 that
+   * it has there. Or the script of this repository that trains the model; its 8-bit form is part of the installation.
+   */
   origin: z.union([
-    z.strictObject({
-      repository: z.string(),
-      commit: z.string().regex(/^[0-9a-f]{40}$/),
-      path: z.string(),
-      url: z.url({ protocol: /^https$/ }),
-    }),
+    z.strictObject(published),
+    z.strictObject({ ...published, format: z.literal('espdl'), bytes, sha256 }),
     z.strictObject({ trainedBy: z.string().regex(/^tools\/train\/[\w.-]+$/) }),
   ]),
 };

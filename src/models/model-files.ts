@@ -1,28 +1,17 @@
-// Model files on the disk: where they are, whether they are the ones that the manifest names, and how they get there.
+// Model files on the disk: where they are, and whether they are the ones that the manifest names.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { AppError, describeError } from '../errors.js';
-import { replaceFile } from '../platform/write-file.js';
+import { AppError } from '../errors.js';
+import { describeByHand } from './downloads.js';
 import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
 import { isBuiltIn, readPrecision } from './precision.js';
-
-export interface FetchProgress {
-  file: string;
-  receivedBytes: number;
-  totalBytes: number;
-}
 
 /** A folder of model files, followed by the folder of the built-in models; or a list of folders. The first folder that has a file counts. */
 export type ModelPlaces = string | readonly [string, ...string[]];
 
 /** `wrong` is a file whose sha256 is not the one that the manifest names. */
 export type FileState = 'present' | 'missing' | 'wrong';
-
-/** Time that a download may take unless the caller has its own limit. */
-const DOWNLOAD_TIMEOUT_MS = 60_000;
 
 export async function checkFile(places: ModelPlaces, model: Model): Promise<FileState> {
   const found = await findFile(places, model);
@@ -75,87 +64,8 @@ async function findFile(places: ModelPlaces, model: Model): Promise<{ path: stri
   return undefined;
 }
 
-export interface FetchOptions {
-  /** A folder, or the URL of a folder, that has the files. Default: the origin of the model. */
-  from?: string | undefined;
-  onProgress?: ((progress: FetchProgress) => void) | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-/**
- * Fetches a model file into `dir` unless it is there. The file gets its name only after its sha256 was checked.
- * @returns true where something was fetched
- * @throws AppError DOWNLOAD_FAILED, MODEL_HASH_MISMATCH; nothing is left behind
- */
-export async function fetchModel(dir: string, model: Model, options: FetchOptions = {}): Promise<boolean> {
-  if ((await checkFile(dir, model)) === 'present') return false;
-  await mkdir(dir, { recursive: true });
-  const { from } = options;
-  const hash = createHash('sha256');
-  try {
-    await replaceFile(
-      join(dir, model.file),
-      receive(dir, model, options, (chunk) => hash.update(chunk)),
-      {
-        mode: 0o666,
-        check: () => checkHash(from ?? requireUrl(model), model, hash.digest('hex')),
-      },
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    const source = from ?? requireUrl(model);
-    throw new AppError(
-      'DOWNLOAD_FAILED',
-      `${model.file} could not be fetched from ${source} (${describeFetchError(error)}); ${describeByHand(dir, model)}`,
-      { cause: error },
-    );
-  }
-}
-
-/** Reads the source piece by piece, and ends it where it is longer than the manifest says. */
-async function* receive(
-  dir: string,
-  model: Model,
-  { from, onProgress, signal }: FetchOptions,
-  onChunk: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  let receivedBytes = 0;
-  for await (const chunk of await openSource(dir, model, from, signal)) {
-    receivedBytes += chunk.length;
-    if (receivedBytes > model.bytes) {
-      throw new AppError(
-        'DOWNLOAD_FAILED',
-        `${model.file}: more than the ${model.bytes} bytes that the manifest names`,
-      );
-    }
-    onChunk(chunk);
-    yield chunk;
-    onProgress?.({ file: model.file, receivedBytes, totalBytes: model.bytes });
-  }
-}
-
-async function openSource(
-  dir: string,
-  model: Model,
-  from: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<AsyncIterable<Uint8Array>> {
-  if (from !== undefined && !/^https?:\/\//.test(from)) {
-    const path = join(from, model.file);
-    const found = await stat(path).catch(() => undefined);
-    if (!found?.isFile()) {
-      throw new AppError('DOWNLOAD_FAILED', `${model.file} is not in ${from}; ${describeByHand(dir, model)}`);
-    }
-    return createReadStream(path) as AsyncIterable<Uint8Array>;
-  }
-  const url = from === undefined ? requireUrl(model) : `${from.replace(/\/$/, '')}/${model.file}`;
-  const response = await fetch(url, { signal: signal ?? AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) });
-  if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
-  return Readable.fromWeb(response.body) as AsyncIterable<Uint8Array>;
-}
-
-function checkHash(source: string, model: Model, actual: string): void {
+/** @param source path or URL, for the message @throws AppError MODEL_HASH_MISMATCH with both hashes */
+export function checkHash(source: string, model: Model, actual: string): void {
   if (actual === model.sha256) return;
   const remedy = isTrainedFile(model) ? '. If it was trained again, run "npm run models -- ranges" for it' : '';
   throw new AppError(
@@ -164,7 +74,7 @@ function checkHash(source: string, model: Model, actual: string): void {
   );
 }
 
-function hashBytes(bytes: Uint8Array): string {
+export function hashBytes(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
@@ -186,21 +96,4 @@ function describeMissing(places: ModelPlaces, model: Model): string {
   }
   if (readPrecision(model) === 'int8') return `${missing}. Run "lintel models quantise", which makes it`;
   return `${missing}. Run "lintel models fetch", or, offline, ${describeByHand(dir, model)}`;
-}
-
-function describeByHand(dir: string, model: Model): string {
-  const copy = `download ${requireUrl(model)} on another machine and copy it to ${join(dir, model.file)}`;
-  return `${copy}, or put it in a folder and run "lintel models fetch --from FOLDER"`;
-}
-
-/** @throws AppError DOWNLOAD_FAILED for a model that is trained here */
-function requireUrl({ file, origin }: Model): string {
-  if ('url' in origin) return origin.url;
-  throw new AppError('DOWNLOAD_FAILED', `${file} is trained by ${origin.trainedBy}; there is nothing to download`);
-}
-
-/** Describes an error of fetch(), which hides the reason (no route, unknown name) in its cause. */
-function describeFetchError(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? describeError(error) : `${describeError(error)}: ${describeError(cause)}`;
 }

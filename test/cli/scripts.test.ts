@@ -1,6 +1,6 @@
 // The scripts of a checkout, up to the point where they would install something.
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -124,7 +124,7 @@ describe('the download of the models', () => {
     await symlink(join(root, 'dist'), join(checkout, 'dist'));
     if (config !== undefined) await writeFile(join(checkout, 'lintel.yaml'), config);
     const setup = await readFile(join(root, 'scripts/setup'), 'utf8');
-    const functions = ['say', 'models_are_there', 'origin_answers', 'fetch_models'].map((name) => {
+    const functions = ['say', 'configured_set', 'models_are_there', 'origin_answers', 'fetch_models'].map((name) => {
       return new RegExp(`^${name}\\(\\) \\{(.*\\}$|[^]*?^\\}$)`, 'm').exec(setup)?.[0] ?? `no ${name}`;
     });
     const given = `tests=false; config=(${config === undefined ? '' : '--config lintel.yaml'})`;
@@ -180,6 +180,18 @@ describe('the download of the models', () => {
       const config = `models: { dir: ${sharedModelsDir} }\n`;
       expect(await fetchModels({ from: url, config })).toMatchObject({ code: 0, stdout: '', stderr: '' });
       expect(connections()).toBe(0);
+    },
+  );
+
+  it.skipIf(missing('models in a folder of the configuration', sharedModelsDir))(
+    'asks for the files of another set that the configuration names, although those of the standard set are there',
+    async () => {
+      const [from, dir] = [tempDir(), tempDir()];
+      await cp(sharedModelsDir!, dir, { recursive: true, filter: (path) => !path.includes('espressif') });
+      const config = `models:\n  dir: ${dir}\n  set: accurate-large\n`;
+      const { stdout, stderr } = await fetchModels({ from, config });
+      expect(stderr).toContain(`human_face_feat_mbf_s8_v1.espdl is not in ${from}`);
+      expect(stdout).toBe(`${SENTENCE}\n`);
     },
   );
 

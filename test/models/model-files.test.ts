@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   loadManifest,
@@ -12,10 +12,14 @@ import {
   type MaskModel,
   type Model,
 } from '../../src/models/manifest.js';
-import { fetchModel, checkFile, readModel, readTrained, type FetchProgress } from '../../src/models/model-files.js';
+import { checkFile, readModel, readTrained } from '../../src/models/model-files.js';
+import { convertEspdl } from '../../src/models/espdl/convert.js';
+import { fetchModel, type FetchProgress } from '../../src/models/fetch-model.js';
 import { inspectSet } from '../../src/models/inspect.js';
 import { inPrecision } from '../../src/models/precision.js';
+import { espdlDir, missing, sharedFilesDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
+import { tinyEspdl, writeEspdl } from './espdl-file.js';
 
 const content = Buffer.from('the bytes of a model');
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -109,6 +113,129 @@ describe('fetchModel', () => {
   it('names the folder that does not have the file', async () => {
     const from = tempDir();
     await expect(fetchModel(tempDir(), model, { from })).rejects.toThrow(`tiny.onnx is not in ${from}`);
+  });
+});
+
+describe('fetchModel, where the origin has another format', () => {
+  const espdl = writeEspdl(tinyEspdl());
+  const onnx = convertEspdl(espdl);
+  const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+  const origin = {
+    repository: 'github.com/someone/models',
+    commit: 'a'.repeat(40),
+    path: 'a/folder/face.espdl',
+    url: 'https://example.com/a/folder/face.espdl',
+    format: 'espdl' as const,
+    bytes: espdl.length,
+    sha256: hash(espdl),
+  };
+  const converted: Model = { ...template, file: 'face.onnx', bytes: onnx.length, sha256: hash(onnx), origin };
+
+  /** Answers requests for the published file, and has no other file. */
+  const ifEspdl =
+    (answer: (response: ServerResponse) => void): RequestListener =>
+    (request, response) =>
+      request.url?.endsWith('.espdl') ? answer(response) : response.writeHead(404).end();
+
+  it.each<[string, string, Uint8Array]>([
+    ['a folder', 'face.espdl', espdl],
+    ['a sub-folder', 'accurate/face.espdl', espdl],
+    ['a folder that has the converted file', 'face.onnx', onnx],
+  ])('converts the file from %s', async (_words, file, bytes) => {
+    const [from, dir] = [tempDir(), join(tempDir(), 'files')];
+    mkdirSync(dirname(join(from, file)), { recursive: true });
+    writeFileSync(join(from, file), bytes);
+    expect(await fetchModel(dir, converted, { from })).toBe(true);
+    expect(hash(readFileSync(join(dir, 'face.onnx')))).toBe(converted.sha256);
+    expect(readdirSync(dir)).toEqual(['face.onnx']);
+    expect(await fetchModel(dir, converted, { from })).toBe(false);
+  });
+
+  it('prefers the folder itself to its sub-folders', async () => {
+    const [from, dir] = [tempDir(), tempDir()];
+    mkdirSync(join(from, 'old'));
+    writeFileSync(join(from, 'old/face.espdl'), 'another');
+    writeFileSync(join(from, 'face.espdl'), espdl);
+    expect(await fetchModel(dir, converted, { from })).toBe(true);
+  });
+
+  it('downloads it from a mirror, with progress in bytes of the published file', async () => {
+    const dir = tempDir();
+    const asked: (string | undefined)[] = [];
+    const from = await serve((request, response) => {
+      asked.push(request.url);
+      if (request.url === '/models/face.espdl') response.end(espdl);
+      else response.writeHead(404).end('nothing here');
+    });
+    const seen: FetchProgress[] = [];
+    await fetchModel(dir, converted, { from, onProgress: (progress) => seen.push(progress) });
+    expect(asked).toEqual(['/models/face.onnx', '/models/face.espdl']);
+    expect(seen.at(-1)).toEqual({ file: 'face.espdl', receivedBytes: espdl.length, totalBytes: espdl.length });
+    expect(readdirSync(dir)).toEqual(['face.onnx']);
+  });
+
+  it.each<[string, RequestListener, Partial<Model>, { code: string; message: RegExp }]>([
+    [
+      'a wrong download',
+      ifEspdl((response) => response.end(Buffer.alloc(espdl.length))),
+      {},
+      { code: 'MODEL_HASH_MISMATCH', message: /^face\.espdl from \S+ was refused/ },
+    ],
+    [
+      'a download that breaks off',
+      ifEspdl((response) => void response.write(espdl.subarray(0, 9), () => response.destroy())),
+      {},
+      { code: 'DOWNLOAD_FAILED', message: /^face\.espdl could not be fetched/ },
+    ],
+    [
+      'a mirror that has neither file',
+      (_request, response) => response.writeHead(404).end(),
+      {},
+      { code: 'DOWNLOAD_FAILED', message: /HTTP 404.*put it in a folder and run "lintel models fetch --from FOLDER"/ },
+    ],
+    [
+      'a conversion with another result',
+      ifEspdl((response) => response.end(espdl)),
+      { sha256: 'b'.repeat(64) },
+      { code: 'MODEL_HASH_MISMATCH', message: /^face\.onnx from the conversion of face\.espdl was refused/ },
+    ],
+  ])('leaves nothing behind after %s', async (_words, listener, change, error) => {
+    const dir = tempDir();
+    const from = await serve(listener);
+    await expect(fetchModel(dir, { ...converted, ...change } as Model, { from })).rejects.toMatchObject({
+      code: error.code,
+      message: expect.stringMatching(error.message) as string,
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('refuses a published file that is what the manifest says, but cannot be converted', async () => {
+    const [from, dir] = [tempDir(), tempDir()];
+    writeFileSync(join(from, 'face.espdl'), content);
+    const damaged = { ...origin, bytes: content.length, sha256 };
+    await expect(fetchModel(dir, { ...converted, origin: damaged }, { from })).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringContaining('no ESP-DL model') as string,
+    });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('names the published file, its address and the way by a folder where it is missing', async () => {
+    const from = tempDir();
+    const error = await fetchModel(tempDir(), converted, { from }).catch((thrown: unknown) => thrown as Error);
+    for (const part of [`face.espdl is not in ${from}`, origin.url, '--from FOLDER']) {
+      expect((error as Error).message).toContain(part);
+    }
+    await expect(readModel(tempDir(), converted)).rejects.toThrow(/face\.onnx is missing.*"lintel models fetch"/);
+  });
+});
+
+describe.skipIf(missing("the fetch of Espressif's embedders", sharedFilesDir, espdlDir))('a mirror folder', () => {
+  it.each(['accurate', 'accurate-large'])('gives the embedder of the set %s from its sub-folder', async (name) => {
+    const dir = tempDir();
+    const { embedder } = getModelSet(loadManifest(), name);
+    expect(await fetchModel(dir, embedder, { from: sharedFilesDir })).toBe(true);
+    expect(await checkFile(dir, embedder)).toBe('present');
   });
 });
 

@@ -18,6 +18,10 @@ export const sharedModelsDir = ((): string | undefined => {
   if (fetched && existsSync(`${fetched}/MobileFaceNet.onnx`)) return fetched;
   return folder('../shared/models/');
 })();
+/** The mirror folder of the published model files. */
+export const sharedFilesDir = folder('../shared/models/');
+/** Espressif's embedders as they are published, in a sub-folder of the mirror. */
+export const espdlDir = folder('../shared/models/accurate/');
 export const facesDir = folder('../shared/faces/');
 export const masksDir = folder('../shared/masks/');
 export const lfwDir = folder('../shared/lfw/');

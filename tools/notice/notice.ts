@@ -47,7 +47,8 @@ const MODELS = `
 Models
 ------
 
-The files of the standard set are not part of this repository: an installation downloads them from their origin.
+Models that are not trained here are not part of this repository: an installation downloads those that it uses from their
+origin.
 
 `;
 

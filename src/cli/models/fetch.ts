@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadManifest, getModelSet, resolveModelsDir, listModels, type Model } from '../../models/manifest.js';
-import { fetchModel, readModel } from '../../models/model-files.js';
+import { fetchModel } from '../../models/fetch-model.js';
+import { readModel } from '../../models/model-files.js';
 import { inPrecision, isBuiltIn } from '../../models/precision.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { ProgressBar } from '../progress.js';
@@ -49,16 +50,19 @@ async function fetchOne(
   from: string | undefined,
   { stderr, clock }: CliContext,
 ): Promise<boolean> {
-  const progress = new ProgressBar({ output: stderr, clock, label: model.file, total: model.bytes, unit: 'bytes' });
+  let progress: ProgressBar | undefined;
   try {
     const isNew = await fetchModel(modelsDir, model, {
       ...(from === undefined ? {} : { from }),
-      onProgress: ({ receivedBytes }) => progress.update(receivedBytes),
+      onProgress: ({ file, receivedBytes, totalBytes }) => {
+        progress ??= new ProgressBar({ output: stderr, clock, label: file, total: totalBytes, unit: 'bytes' });
+        progress.update(receivedBytes);
+      },
     });
-    if (isNew) progress.finish();
+    progress?.finish();
     return isNew;
   } catch (error) {
-    progress.fail();
+    progress?.fail();
     throw error;
   }
 }

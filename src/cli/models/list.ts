@@ -24,7 +24,11 @@ export function registerList(models: Command, context: CliContext): void {
         const configured = name === config.models.set ? ', configured' : '';
         context.stdout.write(`${name} (version ${set.modelVersion}${configured}): ${description}\n`);
         const table = formatTable(await listFiles(modelsDir, set), [3]);
-        context.stdout.write(`${table.replaceAll(/^/gm, '  ').trimEnd()}\n\n`);
+        context.stdout.write(`${table.replaceAll(/^/gm, '  ').trimEnd()}\n`);
+        for (const { file, provenance } of listModels(set)) {
+          if (provenance !== undefined) context.stdout.write(`  ${file}: ${provenance}\n`);
+        }
+        context.stdout.write('\n');
       }
       context.stdout.write(`The files are looked for in ${modelsDir}.\n`);
       for (const line of await describeFormsInUse(config, modelsDir)) context.stdout.write(`${line}\n`);
