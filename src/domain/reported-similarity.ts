@@ -23,8 +23,7 @@ export function findPairScale(
   other: Omit<Template, 'embedding'>,
   scales: SimilarityScales,
 ): SimilarityScale | undefined {
-  const kind = one.isMean === true || other.isMean === true ? 'means' : 'faces';
-  return scales.between(scales.classify(one.condition), scales.classify(other.condition), kind);
+  return scales.between(scales.classify(one.condition), scales.classify(other.condition));
 }
 
 /** Returns the reported similarity of two templates, 0..100; 0 where they never match. */

@@ -6,13 +6,9 @@ import { SimilarityScale, type CalibrationPoint } from './similarity.js';
 /** A measured operating point: a cosine, its similarity (0..100) and its false accept rate (0..1). */
 export type ScalePoint = CalibrationPoint & FalseAcceptPoint;
 
-/** `faces`: a face with a face. `means`: at least one side is the mean embedding of several faces. */
-export type PairKind = 'faces' | 'means';
-
 /** Points that were measured for a pair of classes, in either order. */
 export interface ConditionPoints {
   classes: readonly [ConditionClass, ConditionClass];
-  kind: PairKind;
   points: readonly ScalePoint[];
 }
 
@@ -44,8 +40,8 @@ export class SimilarityScales {
     this.clear = new SimilarityScale(points);
     this.falseAccepts = new FalseAcceptCurve(points);
     this.#bounds = byCondition?.bounds;
-    for (const { classes, kind, points: own } of byCondition?.pairs ?? []) {
-      this.#scales.set(makeKey(classes[0], classes[1], kind), this.#createScale(own));
+    for (const { classes, points: own } of byCondition?.pairs ?? []) {
+      this.#scales.set(makeKey(classes[0], classes[1]), this.#createScale(own));
     }
   }
 
@@ -55,14 +51,10 @@ export class SimilarityScales {
   }
 
   /** Returns the scale of a pair; undefined where a side is not recognisable or the pair was not measured: such a pair never matches. */
-  between(
-    one: ConditionClass | undefined,
-    other: ConditionClass | undefined,
-    kind: PairKind = 'faces',
-  ): SimilarityScale | undefined {
+  between(one: ConditionClass | undefined, other: ConditionClass | undefined): SimilarityScale | undefined {
     if (one === undefined || other === undefined) return undefined;
-    if (!this.#bounds || (kind === 'faces' && one === 'clear' && other === 'clear')) return this.clear;
-    return this.#scales.get(makeKey(one, other, kind));
+    if (!this.#bounds || (one === 'clear' && other === 'clear')) return this.clear;
+    return this.#scales.get(makeKey(one, other));
   }
 
   /** Adds points beyond the measured ones, so that a similarity above 90 means the same false accept rate in every condition. */
@@ -80,6 +72,6 @@ export class SimilarityScales {
   }
 }
 
-function makeKey(one: ConditionClass, other: ConditionClass, kind: PairKind): string {
-  return `${kind} ${[one, other].sort().join(' ')}`;
+function makeKey(one: ConditionClass, other: ConditionClass): string {
+  return [one, other].sort().join(' ');
 }

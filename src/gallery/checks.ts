@@ -1,14 +1,30 @@
 // Checks the embeddings and conditions that a gallery is given, and makes the errors for groups and faces that do not exist.
 import type { FaceCondition } from '../domain/condition.js';
+import type { Template } from '../domain/template.js';
 import { clientError, type AppError } from '../errors.js';
 
 /** Refuses a vector of another length or scale, or with a NaN: comparing it would give wrong results without an error. */
 export function mustBeEmbedding(vector: Float32Array, dimensions: number): void {
-  if (vector.length !== dimensions)
-    throw new TypeError(`the embedding has ${vector.length} dimensions, and ${dimensions} are expected`);
+  mustHaveDimensions(vector, dimensions);
+  if (!(Math.abs(sumSquares(vector) - 1) < 1e-3)) throw new TypeError('the embedding is not L2-normalised');
+}
+
+function mustHaveDimensions(vector: Float32Array, dimensions: number): void {
+  if (vector.length === dimensions) return;
+  throw new TypeError(`the embedding has ${vector.length} dimensions, and ${dimensions} are expected`);
+}
+
+function sumSquares(vector: Float32Array): number {
   let sum = 0;
   for (const value of vector) sum += value * value;
-  if (!(Math.abs(sum - 1) < 1e-3)) throw new TypeError('the embedding is not L2-normalised');
+  return sum;
+}
+
+/** Refuses a probe of another length or scale. A mean is shorter than 1. */
+export function mustBeTemplate({ embedding, faces }: Template, dimensions: number): void {
+  if (faces === undefined) return mustBeEmbedding(embedding, dimensions);
+  mustHaveDimensions(embedding, dimensions);
+  if (!(sumSquares(embedding) < 1 + 1e-3)) throw new TypeError('the mean is longer than 1');
 }
 
 /** Refuses a condition whose recognisability is not within 0..1. */

@@ -40,6 +40,12 @@ export interface FaceMatch {
   similarity: number;
 }
 
+/** A person as a search finds them: the faces of one externalImageId, or one face without. */
+export interface PersonMatch extends FaceMatch {
+  /** Number of faces of the mean that matched; 1 where a single face did. `face` is the most similar of them. */
+  faces: number;
+}
+
 export interface Page<T> {
   items: T[];
   /** Absent on the last page. */
@@ -104,6 +110,10 @@ export interface Gallery {
   searchByEmbedding(ref: GroupRef, probe: Template, options: SearchOptions): FaceMatch[];
   /** Returns matches, most similar first, without the face itself. */
   searchByFace(ref: GroupRef, faceId: string, options: SearchOptions): FaceMatch[];
+  /** Returns people, most similar first, one match for each. A person with several faces is compared by their mean. */
+  searchPersons(ref: GroupRef, probe: Template, options: SearchOptions): PersonMatch[];
+  /** Returns the reported similarity of the person of an enrolled face and a probe, 0..100, as searchPersons does. */
+  compareWithPerson(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number;
   /** Returns the reported similarity of an enrolled face and a probe, 0..100; 0 where one of them is not recognisable. */
   compareWithFace(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number;
 }

@@ -1,10 +1,13 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
-import { findPairScale, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
+import { compareTemplates, findPairScale, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import { ConditionColumn } from './condition-column.js';
-import type { EnrolledFace, FaceFilter, FaceMatch, SearchOptions } from './gallery.types.js';
+import type { EnrolledFace, FaceFilter, FaceMatch, PersonMatch, SearchOptions } from './gallery.types.js';
 import { growTo } from './growable.js';
+import { searchTemplates, type SearchedFaces } from './person-search.js';
+import { Persons } from './persons.js';
 import { searchBySimilarity } from './similarity-search.js';
 import { VectorIndex } from './vector-index.js';
 
@@ -28,6 +31,8 @@ export class GroupFaces {
   readonly #conditions: ConditionColumn;
   #numbers: Float64Array;
   #sequences: Float64Array;
+  /** Made by the first search for people. */
+  #persons: Persons | undefined;
 
   /** @param expected number of faces for which memory is reserved */
   constructor(expected = 0) {
@@ -67,6 +72,7 @@ export class GroupFaces {
     this.#imageIds.push(previous === face.imageId ? previous : face.imageId);
     this.#externalImageIds.push(face.externalImageId);
     this.#rows.set(face.faceId, row);
+    this.#persons?.add(row);
   }
 
   /** Removes a face. @returns false if there is no such face */
@@ -74,6 +80,7 @@ export class GroupFaces {
     const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return false;
     const last = this.size - 1;
+    const externalImageId = this.#externalImageIds[row];
     this.#index.remove(row);
     this.#conditions.remove(row);
     this.#numbers.copyWithin(row * NUMBERS_PER_ROW, last * NUMBERS_PER_ROW, (last + 1) * NUMBERS_PER_ROW);
@@ -83,6 +90,7 @@ export class GroupFaces {
     moveLast(this.#imageIds, row);
     moveLast(this.#externalImageIds, row);
     this.#rows.delete(faceId);
+    this.#persons?.remove(row, externalImageId);
     return true;
   }
 
@@ -99,9 +107,7 @@ export class GroupFaces {
   /** Returns a face as a probe, with a copy of its embedding. */
   template(faceId: string): Template | undefined {
     const row = this.#rows.get(faceId);
-    if (row === undefined || !this.#index) return undefined;
-    const condition = this.#conditions.at(row);
-    return { embedding: this.#index.embedding(row), ...(condition && { condition }) };
+    return row === undefined ? undefined : this.#read(row);
   }
 
   /** Returns the reported similarity of a face and a probe, 0..100, as a search does. */
@@ -130,11 +136,67 @@ export class GroupFaces {
     const { rows, similarities } = searchBySimilarity(this.#index, this.#conditions.classify(options.scales), {
       ...options,
       probe,
-      kind: probe.isMean === true ? 'means' : 'faces',
       except: except === undefined ? undefined : this.#rows.get(except),
       compareTies: (a, b) => this.#sequences[a]! - this.#sequences[b]!,
     });
     return rows.map((row, i) => ({ face: this.#faceAt(row), similarity: roundSimilarity(similarities[i]!) }));
+  }
+
+  /** Returns the people, most similar first, one match for each; of equally similar ones the one that was enrolled first. */
+  searchPersons(probe: Template, options: SearchOptions): PersonMatch[] {
+    const index = this.#index;
+    if (!index) return [];
+    const faces: SearchedFaces = {
+      index,
+      classes: this.#conditions.classify(options.scales),
+      persons: this.#findPersons(options.scales),
+      sequence: (row) => this.#sequences[row]!,
+      person: (row) => this.#makePersonKey(row),
+    };
+    return searchTemplates(faces, probe, options).map(({ rows, similarity }) => {
+      const cosines = rows.map((row) => index.cosine(row, probe.embedding));
+      const nearest = rows[cosines.indexOf(Math.max(...cosines))]!;
+      return { face: this.#faceAt(nearest), faces: rows.length, similarity: roundSimilarity(similarity) };
+    });
+  }
+
+  /** Returns the reported similarity of a probe and the person of a face, 0..100: that of the most similar template. */
+  comparePerson(faceId: string, probe: Template, scales: SimilarityScales): number | undefined {
+    const row = this.#rows.get(faceId);
+    if (row === undefined || !this.#index) return undefined;
+    const externalImageId = this.#externalImageIds[row];
+    if (externalImageId === undefined) return this.compare(faceId, probe, scales);
+    const similarities = this.#findPersons(scales)
+      .templates(externalImageId)
+      .map((template) => compareTemplates(template, probe, scales));
+    return Math.max(0, ...similarities);
+  }
+
+  #findPersons(scales: SimilarityScales): Persons {
+    if (this.#persons?.scales !== scales) {
+      this.#persons = new Persons(
+        {
+          size: () => this.size,
+          classify: () => this.#conditions.classify(scales),
+          externalImageId: (row) => this.#externalImageIds[row],
+          detectionScore: (row) => this.#numbers[row * NUMBERS_PER_ROW + 4]!,
+          read: (row) => this.#read(row),
+        },
+        scales,
+      );
+    }
+    return this.#persons;
+  }
+
+  /** Faces with one key are one person. */
+  #makePersonKey(row: number): string {
+    const externalImageId = this.#externalImageIds[row];
+    return externalImageId === undefined ? `face ${this.#faceIds[row]!}` : `person ${externalImageId}`;
+  }
+
+  #read(row: number): EmbeddedFace {
+    const condition = this.#conditions.at(row);
+    return { embedding: this.#index!.embedding(row), ...(condition && { condition }) };
   }
 
   #newestRows(before: number, count: number, { faceId, imageId, externalImageId }: FaceFilter): number[] {

@@ -21,11 +21,19 @@ import type {
   NewFace,
   Page,
   PageRequest,
+  PersonMatch,
   SearchOptions,
 } from './gallery.types.js';
 import { newGroup, type Group } from './group-directory.js';
 import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
-import { faceNotFound, groupNotFound, mustBeCondition, mustBeEmbedding, mustBeFound } from './checks.js';
+import {
+  faceNotFound,
+  groupNotFound,
+  mustBeCondition,
+  mustBeEmbedding,
+  mustBeFound,
+  mustBeTemplate,
+} from './checks.js';
 import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
 
@@ -214,7 +222,7 @@ export class LevelGallery implements Gallery, Part {
 
   searchByEmbedding(ref: GroupRef, probe: Template, options: SearchOptions): FaceMatch[] {
     const { faces } = this.#group(ref);
-    mustBeEmbedding(probe.embedding, faces.dimensions ?? probe.embedding.length);
+    mustBeTemplate(probe, faces.dimensions ?? probe.embedding.length);
     return faces.search(probe, options);
   }
 
@@ -223,9 +231,21 @@ export class LevelGallery implements Gallery, Part {
     return faces.search(mustBeFound(faces.template(faceId)), { ...options, except: faceId });
   }
 
+  searchPersons(ref: GroupRef, probe: Template, options: SearchOptions): PersonMatch[] {
+    const { faces } = this.#group(ref);
+    mustBeTemplate(probe, faces.dimensions ?? probe.embedding.length);
+    return faces.searchPersons(probe, options);
+  }
+
+  compareWithPerson(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number {
+    const { faces } = this.#group(ref);
+    mustBeTemplate(probe, faces.dimensions ?? probe.embedding.length);
+    return mustBeFound(faces.comparePerson(faceId, probe, scales));
+  }
+
   compareWithFace(ref: GroupRef, faceId: string, probe: Template, scales: SimilarityScales): number {
     const { faces } = this.#group(ref);
-    mustBeEmbedding(probe.embedding, faces.dimensions ?? probe.embedding.length);
+    mustBeTemplate(probe, faces.dimensions ?? probe.embedding.length);
     return mustBeFound(faces.compare(faceId, probe, scales));
   }
 

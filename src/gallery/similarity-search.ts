@@ -1,7 +1,7 @@
 // Search by similarity: the vector index finds candidates by cosine, and the scale of each pair decides.
 import { CONDITION_CLASSES } from '../domain/condition.js';
 import { cosineFloor, roundSimilarity } from '../domain/reported-similarity.js';
-import type { PairKind, SimilarityScales } from '../domain/similarity-scales.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { SimilarityScale } from '../domain/similarity.js';
 import type { Template } from '../domain/template.js';
 import type { RowClasses } from './condition-column.js';
@@ -21,8 +21,6 @@ export interface SimilarRows extends Hits {
 export interface SimilaritySearch {
   probe: Template;
   scales: SimilarityScales;
-  /** Kind of the pairs. */
-  kind: PairKind;
   limit: number;
   /** Reported similarity that a match reaches, 0..100. */
   threshold: number;
@@ -63,12 +61,9 @@ export function searchBySimilarity(index: VectorIndex, classes: RowClasses, sear
 }
 
 /** Returns the scale by the code of the row's class; undefined where no row has the class, or such a pair never matches. */
-function listScales(
-  { counts }: RowClasses,
-  { probe, scales, kind }: SimilaritySearch,
-): (SimilarityScale | undefined)[] {
+function listScales({ counts }: RowClasses, { probe, scales }: SimilaritySearch): (SimilarityScale | undefined)[] {
   const own = scales.classify(probe.condition);
-  return CONDITION_CLASSES.map((other, code) => (counts[code] === 0 ? undefined : scales.between(own, other, kind)));
+  return CONDITION_CLASSES.map((other, code) => (counts[code] === 0 ? undefined : scales.between(own, other)));
 }
 
 /** Returns the candidates that match, up to the limit. */

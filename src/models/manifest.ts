@@ -66,7 +66,6 @@ const calibration = z.strictObject({
       pairs: z.array(
         z.strictObject({
           classes: z.tuple([z.enum(CONDITION_CLASSES), z.enum(CONDITION_CLASSES)]),
-          kind: z.enum(['faces', 'means']),
           points: calibrationPoints,
         }),
       ),

@@ -46,10 +46,10 @@ class Rows {
   }
 
   /** The same by the book. */
-  scan({ probe, kind, limit, threshold, except, isLeftOut }: Omit<SimilaritySearch, 'compareTies' | 'scales'>) {
+  scan({ probe, limit, threshold, except, isLeftOut }: Omit<SimilaritySearch, 'compareTies' | 'scales'>) {
     return this.rows
       .flatMap(({ template, sequence }, row) => {
-        const scale = findPairScale(template, { ...probe, isMean: kind === 'means' }, scales);
+        const scale = findPairScale(template, probe, scales);
         if (!scale || row === except || isLeftOut?.(row)) return [];
         const cosine = this.index.cosine(row, probe.embedding);
         const exact = scale.fromCosine(cosine);
@@ -79,7 +79,6 @@ describe('a search among rows of mixed conditions finds what a scan finds', () =
       const condition = pick();
       const search = {
         probe: { embedding: randomEmbedding(random, DIMENSIONS), ...(condition && { condition }) },
-        kind: random() < 0.3 ? ('means' as const) : ('faces' as const),
         limit: [1, 2, 5, 20, 4_096][Math.floor(random() * 5)]!,
         threshold: [0, 1, 30, 60, 90][Math.floor(random() * 5)]!,
         ...(random() < 0.5 && { except: Math.floor(random() * rows.rows.length) }),
@@ -101,7 +100,7 @@ describe('a search among rows of mixed conditions finds what a scan finds', () =
     for (let i = 0; i < 500; i++) rows.add(at(0.7 - i * 1e-5), MASKED);
     for (let i = 0; i < 500; i++) rows.add(at(0.9), BLURRED);
     rows.add(at(0.6), CLEAR);
-    const search = { probe: { embedding: axis, condition: CLEAR }, kind: 'faces' as const, limit: 2, threshold: 30 };
+    const search = { probe: { embedding: axis, condition: CLEAR }, limit: 2, threshold: 30 };
     expect(rows.search(search)).toEqual([
       { row: 1_000, similarity: 60 },
       { row: 0, similarity: 50 },
@@ -113,7 +112,7 @@ test('a row or a probe that is not recognisable matches nobody', () => {
   const rows = new Rows();
   const embedding = randomEmbedding(randomNumbers(9), DIMENSIONS);
   rows.add(embedding, BLURRED);
-  const search = { kind: 'faces' as const, limit: 10, threshold: 0 };
+  const search = { limit: 10, threshold: 0 };
   expect(rows.search({ ...search, probe: { embedding, condition: CLEAR } })).toEqual([]);
   rows.add(embedding, CLEAR);
   expect(rows.search({ ...search, probe: { embedding, condition: BLURRED } })).toEqual([]);

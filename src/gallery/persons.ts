@@ -1,0 +1,198 @@
+// The people of one group in memory: a mean of the alike faces of each person, beside the faces that stand alone.
+import { CONDITION_CLASSES } from '../domain/condition.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
+import type { SimilarityScales } from '../domain/similarity-scales.js';
+import { weighFace, type Template, type WeightedFace } from '../domain/template.js';
+import { groupAlikeFaces, type PersonTemplate } from './alike-faces.js';
+import { ConditionColumn, UNRECOGNISABLE, type RowClasses } from './condition-column.js';
+import { growTo } from './growable.js';
+import { VectorIndex } from './vector-index.js';
+
+/** Most faces of one person that are averaged, the newest ones. More would not change a mean; they stand alone. */
+const MAX_AVERAGED = 32;
+const MASKED = CONDITION_CLASSES.indexOf('masked');
+
+/** The faces of the group, by row. */
+export interface FaceRows {
+  size(): number;
+  /** Returns the classes of the rows, under the scales of the people. */
+  classify(): RowClasses;
+  externalImageId(row: number): string | undefined;
+  detectionScore(row: number): number;
+  /** Returns a copy of the face. */
+  read(row: number): EmbeddedFace;
+}
+
+/** One mean: its person, and the rows of its faces. */
+export interface PersonMean {
+  externalImageId: string;
+  members: number[];
+}
+
+interface Member extends WeightedFace {
+  row: number;
+}
+
+/**
+ * The templates of all people, under the scales of one model version. Only recognisable faces count, and masked ones only for a person
+ * without a bare one: a mask hides half of what the bare face shows. A face without an externalImageId is a person of its own.
+ */
+export class Persons {
+  readonly scales: SimilarityScales;
+  readonly #faces: FaceRows;
+  /** Rows by externalImageId, in the order of enrolment. Most people have one face, and no array then. */
+  readonly #rows = new Map<string, number | number[]>();
+  /** By row of the faces; 1: the face is a template by itself. */
+  #alone: Uint8Array;
+  #aloneCount = 0;
+  /** Created with the first mean. Its rows are those of `#means`. */
+  #index: VectorIndex | undefined;
+  readonly #conditions = new ConditionColumn();
+  readonly #means: PersonMean[] = [];
+  /** Rows of the means by externalImageId. */
+  readonly #meanRows = new Map<string, number[]>();
+
+  constructor(faces: FaceRows, scales: SimilarityScales) {
+    this.#faces = faces;
+    this.scales = scales;
+    this.#alone = new Uint8Array(faces.size());
+    for (let row = 0; row < faces.size(); row++) this.#register(row);
+    for (const externalImageId of this.#rows.keys()) this.#rebuild(externalImageId);
+  }
+
+  /** Number of faces that are a template by themselves. */
+  get aloneCount(): number {
+    return this.#aloneCount;
+  }
+
+  /** The index of the means; undefined while there are none. */
+  get index(): VectorIndex | undefined {
+    return this.#index;
+  }
+
+  isAlone(row: number): boolean {
+    return this.#alone[row] === 1;
+  }
+
+  /** Returns the mean in a row of the index. */
+  mean(meanRow: number): PersonMean {
+    return this.#means[meanRow]!;
+  }
+
+  /** Returns the templates of one person. */
+  templates(externalImageId: string): Template[] {
+    const means = (this.#meanRows.get(externalImageId) ?? []).map((meanRow): Template => {
+      const condition = this.#conditions.at(meanRow);
+      const faces = this.#means[meanRow]!.members.length;
+      return { embedding: this.#index!.embedding(meanRow), faces, ...(condition && { condition }) };
+    });
+    const alone = this.#listRows(externalImageId).filter((row) => this.isAlone(row));
+    return [...means, ...alone.map((row) => this.#faces.read(row))];
+  }
+
+  classifyMeans(): RowClasses {
+    return this.#conditions.classify(this.scales);
+  }
+
+  /** Adds the face in the last row. */
+  add(row: number): void {
+    this.#alone = growTo(this.#alone, row + 1);
+    this.#register(row);
+    const externalImageId = this.#faces.externalImageId(row);
+    if (externalImageId !== undefined) this.#rebuild(externalImageId);
+  }
+
+  /** Removes a face whose row has been removed: the face of the last row has got its number. */
+  remove(row: number, externalImageId: string | undefined): void {
+    const last = this.#faces.size();
+    if (externalImageId !== undefined) this.#changeRows(externalImageId, (rows) => rows.filter((one) => one !== row));
+    this.#setAlone(row, this.isAlone(last));
+    this.#setAlone(last, false);
+    const moved = row === last ? undefined : this.#faces.externalImageId(row);
+    if (moved !== undefined) this.#changeRows(moved, (rows) => rows.map((one) => (one === last ? row : one)));
+    for (const person of new Set([externalImageId, moved])) if (person !== undefined) this.#rebuild(person);
+  }
+
+  /** Notes a new row under its person. */
+  #register(row: number): void {
+    const externalImageId = this.#faces.externalImageId(row);
+    this.#setAlone(row, true);
+    if (externalImageId === undefined) return;
+    const known = this.#rows.get(externalImageId);
+    if (known === undefined) this.#rows.set(externalImageId, row);
+    else if (typeof known === 'number') this.#rows.set(externalImageId, [known, row]);
+    else known.push(row);
+  }
+
+  #listRows(externalImageId: string): readonly number[] {
+    const rows = this.#rows.get(externalImageId) ?? [];
+    return typeof rows === 'number' ? [rows] : rows;
+  }
+
+  #changeRows(externalImageId: string, change: (rows: readonly number[]) => number[]): void {
+    const rows = change(this.#listRows(externalImageId));
+    const [first] = rows;
+    if (first === undefined) this.#rows.delete(externalImageId);
+    else this.#rows.set(externalImageId, rows.length === 1 ? first : rows);
+  }
+
+  #setAlone(row: number, isAlone: boolean): void {
+    this.#aloneCount += Number(isAlone) - (this.#alone[row] ?? 0);
+    this.#alone[row] = Number(isAlone);
+  }
+
+  /** Makes the templates of one person anew. */
+  #rebuild(externalImageId: string): void {
+    for (const meanRow of this.#meanRows.get(externalImageId)?.toSorted((a, b) => b - a) ?? [])
+      this.#removeMean(meanRow);
+    const rows = this.#listRows(externalImageId);
+    const isOnly = rows.length === 1;
+    for (const row of rows) this.#setAlone(row, isOnly);
+    if (isOnly) return;
+    const counted = this.#listCounted(rows);
+    for (const row of counted.slice(0, -MAX_AVERAGED)) this.#setAlone(row, true);
+    const members = counted.slice(-MAX_AVERAGED).map((row): Member => {
+      const face = this.#faces.read(row);
+      return { ...face, row, weight: weighFace(face.condition, this.#faces.detectionScore(row)) };
+    });
+    for (const one of groupAlikeFaces(members, this.scales)) {
+      if (one.members.length > 1) this.#addMean(externalImageId, one);
+      else for (const { row } of one.members) this.#setAlone(row, true);
+    }
+  }
+
+  /** Returns the rows that count: the bare recognisable faces, or the masked ones where there are none. */
+  #listCounted(rows: readonly number[]): number[] {
+    const { codes } = this.#faces.classify();
+    const recognisable = rows.filter((row) => codes[row] !== UNRECOGNISABLE);
+    const bare = recognisable.filter((row) => codes[row] !== MASKED);
+    return bare.length > 0 ? bare : recognisable;
+  }
+
+  #addMean(externalImageId: string, { template, members }: PersonTemplate<Member>): void {
+    this.#index ??= new VectorIndex(template.embedding.length);
+    const meanRow = this.#index.append(template.embedding);
+    this.#conditions.append(template.condition);
+    this.#means.push({ externalImageId, members: members.map(({ row }) => row) });
+    this.#meanRows.set(externalImageId, [...(this.#meanRows.get(externalImageId) ?? []), meanRow]);
+  }
+
+  /** Removes a mean. The last one gets its row. */
+  #removeMean(meanRow: number): void {
+    const last = this.#means.length - 1;
+    const { externalImageId } = this.#means[meanRow]!;
+    this.#index?.remove(meanRow);
+    this.#conditions.remove(meanRow);
+    this.#changeMeanRows(externalImageId, (rows) => rows.filter((row) => row !== meanRow));
+    const moved = this.#means.pop()!;
+    if (meanRow === last) return;
+    this.#means[meanRow] = moved;
+    this.#changeMeanRows(moved.externalImageId, (rows) => rows.map((row) => (row === last ? meanRow : row)));
+  }
+
+  #changeMeanRows(externalImageId: string, change: (rows: readonly number[]) => number[]): void {
+    const rows = change(this.#meanRows.get(externalImageId) ?? []);
+    if (rows.length === 0) this.#meanRows.delete(externalImageId);
+    else this.#meanRows.set(externalImageId, rows);
+  }
+}
