@@ -13,8 +13,8 @@ const scales = new SimilarityScales({
   byCondition: {
     bounds: { least: 0.2, clear: 0.8, masked: 0.5 },
     pairs: [
-      { classes: ['clear', 'weak'], kind: 'faces', points: points(0.7) },
-      { classes: ['weak', 'weak'], kind: 'faces', points: points(0.8) },
+      { classes: ['clear', 'weak'], points: points(0.7) },
+      { classes: ['weak', 'weak'], points: points(0.8) },
     ],
   },
 });
