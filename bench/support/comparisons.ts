@@ -1,6 +1,6 @@
 // Comparisons of whole lists of faces: which pairs of one person and of different people the product would accept at 80 and at 90.
-import type { ConditionClass, FaceCondition } from '../../src/domain/condition.js';
-import { CONDITION_CLASSES } from '../../src/domain/condition.js';
+import { BIAS_LENGTH } from '../../src/domain/bias.js';
+import type { FaceCondition } from '../../src/domain/condition.js';
 import type { SimilarityScale } from '../../src/domain/similarity.js';
 import type { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { bootstrapBound } from './rates.js';
@@ -49,8 +49,10 @@ export interface Comparison {
 interface Side {
   count: number;
   embeddings: Float32Array;
-  /** Index into CONDITION_CLASSES; -1 where the face is refused. */
-  classes: Int8Array;
+  /** BIAS_LENGTH values for each face. */
+  biases: Float32Array;
+  /** 1 where the face may match. */
+  recognisable: Uint8Array;
   embedded: Uint8Array;
   people: Int32Array;
   photos: readonly string[];
@@ -67,12 +69,12 @@ export class Comparer {
   constructor(scales: SimilarityScales, dimensions: number, plain?: readonly [at90: number, at80: number]) {
     this.#scales = scales;
     this.#dimensions = dimensions;
-    this.#plain = plain ?? PROMISES.map(({ similarity }) => findLeastCosine(scales.clear, similarity));
+    this.#plain = plain ?? PROMISES.map(({ similarity }) => findLeastCosine(scales.scale, similarity));
   }
 
   /** Tells whether the product embeds this face, and then refuses it because it is not recognisable. */
   isUnrecognisable({ embedding, condition }: SeenFace): boolean {
-    return embedding !== undefined && this.#scales.classify(condition) === undefined;
+    return embedding !== undefined && !this.#scales.isRecognisable(condition);
   }
 
   /** Compares each face of a list with each later one. */
@@ -88,13 +90,12 @@ export class Comparer {
 
   #compare(probes: Side, gallery: Side): Comparison {
     const isAmong = probes === gallery;
-    const thresholds = this.#listThresholds();
+    const thresholds = PROMISES.map(({ similarity }) => findLeastCosine(this.#scales.scale, similarity));
     const genuine = new Uint32Array(4);
     const impostor = new Uint32Array(4);
     const hits: [number, number][][] = [[], [], [], []];
     let genuinePairs = 0;
     let impostorPairs = 0;
-    const classes = CONDITION_CLASSES.length;
     for (let blockStart = 0; blockStart < gallery.count; blockStart += BLOCK) {
       const blockEnd = Math.min(gallery.count, blockStart + BLOCK);
       for (let i = 0; i < probes.count; i++) {
@@ -105,12 +106,13 @@ export class Comparer {
           else impostorPairs++;
           if (!probes.embedded[i] || !gallery.embedded[j]) continue;
           const cosine = dot(probes.embeddings, gallery.embeddings, i, j, this.#dimensions);
-          const isKnown = probes.classes[i]! >= 0 && gallery.classes[j]! >= 0;
-          const pair = (probes.classes[i]! * classes + gallery.classes[j]!) * 2;
+          const isRecognisable = probes.recognisable[i] === 1 && gallery.recognisable[j] === 1;
+          const corrected = cosine - dot(probes.biases, gallery.biases, i, j, BIAS_LENGTH);
           const counts = isSame ? genuine : impostor;
           for (let level = 0; level < 4; level++) {
-            const least = level < 2 ? (isKnown ? thresholds[pair + level]! : Infinity) : this.#plain[level - 2]!;
-            if (cosine < least) continue;
+            const isAccepted =
+              level < 2 ? isRecognisable && corrected >= thresholds[level]! : cosine >= this.#plain[level - 2]!;
+            if (!isAccepted) continue;
             counts[level]!++;
             if (!isSame && hits[level]!.length < MAX_HITS) hits[level]!.push([probes.people[i]!, gallery.people[j]!]);
           }
@@ -132,22 +134,12 @@ export class Comparer {
     };
   }
 
-  /** Lists the least cosine of a match: for each class of the probe, each class of the gallery's face, at 90 and at 80. */
-  #listThresholds(): Float64Array {
-    const list: number[] = [];
-    const find = (one: ConditionClass, other: ConditionClass): void => {
-      const scale = this.#scales.between(one, other);
-      for (const { similarity } of PROMISES) list.push(scale ? findLeastCosine(scale, similarity) : Infinity);
-    };
-    for (const one of CONDITION_CLASSES) for (const other of CONDITION_CLASSES) find(one, other);
-    return Float64Array.from(list);
-  }
-
   #prepare(faces: readonly SeenFace[]): Side {
     const side: Side = {
       count: faces.length,
       embeddings: new Float32Array(faces.length * this.#dimensions),
-      classes: new Int8Array(faces.length).fill(-1),
+      biases: new Float32Array(faces.length * BIAS_LENGTH),
+      recognisable: new Uint8Array(faces.length),
       embedded: new Uint8Array(faces.length),
       people: new Int32Array(faces.length),
       photos: faces.map(({ photo }) => photo),
@@ -159,8 +151,8 @@ export class Comparer {
       if (!embedding) return;
       side.embeddings.set(embedding, i * this.#dimensions);
       side.embedded[i] = 1;
-      const found = this.#scales.classify(condition);
-      if (found) side.classes[i] = CONDITION_CLASSES.indexOf(found);
+      if (condition?.bias) side.biases.set(condition.bias, i * BIAS_LENGTH);
+      side.recognisable[i] = Number(this.#scales.isRecognisable(condition));
     });
     return side;
   }

@@ -39,8 +39,8 @@ export function chooseForms(set: ModelSet, modelsDir: string): { set: ModelSet; 
 
 /** Creates the scales of an embedder, as the service does. */
 export function createScales({ embedder }: ModelSet): SimilarityScales {
-  const { points, byCondition } = embedder.calibration;
-  return new SimilarityScales({ points, byCondition: loadConditionHead(embedder) && byCondition });
+  const { points, bounds, groupFactor } = embedder.calibration;
+  return new SimilarityScales({ points, bounds: loadConditionHead(embedder) && bounds, groupFactor });
 }
 
 /** The vision workers of one model set. */

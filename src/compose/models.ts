@@ -59,7 +59,7 @@ export function findModel(models: ServiceModels, modelVersion: string): ModelSca
 /** Creates the scales of an embedder. @throws AppError MODEL_INVALID: its condition head cannot be read */
 export function createScales(embedder: EmbedderModel): ModelScales {
   const head = loadConditionHead(embedder);
-  const { points, byCondition } = embedder.calibration;
-  const scales = new SimilarityScales({ points, byCondition: head && byCondition });
+  const { points, bounds, groupFactor } = embedder.calibration;
+  const scales = new SimilarityScales({ points, bounds: head && bounds, groupFactor });
   return { scales, estimateCondition: head && ((embedding) => head.measure(embedding)) };
 }

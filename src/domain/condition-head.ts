@@ -1,12 +1,13 @@
 // The head that reads the condition of a face from its embedding: a small network, trained by tools/train/condition.py.
+import { BIAS_LENGTH } from './bias.js';
 import type { FaceCondition } from './condition.js';
 
-/** Weights of the head: one hidden layer with ReLU, and two outputs. */
+/** Weights of the head: one hidden layer with ReLU, and 2 + BIAS_LENGTH outputs. */
 export interface ConditionWeights {
   /** One row of `dimensions` weights for each hidden unit. */
   hidden: readonly (readonly number[])[];
   hiddenBias: readonly number[];
-  /** Two rows, of one weight for each hidden unit: the logits of the recognisability and of the mask. */
+  /** Rows of one weight for each hidden unit: the logits of the recognisability and of the mask, then the values of the bias. */
   output: readonly (readonly number[])[];
   outputBias: readonly number[];
 }
@@ -25,9 +26,9 @@ export class ConditionHead {
       dimensions > 0 &&
       hidden.every((row) => row.length === dimensions) &&
       hiddenBias.length === hidden.length &&
-      output.length === 2 &&
+      output.length === 2 + BIAS_LENGTH &&
       output.every((row) => row.length === hidden.length) &&
-      outputBias.length === 2;
+      outputBias.length === output.length;
     const numbers = [...hidden.flat(), ...hiddenBias, ...output.flat(), ...outputBias];
     if (!isFit || !numbers.every(Number.isFinite)) throw new TypeError('the layers of a condition head do not fit');
     this.dimensions = dimensions;
@@ -46,16 +47,15 @@ export class ConditionHead {
     if (embedding.length !== dimensions) {
       throw new TypeError(`the embedding has ${embedding.length} dimensions, and the head expects ${dimensions}`);
     }
-    let recognisable = outputBias[0]!;
-    let masked = outputBias[1]!;
+    const values = Float64Array.from(outputBias);
     for (let unit = 0; unit < hiddenBias.length; unit++) {
       let sum = hiddenBias[unit]!;
       const at = unit * dimensions;
       for (let i = 0; i < dimensions; i++) sum += this.#hidden[at + i]! * embedding[i]!;
       if (sum <= 0) continue;
-      recognisable += output[0]![unit]! * sum;
-      masked += output[1]![unit]! * sum;
+      for (let j = 0; j < values.length; j++) values[j]! += output[j]![unit]! * sum;
     }
-    return { recognisability: 1 / (1 + Math.exp(-recognisable)), masked: masked > 0 };
+    const bias = Float32Array.from(values.subarray(2), (value) => Math.max(0, value));
+    return { recognisability: 1 / (1 + Math.exp(-values[0]!)), masked: values[1]! > 0, bias };
   }
 }

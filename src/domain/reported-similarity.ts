@@ -1,5 +1,5 @@
 // The similarity that clients see. Matches are decided by the same rounded number.
-import { cosine } from './embedding.js';
+import { correctedCosine } from './bias.js';
 import type { SimilarityScales } from './similarity-scales.js';
 import type { SimilarityScale } from './similarity.js';
 import type { Template } from './template.js';
@@ -17,19 +17,10 @@ export function reportedSimilarity(scale: SimilarityScale, cosine: number): numb
   return roundSimilarity(scale.fromCosine(cosine));
 }
 
-/** Returns the scale of two templates; undefined where they never match: one of them is not recognisable. */
-export function findPairScale(
-  one: Omit<Template, 'embedding'>,
-  other: Omit<Template, 'embedding'>,
-  scales: SimilarityScales,
-): SimilarityScale | undefined {
-  return scales.between(scales.classify(one.condition), scales.classify(other.condition));
-}
-
-/** Returns the reported similarity of two templates, 0..100; 0 where they never match. */
+/** Returns the reported similarity of two templates, 0..100; 0 where one of them is not recognisable. */
 export function compareTemplates(one: Template, other: Template, scales: SimilarityScales): number {
-  const scale = findPairScale(one, other, scales);
-  return scale ? reportedSimilarity(scale, cosine(one.embedding, other.embedding)) : 0;
+  if (!scales.isRecognisable(one.condition) || !scales.isRecognisable(other.condition)) return 0;
+  return reportedSimilarity(scales.scale, correctedCosine(one, other));
 }
 
 /**
@@ -37,5 +28,5 @@ export function compareTemplates(one: Template, other: Template, scales: Similar
  * reported similarity.
  */
 export function cosineFloor(scale: SimilarityScale, threshold: number): number {
-  return threshold <= 0 ? -1 : scale.toCosine(threshold - 1 / STEPS);
+  return threshold <= 0 ? -Infinity : scale.toCosine(threshold - 1 / STEPS);
 }

@@ -1,4 +1,5 @@
 // Templates: what people are compared by. A template is the embedding of one face, or the mean of several faces of one person.
+import { BIAS_LENGTH } from './bias.js';
 import type { FaceCondition } from './condition.js';
 import type { EmbeddedFace } from './embedding.js';
 
@@ -53,9 +54,18 @@ export function averageFaces(faces: readonly WeightedFace[]): Template {
   const condition = averageConditions(faces);
   return {
     embedding: Float32Array.from(sum, (value) => value * scale),
-    ...(condition && { condition }),
+    ...(condition && { condition: { ...condition, bias: averageBias(faces, scale) } }),
     faces: faces.length,
   };
+}
+
+/** Returns the mean of the biases, of which the length changes as that of the embeddings. */
+function averageBias(faces: readonly WeightedFace[], scale: number): Float32Array {
+  const sum = new Float32Array(BIAS_LENGTH);
+  for (const { condition, weight } of faces) {
+    condition?.bias?.forEach((value, i) => (sum[i]! += weight * value * scale));
+  }
+  return sum;
 }
 
 /** Returns the weighted mean of the conditions; undefined where none is known. */

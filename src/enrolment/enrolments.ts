@@ -112,8 +112,7 @@ export class Enrolments {
     // One kept shot is too few for the liveness decision.
     if (camera.liveness === 'required') throw new EnrolmentRefused('liveness-missing');
     const { embedding, condition } = kept;
-    if (this.#findScales(modelVersion).classify(condition) === undefined)
-      throw new EnrolmentRefused('not-recognisable');
+    if (!this.#findScales(modelVersion).isRecognisable(condition)) throw new EnrolmentRefused('not-recognisable');
     const embedded = { embedding, ...(condition && { condition }) };
     this.#requireNew(ref, embedded, request);
     const { externalImageId } = request;

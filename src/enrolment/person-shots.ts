@@ -26,7 +26,7 @@ export function judgeEmbedded(
   { condition, masked }: Pick<EmbeddedShot, 'condition' | 'masked'>,
   scales: SimilarityScales,
 ): FrameReason | undefined {
-  if (scales.classify(condition) === undefined) return 'not-recognisable';
+  if (!scales.isRecognisable(condition)) return 'not-recognisable';
   return masked === undefined && condition?.masked === true ? 'masked' : undefined;
 }
 

@@ -1,20 +1,17 @@
-// The conditions of the rows of an index, and the classes of all rows under the scales in force.
-import { CONDITION_CLASSES, type FaceCondition } from '../domain/condition.js';
+// The conditions of the rows of an index, and which of the rows may match under the scales in force.
+import type { FaceCondition } from '../domain/condition.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { growTo } from './growable.js';
 
-/** Code of a row that is not recognisable. The other codes are positions in CONDITION_CLASSES. */
-export const UNRECOGNISABLE = CONDITION_CLASSES.length;
-
-/** Classes of all rows. */
-export interface RowClasses {
-  /** Code of the class by row; may be longer than the number of rows. */
-  codes: Uint8Array;
-  /** Number of rows by code. */
-  counts: number[];
+/** The rows that may match. */
+export interface RecognisableRows {
+  /** 1 for a recognisable row; may be longer than the number of rows. */
+  flags: Uint8Array;
+  /** Number of recognisable rows. */
+  count: number;
 }
 
-interface ClassesInForce extends RowClasses {
+interface RowsInForce extends RecognisableRows {
   scales: SimilarityScales;
 }
 
@@ -25,8 +22,8 @@ export class ConditionColumn {
   /** 1: masked. */
   #masked: Uint8Array;
   #size = 0;
-  /** Classes under the scales of the last search. Those of a group do not change while the service runs. */
-  #classes: ClassesInForce | undefined;
+  /** Rows under the scales of the last search. Those of a group do not change while the service runs. */
+  #recognisable: RowsInForce | undefined;
 
   /** @param rows number of rows for which memory is reserved */
   constructor(rows = 0) {
@@ -40,42 +37,44 @@ export class ConditionColumn {
     this.#masked = growTo(this.#masked, this.#size);
     this.#recognisabilities[row] = condition?.recognisability ?? Number.NaN;
     this.#masked[row] = condition?.masked === true ? 1 : 0;
-    if (!this.#classes) return;
-    this.#classes.codes = growTo(this.#classes.codes, this.#size);
-    this.#setCode(this.#classes, row);
+    if (!this.#recognisable) return;
+    this.#recognisable.flags = growTo(this.#recognisable.flags, this.#size);
+    this.#setFlag(this.#recognisable, row);
   }
 
   remove(row: number): void {
     const last = --this.#size;
-    if (this.#classes) {
-      const { codes, counts } = this.#classes;
-      counts[codes[row]!]!--;
-      codes[row] = codes[last]!;
+    if (this.#recognisable) {
+      const { flags } = this.#recognisable;
+      this.#recognisable.count -= flags[row]!;
+      flags[row] = flags[last]!;
     }
     this.#recognisabilities[row] = this.#recognisabilities[last]!;
     this.#masked[row] = this.#masked[last]!;
   }
 
-  /** Returns the condition of a row; undefined where it is not known. */
+  /** Returns the condition of a row, without its bias; undefined where it is not known. */
   at(row: number): FaceCondition | undefined {
     const recognisability = this.#recognisabilities[row]!;
     return Number.isNaN(recognisability) ? undefined : { recognisability, masked: this.#masked[row] === 1 };
   }
 
-  /** Returns the classes of all rows. They are valid until the next change of a row. */
-  classify(scales: SimilarityScales): RowClasses {
-    if (this.#classes?.scales === scales) return this.#classes;
-    const counts = Array.from({ length: UNRECOGNISABLE + 1 }, () => 0);
-    const classes: ClassesInForce = { scales, codes: new Uint8Array(this.#recognisabilities.length), counts };
-    for (let row = 0; row < this.#size; row++) this.#setCode(classes, row);
-    this.#classes = classes;
-    return classes;
+  isMasked(row: number): boolean {
+    return this.#masked[row] === 1;
   }
 
-  #setCode({ scales, codes, counts }: ClassesInForce, row: number): void {
-    const found = scales.classify(this.at(row));
-    const code = found === undefined ? UNRECOGNISABLE : CONDITION_CLASSES.indexOf(found);
-    codes[row] = code;
-    counts[code]!++;
+  /** Returns the rows that may match. They are valid until the next change of a row. */
+  findRecognisable(scales: SimilarityScales): RecognisableRows {
+    if (this.#recognisable?.scales === scales) return this.#recognisable;
+    const rows: RowsInForce = { scales, flags: new Uint8Array(this.#recognisabilities.length), count: 0 };
+    for (let row = 0; row < this.#size; row++) this.#setFlag(rows, row);
+    this.#recognisable = rows;
+    return rows;
+  }
+
+  #setFlag(rows: RowsInForce, row: number): void {
+    const flag = Number(rows.scales.isRecognisable(this.at(row)));
+    rows.flags[row] = flag;
+    rows.count += flag;
   }
 }

@@ -1,6 +1,7 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
 import type { EmbeddedFace } from '../domain/embedding.js';
-import { compareTemplates, findPairScale, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
+import { BIAS_LENGTH, joinBias, joinNegatedBias, splitBias } from '../domain/bias.js';
+import { compareTemplates, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import { ConditionColumn } from './condition-column.js';
@@ -48,7 +49,7 @@ export class GroupFaces {
 
   /** Dimensions of the embeddings; undefined before the first face is added. */
   get dimensions(): number | undefined {
-    return this.#index?.dimensions;
+    return this.#index && this.#index.dimensions - BIAS_LENGTH;
   }
 
   /**
@@ -58,8 +59,8 @@ export class GroupFaces {
    */
   add(face: EnrolledFace, sequence: number, embedding: Float32Array): void {
     if (this.#rows.has(face.faceId)) throw new TypeError('the group has this face already');
-    this.#index ??= new VectorIndex(embedding.length, this.#expected);
-    const row = this.#index.append(embedding);
+    this.#index ??= new VectorIndex(embedding.length + BIAS_LENGTH, this.#expected);
+    const row = this.#index.append(joinBias({ embedding, ...(face.condition && { condition: face.condition }) }));
     this.#numbers = growTo(this.#numbers, (row + 1) * NUMBERS_PER_ROW);
     this.#sequences = growTo(this.#sequences, row + 1);
     const { x0, y0, x1, y1 } = face.bbox;
@@ -114,9 +115,8 @@ export class GroupFaces {
   compare(faceId: string, probe: Template, scales: SimilarityScales): number | undefined {
     const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return undefined;
-    const condition = this.#conditions.at(row);
-    const scale = findPairScale(condition ? { condition } : {}, probe, scales);
-    return scale ? reportedSimilarity(scale, this.#index.cosine(row, probe.embedding)) : 0;
+    if (!scales.isRecognisable(this.#conditions.at(row)) || !scales.isRecognisable(probe.condition)) return 0;
+    return reportedSimilarity(scales.scale, this.#index.cosine(row, joinNegatedBias(probe)));
   }
 
   /**
@@ -133,7 +133,7 @@ export class GroupFaces {
   /** Returns the matches, most similar first; of equally similar faces the one that was enrolled first. */
   search(probe: Template, { except, ...options }: FacesSearch): FaceMatch[] {
     if (!this.#index) return [];
-    const { rows, similarities } = searchBySimilarity(this.#index, this.#conditions.classify(options.scales), {
+    const { rows, similarities } = searchBySimilarity(this.#index, this.#conditions.findRecognisable(options.scales), {
       ...options,
       probe,
       except: except === undefined ? undefined : this.#rows.get(except),
@@ -146,15 +146,16 @@ export class GroupFaces {
   searchPersons(probe: Template, options: SearchOptions): PersonMatch[] {
     const index = this.#index;
     if (!index) return [];
+    const query = joinNegatedBias(probe);
     const faces: SearchedFaces = {
       index,
-      classes: this.#conditions.classify(options.scales),
+      recognisable: this.#conditions.findRecognisable(options.scales),
       persons: this.#findPersons(options.scales),
       sequence: (row) => this.#sequences[row]!,
       person: (row) => this.#makePersonKey(row),
     };
     return searchTemplates(faces, probe, options).map(({ rows, similarity }) => {
-      const cosines = rows.map((row) => index.cosine(row, probe.embedding));
+      const cosines = rows.map((row) => index.cosine(row, query));
       const nearest = rows[cosines.indexOf(Math.max(...cosines))]!;
       return { face: this.#faceAt(nearest), faces: rows.length, similarity: roundSimilarity(similarity) };
     });
@@ -177,7 +178,8 @@ export class GroupFaces {
       this.#persons = new Persons(
         {
           size: () => this.size,
-          classify: () => this.#conditions.classify(scales),
+          isMasked: (row) => this.#conditions.isMasked(row),
+          findRecognisable: () => this.#conditions.findRecognisable(scales),
           externalImageId: (row) => this.#externalImageIds[row],
           detectionScore: (row) => this.#numbers[row * NUMBERS_PER_ROW + 4]!,
           read: (row) => this.#read(row),
@@ -195,8 +197,9 @@ export class GroupFaces {
   }
 
   #read(row: number): EmbeddedFace {
+    const { embedding, bias } = splitBias(this.#index!.vector(row));
     const condition = this.#conditions.at(row);
-    return { embedding: this.#index!.embedding(row), ...(condition && { condition }) };
+    return { embedding, ...(condition && { condition: { ...condition, bias } }) };
   }
 
   #newestRows(before: number, count: number, { faceId, imageId, externalImageId }: FaceFilter): number[] {

@@ -25,7 +25,14 @@ import type {
   SearchOptions,
 } from './gallery.types.js';
 import { newGroup, type Group } from './group-directory.js';
-import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
+import {
+  completeCondition,
+  GROUP_LABEL,
+  loadGroups,
+  type EstimateCondition,
+  type LoadedGroups,
+  type LoadProgress,
+} from './load.js';
 import {
   faceNotFound,
   groupNotFound,
@@ -184,8 +191,10 @@ export class LevelGallery implements Gallery, Part {
       );
       for (const { enrolled, sequence, embedding } of entries) {
         // An estimate is not stored, so that a better one can take its place.
-        enrolled.condition ??= this.#options.estimateCondition?.(group.record.modelVersion, embedding);
-        group.faces.add(enrolled, sequence, embedding);
+        const condition = completeCondition(enrolled.condition, () =>
+          this.#options.estimateCondition?.(group.record.modelVersion, embedding),
+        );
+        group.faces.add({ ...enrolled, condition }, sequence, embedding);
       }
     } finally {
       group.reserved -= entries.length;

@@ -21,6 +21,16 @@ export interface LoadProgress {
 /** Measures the condition of a face from its embedding; undefined for a model version without a measure of it. */
 export type EstimateCondition = (modelVersion: string, embedding: Float32Array) => FaceCondition | undefined;
 
+/** Returns a stored condition with its bias, which is not stored; the estimate where there is none. */
+export function completeCondition(
+  stored: FaceCondition | undefined,
+  estimate: () => FaceCondition | undefined,
+): FaceCondition | undefined {
+  if (stored?.bias) return stored;
+  const estimated = estimate();
+  return stored && estimated?.bias ? { ...stored, bias: estimated.bias } : (stored ?? estimated);
+}
+
 export interface GalleryLoadOptions {
   store: SealedStore;
   log: Log;
@@ -99,7 +109,9 @@ async function loadFaces(
     group.nextSequence = sequence + 1;
     try {
       const { face, embedding } = decodeFace(value, scratch);
-      face.condition ??= estimateCondition?.(group.record.modelVersion, embedding);
+      face.condition = completeCondition(face.condition, () =>
+        estimateCondition?.(group.record.modelVersion, embedding),
+      );
       group.faces.add(face, sequence, embedding);
       scratch = embedding;
     } catch (error) {

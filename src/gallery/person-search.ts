@@ -1,6 +1,6 @@
 // Search for people: one match for each person, by the mean of their faces or by a face that stands alone.
 import type { Template } from '../domain/template.js';
-import type { RowClasses } from './condition-column.js';
+import type { RecognisableRows } from './condition-column.js';
 import type { SearchOptions } from './gallery.types.js';
 import type { Persons } from './persons.js';
 import { searchBySimilarity, type SimilarRows } from './similarity-search.js';
@@ -13,7 +13,7 @@ const NOTHING: SimilarRows = { rows: [], cosines: [], similarities: [] };
 /** The faces of the group, by row. */
 export interface SearchedFaces {
   index: VectorIndex;
-  classes: RowClasses;
+  recognisable: RecognisableRows;
   persons: Persons;
   /** Returns the number of the face's enrolment. */
   sequence: (row: number) => number;
@@ -46,18 +46,22 @@ export function searchTemplates(faces: SearchedFaces, probe: Template, options: 
 
 /** Finds the most similar templates, up to the limit. */
 function findTemplates(faces: SearchedFaces, probe: Template, options: SearchOptions): MatchedTemplate[] {
-  const { index, classes, persons, sequence } = faces;
+  const { index, recognisable, persons, sequence } = faces;
   const firstSequence = (rows: readonly number[]): number => Math.min(...rows.map(sequence));
   const compareMeans = (a: number, b: number): number =>
     firstSequence(persons.mean(a).members) - firstSequence(persons.mean(b).members);
   const means = persons.index
-    ? searchBySimilarity(persons.index, persons.classifyMeans(), { ...options, probe, compareTies: compareMeans })
+    ? searchBySimilarity(persons.index, persons.findRecognisableMeans(), {
+        ...options,
+        probe,
+        compareTies: compareMeans,
+      })
     : NOTHING;
   // A face below the last mean that is wanted cannot be among the matches.
   const threshold = Math.max(options.threshold, floor(means.similarities[options.limit - 1] ?? 0));
   const alone =
     persons.aloneCount > 0
-      ? searchBySimilarity(index, classes, {
+      ? searchBySimilarity(index, recognisable, {
           ...options,
           probe,
           threshold,

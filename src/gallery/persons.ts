@@ -1,22 +1,22 @@
 // The people of one group in memory: a mean of the alike faces of each person, beside the faces that stand alone.
-import { CONDITION_CLASSES } from '../domain/condition.js';
+import { joinBias, splitBias } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { weighFace, type Template, type WeightedFace } from '../domain/template.js';
 import { groupAlikeFaces, type PersonTemplate } from './alike-faces.js';
-import { ConditionColumn, UNRECOGNISABLE, type RowClasses } from './condition-column.js';
+import { ConditionColumn, type RecognisableRows } from './condition-column.js';
 import { growTo } from './growable.js';
 import { VectorIndex } from './vector-index.js';
 
 /** Most faces of one person that are averaged, the newest ones. More would not change a mean; they stand alone. */
 const MAX_AVERAGED = 32;
-const MASKED = CONDITION_CLASSES.indexOf('masked');
 
 /** The faces of the group, by row. */
 export interface FaceRows {
   size(): number;
-  /** Returns the classes of the rows, under the scales of the people. */
-  classify(): RowClasses;
+  isMasked(row: number): boolean;
+  /** Returns the rows that may match, under the scales of the people. */
+  findRecognisable(): RecognisableRows;
   externalImageId(row: number): string | undefined;
   detectionScore(row: number): number;
   /** Returns a copy of the face. */
@@ -82,16 +82,17 @@ export class Persons {
   /** Returns the templates of one person. */
   templates(externalImageId: string): Template[] {
     const means = (this.#meanRows.get(externalImageId) ?? []).map((meanRow): Template => {
+      const { embedding, bias } = splitBias(this.#index!.vector(meanRow));
       const condition = this.#conditions.at(meanRow);
       const faces = this.#means[meanRow]!.members.length;
-      return { embedding: this.#index!.embedding(meanRow), faces, ...(condition && { condition }) };
+      return { embedding, faces, ...(condition && { condition: { ...condition, bias } }) };
     });
     const alone = this.#listRows(externalImageId).filter((row) => this.isAlone(row));
     return [...means, ...alone.map((row) => this.#faces.read(row))];
   }
 
-  classifyMeans(): RowClasses {
-    return this.#conditions.classify(this.scales);
+  findRecognisableMeans(): RecognisableRows {
+    return this.#conditions.findRecognisable(this.scales);
   }
 
   /** Adds the face in the last row. */
@@ -163,15 +164,16 @@ export class Persons {
 
   /** Returns the rows that count: the bare recognisable faces, or the masked ones where there are none. */
   #listCounted(rows: readonly number[]): number[] {
-    const { codes } = this.#faces.classify();
-    const recognisable = rows.filter((row) => codes[row] !== UNRECOGNISABLE);
-    const bare = recognisable.filter((row) => codes[row] !== MASKED);
+    const { flags } = this.#faces.findRecognisable();
+    const recognisable = rows.filter((row) => flags[row] === 1);
+    const bare = recognisable.filter((row) => !this.#faces.isMasked(row));
     return bare.length > 0 ? bare : recognisable;
   }
 
   #addMean(externalImageId: string, { template, members }: PersonTemplate<Member>): void {
-    this.#index ??= new VectorIndex(template.embedding.length);
-    const meanRow = this.#index.append(template.embedding);
+    const vector = joinBias(template);
+    this.#index ??= new VectorIndex(vector.length);
+    const meanRow = this.#index.append(vector);
     this.#conditions.append(template.condition);
     this.#means.push({ externalImageId, members: members.map(({ row }) => row) });
     this.#meanRows.set(externalImageId, [...(this.#meanRows.get(externalImageId) ?? []), meanRow]);

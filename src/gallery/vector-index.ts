@@ -1,4 +1,4 @@
-// The only access to usearch: the embeddings of one group in one block of memory, searched exactly.
+// The only access to usearch: the vectors of one group in one block of memory, searched exactly.
 import { exactSearch, MetricKind } from 'usearch';
 import { growTo } from './growable.js';
 
@@ -27,7 +27,10 @@ export interface IndexSearch {
   compareTies: (a: number, b: number) => number;
 }
 
-/** L2-normalised embeddings in rows that are numbered from 0 without gaps. A removal moves the last row into the gap. */
+/**
+ * Vectors in rows that are numbered from 0 without gaps: embeddings with their bias (see domain/bias.ts). A removal moves the last row into
+ * the gap. "Cosine" means the inner product here.
+ */
 export class VectorIndex {
   readonly dimensions: number;
   /** The array begins at the start of its buffer: usearch ignores byteOffset. */
@@ -44,11 +47,11 @@ export class VectorIndex {
     return this.#size;
   }
 
-  /** Adds an embedding. @returns its row */
-  append(embedding: Float32Array): number {
-    this.#mustFit(embedding);
+  /** Adds a vector. @returns its row */
+  append(vector: Float32Array): number {
+    this.#mustFit(vector);
     this.#matrix = growTo(this.#matrix, (this.#size + 1) * this.dimensions);
-    this.#matrix.set(embedding, this.#size * this.dimensions);
+    this.#matrix.set(vector, this.#size * this.dimensions);
     return this.#size++;
   }
 
@@ -62,11 +65,11 @@ export class VectorIndex {
   }
 
   /** Returns a copy of a row. */
-  embedding(row: number): Float32Array {
+  vector(row: number): Float32Array {
     return this.#matrix.slice(row * this.dimensions, (row + 1) * this.dimensions);
   }
 
-  /** Returns the cosine of a row and an L2-normalised probe, -1..1. A search gives the same to within 2.5e-7. */
+  /** Returns the inner product of a row and a probe, clamped to -1..1. A search gives the same to within 2.5e-7. */
   cosine(row: number, probe: Float32Array): number {
     this.#mustFit(probe);
     return clampedDot(this.#matrix, row * this.dimensions, probe);
@@ -125,7 +128,7 @@ export class VectorIndex {
 
   #mustFit(vector: Float32Array): void {
     if (vector.length !== this.dimensions) {
-      throw new TypeError(`the embedding has ${vector.length} dimensions, and ${this.dimensions} are expected`);
+      throw new TypeError(`the vector has ${vector.length} dimensions, and ${this.dimensions} are expected`);
     }
   }
 }

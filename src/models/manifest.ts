@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
-import { CONDITION_CLASSES } from '../domain/condition.js';
 import { AppError } from '../errors.js';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -58,19 +57,10 @@ const calibration = z.strictObject({
   source: z.string(),
   /** Points of two clear faces. */
   points: calibrationPoints,
-  /** Meaning of the recognisability, and the points of the other conditions; needs the embedder's `conditionHead`. */
-  byCondition: z
-    .strictObject({
-      source: z.string(),
-      bounds: z.strictObject({ least: share, clear: share, masked: share }),
-      pairs: z.array(
-        z.strictObject({
-          classes: z.tuple([z.enum(CONDITION_CLASSES), z.enum(CONDITION_CLASSES)]),
-          points: calibrationPoints,
-        }),
-      ),
-    })
-    .optional(),
+  /** Least recognisability of a face that may match; needs the embedder's `conditionHead`. */
+  bounds: z.strictObject({ bare: share, masked: share }).optional(),
+  /** Safety factor on the false accept rates: see SimilarityScales. */
+  groupFactor: z.number().min(1).max(100).optional(),
 });
 
 /** The 8-bit form of a model. `lintel models quantise` makes it from the float file and the recorded ranges, a file beside the manifest. */

@@ -241,7 +241,12 @@ export class UnknownFaces implements Part {
     // A capture time in the future would keep the face for too long.
     const capturedAtMs = Math.min(rest.capturedAtMs, clock());
     if (capturedAtMs + this.#retentionMs <= clock()) return;
-    const { cameraId, trackId, quality, condition, modelVersion } = rest;
+    const { cameraId, trackId, quality, modelVersion } = rest;
+    // The bias is not stored: it follows from the embedding.
+    const condition = rest.condition && {
+      recognisability: rest.condition.recognisability,
+      masked: rest.condition.masked,
+    };
     const info: UnknownFaceInfo = { id: newId(), cameraId, trackId, capturedAtMs, quality, condition, modelVersion };
     const startMs = Math.floor(capturedAtMs / this.#spanMs) * this.#spanMs;
     const isNewSpan = await this.#spans.add(startMs, info, { crop, embedding });

@@ -126,7 +126,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   constructor(parts: RecogniserParts) {
     const { config, scales, vision, defaultLivenessThreshold = 0, log } = parts;
     const { modelVersion, hasLiveness } = vision;
-    const sameCosine = scales.clear.toCosine(SAME_FACE_SIMILARITY);
+    const sameCosine = scales.scale.toCosine(SAME_FACE_SIMILARITY);
     const gapMs = Math.min(config.absenceMs, MAX_PATH_GAP_MS);
     this.#parts = parts;
     this.#gapMs = gapMs;

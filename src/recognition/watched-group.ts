@@ -112,10 +112,10 @@ export class WatchedGroup {
     const { config, rule } = this.#parts;
     if ('threshold' in config) return config.threshold;
     // A similarity means the same false accept rate in every condition.
-    const { clear, falseAccepts } = this.#findScales(info);
+    const { scale, falseAccepts } = this.#findScales(info);
     const enrolledFaces = info?.faceCount ?? 0;
     const far = farPerComparison(config.targetFalseAcceptPerAttempt, { ...rule, enrolledFaces });
-    return Math.max(1, clear.fromCosine(falseAccepts.cosineAt(far)));
+    return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
   }
 
   #find(): FoundGroup | { problem: string } {

@@ -1,6 +1,7 @@
 // Comparisons of whole lists: pairs are counted by person, class and threshold, and a refused face matches nobody.
 import { describe, expect, it } from 'vitest';
 import { Comparer, type SeenFace } from '../../bench/support/comparisons.js';
+import { BIAS_LENGTH } from '../../src/domain/bias.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 
 const points = (at90: number) => [
@@ -10,25 +11,21 @@ const points = (at90: number) => [
 ];
 const scales = new SimilarityScales({
   points: points(0.5),
-  byCondition: {
-    bounds: { least: 0.2, clear: 0.8, masked: 0.5 },
-    pairs: [
-      { classes: ['clear', 'weak'], points: points(0.7) },
-      { classes: ['weak', 'weak'], points: points(0.8) },
-    ],
-  },
+  bounds: { bare: 0.2, masked: 0.5 },
 });
 const comparer = new Comparer(scales, 4);
 
 /** Makes a face whose cosine to another face is the cosine of the difference of their angles, in degrees. */
 function face(person: string, degrees: number, recognisability: number, photo = `${person}_${degrees}`): SeenFace {
+  // A face that is less recognisable has a bias.
   const angle = (degrees * Math.PI) / 180;
   const embedding = Float32Array.from([Math.cos(angle), Math.sin(angle), 0, 0]);
-  return { person, photo, found: true, embedding, condition: { recognisability, masked: false }, yaw: 0 };
+  const bias = new Float32Array(BIAS_LENGTH).fill(recognisability < 0.8 ? 0.8 : 0.2, 0, 1);
+  return { person, photo, found: true, embedding, condition: { recognisability, masked: false, bias }, yaw: 0 };
 }
 
 describe('Comparer', () => {
-  it('counts pairs of one person and of different people, by the threshold of their classes', () => {
+  it('counts pairs of one person and of different people, by their corrected cosines', () => {
     // Cosines: a to b 0.64 (50°), a to c 0.87 (30°), b to c 0.94 (20°).
     const clear = comparer.compareAmong([face('a', 0, 0.9), face('b', 50, 0.9), face('a', 30, 0.9)]);
     expect(clear.genuinePairs).toBe(1);

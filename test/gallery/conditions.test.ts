@@ -14,7 +14,7 @@ import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
 import { collect, openStore, temporaryDirectory } from '../store/support.js';
 import { randomNumbers } from '../store/values.js';
-import { BLURRED, CLEAR, conditionScales as scales, MASKED, WEAK } from './conditions.js';
+import { BLURRED, CLEAR, conditionScales as scales, MASKED, WEAK, withBias } from './conditions.js';
 import { makeOldRecord, newFace, randomEmbedding, staff } from './faces.js';
 import { openGallery } from './support.js';
 
@@ -67,15 +67,36 @@ test('a face without a condition gets the estimate of its model version, which i
   const first = await openGallery(directory, estimating(WEAK));
   await first.gallery.createGroup(staff, 'm1');
   await enrolAll(first.gallery, { CLEAR, none: undefined });
-  expect(asked).toEqual(['m1 128']);
+  // The other face is asked for its bias alone.
+  expect(asked).toEqual(['m1 128', 'm1 128']);
   expect(named(found(first.gallery))).toEqual([['CLEAR', CLEAR], ['none', WEAK]]); // prettier-ignore
   await first.stop();
   const second = await openGallery(directory, estimating(BLURRED));
-  expect(asked).toEqual(['m1 128', 'm1 128']);
+  expect(asked).toHaveLength(4);
   expect(named(found(second.gallery))).toEqual([['CLEAR', CLEAR]]);
   await second.stop();
   const third = await openGallery(directory);
   expect(named(found(third.gallery))).toEqual([['CLEAR', CLEAR], ['none', undefined]]); // prettier-ignore
+});
+
+test('the bias of a face is subtracted from its cosines; it is not stored, but computed at the enrolment and at the start', async () => {
+  const directory = await temporaryDirectory();
+  const estimateCondition = (): FaceCondition => withBias(BLURRED, 0.5);
+  const first = await openGallery(directory, { estimateCondition });
+  await first.gallery.createGroup(staff, 'm1');
+  await enrolAll(first.gallery, { CLEAR });
+  const check = ({ gallery }: { gallery: LevelGallery }): void => {
+    const biased = { ...probe, condition: withBias(CLEAR, 0.4) };
+    const [match] = gallery.searchByEmbedding(staff, biased, options);
+    // Below the last point of the scale the similarity is the corrected cosine in percent; above it, 0.8 is 80.
+    expect(match?.similarity).toBeCloseTo(80, 2);
+    expect(match?.face.condition).toEqual(CLEAR);
+    const [unbiased] = gallery.searchByEmbedding(staff, probe, options);
+    expect(unbiased?.similarity).toBeCloseTo(100, 2);
+  };
+  check(first);
+  await first.stop();
+  check(await openGallery(directory, { estimateCondition }));
 });
 
 test.each([-0.1, 1.1, Number.NaN])('a recognisability of %f is a TypeError, and enrols nobody', async (value) => {

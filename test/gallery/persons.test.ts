@@ -52,15 +52,15 @@ class People {
     for (const one of this.enrolled) people.set(name(one.face), [...(people.get(name(one.face)) ?? []), one]);
     return [...people]
       .flatMap(([person, faces]) => {
-        const known = faces.filter(({ face }) => scales.classify(face.condition) !== undefined);
+        const known = faces.filter(({ face }) => scales.isRecognisable(face.condition));
         const bare = known.filter(({ face }) => face.condition?.masked !== true);
         const members = (bare.length > 0 ? bare : known).map(({ face, embedding }) => {
           const { condition } = face;
           return { embedding, ...(condition && { condition }), weight: weighFace(condition, face.detectionScore) };
         });
         const templates = groupAlikeFaces(members, scales).map(({ template }): [string, number, number] => {
-          const isComparable = scales.between(scales.classify(template.condition), scales.classify(probe.condition));
-          return [person, template.faces ?? 1, isComparable ? compareTemplates(template, probe, scales) : -1];
+          const mayMatch = scales.isRecognisable(template.condition) && scales.isRecognisable(probe.condition);
+          return [person, template.faces ?? 1, mayMatch ? compareTemplates(template, probe, scales) : -1];
         });
         return templates.sort((a, b) => b[2] - a[2]).slice(0, 1);
       })

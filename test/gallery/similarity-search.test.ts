@@ -1,16 +1,17 @@
 // Search by similarity against a scan of all rows: mixed conditions, limits, thresholds, removals.
 import { describe, expect, test } from 'vitest';
 import type { FaceCondition } from '../../src/domain/condition.js';
-import { compareTemplates, findPairScale, roundSimilarity } from '../../src/domain/reported-similarity.js';
+import { joinBias, BIAS_LENGTH, joinNegatedBias } from '../../src/domain/bias.js';
+import { compareTemplates, roundSimilarity } from '../../src/domain/reported-similarity.js';
 import type { Template } from '../../src/domain/template.js';
 import { ConditionColumn } from '../../src/gallery/condition-column.js';
 import { searchBySimilarity, type SimilaritySearch } from '../../src/gallery/similarity-search.js';
 import { VectorIndex } from '../../src/gallery/vector-index.js';
 import { randomNumbers } from '../store/values.js';
-import { BLURRED, CLEAR, conditionScales as scales, MASKED, WEAK } from './conditions.js';
+import { BLURRED, CLEAR, conditionScales as scales, MASKED, WEAK, withBias } from './conditions.js';
 import { randomEmbedding } from './faces.js';
 
-const CONDITIONS = [CLEAR, WEAK, MASKED, BLURRED, undefined] as const;
+const CONDITIONS = [CLEAR, withBias(WEAK, 0.4), withBias(MASKED, 0.1, 0.5), BLURRED, undefined] as const;
 /** Few dimensions: the cosines fill -1..1, as those of one person's faces and of strangers do together. */
 const DIMENSIONS = 6;
 
@@ -20,15 +21,16 @@ interface Row {
 }
 
 class Rows {
-  readonly index = new VectorIndex(DIMENSIONS);
+  readonly index = new VectorIndex(DIMENSIONS + BIAS_LENGTH);
   readonly conditions = new ConditionColumn();
   readonly rows: Row[] = [];
   #sequence = 0;
 
   add(embedding: Float32Array, condition: FaceCondition | undefined): void {
-    this.index.append(embedding);
+    const template = { embedding, ...(condition && { condition }) };
+    this.index.append(joinBias(template));
     this.conditions.append(condition);
-    this.rows.push({ template: { embedding, ...(condition && { condition }) }, sequence: ++this.#sequence });
+    this.rows.push({ template, sequence: ++this.#sequence });
   }
 
   remove(row: number): void {
@@ -40,8 +42,11 @@ class Rows {
 
   search(options: Omit<SimilaritySearch, 'compareTies' | 'scales'>): { row: number; similarity: number }[] {
     const compareTies = (a: number, b: number): number => this.rows[a]!.sequence - this.rows[b]!.sequence;
-    const classes = this.conditions.classify(scales);
-    const found = searchBySimilarity(this.index, classes, { ...options, scales, compareTies });
+    const found = searchBySimilarity(this.index, this.conditions.findRecognisable(scales), {
+      ...options,
+      scales,
+      compareTies,
+    });
     return found.rows.map((row, i) => ({ row, similarity: roundSimilarity(found.similarities[i]!) }));
   }
 
@@ -49,10 +54,10 @@ class Rows {
   scan({ probe, limit, threshold, except, isLeftOut }: Omit<SimilaritySearch, 'compareTies' | 'scales'>) {
     return this.rows
       .flatMap(({ template, sequence }, row) => {
-        const scale = findPairScale(template, probe, scales);
-        if (!scale || row === except || isLeftOut?.(row)) return [];
-        const cosine = this.index.cosine(row, probe.embedding);
-        const exact = scale.fromCosine(cosine);
+        const mayMatch = scales.isRecognisable(template.condition) && scales.isRecognisable(probe.condition);
+        if (!mayMatch || row === except || isLeftOut?.(row)) return [];
+        const cosine = this.index.cosine(row, joinNegatedBias(probe));
+        const exact = scales.scale.fromCosine(cosine);
         return [{ row, sequence, cosine, exact, similarity: roundSimilarity(exact) }];
       })
       .filter(({ similarity }) => similarity >= threshold)
@@ -93,14 +98,14 @@ describe('a search among rows of mixed conditions finds what a scan finds', () =
     expect(matches).toBeGreaterThan(100);
   });
 
-  test('even where the nearest rows are all of a condition that needs more', () => {
+  test('even where the nearest rows are not recognisable, or owe their cosine to their condition', () => {
     const rows = new Rows();
     const axis = Float32Array.of(1, 0, 0, 0, 0, 0);
     const at = (cosine: number): Float32Array => Float32Array.of(cosine, Math.sqrt(1 - cosine ** 2), 0, 0, 0, 0);
-    for (let i = 0; i < 500; i++) rows.add(at(0.7 - i * 1e-5), MASKED);
+    for (let i = 0; i < 500; i++) rows.add(at(0.7 - i * 1e-5), withBias(MASKED, 0.5));
     for (let i = 0; i < 500; i++) rows.add(at(0.9), BLURRED);
     rows.add(at(0.6), CLEAR);
-    const search = { probe: { embedding: axis, condition: CLEAR }, limit: 2, threshold: 30 };
+    const search = { probe: { embedding: axis, condition: withBias(CLEAR, 0.4) }, limit: 2, threshold: 30 };
     expect(rows.search(search)).toEqual([
       { row: 1_000, similarity: 60 },
       { row: 0, similarity: 50 },

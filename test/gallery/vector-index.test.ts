@@ -120,7 +120,7 @@ test('a removal moves the last row into the gap; any order of changes keeps the 
   }
   const probe = randomEmbedding(random, 16);
   expect(index.search(probe, all).rows).toEqual(scan(model, probe).map((hit) => hit.index));
-  model.forEach((vector, row) => expect(index.embedding(row)).toEqual(vector));
+  model.forEach((vector, row) => expect(index.vector(row)).toEqual(vector));
 });
 
 test('what is handed in may lie anywhere in its buffer, and is copied', () => {
@@ -136,8 +136,8 @@ test('what is handed in may lie anywhere in its buffer, and is copied', () => {
   offset.set(vectors[1]!, 256);
   expect(index.search(offset.subarray(256), { ...all, limit: 1 }).rows).toEqual([1]);
   expect(index.cosine(0, offset.subarray(256))).toBeCloseTo(scan(vectors, vectors[1]!)[1]!.cosine, 6);
-  index.embedding(0).fill(0);
-  expect(index.embedding(0)).toEqual(vectors[0]);
+  index.vector(0).fill(0);
+  expect(index.vector(0)).toEqual(vectors[0]);
 });
 
 test('a vector of other dimensions is a TypeError', () => {

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BIAS_LENGTH } from '../../src/domain/bias.js';
 import { ConditionHead } from '../../src/domain/condition-head.js';
 import { loadConditionHead } from '../../src/models/condition-head.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -12,17 +13,19 @@ const weights = {
     [0, -2],
   ],
   hiddenBias: [0, 0.5],
-  output: [
-    [2, 1],
-    [-1, 3],
-  ],
-  outputBias: [-1, 0],
+  // Recognisability, mask, the first two values of the bias, and the others, which are 0.
+  output: [[2, 1], [-1, 3], [0.5, 0], [-0.5, 0], ...Array.from({ length: BIAS_LENGTH - 2 }, () => [0, 0])],
+  outputBias: [-1, 0, 0.1, 0.1, ...Array.from({ length: BIAS_LENGTH - 2 }, () => 0)],
 };
 
 describe('a condition head', () => {
-  it('computes a hidden layer with ReLU and two outputs', () => {
+  it('computes a hidden layer with ReLU, and its outputs', () => {
     // Hidden: max(0, 0.6) = 0.6 and max(0, -2 * 0.8 + 0.5) = 0.
-    const { recognisability, masked } = new ConditionHead(weights).measure(Float32Array.of(0.6, 0.8));
+    const { recognisability, masked, bias } = new ConditionHead(weights).measure(Float32Array.of(0.6, 0.8));
+    expect(bias).toHaveLength(BIAS_LENGTH);
+    expect(bias?.[0]).toBeCloseTo(0.1 + 0.5 * 0.6, 6);
+    // A bias is never negative.
+    expect(bias?.[1]).toBe(0);
     expect(recognisability).toBeCloseTo(1 / (1 + Math.exp(-(2 * 0.6 - 1))), 6);
     expect(masked).toBe(false);
     // Hidden: 0 and max(0, 2 * 0.8 + 0.5) = 2.1.
@@ -37,8 +40,9 @@ describe('a condition head', () => {
     ['rows of different lengths', { ...weights, hidden: [[1, 0], [1]] }],
     ['a missing bias', { ...weights, hiddenBias: [0] }],
     ['three outputs', { ...weights, outputBias: [0, 0, 0] }],
-    ['a weight that is not finite', { ...weights, outputBias: [0, Number.NaN] }],
-    ['no hidden unit', { hidden: [], hiddenBias: [], output: [[], []], outputBias: [0, 0] }],
+    ['a short bias', { ...weights, output: weights.output.slice(0, 5), outputBias: weights.outputBias.slice(0, 5) }],
+    ['a weight that is not finite', { ...weights, outputBias: weights.outputBias.map(() => Number.NaN) }],
+    ['no hidden unit', { ...weights, hidden: [], hiddenBias: [], output: weights.output.map(() => []) }],
   ])('with %s is refused', (_words, wrong) => {
     expect(() => new ConditionHead(wrong)).toThrow(TypeError);
   });

@@ -339,7 +339,7 @@ describe('a target in place of a threshold', () => {
       thresholds.push(door.events.all.at(-1)?.threshold ?? 0);
     }
     const expected = [1, 10, 50].map((enrolledFaces) =>
-      scales.clear.fromCosine(
+      scales.scale.fromCosine(
         scales.falseAccepts.cosineAt(farPerComparison(target, { enrolledFaces, agree: 3, outOf: 5 })),
       ),
     );

@@ -58,7 +58,7 @@ test('people of both groups are recognised, each event with the version and the 
   expect(door.events.published.toSorted()).toEqual(['match anna', 'match bert']);
   const of = (name: string) => door.events.all.find(({ externalImageId }) => externalImageId === name);
   expect(of('anna')).toMatchObject({ groupId: 'staff', modelVersion: OLDER });
-  expect(of('anna')?.similarity).toBeCloseTo(otherModels.get(OLDER)?.scales.clear.fromCosine(0.9) ?? 0, 1);
+  expect(of('anna')?.similarity).toBeCloseTo(otherModels.get(OLDER)?.scales.scale.fromCosine(0.9) ?? 0, 1);
   expect(of('bert')).toMatchObject({ groupId: 'guests', modelVersion: 'model-1' });
 });
 

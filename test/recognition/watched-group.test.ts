@@ -53,7 +53,7 @@ test('of nine enrolled faces of one person and one of another, both persons are 
     embedding: probe,
   });
   expect(nearest.map(({ face }) => face.externalImageId)).toEqual(['anna', 'bert']);
-  expect(nearest[0]?.similarity).toBeCloseTo(scales.clear.fromCosine(0.98), 3);
+  expect(nearest[0]?.similarity).toBeCloseTo(scales.scale.fromCosine(0.98), 3);
 });
 
 test.each([
@@ -89,13 +89,13 @@ describe('the threshold in force', () => {
     const group = new WatchedGroup(createParts(gallery, { config }));
     for (let faces = 1; faces <= 3; faces++) {
       const far = farPerComparison(1e-4, { enrolledFaces: faces, agree: 3, outOf: 5 });
-      expect(group.state().threshold).toBeCloseTo(scales.clear.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
+      expect(group.state().threshold).toBeCloseTo(scales.scale.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
       expect(group.findNearest({ embedding: probe })[0]?.group.threshold).toBe(group.state().threshold);
       await gallery.enrol(staff, [{ bbox, detectionScore: 1, embedding: Float32Array.of(0, 1) }]);
     }
     const missing = new WatchedGroup(createParts(gallery, { config: { ...config, group: 'nowhere' } }));
     const far = farPerComparison(1e-4, { enrolledFaces: 0, agree: 3, outOf: 5 });
-    expect(missing.state().threshold).toBeCloseTo(scales.clear.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
+    expect(missing.state().threshold).toBeCloseTo(scales.scale.fromCosine(scales.falseAccepts.cosineAt(far)), 9);
   });
 });
 

@@ -99,7 +99,7 @@ export class Door {
     const face = faces.find(({ embedding }) => embedding !== undefined);
     if (!face?.embedding) return false;
     const { embedding, condition: measured, detectionScore } = face;
-    if (createScales(this.#set.embedder).scales.classify(measured) === undefined) return false;
+    if (!createScales(this.#set.embedder).scales.isRecognisable(measured)) return false;
     const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
     const newFace = {
       externalImageId: name,

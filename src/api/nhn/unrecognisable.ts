@@ -19,7 +19,7 @@ export function isUnrecognisable(
   { embedding, condition }: { embedding?: Float32Array; condition?: FaceCondition | undefined },
   scales: SimilarityScales,
 ): boolean {
-  return embedding !== undefined && scales.classify(condition) === undefined;
+  return embedding !== undefined && !scales.isRecognisable(condition);
 }
 
 type Flawed = Pick<Face, 'flaw'>;

@@ -25,7 +25,7 @@ test('faces are registered, searched and verified by embeddings of the group, on
   const { faceId } = (added.data as { addedFaces: { faceId: string }[] }).addedFaces[0]!;
   // A cosine of 0.98, which is 98 on the scale in use.
   const other = picture(face(21));
-  const similarity = expect.closeTo(models.scales.clear.fromCosine(Math.cos((11 * Math.PI) / 180)), 2) as number;
+  const similarity = expect.closeTo(models.scales.scale.fromCosine(Math.cos((11 * Math.PI) / 180)), 2) as number;
   const found = await harness.call('POST', '/groups/old/search?threshold=1', { image: other });
   expect(found.data).toMatchObject({ modelVersion: OLDER, matchFaces: [{ similarity }] });
   const verified = await harness.call('POST', `/verify/groups/old/faces/${faceId}`, { compareImage: other });

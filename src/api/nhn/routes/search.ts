@@ -64,7 +64,7 @@ export async function searchByFace(
   const { condition } = requireFace(services, ref, faceId);
   const scales = findScales(services, group);
   const matches = services.gallery.searchByFace(ref, faceId, { limit, threshold, scales });
-  const detail = scales.classify(condition) === undefined ? ENROLLED_UNRECOGNISABLE : undefined;
+  const detail = !scales.isRecognisable(condition) ? ENROLLED_UNRECOGNISABLE : undefined;
   return { modelVersion, matches, detail };
 }
 

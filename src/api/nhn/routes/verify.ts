@@ -55,7 +55,7 @@ export async function verify(
       [found.face].filter((one) => isUnrecognisable(one, scales)),
       'compareImage',
     ),
-    scales.classify(face.condition) === undefined ? ENROLLED_UNRECOGNISABLE : undefined,
+    !scales.isRecognisable(face.condition) ? ENROLLED_UNRECOGNISABLE : undefined,
   );
   return {
     detail,

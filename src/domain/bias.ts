@@ -1,0 +1,44 @@
+// The bias of a face: the part of a cosine that the conditions of two faces cause, whoever they are.
+import type { EmbeddedFace } from './embedding.js';
+
+/**
+ * Number of values of a bias. Two faces that are blurred, dark or covered alike have a greater cosine than two clear ones. The inner product
+ * of their biases is the difference, and is subtracted: the result, the corrected cosine, means the same in every condition.
+ */
+export const BIAS_LENGTH = 16;
+
+/** Returns the embedding with the bias behind it, for the rows of an index; a face without a known bias has zeros. */
+export function joinBias({ embedding, condition }: EmbeddedFace): Float32Array {
+  return join(embedding, condition?.bias, 1);
+}
+
+/**
+ * Returns the embedding with the negated bias behind it, for a probe. Its inner product with a row of `joinBias` is the corrected cosine.
+ */
+export function joinNegatedBias({ embedding, condition }: EmbeddedFace): Float32Array {
+  return join(embedding, condition?.bias, -1);
+}
+
+/** Splits what `joinBias` joined. @returns parts of the same memory */
+export function splitBias(joined: Float32Array): { embedding: Float32Array; bias: Float32Array } {
+  const dimensions = joined.length - BIAS_LENGTH;
+  return { embedding: joined.subarray(0, dimensions), bias: joined.subarray(dimensions) };
+}
+
+/** Returns the cosine of two faces without the part that their conditions cause, -1..1. */
+export function correctedCosine(one: EmbeddedFace, other: EmbeddedFace): number {
+  const a = joinBias(one);
+  const b = joinNegatedBias(other);
+  if (a.length !== b.length) throw new TypeError(`two embeddings differ in dimensions: ${a.length} and ${b.length}`);
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return Math.max(-1, Math.min(1, sum));
+}
+
+function join(embedding: Float32Array, bias: Float32Array | undefined, sign: 1 | -1): Float32Array {
+  const joined = new Float32Array(embedding.length + BIAS_LENGTH);
+  joined.set(embedding);
+  if (bias && bias.length !== BIAS_LENGTH) throw new TypeError(`a bias has ${bias.length} values, not ${BIAS_LENGTH}`);
+  bias?.forEach((value, i) => (joined[embedding.length + i] = sign * value));
+  return joined;
+}
