@@ -26,7 +26,8 @@ import { ModelSession, type FloatTensor } from '../src/models/session.js';
 import { loadAddon, type Addon } from '../src/native/addon.js';
 import { MaskClassifier } from '../src/vision/attributes.js';
 import { decodePicture } from '../src/vision/decode.js';
-import { Detector, type DetectedFace } from '../src/vision/detect.js';
+import { Detector } from '../src/vision/detect.js';
+import type { DetectedFace } from '../src/vision/detections.js';
 import { espdlDir, facesDir, lfwDir, masksDir, sharedFilesDir, sharedModelsDir } from '../test/support/shared.js';
 import {
   composeScenes,

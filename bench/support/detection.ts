@@ -7,7 +7,8 @@ import type { Picture } from '../../tools/rendered-people/head.js';
 import { boxHeight, boxIou, boxWidth, type Box, type Landmarks, type Point } from '../../src/domain/face.js';
 import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';
-import type { DetectedFace, Detector } from '../../src/vision/detect.js';
+import type { Detector } from '../../src/vision/detect.js';
+import type { DetectedFace } from '../../src/vision/detections.js';
 
 /** Overlap from which two detections count as the same face. */
 const SAME_IOU = 0.5;

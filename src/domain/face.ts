@@ -14,7 +14,10 @@ export interface Box {
   y1: number;
 }
 
-/** Landmark types in the order of the API and of the detector. Left and right are those of the picture. */
+/**
+ * Landmark types in the order of the API and of the detector. Left and right are those that the picture has when it is turned so that the
+ * face is upright.
+ */
 export const LANDMARK_TYPES = ['leftEye', 'rightEye', 'nose', 'leftLip', 'rightLip'] as const;
 
 export type Landmarks = readonly [Point, Point, Point, Point, Point];
@@ -46,6 +49,11 @@ export interface Face {
   landmarksPx: Landmarks;
   /** Score of the detector, 0..1. */
   detectionScore: number;
+  /**
+   * Present where the looks at the face did not agree on how it is turned. Its landmarks may be wrong, and an embedding made with them means
+   * nothing.
+   */
+  isAlignmentSure?: false;
   pose: Pose;
   /** Present in frames of a camera. */
   quality?: Quality;

@@ -83,6 +83,11 @@ const detectorSchema = z.strictObject({
   strides: z.array(z.int().min(1)).min(1),
   scoreThreshold: z.number().min(0).max(1),
   nmsIou: z.number().min(0).max(1),
+  /**
+   * Score of a close look from which a face is surely upright in it; turned faces score less. Without it, every face is looked at in all
+   * directions.
+   */
+  uprightScore: z.number().min(0).max(1).optional(),
   quantised: quantisedModel,
 });
 

@@ -6,7 +6,7 @@ import type { EmbedderModel } from '../models/manifest.js';
 import { pickOutput, type ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { alignToTemplate } from './align.js';
-import type { DetectedFace } from './detect.js';
+import type { DetectedFace } from './detections.js';
 
 export class Embedder {
   readonly #addon: Addon;

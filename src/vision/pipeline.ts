@@ -11,7 +11,8 @@ import type { Addon, NativeImage } from '../native/addon.js';
 import { pickAttributedFaces } from './attributed-faces.js';
 import { LivenessScorer, MaskClassifier } from './attributes.js';
 import { decodePicture } from './decode.js';
-import { Detector, type DetectedFace } from './detect.js';
+import { Detector } from './detect.js';
+import type { DetectedFace } from './detections.js';
 import { Embedder } from './embed.js';
 import { OtherEmbedders, type OtherEmbeddersOptions } from './other-embedders.js';
 import { estimatePose } from './pose.js';
@@ -96,10 +97,10 @@ export class Pipeline {
     try {
       const detected = options.aligned
         ? [embedder.describeAligned(image)]
-        : await this.#detector.detect(image, { minFacePx: MIN_FACE_PX });
+        : await this.#detector.detect(image, { minFacePx: MIN_FACE_PX, maxFaces: MAX_FACES });
       const faces: Face[] = [];
       let toEmbed = options.embed;
-      for (const found of detected.slice(0, MAX_FACES)) {
+      for (const found of detected) {
         const face = describeFace(found);
         await this.#addAttributes(image, face, options);
         if (toEmbed > 0 && isEligible(face)) {
@@ -122,7 +123,12 @@ export class Pipeline {
     const frame = this.#addon.captureFrame(captureHandle, options.after);
     if (!frame) return undefined;
     try {
-      const detected = (await this.#detector.detect(frame, options)).slice(0, MAX_FACES);
+      const detected = await this.#detector.detect(frame, {
+        minFacePx: options.minFacePx,
+        frameNumber: frame.frameNumber,
+        maxFaces: MAX_FACES,
+        isWanted: (boxPx) => !isSettled(boxPx, options.settled),
+      });
       const faces = detected.map((found): Face => {
         const face = describeFace(found);
         if (isSettled(face.boxPx, options.settled)) return face;

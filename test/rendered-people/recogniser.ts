@@ -4,7 +4,8 @@ import type { Picture } from '../../tools/rendered-people/head.js';
 import type { Model } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { ModelSession } from '../../src/models/session.js';
-import { Detector, type DetectedFace } from '../../src/vision/detect.js';
+import { Detector, type DetectOptions } from '../../src/vision/detect.js';
+import type { DetectedFace } from '../../src/vision/detections.js';
 import { Embedder } from '../../src/vision/embed.js';
 import type { ModelsAtHand } from '../support/model-sets.js';
 
@@ -38,10 +39,10 @@ export class Recogniser {
   }
 
   /** Detects faces of any size, the largest first. */
-  async detect(picture: Picture): Promise<DetectedFace[]> {
+  async detect(picture: Picture, options: Partial<DetectOptions> = {}): Promise<DetectedFace[]> {
     const image = this.#addon.wrapRgb(picture.rgb, picture.widthPx, picture.heightPx);
     try {
-      return await this.#detector.detect(image, { minFacePx: 40 });
+      return await this.#detector.detect(image, { minFacePx: 40, ...options });
     } finally {
       image.release();
     }

@@ -53,16 +53,17 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
     }
     expect(differences).toHaveLength(40);
     for (const angle of ['yaw', 'pitch', 'roll'] as const) {
-      expect(differences.reduce((sum, difference) => sum + difference[angle], 0) / 40).toBeLessThan(3.5);
+      expect(differences.reduce((sum, difference) => sum + difference[angle], 0) / 40).toBeLessThan(1.5);
     }
   });
 
   it('adds the rotation of a rotated picture to the roll, clockwise positive', async () => {
     const bytes = readFileSync(photos[5]!);
     const upright = await only(bytes);
-    for (const angle of [-30, 20]) {
+    for (const angle of [-150, -90, -30, 20, 60, 180]) {
       const turned = await only(await sharp(bytes).rotate(angle, { background: '#777' }).png().toBuffer());
-      expect(Math.abs(turned.pose.roll - upright.pose.roll - angle)).toBeLessThan(6);
+      const error = turned.pose.roll - upright.pose.roll - angle;
+      expect(Math.abs(error - 360 * Math.round(error / 360))).toBeLessThan(3);
     }
   });
 
@@ -114,8 +115,9 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   it('gives the same embedding for a picture twice as large', async () => {
     const bytes = readFileSync(photos[0]!);
     const large = await sharp(bytes).resize({ width: 300, kernel: 'cubic' }).png().toBuffer();
-    const [a, b] = await Promise.all([bytes, large].map((p) => pipeline.analyseImage(p, { ...DETECT, embed: 1 })));
-    expect(cosine(a!.faces[0]!.embedding as Float32Array, b!.faces[0]!.embedding as Float32Array)).toBeGreaterThan(0.9);
+    const a = await pipeline.analyseImage(bytes, { ...DETECT, embed: 1 });
+    const b = await pipeline.analyseImage(large, { ...DETECT, embed: 1 });
+    expect(cosine(a.faces[0]!.embedding as Float32Array, b.faces[0]!.embedding as Float32Array)).toBeGreaterThan(0.9);
   });
 
   it('treats an aligned crop as one face, without detection', async () => {

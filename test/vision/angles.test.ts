@@ -1,0 +1,154 @@
+// Faces at any angle in the picture: they are found, and their landmarks and roll are right.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Picture } from '../../tools/rendered-people/head.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import { renderFace } from '../../tools/rendered-people/render-face.js';
+import { boxIou, type Landmarks, type Point } from '../../src/domain/face.js';
+import { loadAddon } from '../../src/native/addon.js';
+import {
+  invertAffine,
+  mirrorOutput,
+  swapSides,
+  transformBox,
+  transformLandmarks,
+  transformPoint,
+  turnAbout,
+} from '../../src/vision/affine.js';
+import type { DetectedFace } from '../../src/vision/detections.js';
+import { estimatePose } from '../../src/vision/pose.js';
+import { Recogniser } from '../rendered-people/recogniser.js';
+import { listLondonPhotos, readPicture } from '../support/london.js';
+import { modelSetsAtHand } from '../support/model-sets.js';
+import { londonDir, missing } from '../support/shared.js';
+import { landmarkError, turnPicture, wrapDegrees } from '../support/turned.js';
+
+const addon = loadAddon();
+const ANGLES = [30, 90, 135, 180, 300];
+
+describe.each(modelSetsAtHand)('faces at any angle, with the set $set', (models) => {
+  let recogniser: Recogniser;
+  beforeAll(async () => {
+    recogniser = await Recogniser.open(models);
+  });
+  afterAll(() => recogniser.close());
+
+  const only = async (picture: Picture): Promise<DetectedFace> => {
+    const faces = await recogniser.detect(picture);
+    expect(faces).toHaveLength(1);
+    return faces[0]!;
+  };
+
+  it('have the landmarks and the roll of the upright face, turned', async () => {
+    const portrait = renderFace(DISTINCT_SEEDS[0], { widthPx: 400, heightPx: 400, facePx: 130, samples: 1 });
+    const upright = await only(portrait);
+    for (const degrees of ANGLES) {
+      const turned = turnPicture(addon, portrait, { centre: { x: 200, y: 200 }, degrees, scale: 1, sidePx: 480 });
+      const face = await only(turned);
+      expect(face).not.toHaveProperty('isAlignmentSure');
+      const expected = transformLandmarks(turned.matrix, upright.landmarksPx);
+      expect(landmarkError(expected, face.landmarksPx), `at ${degrees}`).toBeLessThan(7);
+      const roll = estimatePose(face.landmarksPx).roll - estimatePose(upright.landmarksPx).roll - degrees;
+      expect(Math.abs(wrapDegrees(roll)), `at ${degrees}`).toBeLessThan(5);
+      expect(boxIou(face.boxPx, transformBox(turned.matrix, upright.boxPx))).toBeGreaterThan(0.4);
+    }
+  });
+
+  it('have mirrored landmarks in a mirrored picture, also when the head is turned aside by 40 degrees', async () => {
+    for (const [i, yaw] of [0, 40].entries()) {
+      const portrait = renderFace(DISTINCT_SEEDS[i + 2]!, { facePx: 120, pose: { yaw, roll: 10 }, samples: 1 });
+      const face = await only(portrait);
+      const other = await only(mirrorPicture(portrait));
+      const mirrored = face.landmarksPx.map(({ x, y }) => ({ x: portrait.widthPx - 1 - x, y })) as unknown as Landmarks;
+      expect(landmarkError(swapSides(mirrored), other.landmarksPx), `yaw ${yaw}`).toBeLessThan(9);
+    }
+  });
+
+  it('are found in frames of a camera when they lie on the side, within a few frames', async () => {
+    const portrait = renderFace(DISTINCT_SEEDS[1], { widthPx: 480, heightPx: 480, facePx: 120, samples: 1 });
+    const turned = turnPicture(addon, portrait, { centre: { x: 240, y: 240 }, degrees: 90, scale: 1, sidePx: 480 });
+    const rolls: number[] = [];
+    for (let frameNumber = 1; frameNumber <= 8; frameNumber++) {
+      const faces = await recogniser.detect(turned, { frameNumber });
+      rolls.push(...faces.map(({ landmarksPx }) => estimatePose(landmarksPx).roll));
+    }
+    expect(rolls.length).toBeGreaterThan(0);
+    for (const roll of rolls) expect(Math.abs(wrapDegrees(roll - 90))).toBeLessThan(5);
+  });
+
+  it('are marked where a picture looks the same upside down', async () => {
+    const portrait = renderFace(DISTINCT_SEEDS[0], { widthPx: 320, heightPx: 320, facePx: 150, samples: 1 });
+    // The middle of the blend is the middle of the face, so that both faces lie on each other.
+    const { boxPx } = await only(portrait);
+    const centre = { x: (boxPx.x0 + boxPx.x1) / 2, y: (boxPx.y0 + boxPx.y1) / 2 };
+    const rgb = turnPicture(addon, portrait, { centre, degrees: 0, scale: 1, sidePx: 321 }).rgb;
+    const upsideDown = turnPicture(addon, portrait, { centre, degrees: 180, scale: 1, sidePx: 321 }).rgb;
+    const blend = rgb.map((value, i) => (value + upsideDown[i]!) >> 1);
+    const faces = await recogniser.detect({ widthPx: 321, heightPx: 321, rgb: blend });
+    expect(faces.length).toBeGreaterThan(0);
+    expect(faces[0]!.isAlignmentSure).toBe(false);
+  });
+
+  it.skipIf(missing('the landmarks of photos at any angle', londonDir))(
+    'have the landmarks that people set by hand, and the roll to 3 degrees',
+    async () => {
+      const rolls: number[] = [];
+      for (const { path, landmarksPx } of listLondonPhotos(londonDir ?? '').slice(0, 3)) {
+        const photo = await readPicture(path);
+        for (const degrees of [75, 165, 285]) {
+          const turned = turnPicture(addon, photo, { centre: { x: 320, y: 320 }, degrees, scale: 0.8, sidePx: 640 });
+          const face = await only(turned);
+          const truth = transformLandmarks(turned.matrix, landmarksPx);
+          expect(landmarkError(truth, face.landmarksPx), `${path} at ${degrees}`).toBeLessThan(11);
+          rolls.push(wrapDegrees(estimatePose(face.landmarksPx).roll - estimatePose(truth).roll));
+        }
+      }
+      const rootMeanSquare = Math.sqrt(rolls.reduce((sum, roll) => sum + roll ** 2, 0) / rolls.length);
+      expect(rootMeanSquare).toBeLessThan(3);
+    },
+  );
+});
+
+describe('affine transforms', () => {
+  const matrix = turnAbout({ x: 30, y: 40 }, 35, 1.5, { x: 7, y: -3 });
+
+  it('turn clockwise about the centre', () => {
+    expect(transformPoint(matrix, { x: 30, y: 40 })).toEqual({ x: 7, y: -3 });
+    const quarter = turnAbout({ x: 0, y: 0 }, 90, 2, { x: 0, y: 0 });
+    expect(transformPoint(quarter, { x: 1, y: 0 }).x).toBeCloseTo(0);
+    expect(transformPoint(quarter, { x: 1, y: 0 }).y).toBeCloseTo(2);
+    const box = transformBox(quarter, { x0: 1, y0: 2, x1: 3, y1: 6 });
+    for (const [side, value] of Object.entries({ x0: -12, y0: 2, x1: -4, y1: 6 })) {
+      expect(box[side as keyof typeof box]).toBeCloseTo(value);
+    }
+  });
+
+  it.each([
+    ['a turn', matrix],
+    ['a mirrored turn', mirrorOutput(matrix, 128)],
+  ])('have an inverse: %s', (_, transform) => {
+    const point: Point = { x: 12, y: -5 };
+    const back = transformPoint(invertAffine(transform), transformPoint(transform, point));
+    expect(back.x).toBeCloseTo(point.x);
+    expect(back.y).toBeCloseTo(point.y);
+  });
+
+  it('mirror the pixels of the output', () => {
+    const { x, y } = transformPoint(matrix, { x: 3, y: 9 });
+    expect(transformPoint(mirrorOutput(matrix, 100), { x: 3, y: 9 })).toEqual({ x: 99 - x, y });
+  });
+
+  it('without an inverse are refused', () => {
+    expect(() => invertAffine([1, 2, 0, 2, 4, 0])).toThrow(RangeError);
+  });
+});
+
+function mirrorPicture({ widthPx, heightPx, rgb }: Picture): Picture {
+  const mirrored = new Uint8Array(rgb.length);
+  for (let row = 0; row < heightPx; row++) {
+    for (let column = 0; column < widthPx; column++) {
+      const from = (row * widthPx + widthPx - 1 - column) * 3;
+      mirrored.set(rgb.subarray(from, from + 3), (row * widthPx + column) * 3);
+    }
+  }
+  return { widthPx, heightPx, rgb: mirrored };
+}
