@@ -9,15 +9,15 @@ const RESAMPLES = 400;
  * Returns the upper 95 % confidence bound of a rate by Clopper and Pearson: the rate at which so few hits have a probability of 5 %. It takes
  * trials as independent. Pairs of faces are not, because each face is part of many pairs: `bootstrapBound` allows for that.
  */
-export function upperBound(hits: number, trials: number): number {
+export function upperBound(hits: number, trials: number, beyond = BEYOND): number {
   if (trials === 0 || hits >= trials) return 1;
-  return findRoot((rate) => betaShare(rate, hits + 1, trials - hits) - (1 - BEYOND));
+  return findRoot((rate) => betaShare(rate, hits + 1, trials - hits) - (1 - beyond));
 }
 
 /** Returns the lower 95 % confidence bound of a rate by Clopper and Pearson. */
-export function lowerBound(hits: number, trials: number): number {
+export function lowerBound(hits: number, trials: number, beyond = BEYOND): number {
   if (hits === 0) return 0;
-  return findRoot((rate) => betaShare(rate, hits, trials - hits + 1) - BEYOND);
+  return findRoot((rate) => betaShare(rate, hits, trials - hits + 1) - beyond);
 }
 
 /** Finds where a rising function of 0..1 crosses 0. */

@@ -35,6 +35,8 @@ export const PLAIN_COSINES: Record<string, readonly [at90: number, at80: number]
   'MobileFaceNet.onnx': [0.464, 0.403],
   'MobileFaceNet.int8.onnx': [0.4641, 0.4037],
   'builtin-embedder.int8.onnx': [0.4973, 0.4381],
+  'espressif-mfn.onnx': [0.4404, 0.3826],
+  'espressif-mbf.onnx': [0.3234, 0.2744],
 };
 
 /** One line of the table. */
