@@ -159,7 +159,7 @@ function toResult(id: string, { rate, hits, trials, low, high }: RateWithInterva
 }
 
 function formatRate({ hits, trials, low, high }: RateWithInterval): string {
-  return `${hits} of ${trials} (${percent(low)} to ${percent(high)})`;
+  return `${hits} of ${trials} (${percent(low).replace(' %', '')} to ${percent(high)})`;
 }
 
 function percent(rate: number): string {

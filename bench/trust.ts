@@ -14,10 +14,10 @@ import { lfwDir, londonDir, masksDir } from '../test/support/shared.js';
 import { Comparer, PROMISES, type Comparison, type SeenFace } from './support/comparisons.js';
 import { result, type Result } from './support/report.js';
 import {
+  findPlainCosines,
   findWorst,
   formatMatrix,
   inPromises,
-  PLAIN_COSINES,
   SHORT_CONDITIONS,
   TRUST_CONDITIONS,
   type TrustRow,
@@ -30,6 +30,8 @@ const SHORT_SETS = ['standard', 'builtin'];
 /** Faces of a short run in each condition, and in the clear gallery. */
 const SHORT_FACES = 400;
 const SHORT_GALLERY = 700;
+/** Share of pairs, in %, that clear faces may lose by chance in a short run: one or two of its pairs. */
+const SHORT_TOLERANCE = 0.6;
 const LARGE_YAW = [15, 25];
 
 export async function run({ short, set: wanted }: { short: boolean; set?: string | undefined }): Promise<Result[]> {
@@ -76,10 +78,12 @@ async function measureSet(
     const conditions = Object.values(groups).flat().map(parseCondition);
     const seen = await viewer.view(short ? sample(faces, SHORT_FACES) : faces, conditions);
     const { file, output } = set.embedder;
-    const comparer = new Comparer(createScales(set), output.dimensions, PLAIN_COSINES[file]);
+    const comparer = new Comparer(createScales(set), output.dimensions, findPlainCosines(file, 1));
     const rows = compareAll(comparer, groups, conditions, clear!, seen, short);
     rows.push(...(await comparePhotos(viewer, comparer, clear!, seen, conditions)));
-    return writeAnswers(set, rows, short);
+    const factored = findPlainCosines(file, set.embedder.calibration.groupFactor ?? 1);
+    const before = new Comparer(createScales(set), output.dimensions, factored).compareAmong(clear!);
+    return writeAnswers(set, rows, before, short);
   } finally {
     await viewer.close();
   }
@@ -166,7 +170,8 @@ function countRefused(
   };
 }
 
-function writeAnswers(set: ModelSet, rows: readonly TrustRow[], short: boolean): Result[] {
+/** @param factored the clear faces; its `plain` has the cosines of one scale for all faces, with the safety factor of today */
+function writeAnswers(set: ModelSet, rows: readonly TrustRow[], factored: Comparison, short: boolean): Result[] {
   const prefix = set.name === 'standard' ? '' : `${set.name}.`;
   const folder = fileURLToPath(new URL('./results/', import.meta.url));
   mkdirSync(folder, { recursive: true });
@@ -194,9 +199,9 @@ function writeAnswers(set: ModelSet, rows: readonly TrustRow[], short: boolean):
     } else add(`${prefix}trust.far90.${group}`, 0, among);
   }
   const tar = (accepts: Comparison['judged'][0]): number => (accepts.genuine / clear.genuinePairs) * 100;
-  const before = tar(clear.plain[0]);
-  const unit = `% of ${clear.genuinePairs} pairs; ${before.toFixed(2)} % on one scale for all faces`;
-  results.push(result(`${prefix}trust.tar90.clear`, tar(clear.judged[0]), unit, ['>=', before]));
+  const least = tar(factored.plain[0]) - (short ? SHORT_TOLERANCE : 0);
+  const unit = `% of ${clear.genuinePairs} pairs; ${tar(clear.plain[0]).toFixed(2)} % before the safety factor`;
+  results.push(result(`${prefix}trust.tar90.clear`, tar(clear.judged[0]), unit, ['>=', Number(least.toFixed(2))]));
   const embedded = clear.notEmbedded < 1 ? clear.unrecognisable / (1 - clear.notEmbedded) : 1;
   results.push(result(`${prefix}trust.refused.clear`, embedded * 100, '% of the faces embedded', ['<', 0.5]));
   return results;
