@@ -1,4 +1,5 @@
 // The bias of a face: the part of a cosine that the conditions of two faces cause, whoever they are.
+import type { FaceCondition } from './condition.js';
 import type { EmbeddedFace } from './embedding.js';
 
 /**
@@ -6,6 +7,20 @@ import type { EmbeddedFace } from './embedding.js';
  * of their biases is the difference, and is subtracted: the result, the corrected cosine, means the same in every condition.
  */
 export const BIAS_LENGTH = 16;
+/** Position of the value that the mask has by itself. The values before it come from the condition head. */
+const MASK_AT = BIAS_LENGTH - 1;
+/**
+ * Bias of a covered face, for its verdict alone: two masked faces need a cosine that is greater by its square. Of 4,371 pairs of strangers with
+ * masks of one kind, the most alike reached a corrected cosine of 0.59 without it (masks of ../shared/masks, standard set, 2026-11-28).
+ */
+const MASK_BIAS = 0.45;
+
+/** Returns the condition of a face that wears a mask, by whichever verdict. */
+export function markMasked(condition: FaceCondition): FaceCondition {
+  const bias = condition.bias?.slice() ?? new Float32Array(BIAS_LENGTH);
+  bias[MASK_AT] = MASK_BIAS;
+  return { ...condition, masked: true, bias };
+}
 
 /** Returns the embedding with the bias behind it, for the rows of an index; a face without a known bias has zeros. */
 export function joinBias({ embedding, condition }: EmbeddedFace): Float32Array {

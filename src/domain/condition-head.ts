@@ -1,13 +1,13 @@
 // The head that reads the condition of a face from its embedding: a small network, trained by tools/train/condition.py.
-import { BIAS_LENGTH } from './bias.js';
+import { BIAS_LENGTH, markMasked } from './bias.js';
 import type { FaceCondition } from './condition.js';
 
-/** Weights of the head: one hidden layer with ReLU, and 2 + BIAS_LENGTH outputs. */
+/** Weights of the head: one hidden layer with ReLU, and 1 + BIAS_LENGTH outputs. */
 export interface ConditionWeights {
   /** One row of `dimensions` weights for each hidden unit. */
   hidden: readonly (readonly number[])[];
   hiddenBias: readonly number[];
-  /** Rows of one weight for each hidden unit: the logits of the recognisability and of the mask, then the values of the bias. */
+  /** Rows of one weight for each hidden unit: the logits of the recognisability and of the mask, then the values of the bias but its last. */
   output: readonly (readonly number[])[];
   outputBias: readonly number[];
 }
@@ -26,7 +26,7 @@ export class ConditionHead {
       dimensions > 0 &&
       hidden.every((row) => row.length === dimensions) &&
       hiddenBias.length === hidden.length &&
-      output.length === 2 + BIAS_LENGTH &&
+      output.length === 1 + BIAS_LENGTH &&
       output.every((row) => row.length === hidden.length) &&
       outputBias.length === output.length;
     const numbers = [...hidden.flat(), ...hiddenBias, ...output.flat(), ...outputBias];
@@ -55,7 +55,9 @@ export class ConditionHead {
       if (sum <= 0) continue;
       for (let j = 0; j < values.length; j++) values[j]! += output[j]![unit]! * sum;
     }
-    const bias = Float32Array.from(values.subarray(2), (value) => Math.max(0, value));
-    return { recognisability: 1 / (1 + Math.exp(-values[0]!)), masked: values[1]! > 0, bias };
+    const bias = new Float32Array(BIAS_LENGTH);
+    values.subarray(2).forEach((value, i) => (bias[i] = Math.max(0, value)));
+    const condition = { recognisability: 1 / (1 + Math.exp(-values[0]!)), masked: false, bias };
+    return values[1]! > 0 ? markMasked(condition) : condition;
   }
 }

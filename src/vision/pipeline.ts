@@ -1,5 +1,6 @@
 // The vision pipeline of one thread: turns a picture in native memory into faces. It owns the sessions of one model set.
 import { boxIou, isEligible, type AnalysedImage, type Box, type Face } from '../domain/face.js';
+import { markMasked } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import { loadConditionHead } from '../models/condition-head.js';
 import { listModels, type Model, type ModelSet } from '../models/manifest.js';
@@ -106,6 +107,8 @@ export class Pipeline {
         if (toEmbed > 0 && isEligible(face)) {
           const crop = embedder.align(image, face.landmarksPx);
           Object.assign(face, await embedder.embed(crop));
+          // Either verdict counts: the mask model sees what the embedding may not show.
+          if (face.masked === true && face.condition) face.condition = markMasked(face.condition);
           const flaw = face.condition && findFlaw(face, measureQuality(face, crop, embedder.widthPx), crop);
           if (flaw) face.flaw = flaw;
           toEmbed--;

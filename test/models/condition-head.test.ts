@@ -14,8 +14,8 @@ const weights = {
   ],
   hiddenBias: [0, 0.5],
   // Recognisability, mask, the first two values of the bias, and the others, which are 0.
-  output: [[2, 1], [-1, 3], [0.5, 0], [-0.5, 0], ...Array.from({ length: BIAS_LENGTH - 2 }, () => [0, 0])],
-  outputBias: [-1, 0, 0.1, 0.1, ...Array.from({ length: BIAS_LENGTH - 2 }, () => 0)],
+  output: [[2, 1], [-1, 3], [0.5, 0], [-0.5, 0], ...Array.from({ length: BIAS_LENGTH - 3 }, () => [0, 0])],
+  outputBias: [-1, 0, 0.1, 0.1, ...Array.from({ length: BIAS_LENGTH - 3 }, () => 0)],
 };
 
 describe('a condition head', () => {
@@ -28,8 +28,11 @@ describe('a condition head', () => {
     expect(bias?.[1]).toBe(0);
     expect(recognisability).toBeCloseTo(1 / (1 + Math.exp(-(2 * 0.6 - 1))), 6);
     expect(masked).toBe(false);
-    // Hidden: 0 and max(0, 2 * 0.8 + 0.5) = 2.1.
-    expect(new ConditionHead(weights).measure(Float32Array.of(-0.6, -0.8)).masked).toBe(true);
+    expect(bias?.at(-1)).toBe(0);
+    // Hidden: 0 and max(0, 2 * 0.8 + 0.5) = 2.1. A masked face has a bias for that alone.
+    const covered = new ConditionHead(weights).measure(Float32Array.of(-0.6, -0.8));
+    expect(covered.masked).toBe(true);
+    expect(covered.bias?.at(-1)).toBeGreaterThan(0.3);
   });
 
   it('refuses an embedding of other dimensions', () => {

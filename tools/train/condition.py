@@ -27,7 +27,8 @@ from mix import SIDE, Mixer
 # faces that the crops are made of: real ones, and blends of two people
 BASES, REAL = 7000, 2500
 FACES_PER_CONDITION = 1000
-HIDDEN, BIAS = 64, 16
+# the sixteenth value of the bias is that of the mask, and not trained
+HIDDEN, BIAS = 64, 15
 # conditions that count as clear, and those whose lower half of the face is covered
 CLEAR = {'clear', 'jitter 0.3', 'light', 'product clear', 'product mirror'}
 COVERED = ('mask', 'lower', 'product mask', 'product lower')
@@ -361,8 +362,8 @@ def main() -> None:
     t.add_argument('--noise', type=float, default=0.15)
     t.add_argument('--mix', type=float, default=1.0, help='share of the squared cost; the rest counts the tail of strangers')
     t.add_argument('--weight', type=float, default=30.0)
-    t.add_argument('--clear', type=float, default=0.3, help='cost of a bias of clear faces')
-    t.add_argument('--strength', type=float, default=1.75, help='factor of the inner product of two biases')
+    t.add_argument('--clear', type=float, default=1.0, help='cost of a bias of clear faces')
+    t.add_argument('--strength', type=float, default=1.5, help='factor of the inner product of two biases')
     t.add_argument('--seed', type=int, default=0)
     t.set_defaults(run=train)
     a = p.parse_args()
