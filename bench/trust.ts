@@ -12,6 +12,7 @@ import { readPrecision } from '../src/models/precision.js';
 import { loadAddon, type Addon } from '../src/native/addon.js';
 import { lfwDir, londonDir, masksDir } from '../test/support/shared.js';
 import { Comparer, PROMISES, type Comparison, type SeenFace } from './support/comparisons.js';
+import { groupByPerson } from './support/lfw.js';
 import { result, type Result } from './support/report.js';
 import {
   findPlainCosines,
@@ -221,12 +222,6 @@ function sample(faces: readonly KnownFace[], count: number): KnownFace[] {
   const several = people.filter(({ length }) => length > 1).map((photos) => photos.slice(0, 3));
   const chosen = spread(several, Math.floor((count * 2) / 9)).flat();
   return [...chosen, ...spread(people.filter(({ length }) => length === 1).flat(), count - chosen.length)];
-}
-
-function groupByPerson(faces: readonly KnownFace[]): KnownFace[][] {
-  const byPerson = new Map<string, KnownFace[]>();
-  for (const face of faces) byPerson.set(face.person, [...(byPerson.get(face.person) ?? []), face]);
-  return [...byPerson.values()];
 }
 
 /** Picks `count` items, evenly spread, in their order. */

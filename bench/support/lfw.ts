@@ -60,3 +60,14 @@ export function accuracyOnFolds(
   const testing = scored.filter((s) => testFolds.includes(s.fold));
   return testing.filter((s) => s.score >= threshold === s.same).length / testing.length;
 }
+
+/** Lists the faces of each person together, in the order of the first ones. */
+export function groupByPerson<T extends { person: string }>(faces: readonly T[]): T[][] {
+  const byPerson = new Map<string, T[]>();
+  for (const face of faces) {
+    const own = byPerson.get(face.person);
+    if (own) own.push(face);
+    else byPerson.set(face.person, [face]);
+  }
+  return [...byPerson.values()];
+}
