@@ -42,6 +42,22 @@ export interface Quality {
 /** What may spoil the picture of a face. `covered`: by a mask or anything else that the mask model or the embedding takes for one. */
 export type FaceFlaw = 'dark' | 'bright' | 'blurred' | 'covered' | 'turned';
 
+/** Measurements of one frame that a presentation attack may explain: a sheet of paper, a screen, a print. */
+export interface Presentation {
+  /** Four long straight edges that enclose the face, where there are four: a sheet, a screen, but also a window behind a person. */
+  border?: {
+    /** Share of each side, from corner to corner, that is an edge, 0..1: left, right, top, bottom. */
+    coverage: readonly [number, number, number, number];
+    /** Upper left, upper right, lower left, lower right corner, as the face is turned; in pixels of the picture. */
+    cornersPx: readonly [Point, Point, Point, Point];
+  };
+  /** Power of the strongest periodic pattern on the face, as a multiple of the power at similar frequencies. */
+  periodicity: number;
+  /** Mean difference of the strongest and the weakest colour channel, 0..255: on the face, and around it. */
+  chroma: number;
+  surroundingChroma: number;
+}
+
 /** One face as the vision pipeline returns it. */
 export interface Face {
   /** Box, clamped to the picture. */
@@ -61,6 +77,8 @@ export interface Face {
   masked?: boolean;
   /** Present if requested: logit(live) - logit(spoof). Greater values mean that the face is more likely live. */
   livenessScore?: number;
+  /** Present in frames of a camera, if liveness is requested. */
+  presentation?: Presentation;
   /** Present if requested: L2-normalised, `dimensions` floats. */
   embedding?: Float32Array;
   /** Present beside the embedding, where the embedder has a measure of it. */

@@ -17,6 +17,7 @@ import type { DetectedFace } from './detections.js';
 import { Embedder } from './embed.js';
 import { OtherEmbedders, type OtherEmbeddersOptions } from './other-embedders.js';
 import { estimatePose } from './pose.js';
+import { PresentationMeter } from './presentation.js';
 import { findFlaw, measureQuality } from './quality.js';
 import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
 
@@ -51,6 +52,7 @@ export class Pipeline {
   readonly #embedder: Embedder;
   readonly #mask: MaskClassifier | undefined;
   readonly #liveness: LivenessScorer | undefined;
+  readonly #presentation: PresentationMeter;
   readonly #otherEmbedders: OtherEmbedders;
   readonly #sessions: readonly ModelSession[];
 
@@ -69,6 +71,7 @@ export class Pipeline {
     const { template } = set.embedder;
     this.#mask = set.mask && new MaskClassifier({ addon, session: session(set.mask), model: set.mask, template });
     this.#liveness = set.liveness && new LivenessScorer({ addon, session: session(set.liveness), model: set.liveness });
+    this.#presentation = new PresentationMeter(addon);
     this.#otherEmbedders = new OtherEmbedders({ ...options, others });
     this.#sessions = [...sessions.values()];
     this.providers = [...sessions].map(([model, { provider, failures }]) => ({
@@ -142,6 +145,7 @@ export class Pipeline {
       });
       for (const face of pickAttributedFaces(faces, frame.frameNumber)) {
         await this.#addAttributes(frame, face, options);
+        if (options.liveness) face.presentation = this.#presentation.measure(frame, face);
       }
       const { widthPx, heightPx, frameNumber, capturedAtMs } = frame;
       return { widthPx, heightPx, frameNumber, capturedAtMs, faces };

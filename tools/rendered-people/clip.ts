@@ -5,6 +5,7 @@ import type { Expression } from './face-paint.js';
 import { buildHead, type FaceTruth, type Head, type Picture } from './head.js';
 import { mix } from './random.js';
 import { applyCamera, drawHeads, requirePictureSize, type Light } from './render-face.js';
+import { drawSheet } from './sheet.js';
 import { drawSprite, type SpriteEdge } from './sprite.js';
 
 /** Position of an actor at a moment. Between two keyframes the actor moves smoothly. */
@@ -13,15 +14,18 @@ export interface Keyframe {
   /** Centre of the face's box (looking straight ahead) or of the pasted picture, in fractions of the frame; outside 0..1 it is out of sight. */
   x: number;
   y: number;
-  /** Width of the face's box or of the pasted picture, in pixels. */
+  /** Width of the face's box, of the pasted picture or of the sheet, in pixels. */
   sizePx: number;
   /** Pose in degrees. For a pasted picture only the roll is used. */
   pose?: Partial<Pose>;
 }
 
 export interface ClipActor {
-  /** A rendered person, or a picture that is pasted in. */
-  who: { seed: number } | { picture: Picture; edge: SpriteEdge };
+  /** A rendered person, a picture that is pasted in, or a flat picture that turns in space (a print, or a screen with a video). */
+  who:
+    | { seed: number }
+    | { picture: Picture; edge: SpriteEdge }
+    | { sheet: Picture | ((atMs: number) => Picture); edge: 'plain' | 'oval' };
   /** Keyframes in order of time, at least two. The actor is in the clip from the first to the last. */
   keyframes: readonly Keyframe[];
   /** Slow swaying that is added to the pose of the keyframes: amplitudes in degrees, and the period in milliseconds (default 3000). */
@@ -96,6 +100,9 @@ export function* renderFrames(script: ClipScript): Generator<ClipFrame, void, un
         const expression = expressionAt(actor, atMs, pose, order);
         const placement = { head, ...centre, facePx: sizePx, pose, expression };
         faces.push(...drawHeads(picture, [placement], script.light, script.samples));
+      } else if ('sheet' in who) {
+        const sheet = typeof who.sheet === 'function' ? who.sheet(atMs) : who.sheet;
+        drawSheet(picture, sheet, { ...centre, widthPx: sizePx, pose, edge: who.edge });
       } else {
         drawSprite(picture, who.picture, { ...centre, widthPx: sizePx, roll: pose.roll, edge: who.edge });
       }
