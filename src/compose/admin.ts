@@ -8,6 +8,7 @@ import { readStoredGroups } from '../gallery/stored-groups.js';
 import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
 import type { RecognisingCameras } from './recognition.js';
 import { streamLivenessLines, makeLivenessPath } from '../recognition/liveness-lines.js';
+import { pickLivenessThreshold } from '../recognition/liveness-mode.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
 import type { Storage } from './storage.js';
@@ -45,12 +46,13 @@ function createLivenessRoutes(
   { config, timers }: ServiceBase,
   { models, cameras }: AdminInputs,
 ): Record<string, AdminRoute> {
-  const { set, livenessThreshold } = models;
-  const routes = config.cameras.map(({ id, livenessThreshold: ownThreshold }): [string, AdminRoute] => [
-    `GET ${makeLivenessPath(id)}`,
+  const { set, livenessThresholds } = models;
+  const routes = config.cameras.map((camera): [string, AdminRoute] => [
+    `GET ${makeLivenessPath(camera.id)}`,
     () => {
       if (!set.liveness) throw new AppError('MODEL_MISSING', `the model set ${set.name} has no liveness model`);
-      return streamLivenessLines(cameras, id, ownThreshold ?? livenessThreshold ?? 0, timers);
+      const threshold = pickLivenessThreshold(camera, livenessThresholds) ?? 0;
+      return streamLivenessLines(cameras, camera.id, threshold, timers);
     },
   ]);
   return Object.fromEntries(routes);

@@ -58,7 +58,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
   const { config, clock, timers, log } = base;
   const { models, keys, storage, vision, events, cameras, privacy, health, metrics } = inputs;
   const { audit, gallery, unknownFaces } = storage;
-  const { scales, otherModels, livenessThreshold } = models;
+  const { scales, otherModels, livenessThresholds } = models;
   return createDeviceApi({
     config,
     cameras,
@@ -75,7 +75,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
     findOwner: (name) => keys.appKeys.findId(name),
     scales,
     otherModels,
-    ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    ...(livenessThresholds === undefined ? {} : { livenessThresholds }),
     observer: metrics,
     clock,
     timers,

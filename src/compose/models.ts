@@ -3,7 +3,13 @@ import type { ModelScales, OtherModels } from '../domain/other-models.js';
 import { SimilarityScales } from '../domain/similarity-scales.js';
 import { loadConditionHead } from '../models/condition-head.js';
 import { pickUsableSet } from '../models/fallback.js';
-import { resolveModelsDir, type EmbedderModel, type Manifest, type ModelSet } from '../models/manifest.js';
+import {
+  resolveModelsDir,
+  type EmbedderModel,
+  type LivenessModel,
+  type Manifest,
+  type ModelSet,
+} from '../models/manifest.js';
 import { findOtherSets, type OtherSet } from '../models/other-sets.js';
 import { chooseSetPrecision, describePrecision, type ChosenSet } from '../models/set-precision.js';
 import type { ServiceBase } from './base.js';
@@ -19,8 +25,8 @@ export interface ServiceModels extends ModelScales {
   others: readonly OtherSet[];
   /** Scales of `others`, by model version. */
   otherModels: OtherModels;
-  /** Balanced threshold of the liveness model; undefined where the set has none. */
-  livenessThreshold: number | undefined;
+  /** Thresholds of the liveness model; undefined where the set has none. */
+  livenessThresholds: LivenessModel['thresholds'] | undefined;
 }
 
 /** Finds the model files and chooses the form of each model; the first start on a machine measures them. */
@@ -47,7 +53,7 @@ export async function chooseModels(base: ServiceBase, manifest: Manifest): Promi
     others,
     otherModels: new Map(others.map(({ modelVersion, embedder }) => [modelVersion, createScales(embedder)])),
     ...createScales(set.embedder),
-    livenessThreshold: set.liveness?.thresholds.balanced,
+    livenessThresholds: set.liveness?.thresholds,
   };
 }
 

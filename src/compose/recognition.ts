@@ -57,7 +57,7 @@ function createRecogniser(
     events,
     scales: models.scales,
     otherModels: models.otherModels,
-    defaultLivenessThreshold: models.livenessThreshold,
+    livenessThresholds: models.livenessThresholds,
     trust: clockGuard,
     unknownFaces: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
     encodeCrop: createCropEncoder(addon),

@@ -120,7 +120,9 @@ const cameraSchema = z.strictObject({
     .min(-20)
     .max(20)
     .optional()
-    .describe("logit(live) - logit(spoof) from which a person counts as alive; default: the model set's balanced one"),
+    .describe(
+      "logit(live) - logit(spoof) from which a person counts as alive; default: the model set's strict one for required, its balanced one otherwise",
+    ),
   snapshots: z.boolean().default(false).describe('the event contains the face as a small JPEG'),
   freezeMs: z
     .int()

@@ -9,6 +9,7 @@ import { AppError, clientError } from '../errors.js';
 import type { EnrolledFace, Gallery, GroupRef } from '../gallery/gallery.types.js';
 import type { UnknownShot } from '../recognition/event-reporter.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
+import { demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from '../recognition/liveness-mode.js';
 import type { Vision } from '../vision/vision.js';
 import { collectShots, findProblem } from './collect-shots.js';
 import type { EnrolmentCall, EnrolmentRequest, EnrolmentResult } from './enrolment.types.js';
@@ -41,8 +42,8 @@ export interface EnrolmentsParts {
   scales: SimilarityScales;
   /** Further installed models; groups of these are served as well. */
   otherModels?: OtherModels;
-  /** Threshold of the liveness model, in logit(live) - logit(spoof); absent without such a model. */
-  livenessThreshold?: number;
+  /** Thresholds of the liveness model, in logit(live) - logit(spoof); absent without such a model. */
+  livenessThresholds?: DefaultThresholds;
   clock: Clock;
   timers: Timers;
 }
@@ -110,7 +111,7 @@ export class Enrolments {
       throw clientError('MODEL_VERSION_MISMATCH', detail);
     }
     // One kept shot is too few for the liveness decision.
-    if (camera.liveness === 'required') throw new EnrolmentRefused('liveness-missing');
+    if (demandsLiveness(camera.liveness)) throw new EnrolmentRefused('liveness-missing');
     const { embedding, condition } = kept;
     if (!this.#findScales(modelVersion).isRecognisable(condition)) throw new EnrolmentRefused('not-recognisable');
     const embedded = { embedding, ...(condition && { condition }) };
@@ -137,7 +138,7 @@ export class Enrolments {
   async #enrol(enrolment: Enrolment): Promise<EnrolmentResult> {
     const { camera, ref, request, call } = enrolment;
     const { gallery, cameras } = this.#parts;
-    const collector = new ShotCollector({ ...request, needsLiveness: camera.liveness === 'required' });
+    const collector = new ShotCollector({ ...request, needsLiveness: demandsLiveness(camera.liveness) });
     const { modelVersion } = gallery.group(ref);
     const shots = await this.#collectPerson(enrolment, collector, modelVersion);
     if (gallery.group(ref).modelVersion !== modelVersion) {
@@ -179,7 +180,7 @@ export class Enrolments {
     modelVersion: string,
   ): Promise<PersonShots> {
     const { cameras, vision, clock, timers } = this.#parts;
-    const livenessThreshold = camera.livenessThreshold ?? this.#parts.livenessThreshold;
+    const livenessThreshold = pickLivenessThreshold(camera, this.#parts.livenessThresholds);
     const scales = this.#findScales(modelVersion);
     const deadlineMs = clock() + request.timeoutMs;
     const shots: EmbeddedShot[] = [];
@@ -202,9 +203,9 @@ export class Enrolments {
         continue;
       }
       const person = selectPersonShots(shots, scales);
-      if (camera.liveness !== 'required') return person;
+      if (!demandsLiveness(camera.liveness)) return person;
       if (livenessThreshold === undefined) throw new EnrolmentRefused('liveness-missing');
-      const verdict = judgeLiveness(person, livenessThreshold);
+      const verdict = judgeLiveness(person, livenessThreshold, collector.evidence());
       if (verdict === 'live') return person;
       const isOver = clock() >= deadlineMs || !collector.extend(MIN_LIVENESS_SAMPLES);
       if (verdict === 'spoof' || isOver) {

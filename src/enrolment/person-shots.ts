@@ -3,6 +3,7 @@ import type { EmbeddedFace } from '../domain/embedding.js';
 import { compareTemplates } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
+import { NO_EVIDENCE, type Evidence } from '../recognition/presentation-evidence.js';
 import { EnrolmentRefused, type FrameReason } from './enrolment-refused.js';
 import type { EnrolmentShot } from './shot-collector.js';
 
@@ -44,9 +45,13 @@ export function selectPersonShots(shots: readonly EmbeddedShot[], scales: Simila
 }
 
 /** Decides on the liveness of one person as recognition does. @param threshold score from which a shot counts as live */
-export function judgeLiveness(shots: readonly EmbeddedShot[], threshold: number): LivenessVerdict {
+export function judgeLiveness(
+  shots: readonly EmbeddedShot[],
+  threshold: number,
+  evidence: Evidence = NO_EVIDENCE,
+): LivenessVerdict {
   const samples = shots.map(({ livenessScore = NaN, quality }) => ({ score: livenessScore, quality }));
-  return fuseLiveness(samples, { threshold, isSuspect: false }).verdict;
+  return fuseLiveness(samples, { threshold, isSuspect: false, evidence }).verdict;
 }
 
 /** Returns the best shot, and up to `count - 1` further ones that differ in pose from each other. */

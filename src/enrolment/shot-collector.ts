@@ -1,6 +1,7 @@
 // The shots of one guided enrolment: fit frames are kept, the reasons of the others are counted.
 import { toFractionBox, type Box, type Pose } from '../domain/face.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
+import { PresentationEvidence, type Evidence } from '../recognition/presentation-evidence.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
 import { judgeFrame } from './frame-check.js';
@@ -38,6 +39,7 @@ export class ShotCollector {
   readonly #options: CollectorOptions;
   readonly #shots: EnrolmentShot[] = [];
   readonly #reasons = new Map<EnrolmentReason, number>();
+  readonly #evidence = new PresentationEvidence();
   #wanted: number;
   #seen = 0;
 
@@ -80,6 +82,9 @@ export class ShotCollector {
   take(frame: AnalysedFrame): FrameReason | undefined {
     if (this.isComplete) return undefined;
     this.#seen++;
+    const [face, ...others] = frame.faces;
+    if (face && others.length === 0) this.#evidence.add(face, frame.capturedAtMs);
+    else this.#evidence.interrupt();
     const verdict = judgeFrame(frame, this.#options.minQuality);
     if ('reason' in verdict) {
       this.#count(verdict.reason);
@@ -100,6 +105,11 @@ export class ShotCollector {
       ...(livenessScore === undefined ? {} : { livenessScore }),
     });
     return undefined;
+  }
+
+  /** Returns the evidence of a print or a screen in all frames with exactly one face. */
+  evidence(): Evidence {
+    return this.#evidence.judge();
   }
 
   /** Takes a shot out again, whose embedding showed that it is not fit: another frame is to replace it. */

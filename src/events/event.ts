@@ -13,7 +13,7 @@ export const REASONS = {
   'empty-group': 'unknown: nobody is enrolled',
   tie: 'unknown: two persons are equally similar, within the margin',
   disagreement: 'unknown: the frames do not agree on one person',
-  'not-alive': 'spoof: the liveness score is that of a print or a screen',
+  'not-alive': 'spoof: the liveness score, or other evidence, is that of a print or a screen',
   'too-few-frames':
     'uncertain: the person left before there were enough good frames; some of these agreed on an enrolled person',
   masked:
@@ -26,6 +26,19 @@ export const REASONS = {
 } as const;
 
 export type Reason = keyof typeof REASONS;
+
+/** Evidence of a print or a screen, beside the liveness score. New names may be added; the meaning of a name never changes. */
+export const EVIDENCE = {
+  border: 'straight edges enclose the face: a sheet or a screen, unless they stay behind when the face moves',
+  pattern: 'the face has a periodic pattern: the dots of a print or the pixels of a screen',
+  grey: 'the face has no colour, although its surroundings have',
+  flat: 'the face turns as a flat picture does',
+  still: 'nothing of the face has moved or changed for seconds',
+} as const;
+
+export type EvidenceName = keyof typeof EVIDENCE;
+
+export const LIVENESS_MODES = ['required', 'observe'] as const;
 
 /**
  * Decision about one appearance of one person at one camera. It is published on `lintel/{deviceId}/{cameraId}/{type}`, QoS 1, never
@@ -57,10 +70,15 @@ export const recognitionEventSchema = z
     threshold: z.number().min(1).max(100).describe('threshold that applied to this decision'),
     liveness: z
       .strictObject({
-        mode: z.enum(['required', 'observe']),
+        mode: z.enum(LIVENESS_MODES),
         verdict: z.enum(['live', 'spoof', 'unsure', 'unavailable']),
         score: z.number().optional().describe('logit(live) - logit(spoof), fused over the frames of the track'),
         threshold: z.number().optional(),
+        evidence: z
+          .array(z.enum(Object.keys(EVIDENCE) as [EvidenceName, ...EvidenceName[]]))
+          .min(1)
+          .optional()
+          .describe('what speaks for a print or a screen, beside the score'),
       })
       .optional()
       .describe('absent when liveness is off'),

@@ -1,7 +1,9 @@
 // Decides what follows from an identity: liveness, the clock, the camera and the groups must be right as well before it is a match.
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Reason, RecognitionEvent } from '../events/event.js';
 import type { UnknownReason } from './identity.js';
 import type { LivenessVerdict } from './liveness.js';
+import { demandsLiveness } from './liveness-mode.js';
 
 /** Conclusion about a track: the type and the reason of its event. */
 export interface Decision {
@@ -13,7 +15,7 @@ export interface Circumstances {
   identity: { kind: 'match' } | { kind: 'unknown'; reason: UnknownReason };
   /** `masked`: the camera refuses masks, and no shot shows the bare face. `unsure`: some do, but fewer than must agree. */
   bareness: 'bare' | 'masked' | 'unsure' | 'any';
-  liveness: { mode: 'required' | 'observe' | 'off'; verdict: LivenessVerdict };
+  liveness: { mode: CameraConfig['liveness']; verdict: LivenessVerdict };
   /** True when no further shot is waited for. */
   isLast: boolean;
   /** True when every group of the camera could be searched. */
@@ -28,7 +30,7 @@ export interface Circumstances {
  */
 export function decide(circumstances: Circumstances): Decision | undefined {
   const { identity, bareness, liveness, isLast, areGroupsUsable, isClockRight, isCameraRight } = circumstances;
-  const isRequired = liveness.mode === 'required';
+  const isRequired = demandsLiveness(liveness.mode);
   if (isRequired && liveness.verdict === 'spoof') return { type: 'spoof', reason: 'not-alive' };
   if (identity.kind === 'unknown') {
     if (!areGroupsUsable) return { type: 'uncertain', reason: 'group-unusable' };

@@ -1,5 +1,7 @@
 // The liveness decision on one person: fuses the scores of several shots, so that no single lucky or bad shot decides.
-// Recognition and enrolment use the same decision.
+// Evidence of a print or a screen contradicts the scores. Recognition and enrolment use the same decision.
+import type { EvidenceName } from '../events/event.js';
+import { NO_EVIDENCE, type Evidence } from './presentation-evidence.js';
 
 /** Liveness of one shot. */
 export interface LivenessSample {
@@ -16,6 +18,8 @@ export interface FusedLiveness {
   verdict: LivenessVerdict;
   /** Weighted median of the scores; absent without a score. */
   score?: number;
+  /** Evidence that speaks for a print or a screen; absent where there is none. */
+  evidence?: readonly EvidenceName[];
 }
 
 /** Minimum number of shots for a verdict. */
@@ -32,16 +36,27 @@ export interface FuseOptions {
   threshold: number;
   /** True when the same face was a spoof a moment ago: a few good shots must not make it live. */
   isSuspect: boolean;
+  /** Evidence beside the scores. Default: none. */
+  evidence?: Evidence;
 }
 
 /**
  * Counts the shots on each side of the threshold, without averaging: in a mean one shot with a huge logit would outvote the others, and
  * with the best score an attacker could wait for it. The weight of a shot is 0.67 to 1 by its quality, so that quality decides close
  * cases only. Scores of one moment are alike, so a few shots must all agree. A print whose every other shot looks live never becomes
- * live, however long it is shown.
+ * live, however long it is shown. Evidence of an attack makes it a spoof whatever the scores are, and a doubt holds back the verdict `live`.
  * @param samples shots of one person; scores that are not finite do not count
  */
-export function fuseLiveness(samples: readonly LivenessSample[], { threshold, isSuspect }: FuseOptions): FusedLiveness {
+export function fuseLiveness(samples: readonly LivenessSample[], options: FuseOptions): FusedLiveness {
+  const { attack, doubts } = options.evidence ?? NO_EVIDENCE;
+  const fused = fuseScores(samples, options);
+  const evidence = [...attack, ...doubts];
+  if (evidence.length === 0) return fused;
+  const held: LivenessVerdict = fused.verdict === 'live' ? 'unsure' : fused.verdict;
+  return { ...fused, verdict: attack.length > 0 ? 'spoof' : held, evidence };
+}
+
+function fuseScores(samples: readonly LivenessSample[], { threshold, isSuspect }: FuseOptions): FusedLiveness {
   const valid = samples.filter(({ score }) => Number.isFinite(score));
   const score = lowerWeightedMedian(valid);
   if (score === undefined) return { verdict: 'unsure' };

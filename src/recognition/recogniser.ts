@@ -14,6 +14,7 @@ import type { Gallery } from '../gallery/gallery.types.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import { EventReporter, type UnknownFaceKeeper } from './event-reporter.js';
 import { findAgreedPerson } from './identity.js';
+import { demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from './liveness-mode.js';
 import { OtherEmbedder } from './other-embedder.js';
 import { PathTracker, type PathStep } from './path-tracker.js';
 import { PendingWork } from './pending-work.js';
@@ -50,8 +51,8 @@ export interface RecogniserParts {
   scales: SimilarityScales;
   /** Further installed models; groups of these are watched as well. */
   otherModels?: OtherModels | undefined;
-  /** Threshold of the loaded liveness model, for cameras that have none of their own. */
-  defaultLivenessThreshold?: number | undefined;
+  /** Thresholds of the loaded liveness model, for cameras that have none of their own. */
+  livenessThresholds?: DefaultThresholds | undefined;
   trust: TrustGuard;
   /** Returns why the picture of the camera cannot be trusted, in words; undefined while it can. */
   cameraProblem?: (() => string | undefined) | undefined;
@@ -124,7 +125,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   #generation = 0;
 
   constructor(parts: RecogniserParts) {
-    const { config, scales, vision, defaultLivenessThreshold = 0, log } = parts;
+    const { config, scales, vision, livenessThresholds, log } = parts;
     const { modelVersion, hasLiveness } = vision;
     const sameCosine = scales.scale.toCosine(SAME_FACE_SIMILARITY);
     const gapMs = Math.min(config.absenceMs, MAX_PATH_GAP_MS);
@@ -143,7 +144,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       groups,
       reporter: this.#reporter,
       hasLiveness,
-      livenessThreshold: config.livenessThreshold ?? defaultLivenessThreshold,
+      livenessThreshold: pickLivenessThreshold(config, livenessThresholds) ?? 0,
     });
   }
 
@@ -161,6 +162,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     work.add(...seen.map(({ track }) => this.#decider.onFrame(track, nowMs)));
     const shots = frame.faces.flatMap((face, i) => {
       const tracked = seen[i];
+      if (tracked && tracked.track.state !== 'settled') tracked.track.evidence.add(face, nowMs);
       return tracked ? this.#takeShot({ ...tracked, face }, frame) : [];
     });
     const shown = await this.#embed(this.#limitShots(shots));
@@ -215,7 +217,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
 
   health(): Health {
     const { config, vision } = this.#parts;
-    const isMissing = config.liveness === 'required' && !vision.hasLiveness;
+    const isMissing = demandsLiveness(config.liveness) && !vision.hasLiveness;
     const problem =
       (isMissing ? 'liveness is required, and the model set has no model for it: nobody is matched' : undefined) ??
       this.#groups.problem() ??
@@ -233,7 +235,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   /** Returns the shot to embed now, if the track of this face needs one. */
   #takeShot({ step, track, face }: TrackedFace, frame: AnalysedFrame): TrackedShot[] {
     const { config, vision } = this.#parts;
-    const needsLiveness = config.liveness === 'required' && vision.hasLiveness && track.state !== 'settled';
+    const needsLiveness = demandsLiveness(config.liveness) && vision.hasLiveness && track.state !== 'settled';
     const shot = createShot(face, frame, needsLiveness);
     if (track.state === 'open') {
       const taken = track.bestShots.take(shot, this.#nowMs, track.isDecisionNear);

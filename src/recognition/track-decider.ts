@@ -7,6 +7,7 @@ import { decide, type Circumstances, type Decision } from './decision.js';
 import type { EventReporter, ReportResult } from './event-reporter.js';
 import { decideIdentity, decideIdentityAtEnd, type Identity } from './identity.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
+import { demandsLiveness } from './liveness-mode.js';
 import type { SearchedShot } from './shot.js';
 import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
@@ -87,7 +88,7 @@ export class TrackDecider {
       return;
     }
     const { verdict } = this.#judgeLiveness(track, undefined);
-    const isSpoof = this.#parts.config.liveness === 'required' && verdict === 'spoof';
+    const isSpoof = demandsLiveness(this.#parts.config.liveness) && verdict === 'spoof';
     const decision: Decision = isSpoof
       ? { type: 'spoof', reason: 'not-alive' }
       : { type: 'uncertain', reason: 'too-few-frames' };
@@ -171,7 +172,7 @@ export class TrackDecider {
     if (config.liveness === 'off' || !hasLiveness) return { verdict: 'unavailable' };
     const samples = track.liveness.filter((sample) => person === undefined || sample.person === person);
     const isSuspect = track.decision?.type === 'spoof' || reporter.isSuspect(createProbe(track, person));
-    return fuseLiveness(samples, { threshold, isSuspect });
+    return fuseLiveness(samples, { threshold, isSuspect, evidence: track.evidence.judge() });
   }
 
   async #report(track: Track, decision: Decision, identity: DecidedIdentity | undefined, nowMs: number): Promise<void> {
@@ -214,10 +215,16 @@ export class TrackDecider {
     for (const shot of track.shots) delete shot.crop;
   }
 
-  #describeLiveness({ verdict, score }: FusedLiveness): EventDraft['liveness'] {
+  #describeLiveness({ verdict, score, evidence }: FusedLiveness): EventDraft['liveness'] {
     const { config, hasLiveness, livenessThreshold: threshold } = this.#parts;
     if (config.liveness === 'off') return undefined;
-    return { mode: config.liveness, verdict, ...(score !== undefined && { score }), ...(hasLiveness && { threshold }) };
+    return {
+      mode: config.liveness,
+      verdict,
+      ...(score !== undefined && { score }),
+      ...(hasLiveness && { threshold }),
+      ...(evidence && { evidence: [...evidence] }),
+    };
   }
 }
 

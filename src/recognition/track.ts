@@ -5,6 +5,7 @@ import { BestShots } from './best-shots.js';
 import type { Decision } from './decision.js';
 import type { AgreeingShot } from './identity.js';
 import type { LivenessSample } from './liveness.js';
+import { PresentationEvidence } from './presentation-evidence.js';
 import type { ReferenceShot, SearchedShot } from './shot.js';
 
 /** A face is recognised again by the newest and the best of its shots; more of them would add nothing. */
@@ -39,6 +40,9 @@ export class Track {
   shots: SearchedShot[] = [];
   /** Liveness of all shots so far, with the person that each of them agreed on. */
   readonly liveness: (LivenessSample & { person: string | undefined })[] = [];
+
+  /** Evidence of a print or a screen, from every frame of the track. */
+  readonly evidence = new PresentationEvidence();
 
   /** The person that enough shots agreed on, while the liveness is not decided yet. */
   agreed: { person: string; agreeing: AgreeingShot<SearchedShot>[]; sinceMs: number } | undefined;
@@ -89,6 +93,7 @@ export class Track {
   doubt(): void {
     this.isDoubtful = this.hasReference;
     this.bestShots.forgetWaiting();
+    this.evidence.interrupt();
   }
 
   /** Adds a searched shot, with the person that it agrees on. */

@@ -40,14 +40,7 @@ export class PresentationMeter {
     const roll = (pose.roll * Math.PI) / 180;
     const [c, s] = [Math.cos(roll) * scale, Math.sin(roll) * scale];
     const middle = (BORDER_VIEW_PX - 1) / 2;
-    const matrix = [
-      c,
-      s,
-      middle - c * centre.x - s * centre.y,
-      -s,
-      c,
-      middle + s * centre.x - c * centre.y,
-    ] as const;
+    const matrix = [c, s, middle - c * centre.x - s * centre.y, -s, c, middle + s * centre.x - c * centre.y] as const;
     this.#addon.warp(image, this.#around, {
       widthPx: BORDER_VIEW_PX,
       heightPx: BORDER_VIEW_PX,

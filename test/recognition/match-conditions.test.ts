@@ -215,7 +215,7 @@ describe('liveness that is required', () => {
   });
 
   test.each([
-    { name: "the model's balanced one", keys, threshold: 2.5 },
+    { name: "the model's strict one", keys, threshold: 2.5 },
     { name: "the camera's", keys: { ...keys, livenessThreshold: 3.5 }, threshold: 3.5 },
   ])('the threshold is $name', async ({ keys: cameraKeys, threshold }) => {
     for (const [liveness, type] of [
@@ -223,7 +223,7 @@ describe('liveness that is required', () => {
       [threshold - 0.1, 'spoof'],
     ] as const) {
       // prettier-ignore
-      const door = await openDoorFor(cameraKeys, { defaultLivenessThreshold: 2.5 });
+      const door = await openDoorFor(cameraKeys, { livenessThresholds: { balanced: 1.5, strict: 2.5 } });
       await door.play(600, standing({ person: anna, x: 320, liveness }));
       expect(door.events.first).toMatchObject({ type, liveness: { threshold, score: liveness } });
     }

@@ -63,9 +63,7 @@ export async function composeAttack(
     case 'grey':
       return plain(await recode(scaled, (image) => image.greyscale().toColourspace('srgb').png()));
     case 'jpeg':
-      return plain(
-        await rescale(await recode(portrait, (image) => image.jpeg({ quality: HEAVY_QUALITY })), WIDTH_PX),
-      );
+      return plain(await rescale(await recode(portrait, (image) => image.jpeg({ quality: HEAVY_QUALITY })), WIDTH_PX));
     case 'cut-out':
       return { picture: scaled, widthPerPortrait: 1, edge: 'oval' };
   }
@@ -123,6 +121,10 @@ async function recode(picture: Picture, change: (image: Sharp) => Sharp): Promis
 
 /** Decodes a picture file. */
 export async function decodeToPicture(bytes: Uint8Array | string): Promise<Picture> {
-  const { data, info } = await sharp(bytes).toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(bytes)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   return { widthPx: info.width, heightPx: info.height, rgb: new Uint8Array(data) };
 }

@@ -58,12 +58,18 @@ export function createPresentationScript({
     turning: () => [at(0), at(0.4 * end, { pose: turned }), at(0.55 * end, { pose: turned }), at(end)],
     coming: () => [at(0, { sizePx: 0.75 * facePx * scale }), at(end, { sizePx: 1.1 * facePx * scale })],
   };
-  const who: ClipActor['who'] =
-    'seed' in presented ? presented : { sheet: presented.sheet, edge: presented.edge };
+  const who: ClipActor['who'] = 'seed' in presented ? presented : { sheet: presented.sheet, edge: presented.edge };
   const sway =
     motion === 'still'
       ? {}
-      : { sway: { yaw: between(random, 1, 4), pitch: between(random, 1, 3), roll: 2, periodMs: between(random, 2_000, 4_000) } };
+      : {
+          sway: {
+            yaw: between(random, 1, 4),
+            pitch: between(random, 1, 3),
+            roll: 2,
+            periodMs: between(random, 2_000, 4_000),
+          },
+        };
   return {
     widthPx: 640,
     heightPx: 480,

@@ -25,7 +25,7 @@ const MAX_BODY_BYTES = 16_384;
 export interface DeviceParts
   extends
     Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info'>,
-    Pick<EnrolmentsParts, 'gallery' | 'findOwner' | 'scales' | 'otherModels' | 'livenessThreshold'> {
+    Pick<EnrolmentsParts, 'gallery' | 'findOwner' | 'scales' | 'otherModels' | 'livenessThresholds'> {
   config: Pick<Config, 'deviceId' | 'cameras'>;
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
   adminKeys: KeyAuthority;

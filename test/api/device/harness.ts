@@ -279,7 +279,9 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     gallery,
     findOwner: (name) => appKeys.findId(name),
     scales: options.scales ?? scales,
-    ...(livenessThreshold === undefined ? {} : { livenessThreshold }),
+    ...(livenessThreshold === undefined
+      ? {}
+      : { livenessThresholds: { balanced: livenessThreshold, strict: livenessThreshold } }),
     ...(otherModels && { otherModels }),
     events: {
       recent: async (filter) => {
