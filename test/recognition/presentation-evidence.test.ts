@@ -158,7 +158,8 @@ describe('evidence', () => {
   test('is not measured in frames without a measurement', () => {
     const evidence = new PresentationEvidence();
     for (let i = 0; i < 8; i++) {
-      const { presentation: _, ...bare } = face(alive(i));
+      const bare = face(alive(i));
+      delete bare.presentation;
       evidence.add(bare, i * 100);
     }
     expect(evidence.judge()).toEqual({ attack: [], doubts: [] });
