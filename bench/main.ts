@@ -15,6 +15,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   trust: () => import('./trust.js'),
   fairness: () => import('./fairness.js'),
   persons: () => import('./persons.js'),
+  angles: () => import('./angles.js'),
 };
 /** --short measures the same figures in less time. --soak runs the part of a bench that takes minutes. --set names one model set. */
 const OPTIONS = { short: { type: 'boolean' }, soak: { type: 'boolean' }, set: { type: 'string' } } as const;

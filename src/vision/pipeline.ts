@@ -112,6 +112,7 @@ export class Pipeline {
           Object.assign(face, await embedder.embed(crop));
           // Either verdict counts: the mask model sees what the embedding may not show.
           if (face.masked === true && face.condition) face.condition = markMasked(face.condition);
+          if (face.isAlignmentSure === false) face.condition = { masked: false, ...face.condition, recognisability: 0 };
           const flaw = face.condition && findFlaw(face, measureQuality(face, crop, embedder.widthPx), crop);
           if (flaw) face.flaw = flaw;
           toEmbed--;

@@ -33,7 +33,7 @@ const SATURATED_GREY = 250;
  * @returns each measure 0..1 (1 is best); `overall` is their geometric mean, so that the others cannot make up for one bad measure
  */
 export function measureQuality(
-  face: Pick<Face, 'boxPx' | 'pose' | 'detectionScore'>,
+  face: Pick<Face, 'boxPx' | 'pose' | 'detectionScore' | 'isAlignmentSure'>,
   crop: Uint8Array,
   widthPx: number,
 ): Quality {
@@ -42,7 +42,8 @@ export function measureQuality(
   const size = clampToUnit((side - SMALLEST_PX) / (FULL_SIZE_PX - SMALLEST_PX));
   const sharpness = clampToUnit(measureDetail(grey, widthPx) / SHARP_DEVIATION);
   const turn = Math.hypot(face.pose.yaw, face.pose.pitch);
-  const pose = clampToUnit(1 - turn / FULL_TURN_DEGREES);
+  // A crop that may be aligned wrongly shows nothing of the person: no other measure makes up for it.
+  const pose = face.isAlignmentSure === false ? 0 : clampToUnit(1 - turn / FULL_TURN_DEGREES);
   const exposure = measureExposure(grey);
   const detection = clampToUnit((face.detectionScore - 0.5) / 0.4);
   const overall = (size * sharpness * pose * exposure * detection) ** (1 / 5);

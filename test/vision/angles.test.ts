@@ -1,4 +1,5 @@
 // Faces at any angle in the picture: they are found, and their landmarks and roll are right.
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Picture } from '../../tools/rendered-people/head.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
@@ -15,7 +16,9 @@ import {
   turnAbout,
 } from '../../src/vision/affine.js';
 import type { DetectedFace } from '../../src/vision/detections.js';
+import { Pipeline } from '../../src/vision/pipeline.js';
 import { estimatePose } from '../../src/vision/pose.js';
+import { measureQuality } from '../../src/vision/quality.js';
 import { Recogniser } from '../rendered-people/recogniser.js';
 import { listLondonPhotos, readPicture } from '../support/london.js';
 import { modelSetsAtHand } from '../support/model-sets.js';
@@ -75,17 +78,36 @@ describe.each(modelSetsAtHand)('faces at any angle, with the set $set', (models)
     for (const roll of rolls) expect(Math.abs(wrapDegrees(roll - 90))).toBeLessThan(5);
   });
 
-  it('are marked where a picture looks the same upside down', async () => {
+  it('are marked where a picture looks the same upside down, and cannot be recognised', async () => {
     const portrait = renderFace(DISTINCT_SEEDS[0], { widthPx: 320, heightPx: 320, facePx: 150, samples: 1 });
     // The middle of the blend is the middle of the face, so that both faces lie on each other.
     const { boxPx } = await only(portrait);
     const centre = { x: (boxPx.x0 + boxPx.x1) / 2, y: (boxPx.y0 + boxPx.y1) / 2 };
-    const rgb = turnPicture(addon, portrait, { centre, degrees: 0, scale: 1, sidePx: 321 }).rgb;
-    const upsideDown = turnPicture(addon, portrait, { centre, degrees: 180, scale: 1, sidePx: 321 }).rgb;
-    const blend = rgb.map((value, i) => (value + upsideDown[i]!) >> 1);
-    const faces = await recogniser.detect({ widthPx: 321, heightPx: 321, rgb: blend });
+    const { rgb } = turnPicture(addon, portrait, { centre, degrees: 0, scale: 1, sidePx: 321 });
+    const upsideDown = turnPicture(addon, portrait, { centre, degrees: 180, scale: 1, sidePx: 321 });
+    const blend = { widthPx: 321, heightPx: 321, rgb: rgb.map((value, i) => (value + upsideDown.rgb[i]!) >> 1) };
+    const faces = await recogniser.detect(blend);
     expect(faces.length).toBeGreaterThan(0);
     expect(faces[0]!.isAlignmentSure).toBe(false);
+
+    const described = { ...faces[0]!, pose: { yaw: 0, pitch: 0, roll: 0 } };
+    const crop = new Uint8Array(112 * 112 * 3).map((_, i) => (i * 31) % 200);
+    expect(measureQuality(described, crop, 112).overall).toBe(0);
+    const { boxPx: found, detectionScore, pose } = described;
+    expect(measureQuality({ boxPx: found, detectionScore, pose }, crop, 112).overall).toBeGreaterThan(0.4);
+
+    const { models: set, modelsDir } = models;
+    const pipeline = await Pipeline.open({ addon, set, modelsDir, providers: ['cpu'] });
+    try {
+      const raw = { width: blend.widthPx, height: blend.heightPx, channels: 3 } as const;
+      const png = await sharp(blend.rgb, { raw }).png().toBuffer();
+      const options = { embed: 1, mask: false, liveness: false };
+      const seen = await pipeline.analyseImage(png, options);
+      expect(seen.faces[0]!.embedding).toBeDefined();
+      expect(seen.faces[0]!.condition?.recognisability).toBe(0);
+    } finally {
+      await pipeline.close();
+    }
   });
 
   it.skipIf(missing('the landmarks of photos at any angle', londonDir))(
