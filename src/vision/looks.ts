@@ -19,6 +19,9 @@ const THRESHOLD_SHARE = 0.5;
  */
 const MAX_PAIRS = 4;
 const SETTLED_DEGREES = 3;
+/** The same for a face that is tilted by more than TILTED_DEGREES: what a look does not show of a tilt is greater there. */
+const SETTLED_TILTED_DEGREES = 1.5;
+const TILTED_DEGREES = 15;
 const HIDDEN_TURN_SHARE = 0.3;
 /** Number of directions that a search compares: one each 45 degrees. */
 const DIRECTIONS = 8;
@@ -102,7 +105,9 @@ export class Looks {
     let seen = view;
     let assumed = stance;
     let rest = wrapDegrees(seen.rollDegrees - assumed.rollDegrees);
-    for (let i = 1; i < MAX_PAIRS && Math.abs(rest) > SETTLED_DEGREES; i++) {
+    for (let i = 1; i < MAX_PAIRS; i++) {
+      const isTilted = Math.abs(seen.rollDegrees) > TILTED_DEGREES;
+      if (Math.abs(rest) <= (isTilted ? SETTLED_TILTED_DEGREES : SETTLED_DEGREES)) break;
       assumed = { ...seen, rollDegrees: seen.rollDegrees + HIDDEN_TURN_SHARE * rest };
       const next = await this.#lookTwice(image, assumed);
       if (!next) break;
