@@ -9,9 +9,12 @@ const MIN_COVERAGE = 0.6;
  * they move; of 24 sheets whose edges hardly differ from the room 19 do.
  */
 const CLEAR_COVERAGE = 0.65;
-const MIN_FRAMES = 4;
-/** Least movement of the face that tells the two apart: the root of its mean square, in sides of the face's box. */
-const MIN_MOVEMENT = 0.03;
+const MIN_FRAMES = 6;
+/**
+ * Least movement of the face that tells the two apart: the root of its mean square, in sides of the face's box. With 0.03 one of 24 heads
+ * was called a spoof within 1.8 s, with 0.04 none (November 2026).
+ */
+const MIN_MOVEMENT = 0.04;
 /**
  * Movement of the border per movement of the face. Over 36 clips of sheets and 24 of heads (November 2026): sheets 0.71 to 2.0, heads before
  * a background with straight edges at most 0.31 where a quarter of the frames has a border.
@@ -19,7 +22,7 @@ const MIN_MOVEMENT = 0.03;
 const TIED = 0.6;
 const FREE = 0.45;
 
-/** Place and size of the face and of the border in one frame, in pixels; sizes as logarithms, in multiples of the face's side. */
+/** Place, in pixels, and logarithm of the size of the face and of the border in one frame. */
 interface Places {
   face: readonly [number, number, number];
   border: readonly [number, number, number];
@@ -43,7 +46,7 @@ export function readBorderFrame({ boxPx, landmarksPx, presentation }: Face): Bor
   if (!border) return { coverage: 0, sidePx };
   const coverage = Math.min(...border.coverage);
   if (coverage < MIN_COVERAGE) return { coverage, sidePx };
-  return { coverage, sidePx, places: { face: locate(landmarksPx, sidePx), border: locate(border.cornersPx, sidePx) } };
+  return { coverage, sidePx, places: { face: locate(landmarksPx), border: locate(border.cornersPx) } };
 }
 
 /** Judges the border over the frames of a track. */
@@ -58,9 +61,11 @@ export function judgeBorder(frames: readonly BorderFrame[]): BorderVerdict {
   let moved = 0;
   for (const axis of [0, 1, 2] as const) {
     const [faceCentre, borderCentre] = [centre('face', axis), centre('border', axis)];
+    // A change of size counts by the pixels that it moves the rim of the face.
+    const unit = axis === 2 ? sidePx : 1;
     for (const { face, border } of seen) {
-      const by = face[axis] - faceCentre;
-      together += by * (border[axis] - borderCentre);
+      const by = unit * (face[axis] - faceCentre);
+      together += by * unit * (border[axis] - borderCentre);
       moved += by * by;
     }
   }
@@ -71,12 +76,12 @@ export function judgeBorder(frames: readonly BorderFrame[]): BorderVerdict {
   return ratio >= TIED && isSeenClearly ? 'tied' : open;
 }
 
-/** Returns the centre of points, and the logarithm of their spread times the side. */
-function locate(points: Landmarks | readonly [Point, Point, Point, Point], sidePx: number): [number, number, number] {
+/** Returns the centre of points, and the logarithm of their spread. */
+function locate(points: Landmarks | readonly [Point, Point, Point, Point]): [number, number, number] {
   const x = points.reduce((sum, point) => sum + point.x, 0) / points.length;
   const y = points.reduce((sum, point) => sum + point.y, 0) / points.length;
   const squares = points.reduce((sum, point) => sum + (point.x - x) ** 2 + (point.y - y) ** 2, 0);
-  return [x, y, (sidePx * Math.log(Math.max(1, squares))) / 2];
+  return [x, y, Math.log(Math.max(1, squares)) / 2];
 }
 
 function findMedian(values: readonly number[]): number {
