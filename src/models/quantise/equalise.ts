@@ -11,11 +11,11 @@ export type ChannelFactors = Readonly<Record<string, readonly number[]>>;
 const LEAST_FACTOR = 1 / 64;
 
 /**
- * A convolution and the convolution per channel that alone reads its result, with nothing or a Relu between them. A positive factor passes
- * through a Relu.
+ * A convolution and the convolution per channel that alone reads its result, with nothing, a Relu or a bend between them. A positive factor
+ * passes through all of these.
  */
 interface ConvPair {
-  /** Name of the tensor that the second one reads. */
+  /** Name of the tensor whose channels have the factors: what the second one reads or, before a bend, what the first one makes. */
   tensor: string;
   first: OnnxNode;
   second: OnnxNode;
@@ -67,17 +67,34 @@ function findConvPairs(graph: OnnxGraph): ConvPair[] {
   const found: ConvPair[] = [];
   for (const first of graph.node) {
     if (first.opType !== 'Conv' || !first.input.slice(1).every((name) => index.constants.has(name))) continue;
-    let tensor = requireOutput(first);
-    let second = index.onlyConsumer(tensor);
-    if (second?.opType === 'Relu') {
-      tensor = requireOutput(second);
-      second = index.onlyConsumer(tensor);
-    }
     const channels = requireDimension(index.constant(requireInput(first, 1)), 0);
-    if (second?.opType !== 'Conv' || second.input[0] !== tensor || channels < 2) continue;
-    const weights = index.findConstant(second.input[1]);
-    if (readIntegerAttribute(second, 'group', 1) !== channels || weights?.dims[0] !== channels) continue;
+    let tensor = requireOutput(first);
+    let read = findEndOfBend(tensor, channels, index) ?? tensor;
+    let second = index.onlyConsumer(read);
+    if (second?.opType === 'Relu') {
+      tensor = read = requireOutput(second);
+      second = index.onlyConsumer(read);
+    }
+    if (!second || second.input[0] !== read || channels < 2 || !worksPerChannel(second, channels, index)) continue;
     found.push({ tensor, first, second });
   }
   return found;
+}
+
+/**
+ * Finds the bend that alone reads a tensor x: x + Relu(c * x) with a factor c for each channel, as which PRelu is written.
+ * @returns the name of its result; undefined where there is none
+ */
+function findEndOfBend(x: string, channels: number, index: GraphIndex): string | undefined {
+  const consumers = index.consumers(x);
+  const conv = consumers.find((node) => worksPerChannel(node, channels, index) && node.input.length === 2);
+  const relu = conv && index.onlyConsumer(conv.output[0]);
+  const add = relu?.opType === 'Relu' ? index.onlyConsumer(relu.output[0]) : undefined;
+  const isBend = add?.opType === 'Add' && add.input.includes(x) && consumers.length === 2 && !index.outputs.has(x);
+  return isBend ? requireOutput(add) : undefined;
+}
+
+function worksPerChannel(node: OnnxNode, channels: number, index: GraphIndex): boolean {
+  if (node.opType !== 'Conv' || readIntegerAttribute(node, 'group', 1) !== channels) return false;
+  return index.findConstant(node.input[1])?.dims[0] === channels;
 }

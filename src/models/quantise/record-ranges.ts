@@ -38,13 +38,18 @@ export interface RecordOptions {
 /** Receives the values of one tensor for one picture. @param channels number of channels, where the tensor is a convolution's; else 1 */
 type Observer = (name: string, data: Float32Array, channels: number) => void;
 
-/** Runs the float model on all pictures: once for the ranges of the channels, and with `mse` once more for the histograms. */
+/**
+ * Runs the float model on all pictures: once for the ranges of the channels, once more for the ranges where channels are equalised, and with
+ * `mse` once more for the histograms.
+ */
 export async function recordRanges(options: RecordOptions): Promise<RecordedRanges> {
   const { bytes, floatLayers, method } = options;
   const prepare = (): OnnxModel => prepareModel(bytes, options.outputs);
-  const { tensors, channels } = await measureRanges(prepare(), options);
-  const factors = Object.fromEntries([...channels].map(([name, ranges]) => [name, computeFactors(ranges)]));
-  for (const [name, ranges] of channels) tensors.set(name, divideRanges(ranges, factors[name] ?? []));
+  const first = await measureRanges(prepare(), options);
+  const factors = Object.fromEntries([...first.channels].map(([name, ranges]) => [name, computeFactors(ranges)]));
+  const equalised = prepare();
+  equaliseChannels(equalised.graph, factors);
+  const { tensors } = first.channels.size > 0 ? await measureRanges(equalised, options) : first;
   if (method === 'mse') await cutTails(prepare(), tensors, factors, options);
   const used = new Set(findQuantisableLayers(prepare().graph).flatMap(({ inputs, output }) => [...inputs, output]));
   const kept = [...tensors].filter(([name]) => used.has(name)).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -81,12 +86,6 @@ async function measureRanges(
     tensors.set(name, widenRange(tensors.get(name), data));
   });
   return { tensors, channels };
-}
-
-/** Returns the range of a tensor whose channels are divided by their factors. */
-function divideRanges(ranges: readonly Range[], factors: readonly number[]): Range {
-  const divided = ranges.map(([least, greatest], c) => [least / factors[c]!, greatest / factors[c]!] as const);
-  return [Math.min(...divided.map(([least]) => least)), Math.max(...divided.map(([, greatest]) => greatest))];
 }
 
 /** Replaces each range by the one whose 8 bits have the least mean square error. */
