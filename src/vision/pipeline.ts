@@ -106,8 +106,10 @@ export class Pipeline {
       let toEmbed = options.embed;
       for (const found of detected) {
         const face = describeFace(found);
-        await this.#addAttributes(image, face, options);
-        if (toEmbed > 0 && isEligible(face)) {
+        const isEmbedded = toEmbed > 0 && isEligible(face);
+        // The condition of an embedded face needs the verdict of the mask model, whether or not the caller asks for it.
+        await this.#addAttributes(image, face, { ...options, mask: options.mask || isEmbedded });
+        if (isEmbedded) {
           const crop = embedder.align(image, face.landmarksPx);
           Object.assign(face, await embedder.embed(crop));
           // Either verdict counts: the mask model sees what the embedding may not show.
@@ -117,6 +119,7 @@ export class Pipeline {
           if (flaw) face.flaw = flaw;
           toEmbed--;
         }
+        if (!options.mask) delete face.masked;
         faces.push(face);
       }
       return { widthPx: image.widthPx, heightPx: image.heightPx, faces };

@@ -174,6 +174,24 @@ describe.skipIf(missing('the vision pipeline', facesDir, sharedModelsDir))('the 
   });
 
   it.skipIf(missing('masked faces', masksDir))(
+    'counts a mask in the condition of a face, also where the caller does not ask for masks',
+    async () => {
+      const folder = join(masksDir ?? '', 'with_mask');
+      for (const mask of [true, false]) {
+        let masked = 0;
+        for (const file of readdirSync(folder).slice(0, 12)) {
+          const bytes = readFileSync(join(folder, file));
+          const { faces } = await pipeline.analyseImage(bytes, { embed: 1, mask, liveness: false });
+          const face = faces.find(({ embedding }) => embedding);
+          if (face?.condition?.masked) masked++;
+          if (!mask) expect(face).not.toHaveProperty('masked');
+        }
+        expect(masked).toBeGreaterThanOrEqual(11);
+      }
+    },
+  );
+
+  it.skipIf(missing('masked faces', masksDir))(
     'classifies at least 95 in 100 masked and bare faces correctly',
     async () => {
       let right = 0;
