@@ -6,7 +6,7 @@ export interface EmbeddedFace {
   /** L2-normalised. */
   embedding: Float32Array;
   /** Absent where the embedder has no measure of it; the face counts as clear then. */
-  condition?: FaceCondition;
+  condition?: FaceCondition | undefined;
 }
 
 /** Scales a vector to length 1, in place. @throws TypeError for a zero vector, which only a broken model returns */

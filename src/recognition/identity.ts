@@ -1,6 +1,6 @@
 // Decides who a track shows: `agree` of the last `outOf` shots must agree on one candidate, clear of the next one.
 import type { Reason } from '../events/event.js';
-import type { EnrolledFace, FaceMatch } from '../gallery/gallery.types.js';
+import type { EnrolledFace } from '../gallery/gallery.types.js';
 
 /** A watched group at the time of a search. */
 export interface CandidateGroup {
@@ -15,7 +15,7 @@ export interface CandidateGroup {
   modelVersion?: string;
 }
 
-/** An enrolled person in one group, by the face there that is most similar to the probe. */
+/** An enrolled person in one group, with the face there that is most similar to the probe. */
 export interface Candidate {
   /** Key of the person, the same for all faces of one person. */
   person: string;
@@ -67,16 +67,6 @@ export function derivePerson(
   return JSON.stringify(
     face.externalImageId === undefined ? [appKey, groupId, 'face', face.faceId] : [appKey, face.externalImageId],
   );
-}
-
-/** Returns one candidate for each person. @param matches faces of one group, most similar first */
-export function listCandidates(matches: readonly FaceMatch[], group: CandidateGroup): Candidate[] {
-  const candidates = new Map<string, Candidate>();
-  for (const { face, similarity } of matches) {
-    const person = derivePerson(face, group);
-    if (!candidates.has(person)) candidates.set(person, { person, group, face, similarity });
-  }
-  return [...candidates.values()];
 }
 
 /** Result of one shot. `chosen`: the candidates of the person in each group where they reach its threshold; at least one. */

@@ -3,7 +3,9 @@ import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
 import type { Vision } from '../vision/vision.js';
-import type { OtherEmbeddings } from './watched-group.js';
+
+/** Embeddings of one face by model version, without the version in use. */
+export type OtherEmbeddings = ReadonlyMap<string, EmbeddedFace>;
 
 /** One worker may have models loaded that another one cannot load: a failure is over after this time without another one. */
 const RECOVERED_AFTER_MS = 5_000;

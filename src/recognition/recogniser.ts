@@ -19,7 +19,8 @@ import { OtherEmbedder } from './other-embedder.js';
 import { PathTracker, type PathStep } from './path-tracker.js';
 import { PendingWork } from './pending-work.js';
 import { createShot, judgeMask, type SearchedShot, type Shot } from './shot.js';
-import { ShotSearch, type FoundShot } from './shot-search.js';
+import { createShotProbes, SAME_FACE_SIMILARITY } from './shot-probe.js';
+import { ShotSearch, type EmbeddedCrop } from './shot-search.js';
 import type { Track } from './track.js';
 import { TrackDecider } from './track-decider.js';
 import { Tracks } from './tracks.js';
@@ -30,11 +31,11 @@ import { WatchedGroups } from './watched-groups.js';
  * would continue it.
  */
 const MAX_PATH_GAP_MS = 1_000;
-/** Similarity from which two shots of a camera show one face: one false accept in 10,000 comparisons. */
-const SAME_FACE_SIMILARITY = 80;
 /** Interval of the checks that a decided track still shows the same face; and the same while it touches another face. */
 const RECHECK_MS = 5_000;
 const TOUCHING_RECHECK_MS = 500;
+/** A face whose shot was not recognisable has no other shot for this time: a covered face must not cost an embedding in each frame. */
+const UNRECOGNISABLE_PAUSE_MS = 200;
 /** Shots of one frame that are embedded; in a crowd the others wait for the next frame, so that the first decisions come sooner. */
 const MAX_EMBEDDED_PER_FRAME = 4;
 /** Limit of the interval between two frames for the prediction of the next one. */
@@ -43,7 +44,7 @@ const MAX_INTERVAL_MS = 1_000;
 export interface RecogniserParts {
   config: CameraConfig;
   vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'embedCrops'>;
-  gallery: Pick<Gallery, 'group' | 'searchByEmbedding'>;
+  gallery: Pick<Gallery, 'group' | 'searchPersons' | 'compareWithPerson'>;
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
   events: EventSink;
@@ -86,6 +87,8 @@ export type RecogniserStats = {
   refused: number;
   /** Shots that could not be embedded or searched for another reason. */
   errors: number;
+  /** Shots that were not recognisable. */
+  unrecognisable: number;
   /** Events that could not be stored. */
   lostEvents: number;
 };
@@ -227,7 +230,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   }
 
   /** Returns whether a shot of a track would be useful at a time. */
-  #isDue({ state, isDoubtful, checkedAtMs, dueAtMs }: Track, atMs: number): boolean {
+  #isDue({ state, isDoubtful, checkedAtMs, dueAtMs, notBeforeMs }: Track, atMs: number): boolean {
+    if (atMs < notBeforeMs) return false;
     if (state === 'open' || isDoubtful) return true;
     return atMs - checkedAtMs >= RECHECK_MS || (dueAtMs !== undefined && atMs >= dueAtMs);
   }
@@ -235,6 +239,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   /** Returns the shot to embed now, if the track of this face needs one. */
   #takeShot({ step, track, face }: TrackedFace, frame: AnalysedFrame): TrackedShot[] {
     const { config, vision } = this.#parts;
+    if (this.#nowMs < track.notBeforeMs) return [];
     const needsLiveness = demandsLiveness(config.liveness) && vision.hasLiveness && track.state !== 'settled';
     const shot = createShot(face, frame, needsLiveness);
     if (track.state === 'open') {
@@ -255,18 +260,18 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     return sorted.slice(0, MAX_EMBEDDED_PER_FRAME);
   }
 
-  /** Embeds and searches the shots of a frame. @returns the tracks that they show */
+  /** Embeds and searches the shots of a frame. @returns the tracks that got a shot */
   async #embed(shots: readonly TrackedShot[]): Promise<Track[]> {
     if (shots.length === 0) return [];
     const generation = this.#generation;
     const isCancelled = (): boolean => generation !== this.#generation;
     const plain = shots.map(({ shot }) => shot);
-    const result = await this.#search.search(plain, this.#nowMs, isCancelled);
+    const result = await this.#search.embed(plain, this.#nowMs, isCancelled);
     switch (result.kind) {
-      case 'found':
+      case 'embedded':
         return shots.flatMap((one, i) => {
-          const found = result.found[i];
-          return found ? [this.#assign(one, found)] : [];
+          const embedded = result.embedded[i];
+          return (embedded && this.#assign(one, embedded)) ?? [];
         });
       case 'busy':
         shots.forEach((one) => giveBack(one, one.shot));
@@ -280,16 +285,33 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     }
   }
 
-  /** Adds a searched shot to the track that it shows. @returns that track */
-  #assign({ step, track, shot }: TrackedShot, { embedding, condition, candidates }: FoundShot): Track {
-    const { config, unknownFaces } = this.#parts;
+  /**
+   * Searches an embedded shot, by the mean of the alike shots of the track that it shows, and adds it to that track. A shot that is not
+   * recognisable counts as no shot at all.
+   * @returns the track; undefined when no track got the shot
+   */
+  #assign({ step, track, shot }: TrackedShot, embedded: EmbeddedCrop): Track | undefined {
+    const { config, scales, unknownFaces } = this.#parts;
     const nowMs = this.#nowMs;
     const { crop, masked: maskedByModel, ...rest } = shot;
+    const { condition } = embedded;
+    if (!scales.isRecognisable(condition)) {
+      this.#search.counts.unrecognisable++;
+      track.notBeforeMs = nowMs + UNRECOGNISABLE_PAUSE_MS;
+      if (track.state === 'open') track.bestShots.giveBack(undefined);
+      return undefined;
+    }
     const masked = judgeMask(config.mask, maskedByModel, condition);
-    const shown = this.#tracks.identify(step.pathId, { embedding, quality: shot.quality }, nowMs);
+    const shown = this.#tracks.identify(step.pathId, { ...embedded, quality: shot.quality }, nowMs);
     if (shown !== track) {
       if (track.state === 'open') track.bestShots.giveBack(undefined);
       if (shown.state === 'open') shown.bestShots.count(shot, nowMs);
+    }
+    const earlier = shown.shots.filter(({ atMs }) => nowMs - atMs <= config.eventTtlMs);
+    const candidates = this.#search.findCandidates(createShotProbes({ ...rest, ...embedded }, earlier, scales));
+    if (!candidates) {
+      if (shown.state === 'open') shown.bestShots.giveBack(undefined);
+      return undefined;
     }
     if (shown.state === 'provisional') shown.dueAtMs = this.#decider.nextShotMs(nowMs);
     const person = findAgreedPerson({ candidates }, config.margin);
@@ -298,7 +320,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       shown.bestShots.count(shot, nowMs);
     }
     const isCropNeeded = config.snapshots || unknownFaces !== undefined;
-    const searched: SearchedShot = { ...rest, embedding, condition, candidates, atMs: nowMs };
+    const searched: SearchedShot = { ...rest, ...embedded, candidates, atMs: nowMs };
     shown.add({ ...searched, ...(masked !== undefined && { masked }), ...(isCropNeeded && { crop }) }, person);
     return shown;
   }

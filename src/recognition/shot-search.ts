@@ -1,11 +1,12 @@
-// Embeds the shots of a frame in one batch, and searches the candidates of each of them in the camera's groups.
+// Embeds the shots of a frame in one batch, and searches the candidates of a shot in the camera's groups.
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
 import type { Vision } from '../vision/vision.js';
 import type { Candidate } from './identity.js';
-import type { OtherEmbedder } from './other-embedder.js';
+import type { OtherEmbedder, OtherEmbeddings } from './other-embedder.js';
 import type { Shot } from './shot.js';
+import type { ShotProbes } from './shot-probe.js';
 import type { WatchedGroups } from './watched-groups.js';
 
 export interface ShotSearchParts {
@@ -16,14 +17,14 @@ export interface ShotSearchParts {
   log: Log;
 }
 
-/** Embedding, condition and candidates of one shot. */
-export interface FoundShot extends EmbeddedFace {
-  /** Most similar first. */
-  candidates: Candidate[];
+/** Embedding and condition of one shot under the models in use, and under the other models. */
+export interface EmbeddedCrop extends EmbeddedFace {
+  others: OtherEmbeddings;
 }
 
-/** `found`: one result for each shot, in their order. `busy`: the shots may be tried again. `failed`: they must not be. */
-export type ShotSearchResult = { kind: 'found'; found: FoundShot[] } | { kind: 'busy' | 'failed' | 'cancelled' };
+/** `embedded`: one result for each shot, in their order. `busy`: the shots may be tried again. `failed`: they must not be. */
+export type EmbeddingResult =
+  { kind: 'embedded'; embedded: EmbeddedCrop[] } | { kind: 'busy' | 'failed' | 'cancelled' };
 
 export class ShotSearch {
   readonly #parts: ShotSearchParts;
@@ -34,6 +35,8 @@ export class ShotSearch {
     refused: 0,
     /** Shots that could not be embedded or searched for another reason. */
     errors: 0,
+    /** Shots that were not recognisable. */
+    unrecognisable: 0,
   };
 
   constructor(parts: ShotSearchParts) {
@@ -46,11 +49,11 @@ export class ShotSearch {
   }
 
   /**
-   * Never rejects.
+   * Embeds shots. Never rejects.
    * @param shots at least one
-   * @param isCancelled returns true when the faces must be forgotten: they are not searched then
+   * @param isCancelled returns true when the faces must be forgotten: their embeddings are dropped then
    */
-  async search(shots: readonly Shot[], nowMs: number, isCancelled: () => boolean): Promise<ShotSearchResult> {
+  async embed(shots: readonly Shot[], nowMs: number, isCancelled: () => boolean): Promise<EmbeddingResult> {
     const { vision, groups, others } = this.#parts;
     try {
       const crops = shots.map(({ crop }) => crop);
@@ -62,12 +65,11 @@ export class ShotSearch {
         others.embed(crops, versions, nowMs),
       ]);
       if (isCancelled()) return { kind: 'cancelled' };
-      const found = faces.map((face, i) => {
-        return { ...face, candidates: groups.findNearest(face, otherEmbeddings[i]) };
-      });
-      this.counts.embedded += found.length;
-      this.#isFailing = false;
-      return { kind: 'found', found };
+      this.counts.embedded += faces.length;
+      return {
+        kind: 'embedded',
+        embedded: faces.map((face, i) => ({ ...face, others: otherEmbeddings[i] ?? new Map() })),
+      };
     } catch (error) {
       if (error instanceof AppError && error.code === 'SERVER_BUSY') {
         this.counts.refused += shots.length;
@@ -75,6 +77,18 @@ export class ShotSearch {
       }
       this.#fail(error, shots.length);
       return { kind: 'failed' };
+    }
+  }
+
+  /** Finds the candidates of a shot, most similar first. Never throws. @returns undefined when the groups cannot be searched */
+  findCandidates(probes: ShotProbes): Candidate[] | undefined {
+    try {
+      const candidates = this.#parts.groups.findNearest(probes);
+      this.#isFailing = false;
+      return candidates;
+    } catch (error) {
+      this.#fail(error, 1);
+      return undefined;
     }
   }
 

@@ -5,6 +5,7 @@ import { isEligible, type Box, type Face } from '../domain/face.js';
 import { MIN_SHOT_QUALITY } from '../vision/quality.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import type { CandidateShot } from './identity.js';
+import type { OtherEmbeddings } from './other-embedder.js';
 
 /** One frame's picture of a face that is fit for recognition. */
 export interface Shot {
@@ -44,6 +45,8 @@ export function judgeMask(
 /** A shot after its embedding and its search. The crop is kept only where an event or the keeper of unknown faces may need it. */
 export interface SearchedShot extends Omit<Shot, 'crop'>, CandidateShot, ReferenceShot {
   condition?: FaceCondition | undefined;
+  /** Embeddings under the other models that groups of the camera need. */
+  others?: OtherEmbeddings | undefined;
   /** Time of the track's clock, which never decreases. */
   atMs: number;
   crop?: Uint8Array;

@@ -52,6 +52,8 @@ export class Track {
   appearance: Appearance | undefined;
   /** Time of the next shot of a provisional track, or of the next decision on a settled one that is in its cool-down. */
   dueAtMs: number | undefined;
+  /** No shot is taken before this time: the last one was not recognisable. */
+  notBeforeMs = 0;
   /** Number of times that it was decided again after it was unknown. */
   redecisions = 0;
 

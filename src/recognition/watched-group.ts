@@ -1,16 +1,16 @@
 // One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
 import type { WatchedGroupConfig } from '../config/camera-schema.js';
-import type { EmbeddedFace } from '../domain/embedding.js';
 import { farPerComparison } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
+import type { Template } from '../domain/template.js';
 import { AppError, describeError } from '../errors.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
-import { listCandidates, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
+import { derivePerson, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
+import { judgeSimilarity, type ShotProbes } from './shot-probe.js';
 
-/** Number of faces that a search asks for first; and the limit, up to which it asks for more while all of them belong to one person. */
-const FIRST_FACES = 10;
-const MAX_FACES = 4_096;
+/** Number of people that a search finds: the foremost, and enough others to see whether one of them is as similar. */
+const NEAREST_PEOPLE = 10;
 
 export interface WatchedGroupParts {
   config: WatchedGroupConfig;
@@ -19,7 +19,7 @@ export interface WatchedGroupParts {
   rule: IdentityRule;
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
-  gallery: Pick<Gallery, 'group' | 'searchByEmbedding'>;
+  gallery: Pick<Gallery, 'group' | 'searchPersons' | 'compareWithPerson'>;
   modelVersion: string;
   /** Scales of the models in use. */
   scales: SimilarityScales;
@@ -30,9 +30,6 @@ export interface WatchedGroupParts {
 }
 
 type FoundGroup = { ref: GroupRef; info: GroupInfo };
-
-/** Embeddings of one face by model version, without the version in use. */
-export type OtherEmbeddings = ReadonlyMap<string, EmbeddedFace>;
 
 export class WatchedGroup {
   readonly #parts: WatchedGroupParts;
@@ -72,28 +69,31 @@ export class WatchedGroup {
   }
 
   /**
-   * Returns the nearest candidates, most similar first: enough of them that the first one who is behind the foremost by more than the
-   * margin is included. Returns none when the group has a problem.
+   * Returns the nearest candidates, most similar first; none when the group has a problem, or the shot is not recognisable.
    * @throws what the gallery throws otherwise
    */
-  findNearest(face: EmbeddedFace, others: OtherEmbeddings = new Map()): Candidate[] {
+  findNearest({ own, others }: ShotProbes): Candidate[] {
     const found = this.#find();
     if ('problem' in found) return [];
-    const { gallery, rule, modelVersion } = this.#parts;
-    const probe = found.info.modelVersion === modelVersion ? face : others.get(found.info.modelVersion);
+    const { gallery, modelVersion } = this.#parts;
+    const probe = found.info.modelVersion === modelVersion ? own : others.get(found.info.modelVersion);
     // Either the group was created after the embedding, and the next shot will have one for it; or its models fail, which is declared.
     if (!probe) return [];
     const scales = this.#findScales(found.info);
     const group = this.#describe(found.info);
-    for (let limit = FIRST_FACES; ; limit = Math.min(MAX_FACES, limit * 8)) {
-      const matches = gallery.searchByEmbedding(found.ref, probe, { limit, threshold: 0, scales });
-      const candidates = listCandidates(matches, group);
-      const [foremost] = candidates;
-      const last = matches.at(-1);
-      const isAll = matches.length < limit || limit === MAX_FACES;
-      const isClear = foremost && last && foremost.similarity - last.similarity > rule.margin;
-      if (isAll || candidates.length > 1 || isClear) return candidates;
-    }
+    const { ref } = found;
+    return gallery
+      .searchPersons(ref, probe.mean, { limit: NEAREST_PEOPLE, threshold: 0, scales })
+      .map(({ face }): Candidate => {
+        const compare = (template: Template): number => gallery.compareWithPerson(ref, face.faceId, template, scales);
+        return {
+          person: derivePerson(face, group),
+          group,
+          face,
+          similarity: judgeSimilarity(probe, group.threshold, compare),
+        };
+      })
+      .sort((a, b) => b.similarity - a.similarity);
   }
 
   #describe(info?: GroupInfo): CandidateGroup {

@@ -1,8 +1,8 @@
 // All groups that one camera recognises people of, searched as one.
-import type { EmbeddedFace } from '../domain/embedding.js';
 import { listWatchedGroups, type CameraConfig } from '../config/camera-schema.js';
 import type { Candidate, CandidateGroup } from './identity.js';
-import { WatchedGroup, type OtherEmbeddings, type WatchedGroupParts } from './watched-group.js';
+import type { ShotProbes } from './shot-probe.js';
+import { WatchedGroup, type WatchedGroupParts } from './watched-group.js';
 
 export interface WatchedGroupsParts extends Omit<WatchedGroupParts, 'config' | 'order' | 'rule'> {
   config: CameraConfig;
@@ -25,9 +25,9 @@ export class WatchedGroups {
   }
 
   /** Returns the candidates of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
-  findNearest(face: EmbeddedFace, others: OtherEmbeddings = new Map()): Candidate[] {
+  findNearest(probes: ShotProbes): Candidate[] {
     return this.#groups
-      .flatMap((group) => group.findNearest(face, others))
+      .flatMap((group) => group.findNearest(probes))
       .sort((a, b) => b.similarity - a.similarity || a.group.order - b.group.order);
   }
 

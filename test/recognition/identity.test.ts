@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import {
-  listCandidates,
   decideIdentity,
   decideIdentityAtEnd,
   findAgreedPerson,
@@ -170,23 +169,5 @@ describe('persons', () => {
       derivePerson(enrolled('f3'), staff),
     ];
     expect(new Set(others).size).toBe(6);
-  });
-
-  test('stand as candidates by their most similar face, most similar first', () => {
-    const found = listCandidates(
-      [
-        { face: enrolled('a2', 'anna'), similarity: 95 },
-        { face: enrolled('b1', 'bert'), similarity: 90 },
-        { face: enrolled('a1', 'anna'), similarity: 72 },
-        { face: enrolled('x'), similarity: 0 },
-      ],
-      staff,
-    );
-    expect(found.every(({ group }) => group === staff)).toBe(true);
-    expect(found.map(({ face, similarity }) => [face.faceId, similarity])).toEqual([
-      ['a2', 95],
-      ['b1', 90],
-      ['x', 0],
-    ]);
   });
 });

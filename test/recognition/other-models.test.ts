@@ -164,7 +164,9 @@ test('a gallery that cannot be read is declared, and no embedding is begun', asy
   const unreadable = () => {
     throw new AppError('STORE_UNAVAILABLE', 'the disk refuses');
   };
-  const door = await openDoor({ parts: { vision, gallery: { group: unreadable, searchByEmbedding: unreadable } } });
+  const door = await openDoor({
+    parts: { vision, gallery: { group: unreadable, searchPersons: unreadable, compareWithPerson: unreadable } },
+  });
   await door.play(1_000, standing({ person: anna, x: 320 }));
   expect(vision.asked).toEqual([]);
   expect(door.recogniser.health()).toMatchObject({

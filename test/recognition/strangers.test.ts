@@ -2,12 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compareTemplates } from '../../src/domain/reported-similarity.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
+import { GroupFaces } from '../../src/gallery/group-faces.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { listCandidates, decideIdentity, type CandidateShot } from '../../src/recognition/identity.js';
+import { decideIdentity, type CandidateShot } from '../../src/recognition/identity.js';
+import { createShotProbes } from '../../src/recognition/shot-probe.js';
+import { WatchedGroup } from '../../src/recognition/watched-group.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import { facesDir, missing, sharedModelsDir } from '../support/shared.js';
 
@@ -46,11 +48,27 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
   });
   afterAll(() => pipeline?.close());
 
-  function searchPhoto(probe: Photo, gallery: readonly Photo[], threshold: number): CandidateShot {
-    const matches = gallery
-      .map((photo) => ({ face: photo.face, similarity: compareTemplates(photo, probe, scales) }))
-      .sort((a, b) => b.similarity - a.similarity);
-    return { candidates: listCandidates(matches, { appKey: 'default', groupId: 'staff', order: 0, threshold }) };
+  /** Searches photos as the shots of one track, each by the mean of the alike ones so far. */
+  function searchPhotos(probes: readonly Photo[], enrolled: readonly Photo[], threshold: number): CandidateShot[] {
+    const faces = new GroupFaces();
+    enrolled.forEach(({ face, embedding }, i) => faces.add(face, i + 1, embedding));
+    const group = new WatchedGroup({
+      config: { appKey: 'default', group: 'staff', threshold },
+      order: 0,
+      rule: { margin: 2, agree: 3, outOf: 5 },
+      findOwner: () => 'owner-1',
+      gallery: {
+        group: () => ({ groupId: 'staff', modelVersion: 'm', createdAtMs: 0, faceCount: faces.size }),
+        searchPersons: (_, probe, options) => faces.searchPersons(probe, options),
+        compareWithPerson: (_, faceId, probe) => faces.comparePerson(faceId, probe, scales) ?? 0,
+      },
+      modelVersion: 'm',
+      scales,
+    });
+    const shots = probes.map(({ embedding }) => ({ embedding, quality: 1 }));
+    return shots.map((shot, i) => ({
+      candidates: group.findNearest(createShotProbes(shot, shots.slice(0, i), scales)),
+    }));
   }
 
   const rules = [
@@ -63,7 +81,7 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
       const others = photos.filter((photo) => photo.person !== person);
       for (const threshold of [70, 80, 90]) {
         const frames = photos.filter((photo) => photo.person === person);
-        const shots = frames.map((photo) => searchPhoto(photo, others, threshold));
+        const shots = searchPhotos(frames, others, threshold);
         expect(decideIdentity(shots, rule), person).toEqual({ kind: 'unknown', reason: 'below-threshold' });
       }
     }
@@ -73,10 +91,7 @@ describe.skipIf(skip)('each of eight people, five photographs as five frames', (
     for (const person of new Set(photos.map((photo) => photo.person))) {
       const own = photos.filter((photo) => photo.person === person);
       const gallery = [...photos.filter((photo) => photo.person !== person), ...own.slice(0, 2)];
-      const decision = decideIdentity(
-        own.slice(2).map((photo) => searchPhoto(photo, gallery, 80)),
-        { margin: 2, agree: 3, outOf: 3 },
-      );
+      const decision = decideIdentity(searchPhotos(own.slice(2), gallery, 80), { margin: 2, agree: 3, outOf: 3 });
       expect(decision.kind === 'match' && decision.agreeing[0]?.candidate.face.externalImageId, person).toBe(person);
     }
   });
