@@ -254,7 +254,7 @@ export class ClipDoor {
     await source.start(new AbortController().signal);
     await vi.waitFor(() => {
       if (source.status !== 'ended') throw new Error(`the clip is not over: ${source.status}`);
-    }, 50_000);
+    }, 200_000);
     await source.stop();
     // People who are still there at the end of the clip leave soon afterwards.
     await timers.advance(1_100);

@@ -2,8 +2,8 @@
 import sharp, { type Sharp } from 'sharp';
 import { encodePicture } from '../rendered-people/clip-file.js';
 import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
-import { buildHead, type Head } from '../rendered-people/head.js';
-import { renderScene, type HeadPlacement } from '../rendered-people/render-face.js';
+import { buildHead, type Head, type Picture } from '../rendered-people/head.js';
+import { applyCamera, renderScene, type HeadPlacement } from '../rendered-people/render-face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { makeBlankPng, storedAs, withOrientation } from './image-files.js';
 
@@ -37,6 +37,8 @@ export async function makePictures() {
 
   const ann = portrait(annHead!);
   const annJpeg = jpeg(ann);
+  const blurredAnn: Picture = { ...ann, rgb: ann.rgb.slice() };
+  applyCamera(blurredAnn, { blurPx: 9 });
   const annSharp = (): Sharp => sharp(annJpeg);
   const empty = scene(320, 240, []);
   return {
@@ -53,6 +55,8 @@ export async function makePictures() {
     bob: jpeg(portrait(bobHead!, {}, 6)),
     bobAgain: jpeg(portrait(bobHead!, { pose: { yaw: 8 } }, 8)),
     carol: jpeg(portrait(carolHead!, {}, 7)),
+    /** Ann, so blurred that a face is found and cannot be recognised. */
+    blurred: encodePicture(blurredAnn, addon),
     /** Ann and Bob; Ann is the larger one. */
     annAndSmallBob: jpeg(beside(annHead!, bobHead!)),
     bobAndSmallAnn: jpeg(beside(bobHead!, annHead!)),

@@ -13,6 +13,7 @@ import { notFoundCases, orderCases } from './order.js';
 import { bodyParameterCases, fieldCases, flagCases, pictureParameterCases, queryParameterCases } from './parameters.js';
 import { registerCases } from './register.js';
 import { searchCases } from './search.js';
+import { unrecognisableCases } from './unrecognisable.js';
 import { urlCases } from './urls.js';
 import { v2Cases } from './v2.js';
 
@@ -38,6 +39,7 @@ export const V1_CASES: readonly Case[] = [
   ...registerCases,
   ...searchCases,
   ...compareCases,
+  ...unrecognisableCases,
   ...verifyCases,
   ...quotaCases,
   ...overloadCases,
