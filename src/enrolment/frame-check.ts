@@ -3,13 +3,14 @@ import { boxHeight, boxWidth, type Face, type Quality } from '../domain/face.js'
 import type { AnalysedFrame } from '../vision/vision.js';
 import type { FrameReason } from './enrolment-refused.js';
 
+// These bounds come before the embedding: each is cheap, and tells the person what to change. What they let through is judged by its recognisability.
 /** Minimum of the shorter side of the box. The aligned crop is 112 px wide: a smaller face would be scaled up much. */
 const MIN_SIDE_PX = 80;
 /** Maximum tilt of the head in the plane of the picture. Nobody stands before a door like that: a tilt beyond it is a camera that hangs turned. */
 const MAX_ROLL_DEGREES = 45;
 /** Maximum turn of the head, as the root of the summed squares of yaw and pitch. */
 const MAX_TURN_DEGREES = 25;
-/** Minimum sharpness, as vision/quality.ts measures it; cli/enrol/judge.ts says how the limit was found. */
+/** Minimum sharpness, as vision/quality.ts measures it; cli/enrol/picture-check.ts says how the limit was found. */
 const MIN_SHARPNESS = 0.35;
 const MIN_EXPOSURE = 0.5;
 /** Mean grey level of the crop below which a badly lit face counts as too dark, otherwise as too bright. */
