@@ -1,6 +1,7 @@
 // Recognition at one camera: takes frames with faces, and makes one event of each appearance of a person.
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/camera-schema.js';
+import { markMasked } from '../domain/bias.js';
 import type { Box, Face } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -290,10 +291,13 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
    * recognisable counts as no shot at all.
    * @returns the track; undefined when no track got the shot
    */
-  #assign({ step, track, shot }: TrackedShot, embedded: EmbeddedCrop): Track | undefined {
+  #assign({ step, track, shot }: TrackedShot, found: EmbeddedCrop): Track | undefined {
     const { config, scales, unknownFaces } = this.#parts;
     const nowMs = this.#nowMs;
     const { crop, masked: maskedByModel, ...rest } = shot;
+    // Either verdict counts: the mask model sees what the embedding may not show.
+    const embedded =
+      maskedByModel === true && found.condition ? { ...found, condition: markMasked(found.condition) } : found;
     const { condition } = embedded;
     if (!scales.isRecognisable(condition)) {
       this.#search.counts.unrecognisable++;
