@@ -56,6 +56,7 @@ export function createStorage(base: ServiceBase, { secrets, models, keys }: Stor
       audit,
       limits: config.gallery,
       estimateCondition: (modelVersion, embedding) => findModel(models, modelVersion)?.estimateCondition?.(embedding),
+      findScales: (modelVersion) => findModel(models, modelVersion)?.scales,
       clock,
       log,
     }),

@@ -42,18 +42,30 @@ export function splitBias(joined: Float32Array): { embedding: Float32Array; bias
 
 /** Returns the cosine of two faces without the part that their conditions cause, -1..1. */
 export function correctedCosine(one: EmbeddedFace, other: EmbeddedFace): number {
-  const a = joinBias(one);
-  const b = joinNegatedBias(other);
+  const [a, b] = [one.embedding, other.embedding];
   if (a.length !== b.length) throw new TypeError(`two embeddings differ in dimensions: ${a.length} and ${b.length}`);
+  return Math.max(-1, Math.min(1, dot(a, b) - dotBiases(one.condition?.bias, other.condition?.bias)));
+}
+
+function dotBiases(a: Float32Array | undefined, b: Float32Array | undefined): number {
+  for (const bias of [a, b]) if (bias) requireBiasLength(bias);
+  return a && b ? dot(a, b) : 0;
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return Math.max(-1, Math.min(1, sum));
+  return sum;
+}
+
+function requireBiasLength(bias: Float32Array): void {
+  if (bias.length !== BIAS_LENGTH) throw new TypeError(`a bias has ${bias.length} values, not ${BIAS_LENGTH}`);
 }
 
 function join(embedding: Float32Array, bias: Float32Array | undefined, sign: 1 | -1): Float32Array {
   const joined = new Float32Array(embedding.length + BIAS_LENGTH);
   joined.set(embedding);
-  if (bias && bias.length !== BIAS_LENGTH) throw new TypeError(`a bias has ${bias.length} values, not ${BIAS_LENGTH}`);
+  if (bias) requireBiasLength(bias);
   bias?.forEach((value, i) => (joined[embedding.length + i] = sign * value));
   return joined;
 }

@@ -48,12 +48,16 @@ export function averageFaces(faces: readonly WeightedFace[]): Template {
     weights += weight;
     for (let i = 0; i < sum.length; i++) sum[i]! += weight * embedding[i]!;
   }
-  const length = Math.sqrt(sum.reduce((squares, value) => squares + value * value, 0)) / weights;
+  let squares = 0;
+  for (const value of sum) squares += value * value;
+  const length = Math.sqrt(squares) / weights;
   // Faces that cancel each other out have no mean: the template of length 0 is like nobody.
   const scale = length > 0 ? length ** (LENGTH_POWER - 1) / weights : 0;
   const condition = averageConditions(faces);
+  const embedding = new Float32Array(sum.length);
+  for (let i = 0; i < sum.length; i++) embedding[i] = sum[i]! * scale;
   return {
-    embedding: Float32Array.from(sum, (value) => value * scale),
+    embedding,
     ...(condition && { condition: { ...condition, bias: averageBias(faces, scale) } }),
     faces: faces.length,
   };
@@ -63,7 +67,8 @@ export function averageFaces(faces: readonly WeightedFace[]): Template {
 function averageBias(faces: readonly WeightedFace[], scale: number): Float32Array {
   const sum = new Float32Array(BIAS_LENGTH);
   for (const { condition, weight } of faces) {
-    condition?.bias?.forEach((value, i) => (sum[i]! += weight * value * scale));
+    const bias = condition?.bias;
+    for (let i = 0; bias && i < sum.length; i++) sum[i]! += weight * bias[i]! * scale;
   }
   return sum;
 }

@@ -173,6 +173,11 @@ export class GroupFaces {
     return Math.max(0, ...similarities);
   }
 
+  /** Makes the means of all people now, so that the first search for people does not wait for them. */
+  preparePersons(scales: SimilarityScales): void {
+    if (this.#index) this.#findPersons(scales);
+  }
+
   #findPersons(scales: SimilarityScales): Persons {
     if (this.#persons?.scales !== scales) {
       this.#persons = new Persons(

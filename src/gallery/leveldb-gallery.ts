@@ -62,6 +62,11 @@ export interface LevelGalleryOptions {
   log: Log;
   /** Measures the condition of faces that were stored without one. Without it such faces count as clear. */
   estimateCondition?: EstimateCondition | undefined;
+  /**
+   * Returns the scales of a model version; undefined where it is not installed. With it the means of all people are made at the start,
+   * without it by the first search.
+   */
+  findScales?: ((modelVersion: string) => SimilarityScales | undefined) | undefined;
   /** Makes UUIDs for faces and pictures. */
   newId?: () => string;
   /** Is called from time to time while the gallery is loaded. */
@@ -96,8 +101,13 @@ export class LevelGallery implements Gallery, Part {
   /** Reads every group and face into memory. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new TypeError('the gallery is started already');
-    const { store, clock, log, estimateCondition, onProgress = () => undefined } = this.#options;
+    const { store, clock, log, estimateCondition, findScales, onProgress = () => undefined } = this.#options;
     const loaded = await loadGroups({ store, log, signal, estimateCondition, onProgress });
+    for (const { record, faces } of loaded.directory.all()) {
+      signal.throwIfAborted();
+      const scales = findScales?.(record.modelVersion);
+      if (scales) faces.preparePersons(scales);
+    }
     await store.releaseMemory();
     const tokens = new PageTokens({ key: store.deriveKey('page-token'), clock });
     this.#running = { ...loaded, listings: new Listings(tokens) };

@@ -47,6 +47,8 @@ export class Persons {
   #aloneCount = 0;
   /** Created with the first mean. Its rows are those of `#means`. */
   #index: VectorIndex | undefined;
+  /** Number of people with several faces at the beginning: memory for their means is reserved. */
+  readonly #expectedMeans: number;
   readonly #conditions = new ConditionColumn();
   readonly #means: PersonMean[] = [];
   /** Rows of the means by externalImageId. */
@@ -57,6 +59,7 @@ export class Persons {
     this.scales = scales;
     this.#alone = new Uint8Array(faces.size());
     for (let row = 0; row < faces.size(); row++) this.#register(row);
+    this.#expectedMeans = [...this.#rows.values()].filter((rows) => typeof rows !== 'number').length;
     for (const externalImageId of this.#rows.keys()) this.#rebuild(externalImageId);
   }
 
@@ -172,7 +175,7 @@ export class Persons {
 
   #addMean(externalImageId: string, { template, members }: PersonTemplate<Member>): void {
     const vector = joinBias(template);
-    this.#index ??= new VectorIndex(vector.length);
+    this.#index ??= new VectorIndex(vector.length, this.#expectedMeans);
     const meanRow = this.#index.append(vector);
     this.#conditions.append(template.condition);
     this.#means.push({ externalImageId, members: members.map(({ row }) => row) });

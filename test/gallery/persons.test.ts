@@ -204,6 +204,12 @@ test('the gallery searches people as the group does, after a restart as well', a
   const long = { embedding: new Float32Array(128).fill(1), faces: 2 };
   expect(() => first.gallery.searchPersons(staff, long, options)).toThrow(TypeError);
   await first.stop();
-  const { gallery } = await openGallery(directory);
+  const asked: string[] = [];
+  const findScales = (modelVersion: string) => {
+    asked.push(modelVersion);
+    return scales;
+  };
+  const { gallery } = await openGallery(directory, { findScales });
+  expect(asked).toEqual(['m1']);
   expect(gallery.searchPersons(staff, probe, options)).toEqual(before);
 });
