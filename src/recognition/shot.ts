@@ -1,6 +1,7 @@
 // Shots: one frame's picture of a face, before and after its embedding and the search for candidates.
 import type { CameraConfig } from '../config/camera-schema.js';
 import type { FaceCondition } from '../domain/condition.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
 import { isEligible, type Box, type Face } from '../domain/face.js';
 import { MIN_SHOT_QUALITY } from '../vision/quality.js';
 import type { AnalysedFrame } from '../vision/vision.js';
@@ -22,9 +23,7 @@ export interface Shot {
 }
 
 /** The part of a shot by which its track is recognised again. */
-export interface ReferenceShot {
-  /** L2-normalised. */
-  embedding: Float32Array;
+export interface ReferenceShot extends EmbeddedFace {
   quality: number;
 }
 

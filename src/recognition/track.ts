@@ -1,5 +1,6 @@
 // One track: everything that is known of one face before one camera, from its first sight to its last.
-import { cosine } from '../domain/embedding.js';
+import { correctedCosine } from '../domain/bias.js';
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Appearance } from './appearances.js';
 import { BestShots } from './best-shots.js';
 import type { Decision } from './decision.js';
@@ -72,9 +73,12 @@ export class Track {
     return this.#references.length > 0;
   }
 
-  /** Returns the greatest cosine with the reference shots, -1..1. */
-  compare(embedding: Float32Array): number {
-    return Math.max(-1, ...this.#references.map((reference) => cosine(reference.embedding, embedding)));
+  /**
+   * Returns the greatest corrected cosine with the reference shots, -1..1: two people with a mask each must not pass for one when one takes
+   * the place of the other.
+   */
+  compare(face: EmbeddedFace): number {
+    return Math.max(-1, ...this.#references.map((reference) => correctedCosine(reference, face)));
   }
 
   /** Notes that the track shows this face for sure. @param reference the shot that showed it */

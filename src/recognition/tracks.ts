@@ -1,4 +1,5 @@
 // The tracks of one camera: the path tracker follows places; embeddings decide which track goes along which path where that is in doubt.
+import type { EmbeddedFace } from '../domain/embedding.js';
 import type { PathStep } from './path-tracker.js';
 import type { ReferenceShot } from './shot.js';
 import { Track } from './track.js';
@@ -59,15 +60,15 @@ export class Tracks {
    * first shot of a new path may show a track that was lost from sight.
    */
   identify(pathId: number, shot: ReferenceShot, nowMs: number): Track {
-    const { embedding, quality } = shot;
-    const reference = { embedding, quality };
+    const { embedding, condition, quality } = shot;
+    const reference = { embedding, condition, quality };
     const track = this.#byPath.get(pathId) ?? this.#begin(pathId, nowMs);
     const isInQuestion = track.isDoubtful || track.state !== 'open';
-    if (track.hasReference && (!isInQuestion || this.#isSame(track, embedding))) {
+    if (track.hasReference && (!isInQuestion || this.#isSame(track, reference))) {
       track.confirm(nowMs, reference);
       return track;
     }
-    const other = this.#findElsewhere(track, embedding, nowMs);
+    const other = this.#findElsewhere(track, reference, nowMs);
     if (other) {
       this.#takeOver(pathId, other, track);
       other.confirm(nowMs, reference);
@@ -111,19 +112,19 @@ export class Tracks {
     return track;
   }
 
-  #isSame(track: Track, embedding: Float32Array): boolean {
-    return track.compare(embedding) >= this.#parts.sameCosine;
+  #isSame(track: Track, face: EmbeddedFace): boolean {
+    return track.compare(face) >= this.#parts.sameCosine;
   }
 
   /** Returns the most similar of the tracks that may be here: lost, out of sight, or in doubt themselves, and not for long. */
-  #findElsewhere(track: Track, embedding: Float32Array, nowMs: number): Track | undefined {
+  #findElsewhere(track: Track, face: EmbeddedFace, nowMs: number): Track | undefined {
     const { gapMs } = this.#parts;
     const onPaths = [...this.#byPath]
       .filter(([pathId, other]) => other.isDoubtful || !this.#pathsInSight.has(pathId))
       .map(([, other]) => other);
     return [...onPaths, ...this.#lost]
-      .filter((other) => other !== track && nowMs - other.lastSeenMs < gapMs && this.#isSame(other, embedding))
-      .sort((a, b) => b.compare(embedding) - a.compare(embedding))[0];
+      .filter((other) => other !== track && nowMs - other.lastSeenMs < gapMs && this.#isSame(other, face))
+      .sort((a, b) => b.compare(face) - a.compare(face))[0];
   }
 
   /** Gives the path of a track to another one. */
