@@ -40,11 +40,19 @@ export function splitBias(joined: Float32Array): { embedding: Float32Array; bias
   return { embedding: joined.subarray(0, dimensions), bias: joined.subarray(dimensions) };
 }
 
+/**
+ * Cosine from which two embeddings are of one picture, and nothing is subtracted: a picture is 100 to itself, whatever its condition.
+ * Strangers who are recognisable do not come near it.
+ */
+export const SAME_PICTURE_COSINE = 0.995;
+
 /** Returns the cosine of two faces without the part that their conditions cause, -1..1. */
 export function correctedCosine(one: EmbeddedFace, other: EmbeddedFace): number {
   const [a, b] = [one.embedding, other.embedding];
   if (a.length !== b.length) throw new TypeError(`two embeddings differ in dimensions: ${a.length} and ${b.length}`);
-  return Math.max(-1, Math.min(1, dot(a, b) - dotBiases(one.condition?.bias, other.condition?.bias)));
+  const plain = dot(a, b);
+  const caused = plain >= SAME_PICTURE_COSINE ? 0 : dotBiases(one.condition?.bias, other.condition?.bias);
+  return Math.max(-1, Math.min(1, plain - caused));
 }
 
 function dotBiases(a: Float32Array | undefined, b: Float32Array | undefined): number {

@@ -1,7 +1,7 @@
 // The faces of one group in memory: embeddings in the vector index, everything else in columns beside it, row by row.
 import type { EmbeddedFace } from '../domain/embedding.js';
 import { BIAS_LENGTH, joinBias, joinNegatedBias, splitBias } from '../domain/bias.js';
-import { compareTemplates, reportedSimilarity, roundSimilarity } from '../domain/reported-similarity.js';
+import { compareTemplates, roundSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import { ConditionColumn } from './condition-column.js';
@@ -115,8 +115,7 @@ export class GroupFaces {
   compare(faceId: string, probe: Template, scales: SimilarityScales): number | undefined {
     const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return undefined;
-    if (!scales.isRecognisable(this.#conditions.at(row)) || !scales.isRecognisable(probe.condition)) return 0;
-    return reportedSimilarity(scales.scale, this.#index.cosine(row, joinNegatedBias(probe)));
+    return compareTemplates(this.#read(row), probe, scales);
   }
 
   /**

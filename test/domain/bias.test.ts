@@ -11,9 +11,13 @@ const makeFace = (value: number) => ({
 
 describe('a bias', () => {
   it('is what two faces have in common by their conditions, and is subtracted from their cosine', () => {
-    expect(correctedCosine(makeFace(0.5), makeFace(0.4))).toBeCloseTo(1 - 0.2, 6);
-    expect(correctedCosine(makeFace(0.5), { embedding })).toBeCloseTo(1, 6);
-    expect(correctedCosine({ embedding }, { embedding })).toBeCloseTo(1, 6);
+    const other = { ...makeFace(0.4), embedding: Float32Array.of(0.8, 0.6) };
+    expect(correctedCosine(makeFace(0.5), other)).toBeCloseTo(0.96 - 0.2, 6);
+    expect(correctedCosine(makeFace(0.5), { embedding: other.embedding })).toBeCloseTo(0.96, 6);
+  });
+
+  it('does not count between two pictures that are the same', () => {
+    expect(correctedCosine(makeFace(0.5), makeFace(0.4))).toBeCloseTo(1, 6);
   });
 
   it('stands behind the embedding in a row, and negated in a probe', () => {

@@ -1,7 +1,7 @@
 // Search by similarity against a scan of all rows: mixed conditions, limits, thresholds, removals.
 import { describe, expect, test } from 'vitest';
 import type { FaceCondition } from '../../src/domain/condition.js';
-import { joinBias, BIAS_LENGTH, joinNegatedBias } from '../../src/domain/bias.js';
+import { BIAS_LENGTH, correctedCosine, joinBias } from '../../src/domain/bias.js';
 import { compareTemplates, roundSimilarity } from '../../src/domain/reported-similarity.js';
 import type { Template } from '../../src/domain/template.js';
 import { ConditionColumn } from '../../src/gallery/condition-column.js';
@@ -56,7 +56,7 @@ class Rows {
       .flatMap(({ template, sequence }, row) => {
         const mayMatch = scales.isRecognisable(template.condition) && scales.isRecognisable(probe.condition);
         if (!mayMatch || row === except || isLeftOut?.(row)) return [];
-        const cosine = this.index.cosine(row, joinNegatedBias(probe));
+        const cosine = correctedCosine(template, probe);
         const exact = scales.scale.fromCosine(cosine);
         return [{ row, sequence, cosine, exact, similarity: roundSimilarity(exact) }];
       })

@@ -163,7 +163,7 @@ describe('lintel gallery enrol', () => {
       'a/none.jpg': people.scene(),
       'a/two.jpg': people.scene(0, 1),
       'b/small.jpg': people.portrait(1, { facePx: 76 }),
-      'c/blurred.jpg': people.portrait(2, { camera: { blurPx: 6 } }),
+      'c/blurred.jpg': people.portrait(2, { camera: { blurPx: 3.5 } }),
       ...(tellsTurns && {
         'd/turned.jpg': people.portrait(3, { pose: { yaw: 38 } }),
         'e/profile.jpg': people.portrait(4, { pose: { yaw: 62 } }),
