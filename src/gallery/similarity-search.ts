@@ -1,5 +1,5 @@
 // Search by similarity: the vector index finds rows by corrected cosine; rows that are not recognisable never match.
-import { joinBias, joinNegatedBias, SAME_PICTURE_COSINE } from '../domain/bias.js';
+import { joinBias, joinNegatedBias, MASK_BIAS, SAME_PICTURE_COSINE } from '../domain/bias.js';
 import { cosineFloor, roundSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
@@ -8,8 +8,8 @@ import type { Hits, VectorIndex } from './vector-index.js';
 
 /** A search that is not complete yet asks for this number of times as many rows. */
 const MORE = 4;
-/** Corrected cosine below which a row cannot be of the probe's own picture: biases are shorter than 0.8. */
-const LEAST_OF_SAME_PICTURE = 0.35;
+/** Rows that are asked for beyond the limit, so that one of the probe's own picture is among them. */
+const SPARE = 8;
 
 /** Matches, most similar first. */
 export interface SimilarRows extends Hits {
@@ -42,46 +42,44 @@ export function searchBySimilarity(
     return { rows: [], cosines: [], similarities: [] };
   }
   const query = joinNegatedBias(probe);
-  const minCosine = cosineFloor(scales.scale, threshold);
-  // Where rows are left out, the nearest ones often are among them. More candidates cost less than a second search.
-  for (let asked = search.isLeftOut ? limit * MORE + 128 : limit; ; asked *= MORE) {
+  const bias = measureBias(probe);
+  const leastCosine = cosineFloor(scales.scale, threshold);
+  // A row of the probe's own picture has its bias, with or without that of the mask.
+  const minCosine = Math.min(leastCosine, SAME_PICTURE_COSINE - bias * (bias + MASK_BIAS));
+  for (let asked = bias > 0 ? limit + SPARE : limit; ; asked *= MORE) {
     const options = { limit: asked, minCosine, compareTies, ...(except !== undefined && { except }) };
     const hits = index.search(query, options);
+    const last = hits.cosines.at(-1) ?? -Infinity;
+    const isAll = hits.rows.length < asked;
+    if (bias > 0) raiseSamePictures(hits, index, search);
     const found = selectMatches(hits, recognisable.flags, search);
-    raiseSamePictures(found, index, search);
-    if (found.rows.length === limit || hits.rows.length < asked) return found;
-    // The rows of `hits` are in order: those that fell below the threshold by rounding are at the end.
-    const last = hits.cosines.at(-1);
-    if (last === undefined || roundSimilarity(scales.scale.fromCosine(last)) < threshold) return found;
+    // Rows beyond the last one match no better than it does.
+    if (isAll || found.rows.length === limit || roundSimilarity(scales.scale.fromCosine(last)) < threshold)
+      return found;
   }
 }
 
-/**
- * Gives the rows of the probe's own picture their plain cosine, as correctedCosine does, and the first places. Even with the greatest biases
- * they are among the nearest rows.
- */
-function raiseSamePictures(
-  found: SimilarRows,
-  index: VectorIndex,
-  { probe, scales, compareTies }: SimilaritySearch,
-): void {
-  if (!probe.condition?.bias) return;
-  const query = joinBias({ embedding: probe.embedding });
+/** Returns the length of a bias; 0 where none is known. */
+function measureBias({ condition }: Template): number {
+  return Math.hypot(...(condition?.bias ?? []));
+}
+
+/** Gives the rows of the probe's own picture their plain cosine, as correctedCosine does, and the places for it. */
+function raiseSamePictures(hits: Hits, index: VectorIndex, { probe, compareTies }: SimilaritySearch): void {
+  const plainQuery = joinBias({ embedding: probe.embedding });
   let hasRisen = false;
-  for (let i = 0; i < found.rows.length && found.cosines[i]! >= LEAST_OF_SAME_PICTURE; i++) {
-    const plain = index.cosine(found.rows[i]!, query);
-    if (plain < SAME_PICTURE_COSINE) continue;
-    found.cosines[i] = plain;
-    found.similarities[i] = scales.scale.fromCosine(plain);
+  const cosines = hits.rows.map((row, i) => {
+    const plain = index.cosine(row, plainQuery);
+    if (plain < SAME_PICTURE_COSINE) return hits.cosines[i]!;
     hasRisen = true;
-  }
+    return plain;
+  });
   if (!hasRisen) return;
-  const places = found.rows.map((_, place) => place);
-  const { rows, cosines, similarities } = found;
+  const { rows } = hits;
+  const places = rows.map((_, place) => place);
   places.sort((a, b) => cosines[b]! - cosines[a]! || compareTies(rows[a]!, rows[b]!));
-  found.rows = places.map((place) => rows[place]!);
-  found.cosines = places.map((place) => cosines[place]!);
-  found.similarities = places.map((place) => similarities[place]!);
+  hits.rows = places.map((place) => rows[place]!);
+  hits.cosines = places.map((place) => cosines[place]!);
 }
 
 /** Returns the rows that match, up to the limit. */
