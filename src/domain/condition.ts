@@ -9,7 +9,7 @@ export interface FaceCondition {
   recognisability: number;
   /** True for a face whose mouth and nose are covered, such as by a mask. */
   masked: boolean;
-  /** What the condition adds to cosines: BIAS_LENGTH values of at least 0. Not stored; it follows from the embedding. */
+  /** Part of cosines that the condition causes: BIAS_LENGTH values of at least 0. Not stored; it follows from the embedding. */
   bias?: Float32Array;
 }
 

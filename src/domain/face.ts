@@ -39,7 +39,7 @@ export interface Quality {
   overall: number;
 }
 
-/** What may spoil the picture of a face. `covered`: by a mask or anything else that the mask model or the embedding takes for one. */
+/** Flaw of a face's picture. `covered`: by a mask or anything else that the mask model or the embedding takes for one. */
 export type FaceFlaw = 'dark' | 'bright' | 'blurred' | 'covered' | 'turned';
 
 /** Measurements of one frame that a presentation attack may explain: a sheet of paper, a screen, a print. */

@@ -5,7 +5,7 @@ import type { EmbeddedFace } from './embedding.js';
 
 /** One side of a comparison. The inner product of two templates counts as their cosine. */
 export interface Template extends EmbeddedFace {
-  /** Of length 1 for a single face. A mean is shorter, the more so the less its faces are alike. */
+  /** Vector of length 1 for a single face. A mean is shorter, the more so the less its faces are alike. */
   embedding: Float32Array;
   /** Number of faces of the mean; absent for a single face. */
   faces?: number;

@@ -42,7 +42,7 @@ export class Persons {
   readonly #faces: FaceRows;
   /** Rows by externalImageId, in the order of enrolment. Most people have one face, and no array then. */
   readonly #rows = new Map<string, number | number[]>();
-  /** By row of the faces; 1: the face is a template by itself. */
+  /** Flags by row of the faces; 1: the face is a template by itself. */
   #alone: Uint8Array;
   #aloneCount = 0;
   /** Created with the first mean. Its rows are those of `#means`. */

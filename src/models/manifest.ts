@@ -31,7 +31,7 @@ const file = {
   bytes,
   sha256,
   licence: z.string(),
-  /** What is known of the training data and of the licence, in words. */
+  /** Known facts about the training data and the licence, in words. */
   provenance: z.string().optional(),
   /**
    * Source of the download: the file itself, or a file of another format that `lintel models fetch` converts, with the size and the sha256 that

@@ -20,7 +20,7 @@ export interface ShotProbe {
 export interface ShotProbes {
   /** Under the models in use. */
   own: ShotProbe;
-  /** By model version, without the version in use and without versions that fail. */
+  /** Probes by model version, without the version in use and without versions that fail. */
   others: ReadonlyMap<string, ShotProbe>;
 }
 

@@ -34,7 +34,7 @@ const MIN_MARGIN = 0.015;
 /** Turn between the last two pairs from which the looks have not agreed. */
 const UNSETTLED_DEGREES = 8;
 
-/** What is assumed of a face: the middle of its box, the root of the box's area, and its roll. */
+/** Assumptions about a face: the middle of its box, the root of the box's area, and its roll. */
 interface Stance {
   centre: Point;
   sizePx: number;

@@ -6,7 +6,7 @@ import { CROP_PX, MARGIN_PX, PORTRAIT_PX } from './portrait.js';
 
 type Colour = readonly [number, number, number];
 
-/** Where the middle of the face lies on an aligned crop, and the heights of eyes, nose and mouth. */
+/** Position of the middle of the face on an aligned crop, and the heights of eyes, nose and mouth. */
 const FACE = { middle: 56, eyes: 51.6, leftEye: 38.3, rightEye: 73.5, nose: 71.7, mouth: 92.3 };
 
 export const MASK_SHAPES = ['surgical', 'cloth', 'ffp'] as const;
