@@ -43,7 +43,7 @@ export interface Quality {
 export type FaceFlaw = 'dark' | 'bright' | 'blurred' | 'covered' | 'turned';
 
 /** Measurements of one frame that a presentation attack may explain: a sheet of paper, a screen, a print. */
-export interface Presentation {
+export interface PresentationTraces {
   /** Four long straight edges that enclose the face, where there are four: a sheet, a screen, but also a window behind a person. */
   border?: {
     /** Share of each side, from corner to corner, that is an edge, 0..1: left, right, top, bottom. */
@@ -78,7 +78,7 @@ export interface Face {
   /** Present if requested: logit(live) - logit(spoof). Greater values mean that the face is more likely live. */
   livenessScore?: number;
   /** Present in frames of a camera, if liveness is requested. */
-  presentation?: Presentation;
+  presentation?: PresentationTraces;
   /** Present if requested: L2-normalised, `dimensions` floats. */
   embedding?: Float32Array;
   /** Present beside the embedding, where the embedder has a measure of it. */

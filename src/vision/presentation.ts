@@ -1,5 +1,5 @@
 // Measures, in one frame, what a presentation attack may leave around and on a face: a border, a periodic pattern, missing colour.
-import { boxHeight, boxWidth, type Face, type Point, type Presentation } from '../domain/face.js';
+import { boxHeight, boxWidth, type Face, type Point, type PresentationTraces } from '../domain/face.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { BORDER_VIEW_FACTOR, BORDER_VIEW_PX, findBorder } from './border.js';
 import { PeriodicityMeter, WINDOW_PX } from './spectrum.js';
@@ -26,14 +26,14 @@ export class PresentationMeter {
     this.#addon = addon;
   }
 
-  measure(image: NativeImage, face: Pick<Face, 'boxPx' | 'pose'>): Presentation {
+  measure(image: NativeImage, face: Pick<Face, 'boxPx' | 'pose'>): PresentationTraces {
     return { ...this.#measureSurroundings(image, face), periodicity: this.#measurePeriodicity(image, face) };
   }
 
   #measureSurroundings(
     image: NativeImage,
     { boxPx, pose }: Pick<Face, 'boxPx' | 'pose'>,
-  ): Pick<Presentation, 'border' | 'chroma' | 'surroundingChroma'> {
+  ): Pick<PresentationTraces, 'border' | 'chroma' | 'surroundingChroma'> {
     const side = Math.max(boxWidth(boxPx), boxHeight(boxPx)) * BORDER_VIEW_FACTOR;
     const centre: Point = { x: (boxPx.x0 + boxPx.x1) / 2, y: (boxPx.y0 + boxPx.y1) / 2 };
     const scale = BORDER_VIEW_PX / side;
@@ -77,7 +77,7 @@ export class PresentationMeter {
     }
   }
 
-  #measureChroma(): Pick<Presentation, 'chroma' | 'surroundingChroma'> {
+  #measureChroma(): Pick<PresentationTraces, 'chroma' | 'surroundingChroma'> {
     const face = BORDER_VIEW_PX / BORDER_VIEW_FACTOR;
     const middle = (BORDER_VIEW_PX - 1) / 2;
     let [skin, skinCount, around, aroundCount] = [0, 0, 0, 0];

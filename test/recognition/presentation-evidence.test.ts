@@ -1,6 +1,6 @@
 // Evidence of a print or a screen over the frames of one face, by scripted movements of landmarks and borders.
 import { describe, expect, test } from 'vitest';
-import type { Face, Landmarks, Point, Presentation } from '../../src/domain/face.js';
+import type { Face, Landmarks, Point, PresentationTraces } from '../../src/domain/face.js';
 import { fuseLiveness } from '../../src/recognition/liveness.js';
 import { PresentationEvidence } from '../../src/recognition/presentation-evidence.js';
 
@@ -39,7 +39,7 @@ function face({ x = 320, y = 240, headYaw = 0, flatYaw = 0, ...rest }: Scene): F
     y: y + 20 * py,
   })) as [Point, Point, Point, Point, Point] satisfies Landmarks;
   const corner = (dx: number, dy: number): Point => ({ x: borderX + dx, y: 240 + dy });
-  const presentation: Presentation = {
+  const presentation: PresentationTraces = {
     periodicity,
     chroma,
     surroundingChroma,

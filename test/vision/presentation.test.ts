@@ -5,7 +5,7 @@ import { renderFrames } from '../../tools/rendered-people/clip.js';
 import { renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { renderFace } from '../../tools/rendered-people/render-face.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
-import type { Box, Presentation } from '../../src/domain/face.js';
+import type { Box, PresentationTraces } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { PresentationMeter } from '../../src/vision/presentation.js';
 
@@ -13,7 +13,7 @@ const addon = loadAddon();
 const meter = new PresentationMeter(addon);
 const portrait = renderPortrait(7);
 
-function measure({ rgb, widthPx, heightPx }: Picture, boxPx: Box, roll = 0): Presentation {
+function measure({ rgb, widthPx, heightPx }: Picture, boxPx: Box, roll = 0): PresentationTraces {
   const image = addon.wrapRgb(rgb, widthPx, heightPx);
   try {
     return meter.measure(image, { boxPx, pose: { yaw: 0, pitch: 0, roll } });
