@@ -1,4 +1,5 @@
 // Loads the groups into memory from the sealed store. Records that do not open are counted, reported and kept.
+import { markMasked } from '../domain/bias.js';
 import type { FaceCondition } from '../domain/condition.js';
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
@@ -28,7 +29,10 @@ export function completeCondition(
 ): FaceCondition | undefined {
   if (stored?.bias) return stored;
   const estimated = estimate();
-  return stored && estimated?.bias ? { ...stored, bias: estimated.bias } : (stored ?? estimated);
+  if (!stored || !estimated?.bias) return stored ?? estimated;
+  const complete = { ...stored, bias: estimated.bias };
+  // The mask model may have seen a mask that the embedding does not show.
+  return stored.masked ? markMasked(complete) : complete;
 }
 
 export interface GalleryLoadOptions {

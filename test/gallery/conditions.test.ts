@@ -1,5 +1,6 @@
 // Conditions of enrolled faces: stored, estimated where a record has none, restored from backups of both versions.
 import { expect, test } from 'vitest';
+import { markMasked } from '../../src/domain/bias.js';
 import type { FaceCondition } from '../../src/domain/condition.js';
 import { normalise } from '../../src/domain/embedding.js';
 import {
@@ -111,6 +112,20 @@ test('the bias of a face is subtracted from its cosines; it is not stored, but c
   check(first);
   await first.stop();
   check(await openGallery(directory, { estimateCondition }));
+});
+
+test('a face that was stored as masked keeps the bias of the mask, also where its embedding shows none', async () => {
+  const directory = await temporaryDirectory();
+  const estimateCondition = (): FaceCondition => withBias(CLEAR, 0);
+  const first = await openGallery(directory, { estimateCondition });
+  await first.gallery.createGroup(staff, 'm1');
+  await enrolAll(first.gallery, { MASKED });
+  const masked = { embedding: turnBy(probe.embedding, 0.9), condition: markMasked(CLEAR) };
+  const search = (gallery: LevelGallery) => gallery.searchByEmbedding(staff, masked, options)[0]?.similarity;
+  const before = search(first.gallery);
+  expect(before).toBeLessThan(80);
+  await first.stop();
+  expect(search((await openGallery(directory, { estimateCondition })).gallery)).toBe(before);
 });
 
 test.each([-0.1, 1.1, Number.NaN])('a recognisability of %f is a TypeError, and enrols nobody', async (value) => {
