@@ -47,13 +47,15 @@ export interface ServiceOptions {
   precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
   cpus?: string;
+  /** Soft and hard limit of open files. Default: those of this process. */
+  openFiles?: number;
   /** Configuration. Its top-level keys replace the defaults of the tests. */
   config?: Record<string, unknown>;
 }
 
 /** Starts a service. Resolves when it is ready; rejects with its output when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { folder, modelsDir, set = 'standard', precision = 'float', cpus, config } = options;
+  const { folder, modelsDir, set = 'standard', precision = 'float', cpus, openFiles, config } = options;
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, 'lintel.yaml');
   writeFileSync(
@@ -70,6 +72,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const started = performance.now();
   const command = [
     ...(cpus === undefined ? [] : ['taskset', '-c', cpus]),
+    ...(openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}`]),
     process.execPath,
     '--max-semi-space-size=4',
     CLI,
