@@ -1,6 +1,6 @@
 // Limit on the guessing of keys: wrong keys are counted by network address, and too many block the address for a while.
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../../domain/time.js';
+import { findNetwork } from '../../platform/network.js';
 
 /** Number of wrong keys that an address may send before it is blocked. */
 export const ATTEMPTS = 10;
@@ -55,17 +55,4 @@ export class AttemptLimit {
     this.#attempts.delete(network);
     return 0;
   }
-}
-
-/** Returns the /64 network of an IPv6 address, because one client has all of its 2^64 addresses; an IPv4 address is returned as it is. */
-function findNetwork(address: string): string {
-  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (ipv4 !== undefined) return ipv4;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
-  const left = head === '' ? [] : head.split(':');
-  if (tail === undefined) return left.slice(0, 4).join(':');
-  const right = tail === '' ? [] : tail.split(':');
-  const zeroes = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return [...left, ...zeroes, ...right].slice(0, 4).join(':');
 }

@@ -9,7 +9,7 @@ import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
 import { AppError, describeError } from '../../errors.js';
-import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from './tls.js';
+import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from '../../platform/tls-identity.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 
@@ -103,7 +103,7 @@ export class ApiServer implements Part {
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
     };
     if (!tls) return createServer(options, listener);
-    const identity = new TlsIdentity({ ...tls, log, checkIntervalMs: tlsCheckIntervalMs });
+    const identity = new TlsIdentity({ ...tls, key: 'http.tls', log, checkIntervalMs: tlsCheckIntervalMs });
     const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
     const server = createSecureServer({ ...options, ...(await identity.load()), handshakeTimeout }, listener);
     identity.serve(server);

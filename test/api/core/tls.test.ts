@@ -6,7 +6,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { TlsIdentity } from '../../../src/api/core/tls.js';
+import { TlsIdentity } from '../../../src/platform/tls-identity.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { silentLog } from '../../../src/domain/log.js';
 import { tempDir } from '../../support/temp-dir.js';
@@ -128,7 +128,7 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
     ['rubbish', () => writeFileSync(keyFile, 'rubbish'), /http\.tls cannot be used: keyFile holds no PEM key/],
   ])('does not start with %s', async (_name, damage, message) => {
     damage();
-    const identity = new TlsIdentity({ certFile, keyFile, log: silentLog });
+    const identity = new TlsIdentity({ key: 'http.tls', certFile, keyFile, log: silentLog });
     await expect(identity.load()).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(message) as string,
@@ -138,7 +138,7 @@ describe.skipIf(!hasOpenssl)('HTTPS', () => {
 
   test('says that the certificate has expired', async () => {
     const inTenYears = Date.now() + 10 * 365 * 86_400_000;
-    const identity = new TlsIdentity({ certFile, keyFile, log: silentLog, clock: () => inTenYears });
+    const identity = new TlsIdentity({ key: 'http.tls', certFile, keyFile, log: silentLog, clock: () => inTenYears });
     const server = createServer(await identity.load());
     identity.serve(server);
     expect(identity.health()).toMatchObject({ status: 'degraded', detail: 'the certificate of http.tls has expired' });

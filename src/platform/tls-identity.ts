@@ -1,14 +1,13 @@
-// Certificate for HTTPS: read from its files, replaced when the files change, with its health.
+// Certificate of a TLS server: read from its files, replaced when the files change, with its health.
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
-import type { Health } from '../../domain/health.js';
-import type { Log } from '../../domain/log.js';
-import { formatContractTime, systemTimers, type Clock, type Timers } from '../../domain/time.js';
-import { AppError, describeError } from '../../errors.js';
-import { readFileStamp } from '../../platform/file-stamp.js';
+import { createSecureContext, type Server } from 'node:tls';
+import type { Health } from '../domain/health.js';
+import type { Log } from '../domain/log.js';
+import { formatContractTime, systemTimers, type Clock, type Timers } from '../domain/time.js';
+import { AppError, describeError } from '../errors.js';
+import { readFileStamp } from './file-stamp.js';
 
 export interface TlsFiles {
   /** Path of a PEM file: the certificate, and the certificates between it and its authority. */
@@ -18,6 +17,8 @@ export interface TlsFiles {
 }
 
 export interface TlsIdentityOptions extends TlsFiles {
+  /** Key of the configuration that names the files, such as `http.tls`, for messages. */
+  key: string;
   log: Log;
   clock?: Clock;
   timers?: Timers;
@@ -37,7 +38,7 @@ const CHECK_INTERVAL_MS = 5_000;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
- * The certificate and the key of HTTPS. A new pair of files is used as soon as both belong together; until then the old certificate is
+ * The certificate and the key of a TLS server. A new pair of files is used as soon as both belong together; until then the old certificate is
  * served, and `health` reports the problem.
  */
 export class TlsIdentity {
@@ -48,7 +49,7 @@ export class TlsIdentity {
   #problem: string | undefined;
   #server: Server | undefined;
   #timer: unknown;
-  /** Sockets whose handshake is not complete, by address and port of the client: the HTTP server does not know them yet. */
+  /** Sockets whose handshake is not complete, by address and port of the client: the server does not know them yet. */
   readonly #handshaking = new Map<string, Socket>();
 
   constructor(options: TlsIdentityOptions) {
@@ -66,7 +67,7 @@ export class TlsIdentity {
       this.#validToMs = Date.parse(certificate.validTo);
       return { cert, key };
     } catch (cause) {
-      throw new AppError('CONFIG_INVALID', `http.tls cannot be used: ${describeError(cause)}`, { cause });
+      throw new AppError('CONFIG_INVALID', `${this.#options.key} cannot be used: ${describeError(cause)}`, { cause });
     }
   }
 
@@ -95,7 +96,7 @@ export class TlsIdentity {
       return { status: 'degraded', detail: `the new certificate is not used: ${this.#problem}`, facts };
     }
     if (this.#validToMs <= (this.#options.clock ?? Date.now)()) {
-      return { status: 'degraded', detail: 'the certificate of http.tls has expired', facts };
+      return { status: 'degraded', detail: `the certificate of ${this.#options.key} has expired`, facts };
     }
     return { status: 'ok', facts };
   }
