@@ -98,7 +98,7 @@ describe('a mask model of squares', () => {
     await new MaskClassifier({ addon, session, model: square, template }).isMasked(image, { boxPx, landmarksPx });
     const expected = new Float32Array(3 * input.widthPx * input.heightPx);
     const { widthPx, heightPx, order, mean, std } = input;
-    const matrix = fitSquare(boxPx, view.boxFactor, widthPx, heightPx);
+    const matrix = fitSquare(boxPx, { factor: view.boxFactor, widthPx, heightPx });
     addon.warpToTensor(image, expected, { widthPx, heightPx, matrix, border: view.border, order, mean, std });
     expect(session.input?.dims).toEqual([1, 3, heightPx, widthPx]);
     expect(session.input?.data.every((value, i) => value === expected[i])).toBe(true);

@@ -96,7 +96,7 @@ function squareInput(
   const image = addon.wrapRgb(scene.rgb, SCENE.widthPx, SCENE.heightPx);
   const { widthPx, heightPx } = input;
   const tensor = emptyTensor(widthPx, heightPx);
-  const matrix = fitSquare(scene.boxes[0]!, boxFactor, widthPx, heightPx);
+  const matrix = fitSquare(scene.boxes[0]!, { factor: boxFactor, widthPx, heightPx });
   addon.warpToTensor(image, tensor.data, { widthPx, heightPx, matrix, border, ...readFormat(input) });
   return tensor;
 }
