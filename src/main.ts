@@ -8,7 +8,7 @@ import { chooseModels } from './compose/models.js';
 import { addHealthSources, createServiceMetrics, createSupervision } from './compose/ops.js';
 import { createCameras, createPrivacySwitch, createVision, type RecognisingCameras } from './compose/recognition.js';
 import { RunningService, type Service } from './compose/running-service.js';
-import { openApiKeys, readSecrets } from './compose/secrets.js';
+import { readSecrets } from './compose/secrets.js';
 import { STOP_BUDGET } from './compose/stop-budget.js';
 import { createStorage } from './compose/storage.js';
 import { loadManifest, type Manifest } from './models/manifest.js';
@@ -28,26 +28,25 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const secrets = await readSecrets(base);
   await mkdir(base.config.dataDir, { recursive: true, mode: 0o700 });
   const models = await chooseModels(base, manifest);
-  const keys = await openApiKeys(base);
 
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
-  const storage = createStorage(base, { secrets, models, keys });
+  const storage = createStorage(base, { secrets, models });
   const vision = createVision(base, models);
   const events = createEvents(base, { secrets, storage, health, cameras: () => cameras });
-  const cameras: RecognisingCameras = createCameras(base, { secrets, models, keys, storage, vision, events });
+  const cameras: RecognisingCameras = createCameras(base, { secrets, models, storage, vision, events });
   const privacy = createPrivacySwitch(base, cameras, storage);
   const metrics = createServiceMetrics(base, { storage, vision, events, cameras });
-  const api = createApi(base, { models, keys, storage, vision, events, cameras, privacy, health, metrics });
+  const api = createApi(base, { models, storage, vision, events, cameras, privacy, health, metrics });
   const admin = createAdminSocket(base, { models, storage, cameras });
   const supervision = createSupervision(base, { storage, vision, cameras, health });
   addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });
 
-  const { store, audit, masterKey, serviceEntries, clockGuard, gallery, unknownFaces } = storage;
+  const { store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces } = storage;
   const { monotonic, timers, log, paths } = base;
   // The order of the start; the stop goes the other way.
   const lifecycle: Lifecycle = new Lifecycle({
     parts: [
-      ...[store, audit, masterKey, serviceEntries, clockGuard, gallery, unknownFaces],
+      ...[store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces],
       ...[vision, events, privacy, cameras, api, admin],
     ],
     stopBudget: STOP_BUDGET,
@@ -57,5 +56,5 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
     onStarting: (name) => supervision.notifier.status(`starting ${name}`),
   });
   const { firstAppKeyFile } = paths;
-  return new RunningService({ lifecycle, supervision, api, events, cameras, firstAppKeyFile, models });
+  return new RunningService({ lifecycle, supervision, api, events, cameras, keys, firstAppKeyFile, models });
 }

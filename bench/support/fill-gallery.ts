@@ -1,10 +1,13 @@
 // Opens the gallery of a stopped service without the service, and fills it with made-up faces.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AuditLog } from '../../src/audit/audit-log.js';
+import { dataPaths } from '../../src/config/paths.js';
 import { normalise } from '../../src/domain/embedding.js';
 import { silentLog } from '../../src/domain/log.js';
 import type { GroupRef, NewFace } from '../../src/gallery/gallery.types.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { KeyRegistries } from '../../src/keys/key-registries.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 
@@ -20,17 +23,21 @@ export interface OpenGallery {
 /** Opens the gallery. @param home folder as test/support/service.ts makes it, started once, so that it has its keys and its appKey */
 export async function openGallery(home: string): Promise<OpenGallery> {
   const masterKey = Buffer.from(readFileSync(join(home, 'keys/master.key'), 'utf8').trim(), 'base64');
-  const { keys } = JSON.parse(readFileSync(join(home, 'data/app-keys.json'), 'utf8')) as { keys: { id: string }[] };
+  const paths = dataPaths({ dataDir: join(home, 'data'), keysDir: join(home, 'keys') });
   const { modelVersion, embedder } = getModelSet(loadManifest(), 'standard');
-  const store = new SealedStore({ directory: join(home, 'data/db'), masterKey, log: silentLog });
+  const store = new SealedStore({ directory: paths.databaseDir, masterKey, log: silentLog });
+  const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
+  const keys = new KeyRegistries({ store, audit, oldFiles: paths, clock: Date.now, log: silentLog });
   const limits = { maxGroups: 1000, maxFacesPerGroup: 1_000_000 };
   const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
   const { signal } = new AbortController();
   await store.start(signal);
+  await audit.start();
+  await keys.start();
   await gallery.start(signal);
   return {
     gallery,
-    owner: keys[0]!.id,
+    owner: keys.appKeys.list()[0]!.id,
     modelVersion,
     dimensions: embedder.output.dimensions,
     async close() {

@@ -1,11 +1,8 @@
 // `lintel keys`: the appKeys of the REST API, and the admin keys of the device API.
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { dataPaths } from '../config/paths.js';
-import { silentLog } from '../domain/log.js';
-import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../keys/key-registry.js';
+import { ADMIN_KEY, APP_KEY, type KeyKind } from '../keys/stored-keys.js';
 import { loadCommandConfig, type CliContext } from './context.js';
+import { listStoredKeys, withKeys } from './own-keys.js';
 import { formatTable } from './output.js';
 
 const ADMIN_FLAG = '--admin';
@@ -23,8 +20,9 @@ export function registerKeys(keys: Command, context: CliContext): void {
     .argument('<name>', 'name of the key: letters, digits, - _ and . (the configuration of a camera names its appKey)')
     .option(ADMIN_FLAG, 'make an admin key instead, which opens the device API (/device/v1) and no group; one line')
     .action(async (name: string, options: KindOption, command: Command) => {
-      const registry = await openRegistry(options, command, context, { makeFolder: true });
-      const { key, secretKey } = await registry.create(name);
+      const { config } = await loadCommandConfig(command, context);
+      const kind = pickKind(options);
+      const { key, secretKey } = await withKeys(config, context, kind, (keys) => keys.create(name), { create: true });
       if (secretKey === undefined) {
         context.stdout.write(`${key}\n`);
         context.stderr.write(`This is the admin key "${name}". A running service accepts it from now on.\n`);
@@ -42,11 +40,15 @@ export function registerKeys(keys: Command, context: CliContext): void {
     .description('list the names and ids of the keys; the keys themselves are not stored')
     .option(ADMIN_FLAG, 'list the admin keys instead of the appKeys')
     .action(async (options: KindOption, command: Command) => {
-      const registry = await openRegistry(options, command, context);
-      const all = registry.list();
+      const { config } = await loadCommandConfig(command, context);
+      const kind = pickKind(options);
+      const { keys: all, ignoredFiles } = await listStoredKeys(config, context, kind);
+      for (const file of ignoredFiles) {
+        context.stderr.write(`lintel: ${file} is not used: the keys are in the sealed store. Remove this file.\n`);
+      }
       if (all.length === 0) {
         const example = options.admin ? `NAME ${ADMIN_FLAG}` : 'NAME';
-        context.stderr.write(`There are no ${registry.kind.noun}s. Make one with: lintel keys add ${example}\n`);
+        context.stderr.write(`There are no ${kind.noun}s. Make one with: lintel keys add ${example}\n`);
         return;
       }
       const rows = all.map(({ name, id, createdAt, revokedAt }) => [
@@ -64,25 +66,15 @@ export function registerKeys(keys: Command, context: CliContext): void {
     .argument('<name>', 'name or id of the key, see "lintel keys list"')
     .option(ADMIN_FLAG, 'revoke an admin key instead of an appKey')
     .action(async (name: string, options: KindOption, command: Command) => {
-      const registry = await openRegistry(options, command, context);
-      const { id } = await registry.revoke(name);
-      context.stderr.write(`The ${registry.kind.noun} "${name}" (${id}) is revoked.\n`);
+      const { config } = await loadCommandConfig(command, context);
+      const kind = pickKind(options);
+      const { id } = await withKeys(config, context, kind, (keys) => keys.revoke(name));
+      context.stderr.write(`The ${kind.noun} "${name}" (${id}) is revoked.\n`);
     });
 }
 
-async function openRegistry(
-  { admin = false }: KindOption,
-  command: Command,
-  context: CliContext,
-  { makeFolder = false } = {},
-): Promise<KeyRegistry> {
-  const { config } = await loadCommandConfig(command, context);
-  const { adminKeysFile, appKeysFile } = dataPaths(config);
-  const path = admin ? adminKeysFile : appKeysFile;
-  if (makeFolder) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const registry = new KeyRegistry({ kind: admin ? ADMIN_KEY : APP_KEY, path, clock: context.clock, log: silentLog });
-  registry.load();
-  return registry;
+function pickKind({ admin = false }: KindOption): KeyKind {
+  return admin ? ADMIN_KEY : APP_KEY;
 }
 
 /** Formats an ISO time as `2026-01-31 12:00`, UTC. */

@@ -1,36 +1,57 @@
 // Opens the sealed store for a command while no service runs on it.
+import { mkdir } from 'node:fs/promises';
 import type { AuditLog } from '../audit/audit-log.js';
 import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
-import { hasEntries, masterKeyPath, readMasterKey } from '../keys/secrets.js';
+import { hasEntries, masterKeyPath, openMasterKey, readMasterKey } from '../keys/secrets.js';
 import { silentLog } from '../domain/log.js';
 import { AppError } from '../errors.js';
+import type { KeyRegistries } from '../keys/key-registries.js';
 import type { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import type { SealedStore } from '../store/sealed-store.js';
 import type { CliContext } from './context.js';
 
+/** The parts over an open store that the commands use. */
+export interface OwnParts {
+  masterKey: MasterKeyKeeper;
+  audit: AuditLog;
+  keys: KeyRegistries;
+}
+
+export interface OwnStoreOptions {
+  /** Makes the store, and the master key where there is none, as a first start does. Default: a missing store is an error. */
+  create?: boolean;
+}
+
 /**
- * Opens the configured store and its audit log, runs `work`, and closes them.
+ * Opens the configured store, its audit log and its registries of keys, runs `work`, and closes them.
  * @throws AppError STORE_UNAVAILABLE: there is no store; SECRET_MISSING; STORE_LOCKED: another process has the store open; the errors of
  * SealedStore.start
  */
 export async function withOwnStore<T>(
   config: Pick<Config, 'dataDir' | 'keysDir'>,
   { environment, clock }: Pick<CliContext, 'environment' | 'clock'>,
-  work: (store: SealedStore, own: { masterKey: MasterKeyKeeper; audit: AuditLog }) => Promise<T>,
+  work: (store: SealedStore, own: OwnParts) => Promise<T>,
+  { create = false }: OwnStoreOptions = {},
 ): Promise<T> {
   const { keysDir, dataDir } = config;
-  const { databaseDir } = dataPaths(config);
-  if (!(await hasEntries(databaseDir))) throw new AppError('STORE_UNAVAILABLE', `there is no gallery in ${dataDir}`);
-  const master = await readMasterKey({ environment, keysDir });
+  const paths = dataPaths(config);
+  const { databaseDir } = paths;
+  if (!create && !(await hasEntries(databaseDir))) {
+    throw new AppError('STORE_UNAVAILABLE', `there is no gallery in ${dataDir}`);
+  }
+  const sources = { environment, keysDir };
+  const master = await (create ? openMasterKey({ ...sources, dataDir: databaseDir }) : readMasterKey(sources));
   if (!master) throw new AppError('SECRET_MISSING', `there is no master key at ${masterKeyPath(keysDir)}`);
+  if (create) await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const nextMasterKey = master.origin === 'file' ? await readNextMasterKey(keysDir) : undefined;
   // Loaded here only: other commands must also work where a native library cannot be loaded.
   const { SealedStore } = await import('../store/sealed-store.js');
   const { AuditLog } = await import('../audit/audit-log.js');
   const { auditRotation } = await import('../audit/audited.js');
   const { MasterKeyKeeper } = await import('../keys/master-key-keeper.js');
+  const { KeyRegistries } = await import('../keys/key-registries.js');
   const store = new SealedStore({
     directory: databaseDir,
     masterKey: master.key,
@@ -44,11 +65,13 @@ export async function withOwnStore<T>(
     origin: master.origin,
     log: silentLog,
   });
+  const keys = new KeyRegistries({ store, audit, oldFiles: paths, clock, log: silentLog });
   await store.start(new AbortController().signal);
   try {
     await masterKey.start();
     await audit.start();
-    return await work(store, { masterKey, audit });
+    await keys.start();
+    return await work(store, { masterKey, audit, keys });
   } finally {
     await store.stop();
   }

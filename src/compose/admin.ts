@@ -5,6 +5,7 @@ import { auditFirst } from '../audit/audited.js';
 import { AppError } from '../errors.js';
 import { exportGallery } from '../gallery/backup-records.js';
 import { readStoredGroups } from '../gallery/stored-groups.js';
+import { createKeyRoutes } from '../keys/key-requests.js';
 import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
 import type { RecognisingCameras } from './recognition.js';
 import { streamLivenessLines, makeLivenessPath } from '../recognition/liveness-lines.js';
@@ -24,17 +25,20 @@ export interface AdminInputs {
 
 export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): AdminSocket {
   const { paths, clock, log } = base;
-  const { store, audit, gallery, unknownFaces, clockGuard, masterKey } = inputs.storage;
+  const { store, audit, gallery, unknownFaces, clockGuard, masterKey, keys } = inputs.storage;
   return new AdminSocket({
     path: paths.adminSocket,
     routes: {
       'GET /gallery': () =>
-        auditFirst(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () => exportGallery(store, clock)),
+        auditFirst(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () =>
+          exportGallery(store, clock, () => keys.appKeys.encode()),
+        ),
       'GET /groups': () => encodeJson(() => readStoredGroups(store)),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),
       'GET /unknown-faces': () => encodeJson(async () => unknownFaces.stats()),
       'POST /clock': () => runOnly(() => audit.append(CLOCK_ACCEPTED).then(() => clockGuard.accept())),
       'POST /master-key': () => runOnly(() => masterKey.rotate()),
+      ...createKeyRoutes(keys),
       ...createLivenessRoutes(base, inputs),
     },
     log,

@@ -10,13 +10,11 @@ import type { RecognisingCameras } from './recognition.js';
 import type { WorkerPool } from '../vision/worker-pool.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
-import type { ApiKeys } from './secrets.js';
 import { API_GRACE_MS } from './stop-budget.js';
 import type { Storage } from './storage.js';
 
 export interface ApiInputs {
   models: ServiceModels;
-  keys: ApiKeys;
   storage: Storage;
   vision: WorkerPool;
   events: Events;
@@ -39,13 +37,13 @@ export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
 }
 
 function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi {
-  const { models, keys, storage, vision, metrics } = inputs;
+  const { models, storage, vision, metrics } = inputs;
   const { set, scales, otherModels } = models;
   return createNhnApi({
     config,
     vision,
     gallery: storage.gallery,
-    appKeys: keys.appKeys,
+    appKeys: storage.keys.appKeys,
     scales,
     otherModels,
     livenessThresholds: set.liveness?.thresholds,
@@ -56,8 +54,8 @@ function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi 
 
 function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
   const { config, clock, timers, log } = base;
-  const { models, keys, storage, vision, events, cameras, privacy, health, metrics } = inputs;
-  const { audit, gallery, unknownFaces } = storage;
+  const { models, storage, vision, events, cameras, privacy, health, metrics } = inputs;
+  const { audit, gallery, keys, unknownFaces } = storage;
   const { scales, otherModels, livenessThresholds } = models;
   return createDeviceApi({
     config,

@@ -7,14 +7,13 @@ import { createCropEncoder } from '../vision/crop-jpeg.js';
 import { WorkerPool } from '../vision/worker-pool.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
-import type { ApiKeys, Secrets } from './secrets.js';
+import type { Secrets } from './secrets.js';
 import type { Storage } from './storage.js';
 
 export interface CamerasInputs {
   secrets: Secrets;
   models: ServiceModels;
-  keys: ApiKeys;
-  storage: Pick<Storage, 'clockGuard' | 'gallery' | 'unknownFaces'>;
+  storage: Pick<Storage, 'clockGuard' | 'gallery' | 'keys' | 'unknownFaces'>;
   vision: WorkerPool;
   events: Events;
 }
@@ -45,10 +44,10 @@ export function createCameras(base: ServiceBase, inputs: CamerasInputs): Recogni
 
 function createRecogniser(
   { config, addon, clock, timers, log }: ServiceBase,
-  { models, keys, storage, vision, events }: CamerasInputs,
+  { models, storage, vision, events }: CamerasInputs,
   camera: Pick<RecogniserParts, 'config' | 'cameraProblem'>,
 ): Recogniser {
-  const { clockGuard, gallery, unknownFaces } = storage;
+  const { clockGuard, gallery, keys, unknownFaces } = storage;
   return new Recogniser({
     ...camera,
     findOwner: (name) => keys.appKeys.findId(name),

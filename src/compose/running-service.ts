@@ -1,6 +1,7 @@
 // The service as a whole: starts and stops its parts, tells systemd about it, and says where the service is reached.
 import type { ApiServer } from '../api/core/server.js';
 import type { Events } from '../events/events.js';
+import type { KeyRegistries } from '../keys/key-registries.js';
 import type { Lifecycle } from '../platform/lifecycle.js';
 import type { RecognisingCameras } from './recognition.js';
 import type { ServiceModels } from './models.js';
@@ -30,6 +31,7 @@ export interface RunningServiceParts {
   api: ApiServer;
   events: Events;
   cameras: RecognisingCameras;
+  keys: Pick<KeyRegistries, 'removeOldFiles'>;
   firstAppKeyFile: string;
   models: Pick<ServiceModels, 'fallback'>;
 }
@@ -42,7 +44,7 @@ export class RunningService implements Service {
   }
 
   async start(): Promise<void> {
-    const { lifecycle, cameras, supervision } = this.#parts;
+    const { lifecycle, cameras, keys, supervision } = this.#parts;
     const { watchdog, notifier, status } = supervision;
     watchdog.starting();
     try {
@@ -54,6 +56,7 @@ export class RunningService implements Service {
     }
     // The service may have been stopped in the meantime.
     if (lifecycle.state !== 'running') return;
+    await keys.removeOldFiles();
     notifier.ready(status());
     watchdog.running();
   }

@@ -1,8 +1,6 @@
-// The secrets of the service, and its registries of API keys. A first start creates the keys that are missing.
+// The secrets of the service. A first start creates the master key and the signing key.
 import type { KeyObject } from 'node:crypto';
 import type { Config } from '../config/schema.js';
-import { ensureFirstKey } from '../keys/first-key.js';
-import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../keys/key-registry.js';
 import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import {
   openMasterKey,
@@ -14,8 +12,6 @@ import {
 import { openSigningKey } from '../keys/signing-key.js';
 import type { ServiceBase } from './base.js';
 
-const DEFAULT_KEY_NAME = 'default';
-
 export interface Secrets {
   master: MasterKey;
   /** New master key of a rotation that was interrupted. */
@@ -26,11 +22,6 @@ export interface Secrets {
   events: { password?: string; webhookSecret?: string; commandSecret?: string };
   /** Passwords of the cameras' users, by camera id. */
   cameraPasswords: ReadonlyMap<string, string>;
-}
-
-export interface ApiKeys {
-  appKeys: KeyRegistry;
-  adminKeys: KeyRegistry;
 }
 
 /** Reads every secret. A first start creates the master key and the signing key. @throws AppError SECRET_INVALID */
@@ -49,20 +40,6 @@ export async function readSecrets(base: ServiceBase): Promise<Secrets> {
     events: await readEventSecrets(base),
     cameraPasswords: await readCameraPasswords(config),
   };
-}
-
-/** Opens the registries of keys in dataDir. A first start creates one appKey and one admin key. */
-export async function openApiKeys({ paths, clock, log }: ServiceBase): Promise<ApiKeys> {
-  const appKeys = new KeyRegistry({ kind: APP_KEY, path: paths.appKeysFile, clock, log });
-  await ensureFirstKey(appKeys, {
-    name: DEFAULT_KEY_NAME,
-    keyFile: paths.firstAppKeyFile,
-    secretKeyFile: paths.firstSecretKeyFile,
-    log,
-  });
-  const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: paths.adminKeysFile, clock, log });
-  await ensureFirstKey(adminKeys, { name: DEFAULT_KEY_NAME, keyFile: paths.firstAdminKeyFile, log });
-  return { appKeys, adminKeys };
 }
 
 async function readEventSecrets({ config, environment }: ServiceBase): Promise<Secrets['events']> {

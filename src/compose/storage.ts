@@ -1,4 +1,4 @@
-// The sealed store and everything that lives in it: audit log, gallery, faces of strangers, the last trusted time, key rotation.
+// The sealed store and everything that lives in it: audit log, registries of keys, gallery, faces of strangers, the last trusted time, key rotation.
 import { statSync } from 'node:fs';
 import { AuditLog } from '../audit/audit-log.js';
 import { auditRotation } from '../audit/audited.js';
@@ -7,20 +7,22 @@ import { ClockGuard } from '../clock/clock-guard.js';
 import { StoredTime } from '../clock/stored-time.js';
 import { getPackageFile } from '../config/paths.js';
 import { LevelGallery } from '../gallery/leveldb-gallery.js';
+import { KeyRegistries } from '../keys/key-registries.js';
 import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import { UnknownFaces } from '../privacy/unknown-faces.js';
 import { SealedStore } from '../store/sealed-store.js';
 import { createCropEncoder } from '../vision/crop-jpeg.js';
 import type { ServiceBase } from './base.js';
 import { findModel, type ServiceModels } from './models.js';
-import type { ApiKeys, Secrets } from './secrets.js';
+import type { Secrets } from './secrets.js';
 
 export interface Storage {
   store: SealedStore;
   audit: AuditLog;
   masterKey: MasterKeyKeeper;
-  /** Writes starts, and changes of keys and configuration, to the audit log. */
+  /** Writes starts, and changes of the configuration, to the audit log. */
   serviceEntries: ServiceEntries;
+  keys: KeyRegistries;
   clockGuard: ClockGuard;
   gallery: LevelGallery;
   unknownFaces: UnknownFaces;
@@ -29,10 +31,9 @@ export interface Storage {
 export interface StorageInputs {
   secrets: Secrets;
   models: ServiceModels;
-  keys: ApiKeys;
 }
 
-export function createStorage(base: ServiceBase, { secrets, models, keys }: StorageInputs): Storage {
+export function createStorage(base: ServiceBase, { secrets, models }: StorageInputs): Storage {
   const { config, paths, version, addon, clock, monotonic, timers, log } = base;
   const { keysDir, privacy } = config;
   const { master, nextMasterKey } = secrets;
@@ -49,7 +50,8 @@ export function createStorage(base: ServiceBase, { secrets, models, keys }: Stor
     store,
     audit,
     masterKey: new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: master.origin, log }),
-    serviceEntries: new ServiceEntries({ audit, store, config, version, keys: () => listKeys(keys), timers, log }),
+    serviceEntries: new ServiceEntries({ audit, store, config, version, log }),
+    keys: new KeyRegistries({ store, audit, oldFiles: paths, firstKeys: paths, clock, log }),
     clockGuard,
     gallery: new LevelGallery({
       store,
@@ -71,11 +73,4 @@ export function createStorage(base: ServiceBase, { secrets, models, keys }: Stor
       log,
     }),
   };
-}
-
-function listKeys({
-  appKeys,
-  adminKeys,
-}: ApiKeys): ReturnType<ConstructorParameters<typeof ServiceEntries>[0]['keys']> {
-  return [...appKeys.list(), ...adminKeys.list().map((key) => ({ ...key, kind: 'admin' as const }))];
 }

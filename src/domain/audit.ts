@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS = [
   'gallery.exported',
   'gallery.restored',
   'key.created',
+  'key.imported',
   'key.revoked',
   'key.rotated',
   'clock.accepted',

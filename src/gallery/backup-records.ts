@@ -21,7 +21,7 @@ export type BackupRecord =
   | { kind: 'group'; group: GroupRecord }
   /** A face as it is stored, with its key, which keeps the order of enrolment. */
   | { kind: 'face'; key: Buffer; value: Buffer }
-  /** The registry file, unchanged; absent if there was none. */
+  /** The registry of appKeys as JSON: names and digests. Backups of Lintel 0.2 have none where there was no registry. */
   | { kind: 'appKeys'; content: Buffer }
   | { kind: 'end'; end: BackupEnd };
 
@@ -34,10 +34,16 @@ const MAX_BATCH_FACES = 1_000;
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Yields the gallery as it is at the first record, whatever is changed afterwards; without the registry of appKeys.
+ * Yields the gallery as it is at the first record, whatever is changed afterwards.
+ * @param readAppKeys returns the registry of appKeys. It is called last: the registry also has the owner of a group that was created
+ * meanwhile
  * @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT
  */
-export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<BackupRecord> {
+export async function* readGallery(
+  store: Pick<SealedStore, 'snapshot'>,
+  clock: Clock,
+  readAppKeys: () => Buffer,
+): AsyncGenerator<BackupRecord> {
   const snapshot = await store.snapshot(GROUP_LABEL);
   try {
     const { spaces } = snapshot;
@@ -59,6 +65,7 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
         yield { kind: 'face', key, value };
       }
     }
+    yield { kind: 'appKeys', content: readAppKeys() };
     yield { kind: 'end', end };
   } finally {
     await snapshot.close();
@@ -66,8 +73,12 @@ export async function* readGallery(store: Pick<SealedStore, 'snapshot'>, clock: 
 }
 
 /** Like readGallery, as bytes in pieces of any size. */
-export async function* exportGallery(store: Pick<SealedStore, 'snapshot'>, clock: Clock): AsyncGenerator<Buffer> {
-  yield* encodeRecords(readGallery(store, clock));
+export async function* exportGallery(
+  store: Pick<SealedStore, 'snapshot'>,
+  clock: Clock,
+  readAppKeys: () => Buffer,
+): AsyncGenerator<Buffer> {
+  yield* encodeRecords(readGallery(store, clock, readAppKeys));
 }
 
 /**

@@ -1,51 +1,33 @@
-// The registries of appKeys and of admin keys: JSON files of names and digests. The command line changes them, and the service reads them.
+// The registry of one kind of keys, in the sealed store: each change is one atomic batch with its entry in the audit log.
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-import type { Log } from '../domain/log.js';
+import type { AuditAction, AuditEntry } from '../domain/audit.js';
 import type { Clock } from '../domain/time.js';
-import { AppError, describeError } from '../errors.js';
-import { readFileStampSync } from '../platform/file-stamp.js';
-import { withProcessLock } from '../platform/process-lock.js';
-import { replaceFile } from '../platform/write-file.js';
+import { AppError } from '../errors.js';
+import type { NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
+import {
+  computeFingerprint,
+  decodeRegistry,
+  encodeRegistry,
+  KEY_NAME_PATTERN,
+  MAX_KEYS,
+  type KeyKind,
+  type StoredKey,
+} from './stored-keys.js';
 
-const NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,64}$/;
 const KEY_BYTES = 32;
 /** Stands in for the digest of a secretKey where there is none to compare with. No secretKey with this digest is known. */
-const NO_DIGEST = '0'.repeat(64);
+const NO_DIGEST = Buffer.alloc(32);
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const storedKeySchema = z.strictObject({
-  id: z.uuid(),
-  name: z.string().regex(NAME_PATTERN),
-  sha256: digest,
-  /** Digest of the secretKey, which v2.0 of the REST API asks for. Admin keys have none, and neither have the oldest appKeys. */
-  secretSha256: digest.optional(),
-  createdAt: z.iso.datetime(),
-  revokedAt: z.iso.datetime().optional(),
-});
-const registrySchema = z.strictObject({ keys: z.array(storedKeySchema) });
-
-type StoredKey = z.infer<typeof storedKeySchema>;
-
-/** The kind of the keys in one registry. A key of one kind is never accepted as a key of the other. */
-export interface KeyKind {
-  /** Name of such a key in messages. */
-  readonly noun: string;
-  readonly hasSecretKey: boolean;
-}
-
-/** Keys of the REST API. The id of an appKey owns the groups that were created with it. */
-export const APP_KEY: KeyKind = { noun: 'appKey', hasSecretKey: true };
-
-/** Keys of the device API. */
-export const ADMIN_KEY: KeyKind = { noun: 'admin key', hasSecretKey: false };
+/** Label of the one space that holds the registries. */
+export const KEYS_LABEL = 'keys';
 
 /** One key of a registry, without the key itself and its digests. */
 export interface RegisteredKey {
   /** UUID. */
   readonly id: string;
   readonly name: string;
+  /** 16 hexadecimal digits over the digests of the key: the audit log names the key by them. */
+  readonly fingerprint: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   /** ISO 8601, UTC; absent while the key is valid. */
@@ -75,21 +57,31 @@ export interface SecretKeyAuthority extends KeyAuthority {
 
 export interface KeyRegistryOptions {
   kind: KeyKind;
-  /** Path of the registry file. While there is no such file, there are no keys. */
-  path: string;
+  /** Starts before the registry is opened. */
+  store: Pick<SealedStore, 'write'>;
+  /** Starts before the registry is opened. */
+  audit: NoteMaker;
   clock: Clock;
-  log: Log;
+}
+
+/** A key in memory, ready for comparisons. */
+interface LoadedKey {
+  stored: StoredKey;
+  digest: Buffer;
+  secretDigest: Buffer | undefined;
+  listed: RegisteredKey;
 }
 
 /**
- * The keys of one registry file. A change is made under a lock between processes, and is on the disk when it resolves. It throws AppError
- * STORE_UNAVAILABLE when other processes hold the lock for too long, and SECRET_INVALID when the file is malformed; nothing is changed then.
+ * The keys of one kind. A change is on the disk, together with its entry in the audit log, when it resolves; when it rejects, nothing has
+ * changed. Changes follow one another. Only the process that has the store open can make them.
  */
 export class KeyRegistry implements SecretKeyAuthority {
   readonly #options: KeyRegistryOptions;
-  #keys: readonly StoredKey[] = [];
-  /** Stamp of the file that was read last, well-formed or not. */
-  #stamp = 'never read';
+  #space: Space | undefined;
+  #keys: readonly LoadedKey[] = [];
+  /** The change that is under way, or the last one. It never rejects. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
@@ -99,41 +91,61 @@ export class KeyRegistry implements SecretKeyAuthority {
     return this.#options.kind;
   }
 
-  /** Reads the file now. @throws AppError SECRET_INVALID: it is not a registry or cannot be read; the keys read before stay valid */
-  load(): void {
-    this.#stamp = readFileStampSync(this.#options.path);
-    this.#keys = this.#read();
+  /**
+   * Reads the registry from the space of the registries.
+   * @returns whether the space has this registry; without one there are no keys
+   * @throws AppError STORE_CORRUPT, SECRET_INVALID: it does not open, or is malformed; STORE_UNAVAILABLE
+   */
+  async open(space: Space): Promise<boolean> {
+    const { kind } = this.#options;
+    const content = await space.get(registryPlace(kind));
+    this.#keys = content ? decodeRegistry(content, kind, `the registry of ${kind.noun}s`).map(loadKey) : [];
+    this.#space = space;
+    return content !== undefined;
   }
 
-  /** Compares with every key in constant time. Each call also looks for a change of the file (about 5 µs), which takes effect at once. */
+  /** Forgets all keys: nothing is accepted any more. */
+  close(): void {
+    this.#space = undefined;
+    this.#keys = [];
+  }
+
+  /** Compares with every key in constant time: 0.2 µs for each. */
   authenticate(key: string): RegisteredKey | undefined {
     const found = this.#find(key);
-    return found === undefined || found.revokedAt !== undefined ? undefined : withoutDigests(found);
+    return found === undefined || found.stored.revokedAt !== undefined ? undefined : found.listed;
   }
 
   authenticateWithSecret(key: string, secretKey: string): RegisteredKey | undefined {
     const found = this.#find(key);
     // Compared even when the key is unknown: a wrong key takes as long as a wrong secretKey.
-    const secretHolds = timingSafeEqual(sha256(secretKey), Buffer.from(found?.secretSha256 ?? NO_DIGEST, 'hex'));
-    if (!secretHolds || found?.secretSha256 === undefined || found.revokedAt !== undefined) return undefined;
-    return withoutDigests(found);
+    const secretHolds = timingSafeEqual(sha256(secretKey), found?.secretDigest ?? NO_DIGEST);
+    if (!secretHolds || found?.secretDigest === undefined || found.stored.revokedAt !== undefined) return undefined;
+    return found.listed;
   }
 
   /** Returns the id of the valid key of this name. */
   findId(name: string): string | undefined {
-    this.#follow();
-    return this.#keys.find((key) => key.name === name && key.revokedAt === undefined)?.id;
+    return this.#keys.find(({ stored }) => stored.name === name && stored.revokedAt === undefined)?.stored.id;
   }
 
   /** Returns all keys, the revoked ones included, in the order of their creation. */
   list(): RegisteredKey[] {
-    this.#follow();
-    return this.#keys.map(withoutDigests);
+    return this.#keys.map(({ listed }) => listed);
   }
 
-  /** Makes a key. @throws AppError CONFIG_INVALID: the name is malformed, or a valid key has it */
-  async create(name: string): Promise<NewKey> {
-    return this.#change(async () => this.#add(this.#newKey(name)));
+  /** Returns the registry in its stored form, for a backup: digests, and no key. */
+  encode(): Buffer {
+    return encodeRegistry(this.#keys.map(({ stored }) => stored));
+  }
+
+  /**
+   * Makes a key.
+   * @param actor author of the change, for the audit log
+   * @throws AppError CONFIG_INVALID: the name is malformed, a valid key has it, or there are 10,000 keys; STORE_UNAVAILABLE; STOPPED
+   */
+  async create(name: string, actor = 'cli'): Promise<NewKey> {
+    return this.#change(async () => this.#add(this.#newKey(name), actor));
   }
 
   /**
@@ -142,78 +154,74 @@ export class KeyRegistry implements SecretKeyAuthority {
    * @returns undefined when there was a key
    */
   async createFirst(name: string, save: (newKey: NewKey) => Promise<void>): Promise<NewKey | undefined> {
-    this.load();
-    if (this.#keys.length > 0) return undefined;
     return this.#change(async () => {
-      // Another process may have made one since.
       if (this.#keys.length > 0) return undefined;
       const made = this.#newKey(name);
       await save(made.newKey);
-      return this.#add(made);
+      return this.#add(made, 'service');
     });
   }
 
-  /** Revokes a valid key. @throws AppError CONFIG_INVALID: no valid key has this name or id */
-  async revoke(nameOrId: string): Promise<RegisteredKey> {
-    // Read before the lock is taken: the lock needs the folder, which may be missing while there are no keys.
-    this.load();
-    this.#findValid(nameOrId);
+  /** Revokes a valid key. @throws AppError CONFIG_INVALID: no valid key has this name or id; STORE_UNAVAILABLE; STOPPED */
+  async revoke(nameOrId: string, actor = 'cli'): Promise<RegisteredKey> {
     return this.#change(async () => {
-      const found = this.#findValid(nameOrId);
-      const revoked: StoredKey = { ...found, revokedAt: this.#now() };
-      await this.#write(this.#keys.map((key) => (key.id === found.id ? revoked : key)));
-      return withoutDigests(revoked);
+      const { stored } = this.#findValid(nameOrId);
+      const revoked = loadKey({ ...stored, revokedAt: this.#now() });
+      const all = this.#keys.map((key) => (key.stored.id === stored.id ? revoked : key));
+      await this.#write(all, describeChange(this.kind, 'key.revoked', revoked.listed, actor));
+      return revoked.listed;
     });
   }
 
-  /** Reads the file and lets `change` write it, while no other process can do the same. */
   #change<T>(change: () => Promise<T>): Promise<T> {
-    return withProcessLock(this.#options.path, () => {
-      this.load();
-      return change();
-    });
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => undefined);
+    return changed;
   }
 
-  #newKey(name: string): { newKey: NewKey; stored: StoredKey } {
+  #newKey(name: string): { newKey: NewKey; loaded: LoadedKey } {
     const { noun, hasSecretKey } = this.#options.kind;
-    if (!NAME_PATTERN.test(name)) {
+    if (!KEY_NAME_PATTERN.test(name)) {
       throw new AppError('CONFIG_INVALID', `the name of an ${noun} has 1 to 64 of: letters, digits, - _ .`);
     }
-    if (this.#keys.some((key) => key.name === name && key.revokedAt === undefined)) {
+    if (this.findId(name) !== undefined) {
       throw new AppError('CONFIG_INVALID', `there is a valid ${noun} named ${name} already`);
+    }
+    if (this.#keys.length >= MAX_KEYS) {
+      throw new AppError('CONFIG_INVALID', `there are ${MAX_KEYS} ${noun}s already, revoked ones included`);
     }
     const key = randomBytes(KEY_BYTES).toString('base64url');
     const secretKey = hasSecretKey ? randomBytes(KEY_BYTES).toString('base64url') : undefined;
-    const stored: StoredKey = {
+    const loaded = loadKey({
       id: randomUUID(),
       name,
       sha256: sha256(key).toString('hex'),
       ...(secretKey === undefined ? {} : { secretSha256: sha256(secretKey).toString('hex') }),
       createdAt: this.#now(),
-    };
-    return { newKey: { key, secretKey, entry: withoutDigests(stored) }, stored };
+    });
+    return { newKey: { key, secretKey, entry: loaded.listed }, loaded };
   }
 
-  async #add({ newKey, stored }: { newKey: NewKey; stored: StoredKey }): Promise<NewKey> {
-    await this.#write([...this.#keys, stored]);
+  async #add({ newKey, loaded }: { newKey: NewKey; loaded: LoadedKey }, actor: string): Promise<NewKey> {
+    await this.#write([...this.#keys, loaded], describeChange(this.kind, 'key.created', newKey.entry, actor));
     return newKey;
   }
 
   /** @throws AppError CONFIG_INVALID */
-  #findValid(nameOrId: string): StoredKey {
-    const valid = this.#keys.filter((key) => key.revokedAt === undefined);
-    const found = valid.find((key) => key.id === nameOrId) ?? valid.find((key) => key.name === nameOrId);
+  #findValid(nameOrId: string): LoadedKey {
+    const valid = this.#keys.filter(({ stored }) => stored.revokedAt === undefined);
+    const found =
+      valid.find(({ stored }) => stored.id === nameOrId) ?? valid.find(({ stored }) => stored.name === nameOrId);
     if (!found) throw new AppError('CONFIG_INVALID', `there is no valid ${this.#options.kind.noun} named ${nameOrId}`);
     return found;
   }
 
   /** Finds a key by its digest, revoked or not. */
-  #find(key: string): StoredKey | undefined {
-    this.#follow();
+  #find(key: string): LoadedKey | undefined {
     const digestOfKey = sha256(key);
-    let found: StoredKey | undefined;
+    let found: LoadedKey | undefined;
     for (const candidate of this.#keys) {
-      if (timingSafeEqual(digestOfKey, Buffer.from(candidate.sha256, 'hex'))) found = candidate;
+      if (timingSafeEqual(digestOfKey, candidate.digest)) found = candidate;
     }
     return found;
   }
@@ -222,51 +230,52 @@ export class KeyRegistry implements SecretKeyAuthority {
     return new Date(this.#options.clock()).toISOString();
   }
 
-  /** Reads the file again if it changed. A malformed file is reported once, and the keys read before stay valid. */
-  #follow(): void {
-    const { path, kind, log } = this.#options;
-    if (readFileStampSync(path) === this.#stamp) return;
-    try {
-      this.load();
-    } catch (error) {
-      log.error({ cause: describeError(error) }, `the ${kind.noun} registry changed and cannot be read`);
-    }
+  async #write(keys: readonly LoadedKey[], entry: AuditEntry): Promise<void> {
+    const { kind, store, audit } = this.#options;
+    if (!this.#space) throw new AppError('STOPPED', `the registry of ${kind.noun}s is not open`);
+    const stored = keys.map((key) => key.stored);
+    await store.write([putRegistry(this.#space, kind, stored)], audit.note([entry]));
+    this.#keys = keys;
   }
+}
 
-  #read(): StoredKey[] {
-    const { path, kind } = this.#options;
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw new AppError('SECRET_INVALID', `${path} cannot be read: ${describeError(cause)}`, { cause });
-    }
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      throw new AppError('SECRET_INVALID', `${path} is not valid JSON`);
-    }
-    const parsed = registrySchema.safeParse(value);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      const where = issue?.path.join('.') || 'the file';
-      throw new AppError('SECRET_INVALID', `${path} is not an ${kind.noun} registry: ${where}: ${issue?.message}`);
-    }
-    return parsed.data.keys;
-  }
+/** Describes the writing of a whole registry into the space of the registries. */
+export function putRegistry(space: Space, kind: KeyKind, keys: readonly StoredKey[]): Operation {
+  return space.put(registryPlace(kind), encodeRegistry(keys));
+}
 
-  async #write(keys: readonly StoredKey[]): Promise<void> {
-    await replaceFile(this.#options.path, `${JSON.stringify({ keys }, null, 2)}\n`);
-    this.load();
-  }
+/** Describes the entry of the audit log for one key. @param more further facts */
+export function describeChange(
+  kind: KeyKind,
+  action: AuditAction,
+  { id, name, fingerprint }: Pick<RegisteredKey, 'id' | 'name' | 'fingerprint'>,
+  actor: string,
+  more: AuditEntry['subject'] = {},
+): AuditEntry {
+  const kindOfKey = kind.id === 'app' ? {} : { kind: kind.id };
+  return { action, actor, subject: { id, name, ...kindOfKey, fingerprint, ...more } };
+}
+
+/** Returns the facts of a stored key that may be shown. */
+export function listKey(stored: StoredKey): RegisteredKey {
+  const { id, name, createdAt, revokedAt } = stored;
+  const fingerprint = computeFingerprint(stored);
+  return { id, name, fingerprint, createdAt, ...(revokedAt === undefined ? {} : { revokedAt }) };
+}
+
+function registryPlace(kind: KeyKind): Buffer {
+  return Buffer.from(kind.id);
+}
+
+function loadKey(stored: StoredKey): LoadedKey {
+  return {
+    stored,
+    digest: Buffer.from(stored.sha256, 'hex'),
+    secretDigest: stored.secretSha256 === undefined ? undefined : Buffer.from(stored.secretSha256, 'hex'),
+    listed: listKey(stored),
+  };
 }
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-function withoutDigests({ id, name, createdAt, revokedAt }: StoredKey): RegisteredKey {
-  return revokedAt === undefined ? { id, name, createdAt } : { id, name, createdAt, revokedAt };
 }

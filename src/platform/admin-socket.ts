@@ -10,8 +10,11 @@ import { AppError, describeError } from '../errors.js';
 /** Longest path of a socket (sockaddr_un, without its final zero). The system would shorten a longer one and create another path. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** Streams the answer. An error closes the connection before the end of the body. */
-export type AdminRoute = () => AsyncIterable<Uint8Array>;
+/**
+ * Streams the answer. An error closes the connection before the end of the body.
+ * @param parameters those behind the `?` of the request
+ */
+export type AdminRoute = (parameters: URLSearchParams) => AsyncIterable<Uint8Array>;
 
 /** Body of an answer with HTTP 500. */
 export interface AdminFailure {
@@ -53,7 +56,7 @@ export class AdminSocket implements Part {
     } catch (error) {
       log.warn(
         { error: describeError(error) },
-        'there is no admin socket: stop the service for backups and key rotation',
+        'there is no admin socket: stop the service for backups and for changes of keys',
       );
     }
   }
@@ -69,11 +72,12 @@ export class AdminSocket implements Part {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { routes, log } = this.#options;
-    const name = `${request.method} ${request.url}`;
+    const [path, query] = (request.url ?? '').split('?', 2);
+    const name = `${request.method} ${path}`;
     try {
       const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
       if (!route) throw new AppError('INVALID_PARAM', 'the service does not know this request');
-      const body = route()[Symbol.asyncIterator]();
+      const body = route(new URLSearchParams(query))[Symbol.asyncIterator]();
       // An error before the first bytes is answered with its message; a later one cuts the body off.
       const first = await body.next();
       response.writeHead(200, { 'content-type': 'application/octet-stream', connection: 'close' });

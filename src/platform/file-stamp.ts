@@ -1,5 +1,5 @@
 // Tells whether a file was written, replaced or removed since it was read, without reading it again.
-import { statSync, type BigIntStats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 /**
@@ -9,15 +9,6 @@ import { stat } from 'node:fs/promises';
 export async function readFileStamp(path: string): Promise<string> {
   try {
     return formatStamp(await stat(path, { bigint: true }));
-  } catch (error) {
-    return errorStamp(error);
-  }
-}
-
-/** Like readFileStamp, synchronous: about 5 µs. */
-export function readFileStampSync(path: string): string {
-  try {
-    return formatStamp(statSync(path, { bigint: true }));
   } catch (error) {
     return errorStamp(error);
   }

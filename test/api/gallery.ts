@@ -8,7 +8,7 @@ import { SealedStore } from '../../src/store/sealed-store.js';
 export async function openGallery(
   folder: string,
   limits: Partial<GalleryLimits> = {},
-): Promise<{ gallery: LevelGallery; close(): Promise<void> }> {
+): Promise<{ gallery: LevelGallery; store: SealedStore; close(): Promise<void> }> {
   const store = new SealedStore({ directory: join(folder, 'db'), masterKey: randomBytes(32), log: silentLog });
   const gallery = new LevelGallery({
     store,
@@ -23,5 +23,5 @@ export async function openGallery(
     await gallery.stop();
     await store.stop();
   };
-  return { gallery, close };
+  return { gallery, store, close };
 }

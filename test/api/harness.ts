@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
+import type { KeyRegistry } from '../../src/keys/key-registry.js';
 import { ApiServer, type ServicePage } from '../../src/api/core/server.js';
 import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
@@ -13,6 +13,7 @@ import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { AppError, type ErrorCode } from '../../src/errors.js';
 import type { Gallery } from '../../src/gallery/gallery.types.js';
 import type { AnalyseOptions } from '../../src/vision/vision.js';
+import { openKeys } from '../keys/support.js';
 import { openGallery } from './gallery.js';
 
 export const MODEL = 'test-1';
@@ -169,12 +170,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const folder = await mkdtemp(join(tmpdir(), 'lintel-api-'));
   const vision = new ScriptedVision();
   const opened = await openGallery(folder, limits);
-  const appKeys = new KeyRegistry({
-    kind: APP_KEY,
-    path: join(folder, 'app-keys.json'),
-    clock: Date.now,
-    log: silentLog,
-  });
+  const { appKeys } = await openKeys(opened.store);
   const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
   const config = testConfig({ ...(http && { http }), ...(images && { images }) });
   const parts = { config, vision, gallery: opened.gallery, appKeys, scales, log: silentLog, ...rest };

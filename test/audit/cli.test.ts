@@ -13,7 +13,10 @@ import { checkAudit } from '../../src/cli/doctor/storage.js';
 import { registerGallery } from '../../src/cli/gallery/backup.js';
 import { registerKeys } from '../../src/cli/keys.js';
 import { registerRotate } from '../../src/cli/rotate.js';
+import { dataPaths } from '../../src/config/paths.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
+import { KeyRegistries } from '../../src/keys/key-registries.js';
+import { createKeyRoutes } from '../../src/keys/key-requests.js';
 import { createMasterKey } from '../../src/keys/secrets.js';
 import { silentLog } from '../../src/domain/log.js';
 import { exportGallery } from '../../src/gallery/backup-records.js';
@@ -62,12 +65,18 @@ async function device(): Promise<Device> {
   const keeper = new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: 'file', log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
   const gallery = new LevelGallery({ store, audit, limits, clock: () => START, log: silentLog });
+  const keys = new KeyRegistries({ store, audit, oldFiles: dataPaths(config), clock: () => START, log: silentLog });
   const admin = new AdminSocket({
     path: join(dataDir, 'admin.sock'),
     routes: {
+      ...createKeyRoutes(keys),
       'GET /gallery': () =>
         auditFirst(audit, { action: 'gallery.exported', actor: 'cli', subject: {} }, () =>
-          exportGallery(store, () => START),
+          exportGallery(
+            store,
+            () => START,
+            () => keys.appKeys.encode(),
+          ),
         ),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),
       'GET /unknown-faces': async function* () {
@@ -80,7 +89,7 @@ async function device(): Promise<Device> {
     },
     log: silentLog,
   });
-  const parts = [store, audit, keeper, gallery, admin];
+  const parts = [store, audit, keeper, keys, gallery, admin];
   const stop = async (): Promise<void> => {
     for (const part of [...parts].reverse()) await part.stop();
   };

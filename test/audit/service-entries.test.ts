@@ -1,35 +1,22 @@
-// The entries of the service itself: its starts, and changes of the configuration and of the keys, while it runs and while it does not.
+// The entries of the service itself: its starts, and changes of the configuration.
 import { describe, expect, test } from 'vitest';
 import { combineDigests, digestConfig, listChangedPaths } from '../../src/audit/config-paths.js';
-import { ServiceEntries, type ListedKey } from '../../src/audit/service-entries.js';
+import { ServiceEntries } from '../../src/audit/service-entries.js';
 import { KNOWN_KEY } from '../../src/audit/audit-space.js';
 import { configSchema } from '../../src/config/schema.js';
 import { silentLog } from '../../src/domain/log.js';
-import { ManualTimers } from '../camera/manual-timers.js';
 import { temporaryDirectory } from '../store/support.js';
 import { openAudit, readRecords, type OpenAudit } from './support.js';
 
-interface Start {
-  config?: object;
-  version?: string;
-  keys?: readonly ListedKey[];
-}
-
-/** The service's start and stop, with what it noted in between; `during` may move the time. */
+/** Starts and stops the part. @returns the entries that it wrote */
 async function serve(
   { audit, store }: OpenAudit,
-  { config = {}, version = '1.0.0', keys = [] }: Start,
-  during: (timers: ManualTimers, setKeys: (keys: readonly ListedKey[]) => void) => Promise<void> = async () =>
-    undefined,
+  { config = {}, version = '1.0.0' }: { config?: object; version?: string } = {},
 ): Promise<unknown[]> {
-  const timers = new ManualTimers();
-  let listed = keys;
   const before = (await readRecords(store)).length;
-  const entries = new ServiceEntries({ audit, store, config, version, keys: () => listed, timers, log: silentLog });
+  const entries = new ServiceEntries({ audit, store, config, version, log: silentLog });
   await entries.start();
-  await during(timers, (now) => (listed = now));
   await entries.stop();
-  expect(timers.waitingMs).toEqual([]);
   return (await readRecords(store)).slice(before).map(({ action, actor, subject }) => ({ action, actor, subject }));
 }
 
@@ -45,6 +32,16 @@ describe('a start', () => {
     const config = { http: { port: 1 } };
     expect(await serve(open, { config })).toEqual([started()]);
     expect(await serve(open, { config, version: '1.1.0' })).toEqual([started('1.1.0')]);
+  });
+
+  test('reads the record of Lintel 0.2, which also held the keys', async () => {
+    const open = await openAudit(await temporaryDirectory());
+    const known = { config: digestConfig({ a: 1 }), keys: { x: { name: 'x', revoked: false } } };
+    await open.store.write([open.audit.space.put(KNOWN_KEY, Buffer.from(JSON.stringify(known)))]);
+    expect(await serve(open, { config: { a: 2 } })).toEqual([
+      started(),
+      { action: 'config.changed', actor: 'service', subject: { paths: 'a', count: 1 } },
+    ]);
   });
 
   test('records which settings changed, and no value', async () => {
@@ -83,87 +80,6 @@ describe('a start', () => {
     await open.store.write([open.audit.space.put(KNOWN_KEY, Buffer.from('{'))]);
     expect(await serve(open, { config: { a: 2 } })).toEqual([started()]);
     expect(await serve(open, { config: { a: 3 } })).toHaveLength(2);
-  });
-});
-
-describe('the appKeys', () => {
-  const key = (id: string, revokedAt?: string): ListedKey => ({ id, name: `name-${id}`, revokedAt });
-  const entry = (action: string, id: string, actor = 'cli', more = {}): unknown => ({
-    action,
-    actor,
-    subject: { id, name: `name-${id}`, ...more },
-  });
-
-  test("made at the first start are the service's, later ones of the command line", async () => {
-    const open = await openAudit(await temporaryDirectory());
-    expect(await serve(open, { keys: [key('a')] })).toEqual([started(), entry('key.created', 'a', 'service')]);
-    const later = [key('a', 'today'), key('b'), key('c', 'today')];
-    expect(await serve(open, { keys: later })).toEqual([
-      started(),
-      entry('key.revoked', 'a'),
-      entry('key.created', 'b'),
-      entry('key.created', 'c'),
-      entry('key.revoked', 'c'),
-    ]);
-    expect(await serve(open, { keys: later })).toEqual([started()]);
-  });
-
-  test('are followed while the service runs, each change recorded once', async () => {
-    const open = await openAudit(await temporaryDirectory());
-    const noted = await serve(open, { keys: [key('a')] }, async (timers, setKeys) => {
-      await timers.advance(30_000);
-      setKeys([key('a'), key('b')]);
-      await timers.advance(10_000);
-      await open.store.idle();
-      await timers.advance(20_000);
-    });
-    expect(noted).toEqual([started(), entry('key.created', 'a', 'service'), entry('key.created', 'b')]);
-  });
-
-  test('are recorded as revoked when they disappear from the file', async () => {
-    const open = await openAudit(await temporaryDirectory());
-    await serve(open, { keys: [key('a'), key('b')] });
-    expect(await serve(open, { keys: [key('b')] })).toEqual([
-      started(),
-      entry('key.revoked', 'a', 'cli', { removedFromFile: true }),
-    ]);
-  });
-
-  test('are recorded with their kind, also when they are removed', async () => {
-    const open = await openAudit(await temporaryDirectory());
-    const keys = [{ ...key('a'), kind: 'admin' }];
-    expect(await serve(open, { keys })).toEqual([started(), entry('key.created', 'a', 'service', { kind: 'admin' })]);
-    expect(await serve(open, {})).toEqual([
-      started(),
-      entry('key.revoked', 'a', 'cli', { kind: 'admin', removedFromFile: true }),
-    ]);
-  });
-
-  test('are compared again after the registry could not be read for a while', async () => {
-    const open = await openAudit(await temporaryDirectory());
-    let listed: (() => ListedKey[]) | undefined = () => [];
-    const timers = new ManualTimers();
-    const keys = (): ListedKey[] => {
-      if (!listed) throw new Error('unreadable');
-      return listed();
-    };
-    const part = new ServiceEntries({
-      audit: open.audit,
-      store: open.store,
-      config: {},
-      version: '1',
-      keys,
-      timers,
-      log: silentLog,
-    });
-    await part.start();
-    listed = undefined;
-    await timers.advance(10_000);
-    expect(await readRecords(open.store)).toHaveLength(1);
-    listed = () => [key('a')];
-    await timers.advance(10_000);
-    await part.stop();
-    expect((await readRecords(open.store)).map(({ action }) => action)).toEqual(['service.started', 'key.created']);
   });
 });
 

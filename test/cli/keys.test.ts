@@ -1,36 +1,39 @@
-// `lintel keys` on a real registry.
+// `lintel keys` with a service on the data directory and without one.
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { APP_KEY, KeyRegistry } from '../../src/keys/key-registry.js';
 import { registerKeys } from '../../src/cli/keys.js';
-import { silentLog } from '../../src/domain/log.js';
+import { withOwnStore } from '../../src/cli/own-store.js';
+import type { KeyRegistry } from '../../src/keys/key-registry.js';
+import { readRecords } from '../audit/support.js';
 import { tempDir } from '../support/temp-dir.js';
+import { createBackupDevice } from './gallery/backup-device.js';
 import { lintel, type Run } from './terminal.js';
 
 const keys = (cwd: string, ...args: string[]): Promise<Run> =>
   lintel(['keys', ...args], { keys: registerKeys }, { cwd });
 
-function authority(cwd: string): KeyRegistry {
-  return new KeyRegistry({ kind: APP_KEY, path: join(cwd, 'var/data/app-keys.json'), clock: Date.now, log: silentLog });
+/** Runs `work` on the appKeys of a device without a service. */
+function withAppKeys<T>(cwd: string, work: (appKeys: KeyRegistry) => T): Promise<T> {
+  const config = { dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') };
+  return withOwnStore(config, { environment: {}, clock: Date.now }, async (_store, own) => work(own.keys.appKeys));
 }
 
 describe('lintel keys', () => {
   it('adds a key, prints it and its secretKey alone on standard output, and the service accepts them until it is revoked', async () => {
     const cwd = tempDir();
-    const service = authority(cwd);
     const added = await keys(cwd, 'add', 'front');
     expect(added.code).toBe(0);
     expect(added.stdout).toMatch(/^[\w-]{43}\n[\w-]{43}\n$/);
     expect(added.stderr).toContain('"front"');
     expect((await stat(join(cwd, 'var/data'))).mode & 0o777).toBe(0o700);
     const [key, secretKey] = added.stdout.split('\n');
-    expect(service.authenticate(key!)).toMatchObject({ name: 'front' });
-    expect(service.authenticateWithSecret(key!, secretKey!)).toMatchObject({ name: 'front' });
+    const found = await withAppKeys(cwd, (appKeys) => appKeys.authenticateWithSecret(key!, secretKey!));
+    expect(found).toMatchObject({ name: 'front' });
 
     const revoked = await keys(cwd, 'revoke', 'front');
     expect(revoked).toMatchObject({ code: 0, stdout: '' });
-    expect(service.authenticate(key!)).toBeUndefined();
+    expect(await withAppKeys(cwd, (appKeys) => appKeys.authenticate(key!))).toBeUndefined();
   });
 
   it('lists names, ids and times, and no key', async () => {
@@ -38,7 +41,7 @@ describe('lintel keys', () => {
     const { stdout } = await keys(cwd, 'add', 'front');
     await keys(cwd, 'add', 'the-yard');
     await keys(cwd, 'revoke', 'front');
-    const [front, yard] = authority(cwd).list();
+    const [front, yard] = await withAppKeys(cwd, (appKeys) => appKeys.list());
     const listed = await keys(cwd, 'list');
     expect(listed.stdout.split('\n')).toEqual([
       `NAME      ID${' '.repeat(36)}MADE              REVOKED`,
@@ -72,12 +75,54 @@ describe('lintel keys', () => {
     expect(stderr).toMatch(new RegExp(`^lintel: ${sentence}`));
   });
 
-  it('leaves a registry alone that it cannot read', async () => {
+  it('names a plain registry that is not used', async () => {
     const cwd = tempDir();
     await keys(cwd, 'add', 'front');
-    await writeFile(join(cwd, 'var/data/app-keys.json'), '{');
-    for (const args of [['add', 'yard'], ['list'], ['revoke', 'front']]) {
-      expect(await keys(cwd, ...args)).toMatchObject({ code: 1, stdout: '' });
-    }
+    const file = join(cwd, 'var/data/app-keys.json');
+    await writeFile(file, '{');
+    expect((await keys(cwd, 'list')).stderr).toBe(
+      `lintel: ${file} is not used: the keys are in the sealed store. Remove this file.\n`,
+    );
+  });
+
+  it('makes no store to revoke a key', async () => {
+    const cwd = tempDir();
+    expect((await keys(cwd, 'revoke', 'front')).stderr).toContain('there is no gallery in');
+    expect(await readdir(cwd)).toEqual([]);
+  });
+});
+
+describe('lintel keys with a running service', () => {
+  it('adds, lists and revokes through the service, at once, with an entry for each change', async () => {
+    const { cwd, keys: served, store } = await createBackupDevice({ faces: 0 });
+    const added = await keys(cwd, 'add', 'front');
+    expect(added.code).toBe(0);
+    const [key, secretKey] = added.stdout.split('\n');
+    expect(served.appKeys.authenticateWithSecret(key!, secretKey!)).toMatchObject({ name: 'front' });
+    const admin = await keys(cwd, 'add', 'desk', '--admin');
+    expect(served.adminKeys.authenticate(admin.stdout.trim())).toMatchObject({ name: 'desk' });
+    expect((await keys(cwd, 'list')).stdout).toContain('front');
+    expect((await keys(cwd, 'list', '--admin')).stdout).toContain('desk');
+    expect(await keys(cwd, 'revoke', 'front')).toMatchObject({ code: 0, stdout: '' });
+    expect(served.appKeys.authenticate(key!)).toBeUndefined();
+    const entries = (await readRecords(store)).map(({ action, subject }) => [action, subject.name]);
+    expect(entries).toEqual([
+      ['key.created', 'front'],
+      ['key.created', 'desk'],
+      ['key.revoked', 'front'],
+    ]);
+  });
+
+  it.each([
+    [['add', 'a b'], 'the name of an appKey has'],
+    [['add', 'front'], 'there is a valid appKey named front already'],
+    [['revoke', 'yard'], 'there is no valid appKey named yard'],
+    [['revoke', 'a&name=front'], 'there is no valid appKey named a&name=front'],
+  ])('prints the reason when the service refuses %j', async (args, sentence) => {
+    const { cwd } = await createBackupDevice({ faces: 0 });
+    await keys(cwd, 'add', 'front');
+    const { code, stdout, stderr } = await keys(cwd, ...args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(new RegExp(`^lintel: ${sentence}`));
   });
 });

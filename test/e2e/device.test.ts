@@ -79,7 +79,7 @@ describe('the device API', () => {
     const options = { folder, ...bestModels, config: { cameras } };
     let service = await startService(options);
     try {
-      for (const file of ['keys/admin-key', 'data/admin-keys.json', 'data/admin.sock', 'data/db/CURRENT']) {
+      for (const file of ['keys/admin-key', 'data/admin.sock', 'data/db/CURRENT']) {
         expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
       }
       let device = openDevice(service, folder);

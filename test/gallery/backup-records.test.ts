@@ -39,6 +39,9 @@ async function filled(directory: string): Promise<Awaited<ReturnType<typeof open
   return open;
 }
 
+const APP_KEYS = Buffer.from('{"keys":[]}\n');
+const readAppKeys = (): Buffer => APP_KEYS;
+
 async function* piecewise(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const all = Buffer.concat(await collect(pieces));
   for (let at = 0; at < all.length; at += size) yield all.subarray(at, at + size);
@@ -49,12 +52,16 @@ test('a gallery comes back as it was, in its order, and can be added to', async 
   const before = await view(gallery);
   const directory = await temporaryDirectory();
   const target = await openStore(directory, { masterKey: Buffer.alloc(32, 9) });
-  const { end } = await writeGallery(target, decodeRecords(piecewise(exportGallery(store, clock), 777)));
+  const { end, appKeys } = await writeGallery(
+    target,
+    decodeRecords(piecewise(exportGallery(store, clock, readAppKeys), 777)),
+  );
   expect(end).toEqual({ groups: 2, faces: 61, damaged: 0 });
+  expect(appKeys).toEqual(APP_KEYS);
   await target.stop();
   await expect(openGallery(directory)).rejects.toEqual(withCode('STORE_KEY_WRONG'));
 
-  const again = await openGallery(await restored(exportGallery(store, clock)));
+  const again = await openGallery(await restored(exportGallery(store, clock, readAppKeys)));
   expect(await view(again.gallery)).toEqual(before);
   await again.gallery.enrol(staff, [newFace(randomNumbers(8), { externalImageId: 'newest' })]);
   const { items } = await again.gallery.listFaces(staff, { limit: 1 });
@@ -67,7 +74,7 @@ test('holds the moment at which it began, whatever is enrolled and deleted while
   const random = randomNumbers(42);
   async function* disturbed(): AsyncGenerator<BackupRecord> {
     let n = 0;
-    for await (const record of readGallery(store, clock)) {
+    for await (const record of readGallery(store, clock, readAppKeys)) {
       if (++n === 3) {
         await gallery.enrol(staff, [newFace(random)]);
         await gallery.deleteFace(staff, (await gallery.listFaces(staff, { limit: 200 })).items[10]!.faceId);
@@ -108,7 +115,7 @@ test('what cannot be read is counted and left out', async () => {
     }
   });
   const store = await openStore(directory);
-  const records = await collect(decodeRecords(exportGallery(store, clock)));
+  const records = await collect(decodeRecords(exportGallery(store, clock, readAppKeys)));
   expect(records.at(-1)).toEqual({ kind: 'end', end: { groups: 1, faces: 59, damaged: 2 } });
 });
 

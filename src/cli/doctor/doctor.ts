@@ -17,7 +17,7 @@ import { collectSecrets, createRedactor } from './redact.js';
 import { writeJson, writeText, type DoctorCheck } from './report.js';
 import { checkCertificates, checkKeyFiles } from './secrets.js';
 import { checkService } from './service.js';
-import { checkAppKeys, checkAudit, checkDataDir, checkMasterKey } from './storage.js';
+import { checkApiKeys, checkAudit, checkDataDir, checkMasterKey } from './storage.js';
 import { checkUnit, checkVersions } from './systemd.js';
 
 /** Parts that tests replace. */
@@ -139,7 +139,7 @@ function listConfiguredChecks(
       title: 'keys',
       run: async () => [
         await checkMasterKey(config, environment),
-        checkAppKeys(config, clock),
+        ...(await checkApiKeys(config, context)),
         ...(await checkKeyFiles(config)),
       ],
     },

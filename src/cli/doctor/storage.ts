@@ -1,4 +1,4 @@
-// The doctor's check of the data directory, the master key, the appKeys and the audit log.
+// The doctor's check of the data directory, the master key, the registered keys and the audit log.
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,17 +6,20 @@ import { json } from 'node:stream/consumers';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { silentLog } from '../../domain/log.js';
+import type { AuditLine } from '../../audit/audit-space.js';
+import type { KeyCheck } from '../../audit/key-check.js';
 import type { Clock } from '../../domain/time.js';
-import { describeError } from '../../errors.js';
-import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
+import type { RegisteredKey } from '../../keys/key-registry.js';
 import { hasEntries, readMasterKey } from '../../keys/secrets.js';
+import { ADMIN_KEY, APP_KEY } from '../../keys/stored-keys.js';
 import { askService } from '../admin-client.js';
 import { withAuditLog } from '../audit.js';
 import type { CliContext } from '../context.js';
+import { listStoredKeys } from '../own-keys.js';
 import { withOwnStore } from '../own-store.js';
 import { formatBytes } from '../output.js';
 import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { isServiceRunning } from './service.js';
 
 /** 100,000 faces and their events take about 100 MB, and LevelDB needs the same again to compact them. */
 const LITTLE_SPACE_BYTES = 500_000_000;
@@ -66,16 +69,31 @@ export async function checkMasterKey(
   return ok('there is no master key yet: the first start creates it');
 }
 
-export function checkAppKeys(config: Pick<Config, 'dataDir' | 'keysDir'>, clock: Clock): DoctorFinding {
-  try {
-    const appKeys = new KeyRegistry({ kind: APP_KEY, path: dataPaths(config).appKeysFile, clock, log: silentLog });
-    appKeys.load();
-    const valid = appKeys.list().filter(({ revokedAt }) => revokedAt === undefined).length;
-    if (valid === 0) return ok('there is no appKey yet: the first start creates one');
-    return ok(`${valid} valid ${valid === 1 ? 'appKey' : 'appKeys'}`);
-  } catch (error) {
-    return fail(describeError(error));
+/** Counts the valid keys of each kind, and reports plain registries that are not used. */
+export async function checkApiKeys(
+  config: Pick<Config, 'dataDir' | 'keysDir'>,
+  context: Pick<CliContext, 'environment' | 'clock'>,
+): Promise<DoctorFinding[]> {
+  const foreign = await describeForeign(config);
+  if (foreign !== undefined) return [warn(foreign)];
+  const findings: DoctorFinding[] = [];
+  for (const kind of [APP_KEY, ADMIN_KEY]) {
+    const { keys, ignoredFiles } = await listStoredKeys(config, context, kind);
+    const valid = keys.filter(({ revokedAt }) => revokedAt === undefined).length;
+    const { noun } = kind;
+    findings.push(
+      ok(
+        keys.length === 0
+          ? `there is no ${noun} yet: the first start creates one`
+          : `${valid} valid ${noun}${valid === 1 ? '' : 's'}`,
+      ),
+    );
+    if (kind !== APP_KEY) continue;
+    findings.push(
+      ...ignoredFiles.map((file) => fail(`${file} is not used: the keys are in the sealed store; remove this file`)),
+    );
   }
+  return findings;
 }
 
 /** Verifies the audit log and prints its head, which a person should note, and counts the stored faces of unknown persons. */
@@ -85,13 +103,17 @@ export async function checkAudit(
 ): Promise<DoctorFinding[]> {
   const { databaseDir, adminSocket } = dataPaths(config);
   if (!(await hasEntries(databaseDir))) return [ok('there is no audit log yet')];
-  const owner = (await stat(databaseDir)).uid;
-  // LevelDB writes when it opens a database: files of another owner would lock the service out.
-  const isOwn = process.getuid?.() === owner;
+  const foreign = await describeForeign(config);
+  if (foreign !== undefined) return [warn(foreign)];
   const answer = await askService(adminSocket, 'GET', '/unknown-faces');
-  if (!answer && !isOwn) return [warn(describeForeignData(owner))];
   const { verifyAuditLog } = await import('../../audit/verify.js');
-  const report = await withAuditLog(config, context, (lines) => verifyAuditLog(lines));
+  const { KeyCheck } = await import('../../audit/key-check.js');
+  const keyCheck = new KeyCheck();
+  const report = await withAuditLog(config, context, (lines) => verifyAuditLog(watchKeys(lines, keyCheck)));
+  const keys: RegisteredKey[] = [];
+  // One after the other: without a service, each opens the store.
+  for (const kind of [APP_KEY, ADMIN_KEY]) keys.push(...(await listStoredKeys(config, context, kind)).keys);
+  const { problems, doubts } = keyCheck.compare(keys);
   const { sequence, hash } = report.head;
   const since = report.firstAt === undefined ? '' : ` since ${report.firstAt}`;
   const faces = answer
@@ -102,10 +124,28 @@ export async function checkAudit(
       });
   return [
     ...report.problems.map((text) => fail(`the audit log: ${text}`)),
+    ...problems.map((text) => fail(text)),
+    ...doubts.map((text) => warn(text)),
     ok(`${report.entries} entries${since}, about ${formatBytes(report.entries * AUDIT_ENTRY_BYTES)}`),
     ok(`head ${sequence} ${hash}; note it on another machine: it reveals a log that was replaced by an older copy`),
     judgeUnknownFaces(faces, config.privacy.unknownFacesHours, context.clock),
   ];
+}
+
+async function* watchKeys(lines: AsyncIterable<AuditLine>, check: KeyCheck): AsyncGenerator<AuditLine> {
+  for await (const line of lines) {
+    if (line.kind === 'entry') check.add(line.record);
+    yield line;
+  }
+}
+
+/** Returns why the database is not opened: it belongs to another user, and no service is running. */
+async function describeForeign(config: Pick<Config, 'dataDir' | 'keysDir'>): Promise<string | undefined> {
+  const { databaseDir, adminSocket } = dataPaths(config);
+  const found = await stat(databaseDir).catch(() => undefined);
+  // LevelDB writes when it opens a database: files of another owner would lock the service out.
+  if (!found || process.getuid?.() === found.uid || (await isServiceRunning(adminSocket))) return undefined;
+  return describeForeignData(found.uid);
 }
 
 /** @param owner user id of the owner of the data @returns why a check was left out */

@@ -1,11 +1,11 @@
 // `lintel gallery backup`, `restore` and `verify`.
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import type { AuditEntry } from '../../domain/audit.js';
+import { AppError } from '../../errors.js';
 import type { BackupEnd, BackupRecord } from '../../gallery/backup-records.js';
 import { askService } from '../admin-client.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
@@ -43,7 +43,7 @@ export function registerGallery(gallery: Command, context: CliContext): void {
     const watched = new WatchedRecords(context, 'backup');
     const path = resolve(context.cwd, file);
     await readLocalGallery(config, context, { isExport: true }, async (records) => {
-      const all = watched.watch(addAppKeys(records, dataPaths(config).appKeysFile));
+      const all = watched.watch(requireAppKeys(records));
       await writeNewFile(path, encryptBackup(encodeRecords(all), lock));
     });
     watched.report(`${path} holds`);
@@ -150,8 +150,8 @@ async function readLocalGallery(
     return;
   }
   const { auditFirst } = await import('../../audit/audited.js');
-  await withOwnStore(config, context, (store, { audit }) => {
-    const records = (): AsyncGenerator<Buffer> => exportGallery(store, context.clock);
+  await withOwnStore(config, context, (store, { audit, keys }) => {
+    const records = (): AsyncGenerator<Buffer> => exportGallery(store, context.clock, () => keys.appKeys.encode());
     return work(decodeRecords(isExport ? auditFirst(audit, EXPORTED, records) : records()));
   });
 }
@@ -168,15 +168,13 @@ async function readBackupFile(
   return decodeRecords(decryptBackup(bytes as AsyncIterable<Buffer>, key));
 }
 
-/** Adds the registry of appKeys. It is read last, so that it also has the owner of a group that was created meanwhile. */
-async function* addAppKeys(records: AsyncIterable<BackupRecord>, path: string): AsyncGenerator<BackupRecord> {
+/** Refuses records without the registry of appKeys, which a running service of an older version leaves out. */
+async function* requireAppKeys(records: AsyncIterable<BackupRecord>): AsyncGenerator<BackupRecord> {
+  let hasAppKeys = false;
   for await (const record of records) {
-    if (record.kind === 'end') {
-      const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
-      });
-      if (content) yield { kind: 'appKeys', content };
+    if (record.kind === 'appKeys') hasAppKeys = true;
+    if (record.kind === 'end' && !hasAppKeys) {
+      throw new AppError('STORE_UNAVAILABLE', 'the running service is of an older version: restart it, then back up');
     }
     yield record;
   }

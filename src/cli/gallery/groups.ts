@@ -3,15 +3,15 @@ import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import { silentLog } from '../../domain/log.js';
 import type { StoredGroup } from '../../gallery/stored-groups.js';
-import { APP_KEY, KeyRegistry } from '../../keys/key-registry.js';
+import { APP_KEY } from '../../keys/stored-keys.js';
 import { pickUsableSet } from '../../models/fallback.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
 import { findOtherSets } from '../../models/other-sets.js';
 import { askService } from '../admin-client.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { formatTable } from '../output.js';
+import { listStoredKeys } from '../own-keys.js';
 import { withOwnStore } from '../own-store.js';
 
 /** @param gallery the command `lintel gallery` */
@@ -73,7 +73,8 @@ export async function listGroupsWithModels(
 ): Promise<GroupWithModels[]> {
   const groups = await readGroups(config, context);
   const states = await listModelStates(config, context, manifestPath);
-  const names = readAppKeyNames(config);
+  const { keys } = await listStoredKeys(config, context, APP_KEY);
+  const names = new Map(keys.map(({ id, name }) => [id, name]));
   return groups.map(({ owner, ...rest }) => ({
     appKey: names.get(owner) ?? owner,
     ...rest,
@@ -101,15 +102,4 @@ async function listModelStates(
   const others = await findOtherSets(manifest, set, modelsDir);
   const states = new Map(others.map(({ modelVersion, name }) => [modelVersion, `installed, of the set ${name}`]));
   return states.set(set.modelVersion, 'in use');
-}
-
-/** @returns the names of the appKeys by their ids, revoked ones included */
-function readAppKeyNames(config: Config): Map<string, string> {
-  const appKeys = new KeyRegistry({
-    kind: APP_KEY,
-    path: dataPaths(config).appKeysFile,
-    clock: Date.now,
-    log: silentLog,
-  });
-  return new Map(appKeys.list().map(({ id, name }) => [id, name]));
 }

@@ -8,8 +8,7 @@ import { silentLog } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
 import type { BackupRecord } from '../../gallery/backup-records.js';
-import { withProcessLock } from '../../platform/process-lock.js';
-import { replaceFile, syncFolder } from '../../platform/write-file.js';
+import { syncFolder } from '../../platform/write-file.js';
 
 type Folders = Pick<Config, 'dataDir' | 'keysDir'>;
 
@@ -20,12 +19,10 @@ export interface RestoreOptions {
   records: AsyncIterable<BackupRecord>;
 }
 
-/** Checks that there is nothing to overwrite. @throws AppError STORE_UNAVAILABLE when there is a database or a registry of appKeys */
+/** Checks that there is nothing to overwrite. @throws AppError STORE_UNAVAILABLE when there is a database, or a registry of an older version */
 export async function refuseUnlessEmpty(config: Folders): Promise<void> {
-  const { databaseDir, appKeysFile } = dataPaths(config);
-  // A registry beside an unfinished restore comes from that restore.
-  const hasRegistry = !(await exists(unfinishedPath(databaseDir))) && (await exists(appKeysFile));
-  if (hasRegistry || (await hasEntries(databaseDir))) {
+  const { databaseDir, appKeysFile, adminKeysFile } = dataPaths(config);
+  if ((await exists(appKeysFile)) || (await exists(adminKeysFile)) || (await hasEntries(databaseDir))) {
     throw new AppError(
       'STORE_UNAVAILABLE',
       `${config.dataDir} is not empty: a backup can only be restored into an empty directory`,
@@ -39,37 +36,33 @@ export async function refuseUnlessEmpty(config: Folders): Promise<void> {
  */
 export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {
   const { dataDir, keysDir } = config;
-  const { databaseDir, appKeysFile } = dataPaths(config);
+  const { databaseDir } = dataPaths(config);
   const iterator = records[Symbol.asyncIterator]();
   // The first record shows whether the passphrase is right, before a master key is made.
   const first = await iterator.next();
   const master = await openMasterKey({ environment, keysDir, dataDir: databaseDir });
   const { SealedStore } = await import('../../store/sealed-store.js');
   const { AuditLog } = await import('../../audit/audit-log.js');
+  const { restoreKeys } = await import('../../keys/key-registries.js');
   const { writeGallery } = await import('../../gallery/backup-records.js');
   const directory = unfinishedPath(databaseDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await chmod(dataDir, 0o700);
   await rm(directory, { recursive: true, force: true });
   const store = new SealedStore({ directory, masterKey: master.key, log: silentLog });
-  let appKeys: Buffer | undefined;
   try {
     await store.start(new AbortController().signal);
-    const { appKeys: registry, end } = await writeGallery(store, continueFrom(first, iterator));
-    appKeys = registry;
+    const { appKeys, end } = await writeGallery(store, continueFrom(first, iterator));
     const audit = new AuditLog({ store, clock, log: silentLog });
     await audit.start();
     const { groups, faces, damaged } = end;
     await audit.append({ action: 'gallery.restored', actor: 'cli', subject: { groups, faces, damaged } });
+    await restoreKeys({ store, audit }, appKeys);
     await store.stop();
   } catch (error) {
     await store.stop();
     await rm(directory, { recursive: true, force: true });
     throw error;
-  }
-  if (appKeys) {
-    const content = appKeys;
-    await withProcessLock(appKeysFile, () => replaceFile(appKeysFile, content));
   }
   await rename(directory, databaseDir);
   await syncFolder(dataDir);

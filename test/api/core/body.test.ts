@@ -152,7 +152,12 @@ describe('an incomplete body', () => {
     let reached = false;
     const authenticate = () => {
       reached = true;
-      return { id: '00000000-0000-4000-8000-000000000000', name: 'any', createdAt: '2026-01-01T00:00:00Z' };
+      return {
+        id: '00000000-0000-4000-8000-000000000000',
+        name: 'any',
+        fingerprint: '0',
+        createdAt: '2026-01-01T00:00:00Z',
+      };
     };
     await start({ log, appKeys: { authenticate, authenticateWithSecret: authenticate } });
     const half = await open();

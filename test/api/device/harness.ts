@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
+import type { KeyRegistry } from '../../../src/keys/key-registry.js';
 import { createDeviceApi } from '../../../src/api/device/create.js';
 import type { ErrorBody } from '../../../src/api/device/statuses.js';
 import type { DeviceServices } from '../../../src/api/device/services.js';
@@ -26,6 +26,7 @@ import { PrivacySwitch } from '../../../src/privacy/privacy-switch.js';
 import { UnknownFaces } from '../../../src/privacy/unknown-faces.js';
 import { SealedStore } from '../../../src/store/sealed-store.js';
 import type { AnalysedFrame } from '../../../src/vision/vision.js';
+import { openKeys } from '../../keys/support.js';
 import { DIMENSIONS, MODEL, scales, ScriptedVision, testConfig } from '../harness.js';
 
 type Listener = (frame: AnalysedFrame) => void;
@@ -250,9 +251,8 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const parts = [store, audit, gallery, privacy, unknownFaces];
   for (const part of parts) await part.start(signal);
 
-  const appKeys = new KeyRegistry({ kind: APP_KEY, path: join(folder, 'app-keys.json'), clock, log });
+  const { appKeys, adminKeys } = await openKeys(store, { clock });
   const { key: appKey, entry: owner } = await appKeys.create('default');
-  const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: join(folder, 'admin-keys.json'), clock, log });
   const { key: adminKey } = await adminKeys.create('front-desk');
   await gallery.createGroup({ owner: owner.id, groupId: 'door' }, MODEL);
 

@@ -1,64 +1,26 @@
-// Admin keys: their own registry, the key of a first start, and `lintel keys --admin`.
-import { readFile, stat, writeFile } from 'node:fs/promises';
+// `lintel keys --admin`: the admin keys have a registry of their own.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ensureFirstKey } from '../../../src/keys/first-key.js';
-import { ADMIN_KEY, APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { registerKeys } from '../../../src/cli/keys.js';
-import { dataPaths } from '../../../src/config/paths.js';
-import { silentLog } from '../../../src/domain/log.js';
+import { withOwnStore } from '../../../src/cli/own-store.js';
 import { lintel, type Run } from '../../cli/terminal.js';
 import { tempDir } from '../../support/temp-dir.js';
 
 const keys = (cwd: string, ...args: string[]): Promise<Run> =>
   lintel(['keys', ...args], { keys: registerKeys }, { cwd });
-const options = { clock: Date.now, log: silentLog };
 
-describe('a first start', () => {
-  test('leaves an admin key that its owner alone may read, and a second start leaves it alone', async () => {
-    const folder = tempDir();
-    const { firstAdminKeyFile: keyFile } = dataPaths({ dataDir: folder, keysDir: join(folder, 'keys') });
-    const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path: join(folder, 'admin-keys.json'), ...options });
-    const first = { keyFile, name: 'default', log: silentLog };
-    await ensureFirstKey(adminKeys, first);
-    const text = await readFile(keyFile, 'utf8');
-    expect(text).toMatch(/^[\w-]{43}\n$/);
-    expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
-    expect(adminKeys.authenticate(text.trim())).toMatchObject({ name: 'default' });
-    await ensureFirstKey(adminKeys, first);
-    expect(await readFile(keyFile, 'utf8')).toBe(text);
-    // Who revoked the first one does not want it back.
-    await adminKeys.revoke('default');
-    await ensureFirstKey(adminKeys, first);
-    expect(adminKeys.authenticate(text.trim())).toBeUndefined();
-    expect(adminKeys.list()).toHaveLength(1);
-  });
-
-  test('fails where the registry cannot be read', async () => {
-    const folder = tempDir();
-    const path = join(folder, 'admin-keys.json');
-    await writeFile(path, '{');
-    const adminKeys = new KeyRegistry({ kind: ADMIN_KEY, path, ...options });
-    await expect(
-      ensureFirstKey(adminKeys, { keyFile: join(folder, 'k'), name: 'a', log: silentLog }),
-    ).rejects.toMatchObject({ code: 'SECRET_INVALID' });
-  });
-});
-
-test('the registry keeps the digest of a key, and of no secretKey', async () => {
-  const folder = tempDir();
-  const path = join(folder, 'admin-keys.json');
-  const { key } = await new KeyRegistry({ kind: ADMIN_KEY, path, ...options }).create('a');
-  const text = await readFile(path, 'utf8');
-  expect(text).not.toContain(key);
-  expect(text).toContain('"sha256"');
-  expect(text).not.toContain('secret');
-});
+/** Returns the names that a key has in the two registries of a device without a service. */
+const authenticate = (cwd: string, key: string): Promise<{ app?: string | undefined; admin?: string | undefined }> =>
+  withOwnStore(
+    { dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') },
+    { environment: {}, clock: Date.now },
+    async (_store, { keys: { appKeys, adminKeys } }) => ({
+      app: appKeys.authenticate(key)?.name,
+      admin: adminKeys.authenticate(key)?.name,
+    }),
+  );
 
 describe('lintel keys --admin', () => {
-  const registry = (cwd: string): KeyRegistry =>
-    new KeyRegistry({ kind: ADMIN_KEY, path: join(cwd, 'var/data/admin-keys.json'), ...options });
-
   test('adds one, prints it alone, and revokes it; no appKey is made or touched', async () => {
     const cwd = tempDir();
     const { stdout: app } = await keys(cwd, 'add', 'desk');
@@ -66,13 +28,11 @@ describe('lintel keys --admin', () => {
     expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining('admin key "desk"') as string });
     expect(added.stdout).toMatch(/^[\w-]{43}\n$/);
     const key = added.stdout.trim();
-    expect(registry(cwd).authenticate(key)).toMatchObject({ name: 'desk' });
-    const appKeys = new KeyRegistry({ kind: APP_KEY, path: join(cwd, 'var/data/app-keys.json'), ...options });
-    expect(appKeys.authenticate(key)).toBeUndefined();
+    expect(await authenticate(cwd, key)).toEqual({ app: undefined, admin: 'desk' });
 
     expect((await keys(cwd, 'revoke', 'desk', '--admin')).stderr).toContain('The admin key "desk"');
-    expect(registry(cwd).authenticate(key)).toBeUndefined();
-    expect(appKeys.authenticate(app.split('\n')[0] ?? '')).toMatchObject({ name: 'desk' });
+    expect(await authenticate(cwd, key)).toEqual({ app: undefined, admin: undefined });
+    expect(await authenticate(cwd, app.split('\n')[0] ?? '')).toEqual({ app: 'desk', admin: undefined });
   });
 
   test('lists them, and says how to make one where there is none', async () => {

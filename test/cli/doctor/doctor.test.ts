@@ -3,7 +3,7 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkAddon, checkClock, checkLibraries, checkNode } from '../../../src/cli/doctor/machine.js';
-import { checkAppKeys, checkDataDir, checkMasterKey, judgeSpace } from '../../../src/cli/doctor/storage.js';
+import { checkApiKeys, checkDataDir, checkMasterKey, judgeSpace } from '../../../src/cli/doctor/storage.js';
 import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { AppError } from '../../../src/errors.js';
@@ -135,18 +135,31 @@ describe('the storage', () => {
     await expect(checkMasterKey(config, { masterKey: 'x' })).rejects.toThrow('32 bytes');
   });
 
-  it('the appKeys: none yet, how many are valid, and a registry that is broken', async () => {
+  it('the keys: none yet, how many are valid, and a plain registry that is not used', async () => {
     const cwd = tempDir();
     const config = { dataDir: join(cwd, 'var/data'), keysDir: join(cwd, 'var/keys') };
+    const context = { environment: {}, clock: Date.now };
     const keys = (...args: string[]): Promise<Run> => lintel(['keys', ...args], { keys: registerKeys }, { cwd });
-    expect(checkAppKeys(config, Date.now).text).toContain('no appKey yet');
+    const none = 'there is no admin key yet: the first start creates one';
+    expect(await checkApiKeys(config, context)).toEqual([
+      { level: 'ok', text: 'there is no appKey yet: the first start creates one' },
+      { level: 'ok', text: none },
+    ]);
     await keys('add', 'one');
     await keys('add', 'two');
-    expect(checkAppKeys(config, Date.now)).toEqual({ level: 'ok', text: '2 valid appKeys' });
+    expect(await checkApiKeys(config, context)).toEqual([
+      { level: 'ok', text: '2 valid appKeys' },
+      { level: 'ok', text: none },
+    ]);
     await keys('revoke', 'two');
-    expect(checkAppKeys(config, Date.now)).toEqual({ level: 'ok', text: '1 valid appKey' });
-    await writeFile(join(config.dataDir, 'app-keys.json'), '[]');
-    expect(checkAppKeys(config, Date.now)).toMatchObject({ level: 'fail' });
+    await keys('add', 'desk', '--admin');
+    const file = join(config.dataDir, 'admin-keys.json');
+    await writeFile(file, '{"keys":[]}');
+    expect(await checkApiKeys(config, context)).toEqual([
+      { level: 'ok', text: '1 valid appKey' },
+      { level: 'fail', text: `${file} is not used: the keys are in the sealed store; remove this file` },
+      { level: 'ok', text: '1 valid admin key' },
+    ]);
   });
 });
 
@@ -203,10 +216,10 @@ describe('the report', () => {
 
   it('holds no secret', async () => {
     const cwd = tempDir();
-    const { stdout: appKeys } = await lintel(['keys', 'add', 'default'], { keys: registerKeys }, { cwd });
     const masterKey = Buffer.alloc(32, 3).toString('base64');
-    await mkdir(join(cwd, 'var/keys'));
+    await mkdir(join(cwd, 'var/keys'), { recursive: true });
     await writeFile(join(cwd, 'var/keys/master.key'), masterKey, { mode: 0o600 });
+    const { stdout: appKeys } = await lintel(['keys', 'add', 'default'], { keys: registerKeys }, { cwd });
     await writeFile(join(cwd, 'password'), 'hunter2', { mode: 0o600 });
     await writeFile(
       join(cwd, 'lintel.yaml'),

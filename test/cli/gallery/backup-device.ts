@@ -2,13 +2,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { AuditLog } from '../../../src/audit/audit-log.js';
 import { registerGallery } from '../../../src/cli/gallery/backup.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { registerRotate } from '../../../src/cli/rotate.js';
+import { dataPaths } from '../../../src/config/paths.js';
 import { silentLog } from '../../../src/domain/log.js';
 import { exportGallery } from '../../../src/gallery/backup-records.js';
 import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
 import { MasterKeyKeeper } from '../../../src/keys/master-key-keeper.js';
+import { KeyRegistries } from '../../../src/keys/key-registries.js';
+import { createKeyRoutes } from '../../../src/keys/key-requests.js';
 import { createMasterKey } from '../../../src/keys/secrets.js';
 import { AdminSocket } from '../../../src/platform/admin-socket.js';
 import { SealedStore } from '../../../src/store/sealed-store.js';
@@ -33,6 +37,7 @@ export interface BackupDevice {
   cwd: string;
   store: SealedStore;
   gallery: LevelGallery;
+  keys: KeyRegistries;
   start: () => Promise<void>;
   stop: () => Promise<void>;
 }
@@ -43,16 +48,19 @@ export async function createBackupDevice({ faces }: { faces: number }): Promise<
   const [data, keysDir] = [join(cwd, 'var/data'), join(cwd, 'var/keys')];
   await mkdir(data, { recursive: true, mode: 0o700 });
   await writeFile(join(cwd, 'pass'), `${PASSPHRASE}\n`, { mode: 0o600 });
-  await writeFile(join(data, 'app-keys.json'), '{"keys":"as they are"}');
   const { key } = await createMasterKey(keysDir);
   const store = new SealedStore({ directory: join(data, 'db'), masterKey: key, log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 1_000 };
   const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+  const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
+  const oldFiles = dataPaths({ dataDir: data, keysDir });
+  const keys = new KeyRegistries({ store, audit, oldFiles, clock: Date.now, log: silentLog });
   const keeper = new MasterKeyKeeper({ store, keysDir, origin: 'file', log: silentLog });
   const admin = new AdminSocket({
     path: join(data, 'admin.sock'),
     routes: {
-      'GET /gallery': () => exportGallery(store, Date.now),
+      ...createKeyRoutes(keys),
+      'GET /gallery': () => exportGallery(store, Date.now, () => keys.appKeys.encode()),
       'POST /master-key': async function* () {
         await keeper.rotate();
         yield new Uint8Array(0);
@@ -60,7 +68,7 @@ export async function createBackupDevice({ faces }: { faces: number }): Promise<
     },
     log: silentLog,
   });
-  const parts = [store, keeper, gallery, admin];
+  const parts = [store, audit, keeper, keys, gallery, admin];
   const start = async (): Promise<void> => {
     for (const part of parts) await part.start(signal);
   };
@@ -72,7 +80,7 @@ export async function createBackupDevice({ faces }: { faces: number }): Promise<
   const random = randomNumbers(51);
   await gallery.createGroup(staff, 'm1');
   for (let i = 0; i < faces; i++) await gallery.enrol(staff, [newFace(random)]);
-  return { cwd, store, gallery, start, stop };
+  return { cwd, store, gallery, keys, start, stop };
 }
 
 /** Makes a working directory without data, with the same passphrase file. */

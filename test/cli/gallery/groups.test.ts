@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { APP_KEY, KeyRegistry } from '../../../src/keys/key-registry.js';
 import { checkGroups } from '../../../src/cli/doctor/groups.js';
 import { registerDoctor } from '../../../src/cli/doctor/doctor.js';
 import { registerGroups } from '../../../src/cli/gallery/groups.js';
@@ -16,6 +15,10 @@ import { loadManifest } from '../../../src/models/manifest.js';
 import { AdminSocket } from '../../../src/platform/admin-socket.js';
 import { SealedStore } from '../../../src/store/sealed-store.js';
 import { newFace } from '../../gallery/faces.js';
+import { createKeyRoutes } from '../../../src/keys/key-requests.js';
+import { KeyRegistries } from '../../../src/keys/key-registries.js';
+import { AuditLog } from '../../../src/audit/audit-log.js';
+import { dataPaths } from '../../../src/config/paths.js';
 import { randomNumbers } from '../../store/values.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { lintel } from '../terminal.js';
@@ -51,30 +54,27 @@ async function device(routes: 'new' | 'old' = 'new') {
   const { dataDir, keysDir, http, models } = config;
   writeFileSync(join(cwd, 'lintel.yaml'), JSON.stringify({ dataDir, keysDir, http: { port: http.port }, models }));
   for (const folder of [dataDir, models.dir ?? '']) mkdirSync(folder, { mode: 0o700 });
-  const appKeys = new KeyRegistry({
-    kind: APP_KEY,
-    path: join(dataDir, 'app-keys.json'),
-    clock: Date.now,
-    log: silentLog,
-  });
-  const { entry: appKey } = await appKeys.create('door');
   const masterKey = (await createMasterKey(keysDir)).key;
   const store = new SealedStore({ directory: join(dataDir, 'db'), masterKey, log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 100 };
   const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+  const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
+  const keys = new KeyRegistries({ store, audit, oldFiles: dataPaths(config), clock: Date.now, log: silentLog });
   const listed = {
+    ...createKeyRoutes(keys),
     'GET /groups': async function* () {
       yield Buffer.from(JSON.stringify(await readStoredGroups(store)));
     },
   };
   const path = join(dataDir, 'admin.sock');
   const admin = new AdminSocket({ path, routes: routes === 'new' ? listed : {}, log: silentLog });
-  const parts = [store, gallery, admin];
+  const parts = [store, audit, keys, gallery, admin];
   const stop = async (): Promise<void> => {
     for (const part of [...parts].reverse()) await part.stop();
   };
   onTestFinished(stop);
   for (const part of parts) await part.start(signal);
+  const { entry: appKey } = await keys.appKeys.create('door');
   await gallery.createGroup({ owner: appKey.id, groupId: 'old' }, 'older-1');
   await gallery.createGroup({ owner: appKey.id, groupId: 'new' }, CURRENT);
   await gallery.enrol({ owner: appKey.id, groupId: 'old' }, [newFace(randomNumbers(5))]);
