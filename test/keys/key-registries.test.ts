@@ -29,10 +29,10 @@ function makePlainFile(...names: readonly string[]): { text: string; keys: strin
 interface Device {
   paths: DataPaths;
   /** Opens everything, lets `work` run, and closes it. */
-  use<T>(
+  use: <T>(
     work: (keys: KeyRegistries, parts: { store: SealedStore; log: ReturnType<typeof recordingLog> }) => Promise<T>,
     options?: { firstKeys?: boolean },
-  ): Promise<T>;
+  ) => Promise<T>;
 }
 
 /** @param usedBy version that has used the store before; `nobody`: there is no store yet */

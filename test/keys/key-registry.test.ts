@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AuditLog } from '../../src/audit/audit-log.js';
 import { silentLog } from '../../src/domain/log.js';
-import { KEYS_LABEL, KeyRegistry, type NewKey } from '../../src/keys/key-registry.js';
+import { KEYS_LABEL, type KeyRegistry, type NewKey } from '../../src/keys/key-registry.js';
 import type { KeyRegistries } from '../../src/keys/key-registries.js';
 import { ADMIN_KEY, APP_KEY, computeFingerprint, decodeRegistry, MAX_KEYS } from '../../src/keys/stored-keys.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
@@ -145,7 +145,7 @@ describe('authentication', () => {
     const { store, appKeys } = await open();
     const { key, secretKey, entry } = await createPair(appKeys, 'old');
     const [stored] = decodeRegistry(appKeys.encode(), APP_KEY, 'it');
-    const { secretSha256: _, ...without } = stored!;
+    const without = { ...stored!, secretSha256: undefined };
     const space = await store.openSpace(KEYS_LABEL);
     await store.write([space.put(Buffer.from(APP_KEY.id), Buffer.from(JSON.stringify({ keys: [without] })))]);
     const { appKeys: again } = await openKeys(store);
