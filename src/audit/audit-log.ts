@@ -70,7 +70,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   /** @throws AppError STORE_UNAVAILABLE */
   async start(): Promise<void> {
     if (this.#running) throw new TypeError('the audit log is already started');
-    this.#space = await this.#options.store.openSpace(AUDIT_LABEL);
+    this.#space = await this.#options.store.openSpace(AUDIT_LABEL, { check: 'later' });
     this.#damaged = false;
     this.#head = this.#stored = await this.#findHead(this.#space);
     if (this.#damaged) {
@@ -78,6 +78,8 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     }
     this.#isNew = this.#stored.sequence === 0;
     this.#running = true;
+    const { pendingEntries } = this.#options.store;
+    if (pendingEntries.length > 0) await this.#options.store.write([], this.note(pendingEntries));
   }
 
   /** Notes that were made before the stop are still written. */

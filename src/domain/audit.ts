@@ -13,6 +13,9 @@ export const AUDIT_ACTIONS = [
   'key.imported',
   'key.revoked',
   'key.rotated',
+  'store.adopted',
+  'store.accepted',
+  'store.replaced',
   'clock.accepted',
   'privacy.changed',
   'camera.paused',
@@ -30,6 +33,24 @@ export interface AuditEntry {
   actor: string;
   /** Ids and counts, such as groupId, faceId, cameraId; never a picture, an embedding or a secret. */
   subject: Readonly<Record<string, string | number | boolean>>;
+}
+
+const TAKING_AWAY: readonly AuditAction[] = [
+  'group.deleted',
+  'face.deleted',
+  'unknown-face.deleted',
+  'key.revoked',
+  'key.rotated',
+];
+
+/** Returns whether the entry records that something must not come back. */
+export function isTakingAway({ action }: AuditEntry): boolean {
+  return TAKING_AWAY.includes(action);
+}
+
+/** Returns whether the entry is about the store itself. */
+export function isAboutStore({ action }: AuditEntry): boolean {
+  return action.startsWith('store.');
 }
 
 export interface AuditSink {

@@ -105,7 +105,7 @@ export class EventLog implements Part, EventSink, EventReader {
 
   /** Reads the state, and no event. @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE */
   async start(): Promise<void> {
-    this.#space = await this.#options.store.openSpace(SPACE);
+    this.#space = await this.#options.store.openSpace(SPACE, { check: 'later' });
     const state = await readState(this.#space);
     if (state) {
       this.#last = state.last;

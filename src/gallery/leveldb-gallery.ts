@@ -220,7 +220,7 @@ export class LevelGallery implements Gallery, Part {
     const sequence = group.faces.findSequence(faceId);
     if (leaving || sequence === undefined) throw faceNotFound();
     const note = this.#note(ref, 'face.deleted', actor, [{ faceId }]);
-    const deletion = this.#options.store.write([group.space.delete(FACE_KEYS.encode(sequence))], note);
+    const deletion = this.#options.store.write([group.space.erase(FACE_KEYS.encode(sequence))], note);
     group.leaving.set(faceId, deletion);
     try {
       await deletion;

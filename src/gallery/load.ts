@@ -1,10 +1,11 @@
-// Loads the groups into memory from the sealed store. Records that do not open are counted, reported and kept.
+// Loads the groups into memory from the sealed store. Records that do not open are counted, reported and kept; a group whose records do not
+// add up is refused.
 import { markMasked } from '../domain/bias.js';
 import type { FaceCondition } from '../domain/condition.js';
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup } from './face-record.js';
+import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, type GroupRecord } from './face-record.js';
 import { GroupDirectory, newGroup, type Group } from './group-directory.js';
 
 /** Label of the spaces in the store that hold a group. */
@@ -45,6 +46,7 @@ export interface GalleryLoadOptions {
 
 export interface LoadedGroups {
   directory: GroupDirectory;
+  /** Groups that are not served: their records do not open, or do not add up. */
   damagedGroups: number;
   damagedFaces: number;
 }
@@ -61,16 +63,20 @@ export async function loadGroups({
   const spaces = store.spaces(GROUP_LABEL);
   const progress: LoadProgress = { groups: 0, totalGroups: spaces.length, faces: 0 };
   for (const space of spaces) {
-    const group = await openGroup(space);
-    if (group instanceof AppError) {
+    const onFace = (): void => {
+      signal.throwIfAborted();
+      if (++progress.faces % FACES_PER_REPORT === 0) onProgress({ ...progress });
+    };
+    const found = await loadGroup(space, estimateCondition, onFace);
+    if (found instanceof AppError) {
       loaded.damagedGroups++;
-      log.error({ space: space.id, error: group.message }, 'a group cannot be read; it was kept');
+      const isAltered = found.code === 'STORE_ALTERED';
+      const text = isAltered
+        ? 'the records of a group do not add up: somebody removed some, or put some back. The group is refused'
+        : 'a group cannot be read; it was kept';
+      log.error({ space: space.id, error: found.message }, text);
     } else {
-      const onFace = (): void => {
-        signal.throwIfAborted();
-        if (++progress.faces % FACES_PER_REPORT === 0) onProgress({ ...progress });
-      };
-      const damaged = await loadFaces(group, estimateCondition, onFace);
+      const { group, damaged } = found;
       if (damaged > 0) log.error({ space: space.id, faces: damaged }, 'faces cannot be read; they were kept');
       loaded.damagedFaces += damaged;
       loaded.directory.add(group);
@@ -83,38 +89,42 @@ export async function loadGroups({
   return loaded;
 }
 
-async function openGroup(space: Space): Promise<Group | AppError> {
-  try {
-    const record = await space.get(GROUP_KEY);
-    if (!record) return new AppError('STORE_CORRUPT', 'a group has lost its record');
-    // Faces are counted first: an array that grows is half as large again in the end, and exists twice while it is copied.
-    return newGroup(decodeGroup(record), space, await space.count(FACE_KEYS.range));
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;
-    throw error;
-  }
-}
-
-/** Loads the faces of a group. @returns the number of faces that do not open */
-async function loadFaces(
-  group: Group,
+/**
+ * Loads one group with its faces.
+ * @returns the group, and the number of its faces that do not open; an AppError STORE_CORRUPT or STORE_ALTERED where it is not served
+ */
+async function loadGroup(
+  space: Space,
   estimateCondition: EstimateCondition | undefined,
   onFace: () => void,
-): Promise<number> {
+): Promise<{ group: Group; damaged: number } | AppError> {
+  let group: Group | undefined;
+  let unreadable: AppError | undefined;
   let damaged = 0;
   let scratch: Float32Array | undefined;
-  const onDamaged = (key: Buffer): void => {
-    // The damaged record is kept: the next face must not be written over it.
-    group.nextSequence = FACE_KEYS.decode(key) + 1;
+  const onDamaged = (key: Buffer, error: AppError): void => {
+    if (key.equals(GROUP_KEY)) unreadable = error;
     damaged++;
+    // The damaged record is kept: the next face must not be written over it.
+    if (group) group.nextSequence = FACE_KEYS.decode(key) + 1;
   };
-  for await (const [key, value] of group.space.entries(FACE_KEYS.range, onDamaged)) {
+  const tally = space.tally();
+  for await (const [key, value] of space.entries({}, onDamaged, tally)) {
+    if (key.equals(GROUP_KEY)) {
+      // The number of faces is stated: an array that grows is half as large again in the end, and exists twice while it is copied.
+      const expectedFaces = Math.max(0, ((await space.statedCount()) ?? 1) - 1);
+      const record = tryDecodeGroup(value);
+      if (record instanceof AppError) unreadable = record;
+      else group = newGroup(record, space, expectedFaces);
+      continue;
+    }
+    if (!group) continue;
     const sequence = FACE_KEYS.decode(key);
     group.nextSequence = sequence + 1;
     try {
       const { face, embedding } = decodeFace(value, scratch);
       face.condition = completeCondition(face.condition, () =>
-        estimateCondition?.(group.record.modelVersion, embedding),
+        estimateCondition?.(group!.record.modelVersion, embedding),
       );
       group.faces.add(face, sequence, embedding);
       scratch = embedding;
@@ -125,5 +135,17 @@ async function loadFaces(
     }
     onFace();
   }
-  return damaged;
+  const problem = await space.compare(tally);
+  if (problem !== undefined) return new AppError('STORE_ALTERED', problem);
+  if (!group) return unreadable ?? new AppError('STORE_CORRUPT', 'a group has lost its record');
+  return { group, damaged };
+}
+
+function tryDecodeGroup(record: Buffer): GroupRecord | AppError {
+  try {
+    return decodeGroup(record);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'STORE_CORRUPT') return error;
+    throw error;
+  }
 }

@@ -118,12 +118,12 @@ export class FaceSpans {
     return value && this.#faces.has(info.id) ? decodePicture(value) : undefined;
   }
 
-  /** Deletes the records of faces. Their last traces on the disk become unreadable when their span is destroyed. */
+  /** Deletes the records of faces. They leave the files of the database soon. */
   async remove(ids: readonly string[]): Promise<void> {
     const faces = ids.flatMap((id) => this.#faces.get(id) ?? []);
     const operations = faces.flatMap(({ span: { space }, sequence }) => [
-      space.delete(INFO_KEYS.encode(sequence)),
-      space.delete(PICTURE_KEYS.encode(sequence)),
+      space.erase(INFO_KEYS.encode(sequence)),
+      space.erase(PICTURE_KEYS.encode(sequence)),
     ]);
     await this.#store.write(operations);
     for (const { info, span } of faces) this.#forget(info.id, span);

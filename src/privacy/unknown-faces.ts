@@ -62,8 +62,7 @@ const RETRY_MS = HOUR_MS / 60;
 
 /**
  * Each span of time is a space with a data key of its own, and is destroyed as a whole: purged faces cannot be read again, not even from
- * older files of the database. A single face that is deleted or displaced is deleted as a record; its last traces on the disk become
- * unreadable with its span.
+ * older files of the database. A single face that is deleted or displaced leaves those files within seconds.
  */
 export class UnknownFaces implements Part {
   readonly name = 'unknown-faces';

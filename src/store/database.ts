@@ -33,6 +33,9 @@ export class Database {
   #undo: Operation[] = [];
   #batches = 0;
   #failedBatches = 0;
+  /** Walks and snapshots that are open: each holds files of the database, and a snapshot holds old values as well. */
+  readonly #readers = new Set<Promise<void>>();
+  readonly #snapshotEnds = new Map<Snapshot, () => void>();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -80,19 +83,40 @@ export class Database {
     if (!this.#acceptsReads) throw new AppError('STOPPED', 'the store is not open');
   }
 
-  /** Returns the current records, or those of a snapshot. */
-  records(source: { snapshot?: Snapshot } = {}): Records {
-    const options = { ...source, fillCache: false };
+  /**
+   * Returns the current records, or those of a snapshot.
+   * @param source.forWrites true for reads that a batch needs: they work as long as batches can be committed
+   */
+  records(source: { snapshot?: Snapshot; forWrites?: boolean } = {}): Records {
+    const { snapshot, forWrites = false } = source;
+    const options = { ...(snapshot && { snapshot }), fillCache: false };
     return {
-      get: (key) => this.#read((level) => level.get(key, options)),
+      get: (key) => this.#read((level) => level.get(key, options), forWrites),
+      getMany: (keys) => this.#read((level) => level.getMany([...keys], options), forWrites),
       entries: (range) => this.#walk((level) => level.iterator<Buffer, Buffer>({ ...range, ...options })),
       keys: (range) => this.#walk((level) => level.keys<Buffer>({ ...range, ...options })),
     };
   }
 
-  /** Holds the records as they are now until the snapshot is closed. */
-  takeSnapshot(): Promise<Snapshot> {
-    return this.#read(async (level) => level.snapshot());
+  /** Holds the records as they are now until `closeSnapshot`. */
+  async takeSnapshot(): Promise<Snapshot> {
+    const snapshot = await this.#read(async (level) => level.snapshot());
+    this.#snapshotEnds.set(snapshot, this.#addReader());
+    return snapshot;
+  }
+
+  async closeSnapshot(snapshot: Snapshot): Promise<void> {
+    try {
+      await snapshot.close();
+    } finally {
+      this.#snapshotEnds.get(snapshot)?.();
+      this.#snapshotEnds.delete(snapshot);
+    }
+  }
+
+  /** Resolves when the walks and snapshots that are open now have been closed; undefined when none is open. */
+  readersClosed(): Promise<void> | undefined {
+    return this.#readers.size === 0 ? undefined : Promise.all(this.#readers).then(() => undefined);
   }
 
   /** Rewrites the files of a range, so that deleted records leave the disk. */
@@ -163,8 +187,8 @@ export class Database {
     }
   }
 
-  async #read<T>(work: (level: Level) => Promise<T>): Promise<T> {
-    this.mustAcceptReads();
+  async #read<T>(work: (level: Level) => Promise<T>, forWrites = false): Promise<T> {
+    if (!forWrites) this.mustAcceptReads();
     if (!this.#level) throw diskRefuses();
     try {
       return await work(this.#level);
@@ -177,6 +201,7 @@ export class Database {
     open: (level: Level) => { nextv(size: number): Promise<T[]>; close(): Promise<void> },
   ): AsyncGenerator<T[]> {
     const iterator = await this.#read(async (level) => open(level));
+    const end = this.#addReader();
     try {
       for (;;) {
         const chunk = await this.#read(() => iterator.nextv(CHUNK_ENTRIES));
@@ -184,8 +209,16 @@ export class Database {
         yield chunk;
       }
     } finally {
-      await iterator.close();
+      await iterator.close().finally(end);
     }
+  }
+
+  /** @returns what ends the reader */
+  #addReader(): () => void {
+    let end = (): void => undefined;
+    const reader = new Promise<void>((resolve) => (end = resolve)).then(() => void this.#readers.delete(reader));
+    this.#readers.add(reader);
+    return end;
   }
 
   async #writeBatch(operations: readonly Operation[]): Promise<void> {

@@ -2,8 +2,10 @@
 import { AppError } from '../errors.js';
 import { KEY_BYTES, KEY_ID_BYTES, seal, unseal, type RandomBytes, type SealingKey } from './sealing.js';
 
-const UID_BYTES = 8;
-const CHECK_TEXT = 'lintel store 1';
+export const UID_BYTES = 8;
+const CHECK_TEXT = 'lintel store 2';
+/** Databases of Lintel 0.2 and before, which have no roots. */
+const CHECK_TEXT_WITHOUT_ROOTS = 'lintel store 1';
 
 /** Place of the check record, which the first start seals: only the right master key opens it. */
 export const CHECK_PLACE = Buffer.from('c');
@@ -58,9 +60,10 @@ export function sealCheck(master: SealingKey, randomBytes: RandomBytes): Buffer 
   return seal(master, CHECK_PLACE, Buffer.from(CHECK_TEXT), randomBytes);
 }
 
-/** Opens the check record and checks its text. @throws AppError STORE_CORRUPT */
-export function unsealCheck(master: SealingKey, sealed: Buffer): void {
-  if (unseal(master, CHECK_PLACE, sealed).toString() !== CHECK_TEXT) {
-    throw new AppError('STORE_CORRUPT', 'the data directory has an unknown form');
-  }
+/** Opens the check record. @returns whether the database has roots (root-records.ts) @throws AppError STORE_CORRUPT */
+export function unsealCheck(master: SealingKey, sealed: Buffer): { hasRoots: boolean } {
+  const text = unseal(master, CHECK_PLACE, sealed).toString();
+  if (text === CHECK_TEXT) return { hasRoots: true };
+  if (text === CHECK_TEXT_WITHOUT_ROOTS) return { hasRoots: false };
+  throw new AppError('STORE_CORRUPT', 'the data directory has an unknown form');
 }

@@ -1,7 +1,7 @@
 // Removes, in the background and in bounded batches, the records of spaces whose key is gone.
 import type { Log } from '../domain/log.js';
 import { describeError } from '../errors.js';
-import { DATA_PREFIX, dataPrefix, KEY_PREFIX, parseUid } from './key-records.js';
+import { DATA_PREFIX, dataPrefix, parseUid } from './key-records.js';
 import { prefixRange, type KeyRange, type Operation, type Records } from './records.js';
 
 const MAX_BATCH_KEYS = 512;
@@ -77,7 +77,6 @@ export class Leftovers {
         await this.#options.compact(range);
         this.#uids.shift();
       }
-      await this.#options.compact(prefixRange(KEY_PREFIX));
       this.#options.log.info({ records: removed }, 'removed the records of deleted spaces');
     } catch (error) {
       // Without their key they cannot be read; the next deletion or the next start tries again.

@@ -4,6 +4,8 @@
 export interface Operation {
   readonly key: Buffer;
   readonly value?: Buffer;
+  /** True when the value from before must leave the files of the database soon, see eraser.ts. */
+  readonly erase?: boolean;
 }
 
 /** Bounds of a walk, in the order of bytes. */
@@ -20,6 +22,8 @@ export interface KeyRange<K extends Uint8Array = Uint8Array> {
 
 export interface Records {
   get(key: Buffer): Promise<Buffer | undefined>;
+  /** Returns the values in the order of the keys. */
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Yields keys and values in order, in chunks, as they were when the walk began. */
   entries(range: KeyRange<Buffer>): AsyncGenerator<[Buffer, Buffer][]>;
   /** Yields keys in order, in chunks, as they were when the walk began. */

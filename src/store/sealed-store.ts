@@ -3,11 +3,16 @@ import { randomBytes as systemRandomBytes } from 'node:crypto';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
+import { isTakingAway, isAboutStore, type AuditEntry } from '../domain/audit.js';
 import { AppError } from '../errors.js';
+import { Counter } from './counter.js';
 import { Database } from './database.js';
+import { Eraser, markErased } from './eraser.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
-import { deriveKey, deriveMasterSealingKey, type RandomBytes } from './sealing.js';
+import { Roots } from './roots.js';
+import { checkRoots, describePending, listAltered, type AlteredSpace, type OnAltered } from './start-check.js';
+import { deriveKey, deriveMasterSealingKey, type RandomBytes, type SealingKey } from './sealing.js';
 import type { Space } from './space.js';
 import { Spaces } from './spaces.js';
 import { WriteQueue } from './write-queue.js';
@@ -15,6 +20,7 @@ import { WriteQueue } from './write-queue.js';
 export type { Note, NoteJournal, NoteMaker } from './note.js';
 export type { KeyRange, Operation } from './records.js';
 export type { OnDamaged, Space } from './space.js';
+export type { AlteredSpace, OnAltered } from './start-check.js';
 
 /** Spaces as they were at one moment. They can only be read. */
 export interface StoreSnapshot {
@@ -35,6 +41,10 @@ export interface SealedStoreOptions {
   masterKey: Uint8Array;
   /** 32 bytes: the new master key of a rotation that was cut off. It is used if the database is sealed under it. */
   nextMasterKey?: Uint8Array;
+  /** File of the counter outside of the data directory (counter.ts). Without it a start cannot see that all of the database was put back. */
+  counterFile?: string;
+  /** What a start does with a database that does not add up; by default it refuses it. */
+  onAltered?: OnAltered;
   log: Log;
   randomBytes?: RandomBytes;
   timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
@@ -51,6 +61,8 @@ export interface StoreStats {
   spaces: number;
   /** Number of spaces whose key record does not open. */
   damagedSpaces: number;
+  /** Number of deleted records whose values may still be in the files of the database. */
+  pendingErasures: number;
 }
 
 /**
@@ -66,6 +78,11 @@ export class SealedStore implements Part {
   readonly #timers: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
   #isStarted = false;
   #spaces: Spaces | undefined;
+  #roots: Roots | undefined;
+  #eraser: Eraser | undefined;
+  readonly #counter: Counter | undefined;
+  /** What a start with `onAltered: 'report'` or `'accept'` found. */
+  #problems: readonly string[] = [];
   /** The master key that the database is sealed under; certain after the start. */
   #masterKey: Uint8Array;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -75,13 +92,19 @@ export class SealedStore implements Part {
     this.#timers = options.timers ?? globalThis;
     this.#masterKey = options.masterKey;
     this.#database = new Database(options);
+    const { counterFile: path, log } = options;
+    this.#counter = path === undefined ? undefined : new Counter({ path, timers: this.#timers, log });
     this.#queue = new WriteQueue({
       commit: (operations, notes) => this.#commit(operations, notes),
       maxWaiting: MAX_WAITING_WRITES,
     });
   }
 
-  /** Opens the store. @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_UNAVAILABLE; nothing is overwritten then */
+  /**
+   * Opens the store, and checks that its key records and its roots add up. The records of a space are checked by those who read them.
+   * @throws AppError STORE_LOCKED, STORE_KEY_WRONG, STORE_CORRUPT, STORE_ALTERED, STORE_ROLLED_BACK, STORE_UNAVAILABLE; nothing is
+   * overwritten then
+   */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#isStarted) throw new TypeError('the store is started already');
     signal.throwIfAborted();
@@ -89,10 +112,21 @@ export class SealedStore implements Part {
     this.#isStarted = true;
     try {
       const { nextMasterKey } = this.#options;
-      if (nextMasterKey && (await this.#createSpaces(nextMasterKey).opens())) this.#masterKey = nextMasterKey;
-      const spaces = this.#createSpaces(this.#masterKey);
-      await spaces.load(signal);
-      this.#spaces = spaces;
+      if (nextMasterKey && (await this.#createSpaces(nextMasterKey).spaces.opens())) this.#masterKey = nextMasterKey;
+      const { spaces, roots } = this.#createSpaces(this.#masterKey);
+      const eraser = this.#createEraser();
+      const form = await spaces.load(signal);
+      const { onAltered = 'refuse', counterFile, log, randomBytes = systemRandomBytes } = this.#options;
+      const commit = (operations: readonly Operation[]): Promise<void> => this.#database.commit(operations);
+      const check = { form, roots, spaces: spaces.all(), commit, counterFile, onAltered, randomBytes, log };
+      this.#problems = await checkRoots(check);
+      [this.#spaces, this.#roots, this.#eraser] = [spaces, roots, eraser];
+      if (this.#isReadOnly) return;
+      this.#noteVersion();
+      await this.#counter?.flush();
+      await eraser.find(signal);
+      await spaces.sweep(signal);
+      eraser.run();
     } catch (error) {
       await this.stop();
       throw error;
@@ -103,12 +137,14 @@ export class SealedStore implements Part {
   async stop(): Promise<void> {
     if (!this.#isStarted) return;
     await this.#spaces?.pause();
+    await this.#eraser?.pause();
     this.#database.refuseReads();
     this.#clearRetry();
     await this.#queue.idle();
+    await this.#counter?.flush();
     await this.#database.close();
     this.#clearRetry();
-    this.#spaces = undefined;
+    this.#spaces = this.#roots = this.#eraser = undefined;
     this.#isStarted = false;
   }
 
@@ -119,12 +155,60 @@ export class SealedStore implements Part {
    */
   async write(operations: readonly Operation[], note?: Note): Promise<void> {
     this.#database.mustAcceptReads();
+    if (this.#isReadOnly) throw altered(this.#problems);
     if (operations.length > 0 || note) await this.#queue.push(operations, note);
   }
 
-  /** Returns the only space with this label, and makes it if there is none. */
-  async openSpace(label: string): Promise<Space> {
-    return this.#startedSpaces().open(label);
+  /**
+   * Returns the only space with this label, and makes it if there is none.
+   * @param check whether a space whose records do not add up is refused: `later` leaves the check to those who read it
+   * @throws AppError STORE_ALTERED
+   */
+  async openSpace(label: string, { check = 'now' }: { check?: 'now' | 'later' } = {}): Promise<Space> {
+    const space = await this.#startedSpaces().open(label);
+    const problem = check === 'now' ? await this.#queue.run(() => space.findProblem()) : undefined;
+    if (problem !== undefined) throw altered([`the records of "${label}" do not add up: ${problem}`]);
+    return space;
+  }
+
+  /**
+   * Adds up the spaces with these labels, by default all spaces. Writes meanwhile make no difference.
+   * @returns those that do not add up @throws AppError STORE_UNAVAILABLE
+   */
+  async findAltered(labels?: readonly string[]): Promise<AlteredSpace[]> {
+    const wanted =
+      labels ??
+      this.#startedSpaces()
+        .all()
+        .map(({ label }) => label);
+    const found: AlteredSpace[] = [];
+    for (const label of new Set(wanted)) {
+      const snapshot = await this.snapshot(label);
+      try {
+        found.push(...(await listAltered(snapshot.spaces.map((space) => ({ label, space })))));
+      } finally {
+        await snapshot.close();
+      }
+    }
+    return found;
+  }
+
+  /** What a start found that it did not refuse: see `onAltered`. One sentence each. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** Entries that the audit log lacks about the store itself. The batch that holds them clears them. */
+  get pendingEntries(): AuditEntry[] {
+    const top = this.#roots?.top;
+    return top === undefined || this.#isReadOnly ? [] : describePending(top, this.#problems);
+  }
+
+  /** Id of the database in hexadecimal, and the version of its root; see counter.ts. @throws AppError STOPPED */
+  get mark(): { store: string; version: number } {
+    const top = this.#roots?.top;
+    if (!top) throw new AppError('STOPPED', 'the store is not open');
+    return { store: top.id.toString('hex'), version: top.version };
   }
 
   /** Returns all spaces with this label, in no particular order. */
@@ -145,9 +229,13 @@ export class SealedStore implements Part {
     await this.#startedSpaces().destroy(space, note);
   }
 
-  /** Resolves when the records of all destroyed spaces are removed. */
+  /**
+   * Resolves when the records of all destroyed spaces are removed, and erased records have left the files. Those that an open walk or
+   * snapshot can still read leave after its end.
+   */
   async idle(): Promise<void> {
     await this.#spaces?.idle();
+    await this.#eraser?.idle();
   }
 
   /**
@@ -156,7 +244,8 @@ export class SealedStore implements Part {
    */
   async releaseMemory(): Promise<void> {
     const spaces = this.#startedSpaces();
-    await spaces.pause();
+    const eraser = this.#eraser;
+    await Promise.all([spaces.pause(), eraser?.pause()]);
     try {
       await this.#queue.run(() => this.#database.reopen());
     } catch (error) {
@@ -164,6 +253,7 @@ export class SealedStore implements Part {
       throw error;
     } finally {
       spaces.resume();
+      eraser?.resume();
     }
   }
 
@@ -189,13 +279,14 @@ export class SealedStore implements Part {
     const master = deriveMasterSealingKey(masterKey);
     await spaces.holdKeys(
       this.#queue.run(async () => {
-        await this.#commit(await spaces.resealKeys(master), note ? [note] : []);
+        await this.#commit(await spaces.resealKeys(master), note ? [note] : [], master);
         // In the same turn as the commit: the next write in the queue already uses the new key.
         spaces.useMaster(master);
         this.#masterKey = masterKey;
       }),
     );
-    await spaces.compactKeys();
+    // The records under the old master key leave the disk; those that a snapshot holds do so after its end.
+    await this.#eraser?.idle();
   }
 
   /** Returns all spaces with this label as they are now, whatever is changed afterwards. The caller closes the snapshot. */
@@ -206,9 +297,9 @@ export class SealedStore implements Part {
       const snapshot = await this.#database.takeSnapshot();
       try {
         const found = await spaces.readAll(label, this.#database.records({ snapshot }));
-        return { ...found, close: () => snapshot.close() };
+        return { ...found, close: () => this.#database.closeSnapshot(snapshot) };
       } catch (error) {
-        await snapshot.close();
+        await this.#database.closeSnapshot(snapshot);
         throw error;
       }
     });
@@ -222,6 +313,7 @@ export class SealedStore implements Part {
       pendingWrites: this.#queue.pending,
       spaces: this.#spaces?.size ?? 0,
       damagedSpaces: this.#spaces?.damaged ?? 0,
+      pendingErasures: this.#eraser?.pending ?? 0,
     };
   }
 
@@ -234,16 +326,45 @@ export class SealedStore implements Part {
       : { status: 'ok' };
   }
 
-  #createSpaces(masterKey: Uint8Array): Spaces {
+  #createSpaces(masterKey: Uint8Array): { spaces: Spaces; roots: Roots } {
     const { log, randomBytes = systemRandomBytes } = this.#options;
-    return new Spaces({
-      records: this.#database.records(),
+    const records = this.#database.records();
+    const master = deriveMasterSealingKey(masterKey);
+    const roots = new Roots({ records: this.#database.records({ forWrites: true }), master, randomBytes });
+    const spaces = new Spaces({
+      records,
       write: (operations, note) => this.write(operations, note),
       compact: (range) => this.#database.compact(range),
-      master: deriveMasterSealingKey(masterKey),
+      master,
+      roots,
       randomBytes,
       log,
     });
+    return { spaces, roots };
+  }
+
+  #createEraser(): Eraser {
+    const records = this.#database.records();
+    return new Eraser({
+      records,
+      readersClosed: () => this.#database.readersClosed(),
+      rewrite: (places) =>
+        this.#queue.run(async () => {
+          const values = await records.getMany(places);
+          await this.#commit(
+            places.map((key, i) => ({ key, ...(values[i] && { value: values[i] }) })),
+            [],
+          );
+        }),
+      write: (operations) => this.write(operations),
+      compact: (range) => this.#database.compact(range),
+      log: this.#options.log,
+    });
+  }
+
+  /** True for a store that was opened for a report, although it does not add up. */
+  get #isReadOnly(): boolean {
+    return this.#options.onAltered === 'report' && this.#problems.length > 0;
   }
 
   #startedSpaces(): Spaces {
@@ -252,8 +373,14 @@ export class SealedStore implements Part {
     return this.#spaces;
   }
 
-  /** Writes a batch together with the records that the journals make of its notes. */
-  async #commit(operations: readonly Operation[], notes: readonly Note[]): Promise<void> {
+  /**
+   * Writes a batch together with the records that the journals make of its notes, the roots, and the markers of what must be erased.
+   * @param nextMaster master key that the batch seals the key records under
+   */
+  async #commit(operations: readonly Operation[], notes: readonly Note[], nextMaster?: SealingKey): Promise<void> {
+    const roots = this.#roots;
+    if (!roots) throw new AppError('STOPPED', 'the store is not open');
+    const drafts = notes.flatMap((note) => note.drafts);
     const journals = [...new Set(notes.map(({ journal }) => journal))];
     let isWritten = false;
     try {
@@ -261,17 +388,37 @@ export class SealedStore implements Part {
       const all = [...operations];
       try {
         for (const journal of journals) {
-          const drafts = notes.flatMap((note) => (note.journal === journal ? note.drafts : []));
-          all.push(...(await journal.begin(drafts)));
+          const own = notes.flatMap((note) => (note.journal === journal ? note.drafts : []));
+          all.push(...(await journal.begin(own)));
         }
-        await this.#database.commit(all);
+        const settlesPending = drafts.some(isAboutStore);
+        const change = await roots.prepare(all, { settlesPending, ...(nextMaster && { nextMaster }) });
+        await this.#write([...all, ...change.operations, ...markErased(all)]);
+        change.apply();
         isWritten = true;
+        this.#eraser?.add(all);
+        this.#noteVersion();
       } finally {
         for (const journal of journals) journal.end(isWritten);
       }
+      // An older copy of the database must not bring back what is gone. The answer waits for it.
+      if (operations.some(({ value }) => !value) || drafts.some(isTakingAway)) await this.#counter?.flush();
     } finally {
       if (this.#database.isBroken) this.#retryLater();
     }
+  }
+
+  async #write(operations: readonly Operation[]): Promise<void> {
+    try {
+      await this.#database.commit(operations);
+    } catch (error) {
+      this.#roots?.markStale();
+      throw error;
+    }
+  }
+
+  #noteVersion(): void {
+    if (this.#roots?.top) this.#counter?.note(this.mark);
   }
 
   /** Tries to open a broken database again, also when nothing is written: the store's health must recover by itself. */
@@ -289,4 +436,8 @@ export class SealedStore implements Part {
     this.#timers.clearTimeout(this.#retry);
     this.#retry = undefined;
   }
+}
+
+function altered(problems: readonly string[]): AppError {
+  return new AppError('STORE_ALTERED', problems.join('; '));
 }

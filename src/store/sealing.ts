@@ -76,6 +76,11 @@ export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buff
   return plain;
 }
 
+/** Copies the nonce of a sealed record into `target`. What a record that is too short lacks is left as it is. */
+export function copyNonce(sealed: Buffer, target: Buffer, at: number): void {
+  sealed.copy(target, at, HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+}
+
 /** Returns whether the record names this key. This does not show whether it is damaged. */
 export function isSealedBy(key: SealingKey, sealed: Buffer): boolean {
   return sealed.subarray(1, HEADER_BYTES).equals(key.id);

@@ -1,7 +1,9 @@
 // One space of the store: records under ordered keys, sealed by a data key of its own.
 import { AppError } from '../errors.js';
 import { prefixRange, type KeyRange, type Operation, type Records } from './records.js';
+import { rootPlace, unsealSpaceRoot } from './root-records.js';
 import { seal, unseal, type RandomBytes, type SealingKey } from './sealing.js';
+import { EMPTY_SET, SetHash, addSets, compareSets, type SetValue } from './set-hash.js';
 
 export interface SpaceOptions {
   /** Prefix of the space's keys in the database; random, so that it tells nothing about the contents. */
@@ -9,6 +11,12 @@ export interface SpaceOptions {
   dataKey: SealingKey;
   records: Records;
   randomBytes: RandomBytes;
+}
+
+/** Adds up the records that a walk reads. */
+export interface SpaceTally {
+  readonly hash: SetHash;
+  set: SetValue;
 }
 
 /** Is called for each record that does not open. The record is kept. */
@@ -44,6 +52,11 @@ export class Space {
     return { key: this.#place(key) };
   }
 
+  /** Describes the deletion of a record whose value must leave the files of the database soon. @throws TypeError like `delete` */
+  erase(key: Uint8Array): Operation {
+    return { ...this.delete(key), erase: true };
+  }
+
   /** Reads a record; undefined when there is none. @throws AppError STORE_CORRUPT when it does not open; STORE_UNAVAILABLE */
   async get(key: Uint8Array): Promise<Buffer | undefined> {
     const place = this.#place(key);
@@ -54,10 +67,16 @@ export class Space {
   /**
    * Yields keys and values in the order of the keys (`reverse`: from the greatest), as they were when the walk began.
    * @param onDamaged gets the keys of records that do not open; without it such a record ends the walk with STORE_CORRUPT
+   * @param tally gets every record that is read, damaged ones included; `compare` needs one of the whole space
    * @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE
    */
-  async *entries(range: KeyRange = {}, onDamaged?: OnDamaged): AsyncGenerator<[key: Buffer, value: Buffer]> {
+  async *entries(
+    range: KeyRange = {},
+    onDamaged?: OnDamaged,
+    tally?: SpaceTally,
+  ): AsyncGenerator<[key: Buffer, value: Buffer]> {
     for await (const chunk of this.#options.records.entries(this.#range(range))) {
+      if (tally) tally.set = addSets(tally.set, tally.hash.compute(chunk.map(([, sealed]) => sealed)));
       for (const [place, sealed] of chunk) {
         const key = this.#key(place);
         let value: Buffer;
@@ -86,6 +105,34 @@ export class Space {
     return count;
   }
 
+  /** Begins to add up the records of the space. */
+  tally(): SpaceTally {
+    return { hash: new SetHash(this.#options.dataKey), set: EMPTY_SET };
+  }
+
+  /**
+   * Compares the records of the whole space with its root.
+   * @returns what does not add up; undefined when everything does @throws AppError STORE_UNAVAILABLE
+   */
+  async compare({ set }: SpaceTally): Promise<string | undefined> {
+    const root = await this.#readRoot();
+    return root ? compareSets(set, root) : 'its root is missing or does not open';
+  }
+
+  /** Adds up the space without opening its records, and compares them with its root. @returns like `compare` */
+  async findProblem(): Promise<string | undefined> {
+    const tally = this.tally();
+    for await (const chunk of this.#options.records.entries(this.#range({}))) {
+      tally.set = addSets(tally.set, tally.hash.compute(chunk.map(([, sealed]) => sealed)));
+    }
+    return this.compare(tally);
+  }
+
+  /** Returns the number of records that the root states; undefined for a root that is missing or does not open. */
+  async statedCount(): Promise<number | undefined> {
+    return (await this.#readRoot())?.count;
+  }
+
   get destroyed(): boolean {
     return this.#destroyed;
   }
@@ -93,6 +140,18 @@ export class Space {
   /** Forbids writes to the space, or allows them again; only the store calls this. */
   markDestroyed(destroyed: boolean): void {
     this.#destroyed = destroyed;
+  }
+
+  async #readRoot(): Promise<SetValue | undefined> {
+    const { prefix, dataKey, records } = this.#options;
+    const uid = prefix.subarray(1);
+    const sealed = await records.get(rootPlace(uid));
+    try {
+      return sealed && unsealSpaceRoot(dataKey, uid, sealed);
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
+    }
   }
 
   #mustLive(): void {

@@ -17,6 +17,7 @@ import {
 import { Leftovers } from './leftovers.js';
 import type { Note } from './note.js';
 import { prefixRange, type Operation, type Records } from './records.js';
+import type { Roots } from './roots.js';
 import { isSealedBy, newDataKey, type RandomBytes, type SealingKey } from './sealing.js';
 import { Space } from './space.js';
 
@@ -25,9 +26,13 @@ export interface SpacesOptions {
   write: (operations: readonly Operation[], note?: Note) => Promise<void>;
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
   master: SealingKey;
+  roots: Roots;
   randomBytes: RandomBytes;
   log: Log;
 }
+
+/** Form of a database: empty, of a version before roots, or as this version writes it. */
+export type StoreForm = 'new' | 'without roots' | 'with roots';
 
 interface Entry extends KeyRecord {
   uid: Buffer;
@@ -64,15 +69,20 @@ export class Spaces {
   }
 
   /**
-   * Checks the master key and reads the key records.
-   * @throws AppError STORE_KEY_WRONG, STORE_CORRUPT; nothing is written then
+   * Checks the master key and reads the key records. Writes nothing.
+   * @throws AppError STORE_KEY_WRONG, STORE_CORRUPT
    */
-  async load(signal: AbortSignal): Promise<void> {
-    await this.#check();
+  async load(signal: AbortSignal): Promise<StoreForm> {
+    const form = await this.#check();
     for await (const chunk of this.#options.records.entries(prefixRange(KEY_PREFIX))) {
       signal.throwIfAborted();
       for (const [place, sealed] of chunk) this.#loadKeyRecord(parseUid(place), sealed);
     }
+    return form;
+  }
+
+  /** Removes in the background what is left of spaces whose destruction was cut off. */
+  async sweep(signal: AbortSignal): Promise<void> {
     await this.#leftovers.find((id) => this.#entries.has(id) || this.#damaged.has(id), signal);
     this.#leftovers.run();
   }
@@ -118,18 +128,6 @@ export class Spaces {
     }
   }
 
-  /** Removes records under the old master key from the disk. */
-  async compactKeys(): Promise<void> {
-    try {
-      await this.#options.compact(prefixRange(KEY_PREFIX));
-    } catch (error) {
-      this.#options.log.warn(
-        { error: describeError(error) },
-        'could not compact the keys; records under the old key are left',
-      );
-    }
-  }
-
   /** Returns whether the master key is being changed. */
   get isRotating(): boolean {
     return this.#rotation !== undefined;
@@ -147,10 +145,18 @@ export class Spaces {
       for (const [place, sealed] of chunk) {
         const uid = parseUid(place);
         const record = this.#tryUnseal(uid, sealed);
-        if (record) operations.push({ key: place, value: sealKeyRecord(master, uid, record, randomBytes) });
+        if (record) {
+          const value = sealKeyRecord(master, uid, record, randomBytes);
+          operations.push({ key: place, value, erase: true });
+        }
       }
     }
     return operations;
+  }
+
+  /** Returns all spaces with their labels. */
+  all(): { label: string; space: Space }[] {
+    return [...this.#entries.values()].map(({ label, space }) => ({ label, space }));
   }
 
   list(label: string): Space[] {
@@ -170,7 +176,13 @@ export class Spaces {
     const uid = this.#freeUid();
     const entry = this.#entry(uid, { label, dataKey: newDataKey(this.#options.randomBytes) });
     const sealed = sealKeyRecord(this.#master, uid, entry, this.#options.randomBytes);
-    await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)], note);
+    this.#options.roots.register(uid, entry.dataKey);
+    try {
+      await this.#options.write([{ key: keyPlace(uid), value: sealed }, ...contents(entry.space)], note);
+    } catch (error) {
+      this.#options.roots.unregister(uid);
+      throw error;
+    }
     this.#entries.set(entry.space.id, entry);
     return entry.space;
   }
@@ -180,7 +192,7 @@ export class Spaces {
     if (!entry || entry.space !== space || space.destroyed) throw new TypeError('no space of this store');
     space.markDestroyed(true);
     try {
-      await this.#options.write([{ key: keyPlace(entry.uid) }], note);
+      await this.#options.write([{ key: keyPlace(entry.uid), erase: true }], note);
     } catch (error) {
       space.markDestroyed(false);
       throw error;
@@ -203,27 +215,29 @@ export class Spaces {
     this.#leftovers.resume();
   }
 
-  async #check(): Promise<void> {
-    const { records, randomBytes, write } = this.#options;
+  async #check(): Promise<StoreForm> {
+    const { records } = this.#options;
     const master = this.#master;
     const sealed = await records.get(CHECK_PLACE);
     if (sealed) {
       if (!isSealedBy(master, sealed)) {
         throw new AppError('STORE_KEY_WRONG', 'the data directory is sealed under another master key');
       }
-      return unsealCheck(master, sealed);
+      return unsealCheck(master, sealed).hasRoots ? 'with roots' : 'without roots';
     }
     for await (const chunk of records.keys({ limit: 1 })) {
       // A new check record would let this key pass although the data is sealed under another one.
       if (chunk.length > 0) throw new AppError('STORE_CORRUPT', 'the data directory has lost its check record');
     }
-    await write([{ key: CHECK_PLACE, value: sealCheck(master, randomBytes) }]);
+    return 'new';
   }
 
   #loadKeyRecord(uid: Buffer, sealed: Buffer): void {
     const id = uid.toString('hex');
     try {
-      this.#entries.set(id, this.#entry(uid, unsealKeyRecord(this.#master, uid, sealed)));
+      const entry = this.#entry(uid, unsealKeyRecord(this.#master, uid, sealed));
+      this.#entries.set(id, entry);
+      this.#options.roots.register(uid, entry.dataKey);
     } catch (error) {
       this.#damaged.add(id);
       this.#options.log.error({ space: id, error: describeError(error) }, 'a key record does not open; it was kept');
