@@ -9,7 +9,7 @@ import { silentLog } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { KeyRegistries } from '../keys/key-registries.js';
 import type { MasterKeyKeeper } from '../keys/master-key-keeper.js';
-import type { SealedStore } from '../store/sealed-store.js';
+import type { OnAltered, SealedStore } from '../store/sealed-store.js';
 import type { CliContext } from './context.js';
 
 /** The parts over an open store that the commands use. */
@@ -22,6 +22,8 @@ export interface OwnParts {
 export interface OwnStoreOptions {
   /** Makes the store, and the master key where there is none, as a first start does. Default: a missing store is an error. */
   create?: boolean;
+  /** What to do with a store that does not add up. Default: it is refused. */
+  onAltered?: OnAltered;
 }
 
 /**
@@ -33,11 +35,11 @@ export async function withOwnStore<T>(
   config: Pick<Config, 'dataDir' | 'keysDir'>,
   { environment, clock }: Pick<CliContext, 'environment' | 'clock'>,
   work: (store: SealedStore, own: OwnParts) => Promise<T>,
-  { create = false }: OwnStoreOptions = {},
+  { create = false, onAltered = 'refuse' }: OwnStoreOptions = {},
 ): Promise<T> {
   const { keysDir, dataDir } = config;
   const paths = dataPaths(config);
-  const { databaseDir } = paths;
+  const { databaseDir, counterFile } = paths;
   if (!create && !(await hasEntries(databaseDir))) {
     throw new AppError('STORE_UNAVAILABLE', `there is no gallery in ${dataDir}`);
   }
@@ -54,6 +56,8 @@ export async function withOwnStore<T>(
   const { KeyRegistries } = await import('../keys/key-registries.js');
   const store = new SealedStore({
     directory: databaseDir,
+    counterFile,
+    onAltered,
     masterKey: master.key,
     ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
     log: silentLog,
@@ -68,9 +72,8 @@ export async function withOwnStore<T>(
   const keys = new KeyRegistries({ store, audit, oldFiles: paths, clock, log: silentLog });
   await store.start(new AbortController().signal);
   try {
-    await masterKey.start();
-    await audit.start();
-    await keys.start();
+    // A store that is only reported cannot be written.
+    if (onAltered !== 'report') for (const part of [masterKey, audit, keys]) await part.start();
     return await work(store, { masterKey, audit, keys });
   } finally {
     await store.stop();

@@ -39,6 +39,7 @@ export function createStorage(base: ServiceBase, { secrets, models }: StorageInp
   const { master, nextMasterKey } = secrets;
   const store = new SealedStore({
     directory: paths.databaseDir,
+    counterFile: paths.counterFile,
     masterKey: master.key,
     ...(nextMasterKey === undefined ? {} : { nextMasterKey }),
     log,

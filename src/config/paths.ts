@@ -22,6 +22,8 @@ export interface DataPaths {
   adminKeysFile: string;
   /** The admin key that the first start creates, in plain text, for the operator. */
   firstAdminKeyFile: string;
+  /** Version of the newest root of the database, outside of dataDir: it shows that an older copy of the database was put back. */
+  counterFile: string;
   /** Form of each model (8 bits or float) that was measured to be faster on this machine. */
   precisionFile: string;
 }
@@ -35,6 +37,7 @@ export function dataPaths({ dataDir, keysDir }: Pick<Config, 'dataDir' | 'keysDi
     firstSecretKeyFile: join(keysDir, 'secret-key'),
     adminKeysFile: join(dataDir, 'admin-keys.json'),
     firstAdminKeyFile: join(keysDir, 'admin-key'),
+    counterFile: join(keysDir, 'store.counter'),
     precisionFile: join(dataDir, 'precision.json'),
   };
 }

@@ -11,7 +11,7 @@ export interface GalleryTotals {
 }
 
 export interface BackupEnd extends GalleryTotals {
-  /** Number of groups and faces that could not be read; they are missing. */
+  /** Number of groups and faces that could not be read, and of groups that do not add up; they are missing. */
   damaged: number;
 }
 
@@ -46,11 +46,20 @@ export async function* readGallery(
 ): AsyncGenerator<BackupRecord> {
   const snapshot = await store.snapshot(GROUP_LABEL);
   try {
-    const { spaces } = snapshot;
-    const totals: GalleryTotals = { groups: spaces.length, faces: 0 };
-    for (const space of spaces) totals.faces += await space.count(FACE_KEYS.range);
-    yield { kind: 'begin', createdAtMs: clock(), totals };
     const end: BackupEnd = { groups: 0, faces: 0, damaged: snapshot.damagedSpaces };
+    const spaces: Space[] = [];
+    const totals: GalleryTotals = { groups: 0, faces: 0 };
+    for (const space of snapshot.spaces) {
+      // A group that does not add up is not served, and not backed up.
+      if ((await space.findProblem()) !== undefined) {
+        end.damaged++;
+        continue;
+      }
+      spaces.push(space);
+      totals.groups++;
+      totals.faces += await space.count(FACE_KEYS.range);
+    }
+    yield { kind: 'begin', createdAtMs: clock(), totals };
     const onDamaged = (): void => void end.damaged++;
     for (const space of spaces) {
       const group = await readGroup(space);

@@ -13,7 +13,8 @@ export interface StoredGroup {
 }
 
 /**
- * Lists the groups in the order of owners and ids. Groups that cannot be read are left out; `lintel gallery verify` reports them.
+ * Lists the groups in the order of owners and ids. Groups that cannot be read or do not add up are left out; `lintel gallery
+ * verify` reports them.
  * @throws AppError STORE_UNAVAILABLE
  */
 export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroup[]> {
@@ -23,7 +24,7 @@ export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Pr
     for (const space of snapshot.spaces) {
       try {
         const record = await space.get(GROUP_KEY);
-        if (!record) continue;
+        if (!record || (await space.findProblem()) !== undefined) continue;
         const { owner, groupId, modelVersion } = decodeGroup(record);
         groups.push({ owner, groupId, modelVersion, faces: await space.count(FACE_KEYS.range) });
       } catch (error) {

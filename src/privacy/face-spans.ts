@@ -65,7 +65,8 @@ export class FaceSpans {
 
   /**
    * Reads which faces are in the store. Destroys spans whose start cannot be read or occurs twice, and all spans when no face is to be kept.
-   * @param onDamaged called for each space with a record that cannot be read
+   * A span whose records do not add up serves no face, and is destroyed when its time is over.
+   * @param onDamaged called for each space with a record that cannot be read, or with records that do not add up
    * @throws AppError STORE_UNAVAILABLE, also when a span cannot be destroyed
    */
   async load(isKeeping: boolean, onDamaged: (space: Space) => void, signal: AbortSignal): Promise<void> {
@@ -74,8 +75,13 @@ export class FaceSpans {
     for (const space of this.#store.spaces(UNKNOWN_FACES_LABEL)) {
       signal.throwIfAborted();
       const startMs = await readStart(space);
-      if (startMs === undefined || this.#spans.has(startMs) || !isKeeping) await this.#store.destroySpace(space);
-      else await this.#loadSpan({ startMs, space, nextSequence: 1, ids: new Set() }, onDamaged);
+      if (startMs === undefined || this.#spans.has(startMs) || !isKeeping) {
+        await this.#store.destroySpace(space);
+        continue;
+      }
+      const span: FaceSpan = { startMs, space, nextSequence: 1, ids: new Set() };
+      if ((await space.findProblem()) === undefined) await this.#loadSpan(span, onDamaged);
+      else await this.#refuseSpan(span, onDamaged);
     }
     const inOrder = [...this.#faces].sort(([, a], [, b]) => a.info.capturedAtMs - b.info.capturedAtMs);
     this.#faces = new Map(inOrder);
@@ -151,6 +157,16 @@ export class FaceSpans {
       else skip(key);
     }
     this.#spans.set(span.startMs, span);
+  }
+
+  /** Keeps a span without its faces. New faces go behind the records that are there. */
+  async #refuseSpan(span: FaceSpan, onDamaged: (space: Space) => void): Promise<void> {
+    for await (const key of span.space.keys(INFO_KEYS.range)) span.nextSequence = INFO_KEYS.decode(key) + 1;
+    for await (const key of span.space.keys(PICTURE_KEYS.range)) {
+      span.nextSequence = Math.max(span.nextSequence, PICTURE_KEYS.decode(key) + 1);
+    }
+    this.#spans.set(span.startMs, span);
+    onDamaged(span.space);
   }
 
   #index(face: KeptFace): void {

@@ -93,7 +93,7 @@ export class UnknownFaces implements Part {
     if (this.#isRunning) throw new TypeError('the unknown faces are started already');
     const { log } = this.#options;
     const onDamaged = ({ id }: { id: string }): void =>
-      log.warn({ space: id }, 'a kept face cannot be read; it will be destroyed with its span');
+      log.warn({ space: id }, 'kept faces cannot be read, or do not add up; they will be destroyed with their span');
     await this.#spans.load(this.#isKeeping, onDamaged, signal);
     await this.#purge();
     await this.#displace();

@@ -9,6 +9,7 @@ import type { Clock } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
 import type { BackupRecord } from '../../gallery/backup-records.js';
 import { syncFolder } from '../../platform/write-file.js';
+import type { CounterMark } from '../../store/counter.js';
 
 type Folders = Pick<Config, 'dataDir' | 'keysDir'>;
 
@@ -36,7 +37,7 @@ export async function refuseUnlessEmpty(config: Folders): Promise<void> {
  */
 export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {
   const { dataDir, keysDir } = config;
-  const { databaseDir } = dataPaths(config);
+  const { databaseDir, counterFile } = dataPaths(config);
   const iterator = records[Symbol.asyncIterator]();
   // The first record shows whether the passphrase is right, before a master key is made.
   const first = await iterator.next();
@@ -44,12 +45,14 @@ export async function restoreInto({ config, environment, clock, records }: Resto
   const { SealedStore } = await import('../../store/sealed-store.js');
   const { AuditLog } = await import('../../audit/audit-log.js');
   const { restoreKeys } = await import('../../keys/key-registries.js');
+  const { readCounter, writeCounter } = await import('../../store/counter.js');
   const { writeGallery } = await import('../../gallery/backup-records.js');
   const directory = unfinishedPath(databaseDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await chmod(dataDir, 0o700);
   await rm(directory, { recursive: true, force: true });
   const store = new SealedStore({ directory, masterKey: master.key, log: silentLog });
+  let mark: CounterMark;
   try {
     await store.start(new AbortController().signal);
     const { appKeys, end } = await writeGallery(store, continueFrom(first, iterator));
@@ -58,12 +61,18 @@ export async function restoreInto({ config, environment, clock, records }: Resto
     const { groups, faces, damaged } = end;
     await audit.append({ action: 'gallery.restored', actor: 'cli', subject: { groups, faces, damaged } });
     await restoreKeys({ store, audit }, appKeys);
+    mark = store.mark;
     await store.stop();
   } catch (error) {
     await store.stop();
     await rm(directory, { recursive: true, force: true });
     throw error;
   }
+  // Before the database gets its name: the counter of the database that was here before would refuse it.
+  await writeCounter(counterFile, mark).catch(async (cause: unknown) => {
+    if ((await readCounter(counterFile)) === undefined) return;
+    throw new AppError('STORE_UNAVAILABLE', `the counter ${counterFile} cannot be written`, { cause });
+  });
   await rename(directory, databaseDir);
   await syncFolder(dataDir);
 }
