@@ -151,7 +151,7 @@ function listRanges(places: readonly Buffer[]): { gte: Buffer; lt: Buffer }[] {
     bySpace.set(space, own);
   }
   return [...bySpace.values()].flatMap((own) => {
-    const sorted = own.sort(Buffer.compare);
+    const sorted = own.sort((a, b) => a.compare(b));
     if (sorted.length <= MAX_POINTS) return sorted.map((place) => ({ gte: place, lt: place }));
     return [{ gte: sorted[0]!, lt: sorted.at(-1)! }];
   });
