@@ -56,5 +56,5 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
     onStarting: (name) => supervision.notifier.status(`starting ${name}`),
   });
   const { firstAppKeyFile } = paths;
-  return new RunningService({ lifecycle, supervision, api, events, cameras, keys, firstAppKeyFile, models });
+  return new RunningService({ lifecycle, supervision, api, events, cameras, keys, store, firstAppKeyFile, models });
 }

@@ -52,6 +52,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => [(await import('./models/models.js')).registerModels],
   },
   {
+    name: 'store',
+    description: 'accept a data directory that was altered, or that is an older copy of itself',
+    load: async () => [(await import('./store.js')).registerStore],
+  },
+  {
     name: 'clock',
     description: 'trust the clock of the device again after it was wrong',
     load: async () => [(await import('./clock.js')).registerClock],

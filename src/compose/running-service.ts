@@ -3,6 +3,7 @@ import type { ApiServer } from '../api/core/server.js';
 import type { Events } from '../events/events.js';
 import type { KeyRegistries } from '../keys/key-registries.js';
 import type { Lifecycle } from '../platform/lifecycle.js';
+import type { SealedStore } from '../store/sealed-store.js';
 import type { RecognisingCameras } from './recognition.js';
 import type { ServiceModels } from './models.js';
 import type { Supervision } from './ops.js';
@@ -32,6 +33,7 @@ export interface RunningServiceParts {
   events: Events;
   cameras: RecognisingCameras;
   keys: Pick<KeyRegistries, 'removeOldFiles'>;
+  store: Pick<SealedStore, 'finishUpgrade'>;
   firstAppKeyFile: string;
   models: Pick<ServiceModels, 'fallback'>;
 }
@@ -44,7 +46,7 @@ export class RunningService implements Service {
   }
 
   async start(): Promise<void> {
-    const { lifecycle, cameras, keys, supervision } = this.#parts;
+    const { lifecycle, cameras, keys, store, supervision } = this.#parts;
     const { watchdog, notifier, status } = supervision;
     watchdog.starting();
     try {
@@ -56,6 +58,7 @@ export class RunningService implements Service {
     }
     // The service may have been stopped in the meantime.
     if (lifecycle.state !== 'running') return;
+    await store.finishUpgrade();
     await keys.removeOldFiles();
     notifier.ready(status());
     watchdog.running();

@@ -165,12 +165,15 @@ export class Roots {
   /**
    * Makes all roots anew from the records as they are, for a database without roots and for one that the operator accepts.
    * @param make.id id of the database; a new one by default
-   * @returns operations that contain the check record as well; after they are on the disk `load` is called again
+   * @param make.keepsCheck true when the check record stays as it is, so that an earlier version can still open the database
+   * @returns operations for one batch; after it is on the disk `load` is called again
    * @throws AppError STORE_UNAVAILABLE
    */
-  async makeAnew(make: { id?: Buffer; version: number; pending: number }): Promise<Operation[]> {
+  async makeAnew(make: { id?: Buffer; version: number; pending: number; keepsCheck?: boolean }): Promise<Operation[]> {
     const { records, randomBytes } = this.#options;
-    const operations: Operation[] = [{ key: CHECK_PLACE, value: sealCheck(this.#master, randomBytes) }];
+    const operations: Operation[] = make.keepsCheck
+      ? []
+      : [{ key: CHECK_PLACE, value: sealCheck(this.#master, randomBytes) }];
     for await (const chunk of records.keys(prefixRange(ROOT_PREFIX))) {
       // Roots without a space: their key records are gone.
       for (const place of chunk) if (parseRootUid(place)) operations.push({ key: place });

@@ -4,7 +4,7 @@ import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { isTakingAway, isAboutStore, type AuditEntry } from '../domain/audit.js';
-import { AppError } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 import { Counter } from './counter.js';
 import { Database } from './database.js';
 import { Eraser, markErased } from './eraser.js';
@@ -83,6 +83,8 @@ export class SealedStore implements Part {
   readonly #counter: Counter | undefined;
   /** What a start with `onAltered: 'report'` or `'accept'` found. */
   #problems: readonly string[] = [];
+  /** True for a database of an earlier version until `finishUpgrade`. */
+  #isUpgrading = false;
   /** The master key that the database is sealed under; certain after the start. */
   #masterKey: Uint8Array;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -120,6 +122,7 @@ export class SealedStore implements Part {
       const commit = (operations: readonly Operation[]): Promise<void> => this.#database.commit(operations);
       const check = { form, roots, spaces: spaces.all(), commit, counterFile, onAltered, randomBytes, log };
       this.#problems = await checkRoots(check);
+      this.#isUpgrading = form === 'without roots' && onAltered === 'refuse';
       [this.#spaces, this.#roots, this.#eraser] = [spaces, roots, eraser];
       if (this.#isReadOnly) return;
       this.#noteVersion();
@@ -305,6 +308,24 @@ export class SealedStore implements Part {
     });
   }
 
+  /**
+   * Ends the upgrade of a database of an earlier version, once the service runs: until then an upgrade that fails can go back. From then
+   * on the database must have its roots. Never rejects; the next start of the service tries again.
+   */
+  async finishUpgrade(): Promise<void> {
+    if (!this.#isUpgrading) return;
+    try {
+      await this.#queue.run(async () => {
+        await this.#commit([this.#startedSpaces().sealCheck()], []);
+        this.#isUpgrading = false;
+      });
+      this.#noteVersion();
+      await this.#counter?.flush();
+    } catch (error) {
+      this.#options.log.error({ error: describeError(error) }, 'the upgrade of the data directory could not be ended');
+    }
+  }
+
   stats(): StoreStats {
     return {
       batches: this.#database.batches,
@@ -418,7 +439,7 @@ export class SealedStore implements Part {
   }
 
   #noteVersion(): void {
-    if (this.#roots?.top) this.#counter?.note(this.mark);
+    if (this.#roots?.top && !this.#isUpgrading) this.#counter?.note(this.mark);
   }
 
   /** Tries to open a broken database again, also when nothing is written: the store's health must recover by itself. */

@@ -137,6 +137,11 @@ export class Spaces {
     this.#master = master;
   }
 
+  /** Seals the check record anew, in the form of this version. */
+  sealCheck(): Operation {
+    return { key: CHECK_PLACE, value: sealCheck(this.#master, this.#options.randomBytes) };
+  }
+
   /** Seals the check record and the key records under another master key. A key record that does not open is kept unchanged. */
   async resealKeys(master: SealingKey): Promise<Operation[]> {
     const { records, randomBytes } = this.#options;

@@ -66,11 +66,12 @@ export async function checkRoots(options: StartCheckOptions): Promise<string[]> 
     return [];
   }
   const version = Math.max(roots.top?.version ?? 0, counter?.version ?? 0) + 1;
-  const pending = onAltered === 'accept' ? PENDING.accepted : PENDING.adopted;
-  await options.commit(await roots.makeAnew({ ...(roots.top && { id: roots.top.id }), version, pending }));
+  const isAccepted = onAltered === 'accept';
+  const pending = isAccepted ? PENDING.accepted : PENDING.adopted;
+  const id = roots.top && { id: roots.top.id };
+  await options.commit(await roots.makeAnew({ ...id, version, pending, keepsCheck: !isAccepted }));
   await mustLoad(roots);
-  if (form === 'without roots')
-    log.info({}, 'the data directory is of an earlier version: its records have got a root');
+  if (form === 'without roots') log.info({}, 'the data directory is of an earlier version: its records have got roots');
   return problems.map(({ message }) => message);
 }
 
