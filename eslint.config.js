@@ -40,7 +40,7 @@ const doors = {
   usearch: 'src/gallery/vector-index.ts',
   mqtt: 'src/events/mqtt-connection.ts',
   aedes: 'src/events/embedded-broker.ts',
-  sharp: 'src/vision/decode.ts',
+  sharp: 'src/vision/sharp-decoder.ts',
 };
 const doorPaths = Object.entries(doors).map(([name, file]) => ({ name, message: `${name} has one door: ${file}` }));
 

@@ -21,7 +21,13 @@ export interface CamerasInputs {
 export function createVision({ config, log }: ServiceBase, models: ServiceModels): WorkerPool {
   const { set, others, fallback, precisions, modelsDir } = models;
   const { providers } = config.models;
-  return new WorkerPool({ set, others, fallback, precisions, modelsDir, ...config.vision, providers, log });
+  const hasCameras = config.cameras.length > 0;
+  return new WorkerPool({
+    ...{ set, others, fallback, precisions, modelsDir, providers },
+    ...config.vision,
+    hasCameras,
+    log,
+  });
 }
 
 /** The cameras, each with a recogniser that turns its frames into events. */

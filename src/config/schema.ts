@@ -86,13 +86,21 @@ export const configSchema = z.strictObject({
         .min(1)
         .max(64)
         .default(Math.min(64, availableParallelism()))
-        .describe('worker threads; default: the number of CPU cores'),
+        .describe(
+          'worker threads; default: the number of CPU cores; with cameras at least 2, one for the cameras alone',
+        ),
       queueLength: z
         .int()
         .min(1)
         .max(10_000)
         .default(64)
         .describe('pictures that may wait for a worker; further requests get the answer ServerBusy'),
+      pictureTimeoutMs: z
+        .int()
+        .min(1_000)
+        .max(50_000)
+        .default(10_000)
+        .describe("time that a request's picture may wait for a worker, and time that a worker may work on it"),
     })
     .prefault({}),
   gallery: z

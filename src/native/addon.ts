@@ -153,11 +153,12 @@ export interface Addon {
    */
   decodeJpeg(bytes: Uint8Array): NativeImage | undefined;
   /**
-   * Reads all data of any JPEG on this thread, whatever its size: the caller has checked the claims of its header.
+   * Reads all data of any JPEG on this thread, whatever its size: the caller has checked its size and its scans.
+   * @param cancelled ends the reading, with the result false, when another thread sets its first element to a number other than 0
    * @returns false where data are damaged or missing. Bytes that do not belong to the picture, and a missing end marker after the last
    * scan, are no damage.
    */
-  isWholeJpeg(bytes: Uint8Array): boolean;
+  isWholeJpeg(bytes: Uint8Array, cancelled?: Int32Array): boolean;
   /** Encodes an image as JPEG. @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
   /** Number of native images of the whole process, all threads together, that were neither released nor garbage-collected. */

@@ -24,8 +24,6 @@ namespace {
 /// Sides of pictures that the contract takes unchanged: smaller pictures are refused, larger ones are scaled down.
 constexpr JDIMENSION kSmallestSidePx = 80;
 constexpr JDIMENSION kLargestSidePx = 2048;
-/// Encoders write about ten scans. Each scan is a pass over the whole picture, so that many scans are an attack.
-constexpr int kMostScans = 32;
 /// libjpeg-turbo takes bad Huffman codes without a warning while it has 512 bytes or more ahead, so it gets fewer.
 constexpr size_t kBytesAhead = 127;
 
@@ -42,7 +40,13 @@ struct Decoder {
   bool lacksEnd;
   /// The components that a finished scan brought data for.
   bool hasData[MAX_COMPONENTS];
+  /// Another thread sets this number to something else than 0 when nobody waits for the result any more; may be null.
+  const int32_t* cancelled;
 };
+
+bool isCancelled(const Decoder& decoder) {
+  return decoder.cancelled != nullptr && __atomic_load_n(decoder.cancelled, __ATOMIC_RELAXED) != 0;
+}
 
 /// Ends the decoding. Errors do this, and warnings of damage: libjpeg would fill the missing piece with grey.
 [[noreturn]] void leave(j_common_ptr jpeg) { longjmp(static_cast<Decoder*>(jpeg->client_data)->giveUp, 1); }
@@ -139,14 +143,18 @@ bool readPixels(Decoder& decoder, cv::Mat& bgr) {
 }
 
 /// Decodes all rows at an eighth of the size: every code is read, and few pixels are computed.
-bool checkRows(jpeg_decompress_struct& jpeg) {
+bool checkRows(Decoder& decoder) {
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
   jpeg.scale_num = 1;
   jpeg.scale_denom = 8;
   jpeg.out_color_space = jpeg.jpeg_color_space;
   jpeg_start_decompress(&jpeg);
   const JSAMPARRAY row = jpeg.mem->alloc_sarray(reinterpret_cast<j_common_ptr>(&jpeg), JPOOL_IMAGE,
                                                 jpeg.output_width * static_cast<JDIMENSION>(jpeg.output_components), 1);
-  while (jpeg.output_scanline < jpeg.output_height) jpeg_read_scanlines(&jpeg, row, 1);
+  while (jpeg.output_scanline < jpeg.output_height) {
+    if (isCancelled(decoder)) return false;
+    jpeg_read_scanlines(&jpeg, row, 1);
+  }
   return jpeg_finish_decompress(&jpeg) == TRUE;
 }
 
@@ -168,13 +176,15 @@ bool checkScans(Decoder& decoder) {
   jpeg_decompress_struct& jpeg = decoder.jpeg;
   jpeg.buffered_image = TRUE;
   jpeg_start_decompress(&jpeg);
-  for (;;) {
+  // Each call reads one row of blocks.
+  while (!isCancelled(decoder)) {
     const int status = jpeg_consume_input(&jpeg);
     if (status == JPEG_REACHED_EOI) return !decoder.lacksEnd || hasAllScans(decoder);
-    if (status == JPEG_SUSPENDED || jpeg.input_scan_number > kMostScans) return false;
+    if (status == JPEG_SUSPENDED) return false;
     if (status != JPEG_SCAN_COMPLETED) continue;
     for (int i = 0; i < jpeg.comps_in_scan; i++) decoder.hasData[jpeg.cur_comp_info[i]->component_index] = true;
   }
+  return false;
 }
 
 /// Reads the whole file. longjmp may leave this function, as it may readHeader.
@@ -182,7 +192,7 @@ bool check(Decoder& decoder, const unsigned char* bytes, size_t length) {
   if (setjmp(decoder.giveUp) != 0) return false;
   setSource(decoder, bytes, length);
   if (jpeg_read_header(&decoder.jpeg, TRUE) != JPEG_HEADER_OK) return false;
-  return jpeg_has_multiple_scans(&decoder.jpeg) ? checkScans(decoder) : checkRows(decoder.jpeg);
+  return jpeg_has_multiple_scans(&decoder.jpeg) ? checkScans(decoder) : checkRows(decoder);
 }
 
 Napi::Uint8Array readBytes(const Napi::CallbackInfo& info) {
@@ -190,6 +200,16 @@ Napi::Uint8Array readBytes(const Napi::CallbackInfo& info) {
     throw Napi::TypeError::New(info.Env(), "bytes must be a Uint8Array");
   }
   return info[0].As<Napi::Uint8Array>();
+}
+
+/// Reads the optional argument `cancelled`. The array is usually shared with another thread.
+const int32_t* readCancelled(const Napi::CallbackInfo& info) {
+  if (info[1].IsUndefined()) return nullptr;
+  if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
+      info[1].As<Napi::TypedArray>().ElementLength() == 0) {
+    throw Napi::TypeError::New(info.Env(), "cancelled must be an Int32Array with at least one element");
+  }
+  return info[1].As<Napi::Int32Array>().Data();
 }
 
 struct Destroyer {
@@ -216,6 +236,7 @@ Napi::Value decodeJpeg(const Napi::CallbackInfo& info) {
 Napi::Value isWholeJpeg(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array bytes = readBytes(info);
   Decoder decoder{};
+  decoder.cancelled = readCancelled(info);
   if (!create(decoder)) return Napi::Boolean::New(info.Env(), false);
   const Destroyer destroyer{decoder.jpeg};
   return Napi::Boolean::New(info.Env(), check(decoder, bytes.Data(), bytes.ByteLength()));

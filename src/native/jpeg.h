@@ -7,7 +7,7 @@ namespace lintel {
 
 /// Implements decodeJpeg(bytes), which src/native/addon.ts describes.
 Napi::Value decodeJpeg(const Napi::CallbackInfo& info);
-/// Implements isWholeJpeg(bytes), which src/native/addon.ts describes.
+/// Implements isWholeJpeg(bytes, cancelled?), which src/native/addon.ts describes.
 Napi::Value isWholeJpeg(const Napi::CallbackInfo& info);
 
 }  // namespace lintel

@@ -5,8 +5,19 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface MetricsSources {
   build: { version: string; node: string; opencv: string };
   models: () => { modelVersion: string; models: readonly { task: string; precision: string; provider: string }[] };
-  /** `completed`: pictures and frames that were analysed, also without success. `rejected`: those that the full queue refused. */
-  vision: () => { workers: number; busy: number; queued: number; completed: number; rejected: number };
+  /**
+   * `completed`: pictures and frames that were analysed, also without success. `rejected`: those that the full queue refused, or that waited
+   * for too long. `overdue`: those that took too long. `cancelled`: those whose client had gone.
+   */
+  vision: () => {
+    workers: number;
+    busy: number;
+    queued: number;
+    completed: number;
+    rejected: number;
+    overdue: number;
+    cancelled: number;
+  };
   cameras: () => readonly {
     id: string;
     camera: {
@@ -128,7 +139,12 @@ function addVision(registry: Registry, vision: MetricsSources['vision']): void {
   gauge(registry, 'lintel_vision_workers_busy', 'Worker threads that analyse a picture', () => vision().busy);
   gauge(registry, 'lintel_vision_queue_length', 'Pictures that wait for a worker', () => vision().queued);
   counter(registry, 'lintel_vision_completed_total', 'Pictures and frames analysed', () => vision().completed);
-  counter(registry, 'lintel_vision_rejected_total', 'Pictures that the full queue refused', () => vision().rejected);
+  const refused = 'Pictures that the full queue refused, or that waited in it for too long';
+  counter(registry, 'lintel_vision_rejected_total', refused, () => vision().rejected);
+  const overdue = 'Pictures and frames whose analysis was ended because it took too long';
+  counter(registry, 'lintel_vision_overdue_total', overdue, () => vision().overdue);
+  const cancelled = 'Pictures whose analysis was ended, or not begun, because the client had gone';
+  counter(registry, 'lintel_vision_cancelled_total', cancelled, () => vision().cancelled);
 }
 
 function addCameras(registry: Registry, cameras: MetricsSources['cameras']): void {

@@ -15,7 +15,10 @@ import { decodePicture } from './decode.js';
 import { Detector } from './detect.js';
 import type { DetectedFace } from './detections.js';
 import { Embedder } from './embed.js';
+import { JobControl } from './job-control.js';
+import { localDecoder } from './local-decoder.js';
 import { OtherEmbedders, type OtherEmbeddersOptions } from './other-embedders.js';
+import type { PictureDecoder } from './picture-decoder.js';
 import { estimatePose } from './pose.js';
 import { PresentationMeter } from './presentation.js';
 import { findFlaw, measureQuality } from './quality.js';
@@ -41,12 +44,18 @@ export interface PipelineOptions extends Omit<OtherEmbeddersOptions, 'others'> {
   set: ModelSet;
   /** Sets of other versions. Their embedders are loaded when they are first needed. */
   others?: readonly OtherSet[];
+  /** See DecodeOptions. */
+  decoder?: PictureDecoder;
+  /** Control of the running job. Default: a job cannot be cancelled. */
+  control?: JobControl;
 }
 
 /** Does one job at a time: its models share their input tensors between runs. */
 export class Pipeline {
   readonly providers: readonly ProviderReport[];
   readonly #addon: Addon;
+  readonly #decoder: PictureDecoder;
+  readonly #control: JobControl;
   readonly #modelVersion: string;
   readonly #detector: Detector;
   readonly #embedder: Embedder;
@@ -57,13 +66,15 @@ export class Pipeline {
   readonly #sessions: readonly ModelSession[];
 
   private constructor(options: PipelineOptions, sessions: ReadonlyMap<Model, ModelSession>) {
-    const { addon, set, others = [] } = options;
+    const { addon, set, others = [], decoder = localDecoder, control = new JobControl() } = options;
     const session = (model: Model): ModelSession => {
       const found = sessions.get(model);
       if (!found) throw new TypeError(`there is no session for ${model.file}`);
       return found;
     };
     this.#addon = addon;
+    this.#decoder = decoder;
+    this.#control = control;
     this.#modelVersion = set.modelVersion;
     this.#detector = new Detector({ addon, session: session(set.detector), model: set.detector });
     const head = loadConditionHead(set.embedder);
@@ -94,10 +105,10 @@ export class Pipeline {
     return new Pipeline(options, sessions);
   }
 
-  /** Does the work of Vision.analyseImage. */
+  /** Does the work of Vision.analyseImage. @throws AppError as there, and STOPPED when the job is cancelled */
   async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
     const embedder = await this.#getEmbedder(options.modelVersion);
-    const image = await decodePicture(bytes, this.#addon);
+    const image = await this.#decode(bytes);
     try {
       const detected = options.aligned
         ? [embedder.describeAligned(image)]
@@ -105,6 +116,7 @@ export class Pipeline {
       const faces: Face[] = [];
       let toEmbed = options.embed;
       for (const found of detected) {
+        this.#control.throwIfCancelled();
         const face = describeFace(found);
         const isEmbedded = toEmbed > 0 && isEligible(face);
         // The condition of an embedded face needs the verdict of the mask model, whether or not the caller asks for it.
@@ -170,6 +182,14 @@ export class Pipeline {
   async close(): Promise<void> {
     for (const session of this.#sessions) await session.release();
     await this.#otherEmbedders.close();
+  }
+
+  async #decode(bytes: Uint8Array): Promise<NativeImage> {
+    const control = this.#control;
+    control.isDecoding = true;
+    const image = await decodePicture(bytes, this.#addon, { decoder: this.#decoder, cancelled: control.cancelled });
+    control.isDecoding = false;
+    return image;
   }
 
   /** @throws AppError MODEL_VERSION_MISMATCH */

@@ -75,10 +75,11 @@ export interface Vision {
   /**
    * Decodes an uploaded picture (JPEG or PNG; the EXIF orientation is applied, and a side of more than 2048 px is scaled down) and analyses
    * its faces: at most 20 of at least 60 x 60 px, the largest first. The caller's buffer is not changed.
-   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE, IMAGE_TOO_LARGE, MODEL_VERSION_MISMATCH, SERVER_BUSY (the queue is full),
-   * STOPPED
+   * @param cancelled drops the job while it waits, and ends it while it runs
+   * @throws AppError INVALID_IMAGE_FORMAT, INVALID_IMAGE_FILE (decoding it takes too long, too), IMAGE_TOO_LARGE, MODEL_VERSION_MISMATCH,
+   * SERVER_BUSY (the queue is full, or the job took too long), STOPPED, WORKER_FAILED; the reason of `cancelled`
    */
-  analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage>;
+  analyseImage(bytes: Uint8Array, options: AnalyseOptions, cancelled?: AbortSignal): Promise<AnalysedImage>;
 
   /**
    * Analyses the newest frame of a capture, without copying it between threads. Faces carry their aligned `crop` and no embedding.

@@ -4,7 +4,7 @@ import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { AppError, describeError } from '../errors.js';
+import { AppError, clientError, describeError } from '../errors.js';
 import { describePrecision, type ChosenPrecision } from '../models/set-precision.js';
 import { JobLanes, type Lane } from './job-lanes.js';
 import type { OtherLoading } from './other-embedders.js';
@@ -14,8 +14,12 @@ import type { Job, JobResults, WorkerSetup } from './worker-protocol.js';
 import { WorkerSlot, type PendingJob } from './worker-slot.js';
 
 export interface WorkerPoolOptions extends WorkerSetup {
-  /** Number of worker threads. */
+  /** Number of worker threads. Where frames of cameras are analysed, there are at least two. */
   workers: number;
+  /** True where frames of cameras are analysed: the first worker then serves cameras alone, and the others serve them first. Default: false. */
+  hasCameras?: boolean;
+  /** Longest time that a request's picture may wait, and longest time that a worker may work on it. Default: 10 s. */
+  pictureTimeoutMs?: number;
   /** Most jobs that wait in each lane, the cameras' and the requests'. A further job is refused with SERVER_BUSY. */
   queueLength: number;
   /** Reason why the set is not the configured one, for the health report. */
@@ -35,8 +39,12 @@ export interface WorkerPoolStats {
   /** Jobs that wait. */
   queued: number;
   completed: number;
-  /** Jobs that were refused because their lane was full. */
+  /** Jobs that were refused because their lane was full, or because they had waited for too long. */
   rejected: number;
+  /** Jobs that were ended because they had run for too long. */
+  overdue: number;
+  /** Jobs whose caller did not want the result any more, waiting or running. */
+  cancelled: number;
   /** Workers that died and were started again. */
   restarts: number;
 }
@@ -52,6 +60,9 @@ export interface WorkerActivity {
 
 /** Lane of each kind of job. A JPEG of a live view is a request, so that viewers do not delay the cameras. */
 const LANES: Record<Job['kind'], Lane> = { frame: 'camera', crops: 'camera', image: 'request', jpeg: 'request' };
+const PICTURE_TIMEOUT_MS = 10_000;
+/** Limit for a job of a camera: a frame takes some 100 ms, and a slow device may need 2 s. The watchdog gives up after 30 s. */
+const CAMERA_TIMEOUT_MS = 15_000;
 /** Pause before a dead worker is replaced, so that a worker that always dies at its start does not keep a core busy. */
 const RESTART_DELAY_MS = 1_000;
 
@@ -67,11 +78,14 @@ export class WorkerPool implements Vision, Part {
   #running = false;
   #completed = 0;
   #rejected = 0;
+  #overdue = 0;
+  #cancelled = 0;
   #restarts = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#queue = new JobLanes(options.queueLength);
+    const { queueLength: capacity, hasCameras: camerasFirst = false } = options;
+    this.#queue = new JobLanes({ capacity, camerasFirst, clock: () => performance.now() });
   }
 
   get modelVersion(): string {
@@ -87,13 +101,19 @@ export class WorkerPool implements Vision, Part {
     return this.#providers;
   }
 
+  /** Number of workers: one of them serves cameras alone where there are cameras, and requests need another one. */
+  get #workers(): number {
+    const { workers, hasCameras = false } = this.#options;
+    return hasCameras ? Math.max(2, workers) : workers;
+  }
+
   /**
    * Resolves when every worker has loaded and run every model.
    * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH, PROVIDER_UNAVAILABLE, ADDON_MISSING, WORKER_FAILED
    */
   async start(signal: AbortSignal): Promise<void> {
     this.#running = true;
-    while (this.#slots.length < this.#options.workers) this.#slots.push(this.#createSlot());
+    while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot());
     await Promise.all(this.#slots.map((slot) => slot.launch()));
     signal.throwIfAborted();
   }
@@ -106,8 +126,8 @@ export class WorkerPool implements Vision, Part {
     await Promise.all(this.#slots.splice(0).map((slot) => slot.close()));
   }
 
-  analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
-    return this.#submit<'image'>({ kind: 'image', bytes: compact(bytes), options });
+  analyseImage(bytes: Uint8Array, options: AnalyseOptions, cancelled?: AbortSignal): Promise<AnalysedImage> {
+    return this.#submit<'image'>({ kind: 'image', bytes: compact(bytes), options }, cancelled);
   }
 
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
@@ -129,6 +149,8 @@ export class WorkerPool implements Vision, Part {
       queued: this.#queue.length,
       completed: this.#completed,
       rejected: this.#rejected,
+      overdue: this.#overdue,
+      cancelled: this.#cancelled,
       restarts: this.#restarts,
     };
   }
@@ -137,7 +159,7 @@ export class WorkerPool implements Vision, Part {
   listWorkers(): WorkerActivity[] {
     return this.#slots.map(({ isBusy, endedJobs }, index) => ({
       id: `worker ${index + 1}`,
-      busy: isBusy || this.#queue.length > 0,
+      busy: isBusy || this.#countWaitingFor(index) > 0,
       done: endedJobs,
     }));
   }
@@ -161,7 +183,7 @@ export class WorkerPool implements Vision, Part {
 
   /** Returns the most important reason why the pool works worse than configured; undefined where there is none. */
   #describeDegradation(workers: number): string | undefined {
-    const missing = this.#options.workers - workers;
+    const missing = this.#workers - workers;
     if (missing > 0) return `vision workers being restarted: ${missing}`;
     if (this.#options.fallback) return this.#options.fallback;
     for (const { provider, failures } of this.#providers) {
@@ -174,28 +196,83 @@ export class WorkerPool implements Vision, Part {
     return undefined;
   }
 
-  #submit<K extends keyof JobResults>(job: Extract<Job, { kind: K }>): Promise<JobResults[K]> {
+  #submit<K extends keyof JobResults>(job: Extract<Job, { kind: K }>, cancelled?: AbortSignal): Promise<JobResults[K]> {
     if (!this.#running) return Promise.reject(createStoppedError());
+    if (cancelled?.aborted) return Promise.reject(cancelled.reason as Error);
     const lane = LANES[job.kind];
     if (this.#queue.isFull(lane)) {
       this.#rejected++;
-      return Promise.reject(
-        new AppError('SERVER_BUSY', 'the vision queue is full', { detail: 'The work queue is full.' }),
-      );
+      return Promise.reject(createBusyError('The work queue is full.'));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push(lane, { job, resolve: resolve as PendingJob['resolve'], reject });
+      const pending: PendingJob = {
+        job,
+        limitMs: lane === 'camera' ? CAMERA_TIMEOUT_MS : this.#pictureTimeoutMs,
+        resolve: (result) => {
+          settle();
+          (resolve as PendingJob['resolve'])(result);
+        },
+        reject: (error: unknown) => {
+          settle();
+          reject(error as Error);
+        },
+      };
+      const onAbort = (): void => this.#cancel(pending, cancelled?.reason);
+      const patience = lane === 'camera' ? undefined : setTimeout(() => this.#giveUp(pending), this.#pictureTimeoutMs);
+      const settle = (): void => {
+        clearTimeout(patience);
+        cancelled?.removeEventListener('abort', onAbort);
+      };
+      cancelled?.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(lane, pending);
       this.#dispatch();
     });
   }
 
+  get #pictureTimeoutMs(): number {
+    return this.#options.pictureTimeoutMs ?? PICTURE_TIMEOUT_MS;
+  }
+
+  /** Drops a job whose caller has gone, or ends it where it runs. */
+  #cancel(pending: PendingJob, reason: unknown): void {
+    this.#cancelled++;
+    if (this.#queue.remove(pending)) return pending.reject(reason);
+    this.#slots.some((slot) => slot.cancel(pending, reason));
+  }
+
+  /** Refuses a job that still waits. */
+  #giveUp(pending: PendingJob): void {
+    if (!this.#queue.remove(pending)) return;
+    this.#rejected++;
+    pending.reject(createBusyError(`The picture has waited for ${formatSeconds(this.#pictureTimeoutMs)}.`));
+  }
+
+  /** Counts a job that has run for too long. @returns its error: only decoding is the fault of the picture */
+  #refuseOverdue(job: Job, isDecoding: boolean): AppError {
+    const { log } = this.#options;
+    this.#overdue++;
+    log.warn({ job: job.kind, isDecoding }, 'a vision job was ended because it took too long');
+    if (LANES[job.kind] === 'camera') return new AppError('WORKER_FAILED', 'the analysis of a frame took too long');
+    const limit = formatSeconds(this.#pictureTimeoutMs);
+    if (isDecoding) return clientError('INVALID_IMAGE_FILE', `The image cannot be decoded within ${limit}.`);
+    return createBusyError(`The picture could not be analysed within ${limit}.`);
+  }
+
   #dispatch(): void {
-    for (const slot of this.#slots) {
+    for (const [index, slot] of this.#slots.entries()) {
       if (!slot.isFree) continue;
-      const next = this.#queue.shift();
-      if (!next) return;
-      slot.run(next);
+      const next = this.#queue.shift(this.#isForCameras(index) ? 'camera' : undefined);
+      if (next) slot.run(next);
     }
+  }
+
+  /** Tells whether this worker serves cameras alone, so that no request can hold it up. */
+  #isForCameras(index: number): boolean {
+    return this.#options.hasCameras === true && index === 0;
+  }
+
+  #countWaitingFor(index: number): number {
+    return this.#isForCameras(index) ? this.#queue.count('camera') : this.#queue.length;
   }
 
   #createSlot(): WorkerSlot {
@@ -209,6 +286,7 @@ export class WorkerPool implements Vision, Part {
         this.#dispatch();
       },
       onOther: (loading) => this.#noteOther(loading),
+      onOverdue: (job, isDecoding) => this.#refuseOverdue(job, isDecoding),
       onJobEnd: () => {
         this.#completed++;
         this.#dispatch();
@@ -253,6 +331,14 @@ export class WorkerPool implements Vision, Part {
 /** Copies the bytes where they are a view of a larger buffer: otherwise the whole buffer would be sent to the worker. */
 function compact(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
+function createBusyError(detail: string): AppError {
+  return new AppError('SERVER_BUSY', 'the vision workers are busy', { detail });
+}
+
+function formatSeconds(durationMs: number): string {
+  return `${durationMs / 1_000} seconds`;
 }
 
 function createStoppedError(): AppError {

@@ -31,8 +31,17 @@ export interface JobResults {
   crops: EmbeddedFace[];
 }
 
-/** A message to a worker. After `close` the worker finishes its job, releases its sessions and ends. */
-export type ToWorker = { type: 'job'; job: Job } | { type: 'close' };
+/** `workerData` of a worker thread. */
+export interface WorkerData extends WorkerSetup {
+  /** Memory of the worker's JobControl. */
+  controlMemory: SharedArrayBuffer;
+}
+
+/**
+ * A message to a worker. `cancel` follows when the running job is cancelled in its JobControl, and ends what cannot see that. After `close` the
+ * worker finishes its job, releases its sessions and ends.
+ */
+export type ToWorker = { type: 'job'; job: Job } | { type: 'cancel' } | { type: 'close' };
 
 /** A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job. */
 export type FromWorker =

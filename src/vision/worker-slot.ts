@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import '../config/no-telemetry.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
+import { JobControl } from './job-control.js';
 import type { OtherLoading } from './other-embedders.js';
 import type { ProviderReport } from './pipeline.js';
 import {
@@ -11,12 +12,15 @@ import {
   type Job,
   type JobResults,
   type ToWorker,
+  type WorkerData,
   type WorkerSetup,
 } from './worker-protocol.js';
 
 /** A job with the promise that its caller waits for. */
 export interface PendingJob {
   job: Job;
+  /** The job is cancelled when it has run for this long. */
+  limitMs: number;
   resolve(result: JobResults[keyof JobResults]): void;
   reject(error: unknown): void;
 }
@@ -29,6 +33,8 @@ export interface WorkerSlotOptions {
   onReady: (providers: readonly ProviderReport[]) => void;
   /** Called after the worker tried to load the embedder of another model version. */
   onOther: (loading: OtherLoading) => void;
+  /** Called when a job has run for its limit. @param isDecoding true while it decodes a picture @returns the error of the job */
+  onOverdue: (job: Job, isDecoding: boolean) => Error;
   /** Called when a job has ended, with a result or an error, and its caller has the answer. */
   onJobEnd: () => void;
   /** Called when a worker that was ready has ended, and its job, if any, has failed. */
@@ -41,14 +47,21 @@ export interface WorkerSlotOptions {
  * (AMD EPYC, November 2026).
  */
 const YOUNG_GENERATION_MB = 4;
-/** Time that a running job has to end when the pool stops; then the thread is terminated. */
-const CLOSE_TIMEOUT_MS = 3_000;
+/** Time in which a worker must come free after its job was cancelled. It looks for that between two runs of a model. */
+const CANCEL_TIMEOUT_MS = 2_000;
+/** Time that a running job has to end when the pool stops; then it is cancelled. */
+const CLOSE_TIMEOUT_MS = 1_000;
+/** Time that the thread then has to end; after it, it is terminated. */
+const TERMINATE_TIMEOUT_MS = 500;
 
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
+  readonly #control = new JobControl();
   #worker: Worker | undefined;
   #isReady = false;
   #running: PendingJob | undefined;
+  /** Limit of the running job, or of the time in which a cancelled one must end. */
+  #jobTimer: NodeJS.Timeout | undefined;
   #endedJobs = 0;
 
   constructor(options: WorkerSlotOptions) {
@@ -60,7 +73,7 @@ export class WorkerSlot {
     return this.#isReady;
   }
 
-  /** True while a job runs. */
+  /** True while a job runs, a cancelled one included. */
   get isBusy(): boolean {
     return this.#running !== undefined;
   }
@@ -80,14 +93,16 @@ export class WorkerSlot {
    * @throws AppError what Pipeline.open throws; ADDON_MISSING; WORKER_FAILED where the thread ends before it is ready
    */
   launch(): Promise<void> {
-    const { setup, workerFile, log, onReady, onOther, onDeath } = this.#options;
+    const { setup, workerFile, log, onReady, onOther } = this.#options;
     const worker = new Worker(workerFile, {
-      workerData: setup,
+      workerData: { ...setup, controlMemory: this.#control.memory } satisfies WorkerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
+        // A worker that was replaced may still come to an end of its job.
+        if (worker !== this.#worker) return;
         switch (message.type) {
           case 'ready':
             this.#isReady = true;
@@ -111,14 +126,8 @@ export class WorkerSlot {
       worker.on('error', (cause) => log.error({ reason: describeError(cause) }, 'a vision worker failed'));
       worker.on('exit', (exitCode) => {
         const error = new AppError('WORKER_FAILED', `a vision worker ended with exit code ${exitCode}`);
-        const wasReady = this.#isReady;
-        this.#isReady = false;
-        this.#worker = undefined;
-        this.#running?.reject(error);
-        this.#running = undefined;
-        this.#endedJobs++;
         reject(error);
-        if (wasReady) onDeath();
+        if (worker === this.#worker) this.#lose(error);
       });
     });
   }
@@ -126,25 +135,87 @@ export class WorkerSlot {
   /** Runs a job; the slot must be free. */
   run(pending: PendingJob): void {
     this.#running = pending;
-    this.#worker?.postMessage({ type: 'job', job: pending.job } satisfies ToWorker);
+    this.#control.reset();
+    this.#jobTimer = setTimeout(() => {
+      this.cancel(pending, this.#options.onOverdue(pending.job, this.#control.isDecoding));
+    }, pending.limitMs);
+    this.#post({ type: 'job', job: pending.job });
   }
 
-  /** Lets the worker finish its job, and ends it. */
+  /**
+   * Cancels the job where it runs here: its caller gets the error at once, and the worker is replaced unless it comes free soon.
+   * @returns false where the job does not run here
+   */
+  cancel(pending: PendingJob, error: unknown): boolean {
+    if (this.#running !== pending) return false;
+    clearTimeout(this.#jobTimer);
+    pending.reject(error);
+    this.#control.cancel();
+    this.#post({ type: 'cancel' });
+    this.#jobTimer = setTimeout(() => this.#replace(), CANCEL_TIMEOUT_MS);
+    return true;
+  }
+
+  /**
+   * Lets the worker finish its job, and ends it: after a second the job is cancelled, and half a second later the thread is terminated. A thread
+   * that hangs in native code even then is left behind.
+   */
   async close(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    worker.postMessage({ type: 'close' } satisfies ToWorker);
-    const timer = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
+    this.#post({ type: 'close' });
+    const stopped = new AppError('STOPPED', 'the vision workers are stopped', { detail: 'The service is stopping.' });
+    await settleWithin(exited, CLOSE_TIMEOUT_MS, () => {
+      if (this.#running) this.cancel(this.#running, stopped);
+    });
+    await settleWithin(exited, TERMINATE_TIMEOUT_MS, () => void worker.terminate());
+    await settleWithin(exited, TERMINATE_TIMEOUT_MS, () => undefined);
+    clearTimeout(this.#jobTimer);
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
   }
 
   #finish(settle: (job: PendingJob) => void): void {
     const job = this.#running;
+    clearTimeout(this.#jobTimer);
     this.#running = undefined;
     this.#endedJobs++;
     if (job) settle(job);
     this.#options.onJobEnd();
   }
+
+  /** Gives up a worker that hangs. The thread ends as soon as it leaves its native code. */
+  #replace(): void {
+    const worker = this.#worker;
+    this.#options.log.error({}, 'a vision worker hangs in a cancelled job, and is replaced');
+    this.#lose(new AppError('WORKER_FAILED', 'a vision worker hangs'));
+    void worker?.terminate();
+  }
+
+  #lose(error: AppError): void {
+    const wasReady = this.#isReady;
+    clearTimeout(this.#jobTimer);
+    this.#isReady = false;
+    this.#worker = undefined;
+    this.#running?.reject(error);
+    this.#running = undefined;
+    this.#endedJobs++;
+    if (wasReady) this.#options.onDeath();
+  }
+}
+
+/** Resolves when the promise does, or after the time, when `onTimeout` has been called. */
+async function settleWithin(promise: Promise<void>, timeoutMs: number, onTimeout: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      onTimeout();
+      resolve();
+    }, timeoutMs);
+  });
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
 }

@@ -2,7 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Face } from '../domain/face.js';
 import { loadAddon, type Addon } from '../native/addon.js';
+import { DecoderProcess } from './decoder-process.js';
 import { encodeFrame } from './frame-jpeg.js';
+import { JobControl } from './job-control.js';
 import type { OtherLoading } from './other-embedders.js';
 import { Pipeline } from './pipeline.js';
 import {
@@ -11,21 +13,29 @@ import {
   type Job,
   type JobResults,
   type ToWorker,
-  type WorkerSetup,
+  type WorkerData,
 } from './worker-protocol.js';
 
 if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
 const port = parentPort;
 
 try {
-  const setup = workerData as WorkerSetup;
+  const { controlMemory, ...setup } = workerData as WorkerData;
+  const decoder = new DecoderProcess();
+  const control = new JobControl(controlMemory);
   const addon = loadAddon();
   const onOther = (loading: OtherLoading): void => post({ type: 'other', loading });
-  const pipeline = await Pipeline.open({ addon, ...setup, onOther });
+  const pipeline = await Pipeline.open({ addon, ...setup, onOther, decoder, control });
   let running: Promise<void> = Promise.resolve();
   port.on('message', (message: ToWorker) => {
+    if (message.type === 'cancel') return decoder.abandon();
     if (message.type === 'close') {
-      void running.then(() => pipeline.close()).finally(() => port.close());
+      void running
+        .then(() => pipeline.close())
+        .finally(() => {
+          decoder.abandon();
+          port.close();
+        });
       return;
     }
     running = perform(addon, pipeline, message.job).then(

@@ -128,7 +128,7 @@ export async function listMetrics(): Promise<string[]> {
   const metrics = createMetrics({
     build: { version: '0', node: '0', opencv: '0' },
     models: () => ({ modelVersion: '0', models: [] }),
-    vision: () => ({ workers: 0, busy: 0, queued: 0, completed: 0, rejected: 0 }),
+    vision: () => ({ workers: 0, busy: 0, queued: 0, completed: 0, rejected: 0, overdue: 0, cancelled: 0 }),
     cameras: () => [],
     events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
     gallery: () => ({ groups: 0, faces: 0 }),

@@ -22,7 +22,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
   return {
     build: { version: '0.1.0', node: 'v20.19.0', opencv: '4.6.0' },
     models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', precision: 'int8', provider: 'cpu' }] }),
-    vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3 }),
+    vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3, overdue: 4, cancelled: 6 }),
     cameras: () => [
       camera('front', { frames: 100, dropped: 40, analysed: 55, fps: 9.5, losses: 2, reopenings: 1, delayMs: 250 }, [
         { type: 'match', reason: 'agreed', count: 6 },
@@ -54,6 +54,8 @@ describe('the metrics', () => {
         'lintel_vision_queue_length 5',
         'lintel_vision_completed_total 70',
         'lintel_vision_rejected_total 3',
+        'lintel_vision_overdue_total 4',
+        'lintel_vision_cancelled_total 6',
         'lintel_camera_status{camera="front",status="running"} 1',
         'lintel_camera_status{camera="yard",status="lost"} 1',
         'lintel_camera_analysed_fps{camera="front"} 9.5',
@@ -95,7 +97,7 @@ describe('the metrics', () => {
     let completed = 1;
     const metrics = createMetrics(
       sources({
-        vision: () => ({ workers: 1, busy: 0, queued: 0, completed, rejected: 0 }),
+        vision: () => ({ workers: 1, busy: 0, queued: 0, completed, rejected: 0, overdue: 0, cancelled: 0 }),
         cameras: () => [camera('front', { status })],
         events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
       }),

@@ -210,7 +210,7 @@ describe('over a real socket', () => {
     const fed = await systemd.next(isAlive);
     expect((await systemd.next(isAlive, fed.index + 1)).notice.text).toBe('WATCHDOG=1\nSTATUS=fine');
     const hanging = pool.embedCrops([new Uint8Array(1)]);
-    const ended = expect(hanging).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    const ended = expect(hanging).rejects.toMatchObject({ code: 'STOPPED' });
     const isStuck = (text: string): boolean => text.startsWith('STATUS=stuck: vision: workers has finished nothing');
     const stuck = await systemd.next(isStuck, fed.index);
     let last = stuck.index;

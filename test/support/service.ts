@@ -12,6 +12,9 @@ export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.u
 /** Compiled file of the vision worker, for tests that run the pool from the sources. */
 export const WORKER_FILE = new URL('../../dist/vision/worker.js', import.meta.url);
 
+/** Compiled entry point of the decoder process. */
+export const DECODER_FILE = new URL('../../dist/vision/decoder-main.js', import.meta.url);
+
 /** Compiled file of the worker that measures the forms of the models. */
 export const PRECISION_WORKER_FILE = new URL('../../dist/models/precision-worker.js', import.meta.url);
 

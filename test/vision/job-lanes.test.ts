@@ -5,13 +5,15 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
-import { JobLanes } from '../../src/vision/job-lanes.js';
+import { JobLanes, type JobLanesOptions } from '../../src/vision/job-lanes.js';
 import { WorkerPool } from '../../src/vision/worker-pool.js';
 import { tempDir } from '../support/temp-dir.js';
 
+const lanesOf = (capacity: number): JobLanesOptions => ({ capacity, camerasFirst: false, clock: () => 0 });
+
 describe('the lanes', () => {
   it('take turns while both hold jobs, and keep the order of the jobs', () => {
-    const lanes = new JobLanes<string>(10);
+    const lanes = new JobLanes<string>(lanesOf(10));
     for (const job of ['r1', 'r2', 'r3', 'r4']) lanes.push('request', job);
     for (const job of ['c1', 'c2']) lanes.push('camera', job);
     expect(lanes.length).toBe(6);
@@ -20,7 +22,7 @@ describe('the lanes', () => {
   });
 
   it('serve a lane first when the other one was served last', () => {
-    const lanes = new JobLanes<string>(10);
+    const lanes = new JobLanes<string>(lanesOf(10));
     for (const job of ['c1', 'c2', 'c3']) lanes.push('camera', job);
     expect([lanes.shift(), lanes.shift()]).toEqual(['c1', 'c2']);
     lanes.push('request', 'r1');
@@ -28,13 +30,36 @@ describe('the lanes', () => {
   });
 
   it('have separate limits, and are emptied together', () => {
-    const lanes = new JobLanes<number>(2);
+    const lanes = new JobLanes<number>(lanesOf(2));
     lanes.push('request', 1);
     lanes.push('request', 2);
     expect([lanes.isFull('request'), lanes.isFull('camera')]).toEqual([true, false]);
     lanes.push('camera', 3);
     expect(lanes.drain()).toEqual([3, 1, 2]);
     expect([lanes.length, lanes.isFull('request')]).toEqual([0, false]);
+  });
+
+  it('can be served one by one, and give up a job that waits', () => {
+    const lanes = new JobLanes<string>(lanesOf(10));
+    for (const job of ['r1', 'r2', 'r3']) lanes.push('request', job);
+    lanes.push('camera', 'c1');
+    expect([lanes.shift('camera'), lanes.shift('camera')]).toEqual(['c1', undefined]);
+    expect([lanes.remove('r2'), lanes.remove('r2'), lanes.remove('c1')]).toEqual([true, false, false]);
+    expect([lanes.count('request'), lanes.count('camera')]).toEqual([2, 0]);
+    expect([lanes.shift(), lanes.shift(), lanes.shift()]).toEqual(['r1', 'r3', undefined]);
+  });
+
+  it('serve cameras first where there are some, and one request a second all the same', () => {
+    let nowMs = 5_000;
+    const lanes = new JobLanes<string>({ capacity: 10, camerasFirst: true, clock: () => nowMs });
+    for (const job of ['r1', 'r2', 'r3']) lanes.push('request', job);
+    for (const job of ['c1', 'c2', 'c3', 'c4']) lanes.push('camera', job);
+    expect([lanes.shift(), lanes.shift()]).toEqual(['c1', 'c2']);
+    nowMs += 1_000;
+    expect([lanes.shift(), lanes.shift()]).toEqual(['r1', 'c3']);
+    nowMs += 999;
+    expect([lanes.shift(), lanes.shift()]).toEqual(['c4', 'r2']);
+    expect(lanes.shift()).toBe('r3');
   });
 });
 

@@ -57,7 +57,10 @@ function listEndpoints(
     authenticate: (credentials) => {
       const { id: owner, name } = authenticate(appKeys, dialect, credentials);
       const actor = `app:${name}`;
-      return (request) => route.handle(request.isTooLong ? oversizeServices : services, { ...request, owner, actor });
+      return (request) => {
+        const { isTooLong, gone } = request;
+        return route.handle({ ...(isTooLong ? oversizeServices : services), gone }, { ...request, owner, actor });
+      };
     },
   }));
 }

@@ -24,6 +24,8 @@ export interface Services {
   /** Further installed models; groups that were enrolled under them are served as well. */
   otherModels?: OtherModels | undefined;
   images: ImageSource;
+  /** Aborted when the client of the present request has gone. */
+  gone?: AbortSignal;
   /** Undefined when no liveness model is loaded. */
   livenessThresholds?: LivenessThresholds | undefined;
 }
@@ -54,17 +56,18 @@ export interface AnalysisOptions {
   aligned?: boolean;
   /** Model version of the embeddings: that of the group they are compared with. */
   modelVersion?: string;
-  /** Ends the fetch of the picture when it is aborted; a picture that is fetched by then is not analysed. */
+  /** Ends the fetch and the analysis of the picture when it is aborted, as the end of the request does. */
   cancelled?: AbortSignal;
 }
 
-/** Loads a picture and finds its faces. @throws AppError like ImageSource.load and Vision.analyseImage; the reason of `cancelled` */
+/** Loads a picture and finds its faces. @throws AppError like ImageSource.load and Vision.analyseImage; the reason of `cancelled` or `gone` */
 export async function analyse(
   services: Services,
   input: ImageInput,
   fields: FaceFields,
-  { embed, aligned = false, modelVersion, cancelled }: AnalysisOptions,
+  { embed, aligned = false, modelVersion, cancelled: unwanted }: AnalysisOptions,
 ): Promise<AnalysedImage> {
+  const cancelled = AbortSignal.any([services.gone, unwanted].filter((one) => one !== undefined));
   const isOther = modelVersion !== undefined && modelVersion !== services.vision.modelVersion;
   const options: AnalyseOptions = {
     embed,
@@ -74,8 +77,8 @@ export async function analyse(
     ...(isOther && { modelVersion }),
   };
   const bytes = await services.images.load(input, cancelled);
-  cancelled?.throwIfAborted();
-  return services.vision.analyseImage(bytes, options);
+  cancelled.throwIfAborted();
+  return services.vision.analyseImage(bytes, options, cancelled);
 }
 
 /** Returns the largest eligible face of a picture that was analysed with `embed` 1: the one that has an embedding. */
