@@ -214,7 +214,7 @@ export class WorkerPool implements Vision, Part {
         },
         reject: (error: unknown) => {
           settle();
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(describeError(error)));
         },
       };
       const onAbort = (): void => this.#cancel(pending, cancelled?.reason);
