@@ -6,6 +6,7 @@ import { ServiceEntries } from '../audit/service-entries.js';
 import { ClockGuard } from '../clock/clock-guard.js';
 import { StoredTime } from '../clock/stored-time.js';
 import { getPackageFile } from '../config/paths.js';
+import { findPolicy } from '../domain/enrolment-policy.js';
 import { LevelGallery } from '../gallery/leveldb-gallery.js';
 import { KeyRegistries } from '../keys/key-registries.js';
 import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
@@ -58,6 +59,7 @@ export function createStorage(base: ServiceBase, { secrets, models }: StorageInp
       store,
       audit,
       limits: config.gallery,
+      findPolicy: (groupId) => findPolicy(config.gallery, groupId),
       estimateCondition: (modelVersion, embedding) => findModel(models, modelVersion)?.estimateCondition?.(embedding),
       findScales: (modelVersion) => findModel(models, modelVersion)?.scales,
       clock,

@@ -1,7 +1,8 @@
 // The one schema of the configuration file: types, checks, defaults and the documentation of every key.
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { DEVICE_ID_PATTERN } from '../domain/ids.js';
+import { ENROLMENT_POLICIES } from '../domain/enrolment-policy.js';
+import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 import { camerasSchema } from './camera-schema.js';
 import { filePath, plainUrl } from './fields.js';
 
@@ -107,6 +108,26 @@ export const configSchema = z.strictObject({
     .strictObject({
       maxGroups: z.int().min(1).max(1_000_000).default(1_000).describe('most groups of one appKey'),
       maxFacesPerGroup: z.int().min(1).max(1_000_000).default(100_000).describe('most faces of one group'),
+      enrolment: z
+        .enum(ENROLMENT_POLICIES)
+        .default('open')
+        .describe(
+          'which faces a registration may add: open: all, as the NHN contract has it; one-person-per-id: those of one person per externalImageId; one-face-per-picture: also, pictures of one face only',
+        ),
+      groups: z
+        .array(
+          z.strictObject({
+            group: z.string().regex(GROUP_ID_PATTERN).describe('id of a group, under every appKey'),
+            enrolment: z.enum(ENROLMENT_POLICIES).describe('policy of this group, in place of gallery.enrolment'),
+          }),
+        )
+        .max(1_000)
+        .refine(
+          (groups) => new Set(groups.map(({ group }) => group)).size === groups.length,
+          'must name each group once',
+        )
+        .optional()
+        .describe('groups with a policy of their own'),
     })
     .prefault({}),
   mqtt: z

@@ -6,6 +6,7 @@ export const AUDIT_ACTIONS = [
   'group.created',
   'group.deleted',
   'face.enrolled',
+  'face.refused',
   'face.deleted',
   'gallery.exported',
   'gallery.restored',

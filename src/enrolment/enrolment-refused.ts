@@ -28,6 +28,7 @@ export type FrameReason = keyof typeof FRAME_REASONS;
 export const PERSON_REASONS = {
   'not-the-same-person': 'The frames do not show one person.',
   'already-enrolled-as-somebody-else': 'The person is enrolled under another externalImageId.',
+  'id-of-somebody-else': 'Another person is enrolled under this externalImageId.',
   'liveness-not-live': 'The frames do not show clearly that the person is alive and not a picture.',
   'liveness-missing': 'The camera requires liveness, and too few frames of the person have a liveness score.',
 } as const;
@@ -39,7 +40,7 @@ export const ENROLMENT_REASONS = [...Object.keys(FRAME_REASONS), ...Object.keys(
   ...EnrolmentReason[],
 ];
 
-/** Enrolled face that the person already has under another externalImageId. */
+/** Enrolled face that refuses the enrolment: of the same person under another externalImageId, or of another person under this one. */
 export interface EnrolledAs {
   faceId: string;
   externalImageId?: string;

@@ -1,4 +1,5 @@
 // Types of a guided enrolment: the request, the caller, the progress and the result.
+import type { EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { EnrolledFace } from '../gallery/gallery.types.js';
 import type { EnrolmentReason, FrameReason } from './enrolment-refused.js';
 
@@ -14,6 +15,8 @@ export interface EnrolmentRequest {
   minQuality: number;
   /** Similarity (0..100) from which an enrolled face counts as the same person. */
   duplicateThreshold: number;
+  /** Policy for this enrolment; that of the group applies where it is stricter. */
+  enrolment: EnrolmentPolicy;
   /** Number of faces to enrol; several of them differ in pose. */
   faces: number;
 }

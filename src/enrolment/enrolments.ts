@@ -6,7 +6,13 @@ import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
-import type { EnrolledFace, Gallery, GroupRef } from '../gallery/gallery.types.js';
+import type {
+  EnrolledFace,
+  Enrolment as StoredEnrolment,
+  Gallery,
+  GroupRef,
+  NewFace,
+} from '../gallery/gallery.types.js';
 import type { UnknownShot } from '../recognition/event-reporter.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import { demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from '../recognition/liveness-mode.js';
@@ -99,7 +105,7 @@ export class Enrolments {
    */
   async enrolKept(
     kept: Pick<UnknownShot, 'cameraId' | 'embedding' | 'condition' | 'modelVersion'>,
-    request: Pick<EnrolmentRequest, 'group' | 'appKey' | 'externalImageId' | 'duplicateThreshold'>,
+    request: Pick<EnrolmentRequest, 'group' | 'appKey' | 'externalImageId' | 'duplicateThreshold' | 'enrolment'>,
     actor: string,
   ): Promise<{ groupId: string; imageId: string; face: EnrolledFace }> {
     const camera = this.#parts.config.find(({ id }) => id === kept.cameraId);
@@ -118,7 +124,7 @@ export class Enrolments {
     this.#requireNew(ref, embedded, request);
     const { externalImageId } = request;
     const face = { externalImageId, bbox: WHOLE_PICTURE, detectionScore: 1, ...embedded };
-    const { imageId, enrolled } = await this.#parts.gallery.enrol(ref, [face], actor);
+    const { imageId, enrolled } = await this.#store(ref, [face], request, actor);
     const [first] = enrolled;
     if (!first) throw new TypeError('the gallery enrolled no face');
     return { groupId: ref.groupId, imageId, face: first };
@@ -148,12 +154,13 @@ export class Enrolments {
     this.#requireNew(ref, chosen[0], request);
     const problem = findProblem(call, cameras);
     if (problem) throw problem;
-    const { imageId, enrolled } = await gallery.enrol(
+    const { imageId, enrolled } = await this.#store(
       ref,
       chosen.map(({ bbox, detectionScore, embedding, condition }) => {
         const { externalImageId } = request;
         return { externalImageId, bbox, detectionScore, embedding, ...(condition && { condition }) };
       }),
+      request,
       call.actor,
     );
     return {
@@ -167,6 +174,27 @@ export class Enrolments {
       framesUsed: collector.shots.length,
       hints: collector.listReasons(),
     };
+  }
+
+  /**
+   * Enrols faces of one person.
+   * @throws AppError QUOTA_EXCEEDED, STORE_UNAVAILABLE; EnrolmentRefused id-of-somebody-else
+   */
+  async #store(
+    ref: GroupRef,
+    faces: readonly NewFace[],
+    { enrolment: policy }: Pick<EnrolmentRequest, 'enrolment'>,
+    actor: string,
+  ): Promise<StoredEnrolment> {
+    const { gallery } = this.#parts;
+    const scales = this.#findScales(gallery.group(ref).modelVersion);
+    // Frames that show several faces were left out: the person was alone.
+    const rules = { policy, scales, facesInPicture: 1, isOnePerson: true };
+    const enrolment = await gallery.enrol(ref, faces, actor, rules);
+    const refused = enrolment.outcomes.find(({ isRefused }) => isRefused);
+    if (!refused) return enrolment;
+    const { faceId, similarity = 0 } = refused.concern ?? {};
+    throw new EnrolmentRefused('id-of-somebody-else', faceId === undefined ? undefined : { faceId, similarity });
   }
 
   /**

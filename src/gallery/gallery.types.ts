@@ -1,6 +1,7 @@
 // The interface of the gallery, and its values: groups and enrolled faces.
 import type { FaceCondition } from '../domain/condition.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
+import type { EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { Box } from '../domain/face.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
@@ -71,10 +72,48 @@ export interface FaceFilter {
   externalImageId?: string;
 }
 
+/** How the faces of a picture are judged before they are enrolled. */
+export interface EnrolmentRules {
+  /** Policy that the caller asks for; default: `open`. The stricter one of this policy and that of the group applies. */
+  policy?: EnrolmentPolicy | undefined;
+  /** Scales of the group's model version. */
+  scales: SimilarityScales;
+  /** Number of all faces in the picture, also of those that are not to be enrolled. */
+  facesInPicture: number;
+  /** True for faces of one person: where one of them is refused, all are. */
+  isOnePerson?: boolean | undefined;
+}
+
+/**
+ * Doubts about a face that is to be enrolled. `several-faces`: the picture shows others as well. `several-people`: the face is unlike the
+ * larger faces of its picture that have its externalImageId. `another-person`: it is unlike the enrolled faces of its externalImageId.
+ * `another-id`: the person is enrolled under another externalImageId; this alone is never refused.
+ */
+export const CONCERN_REASONS = ['several-faces', 'several-people', 'another-person', 'another-id'] as const;
+
+export interface IdentityConcern {
+  reason: (typeof CONCERN_REASONS)[number];
+  /** Similarity to the faces that the reason is about, 0..100; absent for `several-faces`. */
+  similarity?: number;
+  /** Enrolled face that the reason is about; absent where it is about the picture alone. */
+  faceId?: string;
+}
+
+/** What became of one face. */
+export interface FaceOutcome {
+  /** Absent for a face that was refused, or for which the group has no place. */
+  enrolled?: EnrolledFace;
+  concern?: IdentityConcern;
+  /** True where the policy of the group, or the one that was asked for, forbids this face. */
+  isRefused: boolean;
+}
+
 export interface Enrolment {
   imageId: string;
-  /** The enrolled faces in the order in which they were given; fewer if the group's quota was reached. */
+  /** The enrolled faces in the order in which they were given; fewer if some were refused or the group's quota was reached. */
   enrolled: EnrolledFace[];
+  /** What became of each face, in the order in which they were given. */
+  outcomes: FaceOutcome[];
 }
 
 export interface SearchOptions {
@@ -100,8 +139,12 @@ export interface Gallery {
   deleteGroup(ref: GroupRef, actor?: string): Promise<void>;
   /** Returns the number of places that are free in the group; enrolments under way have already taken theirs. */
   freePlaces(ref: GroupRef): number;
-  /** Enrols all faces of one picture in one atomic write, or the first ones if not all fit. @throws AppError QUOTA_EXCEEDED: none fits */
-  enrol(ref: GroupRef, faces: readonly NewFace[], actor?: string): Promise<Enrolment>;
+  /**
+   * Enrols all faces of one picture in one atomic write, or the first ones if not all fit. Faces that the policy forbids are left out, and
+   * the audit log records them. Without rules no face is judged.
+   * @throws AppError QUOTA_EXCEEDED: none fits
+   */
+  enrol(ref: GroupRef, faces: readonly NewFace[], actor?: string, rules?: EnrolmentRules): Promise<Enrolment>;
   deleteFace(ref: GroupRef, faceId: string, actor?: string): Promise<void>;
   face(ref: GroupRef, faceId: string): EnrolledFace;
   /** Lists faces, newest first. A token is valid for the filter that it was issued with. @throws AppError INVALID_TOKEN */

@@ -14,6 +14,8 @@ export interface Group {
   reserved: number;
   /** Set while the group is being deleted. The group is not found then; it is found again if the deletion fails. */
   deletion?: Promise<void>;
+  /** The last of the enrolments that are judged one after another; it never rejects. */
+  judged?: Promise<void>;
   /** Deletions of faces that are under way, by faceId. */
   readonly leaving: Map<string, Promise<void>>;
 }

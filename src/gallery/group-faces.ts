@@ -172,6 +172,13 @@ export class GroupFaces {
     return Math.max(0, ...similarities);
   }
 
+  /** Returns the mean of all enrolled faces of a person that count, and the id of the newest of them; undefined where there are none. */
+  averagePerson(externalImageId: string, scales: SimilarityScales): { template: Template; faceId: string } | undefined {
+    if (!this.#index) return undefined;
+    const average = this.#findPersons(scales).average(externalImageId);
+    return average && { template: average.template, faceId: this.#faceIds[average.newest]! };
+  }
+
   /** Makes the means of all people now, so that the first search for people does not wait for them. */
   preparePersons(scales: SimilarityScales): void {
     if (this.#index) this.#findPersons(scales);

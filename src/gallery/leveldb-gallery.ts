@@ -1,6 +1,7 @@
 // The gallery over the sealed store. Reads are answered from memory; every change is on the disk before it is in memory.
 import { randomUUID } from 'node:crypto';
 import type { AuditAction, AuditEntry } from '../domain/audit.js';
+import { pickStricter, type EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
@@ -13,6 +14,7 @@ import { FACE_KEYS, GROUP_KEY, encodeFace, encodeGroup, type GroupRecord } from 
 import type {
   EnrolledFace,
   Enrolment,
+  EnrolmentRules,
   FaceFilter,
   FaceMatch,
   Gallery,
@@ -24,6 +26,8 @@ import type {
   PersonMatch,
   SearchOptions,
 } from './gallery.types.js';
+import { describeEnrolled, describeRefused } from './enrolment-entries.js';
+import { judgeFaces, type JudgedFace } from './enrolment-judge.js';
 import { newGroup, type Group } from './group-directory.js';
 import {
   completeCondition,
@@ -58,6 +62,8 @@ export interface LevelGalleryOptions {
   /** Gets a note of every change, which is written in the same batch as the change. */
   audit?: NoteMaker;
   limits: GalleryLimits;
+  /** Returns the enrolment policy of a group; default: always `open`. */
+  findPolicy?: ((groupId: string) => EnrolmentPolicy) | undefined;
   clock: Clock;
   log: Log;
   /** Measures the condition of faces that were stored without one. Without it such faces count as clear. */
@@ -169,19 +175,39 @@ export class LevelGallery implements Gallery, Part {
     return this.#freePlaces(this.#group(ref));
   }
 
-  async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE): Promise<Enrolment> {
+  async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE, rules?: EnrolmentRules): Promise<Enrolment> {
     const group = this.#group(ref);
     const dimensions = group.faces.dimensions ?? faces[0]?.embedding.length ?? 0;
     for (const { embedding, condition } of faces) {
       mustBeEmbedding(embedding, dimensions);
       mustBeCondition(condition);
     }
-    const taken = faces.slice(0, this.#freePlaces(group));
-    if (taken.length === 0 && faces.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
+    const policy = pickStricter(rules?.policy ?? 'open', this.#options.findPolicy?.(ref.groupId) ?? 'open');
+    if (!rules) return this.#enrolJudged(ref, group, faces.map(acceptUnjudged), actor);
+    const enrolJudged = (): Promise<Enrolment> =>
+      this.#enrolJudged(ref, group, judgeFaces(faces, group.faces, { ...rules, policy }), actor);
+    if (policy === 'open') return enrolJudged();
+    // One at a time: a face must be judged by the faces that were enrolled before it, also by those that are being written.
+    const turn = (group.judged ?? Promise.resolve()).then(() => {
+      if (this.#group(ref) !== group) throw groupNotFound();
+      return enrolJudged();
+    });
+    group.judged = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
+  }
+
+  /** Enrols those faces that are not refused, and records the others. */
+  async #enrolJudged(ref: GroupRef, group: Group, judged: readonly JudgedFace[], actor: string): Promise<Enrolment> {
+    const accepted = judged.filter(({ isRefused }) => !isRefused);
+    const taken = accepted.slice(0, this.#freePlaces(group));
+    if (taken.length === 0 && accepted.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
     const newId = this.#options.newId ?? randomUUID;
     const imageId = newId();
-    const entries = taken.map((face) => {
+    const entries = taken.map(({ face, concern }) => {
       const enrolled: EnrolledFace = {
         faceId: newId(),
         imageId,
@@ -191,13 +217,20 @@ export class LevelGallery implements Gallery, Part {
         ...(face.condition && { condition: { ...face.condition } }),
       };
       // A copy: the caller may change the vector during the write.
-      return { enrolled, sequence: group.nextSequence++, embedding: face.embedding.slice() };
+      return { face, enrolled, concern, sequence: group.nextSequence++, embedding: face.embedding.slice() };
     });
+    const enrolledFaces = new Map(entries.map(({ face, enrolled }) => [face, enrolled]));
     group.reserved += entries.length;
     try {
       await this.#options.store.write(
         entries.map((e) => group.space.put(FACE_KEYS.encode(e.sequence), encodeFace(e.enrolled, e.embedding))),
-        entries.length === 0 ? undefined : this.#note(ref, 'face.enrolled', actor, entries.map(makeSubject)),
+        this.#noteAll(ref, actor, [
+          ...entries.map(({ enrolled, concern }) => ({
+            action: 'face.enrolled' as const,
+            subject: describeEnrolled(enrolled, concern),
+          })),
+          ...describeRefused(judged).map((subject) => ({ action: 'face.refused' as const, subject })),
+        ]),
       );
       for (const { enrolled, sequence, embedding } of entries) {
         // An estimate is not stored, so that a better one can take its place.
@@ -209,7 +242,11 @@ export class LevelGallery implements Gallery, Part {
     } finally {
       group.reserved -= entries.length;
     }
-    return { imageId, enrolled: entries.map(({ enrolled }) => enrolled) };
+    const outcomes = judged.map(({ face, concern, isRefused }) => {
+      const enrolled = enrolledFaces.get(face);
+      return { ...(enrolled && { enrolled }), ...(concern && { concern }), isRefused };
+    });
+    return { imageId, enrolled: entries.map(({ enrolled }) => enrolled), outcomes };
   }
 
   async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<void> {
@@ -299,13 +336,27 @@ export class LevelGallery implements Gallery, Part {
 
   /** Makes a note with one entry for each subject. */
   #note(
-    { owner, groupId }: GroupRef,
+    ref: GroupRef,
     action: AuditAction,
     actor: string,
     subjects: readonly AuditEntry['subject'][],
   ): Note | undefined {
+    return this.#noteAll(
+      ref,
+      actor,
+      subjects.map((subject) => ({ action, subject })),
+    );
+  }
+
+  /** Makes a note of several changes of a group; undefined where there are none. */
+  #noteAll(
+    { owner, groupId }: GroupRef,
+    actor: string,
+    changes: readonly Pick<AuditEntry, 'action' | 'subject'>[],
+  ): Note | undefined {
+    if (changes.length === 0) return undefined;
     return this.#options.audit?.note(
-      subjects.map((subject) => ({ action, actor, subject: { owner, groupId, ...subject } })),
+      changes.map(({ action, subject }) => ({ action, actor, subject: { owner, groupId, ...subject } })),
     );
   }
 
@@ -325,7 +376,6 @@ export class LevelGallery implements Gallery, Part {
   }
 }
 
-/** Leaves out the externalImageId, which may be a name: the audit log outlives the face. */
-function makeSubject({ enrolled: { faceId, imageId } }: { enrolled: EnrolledFace }): AuditEntry['subject'] {
-  return { faceId, imageId };
+function acceptUnjudged(face: NewFace): JudgedFace {
+  return { face, isRefused: false };
 }

@@ -2,7 +2,7 @@
 import { joinBias, splitBias } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
-import { weighFace, type Template, type WeightedFace } from '../domain/template.js';
+import { averageFaces, weighFace, type Template, type WeightedFace } from '../domain/template.js';
 import { groupAlikeFaces, type PersonTemplate } from './alike-faces.js';
 import { ConditionColumn, type RecognisableRows } from './condition-column.js';
 import { growTo } from './growable.js';
@@ -94,6 +94,16 @@ export class Persons {
     return [...means, ...alone.map((row) => this.#faces.read(row))];
   }
 
+  /**
+   * Returns one mean of all faces of a person that count, alike or not, up to MAX_AVERAGED of them, and the row of the newest one; undefined
+   * for a person without such a face.
+   */
+  average(externalImageId: string): { template: Template; newest: number } | undefined {
+    const members = this.#readMembers(this.#listCounted(this.#listRows(externalImageId)).slice(-MAX_AVERAGED));
+    const newest = members.at(-1)?.row;
+    return newest === undefined ? undefined : { template: averageFaces(members), newest };
+  }
+
   findRecognisableMeans(): RecognisableRows {
     return this.#conditions.findRecognisable(this.scales);
   }
@@ -155,14 +165,17 @@ export class Persons {
     if (isOnly) return;
     const counted = this.#listCounted(rows);
     for (const row of counted.slice(0, -MAX_AVERAGED)) this.#setAlone(row, true);
-    const members = counted.slice(-MAX_AVERAGED).map((row): Member => {
-      const face = this.#faces.read(row);
-      return { ...face, row, weight: weighFace(face.condition, this.#faces.detectionScore(row)) };
-    });
-    for (const one of groupAlikeFaces(members, this.scales)) {
+    for (const one of groupAlikeFaces(this.#readMembers(counted.slice(-MAX_AVERAGED)), this.scales)) {
       if (one.members.length > 1) this.#addMean(externalImageId, one);
       else for (const { row } of one.members) this.#setAlone(row, true);
     }
+  }
+
+  #readMembers(rows: readonly number[]): Member[] {
+    return rows.map((row) => {
+      const face = this.#faces.read(row);
+      return { ...face, row, weight: weighFace(face.condition, this.#faces.detectionScore(row)) };
+    });
   }
 
   /** Returns the rows that count: the bare recognisable faces, or the masked ones where there are none. */

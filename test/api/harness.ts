@@ -6,6 +6,7 @@ import type { KeyRegistry } from '../../src/keys/key-registry.js';
 import { ApiServer, type ServicePage } from '../../src/api/core/server.js';
 import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
+import type { EnrolmentPolicies } from '../../src/domain/enrolment-policy.js';
 import type { FaceCondition } from '../../src/domain/condition.js';
 import { isEligible, type AnalysedImage, type Face, type FaceFlaw } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
@@ -154,6 +155,7 @@ export interface HarnessOptions extends Partial<Omit<NhnApiParts, 'config'>> {
   http?: Partial<Config['http']>;
   images?: Partial<Config['images']>;
   limits?: { maxGroups?: number; maxFacesPerGroup?: number };
+  policies?: EnrolmentPolicies;
   pages?: readonly ServicePage[];
   tlsCheckIntervalMs?: number;
   stopTimeoutMs?: number;
@@ -166,10 +168,10 @@ export function testConfig(options: Pick<HarnessOptions, 'http' | 'images'> = {}
 
 /** Starts a server of its own on real parts, except for the vision. */
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const { http, images, limits, pages, tlsCheckIntervalMs, stopTimeoutMs, ...rest } = options;
+  const { http, images, limits, policies, pages, tlsCheckIntervalMs, stopTimeoutMs, ...rest } = options;
   const folder = await mkdtemp(join(tmpdir(), 'lintel-api-'));
   const vision = new ScriptedVision();
-  const opened = await openGallery(folder, limits);
+  const opened = await openGallery(folder, limits, policies);
   const { appKeys } = await openKeys(opened.store);
   const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
   const config = testConfig({ ...(http && { http }), ...(images && { images }) });

@@ -5,7 +5,7 @@ import { readAuditLog, type AuditLine } from '../../src/audit/audit-space.js';
 import type { AuditRecord } from '../../src/audit/audit-record.js';
 import { silentLog } from '../../src/domain/log.js';
 import type { Clock } from '../../src/domain/time.js';
-import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { LevelGallery, type LevelGalleryOptions } from '../../src/gallery/leveldb-gallery.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
 import { collect, forever, openStore } from '../store/support.js';
 
@@ -16,12 +16,16 @@ export interface OpenAudit {
   stop: () => Promise<void>;
 }
 
-export async function openAudit(directory: string, clock: Clock = Date.now): Promise<OpenAudit> {
+export async function openAudit(
+  directory: string,
+  clock: Clock = Date.now,
+  options: Partial<Pick<LevelGalleryOptions, 'limits' | 'findPolicy'>> = {},
+): Promise<OpenAudit> {
   const store = await openStore(directory);
   const audit = new AuditLog({ store, clock, log: silentLog });
   await audit.start();
   const limits = { maxGroups: 100, maxFacesPerGroup: 1_000 };
-  const gallery = new LevelGallery({ store, audit, limits, clock, log: silentLog });
+  const gallery = new LevelGallery({ store, audit, limits, clock, log: silentLog, ...options });
   onTestFinished(() => gallery.stop());
   await gallery.start(forever);
   const stop = async (): Promise<void> => {

@@ -83,7 +83,11 @@ export const errorAnswer = z
       enrolledAs: z
         .object({ faceId: z.uuid(), externalImageId: z.string().optional(), similarity: percent })
         .optional()
-        .meta({ description: 'The face under which the person is already enrolled, when that is the reason.' }),
+        .meta({
+          description:
+            'The face under which the person is already enrolled, or the face of another person under this externalImageId, when that ' +
+            'is the reason.',
+        }),
     }),
   })
   .meta({ id: 'Error' });

@@ -1,5 +1,6 @@
 // Schemas of the parameters that several routes of the device API share, and the link to the next page of a list.
 import { z } from 'zod';
+import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
 
@@ -32,6 +33,14 @@ export const enrolFields = {
   duplicateThreshold: z.number().min(1).max(100).default(90).meta({
     description: 'Similarity from which on a face enrolled under another externalImageId counts as the same person.',
   }),
+  enrolment: z
+    .enum(ENROLMENT_POLICIES)
+    .default('one-person-per-id')
+    .meta({
+      description:
+        'Policy for this enrolment; that of the group applies where it is stricter. With one-person-per-id a person who is unlike the ' +
+        'enrolled faces of the externalImageId is refused; with open they are enrolled beside them.',
+    }),
 };
 
 /** Query of a picture of a camera. */

@@ -1,5 +1,6 @@
 // Schemas of the parameters that several operations share.
 import { z } from 'zod';
+import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import type { ImageInput } from '../core/image-input.js';
 import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
@@ -134,6 +135,15 @@ const externalImageId = z.string().regex(EXTERNAL_IMAGE_ID_PATTERN, 'must have 1
 export const externalImageIdField = externalImageId.nullish().transform((value) => value ?? undefined);
 /** Schema of an externalImageId in a form. */
 export const externalImageIdText = externalImageId.optional();
+
+const enrolment = z.enum(ENROLMENT_POLICIES).meta({
+  description: 'Policy for this picture, where it is stricter than that of the group: which faces may be registered.',
+});
+
+/** Schema of an enrolment policy in a JSON body; undefined when it is not given. */
+export const enrolmentField = enrolment.nullish().transform((value) => value ?? undefined);
+/** Schema of an enrolment policy in a form. */
+export const enrolmentText = enrolment.optional();
 
 const flagText = (byDefault: boolean) =>
   z

@@ -1,5 +1,6 @@
 // The operations of the REST API that an enrolment needs, and the fields of their answers that it reads.
 import { z } from 'zod';
+import type { EnrolmentPolicy } from '../../domain/enrolment-policy.js';
 import type { EnrolClient } from './client.js';
 
 const point = z.object({ x: z.number(), y: z.number() });
@@ -26,6 +27,14 @@ const detected = z.object({ faceDetails: z.array(detectedFace) });
 const found = z.object({ matchFaces: z.array(searchMatch) });
 const registered = z.object({ addedFaces: z.array(z.object({ faceId: z.string() })).max(1) });
 
+/** What became of the only face of a picture. */
+export interface ApiRegistration {
+  /** Id of the enrolled face; absent where the service did not accept it. */
+  faceId?: string;
+  /** Why the service did not accept the face, or its doubts about an enrolled one, in sentences. */
+  detail?: string;
+}
+
 /** Number of matches that a search asks for. With more pictures of one person than this, another person's may be missed. */
 const MAX_MATCHES = 100;
 
@@ -41,8 +50,8 @@ export class EnrolApi {
 
   /** @returns the time at which the group was created */
   async getGroupCreated(): Promise<string> {
-    const { groups } = await this.#client.call('GET', `/groups/${this.#group}`, groupDetails);
-    return groups[0].createTime;
+    const { data } = await this.#client.call('GET', `/groups/${this.#group}`, groupDetails);
+    return data.groups[0].createTime;
   }
 
   async createGroup(): Promise<void> {
@@ -51,20 +60,22 @@ export class EnrolApi {
 
   async detect(base64: string): Promise<ApiFace[]> {
     const body = { image: { bytes: base64 } };
-    return (await this.#client.call('POST', '/detect', detected, body)).faceDetails;
+    return (await this.#client.call('POST', '/detect', detected, body)).data.faceDetails;
   }
 
   /** @param threshold lowest similarity, 1..100 @returns the matches, the most similar first */
   async search(base64: string, threshold: number): Promise<ApiMatch[]> {
     const path = `/groups/${this.#group}/search?threshold=${threshold}&limit=${MAX_MATCHES}`;
     const body = { image: { bytes: base64 }, orientation: false, mask: false };
-    return (await this.#client.call('POST', path, found, body)).matchFaces;
+    return (await this.#client.call('POST', path, found, body)).data.matchFaces;
   }
 
-  /** @returns the id of the face; undefined where the service did not accept it */
-  async register(base64: string, externalImageId: string): Promise<string | undefined> {
-    const body = { image: { bytes: base64 }, externalImageId, limit: 1, orientation: false, mask: false };
-    const { addedFaces } = await this.#client.call('POST', `/groups/${this.#group}`, registered, body);
-    return addedFaces[0]?.faceId;
+  /** Registers the only face of a picture. The service applies the policy, or that of the group where it is stricter. */
+  async register(base64: string, externalImageId: string, enrolment: EnrolmentPolicy): Promise<ApiRegistration> {
+    const face = { externalImageId, limit: 1, enrolment, orientation: false, mask: false };
+    const body = { image: { bytes: base64 }, ...face };
+    const { data, detail } = await this.#client.call('POST', `/groups/${this.#group}`, registered, body);
+    const faceId = data.addedFaces[0]?.faceId;
+    return { ...(faceId !== undefined && { faceId }), ...(detail !== undefined && { detail }) };
   }
 }

@@ -56,7 +56,7 @@ export class EnrolClient {
 
   /**
    * @param path path below the appKey, such as /groups
-   * @returns the field `data` of the answer, checked against the schema
+   * @returns the field `data` of the answer, checked against the schema, and the sentences of its header where there are any
    * @throws RefusedRequest; AppError SERVICE_UNREACHABLE, SERVER_BUSY (after two minutes), STOPPED, and the codes in FATAL
    */
   async call<S extends z.ZodType>(
@@ -64,7 +64,7 @@ export class EnrolClient {
     path: string,
     schema: S,
     body?: object,
-  ): Promise<z.output<S>> {
+  ): Promise<{ data: z.output<S>; detail?: string }> {
     let busyMs = 0;
     for (;;) {
       const { answer, retryAfter } = await this.#send(method, path, body);
@@ -72,7 +72,7 @@ export class EnrolClient {
       if (isSuccessful) {
         const data = schema.safeParse(answer.data);
         if (!data.success) throw unreachable('an answer does not follow the contract', data.error);
-        return data.data;
+        return { data: data.data, ...(detail !== undefined && { detail }) };
       }
       if (resultCode === BUSY) {
         const pauseMs = Math.min(MAX_PAUSE_MS, (Number(retryAfter) || 1) * 1_000);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
+import type { EnrolmentPolicy } from '../../domain/enrolment-policy.js';
 import { GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { systemTimers } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
@@ -32,6 +33,7 @@ interface EnrolOptions {
   state?: string;
   report?: string;
   duplicateThreshold: number;
+  enrolment: EnrolmentPolicy;
   strict?: boolean;
 }
 
@@ -56,14 +58,24 @@ export function registerEnrol(gallery: Command, context: CliContext): void {
         .argParser(parseSimilarity)
         .default(80),
     )
+    .addOption(
+      new Option(
+        '--enrolment <policy>',
+        'policy for this run; that of the group applies where it is stricter. open: also enrol a face that is unlike the other ' +
+          'faces of its externalImageId, and report it as doubtful',
+      )
+        .choices(['one-face-per-picture', 'open'])
+        .default('one-face-per-picture'),
+    )
     .option('--strict', 'refuse doubtful pictures too')
     .addHelpText(
       'after',
       `
 Only files that end in .jpg, .jpeg or .png are read. A picture is refused when it has no face or
-several faces, or when its face is enrolled under another externalImageId. A picture is doubtful,
-and enrolled unless --strict is given, when the face is small (below 100 px), blurred, turned away
-(by more than 30 degrees) or masked.
+several faces, when its face is enrolled under another externalImageId, or when it is unlike the
+enrolled faces of its own externalImageId. A picture is doubtful, and enrolled unless --strict is
+given, when the face is small (below 100 px), blurred, turned away (by more than 30 degrees) or
+masked.
 
 After an interruption, run the same command again: it continues, and enrols no picture twice. The
 exit code is 1 when a picture was refused.`,
@@ -102,6 +114,7 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
             target: { service: url, group: options.group, groupCreated },
             maxImageBytes: config.http.maxImageBytes,
             duplicateThreshold: options.duplicateThreshold,
+            enrolment: options.enrolment,
             strict: options.strict === true,
             signal: stop.signal,
             onResult,

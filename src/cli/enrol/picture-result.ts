@@ -18,7 +18,8 @@ export type ReasonCode =
   | 'masked'
   | 'lookalike'
   | 'duplicate'
-  // About the answer of the service.
+  // About the answer of the service. `identity`: the face was enrolled, and may not be the person that the externalImageId names.
+  | 'identity'
   | 'not-accepted'
   | 'service-error';
 

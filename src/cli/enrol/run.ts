@@ -1,6 +1,7 @@
 // The work of an enrolment: checks each picture, compares it with the enrolled faces, and registers it.
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import type { EnrolmentPolicy } from '../../domain/enrolment-policy.js';
 import { AppError, describeError } from '../../errors.js';
 import type { EnrolApi } from './api.js';
 import { RefusedRequest } from './client.js';
@@ -21,6 +22,8 @@ export interface EnrolmentOptions {
   maxImageBytes: number;
   /** Similarity (1..100) from which a face counts as another person's. */
   duplicateThreshold: number;
+  /** Policy that the service applies, unless that of the group is stricter. */
+  enrolment: EnrolmentPolicy;
   /** Refuses doubtful pictures too. */
   strict: boolean;
   /** Aborts when no more pictures are to be started. */
@@ -108,7 +111,7 @@ async function registerPicture(
   options: EnrolmentOptions,
 ): Promise<PictureResult> {
   const { path, externalImageId } = picture;
-  const { api, journal, duplicateThreshold, strict } = options;
+  const { api, journal, duplicateThreshold, enrolment, strict } = options;
   const already: PictureResult = { path, externalImageId, outcome: 'already', reasons: [] };
   // The same picture may come twice in one run.
   if (journal.has(key)) return already;
@@ -121,13 +124,17 @@ async function registerPicture(
       return already;
     }
     const taken = judgeMatches(matches, { externalImageId, threshold: duplicateThreshold });
-    const reasons = taken ? [...doubts, taken] : doubts;
+    const reasons = taken ? [...doubts, taken] : [...doubts];
     if (isRefused(reasons, strict)) return refusePicture(path, externalImageId, ...reasons);
-    const faceId = await api.register(base64, externalImageId);
+    const { faceId, detail } = await api.register(base64, externalImageId, enrolment);
     if (faceId === undefined) {
-      const reason: PictureReason = { reason: 'not-accepted', detail: 'the service accepts no face of this picture' };
+      const reason: PictureReason = {
+        reason: 'not-accepted',
+        detail: detail ?? 'the service accepts no face of this picture',
+      };
       return refusePicture(path, externalImageId, ...reasons, reason);
     }
+    if (detail !== undefined) reasons.push({ reason: 'identity', detail });
     await journal.add({ ...key, faceId });
     return { path, externalImageId, outcome: reasons.length > 0 ? 'doubtful' : 'enrolled', reasons, faceId };
   } catch (error) {

@@ -193,6 +193,25 @@ describe('nobody is enrolled', () => {
     for (let n = 0; n < 4; n++) show(seen(10));
     expect((await answer).status).toBe(200);
   });
+
+  test('when another person has the id, unless the request is open', async () => {
+    const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+    const face = { bbox, detectionScore: 1, embedding: findEmbedding(80), externalImageId: 'alice' };
+    const { enrolled } = await device.gallery.enrol(ref(), [face]);
+    const refused = await begin();
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await refused.answer).body.error).toEqual({
+      code: 'ENROLMENT_REFUSED',
+      message: words,
+      reason: 'id-of-somebody-else',
+      enrolledAs: { faceId: enrolled[0]?.faceId, similarity: expect.closeTo(34.2, 1) as number },
+    });
+    expect(device.gallery.group(ref()).faceCount).toBe(1);
+    const { answer } = await begin({ ...WISH, enrolment: 'open' });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    expect((await answer).status).toBe(200);
+    expect(device.gallery.group(ref()).faceCount).toBe(2);
+  });
 });
 
 describe('where the models measure the condition of a face', () => {

@@ -368,6 +368,7 @@ describe("strangers' faces", () => {
     ['front', { appKey: 'none' }, 404, 'NOT_FOUND'],
     ['front', { group: 'old' }, 409, 'MODEL_VERSION_MISMATCH'],
     ['front', {}, 422, 'already-enrolled-as-somebody-else'],
+    ['front', { externalImageId: 'carol', duplicateThreshold: 100 }, 422, 'id-of-somebody-else'],
     ['yard', { externalImageId: 'bob' }, 422, 'liveness-missing'],
     ['front', { more: 1 }, 400, 'INVALID_PARAM'],
   ])('of %s are not enrolled with %j: %i %s', async (camera, wish, expected, code) => {
@@ -375,7 +376,11 @@ describe("strangers' faces", () => {
     const id = ids[camera === 'front' ? 0 : 1];
     await device.gallery.createGroup({ owner: device.owner, groupId: 'old' }, 'another-model');
     const bob = { bbox: { x0: 0, y0: 0, x1: 1, y1: 1 }, detectionScore: 1, embedding: findEmbedding(35) };
-    await device.gallery.enrol({ owner: device.owner, groupId: 'door' }, [{ ...bob, externalImageId: 'bob' }]);
+    const carol = { ...bob, embedding: findEmbedding(150) };
+    await device.gallery.enrol({ owner: device.owner, groupId: 'door' }, [
+      { ...bob, externalImageId: 'bob' },
+      { ...carol, externalImageId: 'carol' },
+    ]);
     const body = { group: 'door', externalImageId: 'alice', ...wish };
     const answer = await device.call('POST', `/unknown-faces/${id}/enrol`, body);
     expect([answer.status, answer.body.error.reason ?? answer.body.error.code]).toEqual([expected, code]);

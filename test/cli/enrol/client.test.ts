@@ -42,7 +42,7 @@ describe('the client', () => {
       paths.push(`${request.method} ${request.url}`);
       response.end(answer(0));
     });
-    expect(await call(client)).toEqual({ a: 1 });
+    expect(await call(client)).toEqual({ data: { a: 1 } });
     expect(paths).toEqual([`POST /nhn-face-reco/v1.0/appkeys/${KEY}/x`]);
   });
 
@@ -54,7 +54,7 @@ describe('the client', () => {
       if (wait === undefined) return response.end(answer(0));
       return response.setHeader('retry-after', wait).end(answer(-50300));
     }, timers);
-    expect(await call(client)).toEqual({ a: 1 });
+    expect(await call(client)).toEqual({ data: { a: 1 } });
     expect(timers.waitedMs).toEqual([3_000, 1_000, 30_000]);
   });
 

@@ -16,6 +16,9 @@ import { startProxy } from './proxy.js';
 import { closedPort } from '../ports.js';
 import { lintel, type Run } from '../terminal.js';
 
+/** A person whose face is clearly unlike that of person 0. */
+const STRANGER = 1;
+
 describe('lintel gallery enrol', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lintel-enrol-'));
   const people = new People();
@@ -280,6 +283,38 @@ describe('lintel gallery enrol', () => {
       expect(refusedRun.stdout).toContain('similar to a face without externalImageId');
       const taken = await run([...buildArgs(source, group), '--duplicate-threshold', '99.9']);
       expect(taken).toMatchObject({ code: 0 });
+    });
+  });
+
+  describe('with a face that is unlike the enrolled faces of its externalImageId', () => {
+    const switched = (): Record<string, Uint8Array> => ({
+      'alice/1.jpg': people.portrait(0),
+      'alice/2.jpg': people.again(0),
+      'alice/3.jpg': people.portrait(STRANGER),
+    });
+
+    it('refuses it, and says what the service says', async () => {
+      const group = await newGroup();
+      const { code, stdout } = await run(buildArgs(makeFolder(switched()), group));
+      expect(code).toBe(1);
+      expect(stdout).toMatch(
+        /^refused {3}alice\/3\.jpg: not-accepted: 1 face was not added: it is unlike the faces that are enrolled under this externalImageId/m,
+      );
+      expect(await enrolled(group)).toEqual(['alice', 'alice']);
+    });
+
+    it('enrols it with --enrolment open, and names it as doubtful', async () => {
+      const group = await newGroup();
+      const { code, stdout } = await run([...buildArgs(makeFolder(switched()), group), '--enrolment', 'open']);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^doubtful {2}alice\/3\.jpg: identity: 1 face was added although it is unlike/m);
+      expect(await enrolled(group)).toEqual(['alice', 'alice', 'alice']);
+    });
+
+    it('refuses a policy that there is not', async () => {
+      const { code, stderr } = await run([...buildArgs(makeFolder(switched()), 'x'), '--enrolment', 'lax']);
+      expect(code).toBe(2);
+      expect(stderr).toContain('one-face-per-picture, open');
     });
   });
 

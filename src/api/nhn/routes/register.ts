@@ -2,13 +2,17 @@
 import { z } from 'zod';
 import { toFractionBox, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
-import type { EnrolledFace, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
+import type { EnrolmentPolicy } from '../../../domain/enrolment-policy.js';
+import type { EnrolledFace, FaceOutcome, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
 import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { imageFile } from '../form-images.js';
+import { explainConcerns } from '../identity-concerns.js';
 import {
   bodyLimit,
+  enrolmentField,
+  enrolmentText,
   externalImageIdField,
   externalImageIdText,
   faceFields,
@@ -27,7 +31,7 @@ import {
   type FaceQuestions,
   type Services,
 } from '../services.js';
-import { explainNotAdded, isUnrecognisable } from '../unrecognisable.js';
+import { explainNotAdded, isUnrecognisable, joinSentences } from '../unrecognisable.js';
 
 export interface Registration {
   modelVersion: string;
@@ -35,10 +39,12 @@ export interface Registration {
   fields: FaceFields;
   /** Largest first. */
   added: { face: Face; enrolled: EnrolledFace }[];
-  /** Faces that are not eligible, cannot be recognised, or are beyond `limit` or the quota; largest first. */
+  /** Faces that are not eligible, cannot be recognised, are refused by the policy, or are beyond `limit` or the quota; largest first. */
   notAdded: Face[];
   /** Those of `notAdded` that cannot be recognised. */
   unrecognisable: Face[];
+  /** What became of the faces that are eligible and can be recognised. */
+  outcomes: FaceOutcome[];
   /** True when the group's quota left some of the faces out. */
   quotaReached: boolean;
 }
@@ -50,7 +56,12 @@ export interface Registration {
 export async function register(
   services: Services,
   ref: GroupRef,
-  input: FaceQuestions & { image: ImageInput; externalImageId?: string | undefined; limit: number },
+  input: FaceQuestions & {
+    image: ImageInput;
+    externalImageId?: string | undefined;
+    limit: number;
+    enrolment?: EnrolmentPolicy | undefined;
+  },
   actor: string,
 ): Promise<Registration> {
   const { gallery } = services;
@@ -82,15 +93,16 @@ export async function register(
     throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
   }
   // The gallery checks the quota again: another registration may have taken places since they were counted.
-  const enrolled = newFaces.length === 0 ? [] : (await gallery.enrol(ref, newFaces, actor)).enrolled;
+  const rules = { policy: input.enrolment, scales, facesInPicture: image.faces.length };
+  const { outcomes } = newFaces.length === 0 ? { outcomes: [] } : await gallery.enrol(ref, newFaces, actor, rules);
   const added = chosen.flatMap((face, i) => {
-    const enrolledFace = enrolled[i];
-    return enrolledFace ? [{ face, enrolled: enrolledFace }] : [];
+    const enrolled = outcomes[i]?.enrolled;
+    return enrolled ? [{ face, enrolled }] : [];
   });
   const addedFaces = new Set(added.map(({ face }) => face));
   const notAdded = image.faces.filter((face) => !addedFaces.has(face));
-  const quotaReached = enrolled.length < chosen.length;
-  return { modelVersion, image, fields, added, notAdded, unrecognisable, quotaReached };
+  const quotaReached = outcomes.some(({ enrolled, isRefused }) => !enrolled && !isRefused);
+  return { modelVersion, image, fields, added, notAdded, unrecognisable, outcomes, quotaReached };
 }
 
 /** Returns the data of v2.0. */
@@ -104,10 +116,16 @@ function describeRegistration({ image, fields, added, notAdded }: Registration):
   };
 }
 
+/** Returns the sentences about faces that were not added, and about doubts on those that were. */
+function explain({ unrecognisable, outcomes }: Registration): string | undefined {
+  return joinSentences(explainNotAdded(unrecognisable), explainConcerns(outcomes));
+}
+
 const registerBody = z.object({
   image: imageField,
   externalImageId: externalImageIdField,
   limit: bodyLimit(20, 3),
+  enrolment: enrolmentField,
   ...faceFields,
 });
 
@@ -122,9 +140,8 @@ export const registerRoutes: readonly Route[] = [
     data: registerAnswer,
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
-      const { modelVersion, quotaReached: partial, unrecognisable } = result;
-      const detail = explainNotAdded(unrecognisable);
-      return { data: { modelVersion, ...describeRegistration(result) }, partial, detail };
+      const { modelVersion, quotaReached: partial } = result;
+      return { data: { modelVersion, ...describeRegistration(result) }, partial, detail: explain(result) };
     },
   }),
 ];
@@ -137,14 +154,24 @@ export const registerRoutesV2: readonly Route[] = [
     path: '/groups/:groupId/faces',
     body: registerBody,
     form: z
-      .object({ imageFile, externalImageId: externalImageIdText, limit: textLimit(20, 3), ...faceTexts })
-      .transform(({ imageFile: image, externalImageId, ...rest }) => ({ ...rest, image, externalImageId })),
+      .object({
+        imageFile,
+        externalImageId: externalImageIdText,
+        limit: textLimit(20, 3),
+        enrolment: enrolmentText,
+        ...faceTexts,
+      })
+      .transform(({ imageFile: image, externalImageId, enrolment, ...rest }) => ({
+        ...rest,
+        image,
+        externalImageId,
+        enrolment,
+      })),
     imageFields: ['image'],
     data: registerAnswerV2,
     handle: async (services, { owner, actor, params, body }) => {
       const result = await register(services, { owner, groupId: params.groupId }, body, actor);
-      const detail = explainNotAdded(result.unrecognisable);
-      return { data: describeRegistration(result), partial: result.quotaReached, detail };
+      return { data: describeRegistration(result), partial: result.quotaReached, detail: explain(result) };
     },
   }),
 ];
