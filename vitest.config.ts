@@ -17,6 +17,7 @@ const FULL_TIER = [
 export default defineConfig({
   test: {
     pool: 'forks',
+    setupFiles: ['test/support/umask.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

@@ -11,6 +11,7 @@ import { RunningService, type Service } from './compose/running-service.js';
 import { readSecrets } from './compose/secrets.js';
 import { STOP_BUDGET } from './compose/stop-budget.js';
 import { createStorage } from './compose/storage.js';
+import { requireTrustedFolders } from './keys/trusted-folders.js';
 import { loadManifest, type Manifest } from './models/manifest.js';
 import { HealthRegistry } from './ops/health.js';
 import { Lifecycle } from './platform/lifecycle.js';
@@ -22,9 +23,13 @@ export interface ServiceInputs extends BaseInputs {
   manifest?: Manifest;
 }
 
-/** Reads the secrets (a first start creates them) and constructs every part; starts none. */
+/**
+ * Checks the folders, reads the secrets (a first start creates them) and constructs every part; starts none.
+ * @throws AppError STORE_UNAVAILABLE, SECRET_INVALID: others can change a folder; the errors of readSecrets and of the models
+ */
 export async function createService({ manifest = loadManifest(), ...inputs }: ServiceInputs): Promise<Service> {
   const base = createBase(inputs);
+  await requireTrustedFolders(base.config);
   const secrets = await readSecrets(base);
   await mkdir(base.config.dataDir, { recursive: true, mode: 0o700 });
   const models = await chooseModels(base, manifest);

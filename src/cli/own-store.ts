@@ -5,6 +5,7 @@ import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
 import { hasEntries, masterKeyPath, openMasterKey, readMasterKey } from '../keys/secrets.js';
+import { requireTrustedFolders } from '../keys/trusted-folders.js';
 import { silentLog } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { KeyRegistries } from '../keys/key-registries.js';
@@ -43,6 +44,7 @@ export async function withOwnStore<T>(
   if (!create && !(await hasEntries(databaseDir))) {
     throw new AppError('STORE_UNAVAILABLE', `there is no gallery in ${dataDir}`);
   }
+  await requireTrustedFolders(config);
   const sources = { environment, keysDir };
   const master = await (create ? openMasterKey({ ...sources, dataDir: databaseDir }) : readMasterKey(sources));
   if (!master) throw new AppError('SECRET_MISSING', `there is no master key at ${masterKeyPath(keysDir)}`);

@@ -118,12 +118,13 @@ export async function readMqttPassword(
 }
 
 /**
- * Reads a password from a file that only its owner and its group may read. A newline at the end is not part of the password.
+ * Reads a password from a file that only its owner and its group may read, and only its owner may write. A newline at the end is not part of
+ * the password.
  * @param key configuration key or option that names the file, for messages
  * @throws AppError SECRET_MISSING when there is no such file, SECRET_INVALID
  */
 export async function readPasswordFile(path: string, key: string): Promise<string> {
-  const text = await readSecretFile(path, key, 0o007);
+  const text = await readSecretFile(path, key, 0o027);
   if (text === undefined) throw new AppError('SECRET_MISSING', `${key}: there is no file ${path}`);
   return requirePassword(text, `${key}: ${path}`);
 }
@@ -157,7 +158,7 @@ export async function readSecretFile(path: string, what: string, forbiddenMode: 
       const found = await file.stat();
       if (!found.isFile()) throw new AppError('SECRET_INVALID', `${what}: ${path} is not a file`);
       if ((found.mode & forbiddenMode) !== 0) {
-        const fix = forbiddenMode & 0o070 ? 'chmod 600' : 'chmod o-rwx';
+        const fix = forbiddenMode === 0o077 ? 'chmod 600' : 'chmod g-w,o-rwx';
         const mode = (found.mode & 0o777).toString(8);
         throw new AppError(
           'SECRET_INVALID',

@@ -214,7 +214,8 @@ describe('a password', () => {
 
   it.each([
     ['SECRET_MISSING', undefined, '600', 'mqtt.passwordFile: there is no file'],
-    ['SECRET_INVALID', 'x\n', '644', 'is open to other users (mode 644); close it with: chmod o-rwx'],
+    ['SECRET_INVALID', 'x\n', '644', 'is open to other users (mode 644); close it with: chmod g-w,o-rwx'],
+    ['SECRET_INVALID', 'x\n', '660', 'is open to other users (mode 660); close it with: chmod g-w,o-rwx'],
     ['SECRET_INVALID', '', '600', 'must hold a password on one line'],
     ['SECRET_INVALID', 'a\nb\n', '600', 'must hold a password on one line'],
   ])('is refused with %s for %j of mode %s', async (code, text, mode, message) => {

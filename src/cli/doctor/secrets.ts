@@ -4,6 +4,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import type { Clock } from '../../domain/time.js';
+import { findFolderFaults } from '../../platform/trusted-folder.js';
 import { fail, ok, warn, type DoctorFinding } from './finding.js';
 import { listSecretFiles } from './redact.js';
 
@@ -11,9 +12,9 @@ const DAY_MS = 86_400_000;
 /** Remaining time below which a certificate gets a warning. */
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
-/** Keys must be closed to everybody but their owner, files with passwords to users outside their group. */
+/** Keys must be closed to everybody but their owner; files with passwords may be read by their group. */
 const KEY_MODE = 0o077;
-const PASSWORD_MODE = 0o007;
+const PASSWORD_MODE = 0o027;
 
 /** @returns a finding for each file that is missing or open to others; a single one where there is none */
 export async function checkKeyFiles(config: Config): Promise<DoctorFinding[]> {
@@ -24,7 +25,9 @@ export async function checkKeyFiles(config: Config): Promise<DoctorFinding[]> {
     ...[keysDir, ...keys].map((path) => ({ path, forbiddenMode: KEY_MODE })),
     ...passwords.map((path) => ({ path, forbiddenMode: PASSWORD_MODE })),
   ];
-  const findings: DoctorFinding[] = [];
+  const owner = (await stat(keysDir).catch(() => undefined))?.uid ?? 0;
+  const faults = await findFolderFaults(keysDir, { userId: process.geteuid?.() || owner });
+  const findings = faults.map((text) => fail(text));
   let checked = 0;
   for (const { path, forbiddenMode } of files) {
     const file = await stat(path).catch((error: NodeJS.ErrnoException) => error.code);

@@ -1,7 +1,7 @@
 // The doctor's check of the data directory, the master key, the registered keys and the audit log.
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
@@ -12,6 +12,7 @@ import type { Clock } from '../../domain/time.js';
 import type { RegisteredKey } from '../../keys/key-registry.js';
 import { hasEntries, readMasterKey } from '../../keys/secrets.js';
 import { ADMIN_KEY, APP_KEY } from '../../keys/stored-keys.js';
+import { findFolderFaults, findOpenParent } from '../../platform/trusted-folder.js';
 import { askService } from '../admin-client.js';
 import { withAuditLog } from '../audit.js';
 import type { CliContext } from '../context.js';
@@ -37,9 +38,20 @@ export async function checkDataDir(dataDir: string): Promise<DoctorFinding[]> {
   } catch {
     findings.push(fail(`this user cannot write to ${existing}`));
   }
-  const mode = (await stat(existing)).mode & 0o777;
-  if (existing === dataDir && (mode & 0o077) !== 0) {
-    findings.push(warn(`${dataDir} is open to other users (mode ${mode.toString(8)}): run chmod 700`));
+  const { mode, uid } = await stat(existing);
+  // Root may run the doctor for a service of another user.
+  const options = { userId: process.geteuid?.() || uid };
+  const faults = [
+    ...(await findFolderFaults(dataDir, options)),
+    ...(await findFolderFaults(join(dataDir, 'db'), options)),
+  ];
+  findings.push(...faults.map((text) => fail(text)));
+  if (existing === dataDir && faults.length === 0 && (mode & 0o077) !== 0) {
+    findings.push(warn(`${dataDir} is open to other users (mode ${(mode & 0o777).toString(8)}): run chmod 700`));
+  }
+  const openParent = await findOpenParent(dataDir);
+  if (openParent !== undefined) {
+    findings.push(warn(`anybody can write to ${openParent}, and so replace ${dataDir}: run chmod o-w ${openParent}`));
   }
   const { bavail, bsize } = await statfs(existing);
   findings.push(judgeSpace(bavail * bsize));

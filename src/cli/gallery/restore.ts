@@ -4,6 +4,7 @@ import type { Environment } from '../../config/environment.js';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import { hasEntries, openMasterKey } from '../../keys/secrets.js';
+import { requireTrustedFolders } from '../../keys/trusted-folders.js';
 import { silentLog } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
@@ -37,6 +38,7 @@ export async function refuseUnlessEmpty(config: Folders): Promise<void> {
  */
 export async function restoreInto({ config, environment, clock, records }: RestoreOptions): Promise<void> {
   const { dataDir, keysDir } = config;
+  await requireTrustedFolders(config);
   const { databaseDir, counterFile } = dataPaths(config);
   const iterator = records[Symbol.asyncIterator]();
   // The first record shows whether the passphrase is right, before a master key is made.

@@ -1,5 +1,5 @@
 // `lintel doctor`: the findings of each check, and the report as a whole.
-import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkAddon, checkClock, checkLibraries, checkNode } from '../../../src/cli/doctor/machine.js';
@@ -93,6 +93,23 @@ describe('the storage', () => {
     expect(findings[1]).toEqual({ level: 'warn', text: `${dir} is open to other users (mode 755): run chmod 700` });
     await chmod(dir, 0o700);
     expect(await checkDataDir(dir)).toHaveLength(2);
+  });
+
+  it('a data directory in which others can write, or that holds a link, is a failure; an open folder above is a warning', async () => {
+    const parent = tempDir();
+    const dir = join(parent, 'data');
+    await mkdir(join(dir, 'db'), { recursive: true });
+    await chmod(parent, 0o777);
+    await chmod(dir, 0o770);
+    await symlink('nowhere', join(dir, 'db/000005.ldb'));
+    expect((await checkDataDir(dir)).slice(1, -1)).toEqual([
+      {
+        level: 'fail',
+        text: `other users can write to ${dir} (mode 770); forbid that with: chmod -R go-w ${dir}`,
+      },
+      { level: 'fail', text: `${dir}/db/000005.ldb is a symbolic link; put what it points to in its place` },
+      { level: 'warn', text: `anybody can write to ${parent}, and so replace ${dir}: run chmod o-w ${parent}` },
+    ]);
   });
 
   it('a file in place of the data directory, or of a folder above it, is a failure', async () => {
