@@ -6,13 +6,14 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Argument, type Command } from 'commander';
 import type { Config } from '../config/schema.js';
-import { AppError, describeError } from '../errors.js';
+import { AppError } from '../errors.js';
 import { computeCommandMac, type Command as DeviceCommand } from '../events/command.js';
 import { describeSigningKey } from '../events/signing.js';
 import { makeCommandResultTopic, makeCommandTopic, makeSnapshotTopic } from '../events/topics.js';
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
-import { readCommandSecret, readMqttPassword } from '../keys/secrets.js';
+import { readCommandSecret } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
+import { connectToBroker } from './broker-client.js';
 import { loadCommandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
@@ -144,23 +145,9 @@ async function sendCommand(
     throw new AppError('CONFIG_INVALID', 'mqtt.commands is not configured, so the device accepts no commands');
   }
   const secret = await readCommandSecret(mqtt.commands.secretFile);
-  const password = await readMqttPassword(mqtt, environment);
-  const { host, port } = mqtt.embedded;
-  const url = mqtt.url ?? `mqtt://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
   const issuedAt = new Date(clock()).toISOString();
   const command = { version: 1, id: randomUUID(), deviceId, command: name, cameraId, issuedAt } as const;
-  // Loaded here, because only this command needs it.
-  const { connectAsync } = await import('mqtt');
-  const client = await connectAsync(url, {
-    ...(mqtt.caFile === undefined ? {} : { ca: await readFile(mqtt.caFile) }),
-    ...(mqtt.username === undefined ? {} : { username: mqtt.username }),
-    ...(mqtt.username === undefined || password === undefined ? {} : { password }),
-    protocolVersion: 4,
-    reconnectPeriod: 0,
-    connectTimeout: ANSWER_TIMEOUT_MS,
-  }).catch((cause: unknown) => {
-    throw new AppError('BROKER_FAILED', `the broker ${url} cannot be used: ${describeError(cause)}`, { cause });
-  });
+  const client = await connectToBroker(mqtt, environment, ANSWER_TIMEOUT_MS);
   try {
     let picture: Buffer | undefined;
     const answered = new Promise<{ ok: boolean; error?: string }>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import {
   openMasterKey,
   readCommandSecret,
+  readBrokerPasswords,
   readMqttPassword,
   readPasswordFile,
   type MasterKey,
@@ -19,7 +20,12 @@ export interface Secrets {
   /** Ed25519 private key that signs the events. */
   signingKey: KeyObject;
   /** Secrets of the connections that take the events; absent where they are not configured. */
-  events: { password?: string; webhookSecret?: string; commandSecret?: string };
+  events: {
+    password?: string;
+    brokerPasswords?: ReadonlyMap<string, string>;
+    webhookSecret?: string;
+    commandSecret?: string;
+  };
   /** Passwords of the cameras' users, by camera id. */
   cameraPasswords: ReadonlyMap<string, string>;
 }
@@ -48,6 +54,7 @@ async function readEventSecrets({ config, environment }: ServiceBase): Promise<S
   const webhookFile = webhook?.secretFile;
   return {
     ...(password === undefined ? {} : { password }),
+    ...(mqtt.url === undefined ? { brokerPasswords: await readBrokerPasswords(mqtt.embedded.users) } : {}),
     ...(webhookFile === undefined ? {} : { webhookSecret: await readPasswordFile(webhookFile, 'webhook.secretFile') }),
     ...(mqtt.commands === undefined ? {} : { commandSecret: await readCommandSecret(mqtt.commands.secretFile) }),
   };

@@ -153,6 +153,9 @@ function resolvePaths(config: Config, base: string): Config {
   if (models.dir !== undefined) models.dir = absolute(models.dir);
   if (mqtt.passwordFile !== undefined) mqtt.passwordFile = absolute(mqtt.passwordFile);
   if (mqtt.caFile !== undefined) mqtt.caFile = absolute(mqtt.caFile);
+  const { users, tls } = mqtt.embedded;
+  for (const user of users ?? []) user.passwordFile = absolute(user.passwordFile);
+  if (tls) mqtt.embedded.tls = { certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
   if (mqtt.commands) mqtt.commands.secretFile = absolute(mqtt.commands.secretFile);
   if (webhook?.secretFile !== undefined) webhook.secretFile = absolute(webhook.secretFile);
   for (const { source } of cameras) {

@@ -5,6 +5,7 @@ import { ENROLMENT_POLICIES } from '../domain/enrolment-policy.js';
 import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 import { camerasSchema } from './camera-schema.js';
 import { filePath, plainUrl } from './fields.js';
+import { mqttSchema } from './mqtt-schema.js';
 
 export const configSchema = z.strictObject({
   deviceId: z
@@ -130,47 +131,7 @@ export const configSchema = z.strictObject({
         .describe('groups with a policy of their own'),
     })
     .prefault({}),
-  mqtt: z
-    .strictObject({
-      url: plainUrl(['mqtt:', 'mqtts:']).optional().describe('URL of your broker; without it Lintel runs its own'),
-      username: z.string().min(1).optional().describe('user, for a broker that asks for one'),
-      passwordFile: filePath
-        .optional()
-        .describe(
-          'file that holds the password; without it: LINTEL_MQTT_PASSWORD, or the systemd credential mqtt-password',
-        ),
-      caFile: filePath.optional().describe('PEM: your own certificate authority, for mqtts'),
-      embedded: z
-        .strictObject({
-          host: z
-            .string()
-            .min(1)
-            .default('127.0.0.1')
-            .describe('address to listen on; with 0.0.0.0 the whole network can read the events'),
-          port: z.int().min(0).max(65_535).default(1883).describe('TCP port; 0 takes any free port'),
-        })
-        .prefault({})
-        .describe("Lintel's own broker, in use without url; MQTT 3.1.1, without authentication: keep it on 127.0.0.1"),
-      homeAssistant: z
-        .strictObject({
-          discoveryPrefix: z
-            .string()
-            .regex(/^[a-zA-Z0-9_/-]{1,64}$/)
-            .default('homeassistant')
-            .describe('discovery prefix of Home Assistant'),
-        })
-        .optional()
-        .describe('announces the cameras to Home Assistant; {} takes the defaults'),
-      commands: z
-        .strictObject({
-          secretFile: filePath.describe(
-            'file that holds a secret of at least 16 characters; every command carries an HMAC made with it',
-          ),
-        })
-        .optional()
-        .describe('accepts commands (pause, resume, snapshot) over MQTT; without it none is accepted'),
-    })
-    .prefault({}),
+  mqtt: mqttSchema,
   webhook: z
     .strictObject({
       url: plainUrl(['http:', 'https:']).describe('receives every event of the history by POST, in order'),

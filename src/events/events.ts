@@ -1,5 +1,5 @@
 // The events as one part of the service: the event log, the publisher, the webhook, and the embedded broker if no other is configured.
-import { randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.js';
 import type { AuditSink } from '../domain/audit.js';
@@ -33,6 +33,8 @@ export interface EventsOptions {
   cameras: readonly string[];
   /** Password of config.mqtt.username. The configuration reads it from a secret file; it is never a value of the configuration. */
   password?: string | undefined;
+  /** Passwords of the embedded broker's users, by name. */
+  brokerPasswords?: ReadonlyMap<string, string> | undefined;
   webhookSecret?: string | undefined;
   /** Lintel subscribes to commands only when `commands` is given as well. */
   commandSecret?: string | undefined;
@@ -220,22 +222,27 @@ export class Events implements Part, EventSink, EventReader {
   }
 
   async #startBroker(): Promise<BrokerTarget> {
-    const { config, password, log } = this.#options;
+    const { config, password, brokerPasswords, log, monotonic } = this.#options;
     const { mqtt, deviceId } = config;
     if (mqtt.url !== undefined) {
       const { url, username } = mqtt;
       return { url, username, password, ca: await readCa(mqtt.caFile), protocolVersions: [5, 4] };
     }
-    const owner = {
-      clientId: makeMqttClientId(deviceId),
-      username: 'lintel',
-      password: randomBytes(24).toString('base64url'),
-    };
     const openTopics = this.#commander ? [makeCommandTopic(deviceId)] : [];
-    this.#broker = new EmbeddedBroker({ ...mqtt.embedded, owner, openTopics, log });
-    await this.#broker.start();
-    const { username } = owner;
-    return { url: this.#broker.url, username, password: owner.password, protocolVersions: [4] };
+    const { host, port, tls } = mqtt.embedded;
+    const broker = new EmbeddedBroker({
+      host,
+      port,
+      tls,
+      users: brokerPasswords,
+      ownerId: makeMqttClientId(deviceId),
+      openTopics,
+      log,
+      monotonic,
+    });
+    this.#broker = broker;
+    await broker.start();
+    return { url: broker.url, open: () => broker.connect(), protocolVersions: [4] };
   }
 }
 

@@ -1,7 +1,8 @@
 // One connection to a broker, through mqtt.js: every message that is published on it gets a PUBACK or a failure.
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, MqttClient, type IClientOptions } from 'mqtt';
 import type { Clock } from '../domain/time.js';
 import { createDeferred, waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
@@ -19,6 +20,8 @@ export interface BrokerTarget {
   password?: string | undefined;
   /** PEM certificate of an authority, in place of the system's authorities. */
   ca?: string | undefined;
+  /** Opens a stream to the broker, in place of a connection to `url`. */
+  open?: (() => Duplex) | undefined;
   /** Versions in the order in which they are tried: when the broker refuses one, the next connection uses the next. */
   protocolVersions: readonly [ProtocolVersion, ...ProtocolVersion[]];
 }
@@ -275,8 +278,9 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
     ...(target.password === undefined ? {} : { password: target.password }),
     ...(target.ca === undefined ? {} : { ca: target.ca }),
   };
+  const { open } = target;
   try {
-    return connect(options);
+    return open ? new MqttClient(open, options) : connect(options);
   } catch (error) {
     throw toBrokerFailure(error);
   }

@@ -129,6 +129,29 @@ export async function readPasswordFile(path: string, key: string): Promise<strin
   return requirePassword(text, `${key}: ${path}`);
 }
 
+const MIN_BROKER_PASSWORD_LENGTH = 12;
+
+/**
+ * Reads the passwords of the users of `mqtt.embedded`.
+ * @returns them by the name of the user
+ * @throws AppError SECRET_MISSING; SECRET_INVALID, also for fewer than 12 characters
+ */
+export async function readBrokerPasswords(
+  users: readonly { name: string; passwordFile: string }[] = [],
+): Promise<Map<string, string>> {
+  const passwords = new Map<string, string>();
+  for (const [index, { name, passwordFile }] of users.entries()) {
+    const key = `mqtt.embedded.users[${index}].passwordFile`;
+    const password = await readPasswordFile(passwordFile, key);
+    if (password.length < MIN_BROKER_PASSWORD_LENGTH) {
+      const message = `${key}: ${passwordFile} must hold at least ${MIN_BROKER_PASSWORD_LENGTH} characters`;
+      throw new AppError('SECRET_INVALID', message);
+    }
+    passwords.set(name, password);
+  }
+  return passwords;
+}
+
 const MIN_COMMAND_SECRET_LENGTH = 16;
 
 /**

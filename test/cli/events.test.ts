@@ -13,6 +13,7 @@ import type { CommandTarget } from '../../src/events/commander.js';
 import { describeSigningKey } from '../../src/events/signing.js';
 import { freePort } from '../support/free-port.js';
 import { anEvent, eventually, SIGNING_KEY, startEvents } from '../events/support.js';
+import { hasOpenssl, makeCertificate } from '../support/certificate.js';
 import { tempDir } from '../support/temp-dir.js';
 import { lintel, type Run } from './terminal.js';
 
@@ -208,6 +209,49 @@ describe('lintel events command', () => {
     expect(refused.stderr).toContain('refused the command: FAILED');
     expect(await run('open', 'front')).toMatchObject({ code: 2 });
   });
+
+  it.skipIf(!hasOpenssl)(
+    'reaches a broker with users and TLS as its first user, and no other broker in its place',
+    async () => {
+      const folder = tempDir();
+      const [port, file] = [await freePort(), join(folder, 'lintel.yaml')];
+      writeFileSync(join(folder, 'secret'), 'a-secret-of-these-tests\n', { mode: 0o600 });
+      writeFileSync(join(folder, 'door'), 'a password of the door\n', { mode: 0o600 });
+      const { certFile, keyFile } = makeCertificate(folder, 'served');
+      const embedded = `{ port: ${port}, users: [{ name: door, passwordFile: door }], tls: { certFile: CERT, keyFile: k } }`;
+      const configure = (cert: string): void =>
+        writeFileSync(
+          file,
+          `deviceId: gate\nmqtt: { embedded: ${embedded.replace('CERT', cert)}, commands: { secretFile: secret } }\n`,
+        );
+      const commands: CommandTarget = {
+        pause: async () => undefined,
+        resume: async () => undefined,
+        snapshot: async () => undefined,
+      };
+      const served = {
+        embedded: { host: '127.0.0.1', port, users: [{ name: 'door', passwordFile: 'x' }], tls: { certFile, keyFile } },
+      };
+      const events = await startEvents(served, {
+        commands,
+        commandSecret: 'a-secret-of-these-tests',
+        brokerPasswords: new Map([['door', 'a password of the door']]),
+      });
+      await eventually(() => events.stats().connected);
+      const run = (): Promise<Run> =>
+        lintel(
+          ['events', 'command', 'pause', 'front', '--config', file],
+          { events: registerEvents },
+          { clock: Date.now },
+        );
+      configure(certFile);
+      expect(await run()).toMatchObject({ code: 0, stderr: 'pause of front: done\n' });
+      configure(makeCertificate(folder, 'another').certFile);
+      const other = await run();
+      expect(other.code).toBe(1);
+      expect(other.stderr).toContain('another certificate is served than that of mqtt.embedded.tls.certFile');
+    },
+  );
 
   it('reports that the device accepts no commands, and that the broker cannot be reached', async () => {
     const folder = tempDir();

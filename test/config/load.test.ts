@@ -55,6 +55,24 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
       'mqtt:\n  url: mqtt://lintel:hunter2@broker\n',
       'mqtt.url: must not contain a user or a password; use username and passwordFile (line 2)',
     ],
+    [
+      'mqtt:\n  embedded:\n    host: 0.0.0.0\n',
+      'mqtt.embedded.host: the network can reach this broker: set mqtt.embedded.users and mqtt.embedded.tls, or ' +
+        '127.0.0.1, or mqtt.url for another broker (line 3)',
+    ],
+    [
+      'mqtt: { embedded: { host: "::", users: [{ name: door, passwordFile: hunter2 }] } }\n',
+      'mqtt.embedded.host: the network can reach this broker: set mqtt.embedded.tls, or ' +
+        '127.0.0.1, or mqtt.url for another broker (line 1)',
+    ],
+    [
+      'mqtt: { embedded: { users: [{ name: a, passwordFile: hunter2 }, { name: a, passwordFile: x }] } }\n',
+      'mqtt.embedded.users: two users have the same name (line 1)',
+    ],
+    [
+      'mqtt: { embedded: { users: [{ name: a/hunter2, passwordFile: x }] } }\n',
+      'mqtt.embedded.users[0].name: must match [a-zA-Z0-9_.@-]{1,64} (line 1)',
+    ],
     ['cameras: { id: door }\n', 'cameras: must be a list (line 1)'],
     ['cameras: [~]\n', 'cameras[0]: is empty: give it a value or remove the key (line 1)'],
     [camera(''), 'cameras[0].source: is required (line 2)'],
@@ -204,6 +222,22 @@ cameras:
       { type: 'device', path: '/dev/video0', widthPx: 640, heightPx: 480, fps: 15 },
       { type: 'gstreamer', pipeline: 'filesrc location=a ! appsink' },
     ]);
+  });
+
+  it('makes the paths of the embedded broker absolute as well', async () => {
+    const users = 'users: [{ name: door, passwordFile: secrets/door }]';
+    const text = `mqtt: { embedded: { host: 0.0.0.0, ${users}, tls: { certFile: a.pem, keyFile: b.pem } } }\n`;
+    const { config } = await loadConfig({ file: await write('broker.yaml', text), cwd: '/', environment: {} });
+    expect(config.mqtt.embedded).toMatchObject({
+      users: [{ name: 'door', passwordFile: join(dir, 'secrets/door') }],
+      tls: { certFile: join(dir, 'a.pem'), keyFile: join(dir, 'b.pem') },
+    });
+  });
+
+  it('may let the embedded broker name any address while another broker is used', async () => {
+    const text = 'mqtt: { url: mqtt://broker, embedded: { host: 0.0.0.0 } }\n';
+    const { config } = await loadConfig({ file: await write('url.yaml', text), cwd: '/', environment: {} });
+    expect(config.mqtt.embedded.host).toBe('0.0.0.0');
   });
 
   it('may use anchors and aliases', async () => {

@@ -10,7 +10,21 @@ import { listSubstitutions, parseShell, replaceSubstitutions, type ShellCommand 
 
 /** Programs of the system that the pages may call. */
 const SYSTEM_PROGRAMS = new Set([
-  ...['apt', 'apt-get', 'cat', 'chmod', 'cp', 'curl', 'git', 'journalctl', 'mkdir', 'mosquitto_sub', 'mv', 'printf'],
+  ...[
+    'apt',
+    'apt-get',
+    'cat',
+    'chmod',
+    'cp',
+    'curl',
+    'git',
+    'journalctl',
+    'mkdir',
+    'mosquitto_sub',
+    'mv',
+    'openssl',
+    'printf',
+  ],
   ...['python3', 'systemctl', 'base64', 'age', 'age-keygen', 'cd', 'echo', 'export'],
 ]);
 /** Options of other programs that a page explains. */

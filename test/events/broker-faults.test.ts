@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Aedes } from 'aedes';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { silentLog } from '../../src/domain/log.js';
-import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
 import type { Events } from '../../src/events/events.js';
 import { tempDir } from '../support/temp-dir.js';
 import {
@@ -18,7 +17,6 @@ import {
   range,
   recordingLog,
   Relay,
-  started,
   startEvents,
   Subscriber,
 } from './support.js';
@@ -347,10 +345,13 @@ describe.skipIf(skip || lacks('brokers with TLS', 'openssl'))('a broker with TLS
 
 describe.skipIf(skip)('versions of MQTT', () => {
   it('a broker that speaks only 3.1.1 is used with 3.1.1', async () => {
-    const owner = { clientId: 'lintel-gate', username: 'door', password: 'known-to-both' };
-    const old = await started(new EmbeddedBroker({ host: '127.0.0.1', port: 0, owner, log: silentLog }));
-    const { username, password } = owner;
-    const events = await startEvents({ url: old.url, username }, { password });
+    // Like Lintel's own, but open to everybody.
+    const old = await Aedes.createBroker();
+    const server = createServer((socket) => void old.handle(socket)).listen(0, '127.0.0.1');
+    onTestFinished(() => new Promise<void>((resolve) => server.close(() => old.close(resolve))));
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const events = await startEvents({ url: `mqtt://127.0.0.1:${port}` });
     await events.emit(aDraft());
     await eventually(() => events.stats().published === 1);
     expect(events.health()).toMatchObject({ status: 'ok', facts: { protocol: 'MQTT 3.1.1' } });

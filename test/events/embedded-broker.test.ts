@@ -1,46 +1,23 @@
 // The embedded broker on a real socket, with subscribers and intruders of their own processes.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { connectAsync } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
+import { hasOpenssl, makeCertificate } from '../support/certificate.js';
 import { freePort } from '../support/free-port.js';
+import { tempDir } from '../support/temp-dir.js';
+import { connectOwn, connectPacket, dial, join, subscribePacket, untilClosed } from './broker-clients.js';
 import { eventually, lacks, started, startEvents, Subscriber, aDraft } from './support.js';
 
-const OWNER = { clientId: 'lintel-gate', username: 'lintel', password: 'only-for-this-test' };
+const OWNER_ID = 'lintel-gate';
 
 async function startBroker(host = '127.0.0.1'): Promise<{ broker: EmbeddedBroker; port: number }> {
-  const broker = await started(new EmbeddedBroker({ host, port: 0, owner: OWNER, log: silentLog }));
+  const broker = await started(new EmbeddedBroker({ host, port: 0, ownerId: OWNER_ID, log: silentLog }));
   return { broker, port: Number(new URL(broker.url).port) };
-}
-
-async function dial(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  onTestFinished(() => void socket.destroy());
-  socket.on('error', () => undefined);
-  await once(socket, 'connect');
-  return socket;
-}
-
-/** Resolves with everything that came, when the other side has ended the connection. */
-async function untilClosed(socket: Socket): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  await once(socket, 'close');
-  return Buffer.concat(chunks);
-}
-
-/** MQTT 3.1.1 CONNECT with this client id and no user, clean or not. */
-function connectPacket(clientId: string, clean = true): Buffer {
-  const id = Buffer.from(clientId);
-  const body = Buffer.concat([
-    Buffer.from([0, 4]),
-    Buffer.from('MQTT'),
-    Buffer.from([4, clean ? 2 : 0, 0, 60, 0, id.length]),
-    id,
-  ]);
-  return Buffer.concat([Buffer.from([0x10, body.length]), body]);
 }
 
 describe('the embedded broker', () => {
@@ -50,7 +27,10 @@ describe('the embedded broker', () => {
   ])('says where Lintel reaches it when it listens on %s', async (host, start) => {
     const { broker } = await startBroker(host);
     expect(broker.url.startsWith(start)).toBe(true);
-    expect(broker.health()).toEqual({ status: 'ok', facts: { embedded: true, clients: 0 } });
+    expect(broker.health()).toEqual({
+      status: 'ok',
+      facts: { embedded: true, clients: 0, clientsRefused: 0, clientsCutOff: 0 },
+    });
   });
 
   it('refuses to start where another program listens, and says what to do', async () => {
@@ -58,7 +38,7 @@ describe('the embedded broker', () => {
     onTestFinished(() => void other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const broker = new EmbeddedBroker({ host: '127.0.0.1', port, owner: OWNER, log: silentLog });
+    const broker = new EmbeddedBroker({ host: '127.0.0.1', port, ownerId: OWNER_ID, log: silentLog });
     await expect(broker.start()).rejects.toMatchObject({
       code: 'BROKER_FAILED',
       message: expect.stringMatching(/127\.0\.0\.1:\d+ is in use .* set mqtt\.url or another port/) as string,
@@ -68,7 +48,7 @@ describe('the embedded broker', () => {
 
   it('refuses to start on an address that this machine does not have', async () => {
     // 192.0.2.0/24 is for documentation: no machine has it.
-    const broker = new EmbeddedBroker({ host: '192.0.2.1', port: 0, owner: OWNER, log: silentLog });
+    const broker = new EmbeddedBroker({ host: '192.0.2.1', port: 0, ownerId: OWNER_ID, log: silentLog });
     await expect(broker.start()).rejects.toMatchObject({
       code: 'BROKER_FAILED',
       message: expect.stringContaining('does not have that address') as string,
@@ -77,7 +57,7 @@ describe('the embedded broker', () => {
 
   it('starts again on the same port after a stop', async () => {
     const port = await freePort();
-    const broker = new EmbeddedBroker({ host: '127.0.0.1', port, owner: OWNER, log: silentLog });
+    const broker = new EmbeddedBroker({ host: '127.0.0.1', port, ownerId: OWNER_ID, log: silentLog });
     for (let i = 0; i < 2; i++) {
       await broker.start();
       const socket = await dial(port);
@@ -119,7 +99,7 @@ describe('the embedded broker', () => {
     const { port } = await startBroker();
     const socket = await dial(port);
     const closed = untilClosed(socket);
-    socket.write(connectPacket(OWNER.clientId));
+    socket.write(connectPacket(OWNER_ID));
     expect(await closed).toEqual(Buffer.from([0x20, 2, 0, 5]));
   });
 
@@ -127,11 +107,10 @@ describe('the embedded broker', () => {
     const { port } = await startBroker();
     for (let i = 0; i < 2; i++) {
       const socket = await dial(port);
-      socket.write(connectPacket('returning', false));
+      socket.write(connectPacket('returning', { clean: false }));
       // Session present: no.
       expect((await once(socket, 'data'))[0]).toEqual(Buffer.from([0x20, 2, 0, 0]));
-      const subscribe = Buffer.concat([Buffer.from([0x82, 12, 0, 1, 0, 7]), Buffer.from('lintel/'), Buffer.from([1])]);
-      socket.write(subscribe);
+      socket.write(subscribePacket(['lintel/'], 1));
       expect((await once(socket, 'data'))[0]).toEqual(Buffer.from([0x90, 3, 0, 1, 1]));
       socket.destroy();
     }
@@ -181,25 +160,109 @@ describe.skipIf(lacks('the embedded broker and its clients', 'mosquitto_sub', 'm
       const frozen = await dial(port);
       frozen.write(connectPacket('frozen'));
       await once(frozen, 'data');
-      frozen.write(Buffer.concat([Buffer.from([0x82, 6, 0, 1, 0, 1]), Buffer.from('#'), Buffer.from([0])]));
+      frozen.write(subscribePacket(['#']));
       await once(frozen, 'data');
       frozen.pause();
       const subscriber = await Subscriber.start(port, 'lintel/#', ['-F', 'MESSAGE %q %r %t %l']);
-      const { clientId, username, password } = OWNER;
-      const publisher = spawn(
-        'mosquitto_pub',
-        [
-          ...['-h', '127.0.0.1', '-p', String(port), '-V', '311', '-q', '1', '-i', clientId],
-          ...['-u', username, '-P', password, '-t', 'lintel/gate/front/match', '-l'],
-        ],
-        { stdio: ['pipe', 'ignore', 'ignore'] },
-      );
-      onTestFinished(() => void publisher.kill('SIGKILL'));
+      const publisher = await connectOwn(broker);
       // More than the sockets' buffers can hold, 24 MB.
-      const line = `${'x'.repeat(60_000)}\n`;
-      for (let i = 0; i < 400; i++) publisher.stdin.write(line);
+      for (let i = 0; i < 400; i++) {
+        await publisher.publishAsync('lintel/gate/front/match', 'x'.repeat(60_000), { qos: 1 });
+        await eventually(() => subscriber.messages.length > i - 10);
+      }
       await eventually(() => subscriber.messages.length === 400, 25_000);
-      await eventually(() => broker.health().facts?.clients === 2);
+      await eventually(() => broker.health().facts?.clients === 1);
+      expect(broker.health().facts?.clientsCutOff).toBe(1);
     });
   },
 );
+
+describe.skipIf(!hasOpenssl)('the embedded broker with TLS and users', () => {
+  it('serves its users over TLS, nobody else, and nothing in clear; Lintel itself needs neither', async () => {
+    const folder = tempDir();
+    const tls = makeCertificate(folder, 'door');
+    const embedded = { host: '127.0.0.1', port: 0, users: [{ name: 'door', passwordFile: 'unused' }], tls };
+    const brokerPasswords = new Map([['door', 'a password of the door']]);
+    const events = await startEvents({ embedded }, { brokerPasswords });
+    await eventually(() => events.stats().connected);
+    expect(events.brokerUrl).toMatch(/^mqtts:\/\/127\.0\.0\.1:\d+$/);
+    expect(events.health()).toMatchObject({
+      status: 'ok',
+      facts: { certificateValidTo: expect.any(String) as string },
+    });
+    const port = Number(new URL(events.brokerUrl ?? '').port);
+    const options = {
+      ca: readFileSync(tls.certFile),
+      servername: 'door',
+      protocolVersion: 4,
+      reconnectPeriod: 0,
+    } as const;
+    const door = await connectAsync(`mqtts://127.0.0.1:${port}`, {
+      ...options,
+      username: 'door',
+      password: 'a password of the door',
+    });
+    onTestFinished(() => void door.end(true));
+    const heard: string[] = [];
+    door.on('message', (topic) => heard.push(topic));
+    await door.subscribeAsync('lintel/#', { qos: 1 });
+    await events.emit(aDraft());
+    await eventually(() => heard.includes('lintel/gate/front/match'));
+    for (const login of [{}, { username: 'door', password: 'another password' }]) {
+      const refused = connectAsync(`mqtts://127.0.0.1:${port}`, { ...options, ...login });
+      await expect(refused).rejects.toThrow(/Bad username or password/);
+    }
+    const plain = await dial(port);
+    const closed = untilClosed(plain);
+    plain.write(connectPacket('plain'));
+    expect((await closed).toString('latin1')).not.toContain('lintel');
+    expect(events.stats()).toMatchObject({ connected: true, reconnects: 0 });
+  });
+
+  it('does not start when the files do not belong together', async () => {
+    const folder = tempDir();
+    const tls = { ...makeCertificate(folder, 'one'), keyFile: makeCertificate(folder, 'two').keyFile };
+    const broker = new EmbeddedBroker({ host: '127.0.0.1', port: 0, ownerId: OWNER_ID, tls, log: silentLog });
+    await expect(broker.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'mqtt.embedded.tls cannot be used: keyFile does not belong to certFile',
+    });
+  });
+
+  it('cuts off a client that never finishes its handshake, and stops with one', async () => {
+    const tls = makeCertificate(tempDir(), 'door');
+    const broker = await started(
+      new EmbeddedBroker({ host: '127.0.0.1', port: 0, ownerId: OWNER_ID, tls, log: silentLog }),
+    );
+    const port = Number(new URL(broker.url).port);
+    const [first, second] = [await dial(port), await dial(port)];
+    const beganMs = performance.now();
+    await untilClosed(first);
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
+    await untilClosed(second);
+    const third = await dial(port);
+    const closed = untilClosed(third);
+    await broker.stop();
+    await closed;
+  });
+});
+
+describe('a client in the network', () => {
+  it.each([
+    [0, 5],
+    [601, 5],
+    [600, 0],
+  ])(
+    'with a keep alive of %i s gets the answer %i: a lost connection must not hold its place',
+    async (keepAliveS, code) => {
+      const { port } = await startBroker('0.0.0.0');
+      expect((await join(port, 'door', { keepAliveS })).code).toBe(code);
+    },
+  );
+
+  it('is cut off when it is silent for one and a half times its keep alive', async () => {
+    const { port } = await startBroker();
+    const { socket } = await join(port, 'door', { keepAliveS: 1 });
+    await untilClosed(socket);
+  });
+});

@@ -6,8 +6,8 @@ import { connect as connectTls } from 'node:tls';
 import type { CameraConfig } from '../../config/camera-schema.js';
 import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
-import { readMqttPassword, readPasswordFile } from '../../keys/secrets.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { readBrokerPasswords, readMqttPassword, readPasswordFile } from '../../keys/secrets.js';
+import { fail, ok, type DoctorFinding } from './finding.js';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -70,13 +70,7 @@ export async function checkBroker(
   mqtt: Pick<Config['mqtt'], 'url' | 'passwordFile' | 'caFile' | 'embedded'>,
   timeoutMs = CONNECT_TIMEOUT_MS,
 ): Promise<DoctorFinding[]> {
-  if (mqtt.url === undefined) {
-    const { host, port } = mqtt.embedded;
-    if (host === '127.0.0.1' || host === '::1' || host === 'localhost') {
-      return [ok(`Lintel's own broker, on ${host}:${port}`)];
-    }
-    return [warn(`Lintel's own broker listens on ${host}:${port}: everyone who can reach it can read the events`)];
-  }
+  if (mqtt.url === undefined) return [await checkEmbeddedBroker(mqtt.embedded)];
   const { protocol, hostname, port } = new URL(mqtt.url);
   const where = `${protocol}//${hostname}${port && `:${port}`}`;
   try {
@@ -92,6 +86,17 @@ export async function checkBroker(
   } catch (error) {
     return [fail(`${where}: ${describeError(error)}`)];
   }
+}
+
+async function checkEmbeddedBroker({ host, port, users, tls }: Config['mqtt']['embedded']): Promise<DoctorFinding> {
+  const where = `Lintel's own broker, on ${host}:${port}`;
+  try {
+    await readBrokerPasswords(users);
+  } catch (error) {
+    return fail(`${where}: ${describeError(error)}`);
+  }
+  const who = users === undefined ? 'every program of this machine' : `users with a password (${users.length})`;
+  return ok(`${where}${tls ? ' with TLS' : ''}: ${who} can read the events`);
 }
 
 function findDefaultPort(protocol: string): number | undefined {

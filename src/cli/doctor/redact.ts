@@ -41,6 +41,7 @@ export async function collectSecrets(config: Config | undefined, environment: En
 export function listSecretFiles({ mqtt, webhook, cameras }: Config): string[] {
   return [
     mqtt.passwordFile,
+    ...(mqtt.embedded.users ?? []).map(({ passwordFile }) => passwordFile),
     mqtt.commands?.secretFile,
     webhook?.secretFile,
     ...cameras.map(({ source }) => (source.type === 'url' ? source.passwordFile : undefined)),

@@ -18,9 +18,10 @@ const PASSWORD_MODE = 0o027;
 
 /** @returns a finding for each file that is missing or open to others; a single one where there is none */
 export async function checkKeyFiles(config: Config): Promise<DoctorFinding[]> {
-  const { keysDir, http } = config;
+  const { keysDir, http, mqtt } = config;
   const keys = (await readdir(keysDir).catch(() => [])).map((name) => join(keysDir, name));
-  const passwords = [...listSecretFiles(config), ...(http.tls === undefined ? [] : [http.tls.keyFile])];
+  const tlsKeys = [http.tls, mqtt.embedded.tls].flatMap((tls) => (tls === undefined ? [] : [tls.keyFile]));
+  const passwords = [...listSecretFiles(config), ...tlsKeys];
   const files = [
     ...[keysDir, ...keys].map((path) => ({ path, forbiddenMode: KEY_MODE })),
     ...passwords.map((path) => ({ path, forbiddenMode: PASSWORD_MODE })),
@@ -52,17 +53,21 @@ export async function checkKeyFiles(config: Config): Promise<DoctorFinding[]> {
   ];
 }
 
-/** Checks the certificate of HTTPS, and the one of the authority that signed the broker's. */
+/** Checks the certificates of HTTPS and of Lintel's own broker, and the one of the authority that signed the broker's. */
 export async function checkCertificates(
   { http, mqtt }: Pick<Config, 'http' | 'mqtt'>,
   clock: Clock,
 ): Promise<DoctorFinding[]> {
   const findings: DoctorFinding[] = [];
-  if (http.tls !== undefined) {
-    const { certFile, keyFile } = http.tls;
-    findings.push(await checkCertificate('HTTPS', certFile, clock));
-    if (!(await isPair(certFile, keyFile))) {
-      findings.push(fail('HTTPS: the key does not fit the certificate, or cannot be read'));
+  const served = [
+    { name: 'HTTPS', tls: http.tls },
+    { name: "Lintel's own broker", tls: mqtt.embedded.tls },
+  ];
+  for (const { name, tls } of served) {
+    if (tls === undefined) continue;
+    findings.push(await checkCertificate(name, tls.certFile, clock));
+    if (!(await isPair(tls.certFile, tls.keyFile))) {
+      findings.push(fail(`${name}: the key does not fit the certificate, or cannot be read`));
     }
   }
   if (mqtt.caFile !== undefined) {

@@ -68,9 +68,33 @@ describe('the cameras', () => {
 });
 
 describe('the broker', () => {
-  it("of Lintel's own is ok on the loopback address, and a warning on the network", async () => {
-    expect(await checkBroker(mqtt({}))).toEqual([{ level: 'ok', text: "Lintel's own broker, on 127.0.0.1:1883" }]);
-    expect(await checkBroker(mqtt({ embedded: { host: '0.0.0.0' } }))).toMatchObject([{ level: 'warn' }]);
+  it("of Lintel's own tells who can read the events", async () => {
+    expect(await checkBroker(mqtt({}))).toEqual([
+      {
+        level: 'ok',
+        text: "Lintel's own broker, on 127.0.0.1:1883: every program of this machine can read the events",
+      },
+    ]);
+    const passwordFile = join(tempDir(), 'password');
+    const tls = { certFile: 'unused', keyFile: 'unused' };
+    const closed = mqtt({ embedded: { host: '0.0.0.0', users: [{ name: 'door', passwordFile }], tls } });
+    expect(await checkBroker(closed)).toMatchObject([
+      {
+        level: 'fail',
+        text: expect.stringContaining('mqtt.embedded.users[0].passwordFile: there is no file') as string,
+      },
+    ]);
+    await writeFile(passwordFile, 'too short\n', { mode: 0o600 });
+    expect(await checkBroker(closed)).toMatchObject([
+      { level: 'fail', text: expect.stringContaining('must hold at least 12 characters') as string },
+    ]);
+    await writeFile(passwordFile, 'a password of the door\n');
+    expect(await checkBroker(closed)).toEqual([
+      {
+        level: 'ok',
+        text: "Lintel's own broker, on 0.0.0.0:1883 with TLS: users with a password (1) can read the events",
+      },
+    ]);
   });
 
   it('is reported as reachable or not, by address and by name', async () => {

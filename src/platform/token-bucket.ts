@@ -1,0 +1,34 @@
+// A token bucket: the limit of a rate, with a reserve for bursts.
+import type { Clock } from '../domain/time.js';
+
+export interface TokenBucketOptions {
+  /** Tokens that come back in one second. */
+  perSecond: number;
+  /** Greatest number of tokens, and the number at the start. */
+  burst: number;
+  /** Milliseconds that never go back, as performance.now. */
+  monotonic: Clock;
+}
+
+export class TokenBucket {
+  readonly #options: TokenBucketOptions;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(options: TokenBucketOptions) {
+    this.#options = options;
+    this.#tokens = options.burst;
+    this.#atMs = options.monotonic();
+  }
+
+  /** Takes tokens. @returns false, and takes nothing, when there are fewer */
+  take(count = 1): boolean {
+    const { perSecond, burst, monotonic } = this.#options;
+    const nowMs = monotonic();
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#atMs) / 1_000) * perSecond);
+    this.#atMs = nowMs;
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
+    return true;
+  }
+}

@@ -1,0 +1,318 @@
+// Attacks on the embedded broker: its places, client ids, subscriptions, floods, and subscribers that do not read.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/domain/log.js';
+import { MAX_CLIENTS_PER_NETWORK, MAX_WAITING_PER_NETWORK } from '../../src/events/broker-places.js';
+import { MAX_SUBSCRIPTIONS } from '../../src/events/broker-access.js';
+import { EmbeddedBroker, type EmbeddedBrokerOptions } from '../../src/events/embedded-broker.js';
+import {
+  connectOwn,
+  connectPacket,
+  dial,
+  join,
+  makePacket,
+  publishPacket,
+  subscribePacket,
+  untilClosed,
+} from '../events/broker-clients.js';
+import { aDraft, eventually, started, startEvents } from '../events/support.js';
+
+const COMMANDS = 'lintel/gate/command';
+const USERS = new Map([
+  ['door', 'the password of the door'],
+  ['log', 'the password of the log'],
+]);
+const DOOR = { user: { name: 'door', password: 'the password of the door' } };
+const LOG = { user: { name: 'log', password: 'the password of the log' } };
+
+async function startBroker(
+  options: Partial<EmbeddedBrokerOptions> = {},
+): Promise<{ broker: EmbeddedBroker; port: number }> {
+  const base = { host: '127.0.0.1', port: 0, ownerId: 'lintel-gate', log: silentLog, openTopics: [COMMANDS] };
+  const broker = await started(new EmbeddedBroker({ ...base, ...options }));
+  return { broker, port: Number(new URL(broker.url).port) };
+}
+
+/** Everything that has come on a socket so far. */
+function record(socket: Socket): { text(): string; bytes(): Buffer } {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  return { text: () => Buffer.concat(chunks).toString('latin1'), bytes: () => Buffer.concat(chunks) };
+}
+
+describe('the places of the embedded broker', () => {
+  it('are taken by strangers up to a limit, and Lintel publishes all the same, also after a restart', async () => {
+    const events = await startEvents();
+    const port = Number(new URL(events.brokerUrl ?? '').port);
+    await eventually(() => events.stats().connected);
+    const codes: (number | undefined)[] = [];
+    for (let i = 0; i < MAX_CLIENTS_PER_NETWORK + 10; i++) codes.push((await join(port, `stranger-${i}`)).code);
+    expect(codes.slice(0, MAX_CLIENTS_PER_NETWORK)).toEqual(Array(MAX_CLIENTS_PER_NETWORK).fill(0));
+    // 3: server unavailable.
+    expect(codes.slice(MAX_CLIENTS_PER_NETWORK)).toEqual(Array(10).fill(3));
+    await events.emit(aDraft());
+    await eventually(() => events.stats().published === 1);
+    expect(events.health()).toMatchObject({
+      status: 'ok',
+      facts: { clients: MAX_CLIENTS_PER_NETWORK, clientsRefused: 10, reconnects: 0 },
+    });
+    const again = await startEvents();
+    const silent = await Promise.all(
+      Array.from({ length: 60 }, () => dial(Number(new URL(again.brokerUrl ?? '').port))),
+    );
+    expect(silent).toHaveLength(60);
+    await again.emit(aDraft());
+    await eventually(() => again.stats().published === 1);
+  });
+
+  it('that one user takes leave those of the others free', async () => {
+    const { port } = await startBroker({ users: USERS });
+    const codes: (number | undefined)[] = [];
+    for (let i = 0; i < 60; i++) codes.push((await join(port, `log-${i}`, LOG)).code);
+    expect(codes.filter((code) => code === 0)).toHaveLength(50);
+    expect((await join(port, 'door', DOOR)).code).toBe(0);
+  });
+
+  it('before the CONNECT are for the newest: connections that say nothing keep nobody out', async () => {
+    const { port } = await startBroker();
+    const silent: Socket[] = [];
+    for (let i = 0; i < MAX_WAITING_PER_NETWORK; i++) silent.push(await dial(port));
+    const closed = untilClosed(silent[0] as Socket);
+    expect((await join(port, 'door')).code).toBe(0);
+    await closed;
+  });
+
+  it('are free again when clients leave in the middle of their CONNECT', async () => {
+    const { broker, port } = await startBroker();
+    for (let i = 0; i < 150; i++) {
+      const socket = await dial(port);
+      if (i % 2 === 0) socket.end(connectPacket(`hasty-${i}`));
+      else socket.write(connectPacket(`hasty-${i}`), () => socket.resetAndDestroy());
+    }
+    await eventually(() => broker.health().facts?.clients === 0);
+    expect((await join(port, 'hasty-1')).code).toBe(0);
+  });
+
+  it('end for a network that connects without end, and Lintel goes on', async () => {
+    const { broker, port } = await startBroker();
+    const own = await connectOwn(broker);
+    const flood = Array.from({ length: 600 }, async (_, i) => {
+      // A connection may be reset at once.
+      const joined = await join(port, `flood-${i}`).catch(() => undefined);
+      joined?.socket.destroy();
+      return joined?.code;
+    });
+    expect((await Promise.all(flood)).filter((code) => code === undefined).length).toBeGreaterThan(100);
+    await own.publishAsync('lintel/gate/status', 'alive', { qos: 1 });
+    await eventually(() => Number(broker.health().facts?.clientsRefused) > 0);
+  });
+});
+
+describe('a client id', () => {
+  it('that is connected cannot be taken over without users, however often it is tried', async () => {
+    const { broker, port } = await startBroker();
+    const own = await connectOwn(broker);
+    const door = await join(port, 'door-controller');
+    const heard = record(door.socket);
+    door.socket.write(subscribePacket(['lintel/#']));
+    await eventually(() => heard.bytes().length > 0);
+    const attempts = await Promise.all(Array.from({ length: 35 }, () => join(port, 'door-controller')));
+    // 2: identifier rejected. More than the places before the CONNECT wait here: some are cut off instead.
+    expect(attempts.every(({ code }) => code === 2 || code === undefined)).toBe(true);
+    await own.publishAsync('lintel/gate/front/match', 'open', { qos: 1 });
+    await eventually(() => heard.text().includes('open'));
+    expect(door.socket.destroyed).toBe(false);
+  });
+
+  it('is free for its client at once when the old connection ends', async () => {
+    const { port } = await startBroker();
+    for (let i = 0; i < 30; i++) {
+      const { socket, code } = await join(port, 'door-controller');
+      expect(code).toBe(0);
+      socket.destroy();
+    }
+  });
+
+  it('belongs to its user: another user has its own session under it', async () => {
+    const { broker, port } = await startBroker({ users: USERS });
+    const door = await join(port, 'controller', DOOR);
+    const other = await join(port, 'controller', LOG);
+    expect([door.code, other.code]).toEqual([0, 0]);
+    expect(door.socket.destroyed).toBe(false);
+    await eventually(() => broker.health().facts?.clients === 2);
+    // The same user takes its own session over: the network may have lost the old connection.
+    const closed = untilClosed(door.socket);
+    expect((await join(port, 'controller', DOOR)).code).toBe(0);
+    await closed;
+    expect(broker.health().facts?.clients).toBe(2);
+  });
+
+  it.each([
+    ['of Lintel', 'lintel-gate', 5],
+    ['of 129 characters', 'x'.repeat(129), 2],
+  ])('%s is refused', async (_, clientId, code) => {
+    const { port } = await startBroker();
+    expect((await join(port, clientId)).code).toBe(code);
+  });
+
+  it.each(['__proto__', 'constructor', 'hasOwnProperty'])('%s is one like others', async (clientId) => {
+    const { broker, port } = await startBroker();
+    expect((await join(port, clientId)).code).toBe(0);
+    await eventually(() => broker.health().facts?.clients === 1);
+  });
+});
+
+describe('users', () => {
+  it.each([
+    ['no user', undefined],
+    ['a wrong password', { name: 'door', password: 'wrong' }],
+    ['the password of another user', { name: 'door', password: 'the password of the log' }],
+    ['an unknown name', { name: 'nobody', password: 'the password of the door' }],
+    ['an empty password', { name: 'door', password: '' }],
+    ['a name that every object has', { name: '__proto__', password: '' }],
+  ])('are refused with %s', async (_, user) => {
+    const { port } = await startBroker({ users: USERS });
+    // 4: bad user name or password.
+    expect((await join(port, 'a', user ? { user } : {})).code).toBe(4);
+    expect((await join(port, 'a', DOOR)).code).toBe(0);
+  });
+});
+
+describe('subscriptions', () => {
+  it.each(['$SYS/#', '$SYS/+/new/clients', '$share/group/lintel/#', '$', 'x'.repeat(257)])(
+    'to %s are refused',
+    async (filter) => {
+      const { port } = await startBroker();
+      const { socket } = await join(port, 'curious');
+      socket.write(subscribePacket([filter, 'lintel/#']));
+      expect(((await once(socket, 'data')) as [Buffer])[0]).toEqual(Buffer.from([0x90, 4, 0, 1, 0x80, 0]));
+    },
+  );
+
+  it.each(['#', '+/#', '+/+/new/clients'])('to %s do not show who connects', async (filter) => {
+    const { broker, port } = await startBroker();
+    const own = await connectOwn(broker);
+    const { socket } = await join(port, 'curious');
+    const heard = record(socket);
+    socket.write(subscribePacket([filter, 'lintel/#']));
+    await eventually(() => heard.bytes().length > 0);
+    await join(port, 'somebody-else');
+    await own.publishAsync('lintel/gate/front/match', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end'));
+    expect(heard.text()).not.toMatch(/SYS|somebody/);
+  });
+
+  it('are limited, also in one packet with a thousand filters', async () => {
+    const { port } = await startBroker();
+    const { socket } = await join(port, 'greedy');
+    socket.write(subscribePacket(Array.from({ length: 1_000 }, (_, i) => `t/${i}`)));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.subarray(-1_000).filter((code) => code === 0)).toHaveLength(MAX_SUBSCRIPTIONS);
+    expect(answer.subarray(-1_000).filter((code) => code === 0x80)).toHaveLength(1_000 - MAX_SUBSCRIPTIONS);
+  });
+
+  it('end the connection when they come without end', async () => {
+    const { port } = await startBroker();
+    const { socket } = await join(port, 'tireless');
+    const closed = untilClosed(socket);
+    for (let i = 0; i < 200; i++) socket.write(subscribePacket(['#']));
+    await closed;
+  });
+});
+
+describe('messages of strangers', () => {
+  const bystander = async (broker: EmbeddedBroker, port: number) => {
+    const own = await connectOwn(broker);
+    const { socket } = await join(port, 'bystander');
+    const heard = record(socket);
+    socket.write(subscribePacket(['#']));
+    await eventually(() => heard.bytes().length > 0);
+    return { own, heard };
+  };
+
+  it.each([
+    ['an event', publishPacket('lintel/gate/front/match', 'forged')],
+    ['a retained status', publishPacket('lintel/gate/status', 'forged', true)],
+    ['a retained command', publishPacket(COMMANDS, 'forged', true)],
+    ['a message about the broker', publishPacket('$SYS/x/new/clients', 'forged')],
+    ['a topic of 8,000 characters', publishPacket('t'.repeat(8_000), 'forged')],
+    ['a topic of 4,000 levels', publishPacket('/'.repeat(4_000), 'forged')],
+    ['a topic with a wildcard', publishPacket('lintel/#', 'forged')],
+    ['no topic', publishPacket('', 'forged')],
+    ['a packet of 10,000 bytes', publishPacket(COMMANDS, 'forged'.repeat(2_000))],
+  ])('end their connection: %s', async (_, packet) => {
+    const { broker, port } = await startBroker();
+    const { own, heard } = await bystander(broker, port);
+    const { socket } = await join(port, 'forger');
+    const closed = untilClosed(socket);
+    socket.write(packet);
+    await closed;
+    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end'));
+    expect(heard.text()).not.toContain('forged');
+  });
+
+  it('are not published as the will of a client that is gone', async () => {
+    const { broker, port } = await startBroker();
+    const { own, heard } = await bystander(broker, port);
+    for (const topic of ['lintel/gate/front/match', COMMANDS]) {
+      const { socket, code } = await join(port, `dying ${topic}`, { will: { topic, payload: 'forged' } });
+      expect(code).toBe(0);
+      socket.resetAndDestroy();
+    }
+    await eventually(() => broker.health().facts?.clients === 1);
+    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end'));
+    expect(heard.text()).not.toContain('forged');
+  });
+
+  it('end their connection when they come with QoS 2 and without end', async () => {
+    const { broker, port } = await startBroker();
+    const own = await connectOwn(broker);
+    const { socket } = await join(port, 'flood');
+    const closed = untilClosed(socket);
+    const topic = Buffer.from(COMMANDS);
+    for (let id = 1; id <= 500; id++) {
+      const head = Buffer.from([0, topic.length]);
+      socket.write(makePacket(0x34, head, topic, Buffer.from([id >> 8, id & 0xff]), Buffer.from('{}')));
+    }
+    await closed;
+    await own.publishAsync('lintel/gate/status', 'alive', { qos: 1 });
+  });
+});
+
+describe('subscribers that do not read', () => {
+  it('do not hold up a match: 80 of them are cut off, and memory stays bounded', async () => {
+    const { broker, port } = await startBroker({ users: USERS });
+    const own = await connectOwn(broker);
+    const door = await join(port, 'door', DOOR);
+    let tail = '';
+    door.socket.on('data', (chunk) => (tail = (tail + chunk.toString('latin1')).slice(-100)));
+    door.socket.write(subscribePacket(['lintel/#']));
+    await eventually(() => tail !== '');
+    for (let i = 0; i < 80; i++) {
+      const { socket, code } = await join(port, `stalled-${i}`, i < 45 ? DOOR : LOG);
+      expect(code).toBe(0);
+      socket.write(subscribePacket(['#'], 1));
+      await once(socket, 'data');
+      socket.pause();
+    }
+    const before = process.memoryUsage().rss;
+    // Each message waits for the one before it, so that the door itself is never behind.
+    const waitsMs: number[] = [];
+    for (let i = 0; i < 250; i++) {
+      const sentMs = performance.now();
+      const end = `end of message ${i}.`;
+      await own.publishAsync('lintel/gate/front/match', 'x'.repeat(50_000) + end, { qos: 1 });
+      while (!tail.endsWith(end)) await once(door.socket, 'data');
+      waitsMs.push(performance.now() - sentMs);
+    }
+    waitsMs.sort((one, other) => one - other);
+    await eventually(() => broker.health().facts?.clients === 1, 20_000);
+    expect(broker.health().facts?.clientsCutOff).toBe(80);
+    // 2 s, the former time until one of them was cut off, would be in here 80 times.
+    expect(waitsMs.at(-1)).toBeLessThan(1_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
+  });
+});
