@@ -1,4 +1,5 @@
 // The operations that other rooms may call on the cameras: list them, take a picture, watch frames, pause and resume.
+import type { HeadChallenge } from '../domain/challenge.js';
 import type { Health } from '../domain/health.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import type { CameraStats } from './camera.js';
@@ -14,6 +15,8 @@ export interface CameraView {
   widthPx?: number;
   heightPx?: number;
   groups: readonly { appKey: string; groupId: string }[];
+  /** Challenges that can still be answered, the oldest first. */
+  challenges: readonly HeadChallenge[];
 }
 
 export interface FrameJpegOptions {

@@ -133,6 +133,7 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
       recognition: consumer.stats(),
       ...(newest === undefined ? {} : { widthPx: newest.widthPx, heightPx: newest.heightPx }),
       groups: listWatchedGroups(config).map(({ appKey, group }) => ({ appKey, groupId: group })),
+      challenges: consumer.openChallenges(),
     }));
   }
 

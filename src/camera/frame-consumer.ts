@@ -1,4 +1,5 @@
 // The interface through which a camera hands its analysed frames to recognition, without knowing what recognition does.
+import type { HeadChallenge } from '../domain/challenge.js';
 import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { AnalysedFrame } from '../vision/vision.js';
@@ -21,6 +22,8 @@ export interface FrameConsumer<Stats extends Counters = Counters> {
   settledBoxes(): readonly Box[];
   /** Returns where the matched persons are now. */
   matchedBoxes(): readonly Box[];
+  /** Returns the challenges that can still be answered, the oldest first. */
+  openChallenges(): readonly HeadChallenge[];
   /** Drops all faces in sight without an event: the camera is paused or private. */
   forgetAll(): void;
   /** Takes no more frames. Resolves when everything that was decided is stored. */

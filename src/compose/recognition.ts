@@ -1,4 +1,5 @@
 // The vision workers, and the cameras with the privacy switch that closes them.
+import { randomInt } from 'node:crypto';
 import { Cameras } from '../camera/cameras.js';
 import type { Events } from '../events/events.js';
 import { PrivacySwitch } from '../privacy/privacy-switch.js';
@@ -49,7 +50,7 @@ export function createCameras(base: ServiceBase, inputs: CamerasInputs): Recogni
 }
 
 function createRecogniser(
-  { config, addon, clock, timers, log }: ServiceBase,
+  { config, addon, clock, monotonic, timers, log }: ServiceBase,
   { models, storage, vision, events }: CamerasInputs,
   camera: Pick<RecogniserParts, 'config' | 'cameraProblem'>,
 ): Recogniser {
@@ -60,6 +61,8 @@ function createRecogniser(
     vision,
     gallery,
     events,
+    challenges: events,
+    chooseSide: () => (randomInt(2) === 0 ? 'left' : 'right'),
     scales: models.scales,
     otherModels: models.otherModels,
     livenessThresholds: models.livenessThresholds,
@@ -67,6 +70,7 @@ function createRecogniser(
     unknownFaces: config.privacy.unknownFacesHours > 0 ? unknownFaces : undefined,
     encodeCrop: createCropEncoder(addon),
     clock,
+    monotonic,
     timers,
     log,
   });

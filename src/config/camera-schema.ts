@@ -110,10 +110,10 @@ const cameraSchema = z.strictObject({
       'true: the event says whether the person wears a mask; refuse: a person in a mask is not granted either; false: no check',
     ),
   liveness: z
-    .enum(['required', 'observe', 'off'])
+    .enum(['challenge', 'required', 'observe', 'off'])
     .default('observe')
     .describe(
-      'required: no match without it; observe: the event contains the result, which decides nothing; off: no check',
+      'required: no match without it; challenge: as required, and the person must turn the head when asked to; observe: the event contains the result, which decides nothing; off: no check',
     ),
   livenessThreshold: z
     .number()
@@ -121,7 +121,7 @@ const cameraSchema = z.strictObject({
     .max(20)
     .optional()
     .describe(
-      "logit(live) - logit(spoof) from which a person counts as alive; default: the model set's strict one for required, its balanced one otherwise",
+      "logit(live) - logit(spoof) from which a person counts as alive; default: the model set's strict one for required and challenge, its balanced one otherwise",
     ),
   snapshots: z.boolean().default(false).describe('the event contains the face as a small JPEG'),
   freezeMs: z

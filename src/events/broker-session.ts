@@ -82,6 +82,11 @@ export class BrokerSession {
     for (const drain of this.#drains) drain.wake();
   }
 
+  /** Publishes a message beside the events; drops it while there is no connection. */
+  publishAside(delivery: Delivery): void {
+    this.#sideMessages?.publish([delivery]);
+  }
+
   /** Lets the session end when everything is published. */
   finish(): void {
     for (const drain of this.#drains) drain.finish();
@@ -111,8 +116,8 @@ export class BrokerSession {
 
   /** Announces the cameras and listens to commands. Events do not wait for any of it. */
   #startSideMessages(connection: Connection): void {
-    const { announcements, commander, deviceId, refusedTopics, log } = this.#options;
-    const sideMessages = new SideMessages({ connection, refusedTopics, log });
+    const { announcements, commander, deviceId, refusedTopics, clock, log } = this.#options;
+    const sideMessages = new SideMessages({ connection, refusedTopics, clock, log });
     this.#sideMessages = sideMessages;
     sideMessages.publish(announcements);
     if (!commander) return;

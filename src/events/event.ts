@@ -20,6 +20,8 @@ export const REASONS = {
     'uncertain: an enrolled person, but the camera refuses masks, and too few frames clearly show the face without one',
   'liveness-unsure': 'uncertain: an enrolled person, but liveness is required and could not be decided',
   'liveness-missing': 'uncertain: an enrolled person, but liveness is required and there is no model for it',
+  'challenge-failed':
+    'uncertain: an enrolled person, but the camera asks for a turn of the head, and it was not seen or could not be asked for',
   'clock-wrong': 'uncertain: an enrolled person, but the clock of the device cannot be trusted',
   'camera-fault': 'uncertain: an enrolled person, but the picture of the camera cannot be trusted',
   'group-unusable': 'uncertain: the group is missing, or enrolled under other models',
@@ -38,7 +40,7 @@ export const EVIDENCE = {
 
 export type EvidenceName = keyof typeof EVIDENCE;
 
-export const LIVENESS_MODES = ['required', 'observe'] as const;
+export const LIVENESS_MODES = ['challenge', 'required', 'observe'] as const;
 
 /**
  * Decision about one appearance of one person at one camera. It is published on `lintel/{deviceId}/{cameraId}/{type}`, QoS 1, never

@@ -3,12 +3,14 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.js';
 import type { AuditSink } from '../domain/audit.js';
+import type { ChallengeSink, HeadChallenge } from '../domain/challenge.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { AppError } from '../errors.js';
+import { makeChallengeDelivery } from './challenge-message.js';
 import { Commander, type CommanderStats, type CommandTarget } from './commander.js';
 import type { DeviceHealth } from './device-status.js';
 import { EmbeddedBroker } from './embedded-broker.js';
@@ -68,7 +70,7 @@ const WEBHOOK = 'webhook';
 const MAX_RESTORED = 1_000;
 
 /** Stores and publishes all events. The store must start before it and stop after it. */
-export class Events implements Part, EventSink, EventReader {
+export class Events implements Part, EventSink, EventReader, ChallengeSink {
   readonly name = 'events';
   readonly #options: EventsOptions;
   readonly #signer: EventSigner;
@@ -149,6 +151,11 @@ export class Events implements Part, EventSink, EventReader {
   /** Like EventLog.emit: resolves when the event is stored. */
   emit(draft: EventDraft): Promise<RecognitionEvent> {
     return this.#log.emit(draft);
+  }
+
+  publishChallenge(challenge: HeadChallenge): void {
+    const { config, clock } = this.#options;
+    this.#publisher?.publishAside(makeChallengeDelivery(config.deviceId, challenge, clock()));
   }
 
   /** Like EventLog.recent. @throws AppError STOPPED */

@@ -117,6 +117,11 @@ export class MqttPublisher implements Part {
     this.#session?.wake();
   }
 
+  /** Publishes a message beside the events; drops it while there is no connection. */
+  publishAside(delivery: Delivery): void {
+    this.#session?.publishAside(delivery);
+  }
+
   stats(): PublisherStats {
     return {
       connected: this.#state === 'connected',

@@ -1,5 +1,6 @@
-// The messages beside the events on one connection: announcements of the cameras, and answers to commands.
+// The messages beside the events on one connection: announcements of the cameras, challenges, and answers to commands.
 import type { Log } from '../domain/log.js';
+import type { Clock } from '../domain/time.js';
 import { describeError } from '../errors.js';
 import type { Delivery } from './delivery.js';
 import type { Connection } from './mqtt-connection.js';
@@ -8,6 +9,7 @@ import type { RefusedTopics } from './refused-topics.js';
 export interface SideMessagesOptions {
   connection: Pick<Connection, 'open' | 'offer'>;
   refusedTopics: RefusedTopics;
+  clock: Clock;
   log: Log;
 }
 
@@ -25,7 +27,7 @@ export class SideMessages {
     this.#options = options;
   }
 
-  /** Puts messages into the queue. They are dropped when the connection ends before their turn. */
+  /** Puts messages into the queue. They are dropped when they expire, or the connection ends, before their turn. */
   publish(deliveries: readonly Delivery[]): void {
     this.#queue = this.#queue.then(() => this.#offerAll(deliveries));
   }
@@ -37,10 +39,11 @@ export class SideMessages {
   }
 
   async #offerAll(deliveries: readonly Delivery[]): Promise<void> {
-    const { connection, refusedTopics, log } = this.#options;
+    const { connection, refusedTopics, clock, log } = this.#options;
     try {
       for (const delivery of deliveries) {
         if (this.#isStopped || !connection.open) break;
+        if (delivery.expiresAtMs !== undefined && clock() >= delivery.expiresAtMs) continue;
         refusedTopics.record(delivery.topic, await connection.offer(delivery));
       }
     } catch (error) {

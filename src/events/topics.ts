@@ -26,6 +26,11 @@ export function makeCommandResultTopic(deviceId: string): string {
   return `lintel/${deviceId}/command/result`;
 }
 
+/** Returns the topic of the challenges of a camera, `lintel/{deviceId}/{cameraId}/challenge`. Its messages are never retained. */
+export function makeChallengeTopic(deviceId: string, cameraId: string): string {
+  return `lintel/${deviceId}/${cameraId}/challenge`;
+}
+
 /** Returns the topic for the JPEG that answers a command, `lintel/{deviceId}/{cameraId}/snapshot`. It is never retained. */
 export function makeSnapshotTopic(deviceId: string, cameraId: string): string {
   return `lintel/${deviceId}/${cameraId}/snapshot`;

@@ -1,9 +1,10 @@
 // Decides what follows from an identity: liveness, the clock, the camera and the groups must be right as well before it is a match.
 import type { CameraConfig } from '../config/camera-schema.js';
 import type { Reason, RecognitionEvent } from '../events/event.js';
+import type { ChallengeStanding } from './challenge.js';
 import type { UnknownReason } from './identity.js';
 import type { LivenessVerdict } from './liveness.js';
-import { demandsLiveness } from './liveness-mode.js';
+import { demandsChallenge, demandsLiveness } from './liveness-mode.js';
 
 /** Conclusion about a track: the type and the reason of its event. */
 export interface Decision {
@@ -16,6 +17,8 @@ export interface Circumstances {
   /** `masked`: the camera refuses masks, and no shot shows the bare face. `unsure`: some do, but fewer than must agree. */
   bareness: 'bare' | 'masked' | 'unsure' | 'any';
   liveness: { mode: CameraConfig['liveness']; verdict: LivenessVerdict };
+  /** How the challenge to turn the head stands; undefined where there is none. */
+  challenge: ChallengeStanding | undefined;
   /** True when no further shot is waited for. */
   isLast: boolean;
   /** True when every group of the camera could be searched. */
@@ -25,13 +28,17 @@ export interface Circumstances {
 }
 
 /**
- * Decides on a track. A spoof stays a spoof, whichever person the face resembles. A match requires that every circumstance is right.
- * @returns undefined when a further shot is to be waited for
+ * Decides on a track. A spoof stays a spoof, whichever person the face resembles, unless it shows itself only when the person is asked to
+ * turn the head. A match requires that every circumstance is right.
+ * @returns undefined when a further shot, or the answer to a challenge, is to be waited for; `challenge` when one is to be issued
  */
-export function decide(circumstances: Circumstances): Decision | undefined {
-  const { identity, bareness, liveness, isLast, areGroupsUsable, isClockRight, isCameraRight } = circumstances;
+export function decide(circumstances: Circumstances): Decision | 'challenge' | undefined {
+  const { identity, bareness, liveness, challenge, isLast, areGroupsUsable, isClockRight, isCameraRight } =
+    circumstances;
   const isRequired = demandsLiveness(liveness.mode);
-  if (isRequired && liveness.verdict === 'spoof') return { type: 'spoof', reason: 'not-alive' };
+  const isSpoof = isRequired && liveness.verdict === 'spoof';
+  if (challenge === 'failed' || (challenge && isSpoof)) return { type: 'uncertain', reason: 'challenge-failed' };
+  if (isSpoof) return { type: 'spoof', reason: 'not-alive' };
   if (identity.kind === 'unknown') {
     if (!areGroupsUsable) return { type: 'uncertain', reason: 'group-unusable' };
     return { type: 'unknown', reason: identity.reason };
@@ -42,6 +49,8 @@ export function decide(circumstances: Circumstances): Decision | undefined {
   if (bareness === 'unsure') return undefined;
   if (isRequired) {
     if (liveness.verdict === 'unavailable') return { type: 'uncertain', reason: 'liveness-missing' };
+    if (challenge === 'open') return isLast ? { type: 'uncertain', reason: 'challenge-failed' } : undefined;
+    if (demandsChallenge(liveness.mode) && challenge === undefined) return 'challenge';
     if (liveness.verdict !== 'live') return isLast ? { type: 'uncertain', reason: 'liveness-unsure' } : undefined;
   }
   return { type: 'match', reason: 'agreed' };

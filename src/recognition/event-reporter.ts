@@ -128,6 +128,12 @@ export class EventReporter {
     return this.#makeEvent(decided, nowMs);
   }
 
+  /** Returns whether no event would follow from a decision of this type about a recognised person. Changes nothing. */
+  isSilenced(type: Decision['type'], probe: TrackProbe, nowMs: number): boolean {
+    const earlier = this.#appearances.findByPerson(SILENCED_BY[type], probe);
+    return earlier !== undefined || this.#appearances.findCoolDownEnd(type, probe, nowMs) !== undefined;
+  }
+
   /** Returns whether the face of a track was a spoof a moment ago. */
   isSuspect(probe: TrackProbe): boolean {
     const found =

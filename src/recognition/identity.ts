@@ -89,10 +89,15 @@ function choosePerson({ candidates }: CandidateShot, margin: number): ShotChoice
   return { kind: 'agrees', person: foremost.person, chosen };
 }
 
+/** Returns the candidate that one shot agrees on, in the group where it is most similar; undefined when there is none. */
+export function findAgreedCandidate(shot: CandidateShot, margin: number): Candidate | undefined {
+  const choice = choosePerson(shot, margin);
+  return choice.kind === 'agrees' ? choice.chosen[0] : undefined;
+}
+
 /** Returns the person that one shot agrees on; undefined when there is none. */
 export function findAgreedPerson(shot: CandidateShot, margin: number): string | undefined {
-  const choice = choosePerson(shot, margin);
-  return choice.kind === 'agrees' ? choice.person : undefined;
+  return findAgreedCandidate(shot, margin)?.person;
 }
 
 /** All shots that agree on one person. */

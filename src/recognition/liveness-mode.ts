@@ -9,7 +9,12 @@ export interface DefaultThresholds {
 
 /** Returns whether nobody is matched or enrolled without the verdict `live`. */
 export function demandsLiveness(mode: CameraConfig['liveness']): boolean {
-  return mode === 'required';
+  return mode === 'required' || mode === 'challenge';
+}
+
+/** Returns whether nobody is matched who did not turn their head when asked to. */
+export function demandsChallenge(mode: CameraConfig['liveness']): boolean {
+  return mode === 'challenge';
 }
 
 /**

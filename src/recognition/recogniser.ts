@@ -2,6 +2,7 @@
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/camera-schema.js';
 import { markMasked } from '../domain/bias.js';
+import type { ChallengeSink, HeadChallenge, HeadSide } from '../domain/challenge.js';
 import type { Box, Face } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
@@ -13,9 +14,10 @@ import { describeError } from '../errors.js';
 import type { EventSink } from '../events/event.js';
 import type { Gallery } from '../gallery/gallery.types.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
+import { Challenges } from './challenges.js';
 import { EventReporter, type UnknownFaceKeeper } from './event-reporter.js';
 import { findAgreedPerson } from './identity.js';
-import { demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from './liveness-mode.js';
+import { demandsChallenge, demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from './liveness-mode.js';
 import { OtherEmbedder } from './other-embedder.js';
 import { PathTracker, type PathStep } from './path-tracker.js';
 import { PendingWork } from './pending-work.js';
@@ -49,6 +51,10 @@ export interface RecogniserParts {
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
   events: EventSink;
+  /** Takes the challenges of a camera with `liveness: challenge`. */
+  challenges: ChallengeSink;
+  /** Chooses the side of a challenge, so that nobody can predict it. */
+  chooseSide: () => HeadSide;
   /** Scales of the vision's model version. */
   scales: SimilarityScales;
   /** Further installed models; groups of these are watched as well. */
@@ -63,6 +69,8 @@ export interface RecogniserParts {
   /** Without it no face of an unknown person is kept. */
   unknownFaces?: UnknownFaceKeeper | undefined;
   clock: Clock;
+  /** Milliseconds that never go back, as performance.now. */
+  monotonic: Clock;
   timers: Timers;
   log: Log;
 }
@@ -90,6 +98,10 @@ export type RecogniserStats = {
   errors: number;
   /** Shots that were not recognisable. */
   unrecognisable: number;
+  /** Challenges that were issued, passed and failed. */
+  challenges: number;
+  challengesPassed: number;
+  challengesFailed: number;
   /** Events that could not be stored. */
   lostEvents: number;
 };
@@ -106,6 +118,8 @@ interface TrackedShot {
   step: PathStep;
   track: Track;
   shot: Shot;
+  /** True: it would be an answer to the challenge of the track. */
+  isAnswer?: boolean;
 }
 
 export class Recogniser implements FrameConsumer<RecogniserStats> {
@@ -115,6 +129,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   readonly #tracks: Tracks;
   readonly #search: ShotSearch;
   readonly #reporter: EventReporter;
+  readonly #challenges: Challenges;
   readonly #decider: TrackDecider;
   readonly #gapMs: number;
   /** Time by the frames; never decreases, even when the clock is set back. */
@@ -143,10 +158,17 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     this.#tracks = new Tracks({ sameCosine, gapMs, shotLimit: config.outOf });
     this.#search = new ShotSearch({ cameraId: config.id, vision, groups, others, log });
     this.#reporter = new EventReporter({ ...parts, modelVersion, sameCosine });
+    this.#challenges = new Challenges({
+      ...parts,
+      cameraId: config.id,
+      isMirrored: config.flip !== 'none',
+      sink: parts.challenges,
+    });
     this.#decider = new TrackDecider({
       ...parts,
       groups,
       reporter: this.#reporter,
+      challenges: this.#challenges,
       hasLiveness,
       livenessThreshold: pickLivenessThreshold(config, livenessThresholds) ?? 0,
     });
@@ -196,6 +218,11 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     this.#clearIdleTimer();
     this.#paths.endAll();
     this.#tracks.endAll();
+    this.#challenges.withdrawAll();
+  }
+
+  openChallenges(): HeadChallenge[] {
+    return this.#challenges.list();
   }
 
   async stop(): Promise<void> {
@@ -211,6 +238,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       switches: this.#tracks.switches,
       ...this.#reporter.counts,
       ...this.#search.counts,
+      ...this.#challenges.counts,
       undecided: this.#decider.undecided,
     };
   }
@@ -240,9 +268,15 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   /** Returns the shot to embed now, if the track of this face needs one. */
   #takeShot({ step, track, face }: TrackedFace, frame: AnalysedFrame): TrackedShot[] {
     const { config, vision } = this.#parts;
+    const isWatched = demandsChallenge(config.liveness) && track.state !== 'settled';
+    const isAnswer = isWatched && this.#challenges.watch(track, face, this.#nowMs);
     if (this.#nowMs < track.notBeforeMs) return [];
     const needsLiveness = demandsLiveness(config.liveness) && vision.hasLiveness && track.state !== 'settled';
     const shot = createShot(face, frame, needsLiveness);
+    if (isAnswer && shot && track.state === 'open') {
+      track.bestShots.count(shot, this.#nowMs);
+      return [{ step, track, shot, isAnswer }];
+    }
     if (track.state === 'open') {
       const taken = track.bestShots.take(shot, this.#nowMs, track.isDecisionNear);
       return taken ? [{ step, track, shot: taken }] : [];
@@ -291,7 +325,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
    * recognisable counts as no shot at all.
    * @returns the track; undefined when no track got the shot
    */
-  #assign({ step, track, shot }: TrackedShot, found: EmbeddedCrop): Track | undefined {
+  #assign({ step, track, shot, isAnswer }: TrackedShot, found: EmbeddedCrop): Track | undefined {
     const { config, scales, unknownFaces } = this.#parts;
     const nowMs = this.#nowMs;
     const { crop, masked: maskedByModel, ...rest } = shot;
@@ -326,6 +360,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     const isCropNeeded = config.snapshots || unknownFaces !== undefined;
     const searched: SearchedShot = { ...rest, ...embedded, candidates, atMs: nowMs };
     shown.add({ ...searched, ...(masked !== undefined && { masked }), ...(isCropNeeded && { crop }) }, person);
+    if (isAnswer && shown === track) this.#decider.onAnswer(track, nowMs);
     return shown;
   }
 

@@ -3,9 +3,10 @@ import type { CameraConfig } from '../config/camera-schema.js';
 import type { TrustGuard } from '../domain/trust.js';
 import type { EventDraft } from '../events/event.js';
 import type { TrackProbe } from './appearances.js';
+import type { Challenges } from './challenges.js';
 import { decide, type Circumstances, type Decision } from './decision.js';
 import type { EventReporter, ReportResult } from './event-reporter.js';
-import { decideIdentity, decideIdentityAtEnd, type Identity } from './identity.js';
+import { decideIdentity, decideIdentityAtEnd, findAgreedCandidate, type Identity } from './identity.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
 import { demandsLiveness } from './liveness-mode.js';
 import type { SearchedShot } from './shot.js';
@@ -21,11 +22,16 @@ const MIN_RETRY_MS = 100;
 const MAX_REDECISIONS = 2;
 
 type DecidedIdentity = Exclude<Identity<SearchedShot>, { kind: 'undecided' }>;
+type MatchedIdentity = Extract<DecidedIdentity, { kind: 'match' }>;
+
+/** `waiting`: further shots may come. `last`: none is waited for. `over`: the track has ended. */
+type Stage = 'waiting' | 'last' | 'over';
 
 export interface TrackDeciderParts {
   config: CameraConfig;
   groups: WatchedGroups;
   reporter: EventReporter;
+  challenges: Challenges;
   hasLiveness: boolean;
   /** Score from which a shot counts as live. */
   livenessThreshold: number;
@@ -56,9 +62,12 @@ export class TrackDecider {
 
   /** Call it once for each frame that shows the track, with or without a shot. */
   async onFrame(track: Track, nowMs: number): Promise<void> {
-    const { state, agreed, dueAtMs } = track;
+    const { state, agreed, challenge, dueAtMs } = track;
+    if (state === 'open' && agreed && challenge && this.#parts.challenges.judge(track) !== 'passed') {
+      return this.#conclude(track, { kind: 'match', ...agreed }, 'waiting', nowMs);
+    }
     if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#maxWaitMs) {
-      return this.#conclude(track, { kind: 'match', ...agreed }, true, nowMs);
+      return this.#conclude(track, { kind: 'match', ...agreed }, 'last', nowMs);
     }
     if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) track.reopen(this.#parts.config.outOf);
   }
@@ -77,12 +86,26 @@ export class TrackDecider {
     return true;
   }
 
+  /** Call it before `onShot` when the newest shot of the track is an answer to its challenge. */
+  onAnswer(track: Track, nowMs: number): void {
+    const { config, challenges } = this.#parts;
+    const { challenge, agreed } = track;
+    const shot = track.shots.at(-1);
+    if (!challenge || !agreed || !shot) return;
+    const candidate = findAgreedCandidate(shot, config.margin);
+    challenge.answer(candidate?.person);
+    // The event must show the turned head as well, so that it does not arrive expired.
+    if (candidate?.person === agreed.person) agreed.agreeing.push({ shot, candidate });
+    // From now on it waits for the liveness verdict alone.
+    if (challenges.judge(track) === 'passed') agreed.sinceMs = nowMs;
+  }
+
   /** Call it when the track has ended. */
   async onEnd(track: Track, nowMs: number): Promise<void> {
     if (track.state !== 'open') return;
-    if (track.agreed) return this.#conclude(track, { kind: 'match', ...track.agreed }, true, nowMs);
+    if (track.agreed) return this.#conclude(track, { kind: 'match', ...track.agreed }, 'over', nowMs);
     const identity = decideIdentityAtEnd(track.shots, this.#parts.config);
-    if (identity.kind === 'unknown') return this.#conclude(track, identity, true, nowMs);
+    if (identity.kind === 'unknown') return this.#conclude(track, identity, 'over', nowMs);
     if (identity.leading === 0) {
       this.undecided++;
       return;
@@ -106,13 +129,16 @@ export class TrackDecider {
     const { agreed } = track;
     if (identity.kind === 'match') {
       const isOther = agreed !== undefined && agreed.person !== identity.person;
-      if (isOther) return this.#conclude(track, { kind: 'unknown', reason: 'disagreement' }, false, nowMs);
+      if (isOther) {
+        track.challenge?.fail();
+        return this.#conclude(track, { kind: 'unknown', reason: 'disagreement' }, 'waiting', nowMs);
+      }
       track.agreed = { ...identity, sinceMs: agreed?.sinceMs ?? nowMs };
-      return this.#conclude(track, identity, false, nowMs);
+      return this.#conclude(track, identity, 'waiting', nowMs);
     }
     // A recognised person stays recognised while their liveness is waited for.
-    if (agreed) return this.#conclude(track, { kind: 'match', ...agreed }, false, nowMs);
-    if (identity.kind === 'unknown') return this.#conclude(track, identity, false, nowMs);
+    if (agreed) return this.#conclude(track, { kind: 'match', ...agreed }, 'waiting', nowMs);
+    if (identity.kind === 'unknown') return this.#conclude(track, identity, 'waiting', nowMs);
     track.isDecisionNear = identity.leading > 0 || track.shots.length < config.agree;
   }
 
@@ -129,23 +155,53 @@ export class TrackDecider {
     }
     const identity = decideIdentity(track.shots, config);
     if (identity.kind !== 'match' || identity.person !== track.person) return;
-    return this.#conclude(track, identity, true, nowMs);
+    return this.#conclude(track, identity, 'last', nowMs);
   }
 
-  async #conclude(track: Track, decided: DecidedIdentity, isLast: boolean, nowMs: number): Promise<void> {
-    const { config, groups, trust, cameraProblem } = this.#parts;
+  async #conclude(track: Track, decided: DecidedIdentity, stage: Stage, nowMs: number): Promise<void> {
+    const { config, groups, challenges, reporter, trust, cameraProblem } = this.#parts;
     const { identity, bareness } = this.#judgeBareness(decided);
     const person = identity.kind === 'match' ? identity.person : undefined;
-    const decision = decide({
+    const { verdict } = this.#judgeLiveness(track, person);
+    const circumstances: Circumstances = {
       identity,
       bareness,
-      liveness: { mode: config.liveness, verdict: this.#judgeLiveness(track, person).verdict },
-      isLast,
+      liveness: { mode: config.liveness, verdict },
+      challenge: challenges.judge(track),
+      isLast: stage !== 'waiting',
       areGroupsUsable: groups.problem() === undefined,
       isClockRight: trust.problem() === undefined,
       isCameraRight: cameraProblem?.() === undefined,
-    });
-    if (decision) return this.#report(track, decision, identity, nowMs);
+    };
+    let decision = decide(circumstances);
+    if (decision === 'challenge' && identity.kind === 'match') {
+      // Where no event would follow, the person is not asked.
+      const isSilent = reporter.isSilenced('match', createProbe(track, identity.person), nowMs);
+      if (!isSilent) return this.#ask(track, identity, stage, nowMs);
+      decision = decide({ ...circumstances, challenge: 'passed' });
+    }
+    if (decision && decision !== 'challenge') return this.#report(track, decision, identity, nowMs);
+    // While the answer to a challenge is all that is missing, a shot now and then is enough: whoever stands there may be replaced.
+    track.isDecisionNear = !track.challenge || verdict !== 'live';
+    track.bestShots.extend(1);
+  }
+
+  /** Issues a challenge, or waits until one may be issued. */
+  async #ask(track: Track, identity: MatchedIdentity, stage: Stage, nowMs: number): Promise<void> {
+    const { challenges, config } = this.#parts;
+    const isProvisional = track.state === 'provisional';
+    if (stage !== 'over' && challenges.begin(track, identity.person, nowMs)) {
+      if (!isProvisional) return;
+      const { shots } = track;
+      track.reopen(config.outOf);
+      track.shots = shots;
+      track.agreed = { ...identity, sinceMs: nowMs };
+      return;
+    }
+    if (isProvisional) return;
+    if (stage !== 'waiting') {
+      return this.#report(track, { type: 'uncertain', reason: 'challenge-failed' }, identity, nowMs);
+    }
     track.isDecisionNear = true;
     track.bestShots.extend(1);
   }
@@ -193,6 +249,7 @@ export class TrackDecider {
       },
       nowMs,
     );
+    this.#parts.challenges.end(track, decision.reason === 'challenge-failed');
     this.#settle(track, decision, match?.person, result, nowMs);
     if (result.kind === 'event') await result.stored;
   }
@@ -206,7 +263,7 @@ export class TrackDecider {
       track.dueAtMs = result.untilMs;
     } else {
       track.appearance = result.appearance;
-      const mayChange = mayBecomeMatch(decision, person);
+      const mayChange = mayBecomeMatch(decision, person) && !this.#parts.challenges.isSpent(track);
       track.state = mayChange ? 'provisional' : 'settled';
       track.dueAtMs = mayChange ? this.nextShotMs(nowMs) : undefined;
     }

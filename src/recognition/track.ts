@@ -3,7 +3,9 @@ import { correctedCosine } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Appearance } from './appearances.js';
 import { BestShots } from './best-shots.js';
+import type { Challenge } from './challenge.js';
 import type { Decision } from './decision.js';
+import type { HeadTurn } from './head-turn.js';
 import type { AgreeingShot } from './identity.js';
 import type { LivenessSample } from './liveness.js';
 import { PresentationEvidence } from './presentation-evidence.js';
@@ -44,6 +46,12 @@ export class Track {
 
   /** Evidence of a print or a screen, from every frame of the track. */
   readonly evidence = new PresentationEvidence();
+
+  /** How the head turns; absent where the camera issues no challenges. */
+  turn: HeadTurn | undefined;
+  /** The challenge that is not evaluated yet, and the number of challenges so far. */
+  challenge: Challenge | undefined;
+  challenges = 0;
 
   /** The person that enough shots agreed on, while the liveness is not decided yet. */
   agreed: { person: string; agreeing: AgreeingShot<SearchedShot>[]; sinceMs: number } | undefined;
@@ -100,6 +108,7 @@ export class Track {
     this.isDoubtful = this.hasReference;
     this.bestShots.forgetWaiting();
     this.evidence.interrupt();
+    this.turn?.reset();
   }
 
   /** Adds a searched shot, with the person that it agrees on. */

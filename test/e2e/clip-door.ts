@@ -12,6 +12,7 @@ import { encodePicture, renderClip } from '../../tools/rendered-people/clip-file
 import { renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
+import type { HeadChallenge, HeadSide } from '../../src/domain/challenge.js';
 import type { Health } from '../../src/domain/health.js';
 import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
@@ -125,6 +126,8 @@ export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, siz
 
 export interface Played {
   events: RecognitionEvent[];
+  /** Challenges, when they began and when they ended. */
+  challenges: HeadChallenge[];
   stats: RecogniserStats;
   /** Health of the recogniser at the end. */
   health: Health;
@@ -177,18 +180,24 @@ export class ClipDoor {
 
   /**
    * Plays a clip to its end. There are ten frames per second in the clip's own time, however fast they are analysed.
+   * @param side side of the challenges
    * @param liveness scores that replace the model's; a set without a liveness model then counts as having one
    */
   async play(
     script: Pick<ClipScript, 'actors' | 'durationMs'> & Partial<ClipScript>,
     gallery: LevelGallery,
-    { keys = {}, liveness }: { keys?: object | undefined; liveness?: number | undefined } = {},
+    {
+      keys = {},
+      liveness,
+      side = 'left',
+    }: { keys?: object | undefined; liveness?: number | undefined; side?: HeadSide } = {},
   ): Promise<Played> {
     const path = join(tempDir(), 'clip.mjpeg');
     await renderClip({ widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script }, path, { addon });
     const timers = new ManualTimers();
     const startMs = timers.nowMs;
     const events: RecognitionEvent[] = [];
+    const challenges: HeadChallenge[] = [];
     const scores: number[] = [];
     let fullyAnalysed = 0;
     const camera = { id: 'front', group: group.groupId, source: { type: 'file', path, realTime: false }, ...keys };
@@ -227,11 +236,14 @@ export class ClipDoor {
           return event;
         },
       },
+      challenges: { publishChallenge: (challenge) => void challenges.push(challenge) },
+      chooseSide: () => side,
       scales,
       livenessThresholds: set.liveness?.thresholds,
       trust: alwaysTrusted,
       encodeCrop: (crop) => encodePicture({ rgb: crop, widthPx: 112, heightPx: 112 }, addon),
       clock: timers.clock,
+      monotonic: timers.clock,
       timers,
       log: silentLog,
     });
@@ -260,7 +272,7 @@ export class ClipDoor {
     await timers.advance(1_100);
     const [stats, health] = [recogniser.stats(), recogniser.health()];
     await recogniser.stop();
-    return { events, stats, health, scores, fullyAnalysed };
+    return { events, challenges, stats, health, scores, fullyAnalysed };
   }
 }
 

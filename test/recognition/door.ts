@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { ChallengeSink, HeadChallenge } from '../../src/domain/challenge.js';
 import type { FaceCondition } from '../../src/domain/condition.js';
 import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import { normalise } from '../../src/domain/embedding.js';
-import type { Box, Face } from '../../src/domain/face.js';
+import type { Box, Face, Landmarks } from '../../src/domain/face.js';
 import { silentLog } from '../../src/domain/log.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { alwaysTrusted } from '../../src/domain/trust.js';
@@ -57,6 +58,8 @@ export interface SceneFace {
   y?: number;
   sizePx?: number;
   yaw?: number;
+  /** Place of the nose, as FaceShape.across; without it all landmarks are in one place. */
+  across?: number | undefined;
   quality?: number | undefined;
   /** Verdict of the mask model; false by default. */
   masked?: boolean | undefined;
@@ -66,14 +69,19 @@ export interface SceneFace {
   liveness?: number | undefined;
 }
 
+function createLandmarks({ x, y = 240, across }: SceneFace): Landmarks {
+  const at = (dx: number, dy: number) => ({ x: x + dx, y: y + dy });
+  if (across === undefined) return [at(0, 0), at(0, 0), at(0, 0), at(0, 0), at(0, 0)];
+  return [at(-20, -20), at(20, -20), at(20 * across, 0), at(-20, 20), at(20, 20)];
+}
+
 export function face(shown: SceneFace): Face {
   const { person, likeness = 0.9, x, y = 240, sizePx = 100, yaw = 0, quality = 0.8 } = shown;
   const masked = 'masked' in shown ? shown.masked : false;
   const boxPx: Box = { x0: x - sizePx / 2, y0: y - sizePx / 2, x1: x + sizePx / 2, y1: y + sizePx / 2 };
-  const centre = { x, y };
   return {
     boxPx,
-    landmarksPx: [centre, centre, centre, centre, centre],
+    landmarksPx: createLandmarks(shown),
     detectionScore: 0.9,
     pose: { yaw, pitch: 0, roll: 0 },
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
@@ -112,6 +120,19 @@ export class RecordedEvents implements EventSink {
   /** Type and reason of each event, such as `match agreed` or `uncertain clock-wrong`, in order. */
   get reasons(): string[] {
     return this.all.map(({ type, reason }) => `${type} ${reason}`);
+  }
+}
+
+export class RecordedChallenges implements ChallengeSink {
+  readonly all: HeadChallenge[] = [];
+
+  publishChallenge(challenge: HeadChallenge): void {
+    this.all.push(challenge);
+  }
+
+  /** State and side of each message, such as `open left`, in order. */
+  get published(): string[] {
+    return this.all.map(({ state, side }) => `${state} ${side}`);
   }
 }
 
@@ -167,6 +188,7 @@ export async function openDoor({
   if (withGroup) await gallery.createGroup(staff, 'model-1');
   const timers = new ManualTimers();
   const events = new RecordedEvents();
+  const challenges = new RecordedChallenges();
   const vision = new CropReader();
   vision.modelVersion = modelVersion;
   const log = new RecordedLog();
@@ -177,9 +199,12 @@ export async function openDoor({
     gallery,
     findOwner: (name) => owners.get(name),
     events,
+    challenges,
+    chooseSide: () => 'left',
     scales,
     trust: alwaysTrusted,
     clock: timers.clock,
+    monotonic: timers.clock,
     timers,
     log,
     ...parts,
@@ -209,5 +234,5 @@ export async function openDoor({
     }
   };
   const sinceStart = (iso: string) => Date.parse(iso) - startMs;
-  return { gallery, timers, events, vision, log, owners, recogniser, enrol, show, play, sinceStart };
+  return { gallery, timers, events, challenges, vision, log, owners, recogniser, enrol, show, play, sinceStart };
 }

@@ -143,9 +143,12 @@ export class Door {
           return { version: 2, eventId: '', sequence: 1, deviceId: 'door', ...draft };
         },
       },
+      challenges: { publishChallenge: () => undefined },
+      chooseSide: () => 'left',
       scales,
       trust: alwaysTrusted,
       clock: () => nowMs,
+      monotonic: () => nowMs,
       // Tracks end by the frames of the next visit; the last visit is followed by an empty frame.
       timers: { setTimeout: () => undefined, clearTimeout: () => undefined },
       log: silentLog,

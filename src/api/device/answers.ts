@@ -1,5 +1,6 @@
 // Schemas of the answers. The types of the code and the responses of the OpenAPI document are derived from them.
 import { z } from 'zod';
+import { HEAD_SIDES } from '../../domain/challenge.js';
 import type { FaceCondition } from '../../domain/condition.js';
 import { rounded } from '../../domain/face.js';
 import { recognitionEventSchema } from '../../events/event.js';
@@ -45,6 +46,18 @@ export const cameraAnswer = z
     groups: z.array(z.object({ appKey: z.string(), groupId: z.string() })),
     recognition: z.record(z.string(), z.number()).meta({ description: 'Counters since the start of the service.' }),
     viewers: count.meta({ description: 'Number of open live views.' }),
+    challenges: z
+      .array(
+        z.object({
+          trackId: z.int().min(1).meta({ description: 'Track id in the event that follows.' }),
+          side: z
+            .enum(HEAD_SIDES)
+            .meta({ description: 'Side to which the person must turn the head, as they see it.' }),
+          issuedAt: time,
+          expiresAt: time.meta({ description: 'The person must have turned the head before this time.' }),
+        }),
+      )
+      .meta({ description: 'Challenges that can still be answered, the oldest first (liveness: challenge).' }),
     enrolling: z.boolean().meta({ description: 'Whether an enrolment is running at this camera.' }),
   })
   .meta({ id: 'Camera' });

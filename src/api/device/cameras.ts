@@ -14,7 +14,7 @@ export function requireCamera({ cameras }: Pick<DeviceServices, 'cameras'>, came
 }
 
 function describeCamera(services: DeviceServices, view: CameraView): z.output<typeof cameraAnswer> {
-  const { id, health, stats, recognition, widthPx, heightPx, groups } = view;
+  const { id, health, stats, recognition, widthPx, heightPx, groups, challenges } = view;
   const { status, fault, analysed, refused, errors, frames, dropped, losses, fps, lastFrameAtMs } = stats;
   const capturedFps = services.rates.perSecond(id, frames);
   return {
@@ -35,6 +35,12 @@ function describeCamera(services: DeviceServices, view: CameraView): z.output<ty
     ...(heightPx !== undefined && { heightPx }),
     groups: groups.map(({ appKey, groupId }) => ({ appKey, groupId })),
     recognition: { ...recognition },
+    challenges: challenges.map(({ trackId, side, issuedAtMs, expiresAtMs }) => ({
+      trackId,
+      side,
+      issuedAt: new Date(issuedAtMs).toISOString(),
+      expiresAt: new Date(expiresAtMs).toISOString(),
+    })),
     viewers: services.views.count(id),
     enrolling: services.enrolments.isRunning(id),
   };

@@ -12,6 +12,7 @@ import { AuditLog } from '../../../src/audit/audit-log.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../../../src/camera/camera-control.js';
 import type { CameraConfig } from '../../../src/config/camera-schema.js';
 import { configSchema } from '../../../src/config/schema.js';
+import type { HeadChallenge } from '../../../src/domain/challenge.js';
 import type { FaceCondition } from '../../../src/domain/condition.js';
 import type { Face, Quality } from '../../../src/domain/face.js';
 import { silentLog, type Log } from '../../../src/domain/log.js';
@@ -62,6 +63,9 @@ export class ScriptedCameras implements CameraControl {
     return this.#of(cameraId).listeners.size;
   }
 
+  /** Challenges that can still be answered. */
+  challenges: HeadChallenge[] = [];
+
   views(): CameraView[] {
     return [...this.#cameras].map(([id, { status, frame }]) => ({
       id,
@@ -82,6 +86,7 @@ export class ScriptedCameras implements CameraControl {
       recognition: { tracks: 3 },
       ...(frame ? { widthPx: frame.widthPx, heightPx: frame.heightPx } : {}),
       groups: [{ appKey: 'default', groupId: 'door' }],
+      challenges: this.challenges.filter(({ cameraId }) => cameraId === id),
     }));
   }
 
