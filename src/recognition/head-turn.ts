@@ -1,9 +1,9 @@
-// Judges whether the face of a track turns in space: it looked ahead first, and then its nose moves as that of a head does.
+// Judges whether the face of a track turns in space: it looked ahead first, and then its landmarks move as those of a head do.
 import type { HeadSide } from '../domain/challenge.js';
 import type { Face } from '../domain/face.js';
-import { describeShape } from './landmark-motion.js';
+import { describeShape, type FaceShape } from './landmark-motion.js';
 
-/** Greatest yaw of a face that looks ahead. A sheet with a face that is turned by itself never does, however the sheet is held. */
+/** Greatest yaw of a face that looks ahead. */
 const AHEAD_DEGREES = 10;
 /** Number of frames that must look ahead before a turn can be measured, and the time in which they must be. */
 const AHEAD_FRAMES = 3;
@@ -12,16 +12,25 @@ const AHEAD_MS = 1_500;
 const AHEAD_NOW_MS = 500;
 /** Least yaw of a turned head, in degrees. */
 const TURN_DEGREES = 15;
-/** Least movement of the nose of a turned head, in half widths of the face: see `FaceShape.across`. */
-const TURN_SHIFT = 0.22;
+/**
+ * What tells a turned head from a flat picture that is turned, in comparison with the frames that looked ahead: the nose moves by this many
+ * half widths of the face, and by this many for each degree of yaw; the face becomes no wider, and not much narrower than its yaw says (in
+ * ln(width / height)). @@MEASURED@@
+ */
+const TURN_SHIFT = 0.25;
+const SHIFT_PER_DEGREE = 0.015;
+const MAX_WIDENING = 0.05;
+const MAX_NARROWING = 0.1;
+
+type Look = Pick<FaceShape, 'across' | 'proportion'> & { yaw: number };
 
 /** Times are parameters and must not decrease. */
 export class HeadTurn {
   readonly #isMirrored: boolean;
-  /** Frames that looked ahead: time, and the place of the nose as `FaceShape.across`. */
-  #ahead: { atMs: number; across: number }[] = [];
-  /** Place of the nose before the turn; undefined where no turn is measured. */
-  #start: number | undefined;
+  /** Frames that looked ahead. */
+  #ahead: (Look & { atMs: number })[] = [];
+  /** How the face looked before the turn; undefined where no turn is measured. */
+  #start: Look | undefined;
 
   /** @param isMirrored true where the picture shows the world as a mirror does */
   constructor(isMirrored: boolean) {
@@ -33,16 +42,17 @@ export class HeadTurn {
    * @returns after `begin`: the side to which the head is turned, as the person sees it; undefined where it is not, or where the face only
    * looks turned, as on a flat picture
    */
-  add({ landmarksPx, pose: { yaw } }: Pick<Face, 'landmarksPx' | 'pose'>, nowMs: number): HeadSide | undefined {
-    const shape = describeShape(landmarksPx);
+  add(face: Pick<Face, 'landmarksPx' | 'pose' | 'isAlignmentSure'>, nowMs: number): HeadSide | undefined {
+    const shape = face.isAlignmentSure === false ? undefined : describeShape(face.landmarksPx);
     if (!shape) return undefined;
+    const { yaw } = face.pose;
+    const look = { yaw, across: shape.across, proportion: shape.proportion };
     if (this.#start === undefined) {
-      if (Math.abs(yaw) <= AHEAD_DEGREES) this.#ahead.push({ atMs: nowMs, across: shape.across });
+      if (Math.abs(yaw) <= AHEAD_DEGREES) this.#ahead.push({ ...look, atMs: nowMs });
       this.#ahead = this.#ahead.filter(({ atMs }) => nowMs - atMs <= AHEAD_MS);
       return undefined;
     }
-    const shift = (shape.across - this.#start) * Math.sign(yaw);
-    if (!(Math.abs(yaw) >= TURN_DEGREES && shift >= TURN_SHIFT)) return undefined;
+    if (!isTurned(this.#start, look)) return undefined;
     // The left hand of a person who faces the camera is on the right side of the picture.
     return yaw > 0 === this.#isMirrored ? 'right' : 'left';
   }
@@ -52,8 +62,11 @@ export class HeadTurn {
     const recent = this.#ahead.filter(({ atMs }) => nowMs - atMs <= AHEAD_MS);
     const last = recent.at(-1);
     if (!last || recent.length < AHEAD_FRAMES || nowMs - last.atMs > AHEAD_NOW_MS) return false;
-    const places = recent.map(({ across }) => across).toSorted((a, b) => a - b);
-    this.#start = places[Math.floor(places.length / 2)];
+    this.#start = {
+      yaw: findMedian(recent.map(({ yaw }) => yaw)),
+      across: findMedian(recent.map(({ across }) => across)),
+      proportion: findMedian(recent.map(({ proportion }) => proportion)),
+    };
     return true;
   }
 
@@ -62,4 +75,30 @@ export class HeadTurn {
     this.#ahead = [];
     this.#start = undefined;
   }
+}
+
+/** Returns whether a face that looked like `start` has turned in space, to the side of its yaw. */
+function isTurned(start: Look, { yaw, across, proportion }: Look): boolean {
+  const side = Math.sign(yaw);
+  const turn = side * (yaw - start.yaw);
+  const shift = side * (across - start.across);
+  const widening = proportion - start.proportion;
+  const foreshortening = logCosine(yaw) - logCosine(start.yaw);
+  return (
+    Math.abs(yaw) >= TURN_DEGREES &&
+    shift >= TURN_SHIFT &&
+    shift >= SHIFT_PER_DEGREE * turn &&
+    widening <= MAX_WIDENING &&
+    widening >= foreshortening - MAX_NARROWING
+  );
+}
+
+/** @param degrees -89..89 */
+function logCosine(degrees: number): number {
+  return Math.log(Math.cos((degrees / 180) * Math.PI));
+}
+
+/** @param values at least one */
+function findMedian(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

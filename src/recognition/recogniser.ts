@@ -1,7 +1,6 @@
 // Recognition at one camera: takes frames with faces, and makes one event of each appearance of a person.
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import type { CameraConfig } from '../config/camera-schema.js';
-import { markMasked } from '../domain/bias.js';
 import type { ChallengeSink, HeadChallenge, HeadSide } from '../domain/challenge.js';
 import type { Box, Face } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
@@ -21,9 +20,10 @@ import { demandsChallenge, demandsLiveness, pickLivenessThreshold, type DefaultT
 import { OtherEmbedder } from './other-embedder.js';
 import { PathTracker, type PathStep } from './path-tracker.js';
 import { PendingWork } from './pending-work.js';
+import type { RecogniserStats } from './recogniser-stats.js';
 import { createShot, judgeMask, type SearchedShot, type Shot } from './shot.js';
 import { createShotProbes, SAME_FACE_SIMILARITY } from './shot-probe.js';
-import { ShotSearch, type EmbeddedCrop } from './shot-search.js';
+import { markCropMasked, ShotSearch, type EmbeddedCrop } from './shot-search.js';
 import type { Track } from './track.js';
 import { TrackDecider } from './track-decider.js';
 import { Tracks } from './tracks.js';
@@ -74,37 +74,6 @@ export interface RecogniserParts {
   timers: Timers;
   log: Log;
 }
-
-/** Counters since the service started. A type instead of an interface, so that it can be assigned to a record of numbers. */
-export type RecogniserStats = {
-  openTracks: number;
-  tracks: number;
-  /** Number of times that another face was found where one was expected. */
-  switches: number;
-  embedded: number;
-  matches: number;
-  unknowns: number;
-  spoofs: number;
-  uncertains: number;
-  /** Decisions about a person who had an event before their track broke. */
-  repeats: number;
-  /** Decisions about a person whose last event is too recent. */
-  silenced: number;
-  /** Tracks that ended with too few good shots for a decision. */
-  undecided: number;
-  /** Shots that the full queue refused. */
-  refused: number;
-  /** Shots that could not be embedded or searched for another reason. */
-  errors: number;
-  /** Shots that were not recognisable. */
-  unrecognisable: number;
-  /** Challenges that were issued, passed and failed. */
-  challenges: number;
-  challengesPassed: number;
-  challengesFailed: number;
-  /** Events that could not be stored. */
-  lostEvents: number;
-};
 
 /** A face of this frame, with the track that it should continue. */
 interface TrackedFace {
@@ -330,8 +299,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     const nowMs = this.#nowMs;
     const { crop, masked: maskedByModel, ...rest } = shot;
     // Either verdict counts: the mask model sees what the embedding may not show.
-    const embedded =
-      maskedByModel === true && found.condition ? { ...found, condition: markMasked(found.condition) } : found;
+    const embedded = maskedByModel === true ? markCropMasked(found) : found;
     const { condition } = embedded;
     if (!scales.isRecognisable(condition)) {
       this.#search.counts.unrecognisable++;

@@ -1,4 +1,5 @@
 // Embeds the shots of a frame in one batch, and searches the candidates of a shot in the camera's groups.
+import { markMasked } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
@@ -20,6 +21,16 @@ export interface ShotSearchParts {
 /** Embedding and condition of one shot under the models in use, and under the other models. */
 export interface EmbeddedCrop extends EmbeddedFace {
   others: OtherEmbeddings;
+}
+
+/** Returns the crop with the condition of a face in a mask, under all models. */
+export function markCropMasked({ others, ...own }: EmbeddedCrop): EmbeddedCrop {
+  const marked = [...others].map(([version, face]) => [version, markFaceMasked(face)] as const);
+  return { ...markFaceMasked(own), others: new Map(marked) };
+}
+
+function markFaceMasked(face: EmbeddedFace): EmbeddedFace {
+  return face.condition ? { ...face, condition: markMasked(face.condition) } : face;
 }
 
 /** `embedded`: one result for each shot, in their order. `busy`: the shots may be tried again. `failed`: they must not be. */

@@ -21,7 +21,8 @@ import { recognitionEventSchema, type EventDraft, type RecognitionEvent } from '
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import type { ModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { Recogniser, type RecogniserStats } from '../../src/recognition/recogniser.js';
+import type { RecogniserStats } from '../../src/recognition/recogniser-stats.js';
+import { Recogniser } from '../../src/recognition/recogniser.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import type { AnalysedFrame, Vision } from '../../src/vision/vision.js';

@@ -112,6 +112,42 @@ describe('the events room', () => {
     },
   );
 
+  const challenge = { cameraId: 'front', trackId: 7, side: 'left', state: 'open', issuedAtMs: Date.now() } as const;
+
+  it.skipIf(lacks('challenges over MQTT', 'mosquitto_sub'))(
+    'publishes challenges on a topic of their own, not retained',
+    async () => {
+      const events = await startEvents();
+      await eventually(() => events.stats().connected);
+      const port = Number(new URL(events.brokerUrl ?? '').port);
+      const subscriber = await Subscriber.start(port, 'lintel/+/+/challenge', ['-q', '1']);
+      const expiresAtMs = Date.now() + 3_000;
+      events.publishChallenge({ ...challenge, expiresAtMs });
+      // It has expired already: nobody could answer it.
+      events.publishChallenge({ ...challenge, trackId: 8, expiresAtMs: Date.now() - 1 });
+      events.publishChallenge({ ...challenge, state: 'passed', expiresAtMs });
+      await eventually(() => subscriber.messages.length === 2);
+      expect(subscriber.messages.map(({ topic, qos, retained }) => [topic, qos, retained])).toEqual([
+        ['lintel/gate/front/challenge', 1, false],
+        ['lintel/gate/front/challenge', 1, false],
+      ]);
+      expect(subscriber.messages.map(({ payload }) => JSON.parse(payload) as object)).toMatchObject([
+        { trackId: 7, state: 'open', side: 'left' },
+        { trackId: 7, state: 'passed' },
+      ]);
+      const late = await Subscriber.start(port, 'lintel/+/+/challenge', ['-q', '1']);
+      events.publishChallenge({ ...challenge, trackId: 9, expiresAtMs: Date.now() + 3_000 });
+      await eventually(() => late.messages.length === 1);
+      expect(JSON.parse(late.messages[0]!.payload)).toMatchObject({ trackId: 9 });
+    },
+  );
+
+  it('drops challenges while there is no broker', async () => {
+    const events = await startEvents({ url: 'mqtt://127.0.0.1:1' });
+    events.publishChallenge({ ...challenge, expiresAtMs: Date.now() + 3_000 });
+    expect(events.stats()).toMatchObject({ connected: false, pending: 0 });
+  });
+
   it('keeps the configured limit while there is no broker', async () => {
     const events = await startEvents({ url: 'mqtt://127.0.0.1:1' }, { limits: { maxEvents: 10 } });
     await Promise.all(Array.from({ length: 25 }, () => events.emit(aDraft())));

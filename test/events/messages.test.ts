@@ -1,10 +1,12 @@
 // Topics, messages and the status, and the failures of a broker in words.
 import { describe, expect, it } from 'vitest';
 import { BrokerFailure, toBrokerFailure } from '../../src/events/broker-failure.js';
+import { makeChallengeDelivery } from '../../src/events/challenge-message.js';
 import { makeHistoryDelivery, makeLiveDelivery } from '../../src/events/delivery.js';
 import { encodeOfflineStatus, encodeOnlineStatus } from '../../src/events/device-status.js';
 import { EVENT_TYPES, recognitionEventSchema } from '../../src/events/event.js';
 import {
+  makeChallengeTopic,
   makeCommandResultTopic,
   makeCommandTopic,
   makeEventTopic,
@@ -23,6 +25,7 @@ describe('topics', () => {
     expect(makeCommandTopic('gate')).toBe('lintel/gate/command');
     expect(makeCommandResultTopic('gate')).toBe('lintel/gate/command/result');
     expect(makeSnapshotTopic('gate', 'front')).toBe('lintel/gate/front/snapshot');
+    expect(makeChallengeTopic('gate', 'front')).toBe('lintel/gate/front/challenge');
   });
 });
 
@@ -51,6 +54,39 @@ describe('the deliveries of an event', () => {
     const { topic, payload, retain } = makeHistoryDelivery('gate', { sequence: 9, gap }, true);
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     expect(JSON.parse(String(payload))).toEqual({ version: 1, gap });
+  });
+});
+
+describe('the message of a challenge', () => {
+  const issuedAtMs = Date.UTC(2026, 2, 1, 12, 0, 0);
+  const challenge = {
+    cameraId: 'front',
+    trackId: 7,
+    side: 'left',
+    issuedAtMs,
+    expiresAtMs: issuedAtMs + 3_000,
+  } as const;
+
+  it('says what to do until when, and is not retained', () => {
+    const { payload, ...rest } = makeChallengeDelivery('gate', { ...challenge, state: 'open' }, issuedAtMs);
+    expect(rest).toEqual({ topic: 'lintel/gate/front/challenge', retain: false, expiresAtMs: challenge.expiresAtMs });
+    expect(JSON.parse(String(payload))).toEqual({
+      version: 1,
+      deviceId: 'gate',
+      cameraId: 'front',
+      trackId: 7,
+      state: 'open',
+      side: 'left',
+      issuedAt: '2026-03-01T12:00:00.000Z',
+      expiresAt: '2026-03-01T12:00:03.000Z',
+    });
+  });
+
+  it.each(['passed', 'failed', 'withdrawn'] as const)('says how it ended: %s', (state) => {
+    const endedAtMs = challenge.expiresAtMs + 500;
+    const { payload, expiresAtMs } = makeChallengeDelivery('gate', { ...challenge, state }, endedAtMs);
+    expect(JSON.parse(String(payload))).toMatchObject({ trackId: 7, state });
+    expect(expiresAtMs).toBeGreaterThan(endedAtMs);
   });
 });
 

@@ -224,6 +224,7 @@ export interface Body {
   error: ErrorBody['error'];
   privacy: boolean;
   cameras: object[];
+  challenges: object[];
   state: string;
   enrolling: boolean;
   viewers: number;

@@ -72,6 +72,7 @@ describe('cameras', () => {
       heightPx: 480,
       groups: [{ appKey: 'default', groupId: 'door' }],
       recognition: { tracks: 3 },
+      challenges: [],
       viewers: 0,
       enrolling: false,
     });
@@ -81,6 +82,16 @@ describe('cameras', () => {
   test('are shown one by one', async () => {
     expect((await device.call('GET', '/cameras/yard')).body).toMatchObject({ id: 'yard', fault: 'covered' });
     expect((await device.call('GET', '/cameras/cellar')).body.error.code).toBe('CAMERA_NOT_FOUND');
+  });
+
+  test('show the challenges that can still be answered', async () => {
+    const issuedAtMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+    const open = { cameraId: 'yard', trackId: 7, side: 'right', state: 'open', issuedAtMs } as const;
+    device.cameras.challenges = [{ ...open, expiresAtMs: issuedAtMs + 3_000 }];
+    expect((await device.call('GET', '/cameras/yard')).body.challenges).toEqual([
+      { trackId: 7, side: 'right', issuedAt: '2026-01-02T03:04:05.000Z', expiresAt: '2026-01-02T03:04:08.000Z' },
+    ]);
+    expect((await device.call('GET', '/cameras/front')).body.challenges).toEqual([]);
   });
 
   test('are paused and resumed, and the audit log records it', async () => {

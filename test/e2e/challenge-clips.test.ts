@@ -1,0 +1,65 @@
+// Clips before a door with `liveness: challenge`, with the real models: a head that turns as asked is matched; no head that does not, and
+// no flat picture, however it is turned. The liveness model takes everything for alive here: the tests are about the challenge.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HeadSide } from '../../src/domain/challenge.js';
+import type { ClipActor, Keyframe } from '../../tools/rendered-people/clip.js';
+import { renderPortrait } from '../../tools/rendered-people/demo-clip.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import { bestModels } from '../support/model-sets.js';
+import { ClipDoor, describeEvents, renderedCast, type Played } from './clip-door.js';
+
+const ANNA = 0;
+const LOOKS_ALIVE = 6;
+const DURATION_MS = 3_600;
+
+/** Keyframes of one who looks ahead for a second, turns, and stays turned. @param yaw degrees to the right of the picture */
+function turning(yaw: number, sizePx: number): Keyframe[] {
+  const at = (atMs: number, turn: number, x: number): Keyframe => ({ atMs, x, y: 0.5, sizePx, pose: { yaw: turn } });
+  return [at(0, 0, 0.49), at(500, 0, 0.51), at(1_000, 0, 0.5), at(1_700, yaw, 0.51), at(DURATION_MS + 100, yaw, 0.49)];
+}
+
+function head(yaw: number): ClipActor {
+  return { who: { seed: DISTINCT_SEEDS[ANNA] }, keyframes: turning(yaw, 100), sway: { yaw: 2, pitch: 2, roll: 2 } };
+}
+
+/** A cut-out, the attack that gives no passive evidence. The face is 190 of 480 px wide. */
+function cutOut(yaw: number): ClipActor {
+  const who = { sheet: renderPortrait(DISTINCT_SEEDS[ANNA]), edge: 'oval' } as const;
+  return { who, keyframes: turning(yaw, (100 * 480) / 190), sway: { yaw: 2, pitch: 2, roll: 2 } };
+}
+
+describe('a door that asks for a turn of the head', () => {
+  let door: ClipDoor;
+  beforeAll(async () => {
+    door = await ClipDoor.open(bestModels);
+  });
+  afterAll(() => door.close());
+
+  async function show(actor: ClipActor, side: HeadSide): Promise<Played> {
+    const gallery = await door.gallery([{ name: 'anna', pictures: await renderedCast.portraits(ANNA, 2) }]);
+    const clip = { actors: [actor], durationMs: DURATION_MS };
+    return door.play(clip, gallery, { keys: { liveness: 'challenge' }, liveness: LOOKS_ALIVE, side });
+  }
+
+  it.each([
+    { side: 'left', yaw: 30 },
+    { side: 'right', yaw: -30 },
+  ] as const)('matches a head that turns to the $side', { timeout: 120_000 }, async ({ side, yaw }) => {
+    const { events, challenges } = await show(head(yaw), side);
+    expect(describeEvents(events)).toEqual(['match anna agreed']);
+    expect(challenges.map(({ state }) => state)).toEqual(['open', 'passed']);
+    expect(events[0]!.liveness).toMatchObject({ mode: 'challenge', verdict: 'live' });
+  });
+
+  it.each([
+    { name: 'a head that turns to the other side', actor: head(-30) },
+    { name: 'a head that does not turn', actor: head(0) },
+    { name: 'a cut-out that is held still', actor: cutOut(0) },
+    { name: 'a cut-out that turns', actor: cutOut(45) },
+  ])('grants nothing to $name', { timeout: 120_000 }, async ({ actor }) => {
+    const { events, challenges } = await show(actor, 'left');
+    expect(describeEvents(events)).toContain('uncertain challenge-failed');
+    expect(events.map(({ type }) => type)).not.toContain('match');
+    expect(challenges.map(({ state }) => state).slice(0, 2)).toEqual(['open', 'failed']);
+  });
+});
