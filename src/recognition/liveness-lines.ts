@@ -1,7 +1,8 @@
-// Streams the liveness scores of a camera's frames as lines of JSON, for a liveness trial on the command line.
+// Streams the liveness scores and the evidence of a camera's frames as lines of JSON, for a liveness trial on the command line.
 import type { CameraControl } from '../camera/camera-control.js';
 import type { Timers } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
+import { PresentationEvidence } from './presentation-evidence.js';
 import { createShot } from './shot.js';
 
 /** Limit of frames that wait for a slow reader; the oldest are dropped. */
@@ -14,7 +15,11 @@ export function makeLivenessPath(cameraId: string): string {
   return `/cameras/${cameraId}/liveness`;
 }
 
-/** Streams lines until the reader goes away. @param threshold of the camera, which each line repeats @throws AppError CAMERA_NOT_FOUND */
+/**
+ * Streams lines until the reader goes away. Evidence is collected over all frames of one stream, as over a track.
+ * @param threshold of the camera, which each line repeats
+ * @throws AppError CAMERA_NOT_FOUND
+ */
 export async function* streamLivenessLines(
   cameras: Pick<CameraControl, 'watch'>,
   cameraId: string,
@@ -22,6 +27,8 @@ export async function* streamLivenessLines(
   timers: Timers,
 ): AsyncGenerator<Uint8Array> {
   const waiting: AnalysedFrame[] = [];
+  const evidence = new PresentationEvidence();
+  let nowMs = 0;
   let wake: () => void = () => undefined;
   const unwatch = cameras.watch(cameraId, (frame) => {
     waiting.push(frame);
@@ -39,7 +46,9 @@ export async function* streamLivenessLines(
         timers.clearTimeout(timer);
       }
       const frame = waiting.shift();
-      const line = frame ? describeFrame(frame, threshold) : { faces: 0, threshold };
+      // The clock of the frames can be set back.
+      nowMs = Math.max(nowMs, frame?.capturedAtMs ?? nowMs);
+      const line = frame ? describeFrame(frame, threshold, evidence, nowMs) : { faces: 0, threshold };
       yield Buffer.from(`${JSON.stringify(line)}\n`);
     }
   } finally {
@@ -47,11 +56,20 @@ export async function* streamLivenessLines(
   }
 }
 
-/** Returns the number of faces; and score and quality of the face where it is the only one, and fit. */
-function describeFrame(frame: AnalysedFrame, threshold: number): object {
+/**
+ * Returns the number of faces; the evidence so far where there is one face; and its score and quality where it is fit.
+ * @param evidence takes the face; forgets its frames where there is no face, or another one
+ */
+function describeFrame(frame: AnalysedFrame, threshold: number, evidence: PresentationEvidence, nowMs: number): object {
   const [face, ...others] = frame.faces;
-  const shot = face && others.length === 0 ? createShot(face, frame) : undefined;
-  const score = face?.livenessScore;
+  const line = { faces: frame.faces.length, threshold };
+  if (!face || others.length > 0) {
+    evidence.interrupt();
+    return line;
+  }
+  evidence.add(face, nowMs);
+  const shot = createShot(face, frame);
+  const score = face.livenessScore;
   const measured = shot && score !== undefined ? { score, quality: shot.quality } : {};
-  return { faces: frame.faces.length, threshold, ...measured };
+  return { ...line, evidence: evidence.judge(), ...measured };
 }

@@ -1,5 +1,7 @@
 // Evaluates a liveness trial at one camera: error rates of attempts of live people, prints and screens (ISO/IEC 30107-3).
+import type { EvidenceName } from '../events/event.js';
 import { fuseLiveness, type LivenessSample, type LivenessVerdict } from './liveness.js';
+import { NO_EVIDENCE, type Evidence } from './presentation-evidence.js';
 
 /** Presentations to the camera: a living person (bona fide), and two kinds of attack. */
 export const PRESENTATIONS = ['live', 'print', 'screen'] as const;
@@ -10,6 +12,8 @@ export interface TrialAttempt {
   presentation: Presentation;
   /** Samples of the frames with exactly one fit face, in the order of capture. */
   samples: readonly LivenessSample[];
+  /** Evidence of a print or a screen, beside the scores. Default: none. */
+  evidence?: Evidence;
 }
 
 export interface ErrorRate {
@@ -27,7 +31,13 @@ export interface TrialReport {
   apcer: { print: ErrorRate; screen: ErrorRate; worst: ErrorRate };
   /** BPCER: live attempts that were not taken for live (spoof, unsure, or no face). */
   bpcer: ErrorRate;
-  verdicts: { presentation: Presentation; verdict: LivenessVerdict; score?: number; frames: number }[];
+  verdicts: {
+    presentation: Presentation;
+    verdict: LivenessVerdict;
+    score?: number;
+    evidence?: readonly EvidenceName[];
+    frames: number;
+  }[];
   /**
    * Threshold with the fewest errors in this trial, in the middle of its gap. Absent when scores of live people or of attacks are missing,
    * or when no threshold is better than one verdict for everybody.
@@ -35,11 +45,12 @@ export interface TrialReport {
   suggested?: { threshold: number; apcer: number; bpcer: number };
 }
 
-/** Computes the error rates of a trial. @param threshold score from which a shot counts as live */
+/** Computes the error rates of a trial, with the decision that recognition makes. @param threshold score from which a shot counts as live */
 export function judgeTrial(attempts: readonly TrialAttempt[], threshold: number): TrialReport {
-  const verdicts = attempts.map(({ presentation, samples }) => {
-    const { verdict, score } = fuseLiveness(samples, { threshold, isSuspect: false });
-    return { presentation, verdict, ...(score === undefined ? {} : { score }), frames: samples.length };
+  const verdicts = attempts.map(({ presentation, samples, evidence = NO_EVIDENCE }) => {
+    const { verdict, score, evidence: seen } = fuseLiveness(samples, { threshold, isSuspect: false, evidence });
+    const frames = samples.length;
+    return { presentation, verdict, ...(score !== undefined && { score }), ...(seen && { evidence: seen }), frames };
   });
   const countErrors = (presentation: Presentation, isError: (verdict: LivenessVerdict) => boolean): ErrorRate => {
     const shown = verdicts.filter((one) => one.presentation === presentation);
@@ -94,14 +105,17 @@ function chooseWorse(a: ErrorRate, b: ErrorRate): ErrorRate {
 
 function suggestThreshold(verdicts: TrialReport['verdicts']): TrialReport['suggested'] {
   const collectScores = (isLive: boolean): number[] =>
-    verdicts.flatMap(({ presentation, score }) =>
-      (presentation === 'live') === isLive && score !== undefined ? [score] : [],
-    );
+    verdicts.flatMap(({ presentation, score, evidence }) => {
+      if ((presentation === 'live') !== isLive || score === undefined) return [];
+      // Evidence holds back the verdict `live` whatever the threshold is.
+      return [evidence ? -Infinity : score];
+    });
   const live = collectScores(true);
   const attacks = collectScores(false);
   if (live.length === 0 || attacks.length === 0) return undefined;
   // Thresholds to try: between any two neighbours, and beyond both ends.
-  const all = [...live, ...attacks].sort((a, b) => a - b);
+  const all = [...live, ...attacks].filter(Number.isFinite).sort((a, b) => a - b);
+  if (all.length === 0) return undefined;
   const [least = 0] = all;
   const between = all.slice(1).map((score, i) => (score + (all[i] ?? score)) / 2);
   const best = [least - 1, ...between, (all.at(-1) ?? least) + 1]

@@ -30,9 +30,27 @@ test('a frame with one fit face has its score; several faces have none', async (
   const first = next();
   show([anna]);
   show([anna, face({ person: 2, x: 100, liveness: 3 })]);
-  expect(await first).toEqual({ faces: 1, threshold: 0.5, score: 3, quality: 0.8 });
+  const evidence = { attack: [], doubts: [] };
+  expect(await first).toEqual({ faces: 1, threshold: 0.5, evidence, score: 3, quality: 0.8 });
   expect(await next()).toEqual({ faces: 2, threshold: 0.5 });
   expect(timers.waitingMs).toEqual([]);
+});
+
+test('evidence is collected over the frames of one stream', async () => {
+  const { next, show } = watched();
+  const presentation = { periodicity: 100, chroma: 20, surroundingChroma: 20 };
+  const lines: unknown[] = [];
+  for (let n = 0; n < 4; n++) {
+    const line = next();
+    show([{ ...anna, presentation }]);
+    lines.push(await line);
+  }
+  expect(lines[0]).toMatchObject({ evidence: { attack: [] } });
+  expect(lines[3]).toMatchObject({ evidence: { attack: ['pattern'], doubts: [] }, score: 3 });
+  const other = watched();
+  const line = other.next();
+  other.show([anna]);
+  expect(await line).toMatchObject({ evidence: { attack: [] } });
 });
 
 test('a camera that sends nothing gives lines without a face, and a reader that went away is not kept', async () => {

@@ -56,6 +56,42 @@ describe('a trial of liveness', () => {
     expect(judgeTrial(attempts, 0).suggested).toBeUndefined();
   });
 
+  test('counts evidence as recognition does: it contradicts the scores, and a doubt holds them back', () => {
+    const seen = (one: TrialAttempt, evidence: TrialAttempt['evidence']): TrialAttempt => ({
+      ...one,
+      evidence: evidence!,
+    });
+    const report = judgeTrial(
+      [
+        steady('live', 3),
+        seen(steady('live', 3), { attack: [], doubts: ['border'] }),
+        seen(steady('print', 5), { attack: ['pattern'], doubts: [] }),
+        seen(steady('screen', 5), { attack: [], doubts: ['border'] }),
+        steady('screen', -3),
+      ],
+      0,
+    );
+    expect(report.verdicts.map(({ verdict }) => verdict)).toEqual(['live', 'unsure', 'spoof', 'unsure', 'spoof']);
+    expect(report.verdicts[2]!.evidence).toEqual(['pattern']);
+    expect(report.apcer.worst).toMatchObject({ errors: 0 });
+    expect(report.bpcer).toMatchObject({ errors: 1, attempts: 2 });
+    // The attacks with evidence pass at no threshold; the doubtful live attempt fails at each.
+    expect(report.suggested).toEqual({ threshold: 0, apcer: 0, bpcer: 0.5 });
+  });
+
+  test('suggests nothing where evidence decides alone', () => {
+    const evidence = { attack: ['grey'], doubts: [] } as const;
+    expect(
+      judgeTrial(
+        [
+          { ...steady('live', 3), evidence },
+          { ...steady('print', 3), evidence },
+        ],
+        0,
+      ).suggested,
+    ).toBeUndefined();
+  });
+
   test('suggests nothing where one side is missing', () => {
     expect(judgeTrial([steady('live', 1)], 0).suggested).toBeUndefined();
     expect(judgeTrial([steady('print', 1), attempt('live')], 0).suggested).toBeUndefined();

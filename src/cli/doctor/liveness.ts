@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { LoadedConfig } from '../../config/load.js';
 import { dataPaths } from '../../config/paths.js';
 import { AppError } from '../../errors.js';
+import { EVIDENCE, type EvidenceName } from '../../events/event.js';
 import { makeLivenessPath } from '../../recognition/liveness-lines.js';
 import {
   judgeTrial,
@@ -12,9 +13,12 @@ import {
   type Presentation,
   type ErrorRate,
 } from '../../recognition/liveness-trial.js';
+import { NO_EVIDENCE, type Evidence } from '../../recognition/presentation-evidence.js';
 import { askService } from '../admin-client.js';
 import type { CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
+
+const evidenceNames = z.array(z.enum(Object.keys(EVIDENCE) as [EvidenceName, ...EvidenceName[]]));
 
 /** One analysed frame: a line of JSON that the service sends, until the connection is closed. */
 export const livenessLineSchema = z.object({
@@ -23,6 +27,8 @@ export const livenessLineSchema = z.object({
   /** Liveness score of the face; absent unless the frame has exactly one face and it is fit to be judged. */
   score: z.number().optional(),
   quality: z.number().min(0).max(1).optional(),
+  /** Evidence of a print or a screen in the frames so far; absent unless the frame has exactly one face. */
+  evidence: z.object({ attack: evidenceNames, doubts: evidenceNames }).optional(),
   /** Liveness threshold of the camera. */
   threshold: z.number(),
 });
@@ -55,6 +61,8 @@ const TASKS: Record<Presentation, string> = {
 
 /** An attempt ends after this time without a usable face, and counts as one without a face. */
 const PATIENCE_MS = 20_000;
+/** A door decides within this time from the first usable face on: evidence that is found later would not have helped it. */
+const DECIDED_MS = 2_000;
 
 /** @returns true when every live attempt passed and every attack was refused */
 export async function runTrial(parts: TrialParts, { attempts, seconds, json }: TrialOptions): Promise<boolean> {
@@ -70,11 +78,14 @@ export async function runTrial(parts: TrialParts, { attempts, seconds, json }: T
       await parts.ask(`\n${presentation} ${number} of ${attempts}: ${TASKS[presentation]}; then press Enter: `);
       const watched = await watchAttempt(parts, seconds);
       threshold = watched.threshold ?? threshold;
-      const attempt = { presentation, samples: watched.samples };
+      const attempt = { presentation, samples: watched.samples, evidence: watched.evidence };
       done.push(attempt);
       const [judged] = judgeTrial([attempt], threshold).verdicts;
+      const evidence = judged?.evidence ? `, evidence ${judged.evidence.join(' ')}` : '';
       const result =
-        judged?.score === undefined ? 'no usable face was seen' : `${judged.verdict}, score ${judged.score.toFixed(2)}`;
+        judged?.score === undefined
+          ? 'no usable face was seen'
+          : `${judged.verdict}, score ${judged.score.toFixed(2)}${evidence}`;
       say(`  ${result}, ${watched.samples.length} frames\n`);
     }
   }
@@ -95,23 +106,29 @@ export async function runTrial(parts: TrialParts, { attempts, seconds, json }: T
   return apcer.worst.errors === 0 && bpcer.errors === 0;
 }
 
-/** Collects the scores of one attempt, for the given time from the first usable face on. */
+/** Collects scores and evidence of one attempt, for the given time from the first usable face on. */
 async function watchAttempt(
   { lines, monotonicMs }: TrialParts,
   seconds: number,
-): Promise<{ samples: TrialAttempt['samples']; threshold?: number }> {
+): Promise<{ samples: TrialAttempt['samples']; evidence: Evidence; threshold?: number }> {
   const samples: { score: number; quality: number }[] = [];
+  let evidence = NO_EVIDENCE;
+  let decidedMs = Infinity;
   let threshold: number | undefined;
   let endMs = monotonicMs() + PATIENCE_MS;
   for await (const line of lines()) {
     threshold = line.threshold;
     if (line.score !== undefined && line.quality !== undefined) {
-      if (samples.length === 0) endMs = monotonicMs() + seconds * 1_000;
+      if (samples.length === 0) {
+        endMs = monotonicMs() + seconds * 1_000;
+        decidedMs = monotonicMs() + DECIDED_MS;
+      }
       samples.push({ score: line.score, quality: line.quality });
     }
+    if (line.evidence && monotonicMs() <= decidedMs) evidence = line.evidence;
     if (monotonicMs() >= endMs) break;
   }
-  return { samples, ...(threshold === undefined ? {} : { threshold }) };
+  return { samples, evidence, ...(threshold === undefined ? {} : { threshold }) };
 }
 
 function formatRate({ errors, attempts, rate, upper }: ErrorRate): string {

@@ -66,6 +66,22 @@ describe('lintel doctor --liveness', () => {
     expect(passes.text()).toContain('APCER screen  50.0 % (1 of 2;');
   });
 
+  test('evidence refuses an attack that looks alive, where a door would have seen it in time', async () => {
+    const seen = (...attack: 'border'[]): LivenessLine => ({ ...face(4), evidence: { attack, doubts: [] } });
+    const early = guided((what) => [
+      seen(),
+      ...Array<LivenessLine>(30).fill(what === 'live' ? seen() : seen('border')),
+    ]);
+    expect(await runTrial(early.doors, { ...OPTIONS, seconds: 3 })).toBe(true);
+    expect(early.text()).toContain('spoof, score 4.00, evidence border, ');
+    const late = guided((what) => [
+      ...Array<LivenessLine>(25).fill(seen()),
+      ...Array<LivenessLine>(30).fill(what === 'live' ? seen() : seen('border')),
+    ]);
+    expect(await runTrial(late.doors, { ...OPTIONS, seconds: 5 })).toBe(false);
+    expect(late.text()).toContain('APCER print   100.0 %');
+  });
+
   test('an attempt without a face ends, and counts as an error of the live attempts', async () => {
     const trial = guided(() => Array<LivenessLine>(1_000).fill(nobody));
     expect(await runTrial(trial.doors, { ...OPTIONS, attempts: 1 })).toBe(false);

@@ -426,6 +426,20 @@ describe('lintel gallery enrol', () => {
       expect((await run(buildArgs(source, group))).stdout).toBe('2 enrolled, 2 enrolled before, 0 refused\n');
     });
 
+    it('to accept a face, shows what it says about that', async () => {
+      const detail = '1 face was not added: it cannot be recognised, because it is blurred.';
+      const group = await newGroup();
+      const proxy = await startProxy(service.url, ({ call }) =>
+        call === `POST /groups/${group}` ? { ...nothingAdded, header: { ...nothingAdded.header, detail } } : 'pass',
+      );
+      const source = makeFolder({ 'alice/1.jpg': people.portrait(0) });
+      const { code, stdout } = await run(buildArgs(source, group, proxy.url));
+      expect({ code, stdout }).toEqual({
+        code: 1,
+        stdout: `refused   alice/1.jpg: not-accepted: ${detail}\n0 enrolled, 0 enrolled before, 1 refused\n`,
+      });
+    });
+
     it('with the group, reports that', async () => {
       const proxy = await startProxy(service.url, () => internalError);
       const { code, stdout, stderr } = await run(buildArgs(makeFolder({}), 'door', proxy.url));
