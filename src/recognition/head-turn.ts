@@ -14,8 +14,11 @@ const AHEAD_NOW_MS = 500;
 const TURN_DEGREES = 15;
 /**
  * What tells a turned head from a flat picture that is turned, in comparison with the frames that looked ahead: the nose moves by this many
- * half widths of the face, and by this many for each degree of yaw; the face becomes no wider, and not much narrower than its yaw says (in
- * ln(width / height)). @@MEASURED@@
+ * half widths of the face, and by this many for each degree of yaw; the face becomes no wider, and not much narrower than its yaw says, in
+ * ln(width / height). Measured on single rendered pictures (2026-11-28): of 24 heads that turned by 25 to 32 degrees, 183 of 192 comparisons
+ * count as turned, and 89 of 96 by 20 degrees; of flat pictures of 48 people in 13 stances (up to 62 degrees aside, 25 up and down) none, and
+ * one of the 60 on which the limits were chosen. With yaw and a shift of 0.22 alone, which suffice for a picture that turns about one axis,
+ * 11 of these 60 did: pictures that were tilted far, and became narrower or wider than a head.
  */
 const TURN_SHIFT = 0.25;
 const SHIFT_PER_DEGREE = 0.015;

@@ -12,6 +12,7 @@ import { createProgram } from '../../src/cli/program.js';
 import { configSchema } from '../../src/config/schema.js';
 import { EVENT_TYPES } from '../../src/events/event.js';
 import {
+  makeChallengeTopic,
   makeCommandResultTopic,
   makeCommandTopic,
   makeEventTopic,
@@ -85,7 +86,9 @@ export function listTopics(): string[][] {
   const others = [makeHistoryTopic, makeStatusTopic, makeCommandTopic, makeCommandResultTopic].map((topic) =>
     topic(ANY),
   );
-  return [...types, ...others, makeSnapshotTopic(ANY, ANY)].map((topic) => topic.split('/'));
+  return [...types, ...others, makeSnapshotTopic(ANY, ANY), makeChallengeTopic(ANY, ANY)].map((topic) =>
+    topic.split('/'),
+  );
 }
 
 export interface ApiRoute {
