@@ -188,11 +188,11 @@ describe('nobody is matched', () => {
   });
 
   test('while the clock is wrong: the challenge is withdrawn', async () => {
-    let problem: string | undefined;
-    const trust: TrustGuard = { problem: () => problem };
+    let isWrong = false;
+    const trust: TrustGuard = { problem: () => (isWrong ? 'it was set back' : undefined) };
     const door = await openChallengingDoor({}, { trust });
     await door.play(600, () => [ahead]);
-    problem = 'it was set back';
+    isWrong = true;
     await door.play(600, () => [turned('left')]);
     expect(door.events.reasons).toEqual(['uncertain clock-wrong']);
     expect(door.challenges.published).toEqual(['open left', 'withdrawn left']);
