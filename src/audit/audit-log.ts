@@ -53,7 +53,6 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   };
   #space: Space | undefined;
   #running = false;
-  #isNew = false;
   #damaged = false;
   /** Head to which the next entry is chained. It is undefined after a refused write, which may still have reached the disk. */
   #head: AuditHead | undefined;
@@ -76,7 +75,6 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     if (this.#damaged) {
       this.#options.log.error({}, 'the end of the audit log is damaged: run "lintel audit verify"');
     }
-    this.#isNew = this.#stored.sequence === 0;
     this.#running = true;
     const { pendingEntries } = this.#options.store;
     if (pendingEntries.length > 0) await this.#options.store.write([], this.note(pendingEntries));
@@ -100,11 +98,6 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   /** Space of the log, for records that change together with it in one `store.write` with a note. @throws AppError STOPPED */
   get space(): Space {
     return this.#requireSpace();
-  }
-
-  /** Whether the log had no entry at its start: then no service has used the store before. */
-  get isNew(): boolean {
-    return this.#isNew;
   }
 
   /**

@@ -92,16 +92,14 @@ export class KeyRegistry implements SecretKeyAuthority {
   }
 
   /**
-   * Reads the registry from the space of the registries.
-   * @returns whether the space has this registry; without one there are no keys
+   * Reads the registry from the space of the registries; without a record there are no keys.
    * @throws AppError STORE_CORRUPT, SECRET_INVALID: it does not open, or is malformed; STORE_UNAVAILABLE
    */
-  async open(space: Space): Promise<boolean> {
+  async open(space: Space): Promise<void> {
     const { kind } = this.#options;
     const content = await space.get(registryPlace(kind));
     this.#keys = content ? decodeRegistry(content, kind, `the registry of ${kind.noun}s`).map(loadKey) : [];
     this.#space = space;
-    return content !== undefined;
   }
 
   /** Forgets all keys: nothing is accepted any more. */
@@ -137,6 +135,12 @@ export class KeyRegistry implements SecretKeyAuthority {
   /** Returns the registry in its stored form, for a backup: digests, and no key. */
   encode(): Buffer {
     return encodeRegistry(this.#keys.map(({ stored }) => stored));
+  }
+
+  /** Returns these keys, followed by those of the registry that are not among them. */
+  merge(keys: readonly StoredKey[]): StoredKey[] {
+    const ids = new Set(keys.map(({ id }) => id));
+    return [...keys, ...this.#keys.map(({ stored }) => stored).filter(({ id }) => !ids.has(id))];
   }
 
   /**
@@ -239,8 +243,9 @@ export class KeyRegistry implements SecretKeyAuthority {
   }
 }
 
-/** Describes the writing of a whole registry into the space of the registries. */
+/** Describes the writing of a whole registry into the space of the registries. @throws AppError CONFIG_INVALID: more than 10,000 keys */
 export function putRegistry(space: Space, kind: KeyKind, keys: readonly StoredKey[]): Operation {
+  if (keys.length > MAX_KEYS) throw new AppError('CONFIG_INVALID', `there are more than ${MAX_KEYS} ${kind.noun}s`);
   return space.put(registryPlace(kind), encodeRegistry(keys));
 }
 

@@ -326,6 +326,11 @@ export class SealedStore implements Part {
     }
   }
 
+  /** Whether the database is of an earlier version, which the service has not run on yet since the upgrade. */
+  get isUpgrading(): boolean {
+    return this.#isUpgrading;
+  }
+
   stats(): StoreStats {
     return {
       batches: this.#database.batches,

@@ -1,6 +1,6 @@
 // The registries as a part: the plain files of Lintel 0.2 are taken over once, and a plain file that appears afterwards gives nobody a key.
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AuditLog } from '../../src/audit/audit-log.js';
@@ -8,6 +8,7 @@ import { dataPaths, type DataPaths } from '../../src/config/paths.js';
 import { KeyRegistries } from '../../src/keys/key-registries.js';
 import { silentLog } from '../../src/domain/log.js';
 import type { SealedStore } from '../../src/store/sealed-store.js';
+import { makeOldForm } from './support.js';
 import { recordingLog } from '../api/harness.js';
 import { readRecords } from '../audit/support.js';
 import { openStore, withCode } from '../store/support.js';
@@ -26,12 +27,17 @@ function makePlainFile(...names: readonly string[]): { text: string; keys: strin
   return { text: JSON.stringify({ keys: stored }, null, 2), keys, ids: stored.map(({ id }) => id) };
 }
 
+interface Parts {
+  store: SealedStore;
+  log: ReturnType<typeof recordingLog>;
+}
+
 interface Device {
   paths: DataPaths;
-  /** Opens everything, lets `work` run, and closes it. */
+  /** Starts everything, lets `work` run, and stops it. With `runs`, the service gets as far as running before. */
   use: <T>(
-    work: (keys: KeyRegistries, parts: { store: SealedStore; log: ReturnType<typeof recordingLog> }) => Promise<T>,
-    options?: { firstKeys?: boolean },
+    work: (keys: KeyRegistries, parts: Parts) => Promise<T>,
+    options?: { firstKeys?: boolean; runs?: boolean },
   ) => Promise<T>;
 }
 
@@ -40,8 +46,9 @@ async function createDevice(usedBy: 'nobody' | '0.2' = '0.2'): Promise<Device> {
   const folder = tempDir();
   const paths = dataPaths({ dataDir: join(folder, 'data'), keysDir: join(folder, 'keys') });
   mkdirSync(join(folder, 'data'));
+  mkdirSync(join(folder, 'keys'));
   const open = async (): Promise<{ store: SealedStore; audit: AuditLog }> => {
-    const store = await openStore(paths.databaseDir);
+    const store = await openStore(paths.databaseDir, usedBy === 'nobody' ? { counterFile: paths.counterFile } : {});
     const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
     await audit.start();
     return { store, audit };
@@ -50,10 +57,11 @@ async function createDevice(usedBy: 'nobody' | '0.2' = '0.2'): Promise<Device> {
     const { store, audit } = await open();
     await audit.append({ action: 'service.started', actor: 'service', subject: { version: '0.2.0' } });
     await store.stop();
+    await makeOldForm(paths.databaseDir);
   }
   return {
     paths,
-    use: async (work, { firstKeys = false } = {}) => {
+    use: async (work, { firstKeys = false, runs = true } = {}) => {
       const log = recordingLog();
       const { store, audit } = await open();
       const keys = new KeyRegistries({
@@ -66,6 +74,10 @@ async function createDevice(usedBy: 'nobody' | '0.2' = '0.2'): Promise<Device> {
       });
       try {
         await keys.start();
+        if (runs) {
+          await store.finishUpgrade();
+          await keys.removeOldFiles();
+        }
         return await work(keys, { store, log });
       } finally {
         await keys.stop();
@@ -75,7 +87,7 @@ async function createDevice(usedBy: 'nobody' | '0.2' = '0.2'): Promise<Device> {
   };
 }
 
-const listEntries = async (store: SealedStore): Promise<unknown[]> =>
+const listEntries = async (store: SealedStore): Promise<unknown[][]> =>
   (await readRecords(store)).map(({ action, subject }) => [action, subject.name, subject.kind, subject.revoked]);
 
 describe('the plain files of Lintel 0.2', () => {
@@ -85,41 +97,64 @@ describe('the plain files of Lintel 0.2', () => {
     const admin = makePlainFile('desk');
     writeFileSync(paths.appKeysFile, app.text);
     writeFileSync(paths.adminKeysFile, admin.text);
-    await use(async (keys, { store, log }) => {
-      expect(keys.appKeys.authenticate(app.keys[0]!)).toMatchObject({ id: app.ids[0], name: 'door' });
-      expect(keys.appKeys.authenticate(app.keys[1]!)).toBeUndefined();
-      expect(keys.adminKeys.authenticate(admin.keys[0]!)).toMatchObject({ name: 'desk' });
-      expect(keys.adminKeys.authenticate(app.keys[0]!)).toBeUndefined();
-      expect(await listEntries(store)).toEqual([
-        ['service.started', undefined, undefined, undefined],
-        ['key.imported', 'door', undefined, false],
-        ['key.imported', 'revoked-yard', undefined, true],
-        ['key.imported', 'desk', 'admin', false],
-      ]);
-      expect(log.lines.map(({ level }) => level)).toEqual(['info', 'info']);
-      expect(keys.health()).toEqual({ status: 'ok' });
-      expect(existsSync(paths.appKeysFile)).toBe(true);
-      await keys.removeOldFiles();
-      expect([paths.appKeysFile, paths.adminKeysFile].filter(existsSync)).toEqual([]);
-    });
+    await use(
+      async (keys, { store, log }) => {
+        expect(keys.appKeys.authenticate(app.keys[0]!)).toMatchObject({ id: app.ids[0], name: 'door' });
+        expect(keys.appKeys.authenticate(app.keys[1]!)).toBeUndefined();
+        expect(keys.adminKeys.authenticate(admin.keys[0]!)).toMatchObject({ name: 'desk' });
+        expect(keys.adminKeys.authenticate(app.keys[0]!)).toBeUndefined();
+        expect((await listEntries(store)).slice(-3)).toEqual([
+          ['key.imported', 'door', undefined, false],
+          ['key.imported', 'revoked-yard', undefined, true],
+          ['key.imported', 'desk', 'admin', false],
+        ]);
+        expect(log.lines.map(({ level }) => level)).toEqual(['info', 'info']);
+        expect(keys.health()).toEqual({ status: 'ok' });
+        await keys.removeOldFiles();
+        expect(existsSync(paths.appKeysFile)).toBe(true);
+        await store.finishUpgrade();
+        await keys.removeOldFiles();
+        expect([paths.appKeysFile, paths.adminKeysFile].filter(existsSync)).toEqual([]);
+      },
+      { runs: false },
+    );
     await use(async (keys, { log }) => {
       expect(keys.appKeys.authenticate(app.keys[0]!)).toBeDefined();
       expect(log.lines).toEqual([]);
     });
   });
 
-  it('are still there after a start that did not get as far as running, and are removed by the next one', async () => {
+  it('are left in place by a start that does not get as far as running, and are read again when they changed since', async () => {
+    const { paths, use } = await createDevice();
+    const app = makePlainFile('door', 'yard');
+    writeFileSync(paths.appKeysFile, app.text);
+    const listImports = async (_: KeyRegistries, { store }: Parts): Promise<unknown[][]> =>
+      (await listEntries(store)).filter(([action]) => action === 'key.imported');
+    expect(await use(listImports, { runs: false })).toHaveLength(2);
+    expect(readFileSync(paths.appKeysFile, 'utf8')).toBe(app.text);
+    // The same file is not taken over twice.
+    expect(await use(listImports, { runs: false })).toHaveLength(2);
+    // The older version runs again and revokes a key.
+    const revoked = app.text.replace('"name": "yard"', '"name": "yard", "revokedAt": "2026-01-03T00:00:00.000Z"');
+    writeFileSync(paths.appKeysFile, revoked);
+    await use(async (keys) => {
+      expect(keys.ignoredFiles).toEqual([]);
+      expect(existsSync(paths.appKeysFile)).toBe(false);
+      expect(keys.appKeys.authenticate(app.keys[0]!)).toBeDefined();
+      expect(keys.appKeys.authenticate(app.keys[1]!)).toBeUndefined();
+    });
+  });
+
+  it('may lie there after a kill between the end of the upgrade and their removal', async () => {
     const { paths, use } = await createDevice();
     const app = makePlainFile('door');
     writeFileSync(paths.appKeysFile, app.text);
-    await use(async () => undefined);
-    expect(readFileSync(paths.appKeysFile, 'utf8')).toBe(app.text);
-    await use(async (keys, { store }) => {
+    await use(async (_, { store }) => store.finishUpgrade(), { runs: false });
+    expect(existsSync(paths.appKeysFile)).toBe(true);
+    await use(async (keys, { log }) => {
       expect(keys.ignoredFiles).toEqual([]);
-      await keys.removeOldFiles();
+      expect(log.lines.map(({ level }) => level)).toEqual(['info']);
       expect(existsSync(paths.appKeysFile)).toBe(false);
-      expect(keys.appKeys.authenticate(app.keys[0]!)).toBeDefined();
-      expect((await listEntries(store)).length).toBe(2);
     });
   });
 
@@ -155,7 +190,7 @@ describe('a plain file that somebody puts into the data directory', () => {
     const { paths, use } = await createDevice();
     const own = makePlainFile('door');
     writeFileSync(paths.appKeysFile, own.text);
-    await use((keys) => keys.removeOldFiles());
+    await use(async () => undefined);
     const forged = makePlainFile('intruder', 'attacker');
     writeFileSync(paths[file], forged.text);
     for (let start = 0; start < 2; start++) {
@@ -167,8 +202,25 @@ describe('a plain file that somebody puts into the data directory', () => {
         expect(keys.ignoredFiles).toEqual([paths[file]]);
         await keys.removeOldFiles();
         expect(existsSync(paths[file])).toBe(true);
-        expect((await listEntries(store)).length).toBe(2);
+        expect((await listEntries(store)).filter(([action]) => action === 'key.imported')).toHaveLength(1);
       });
+    }
+  });
+
+  it('in place of a database that was removed gives nobody a key', async () => {
+    const { paths, use } = await createDevice('nobody');
+    await use(async () => undefined);
+    rmSync(paths.databaseDir, { recursive: true });
+    const forged = makePlainFile('attacker');
+    writeFileSync(paths.adminKeysFile, forged.text);
+    for (const runs of [false, true]) {
+      await use(
+        async (keys) => {
+          expect(keys.adminKeys.authenticate(forged.keys[0]!)).toBeUndefined();
+          expect(keys.ignoredFiles).toEqual([paths.adminKeysFile]);
+        },
+        { runs },
+      );
     }
   });
 
