@@ -8,6 +8,8 @@ export interface PictureClaims {
    * 0 where the decoder works row by row.
    */
   heldBytes: number;
+  /** Bytes of all pixels as the file has them, before they are converted to 8-bit RGB. */
+  pixelBytes: number;
 }
 
 /** Channels by the colour type of a PNG. A palette (3) is decoded to RGBA at most. */
@@ -31,7 +33,8 @@ export function readPngClaims(bytes: Uint8Array): PictureClaims | undefined {
   const channels = PNG_CHANNELS[view.getUint8(25)] ?? 4;
   const bytesPerPixel = channels * (view.getUint8(24) > 8 ? 2 : 1);
   const isInterlaced = view.getUint8(28) !== 0;
-  return { widthPx, heightPx, heldBytes: isInterlaced ? widthPx * heightPx * bytesPerPixel : 0 };
+  const pixelBytes = widthPx * heightPx * bytesPerPixel;
+  return { widthPx, heightPx, heldBytes: isInterlaced ? pixelBytes : 0, pixelBytes };
 }
 
 /**
@@ -58,12 +61,14 @@ export function readJpegClaims(bytes: Uint8Array): PictureClaims | undefined {
       const widthPx = view.getUint16(at + 7);
       const samples = countSamplesPerPixel(bytes.subarray(at + 10, at + 10 + 3 * components));
       const heldBytes = widthPx * heightPx * samples * COEFFICIENT_BYTES;
-      frame = { widthPx, heightPx, heldBytes, components, isProgressive: (marker & 3) === 2 };
+      const pixelBytes = widthPx * heightPx * components;
+      frame = { widthPx, heightPx, heldBytes, pixelBytes, components, isProgressive: (marker & 3) === 2 };
     }
     if (marker === START_OF_SCAN) {
       if (!frame) return undefined;
       const hasSeveralScans = frame.isProgressive || view.getUint8(at + 4) < frame.components;
-      return { widthPx: frame.widthPx, heightPx: frame.heightPx, heldBytes: hasSeveralScans ? frame.heldBytes : 0 };
+      const { widthPx, heightPx, heldBytes, pixelBytes } = frame;
+      return { widthPx, heightPx, heldBytes: hasSeveralScans ? heldBytes : 0, pixelBytes };
     }
     at += 2 + view.getUint16(at + 2);
   }

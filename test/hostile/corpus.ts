@@ -14,6 +14,7 @@ import {
   withManyScans,
   withSegment,
 } from './files.js';
+import { progressiveJpeg } from './progressive.js';
 
 export interface HostileFile {
   name: string;
@@ -178,6 +179,8 @@ async function large(): Promise<HostileFile[]> {
   const cmyk = await claiming(picture(300, 300).toColourspace('cmyk'));
   const behindFirst = 4 + whole.readUInt16BE(4);
   const side = { widthPx: 7_000, heightPx: 7_000 };
+  const small = { widthPx: 400, heightPx: 500 };
+  const slowest = progressiveJpeg({ ...side, scans: 10, band: 'all' });
   return [
     file('PNG of 60 megapixels', png({ widthPx: 10_000, heightPx: 6_000, bits: 1, colour: 0 }), TOO_LARGE),
     file('PNG of 49 megapixels', png(side), SUCCESS),
@@ -194,8 +197,14 @@ async function large(): Promise<HostileFile[]> {
     ),
     file('JPEG of 49 megapixels', await square.clone().jpeg().toBuffer(), SUCCESS),
     file('progressive JPEG of 49 megapixels', progressive, SUCCESS),
-    file('progressive JPEG of 49 megapixels and 50 scans', withManyScans(progressive, 40), SUCCESS, BROKEN),
+    file('progressive JPEG of 49 megapixels and 50 scans', withManyScans(progressive, 40), BROKEN),
     file('progressive JPEG of 49 megapixels and 500 scans', withManyScans(progressive, 500), BROKEN),
+    file('progressive JPEG of 49 megapixels and 2,000 legal scans', progressiveJpeg({ ...side, scans: 2_000 }), BROKEN),
+    file('grey progressive JPEG of 49 megapixels and 10 scans', slowest, SUCCESS),
+    file('progressive JPEG of 0.2 megapixels and 800 scans', progressiveJpeg({ ...small, scans: 800 }), SUCCESS),
+    file('progressive JPEG of 0.2 megapixels and 100,000 scans', progressiveJpeg({ ...small, scans: 1e5 }), BROKEN),
+    file('PNG of 49 megapixels, 16 bits, RGBA', png({ ...side, bits: 16, colour: 6 }), TOO_LARGE),
+    file('PNG of 25 megapixels, 16 bits, RGBA', png({ widthPx: 5_000, heightPx: 5_000, bits: 16, colour: 6 }), SUCCESS),
     file('progressive JPEG of 49 megapixels without subsampling', whole, TOO_LARGE),
     file(
       'the same with rubbish between its segments',
@@ -264,7 +273,16 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
   const badSum = Buffer.from(plainPng);
   badSum[29]! ^= 1;
   const size = { widthPx: 400, heightPx: 400 };
+  const bomb = pngChunk('zTXt', Buffer.concat([Buffer.from('a\0\0', 'latin1'), deflateSync(Buffer.alloc(50_000_000))]));
+  const empty = (count: number): Buffer[] => new Array<Buffer>(count).fill(Buffer.from([0xff, 0xfe, 0, 2]));
   let comments = jpeg;
+  let manyProfiles = jpeg;
+  for (let i = 60; i >= 1; i--) {
+    const head = Buffer.from(`ICC_PROFILE\0${String.fromCharCode(i, 60)}`, 'latin1');
+    manyProfiles = withSegment(manyProfiles, 0xe2, Buffer.concat([head, Buffer.alloc(40_000, i)]));
+  }
+  const [pngHead, ...pngRest] = pngChunks(png(size));
+  const emptyPieces = buildPng([pngHead!, ...new Array<{ type: string }>(200_000).fill({ type: 'IDAT' }), ...pngRest]);
   for (let i = 0; i < 30; i++) comments = withSegment(comments, 0xfe, Buffer.alloc(65_000, 32));
   return [
     file('PNG without pixels', without('IDAT'), BROKEN),
@@ -292,6 +310,24 @@ function structure(jpeg: Buffer, plainPng: Buffer): HostileFile[] {
     ),
     file('PNG whose pixels are not deflated', png({ ...size, data: noise(5_000) }), BROKEN),
     file('JPEG with 2 MB of comments', comments, SUCCESS),
+    file(
+      'JPEG with half a million comments',
+      Buffer.concat([jpeg.subarray(0, 2), ...empty(500_000), jpeg.subarray(2)]),
+      SUCCESS,
+      BROKEN,
+    ),
+    file('JPEG with 60 profiles', manyProfiles, SUCCESS, BROKEN),
+    file(
+      'PNG with 55 texts that inflate to 50 MB each',
+      png({ ...size, before: new Array<Buffer>(55).fill(bomb) }),
+      SUCCESS,
+    ),
+    file(
+      'PNG with 200,000 empty chunks',
+      png({ ...size, before: [Buffer.concat(new Array<Buffer>(200_000).fill(pngChunk('tEXt')))] }),
+      SUCCESS,
+    ),
+    file('PNG with 200,000 empty pieces of pixels', emptyPieces, SUCCESS, BROKEN),
     file('JPEG with rubbish behind its end', Buffer.concat([jpeg, noise(50_000)]), SUCCESS),
     file('two JPEGs in one file', Buffer.concat([jpeg, jpeg]), SUCCESS),
     file(

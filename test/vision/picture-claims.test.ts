@@ -7,14 +7,20 @@ const grey = (width: number, height: number): Sharp =>
   sharp({ create: { width, height, channels: 3, background: '#777' } });
 
 describe('the claims of a PNG', () => {
-  it.each<[string, Buffer, number]>([
-    ['row by row', png({ widthPx: 300, heightPx: 200 }), 0],
-    ['interlaced RGB', png({ widthPx: 300, heightPx: 200, interlaced: true }), 3],
-    ['interlaced grey of one bit', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 0, bits: 1 }), 1],
-    ['interlaced RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 6, bits: 16 }), 8],
-    ['an interlaced palette', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 3 }), 4],
-  ])('%s: the size, and the bytes that a decoder holds at once', (_name, bytes, perPixel) => {
-    expect(readPngClaims(bytes)).toEqual({ widthPx: 300, heightPx: 200, heldBytes: 300 * 200 * perPixel });
+  it.each<[string, Buffer, number, number]>([
+    ['row by row', png({ widthPx: 300, heightPx: 200 }), 0, 3],
+    ['row by row, RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, colour: 6, bits: 16 }), 0, 8],
+    ['interlaced RGB', png({ widthPx: 300, heightPx: 200, interlaced: true }), 3, 3],
+    ['interlaced grey of one bit', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 0, bits: 1 }), 1, 1],
+    ['interlaced RGBA of 16 bits', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 6, bits: 16 }), 8, 8],
+    ['an interlaced palette', png({ widthPx: 300, heightPx: 200, interlaced: true, colour: 3 }), 4, 4],
+  ])('%s: the size, and the bytes that a decoder holds at once', (_name, bytes, heldPerPixel, perPixel) => {
+    expect(readPngClaims(bytes)).toEqual({
+      widthPx: 300,
+      heightPx: 200,
+      heldBytes: 300 * 200 * heldPerPixel,
+      pixelBytes: 300 * 200 * perPixel,
+    });
   });
 
   it('are undefined without a header', () => {
@@ -24,21 +30,23 @@ describe('the claims of a PNG', () => {
 });
 
 describe('the claims of a JPEG', () => {
-  it.each<[string, (image: Sharp) => Sharp, number]>([
-    ['of one scan', (image) => image.jpeg(), 0],
-    ['progressive', (image) => image.jpeg({ progressive: true }), 3],
-    ['progressive without subsampling', (image) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }), 6],
-    ['progressive grey', (image) => image.toColourspace('b-w').jpeg({ progressive: true }), 2],
-  ])('%s: the size, and the bytes that a decoder holds at once', async (_name, encode, perPixel) => {
+  it.each<[string, (image: Sharp) => Sharp, number, number]>([
+    ['of one scan', (image) => image.jpeg(), 0, 3],
+    ['progressive', (image) => image.jpeg({ progressive: true }), 3, 3],
+    ['progressive without subsampling', (image) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }), 6, 3],
+    ['progressive grey', (image) => image.toColourspace('b-w').jpeg({ progressive: true }), 2, 1],
+  ])('%s: the size, and the bytes that a decoder holds at once', async (_name, encode, heldPerPixel, perPixel) => {
     const bytes = await encode(grey(320, 160)).toBuffer();
-    expect(readJpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes: 320 * 160 * perPixel });
+    const pixels = 320 * 160;
+    const [heldBytes, pixelBytes] = [pixels * heldPerPixel, pixels * perPixel];
+    expect(readJpegClaims(bytes)).toEqual({ widthPx: 320, heightPx: 160, heldBytes, pixelBytes });
   });
 
   it('are found after other segments, and after random bytes between them', async () => {
     const plain = await grey(320, 160).jpeg().toBuffer();
     const whole = withClaimedSize(plain, 65_500, 65_500);
     const first = 4 + whole.readUInt16BE(4);
-    const claims = { widthPx: 65_500, heightPx: 65_500, heldBytes: 0 };
+    const claims = { widthPx: 65_500, heightPx: 65_500, heldBytes: 0, pixelBytes: 65_500 * 65_500 * 3 };
     expect(readJpegClaims(withSegment(whole, 0xe1, exif(0x0112, 6)))).toEqual(claims);
     const rubbish = Buffer.from([1, 2, 0xff, 0, 0xff, 0xff, 0xd0, 7]);
     expect(readJpegClaims(Buffer.concat([whole.subarray(0, first), rubbish, whole.subarray(first)]))).toEqual(claims);
