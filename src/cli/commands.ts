@@ -24,10 +24,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'gallery',
-    description: 'enrol many people, list the groups, back up, restore and verify the enrolled faces',
+    description: 'enrol many people, list the groups, check who is enrolled, back up, restore and verify the faces',
     load: async () => [
       (await import('./enrol/enrol.js')).registerEnrol,
       (await import('./gallery/groups.js')).registerGroups,
+      (await import('./gallery/check.js')).registerCheck,
       (await import('./gallery/backup.js')).registerGallery,
     ],
   },

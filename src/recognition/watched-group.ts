@@ -1,11 +1,11 @@
 // One group that a camera recognises people of: whether it can be searched, its candidates, and the threshold in force.
 import type { WatchedGroupConfig } from '../config/camera-schema.js';
-import { farPerComparison } from '../domain/false-accept.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import { AppError, describeError } from '../errors.js';
 import type { Gallery, GroupInfo, GroupRef } from '../gallery/gallery.types.js';
+import { findThreshold } from './group-threshold.js';
 import { derivePerson, type Candidate, type CandidateGroup, type IdentityRule } from './identity.js';
 import { judgeSimilarity, type ShotProbes } from './shot-probe.js';
 
@@ -110,12 +110,7 @@ export class WatchedGroup {
 
   #threshold(info: GroupInfo | undefined): number {
     const { config, rule } = this.#parts;
-    if ('threshold' in config) return config.threshold;
-    // A similarity means the same false accept rate in every condition.
-    const { scale, falseAccepts } = this.#findScales(info);
-    const enrolledFaces = info?.faceCount ?? 0;
-    const far = farPerComparison(config.targetFalseAcceptPerAttempt, { ...rule, enrolledFaces });
-    return Math.max(1, scale.fromCosine(falseAccepts.cosineAt(far)));
+    return findThreshold(config, rule, this.#findScales(info), info?.faceCount ?? 0);
   }
 
   #find(): FoundGroup | { problem: string } {

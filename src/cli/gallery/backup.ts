@@ -2,14 +2,9 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { dataPaths } from '../../config/paths.js';
-import type { Config } from '../../config/schema.js';
-import type { AuditEntry } from '../../domain/audit.js';
 import { AppError } from '../../errors.js';
 import type { BackupEnd, BackupRecord } from '../../gallery/backup-records.js';
-import { askService } from '../admin-client.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
-import { withOwnStore } from '../own-store.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';
 import {
@@ -20,10 +15,9 @@ import {
   type KeyOptions,
   type LockOptions,
 } from './backup-secrets.js';
+import { readLocalGallery } from './local-gallery.js';
 import { restoreInto, refuseUnlessEmpty } from './restore.js';
 import { writeNewFile } from '../../platform/write-file.js';
-
-const EXPORTED: AuditEntry = { action: 'gallery.exported', actor: 'cli', subject: {} };
 
 /** @param gallery the command `lintel gallery` */
 export function registerGallery(gallery: Command, context: CliContext): void {
@@ -131,29 +125,6 @@ class WatchedRecords {
     );
     throw new SilentFailure();
   }
-}
-
-/**
- * Reads the gallery from the service that runs on the data directory, or from the directory itself when none does.
- * @param isExport true when the records are written to a file: the audit log then records it. A running service records every reading
- */
-async function readLocalGallery(
-  config: Config,
-  context: CliContext,
-  { isExport }: { isExport: boolean },
-  work: (records: AsyncIterable<BackupRecord>) => Promise<void>,
-): Promise<void> {
-  const { decodeRecords, exportGallery } = await import('../../gallery/backup-records.js');
-  const bytes = await askService(dataPaths(config).adminSocket, 'GET', '/gallery');
-  if (bytes) {
-    await work(decodeRecords(bytes));
-    return;
-  }
-  const { auditFirst } = await import('../../audit/audited.js');
-  await withOwnStore(config, context, (store, { audit, keys }) => {
-    const records = (): AsyncGenerator<Buffer> => exportGallery(store, context.clock, () => keys.appKeys.encode());
-    return work(decodeRecords(isExport ? auditFirst(audit, EXPORTED, records) : records()));
-  });
 }
 
 async function readBackupFile(
