@@ -42,12 +42,16 @@ export async function withRaw<T>(
   }
 }
 
-/** Everything that lies in the directory's files, by name. */
+/** Everything that lies in the directory's files, by name. A file that is removed meanwhile is left out. */
 export async function readContents(directory: string): Promise<Map<string, Buffer>> {
-  const names = await readdir(directory);
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name))] as [string, Buffer])),
-  );
+  const contents = new Map<string, Buffer>();
+  for (const name of await readdir(directory)) {
+    const content = await readFile(join(directory, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    if (content) contents.set(name, content);
+  }
+  return contents;
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
