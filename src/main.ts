@@ -46,12 +46,12 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const supervision = createSupervision(base, { storage, vision, cameras, health });
   addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });
 
-  const { store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces } = storage;
+  const { store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces, check } = storage;
   const { monotonic, timers, log, paths } = base;
   // The order of the start; the stop goes the other way.
   const lifecycle: Lifecycle = new Lifecycle({
     parts: [
-      ...[store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces],
+      ...[store, audit, masterKey, serviceEntries, keys, clockGuard, check, gallery, unknownFaces],
       ...[vision, events, privacy, cameras, api, admin],
     ],
     stopBudget: STOP_BUDGET,

@@ -8,6 +8,7 @@ const lineSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('entry'), record: auditRecordSchema }),
   z.object({ kind: z.literal('damaged'), sequence: z.int() }),
   z.object({ kind: z.literal('head'), head: auditHeadSchema.optional() }),
+  z.object({ kind: z.literal('root'), problem: z.string().optional() }),
   z.object({ kind: z.literal('end') }),
 ]);
 const CHUNK_CHARACTERS = 64 * 1024;

@@ -22,8 +22,12 @@ export function encodeRecord(record: AuditRecord | AuditHead): Buffer {
 /** One place in the log: an entry, or a record that cannot be opened or is not an entry. */
 export type AuditItem = { kind: 'entry'; record: AuditRecord } | { kind: 'damaged'; sequence: number };
 
-/** One line of the log as it is read for a check: first the entries in order, then the head. A lost or damaged head is undefined. */
-export type AuditLine = AuditItem | { kind: 'head'; head?: AuditHead | undefined };
+/**
+ * One line of the log as it is read for a check: first the entries in order, then the head, then what the root of the log says. A lost or
+ * damaged head is undefined; the root has a problem where the records do not add up.
+ */
+export type AuditLine =
+  AuditItem | { kind: 'head'; head?: AuditHead | undefined } | { kind: 'root'; problem?: string | undefined };
 
 /**
  * Reads entries in the order of the range.
@@ -58,6 +62,7 @@ export async function* readAuditLog(store: Pick<SealedStore, 'snapshot'>): Async
     for (const space of snapshot.spaces) {
       yield* readItems(space, ENTRY_KEYS.range);
       yield { kind: 'head', head: await readHead(space) };
+      yield { kind: 'root', problem: await space.findProblem() };
     }
   } finally {
     await snapshot.close();

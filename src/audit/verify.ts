@@ -20,8 +20,8 @@ export interface AuditReport {
 const MAX_PROBLEMS = 20;
 
 /**
- * Reads the whole log and checks the numbers, the hashes and the head. Without `expectHead` it cannot see
- * that the whole database was replaced by an older copy of itself, or that a person with the master key wrote the log again.
+ * Reads the whole log and checks the numbers, the hashes, the head and the root. Without `expectHead` it cannot see that a person with the
+ * master key wrote the log again.
  * @param expectHead hash of a head that was noted earlier: the log must contain that entry, and may have later ones
  */
 export async function verifyAuditLog(lines: AsyncIterable<AuditLine>, expectHead?: string): Promise<AuditReport> {
@@ -39,6 +39,10 @@ export async function verifyAuditLog(lines: AsyncIterable<AuditLine>, expectHead
     if (line.kind === 'head') {
       if (++heads > 1) addProblem('there is more than one log');
       else for (const text of listHeadProblems(line.head, last, isLastHashUnknown)) addProblem(text);
+      continue;
+    }
+    if (line.kind === 'root') {
+      if (line.problem !== undefined) addProblem(`its records do not add up: ${line.problem}`);
       continue;
     }
     const sequence = line.kind === 'entry' ? line.record.sequence : line.sequence;

@@ -58,9 +58,9 @@ configuration. These commands work while the service is running and while it is 
     .addHelpText(
       'after',
       `
-The log alone does not show that the whole database was replaced by an older copy, nor entries that
-somebody with the master key has forged. Note the printed head on another machine and pass it with
---expect-head: this reveals both.`,
+The log alone does not show entries that somebody with the master key has forged. Note the printed
+head on another machine and pass it with --expect-head: this reveals them, and also an older copy of
+the whole database together with its counter in the folder of the keys.`,
     )
     .action(async ({ expectHead }: { expectHead?: string }, command: Command) => {
       if (expectHead !== undefined && !HASH.test(expectHead)) {
@@ -102,7 +102,7 @@ export async function withAuditLog<T>(
   const answer = await askService(dataPaths(config).adminSocket, 'GET', '/audit');
   if (answer) return work(decodeAuditLines(answer));
   const { readAuditLog } = await import('../audit/audit-space.js');
-  return withOwnStore(config, context, (store) => work(readAuditLog(store)));
+  return withOwnStore(config, context, (store) => work(readAuditLog(store)), { onAltered: 'report' });
 }
 
 async function* formatJsonLines(lines: AsyncIterable<AuditLine>): AsyncGenerator<Buffer> {

@@ -4,7 +4,7 @@ import { readAuditLog } from '../audit/audit-space.js';
 import { auditFirst } from '../audit/audited.js';
 import { AppError } from '../errors.js';
 import { exportGallery } from '../gallery/backup-records.js';
-import { readStoredGroups } from '../gallery/stored-groups.js';
+import { readStoredGroups, reportRecords } from '../gallery/stored-groups.js';
 import { createKeyRoutes } from '../keys/key-requests.js';
 import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
 import type { RecognisingCameras } from './recognition.js';
@@ -33,6 +33,7 @@ export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): Admin
         auditFirst(audit, { ...EXPORTED, subject: { ...gallery.stats() } }, () =>
           exportGallery(store, clock, () => keys.appKeys.encode()),
         ),
+      'GET /records': () => encodeJson(() => reportRecords(store)),
       'GET /groups': () => encodeJson(() => readStoredGroups(store)),
       'GET /audit': () => encodeAuditLines(readAuditLog(store)),
       'GET /unknown-faces': () => encodeJson(async () => unknownFaces.stats()),

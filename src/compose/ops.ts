@@ -47,11 +47,12 @@ export function createServiceMetrics(
 /** Registers every part whose health is reported. A required part is one that the service cannot work without. */
 export function addHealthSources(health: HealthRegistry, { config }: ServiceBase, inputs: HealthInputs): void {
   const { storage, vision, events, cameras, privacy, api } = inputs;
-  const { store, gallery, audit, keys, clockGuard, unknownFaces } = storage;
+  const { store, gallery, audit, keys, check, clockGuard, unknownFaces } = storage;
   health.add({ name: 'store', required: true, health: () => store.health() });
   health.add({ name: 'gallery', required: true, health: () => gallery.health() });
   health.add({ name: 'vision', required: true, health: () => vision.health() });
   health.add({ name: 'audit', required: false, health: () => audit.health() });
+  health.add({ name: 'store-check', required: false, health: () => check.health() });
   health.add({ name: 'keys', required: false, health: () => keys.health() });
   health.add({ name: 'clock', required: false, health: () => clockGuard.health() });
   health.add({ name: 'events', required: false, health: () => events.health() });

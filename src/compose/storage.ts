@@ -1,6 +1,7 @@
 // The sealed store and everything that lives in it: audit log, registries of keys, gallery, faces of strangers, the last trusted time, key rotation.
 import { statSync } from 'node:fs';
 import { AuditLog } from '../audit/audit-log.js';
+import { AUDIT_LABEL } from '../audit/audit-space.js';
 import { auditRotation } from '../audit/audited.js';
 import { ServiceEntries } from '../audit/service-entries.js';
 import { ClockGuard } from '../clock/clock-guard.js';
@@ -11,7 +12,9 @@ import { LevelGallery } from '../gallery/leveldb-gallery.js';
 import { KeyRegistries } from '../keys/key-registries.js';
 import { MasterKeyKeeper } from '../keys/master-key-keeper.js';
 import { UnknownFaces } from '../privacy/unknown-faces.js';
+import { EVENTS_LABEL } from '../events/event-log.js';
 import { SealedStore } from '../store/sealed-store.js';
+import { StoreCheck } from '../store/store-check.js';
 import { createCropEncoder } from '../vision/crop-jpeg.js';
 import type { ServiceBase } from './base.js';
 import { findModel, type ServiceModels } from './models.js';
@@ -24,6 +27,8 @@ export interface Storage {
   /** Writes starts, and changes of the configuration, to the audit log. */
   serviceEntries: ServiceEntries;
   keys: KeyRegistries;
+  /** Adds up the audit log and the event log. */
+  check: StoreCheck;
   clockGuard: ClockGuard;
   gallery: LevelGallery;
   unknownFaces: UnknownFaces;
@@ -54,6 +59,7 @@ export function createStorage(base: ServiceBase, { secrets, models }: StorageInp
     masterKey: new MasterKeyKeeper({ store: auditRotation(store, audit), keysDir, origin: master.origin, log }),
     serviceEntries: new ServiceEntries({ audit, store, config, version, log }),
     keys: new KeyRegistries({ store, audit, oldFiles: paths, firstKeys: paths, clock, log }),
+    check: new StoreCheck({ store, labels: { [AUDIT_LABEL]: 'the audit log', [EVENTS_LABEL]: 'the event log' }, log }),
     clockGuard,
     gallery: new LevelGallery({
       store,

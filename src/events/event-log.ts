@@ -55,7 +55,7 @@ export interface EventLogStats {
 }
 
 /** Label of the space. It comes from the time when the log held only events that were not published yet. */
-const SPACE = 'outbox';
+export const EVENTS_LABEL = 'outbox';
 /** Number of emissions that may wait for the disk. */
 const MAX_WAITING = 1_000;
 
@@ -105,7 +105,7 @@ export class EventLog implements Part, EventSink, EventReader {
 
   /** Reads the state, and no event. @throws AppError STORE_CORRUPT, STORE_UNAVAILABLE */
   async start(): Promise<void> {
-    this.#space = await this.#options.store.openSpace(SPACE, { check: 'later' });
+    this.#space = await this.#options.store.openSpace(EVENTS_LABEL, { check: 'later' });
     const state = await readState(this.#space);
     if (state) {
       this.#last = state.last;

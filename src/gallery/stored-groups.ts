@@ -1,20 +1,36 @@
-// Lists the groups of a store with the models they were made under, for `lintel gallery groups`.
+// Lists the groups of a store for the command line: the models that they were made under, and whether their records add up.
 import { AppError } from '../errors.js';
-import type { SealedStore } from '../store/sealed-store.js';
+import type { AlteredSpace, SealedStore } from '../store/sealed-store.js';
 import { FACE_KEYS, GROUP_KEY, decodeGroup } from './face-record.js';
 import { GROUP_LABEL } from './load.js';
 
 export interface StoredGroup {
+  /** Id of its space in the store. */
+  spaceId: string;
   /** Id of an appKey. */
   owner: string;
   groupId: string;
   modelVersion: string;
   faces: number;
+  /** What does not add up in the group, which is not served then. */
+  problem?: string;
+}
+
+/** What the store says of its records. */
+export interface RecordsReport {
+  /** Problems of the database as a whole, one sentence each. */
+  problems: readonly string[];
+  altered: readonly AlteredSpace[];
+  groups: readonly StoredGroup[];
+}
+
+/** Adds up every record of the store. @throws AppError STORE_UNAVAILABLE */
+export async function reportRecords(store: SealedStore): Promise<RecordsReport> {
+  return { problems: store.problems, altered: await store.findAltered(), groups: await readStoredGroups(store) };
 }
 
 /**
- * Lists the groups in the order of owners and ids. Groups that cannot be read or do not add up are left out; `lintel gallery
- * verify` reports them.
+ * Lists the groups in the order of owners and ids. Groups that cannot be read are left out; `lintel gallery verify` reports them.
  * @throws AppError STORE_UNAVAILABLE
  */
 export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroup[]> {
@@ -24,9 +40,18 @@ export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Pr
     for (const space of snapshot.spaces) {
       try {
         const record = await space.get(GROUP_KEY);
-        if (!record || (await space.findProblem()) !== undefined) continue;
+        if (!record) continue;
         const { owner, groupId, modelVersion } = decodeGroup(record);
-        groups.push({ owner, groupId, modelVersion, faces: await space.count(FACE_KEYS.range) });
+        const faces = await space.count(FACE_KEYS.range);
+        const problem = await space.findProblem();
+        groups.push({
+          spaceId: space.id,
+          owner,
+          groupId,
+          modelVersion,
+          faces,
+          ...(problem !== undefined && { problem }),
+        });
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
       }

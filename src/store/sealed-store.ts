@@ -158,7 +158,7 @@ export class SealedStore implements Part {
    */
   async write(operations: readonly Operation[], note?: Note): Promise<void> {
     this.#database.mustAcceptReads();
-    if (this.#isReadOnly) throw altered(this.#problems);
+    if (this.#isReadOnly) throw new AppError('STORE_UNAVAILABLE', 'the store was opened to be read only');
     if (operations.length > 0 || note) await this.#queue.push(operations, note);
   }
 
@@ -199,6 +199,11 @@ export class SealedStore implements Part {
   /** What a start found that it did not refuse: see `onAltered`. One sentence each. */
   get problems(): readonly string[] {
     return this.#problems;
+  }
+
+  /** Why the counter outside of the data directory is not up to date; undefined when it is, or when there is none. */
+  get counterFailure(): string | undefined {
+    return this.#counter?.failure;
   }
 
   /** Entries that the audit log lacks about the store itself. The batch that holds them clears them. */
@@ -243,14 +248,17 @@ export class SealedStore implements Part {
 
   /**
    * Releases the memory that reading everything took: LevelDB keeps each file that it has read mapped (84 MB of resident memory with
-   * 100,000 faces) until it is closed. The database is closed and opened again between two writes; walks that are under way fail.
+   * 100,000 faces) until it is closed. The database is closed and opened again between two writes.
+   * @param sparesReaders true when nothing is done while a walk is under way, which would fail
    */
-  async releaseMemory(): Promise<void> {
+  async releaseMemory({ sparesReaders = false }: { sparesReaders?: boolean } = {}): Promise<void> {
     const spaces = this.#startedSpaces();
     const eraser = this.#eraser;
     await Promise.all([spaces.pause(), eraser?.pause()]);
     try {
-      await this.#queue.run(() => this.#database.reopen());
+      await this.#queue.run(async () => {
+        if (!sparesReaders || !this.#database.readersClosed()) await this.#database.reopen();
+      });
     } catch (error) {
       this.#retryLater();
       throw error;
@@ -388,9 +396,8 @@ export class SealedStore implements Part {
     });
   }
 
-  /** True for a store that was opened for a report, although it does not add up. */
   get #isReadOnly(): boolean {
-    return this.#options.onAltered === 'report' && this.#problems.length > 0;
+    return this.#options.onAltered === 'report';
   }
 
   #startedSpaces(): Spaces {

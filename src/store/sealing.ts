@@ -78,7 +78,7 @@ export function unseal(key: SealingKey, place: Uint8Array, sealed: Buffer): Buff
 
 /** Copies the nonce of a sealed record into `target`. What a record that is too short lacks is left as it is. */
 export function copyNonce(sealed: Buffer, target: Buffer, at: number): void {
-  sealed.copy(target, at, HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+  target.set(sealed.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES), at);
 }
 
 /** Returns whether the record names this key. This does not show whether it is damaged. */

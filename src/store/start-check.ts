@@ -55,7 +55,8 @@ export async function checkRoots(options: StartCheckOptions): Promise<string[]> 
     if (problems.length === 0) return [];
   }
   if (first && onAltered === 'refuse') throw new AppError(first.code, `${first.message}. ${ADVICE}`, { cause: first });
-  if (onAltered === 'report') return problems.map(({ message }) => message);
+  const isUpgrade = form === 'without roots' && problems.length === 0;
+  if (onAltered === 'report' && !isUpgrade) return problems.map(({ message }) => message);
   if (form === 'with roots' && onAltered === 'refuse') {
     if (counterFile !== undefined && !counter) {
       log.warn(

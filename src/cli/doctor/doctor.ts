@@ -13,6 +13,7 @@ import { checkGroups } from './groups.js';
 import { checkAddon, checkClock, checkLibraries, checkNode, checkPlatform } from './machine.js';
 import { checkModels, type InspectModels } from './models.js';
 import { waitUntilReady } from './ready.js';
+import { checkRecords } from './records.js';
 import { collectSecrets, createRedactor } from './redact.js';
 import { writeJson, writeText, type DoctorCheck } from './report.js';
 import { checkCertificates, checkKeyFiles } from './secrets.js';
@@ -144,6 +145,7 @@ function listConfiguredChecks(
       ],
     },
     { title: 'certificates', run: () => checkCertificates(config, clock) },
+    { title: 'records', run: () => checkRecords(config, context) },
     { title: 'audit', run: () => checkAudit(config, context) },
     { title: 'models', run: () => checkModels(config, environment, hooks.inspectModels) },
     { title: 'groups', run: () => checkGroups(config, context, hooks.manifestPath) },

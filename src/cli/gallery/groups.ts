@@ -47,7 +47,7 @@ refused with ModelVersionMismatch. Its faces stay, and work again once the model
 /** State of the models of a group that cannot be used. */
 export const MODELS_MISSING = 'not installed';
 
-export interface GroupWithModels extends Omit<StoredGroup, 'owner'> {
+export interface GroupWithModels extends Pick<StoredGroup, 'groupId' | 'modelVersion' | 'faces'> {
   /** Name of the appKey that owns the group; its id where the registry does not have it. */
   appKey: string;
   /** State of its models on this device, in words. */
@@ -75,10 +75,12 @@ export async function listGroupsWithModels(
   const states = await listModelStates(config, context, manifestPath);
   const { keys } = await listStoredKeys(config, context, APP_KEY);
   const names = new Map(keys.map(({ id, name }) => [id, name]));
-  return groups.map(({ owner, ...rest }) => ({
+  // The doctor reports groups whose records do not add up.
+  const sound = groups.filter(({ problem }) => problem === undefined);
+  return sound.map(({ owner, groupId, modelVersion, faces }) => ({
     appKey: names.get(owner) ?? owner,
-    ...rest,
-    models: states.get(rest.modelVersion) ?? MODELS_MISSING,
+    ...{ groupId, modelVersion, faces },
+    models: states.get(modelVersion) ?? MODELS_MISSING,
   }));
 }
 

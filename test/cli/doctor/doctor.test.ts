@@ -201,7 +201,7 @@ describe('the report', () => {
     expect(stdout).toMatch(/^Lintel 1\.2\.3, \d{4}-/);
     const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|warn|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
     const machine = ['node', 'platform', 'memory', 'heat', 'clock', 'libraries', 'addon', 'video', 'unit'];
-    const stored = ['data', 'keys', 'certificates', 'audit', 'models', 'groups'];
+    const stored = ['data', 'keys', 'certificates', 'records', 'audit', 'models', 'groups'];
     const configured = ['config', ...stored, 'cameras', 'broker', 'service'];
     expect([...new Set(titles)]).toEqual([...machine, ...configured]);
     expect(stdout).toContain('standard: complete');
