@@ -240,9 +240,9 @@ test('the roots stay right through every kind of change', async () => {
     expect(await store.findAltered()).toEqual([]);
   };
   await Promise.all([
-    store.write([one!.put(bytes('a'), bytes('x')), one!.put(bytes('a'), bytes('y')), two!.delete(bytes('a'))]),
-    store.write([one!.delete(bytes('a')), one!.delete(bytes('none')), two!.put(bytes('b'), bytes('z'))]),
-    store.destroySpace(three!),
+    store.write([one.put(bytes('a'), bytes('x')), one.put(bytes('a'), bytes('y')), two.delete(bytes('a'))]),
+    store.write([one.delete(bytes('a')), one.delete(bytes('none')), two.put(bytes('b'), bytes('z'))]),
+    store.destroySpace(three),
     store.createSpace('group', (s) => [s.put(bytes('q'), bytes('w'))]),
   ]);
   await check();

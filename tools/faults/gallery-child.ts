@@ -1,7 +1,11 @@
 // A process that serves a gallery to its parent until it is killed: each request and each answer is one message.
+import { AuditLog } from '../../src/audit/audit-log.js';
+import { readAuditLog } from '../../src/audit/audit-space.js';
+import { GroupCheck } from '../../src/audit/group-check.js';
 import { silentLog } from '../../src/domain/log.js';
 import { describeError } from '../../src/errors.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
+import { readStoredGroups } from '../../src/gallery/stored-groups.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
 import { anything, newFace } from '../../test/gallery/faces.js';
 import { masterKey, randomNumbers } from '../../test/store/values.js';
@@ -12,9 +16,10 @@ import type { FoundGroup } from './ledger.js';
 const OWNER = 'faults';
 const [directory = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;
-const store = new SealedStore({ directory, masterKey, log: silentLog });
+const store = new SealedStore({ directory, counterFile: `${directory}.counter`, masterKey, log: silentLog });
+const audit = new AuditLog({ store, clock: Date.now, log: silentLog });
 const limits = { maxGroups: 1_000, maxFacesPerGroup: 100_000 };
-const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+const gallery = new LevelGallery({ store, audit, limits, clock: Date.now, log: silentLog });
 
 const makeRef = (groupId: string) => ({ owner: OWNER, groupId });
 
@@ -44,6 +49,18 @@ async function inspect(groupId: string): Promise<FoundGroup> {
   };
 }
 
+async function listProblems(): Promise<string[]> {
+  const { damagedGroups, damagedFaces } = gallery.stats();
+  const check = new GroupCheck();
+  for await (const line of readAuditLog(store)) if (line.kind === 'entry') check.add(line.record);
+  return [
+    ...(damagedGroups + damagedFaces > 0 ? [`${damagedGroups} groups and ${damagedFaces} faces are damaged`] : []),
+    ...(await store.findAltered()).map(({ label, problem }) => `${label}: ${problem}`),
+    ...(await audit.verify()).problems,
+    ...check.compare(await readStoredGroups(store)),
+  ];
+}
+
 async function serve({ operation, groupId, text }: Request): Promise<unknown> {
   switch (operation) {
     case 'createGroup':
@@ -56,11 +73,10 @@ async function serve({ operation, groupId, text }: Request): Promise<unknown> {
       return gallery.deleteFace(makeRef(groupId), text);
     case 'groupIds':
       return (await gallery.listGroups(OWNER, { limit: 1_000 })).items.map((group) => group.groupId);
-    case 'inspect': {
-      const { damagedGroups, damagedFaces } = gallery.stats();
-      if (damagedGroups + damagedFaces > 0) throw new Error(`${damagedGroups} groups, ${damagedFaces} faces damaged`);
+    case 'inspect':
       return inspect(groupId);
-    }
+    case 'listProblems':
+      return listProblems();
   }
 }
 
@@ -72,5 +88,6 @@ process.on('message', (request: Request) => {
 });
 process.on('disconnect', () => process.exit(1));
 await store.start(signal);
+await audit.start();
 await gallery.start(signal);
 process.send?.({ id: 0 } satisfies Answer);

@@ -8,7 +8,7 @@ export const FACES_PER_PICTURE = 3;
 
 export interface Request {
   id: number;
-  operation: 'createGroup' | 'deleteGroup' | 'register' | 'deleteFace' | 'groupIds' | 'inspect';
+  operation: 'createGroup' | 'deleteGroup' | 'register' | 'deleteFace' | 'groupIds' | 'inspect' | 'listProblems';
   groupId: string;
   /** Name of a picture, or a faceId. */
   text: string;
@@ -93,6 +93,10 @@ class GalleryProcess implements Victim {
 
   async inspect(groupId: string): Promise<FoundGroup> {
     return (await this.#ask('inspect', groupId)) as FoundGroup;
+  }
+
+  async listProblems(): Promise<string[]> {
+    return (await this.#ask('listProblems')) as string[];
   }
 
   async kill(): Promise<void> {

@@ -16,6 +16,8 @@ export interface Victim {
   deleteFace(groupId: string, faceId: string): Promise<void>;
   groupIds(): Promise<string[]>;
   inspect(groupId: string): Promise<FoundGroup>;
+  /** Adds up all records. @returns what does not add up, or does not open */
+  listProblems(): Promise<string[]>;
   /** Kills the process with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
 }
@@ -83,7 +85,7 @@ export async function runKills(target: Target, { rounds, seed, onRound }: KillOp
 async function settle(victim: Victim, ledger: Ledger): Promise<string[]> {
   const found = new Map<string, FoundGroup>();
   for (const groupId of await victim.groupIds()) found.set(groupId, await victim.inspect(groupId));
-  return ledger.settle(found);
+  return [...ledger.settle(found), ...(await victim.listProblems())];
 }
 
 interface Load {

@@ -21,7 +21,7 @@ import { runStreams, type StreamTally } from './streams.js';
 import { freePort } from '../../test/support/free-port.js';
 import { listMissingPrograms } from '../../test/support/mosquitto.js';
 
-const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through gallery|service]
+const USAGE = `Usage: npm run faults -- kill [--kills N] [--seed N] [--through gallery|service]
        npm run faults -- disk [--rounds N] [--seed N]
        npm run faults -- streams [--rounds N] [--seed N]
        npm run faults -- events [--events N] [--broker-kills N] [--process-kills N] [--seed N]
@@ -29,7 +29,7 @@ const USAGE = `Usage: npm run faults -- kill [--rounds N] [--seed N] [--through 
 
 kill   Kills a process (kill -9) at random moments while concurrent clients register and delete faces. After each restart,
        every acknowledged registration is present and searchable, every acknowledged deletion holds, a picture has all of
-       its faces or none, and the counts agree. With --through gallery the process holds the sealed store and the
+       its faces or none, the counts agree, and all records add up with their roots. With --through gallery the process holds the sealed store and the
        gallery; with --through service it is all of \`lintel serve\` behind its REST API, which needs the models.
 disk   Fills a small file system under the gallery and empties it again. While it is full, changes are refused with
        STORE_UNAVAILABLE and searches go on. Afterwards acknowledged changes are present and refused ones are not, also
@@ -42,6 +42,7 @@ events Kills mosquitto and the process that produces the events. The history has
        match arrives after its expiry. Needs mosquitto.
 all    Runs kill through the gallery, kill through the service, disk, streams and events in full (some 25 minutes).
 
+  --kills N      number of kills (default 200); the same as --rounds for kill
   --rounds N     number of kills or of times that the disk is filled (default 200), or of faults of each stream (default 50)
   --seed N       seed of the random moments and requests (default 1)
   --events N     number of events to produce (default 5000)
@@ -54,6 +55,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string' },
+    kills: { type: 'string' },
     seed: { type: 'string', default: '1' },
     events: { type: 'string', default: '5000' },
     'broker-kills': { type: 'string', default: '50' },
@@ -63,6 +65,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const rounds = Number(values.rounds ?? 200);
+const kills = Number(values.kills ?? rounds);
 const seed = Number(values.seed);
 const eventCount = Number(values.events);
 const brokerKills = Number(values['broker-kills']);
@@ -72,8 +75,7 @@ const understood =
   Number.isInteger(processKills) &&
   processKills >= 0 &&
   ['kill', 'disk', 'streams', 'events', 'all'].includes(positionals.join()) &&
-  Number.isInteger(rounds) &&
-  rounds > 0 &&
+  [rounds, kills].every((n) => Number.isInteger(n) && n > 0) &&
   Number.isInteger(seed) &&
   ['gallery', 'service'].includes(values.through);
 
@@ -88,9 +90,9 @@ function makeTarget(folder: string, through: string): Target {
 
 function kill(folder: string, through: string): Promise<KillTally> {
   const onRound = (round: number, { problems }: KillTally): void => {
-    if (round % 10 === 0) console.log(`${round} of ${rounds} kills, ${problems.length} problems`);
+    if (round % 10 === 0) console.log(`${round} of ${kills} kills, ${problems.length} problems`);
   };
-  return runKills(makeTarget(folder, through), { rounds, seed, onRound });
+  return runKills(makeTarget(folder, through), { rounds: kills, seed, onRound });
 }
 
 async function disk(folder: string): Promise<DiskTally> {

@@ -1,5 +1,7 @@
 // Runs the whole service, `lintel serve`, which is killed while REST clients use it.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkRecords } from '../../src/cli/doctor/records.js';
 import { toImage, startService, type Answer, type Service } from '../../test/support/service.js';
 import { Unanswered, type Target, type Victim } from './kill-rounds.js';
 import type { FoundGroup, ListedFace } from './ledger.js';
@@ -21,7 +23,7 @@ export function createServiceTarget({ folder, modelsDir, photo, facesPerPicture 
     delayMs: 60,
     async start() {
       const service = await startService({ folder, modelsDir, config: { vision: { workers: 1 } } });
-      return new ServiceVictim(service, image, facesPerPicture);
+      return new ServiceVictim(service, { folder, image, facesPerPicture });
     },
   };
 }
@@ -34,11 +36,16 @@ interface FaceBody {
 
 class ServiceVictim implements Victim {
   readonly #service: Service;
+  readonly #folder: string;
   readonly #image: object;
   readonly #facesPerPicture: number;
 
-  constructor(service: Service, image: object, facesPerPicture: number) {
+  constructor(
+    service: Service,
+    { folder, image, facesPerPicture }: { folder: string; image: object; facesPerPicture: number },
+  ) {
     this.#service = service;
+    this.#folder = folder;
     this.#image = image;
     this.#facesPerPicture = facesPerPicture;
   }
@@ -81,6 +88,12 @@ class ServiceVictim implements Victim {
       picture: externalImageId,
     }));
     return { faceCount: groups[0]!.faceCount, faces, unsearchable: await this.#unsearchable(groupId, faces) };
+  }
+
+  async listProblems(): Promise<string[]> {
+    const folders = { dataDir: join(this.#folder, 'data'), keysDir: join(this.#folder, 'keys') };
+    const findings = await checkRecords(folders, { environment: {}, clock: Date.now });
+    return findings.filter(({ level }) => level === 'fail').map(({ text }) => text);
   }
 
   async kill(): Promise<void> {
