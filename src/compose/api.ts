@@ -1,4 +1,5 @@
 // The REST APIs on one HTTP server: the NHN dialects, the device API, and the pages for health and metrics.
+import { createRequestLimits, type RequestLimits } from '../api/core/request-limits.js';
 import { ApiServer, type MountedApi, type ServicePage } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
 import { createNhnApi } from '../api/nhn/create.js';
@@ -27,16 +28,18 @@ export interface ApiInputs {
 export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
   const { config, log } = base;
   const { health, metrics } = inputs;
+  const limits = createRequestLimits(config);
   return new ApiServer({
     config,
-    apis: [createDevice(base, inputs), createNhn(base, inputs)],
+    apis: [createDevice(base, inputs, limits), createNhn(base, inputs, limits)],
     pages: createPages(health, metrics),
+    limits,
     stopTimeoutMs: API_GRACE_MS,
     log,
   });
 }
 
-function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi {
+function createNhn({ config, log }: ServiceBase, inputs: ApiInputs, requestLimits: RequestLimits): MountedApi {
   const { models, storage, vision, metrics } = inputs;
   const { set, scales, otherModels } = models;
   return createNhnApi({
@@ -48,11 +51,12 @@ function createNhn({ config, log }: ServiceBase, inputs: ApiInputs): MountedApi 
     otherModels,
     livenessThresholds: set.liveness?.thresholds,
     observer: metrics,
+    requestLimits,
     log,
   });
 }
 
-function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
+function createDevice(base: ServiceBase, inputs: ApiInputs, requestLimits: RequestLimits): MountedApi {
   const { config, clock, timers, log } = base;
   const { models, storage, vision, events, cameras, privacy, health, metrics } = inputs;
   const { audit, gallery, keys, unknownFaces } = storage;
@@ -75,6 +79,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs): MountedApi {
     otherModels,
     ...(livenessThresholds === undefined ? {} : { livenessThresholds }),
     observer: metrics,
+    requestLimits,
     clock,
     timers,
     log,

@@ -31,6 +31,12 @@ export const configSchema = z.strictObject({
         .max(50_000_000)
         .default(3_000_000)
         .describe('largest picture; the alpha guide allowed 5000000'),
+      maxBytesInFlight: z
+        .int()
+        .min(1_000_000)
+        .max(10_000_000_000)
+        .default(64_000_000)
+        .describe('bytes of all requests and large answers together; beyond it requests get the answer ServerBusy'),
       keepAliveTimeoutMs: z
         .int()
         .min(1_000)

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyRegistry } from '../../src/keys/key-registry.js';
+import { createRequestLimits } from '../../src/api/core/request-limits.js';
 import { ApiServer, type ServicePage } from '../../src/api/core/server.js';
 import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
@@ -175,10 +176,12 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const { appKeys } = await openKeys(opened.store);
   const { key, secretKey = '', entry: appKey } = await appKeys.create('default');
   const config = testConfig({ ...(http && { http }), ...(images && { images }) });
-  const parts = { config, vision, gallery: opened.gallery, appKeys, scales, log: silentLog, ...rest };
+  const requestLimits = createRequestLimits(config);
+  const parts = { config, vision, gallery: opened.gallery, appKeys, scales, requestLimits, log: silentLog, ...rest };
   const server = new ApiServer({
     config,
     apis: [createNhnApi(parts)],
+    limits: parts.requestLimits,
     log: parts.log,
     ...(pages && { pages }),
     ...(tlsCheckIntervalMs !== undefined && { tlsCheckIntervalMs }),

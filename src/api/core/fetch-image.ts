@@ -6,7 +6,9 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { AppError, clientError } from '../../errors.js';
 import { AddressGuard } from './address-guard.js';
-import { createTooLargeError } from './image-input.js';
+import { createTooLargeError } from './base64.js';
+import type { Reservation } from './byte-budget.js';
+import { GrowingBuffer } from './growing-buffer.js';
 
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
@@ -47,6 +49,10 @@ export interface ImageFetcherOptions {
   resolve?: Resolver | undefined;
 }
 
+type Holder = Pick<Reservation, 'hold'>;
+
+const UNCOUNTED: Holder = { hold: () => undefined };
+
 export class ImageFetcher {
   readonly #options: ImageFetcherOptions;
   readonly #guard: AddressGuard;
@@ -61,9 +67,10 @@ export class ImageFetcher {
 
   /**
    * @param cancelled closes the connection when it is aborted
+   * @param reservation holds the bytes of the picture; without one they are bounded by the options alone
    * @throws AppError INVALID_IMAGE_URL, IMAGE_TIMEOUT, IMAGE_TOO_LARGE, SERVER_BUSY; the reason of `cancelled`
    */
-  async fetch(url: string, cancelled?: AbortSignal): Promise<Buffer> {
+  async fetch(url: string, cancelled?: AbortSignal, reservation: Holder = UNCOUNTED): Promise<Buffer> {
     const { maxConcurrent = MAX_CONCURRENT, timeoutMs } = this.#options;
     if (this.#running >= maxConcurrent) throw clientError('SERVER_BUSY', 'Too many pictures are being fetched.');
     this.#running++;
@@ -71,7 +78,7 @@ export class ImageFetcher {
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
     try {
       const signals = cancelled ? [deadline.signal, cancelled] : [deadline.signal];
-      return await this.#follow(url, AbortSignal.any(signals));
+      return await this.#follow(url, AbortSignal.any(signals), reservation);
     } catch (error) {
       cancelled?.throwIfAborted();
       if (error instanceof AppError) throw error;
@@ -85,13 +92,13 @@ export class ImageFetcher {
     }
   }
 
-  async #follow(text: string, signal: AbortSignal): Promise<Buffer> {
+  async #follow(text: string, signal: AbortSignal, reservation: Holder): Promise<Buffer> {
     let url = parseUrl(text);
     const visited = new Set<string>();
     for (let redirects = 0; ; redirects++) {
       const response = await this.#get(url, signal);
       try {
-        if (!REDIRECTS.has(response.statusCode)) return await this.#read(response);
+        if (!REDIRECTS.has(response.statusCode)) return await this.#read(response, reservation);
         const { location } = response.headers;
         if (location === undefined) throw refuseUrl('The url redirects, but the answer has no Location header.');
         visited.add(url.href);
@@ -130,25 +137,23 @@ export class ImageFetcher {
     });
   }
 
-  async #read(response: IncomingMessage): Promise<Buffer> {
+  async #read(response: IncomingMessage, reservation: Holder): Promise<Buffer> {
     const { maxBytes } = this.#options;
     if (response.statusCode !== 200) {
       throw refuseUrl(`The url was answered with status ${response.statusCode}; it must be 200.`);
     }
     const encoding = response.headers['content-encoding'] ?? 'identity';
     if (encoding.toLowerCase() !== 'identity') throw refuseUrl('The url was answered with a compressed body.');
-    if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw createTooLargeError(maxBytes);
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const header = response.headers['content-length'];
+    const announcedBytes = header === undefined ? undefined : Number(header);
+    if (announcedBytes !== undefined && announcedBytes > maxBytes) throw createTooLargeError(maxBytes);
+    const picture = new GrowingBuffer({ maxBytes, announcedBytes, reservation });
     for await (const chunk of response as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > maxBytes) throw createTooLargeError(maxBytes);
-      chunks.push(chunk);
+      const problem = picture.append(chunk);
+      if (problem === 'too-long') throw createTooLargeError(maxBytes);
+      if (problem === 'too-many-pieces') throw refuseUrl('The url was answered in too many small chunks.');
     }
-    const bytes = Buffer.allocUnsafeSlow(length);
-    let offset = 0;
-    for (const chunk of chunks) offset += chunk.copy(bytes, offset);
-    return bytes;
+    return picture.take();
   }
 }
 

@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
 import Router, { type RouterContext } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../domain/log.js';
 import { AppError } from '../../errors.js';
 import { ClientGone, discardBody } from './body.js';
+import type { ByteBudget, Reservation } from './byte-budget.js';
 import { readInput, type InputRules } from './request-input.js';
+import type { RequestLimits } from './request-limits.js';
 import type { AnyRoute, RouteRequest } from './route.js';
 
 /** Parts of a request that an API may use to identify the caller. */
@@ -23,6 +26,8 @@ export interface Credentials {
 export interface CheckedRequest extends RouteRequest<string, unknown, unknown> {
   /** See RequestInput: the pictures of the body are placeholders. */
   isTooLong: boolean;
+  /** Bytes that the request holds until it is answered. */
+  reservation: Reservation;
 }
 
 /** A route at its full path, connected with the keys and the services of its API. */
@@ -67,6 +72,8 @@ export interface HttpApiOptions<Reply> {
   endpoints: readonly Endpoint<Reply>[];
   encoder: AnswerEncoder<Reply>;
   input: InputRules;
+  /** Limits that the requests of all APIs share. */
+  limits: RequestLimits;
   /**
    * Path below which every request belongs to this API: there, an unknown path is NOT_FOUND and an unknown method, HEAD included,
    * METHOD_NOT_ALLOWED. Without it the API answers only its own routes, and any other request gets a plain 404.
@@ -89,6 +96,8 @@ interface RequestState {
   resultCode?: ResultCode;
   /** Set once the encoder has written the answer. */
   isAnswered?: boolean;
+  /** Bytes of the request, and later of its answer. */
+  reservation: Reservation;
 }
 
 export class HttpApi<Reply> {
@@ -132,22 +141,25 @@ export class HttpApi<Reply> {
 
   /** Handles one request in this order: credentials, query, body, operation. */
   async #serve({ pattern, route, authenticate }: Endpoint<Reply>, ctx: RouterContext): Promise<void> {
-    const { encoder, input, ownedPath } = this.#options;
+    const { encoder, input, limits, ownedPath } = this.#options;
     const state = ctx.state as RequestState;
+    const { reservation } = state;
     state.route = pattern;
     // The router treats HEAD as GET: a picture would be made but not sent, and the audit log would record a view of it.
     if (ctx.method === 'HEAD' && ownedPath !== undefined) refuseMethod(ctx, [route.method]);
     const { params } = ctx;
     const remoteAddress = ctx.req.socket.remoteAddress ?? '';
     const run = authenticate({ params, headers: ctx.req.headers, remoteAddress });
-    const { query, body, isTooLong } = await readInput(ctx.req, ctx.querystring, route, input);
+    const source = { request: ctx.req, querystring: ctx.querystring, limits, reservation };
+    const { query, body, isTooLong } = await readInput(source, route, input);
     const gone = new AbortController();
     ctx.res.once('close', () => {
       if (!ctx.res.writableFinished) gone.abort();
     });
     try {
-      const reply = await run({ params, query, body, isTooLong, gone: gone.signal });
+      const reply = await run({ params, query, body, isTooLong, reservation, gone: gone.signal });
       state.resultCode = encoder.writeReply(ctx, reply);
+      holdAnswer(ctx, reservation, limits.budget);
       state.isAnswered = true;
     } catch (error) {
       throw gone.signal.aborted ? new ClientGone('the connection was closed') : error;
@@ -159,16 +171,20 @@ export class HttpApi<Reply> {
    * a client that sends its whole request before it reads would not receive the answer otherwise.
    */
   async #answer(ctx: Context, serve: () => Promise<void>): Promise<void> {
-    const { encoder, log, observer, maxDiscardedBytes, ownedPath } = this.#options;
+    const { encoder, limits, log, observer, maxDiscardedBytes, ownedPath } = this.#options;
     const monotonicMs = this.#options.monotonicMs ?? (() => performance.now());
     const startedMs = monotonicMs();
     const requestId = randomUUID();
     const state = ctx.state as RequestState;
+    const reservation = limits.budget.open();
+    state.reservation = reservation;
     ctx.set('x-request-id', requestId);
     const { method } = ctx;
     try {
       await serve();
     } catch (error) {
+      // Not before: the pictures of a client that has left are held until their work is done.
+      reservation.release();
       const { route } = state;
       if (error instanceof ClientGone) {
         log.info({ requestId, method, route }, 'the client closed the connection before it was answered');
@@ -197,6 +213,24 @@ export class HttpApi<Reply> {
       observer?.observeRequest({ route: `${method} ${route}`, status, resultCode, seconds });
     }
   }
+}
+
+/**
+ * Returns the bytes of the request to the budget, and holds those of its answer until the client has received it. Small answers need no
+ * room, so that nobody is refused who has changed something.
+ * @throws AppError SERVER_BUSY: the budget has no room for a large answer
+ */
+function holdAnswer(ctx: Context, reservation: Reservation, budget: ByteBudget): void {
+  reservation.release();
+  const { body } = ctx;
+  if (body instanceof Readable) return;
+  // As text, its length is known; Koa has set the content type for the object.
+  const answer = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  reservation.hold(answer.length);
+  ctx.body = answer;
+  if (ctx.res.closed) return reservation.release();
+  reservation.beginTransfer(budget.nowMs(), () => ctx.res.destroy());
+  ctx.res.once('close', () => reservation.release());
 }
 
 /** @throws AppError METHOD_NOT_ALLOWED */

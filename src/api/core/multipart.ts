@@ -15,6 +15,8 @@ export type FormFields = Readonly<Record<string, string | FilePart>>;
 
 const MAX_PARTS = 32;
 const MAX_HEADER_BYTES = 4_096;
+/** Limit of one text; a picture is a file. */
+const MAX_TEXT_BYTES = 65_536;
 /** RFC 2046, section 5.1.1. */
 const BOUNDARY_PATTERN = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/;
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -32,7 +34,7 @@ export function isMultipart(contentType: string | undefined): boolean {
 /**
  * @param contentType header that names the boundary
  * @returns the fields by name, without prototype
- * @throws AppError INVALID_PARAM: malformed, a name twice, more than 32 parts, a text that is not UTF-8
+ * @throws AppError INVALID_PARAM: malformed, a name twice, more than 32 parts, a text that is not UTF-8 or longer than 64 kB
  */
 export function parseMultipart(body: Buffer, contentType: string): FormFields {
   const boundary = parseHeaderParameters(contentType).get('boundary');
@@ -103,6 +105,12 @@ function readPart(part: Buffer): { name: string; value: string | FilePart } {
     const file = Buffer.allocUnsafeSlow(content.length);
     content.copy(file);
     return { name, value: new FilePart(file) };
+  }
+  if (content.length > MAX_TEXT_BYTES) {
+    throw clientError(
+      'INVALID_PARAM',
+      `The body has a text longer than ${MAX_TEXT_BYTES} bytes; send a picture as a file.`,
+    );
   }
   if (!isUtf8(content)) throw createMalformedError('a text is not UTF-8');
   return { name, value: content.toString('utf8') };

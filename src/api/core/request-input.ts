@@ -1,9 +1,12 @@
 // Reading of a request's query and body, and their check against the schemas of the route.
 import type { IncomingMessage } from 'node:http';
 import { clientError } from '../../errors.js';
-import { parseJsonObject, readBody } from './body.js';
+import { readBody } from './body.js';
+import type { Reservation } from './byte-budget.js';
+import { parseJsonObject } from './json-body.js';
 import { isMultipart, parseMultipart } from './multipart.js';
 import { checkInput, noFields, parseQuery } from './parameters.js';
+import type { RequestLimits } from './request-limits.js';
 import type { AnyRoute } from './route.js';
 
 /** How an API treats the input of its requests. */
@@ -28,10 +31,32 @@ const BASE64_FACTOR = 1.4;
 /** Stands for a picture in a body that was too long to be read, so that the other parameters take their defaults. */
 const UNREAD_IMAGE = { bytes: '' };
 
-/** Reads the query and the body of a request, and checks them. @throws AppError INVALID_PARAM @throws ClientGone */
+/** A body above this size is parsed in a turn of its own. */
+const LARGE_BYTES = 65_536;
+
+/** Returns the longest body with a number of pictures. */
+export function countBodyBytes(
+  pictures: number,
+  { maxFieldsBytes, maxImageBytes }: Pick<InputRules, 'maxFieldsBytes' | 'maxImageBytes'>,
+): number {
+  return maxFieldsBytes + Math.ceil(pictures * BASE64_FACTOR * maxImageBytes);
+}
+
+export interface InputSource {
+  request: IncomingMessage;
+  querystring: string;
+  limits: RequestLimits;
+  /** Holds the bytes of the body, until the request is answered. */
+  reservation: Reservation;
+}
+
+/**
+ * Reads the query and the body of a request, and checks them.
+ * @throws AppError INVALID_PARAM; SERVER_BUSY: the budget of bytes is full
+ * @throws ClientGone
+ */
 export async function readInput(
-  request: IncomingMessage,
-  querystring: string,
+  { request, querystring, limits, reservation }: InputSource,
   route: AnyRoute,
   rules: InputRules,
 ): Promise<RequestInput> {
@@ -42,20 +67,23 @@ export async function readInput(
   if (!takesBody) return { query, body: undefined, isTooLong: false };
 
   const schema = route.body ?? noFields;
-  const maxBytes = rules.maxFieldsBytes + Math.ceil(imageFields.length * BASE64_FACTOR * rules.maxImageBytes);
-  const bytes = await readBody(request, maxBytes);
+  const maxBytes = countBodyBytes(imageFields.length, rules);
+  const bytes = await readBody(request, { maxBytes, budget: limits.budget, reservation });
   if (bytes === undefined) {
     if (imageFields.length === 0) throw clientError('INVALID_PARAM', `The body is longer than ${maxBytes} bytes.`);
     const placeholders = Object.fromEntries(imageFields.map((field) => [field, UNREAD_IMAGE]));
     return { query, body: checkInput(schema, placeholders, 'field'), isTooLong: true };
   }
   if (route.body === undefined && bytes.length === 0) return { query, body: undefined, isTooLong: false };
+  if (bytes.length > LARGE_BYTES) await limits.turns.take();
   const contentType = request.headers['content-type'] ?? '';
-  const body: unknown =
-    route.form && isMultipart(contentType)
-      ? checkInput(route.form, parseMultipart(bytes, contentType), 'field')
-      : checkInput(schema, parseJsonObject(bytes, describeWantedBody(route)), 'field');
-  return { query, body, isTooLong: false };
+  if (route.form && isMultipart(contentType)) {
+    return { query, body: checkInput(route.form, parseMultipart(bytes, contentType), 'field'), isTooLong: false };
+  }
+  const { maxFieldsBytes, maxImageBytes } = rules;
+  const jsonRules = { wanted: describeWantedBody(route), imageFields, maxFieldsBytes, maxImageBytes };
+  const fields = await parseJsonObject(bytes, jsonRules, limits.turns);
+  return { query, body: checkInput(schema, fields, 'field'), isTooLong: false };
 }
 
 /** Returns the body that a route takes, as the end of a sentence. */

@@ -10,6 +10,7 @@ import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
 import { AppError, describeError } from '../../errors.js';
 import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from '../../platform/tls-identity.js';
+import type { RequestLimits } from './request-limits.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 
@@ -33,6 +34,7 @@ export interface ApiServerOptions {
   /** APIs in the order in which they see a request. */
   apis: readonly MountedApi[];
   pages?: readonly ServicePage[];
+  limits: Pick<RequestLimits, 'turns'>;
   log: Log;
   /** Milliseconds between two checks of the files of http.tls. */
   tlsCheckIntervalMs?: number;
@@ -127,11 +129,12 @@ export class ApiServer implements Part {
   }
 
   #createApp(): Koa {
-    const { log, apis, pages = [] } = this.#options;
+    const { log, apis, pages = [], limits } = this.#options;
     const app = new Koa();
     // Koa reports errors here that happen while an answer is being written, such as a closed connection.
     app.on('error', (error: unknown) => log.debug({ cause: describeError(error) }, 'an answer could not be delivered'));
     app.use(async (ctx, next) => {
+      await limits.turns.take();
       await next();
       if (!this.#server) ctx.set('connection', 'close');
     });

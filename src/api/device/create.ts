@@ -8,6 +8,7 @@ import type { Vision } from '../../vision/vision.js';
 import { AttemptLimit } from '../core/attempt-limit.js';
 import { HttpApi, type Endpoint, type RequestObserver } from '../core/http-api.js';
 import { OpenStreams } from '../core/open-streams.js';
+import type { RequestLimits } from '../core/request-limits.js';
 import type { MountedApi } from '../core/server.js';
 import { authenticateAdmin, isStillAdmin } from './admin-auth.js';
 import { CaptureRates } from './capture-rates.js';
@@ -29,6 +30,7 @@ export interface DeviceParts
   config: Pick<Config, 'deviceId' | 'cameras'>;
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
   adminKeys: KeyAuthority;
+  requestLimits: RequestLimits;
   timers: Timers;
   observer?: RequestObserver | undefined;
 }
@@ -39,7 +41,7 @@ export interface DeviceApi extends MountedApi {
 }
 
 export function createDeviceApi(parts: DeviceParts): DeviceApi {
-  const { config, cameras, vision, clock, timers, audit, adminKeys, log, observer } = parts;
+  const { config, cameras, vision, clock, timers, audit, adminKeys, requestLimits, log, observer } = parts;
   const services: DeviceServices = {
     ...parts,
     rates: new CaptureRates(clock),
@@ -59,6 +61,7 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
       make: () => createDeviceDocument(DEVICE_ROUTES, readVersion()),
     },
     maxDiscardedBytes: MAX_BODY_BYTES,
+    limits: requestLimits,
     log,
     observer,
   });

@@ -7,6 +7,7 @@ import type { RegisteredKey, SecretKeyAuthority } from '../../keys/key-registry.
 import { ImageFetcher, type Resolver } from '../core/fetch-image.js';
 import { HttpApi, type Credentials, type Endpoint, type RequestObserver } from '../core/http-api.js';
 import { createOversizeImages, ImageLoader } from '../core/image-input.js';
+import type { RequestLimits } from '../core/request-limits.js';
 import type { MountedApi, ServicePage } from '../core/server.js';
 import { DIALECTS } from './dialects.js';
 import { envelopeEncoder, type Reply } from './envelope.js';
@@ -20,6 +21,7 @@ const MAX_FIELDS_BYTES = 65_536;
 export interface NhnApiParts extends Omit<Services, 'images'> {
   config: Pick<Config, 'images'> & { http: Pick<Config['http'], 'maxImageBytes'> };
   appKeys: SecretKeyAuthority;
+  requestLimits: RequestLimits;
   log: Log;
   observer?: RequestObserver | undefined;
   /** Name resolution for the URLs of pictures; the system's by default. */
@@ -29,14 +31,14 @@ export interface NhnApiParts extends Omit<Services, 'images'> {
 }
 
 export function createNhnApi(parts: NhnApiParts): MountedApi {
-  const { config, appKeys, log, observer, monotonicMs, resolve } = parts;
+  const { config, requestLimits, log, observer, monotonicMs, resolve } = parts;
   const { maxImageBytes } = config.http;
   const fetcher = new ImageFetcher({ maxBytes: maxImageBytes, ...config.images, resolve });
-  const services: Services = { ...parts, images: new ImageLoader({ maxImageBytes, fetcher }) };
   const api = new HttpApi({
-    endpoints: DIALECTS.flatMap((dialect) => listEndpoints(dialect, appKeys, services, maxImageBytes)),
+    endpoints: DIALECTS.flatMap((dialect) => listEndpoints(dialect, parts, fetcher)),
     encoder: envelopeEncoder,
     input: { isStrict: false, maxFieldsBytes: MAX_FIELDS_BYTES, maxImageBytes },
+    limits: requestLimits,
     log,
     observer,
     monotonicMs,
@@ -44,22 +46,21 @@ export function createNhnApi(parts: NhnApiParts): MountedApi {
   return { middleware: () => api.middleware(), pages: [createDocumentPage()] };
 }
 
-function listEndpoints(
-  dialect: Dialect,
-  appKeys: SecretKeyAuthority,
-  services: Services,
-  maxImageBytes: number,
-): Endpoint<Reply>[] {
-  const oversizeServices: Services = { ...services, images: createOversizeImages(maxImageBytes) };
+function listEndpoints(dialect: Dialect, parts: NhnApiParts, fetcher: ImageFetcher): Endpoint<Reply>[] {
+  const { maxImageBytes } = parts.config.http;
+  const oversizeServices: Services = { ...parts, images: createOversizeImages(maxImageBytes) };
   return dialect.routes.map((route) => ({
     pattern: dialect.base + route.path,
     route,
     authenticate: (credentials) => {
-      const { id: owner, name } = authenticate(appKeys, dialect, credentials);
+      const { id: owner, name } = authenticate(parts.appKeys, dialect, credentials);
       const actor = `app:${name}`;
       return (request) => {
-        const { isTooLong, gone } = request;
-        return route.handle({ ...(isTooLong ? oversizeServices : services), gone }, { ...request, owner, actor });
+        const { gone, isTooLong, reservation } = request;
+        const fetch = (url: string, cancelled?: AbortSignal) => fetcher.fetch(url, cancelled, reservation);
+        const images = new ImageLoader({ maxImageBytes, fetcher: { fetch } });
+        const services = { ...(isTooLong ? oversizeServices : { ...parts, images }), gone };
+        return route.handle(services, { ...request, owner, actor });
       };
     },
   }));

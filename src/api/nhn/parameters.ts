@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
-import type { ImageInput } from '../core/image-input.js';
+import { LongBase64, type ImageInput } from '../core/image-input.js';
 import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
 
 export const DEFAULT_THRESHOLD = 90;
@@ -85,15 +85,24 @@ export function searchQuery(maxLimit: number) {
 
 const isText = { type: 'string' } as const;
 
+/** Schema of base64: a text, or a long one that was decoded already. */
+const base64 = z
+  .custom<string | LongBase64>((value) => typeof value === 'string' || value instanceof LongBase64, {
+    error: 'must be a string',
+  })
+  .meta({ type: 'string', description: 'JPEG or PNG in standard base64.' });
+
 /** Schema of a picture: exactly one of `url` and `bytes`. Their content is examined later, because a bad picture has codes of its own. */
 export const imageField = z
   .object({
     url: z.string().nullish().meta({ description: 'http or https.' }),
-    bytes: z.string().nullish().meta({ description: 'JPEG or PNG in standard base64.' }),
+    bytes: base64.nullish(),
   })
   .transform(({ url, bytes }, context): ImageInput => {
-    if (typeof url === 'string' && typeof bytes !== 'string') return { url };
-    if (typeof bytes === 'string' && typeof url !== 'string') return { bytes };
+    const hasUrl = url !== undefined && url !== null;
+    const hasBytes = bytes !== undefined && bytes !== null;
+    if (hasUrl && !hasBytes) return { url };
+    if (hasBytes && !hasUrl) return { bytes };
     context.addIssue({ code: 'custom', message: 'must have exactly one of url and bytes' });
     return z.NEVER;
   })

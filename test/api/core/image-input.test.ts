@@ -1,6 +1,7 @@
 // Pictures in the body: strict base64, decoded once.
 import { describe, expect, test } from 'vitest';
-import { decodeBase64, ImageLoader, createOversizeImages } from '../../../src/api/core/image-input.js';
+import { decodeBase64 } from '../../../src/api/core/base64.js';
+import { ImageLoader, createOversizeImages } from '../../../src/api/core/image-input.js';
 import type { AppError } from '../../../src/errors.js';
 
 const MAX = 1_000;

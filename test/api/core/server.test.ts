@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Agent, get } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ObservedRequest } from '../../../src/api/core/http-api.js';
+import { Turns } from '../../../src/api/core/turns.js';
 import { ApiServer } from '../../../src/api/core/server.js';
 import { silentLog } from '../../../src/domain/log.js';
 import { face, picture, recordingLog, startHarness, testConfig, type Harness } from '../harness.js';
@@ -25,7 +26,12 @@ describe('listening', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    const server = new ApiServer({ config: testConfig({ http: { port } }), apis: [], log: silentLog });
+    const server = new ApiServer({
+      config: testConfig({ http: { port } }),
+      apis: [],
+      limits: { turns: new Turns() },
+      log: silentLog,
+    });
     await expect(server.start(new AbortController().signal)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(`127.0.0.1 port ${port}`) as string,
@@ -36,7 +42,7 @@ describe('listening', () => {
 
   test('does not begin when the start was given up', async () => {
     harness = await startHarness();
-    const server = new ApiServer({ config: testConfig(), apis: [], log: silentLog });
+    const server = new ApiServer({ config: testConfig(), apis: [], limits: { turns: new Turns() }, log: silentLog });
     await expect(server.start(AbortSignal.abort())).rejects.toThrow();
     expect(() => server.address).toThrow(TypeError);
   });

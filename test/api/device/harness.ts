@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyRegistry } from '../../../src/keys/key-registry.js';
+import { createRequestLimits } from '../../../src/api/core/request-limits.js';
 import { createDeviceApi } from '../../../src/api/device/create.js';
 import type { ErrorBody } from '../../../src/api/device/statuses.js';
 import type { DeviceServices } from '../../../src/api/device/services.js';
@@ -266,7 +267,10 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const filters: EventFilter[] = [];
   const { livenessThreshold } = options;
   const { observed, otherModels } = options;
+  const config = testConfig();
+  const requestLimits = createRequestLimits(config);
   const device = createDeviceApi({
+    requestLimits,
     config: { deviceId: 'gate', cameras: [cameraConfig('front'), cameraConfig('yard', { liveness: 'required' })] },
     adminKeys,
     cameras,
@@ -314,11 +318,11 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     ...(observed && { observer: { observeRequest: ({ route, status }) => observed.push([route, status]) } }),
   });
   const { services } = device;
-  const config = testConfig();
-  const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scales, log });
+  const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scales, requestLimits, log });
   const server = new ApiServer({
     config,
     apis: [device, nhn],
+    limits: requestLimits,
     log,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
   });
