@@ -10,6 +10,7 @@ import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
 import { AppError, describeError } from '../../errors.js';
 import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from '../../platform/tls-identity.js';
+import { serveFairly } from './fair-socket.js';
 import type { RequestLimits } from './request-limits.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -95,7 +96,7 @@ export class ApiServer implements Part {
   }
 
   async #createServer(listener: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
-    const { log, tlsCheckIntervalMs, config } = this.#options;
+    const { log, limits, tlsCheckIntervalMs, config } = this.#options;
     const { tls, requestTimeoutMs, keepAliveTimeoutMs } = config.http;
     const options = {
       requestTimeout: requestTimeoutMs,
@@ -104,10 +105,15 @@ export class ApiServer implements Part {
       // Interval at which Node looks for overdue requests; 30 s by default.
       connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
     };
-    if (!tls) return createServer(options, listener);
+    if (!tls) {
+      const server = createServer(options, listener);
+      serveFairly(server, 'connection', limits.turns);
+      return server;
+    }
     const identity = new TlsIdentity({ ...tls, key: 'http.tls', log, checkIntervalMs: tlsCheckIntervalMs });
     const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
     const server = createSecureServer({ ...options, ...(await identity.load()), handshakeTimeout }, listener);
+    serveFairly(server, 'secureConnection', limits.turns);
     identity.serve(server);
     this.#tls = identity;
     return server;
