@@ -1,5 +1,6 @@
 // The one file that constructs the parts of the service and connects them.
 import { mkdir } from 'node:fs/promises';
+import type { ApiServer } from './api/core/server.js';
 import { createAdminSocket } from './compose/admin.js';
 import { createApi } from './compose/api.js';
 import { createBase, type BaseInputs } from './compose/base.js';
@@ -40,8 +41,8 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const events = createEvents(base, { secrets, storage, health, cameras: () => cameras });
   const cameras: RecognisingCameras = createCameras(base, { secrets, models, storage, vision, events });
   const privacy = createPrivacySwitch(base, cameras, storage);
-  const metrics = createServiceMetrics(base, { storage, vision, events, cameras });
-  const api = createApi(base, { models, storage, vision, events, cameras, privacy, health, metrics });
+  const metrics = createServiceMetrics(base, { storage, vision, events, cameras, api: () => api });
+  const api: ApiServer = createApi(base, { models, storage, vision, events, cameras, privacy, health, metrics });
   const admin = createAdminSocket(base, { models, storage, cameras });
   const supervision = createSupervision(base, { storage, vision, cameras, health });
   addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });

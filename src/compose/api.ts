@@ -1,4 +1,5 @@
 // The REST APIs on one HTTP server: the NHN dialects, the device API, and the pages for health and metrics.
+import { MAX_FETCHES } from '../api/core/fetch-image.js';
 import { createRequestLimits, type RequestLimits } from '../api/core/request-limits.js';
 import { ApiServer, type MountedApi, type ServicePage } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
@@ -34,10 +35,28 @@ export function createApi(base: ServiceBase, inputs: ApiInputs): ApiServer {
     apis: [createDevice(base, inputs, limits), createNhn(base, inputs, limits)],
     pages: createPages(health, metrics),
     limits,
+    reservedFiles: countReservedFiles(base),
     stopTimeoutMs: API_GRACE_MS,
     log,
   });
 }
+
+/**
+ * Counts the descriptors that the other parts may need beyond those they have when the API starts, so that no client can take them: the
+ * store (its log, its tables, a backup), each camera with its pipeline, the broker, fetched pictures, and the rest. The numbers are
+ * generous allowances.
+ */
+function countReservedFiles({ config }: ServiceBase): number {
+  const broker = config.mqtt.url === undefined ? BROKER_FILES : 8;
+  return STORE_FILES + config.cameras.length * FILES_PER_CAMERA + broker + MAX_FETCHES + OTHER_FILES;
+}
+
+const STORE_FILES = 64;
+const FILES_PER_CAMERA = 24;
+/** Connections of the embedded broker, and its own. */
+const BROKER_FILES = 110;
+/** The admin socket, webhook, name resolution, configuration and keys. */
+const OTHER_FILES = 32;
 
 function createNhn({ config, log }: ServiceBase, inputs: ApiInputs, requestLimits: RequestLimits): MountedApi {
   const { models, storage, vision, metrics } = inputs;

@@ -22,6 +22,9 @@ export interface HealthInputs {
   api: ApiServer;
 }
 
+/** The API is made after the metrics, which it serves. */
+export type MetricsInputs = Pick<HealthInputs, 'storage' | 'vision' | 'events' | 'cameras'> & { api: () => ApiServer };
+
 export interface Supervision {
   notifier: SdNotifier;
   watchdog: Watchdog;
@@ -31,7 +34,7 @@ export interface Supervision {
 
 export function createServiceMetrics(
   { version, addon, droppedLogLines }: ServiceBase,
-  { storage, vision, events, cameras }: Pick<HealthInputs, 'storage' | 'vision' | 'events' | 'cameras'>,
+  { storage, vision, events, cameras, api }: MetricsInputs,
 ): Metrics {
   return createMetrics({
     build: { version, node: process.version, opencv: addon.info().opencv },
@@ -40,6 +43,7 @@ export function createServiceMetrics(
     cameras: () => cameras.reports(),
     events: () => events.stats(),
     gallery: () => storage.gallery.stats(),
+    http: () => api().stats(),
     droppedLogLines,
   });
 }

@@ -7,6 +7,9 @@ import { camerasSchema } from './camera-schema.js';
 import { filePath, plainUrl } from './fields.js';
 import { mqttSchema } from './mqtt-schema.js';
 
+/** Name of a host, `*.` and a name, or `*`. */
+const HOST_PATTERN = /^(\*|(\*\.)?[a-zA-Z0-9]([a-zA-Z0-9._-]{0,252}))$/;
+
 export const configSchema = z.strictObject({
   deviceId: z
     .string()
@@ -43,6 +46,24 @@ export const configSchema = z.strictObject({
         .max(600_000)
         .default(65_000)
         .describe('an idle connection stays open this long'),
+      maxConnections: z
+        .int()
+        .min(16)
+        .max(100_000)
+        .default(512)
+        .describe(
+          'most connections; fewer where the limit of open files would not leave enough for the store and cameras',
+        ),
+      maxConnectionsPerAddress: z
+        .int()
+        .min(4)
+        .max(100_000)
+        .default(128)
+        .describe('most connections of one address; raise it for a reverse proxy on another machine'),
+      allowedHosts: z
+        .array(z.string().regex(HOST_PATTERN, 'must be a host name, without a port, such as lintel.example.org'))
+        .default([])
+        .describe('host names of this service for its clients, such as lintel.example.org or *.example.org'),
       requestTimeoutMs: z.int().min(1_000).max(600_000).default(30_000).describe('time to receive one whole request'),
       tls: z
         .strictObject({

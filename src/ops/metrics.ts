@@ -50,6 +50,16 @@ export interface MetricsSources {
     connected: boolean;
   };
   gallery: () => { groups: number; faces: number };
+  http: () => {
+    /** Connections that are open. */
+    connections: number;
+    /** Idle connections that were closed in favour of new ones. */
+    connectionsClosed: number;
+    /** Bytes of bodies and large answers that are held. */
+    heldBytes: number;
+    /** Connections and requests that were refused, by reason. */
+    refused: Readonly<Record<string, number>>;
+  };
   /** Lines of the log that were dropped for a slow reader. */
   droppedLogLines: () => number;
 }
@@ -86,6 +96,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   addCameras(registry, sources.cameras);
   addEvents(registry, sources.events);
   addGallery(registry, sources.gallery);
+  addHttp(registry, sources.http);
   const { droppedLogLines } = sources;
   counter(registry, 'lintel_log_lines_dropped_total', 'Log lines dropped for a slow reader', droppedLogLines);
   const durations = new Histogram({
@@ -251,6 +262,27 @@ function addEvents(registry: Registry, events: MetricsSources['events']): void {
 function addGallery(registry: Registry, gallery: MetricsSources['gallery']): void {
   gauge(registry, 'lintel_gallery_groups', 'Groups', () => gallery().groups);
   gauge(registry, 'lintel_gallery_faces', 'Enrolled faces', () => gallery().faces);
+}
+
+function addHttp(registry: Registry, http: MetricsSources['http']): void {
+  gauge(registry, 'lintel_http_connections', 'Open connections of the REST API', () => http().connections);
+  gauge(registry, 'lintel_http_held_bytes', 'Bytes of requests and large answers in memory', () => http().heldBytes);
+  counter(
+    registry,
+    'lintel_http_connections_closed_total',
+    'Idle connections closed in favour of new ones',
+    () => http().connectionsClosed,
+  );
+  new Counter({
+    name: 'lintel_http_refused_total',
+    help: 'Connections and requests refused before they were handled, by reason',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(http().refused)) this.inc({ reason }, count);
+    },
+  });
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {

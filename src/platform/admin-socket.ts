@@ -10,6 +10,9 @@ import { AppError, describeError } from '../errors.js';
 /** Longest path of a socket (sockaddr_un, without its final zero). The system would shorten a longer one and create another path. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
+/** Connections at the same time. Each command has one. */
+const MAX_CONNECTIONS = 16;
+
 /**
  * Streams the answer. An error closes the connection before the end of the body.
  * @param parameters those behind the `?` of the request
@@ -43,6 +46,7 @@ export class AdminSocket implements Part {
   async start(): Promise<void> {
     const { path, log } = this.#options;
     const server = createServer((request, response) => void this.#answer(request, response));
+    server.maxConnections = MAX_CONNECTIONS;
     try {
       if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES)
         throw new Error('the path of the data directory is too long');

@@ -134,6 +134,7 @@ export async function listMetrics(): Promise<string[]> {
     vision: () => ({ workers: 0, busy: 0, queued: 0, completed: 0, rejected: 0, overdue: 0, cancelled: 0 }),
     cameras: () => [],
     events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
+    http: () => ({ connections: 0, connectionsClosed: 0, heldBytes: 0, refused: {} }),
     gallery: () => ({ groups: 0, faces: 0 }),
     droppedLogLines: () => 0,
   });

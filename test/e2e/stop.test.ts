@@ -164,7 +164,7 @@ async function storeEvents(folder: string, count: number): Promise<void> {
 async function startStuckClients(url: string, count: number): Promise<void> {
   const { hostname, port } = new URL(url);
   const upload =
-    'POST /nhn-face-reco/v1.0/appkeys/none/detect HTTP/1.1\r\nhost: door\r\ncontent-type: application/json\r\n' +
+    'POST /nhn-face-reco/v1.0/appkeys/none/detect HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
     'content-length: 100000\r\n\r\n{"image"';
   for (let i = 0; i < count; i++) {
     const socket = connect(Number(port), hostname).on('error', () => undefined);

@@ -32,6 +32,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
     ],
     events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true }),
     gallery: () => ({ groups: 3, faces: 1000 }),
+    http: () => ({ connections: 5, connectionsClosed: 6, heldBytes: 700, refused: { host: 8, bytes: 0 } }),
     droppedLogLines: () => 12,
     ...changes,
   };
@@ -39,7 +40,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
 
 /** The samples of Lintel's own metrics, without the histogram's. */
 async function samples(text: string): Promise<string[]> {
-  return text.split('\n').filter((line) => line.startsWith('lintel_') && !line.startsWith('lintel_http_'));
+  return text.split('\n').filter((line) => line.startsWith('lintel_') && !line.startsWith('lintel_http_request_'));
 }
 
 describe('the metrics', () => {
@@ -88,6 +89,11 @@ describe('the metrics', () => {
         'lintel_broker_connected 1',
         'lintel_gallery_groups 3',
         'lintel_gallery_faces 1000',
+        'lintel_http_connections 5',
+        'lintel_http_connections_closed_total 6',
+        'lintel_http_held_bytes 700',
+        'lintel_http_refused_total{reason="host"} 8',
+        'lintel_http_refused_total{reason="bytes"} 0',
       ].toSorted(),
     );
   });

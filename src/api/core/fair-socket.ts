@@ -1,5 +1,4 @@
 // A connection whose bytes reach the HTTP parser in small portions, one portion in each turn of the main thread.
-import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { Duplex } from 'node:stream';
@@ -137,15 +136,4 @@ export class FairSocket extends Duplex {
     if (elapsedMs > PORTION_MS) this.#portionBytes = Math.max(MIN_PORTION_BYTES, this.#portionBytes >> 1);
     else if (elapsedMs < PORTION_MS / 4) this.#portionBytes = Math.min(MAX_PORTION_BYTES, this.#portionBytes << 1);
   }
-}
-
-/**
- * Makes a server hand its connections over to its parser as FairSockets.
- * @param event event of a new connection: `connection` for HTTP, `secureConnection` for HTTPS
- */
-export function serveFairly(server: Server, event: string, turns: Turns): void {
-  const [serve, ...others] = server.listeners(event);
-  if (!serve || others.length > 0) throw new TypeError(`the server must have exactly one listener of ${event}`);
-  server.removeAllListeners(event);
-  server.on(event, (socket: Socket) => void serve.call(server, new FairSocket(socket, turns)));
 }

@@ -12,7 +12,8 @@ import { GrowingBuffer } from './growing-buffer.js';
 
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
-const MAX_CONCURRENT = 32;
+/** Pictures that are fetched at the same time. */
+export const MAX_FETCHES = 32;
 
 const UNKNOWN_HOST = 'The host of the url is unknown.';
 /** Kinds of failures by the pattern of the error's code; the first that fits counts. */
@@ -71,7 +72,7 @@ export class ImageFetcher {
    * @throws AppError INVALID_IMAGE_URL, IMAGE_TIMEOUT, IMAGE_TOO_LARGE, SERVER_BUSY; the reason of `cancelled`
    */
   async fetch(url: string, cancelled?: AbortSignal, reservation: Holder = UNCOUNTED): Promise<Buffer> {
-    const { maxConcurrent = MAX_CONCURRENT, timeoutMs } = this.#options;
+    const { maxConcurrent = MAX_FETCHES, timeoutMs } = this.#options;
     if (this.#running >= maxConcurrent) throw clientError('SERVER_BUSY', 'Too many pictures are being fetched.');
     this.#running++;
     const deadline = new AbortController();

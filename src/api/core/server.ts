@@ -1,7 +1,8 @@
 // The HTTP server: listens, serves the APIs and the pages of the service, and stops without dropping running requests.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { performance } from 'node:perf_hooks';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { Config } from '../../config/schema.js';
@@ -9,11 +10,17 @@ import type { Health } from '../../domain/health.js';
 import type { Log } from '../../domain/log.js';
 import type { Part } from '../../domain/part.js';
 import { AppError, describeError } from '../../errors.js';
-import { HANDSHAKE_TIMEOUT_MS, TlsIdentity } from '../../platform/tls-identity.js';
-import { serveFairly } from './fair-socket.js';
+import { readOpenFiles } from '../../platform/open-files.js';
+import { TlsIdentity } from '../../platform/tls-identity.js';
+import { AllowedHosts } from './allowed-hosts.js';
+import { ConnectionGate } from './connection-gate.js';
+import { createGuardedServer, HostGuard, type RequestListener } from './guarded-server.js';
 import type { RequestLimits } from './request-limits.js';
 
-const HEADERS_TIMEOUT_MS = 10_000;
+/** Connections that are taken even where the limit of open files leaves none. */
+const MIN_CONNECTIONS = 16;
+
+const monotonicMs = (): number => performance.now();
 
 /** A page that belongs to no API, such as /healthz: it answers GET and asks for no key. */
 export interface ServicePage {
@@ -30,12 +37,26 @@ export interface MountedApi {
   close?(): void;
 }
 
+/** Numbers of the server since it was started. */
+export interface HttpStats {
+  /** Connections that are open now. */
+  connections: number;
+  /** Idle connections that were closed in favour of new ones. */
+  connectionsClosed: number;
+  /** Bytes of bodies and large answers that are held now. */
+  heldBytes: number;
+  /** Connections and requests that were refused, by reason. */
+  refused: Readonly<Record<string, number>>;
+}
+
 export interface ApiServerOptions {
   config: { http: Config['http'] };
   /** APIs in the order in which they see a request. */
   apis: readonly MountedApi[];
   pages?: readonly ServicePage[];
-  limits: Pick<RequestLimits, 'turns'>;
+  limits: RequestLimits;
+  /** Descriptors that the other parts of the service need in addition to those that are open when the server starts. */
+  reservedFiles?: number;
   log: Log;
   /** Milliseconds between two checks of the files of http.tls. */
   tlsCheckIntervalMs?: number;
@@ -49,6 +70,7 @@ export class ApiServer implements Part {
   #server: Server | undefined;
   #address: AddressInfo | undefined;
   #tls: TlsIdentity | undefined;
+  #guards: { gate: ConnectionGate; hosts: HostGuard } | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -95,28 +117,57 @@ export class ApiServer implements Part {
     this.#options.log.info({ scheme: this.scheme, address, port }, 'the API listens');
   }
 
-  async #createServer(listener: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+  async #createServer(listener: RequestListener): Promise<Server> {
     const { log, limits, tlsCheckIntervalMs, config } = this.#options;
-    const { tls, requestTimeoutMs, keepAliveTimeoutMs } = config.http;
-    const options = {
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
-      keepAliveTimeout: keepAliveTimeoutMs,
-      // Interval at which Node looks for overdue requests; 30 s by default.
-      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs / 4),
-    };
-    if (!tls) {
-      const server = createServer(options, listener);
-      serveFairly(server, 'connection', limits.turns);
-      return server;
-    }
-    const identity = new TlsIdentity({ ...tls, key: 'http.tls', log, checkIntervalMs: tlsCheckIntervalMs });
-    const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
-    const server = createSecureServer({ ...options, ...(await identity.load()), handshakeTimeout }, listener);
-    serveFairly(server, 'secureConnection', limits.turns);
+    const { http } = config;
+    const guards = { http, turns: limits.turns, gate: await this.#createGate(), hosts: this.#createHostGuard() };
+    this.#guards = guards;
+    if (!http.tls) return createGuardedServer(guards, listener);
+    const identity = new TlsIdentity({ ...http.tls, key: 'http.tls', log, checkIntervalMs: tlsCheckIntervalMs });
+    const server = createGuardedServer({ ...guards, tls: await identity.load() }, listener);
     identity.serve(server);
     this.#tls = identity;
     return server;
+  }
+
+  /** Makes the gate. Its limit leaves descriptors for the other parts of the service, such as the store, cameras and the broker. */
+  async #createGate(): Promise<ConnectionGate> {
+    const { config, reservedFiles = 0, log } = this.#options;
+    const { maxConnections, maxConnectionsPerAddress } = config.http;
+    const files = await readOpenFiles();
+    const affordable = files ? Math.max(MIN_CONNECTIONS, files.limit - files.open - reservedFiles) : maxConnections;
+    if (files && affordable < maxConnections) {
+      log.warn(
+        { maxConnections: affordable, configured: maxConnections, openFileLimit: files.limit, openFiles: files.open },
+        'the API takes fewer connections than http.maxConnections, because the limit of open files is low',
+      );
+    }
+    return new ConnectionGate({
+      maxConnections: Math.min(maxConnections, affordable),
+      maxPerAddress: maxConnectionsPerAddress,
+      monotonicMs,
+    });
+  }
+
+  #createHostGuard(): HostGuard {
+    const { config, log } = this.#options;
+    const { host, allowedHosts } = config.http;
+    const machine = hostname();
+    const hosts = new AllowedHosts([host, machine, machine.replace(/\..*$/, ''), ...allowedHosts]);
+    return new HostGuard({ hosts, log, monotonicMs });
+  }
+
+  /** Connections and refusals, for the metrics. */
+  stats(): HttpStats {
+    const { gate, hosts } = this.#guards ?? {};
+    const { open, gaveWay, refused } = gate?.stats() ?? { open: 0, gaveWay: 0, refused: {} };
+    const { heldBytes, refused: bytes, cutOff } = this.#options.limits.budget.stats();
+    return {
+      connections: open,
+      connectionsClosed: gaveWay,
+      heldBytes,
+      refused: { ...refused, host: hosts?.refused ?? 0, bytes, slow: cutOff },
+    };
   }
 
   /** Accepts no new connection, gives running requests a limited time to finish, then closes every connection. */

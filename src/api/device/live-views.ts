@@ -8,6 +8,8 @@ import { MjpegStream } from './mjpeg.js';
 export const VIEWERS_PER_CAMERA = 4;
 /** Limit of viewers of all cameras together. */
 export const VIEWERS_IN_ALL = 8;
+/** Limit of viewers with the same admin key, so that one key cannot take all places. */
+export const VIEWERS_PER_KEY = 6;
 /** Frame number that every frame is newer than: the first picture of a view may be any frame. */
 const ANY_FRAME = 0;
 
@@ -18,6 +20,8 @@ export interface LiveViewsParts {
 }
 
 export interface LiveViewOptions {
+  /** Holder of the admin key, as the audit log names it. */
+  actor: string;
   fps: number;
   boxes: boolean;
   /** Quality of the JPEG frames, 1..100. */
@@ -30,6 +34,7 @@ export interface LiveViewOptions {
 
 interface View {
   cameraId: string;
+  actor: string;
   /** Absent until its first frame is encoded. */
   stream?: MjpegStream;
 }
@@ -47,13 +52,16 @@ export class LiveViews {
    * Opens a view. It counts against the limits until its stream is closed, so the caller must destroy the stream.
    * @throws AppError CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE, PRIVACY_ON, SERVER_BUSY: too many viewers; STOPPED
    */
-  async open(cameraId: string, { fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
+  async open(cameraId: string, { actor, fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
     const { cameras, clock, timers } = this.#parts;
     if (this.#closed) throw new AppError('STOPPED', 'the service is stopping');
     if (this.count(cameraId) >= VIEWERS_PER_CAMERA || this.#views.size >= VIEWERS_IN_ALL) {
       throw clientError('SERVER_BUSY', 'There are too many live views.');
     }
-    const view: View = { cameraId };
+    if ([...this.#views].filter((view) => view.actor === actor).length >= VIEWERS_PER_KEY) {
+      throw clientError('SERVER_BUSY', 'There are too many live views with this admin key.');
+    }
+    const view: View = { cameraId, actor };
     this.#views.add(view);
     try {
       const first = await requireFrame(cameras, cameraId, { ...picture, after: ANY_FRAME });

@@ -37,7 +37,7 @@ export const pictureRoutes: readonly DeviceRoute[] = [
     summary: 'A live view of a camera: JPEG frames, one after the other',
     description:
       'It ends when the camera is paused or has no new frame for 10 s, when privacy is switched on, when the admin key is revoked, and ' +
-      'when the service stops. A slow viewer misses frames. There may be 4 views of one camera, and 8 in all.',
+      'when the service stops. A slow viewer misses frames. There may be 4 views of one camera, 6 with one admin key, and 8 in all.',
     method: 'GET',
     path: '/cameras/:cameraId/live',
     query: z.strictObject({
@@ -49,7 +49,7 @@ export const pictureRoutes: readonly DeviceRoute[] = [
     handle: async ({ cameras, views, audit }, { params: { cameraId }, query, actor, gone, isAllowed }) => {
       requireCamera({ cameras }, cameraId);
       const { fps, boxes, quality, maxWidth } = query;
-      const stream = await views.open(cameraId, { fps, boxes, quality, maxWidthPx: maxWidth, isAllowed });
+      const stream = await views.open(cameraId, { actor, fps, boxes, quality, maxWidthPx: maxWidth, isAllowed });
       try {
         await audit.append({ action: 'camera.viewed', actor, subject: { cameraId, live: true } });
       } catch (error) {

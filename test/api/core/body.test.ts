@@ -33,7 +33,7 @@ async function open(): Promise<{ socket: Socket; text: () => string; closed: () 
 }
 
 function head(path: string, ...headers: string[]): string {
-  return [`POST ${harness.base}${path} HTTP/1.1`, 'host: x', ...headers, '', ''].join('\r\n');
+  return [`POST ${harness.base}${path} HTTP/1.1`, 'host: localhost', ...headers, '', ''].join('\r\n');
 }
 
 async function expectAlive(): Promise<void> {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Agent, get } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ObservedRequest } from '../../../src/api/core/http-api.js';
-import { Turns } from '../../../src/api/core/turns.js';
+import { createRequestLimits } from '../../../src/api/core/request-limits.js';
 import { ApiServer } from '../../../src/api/core/server.js';
 import { silentLog } from '../../../src/domain/log.js';
 import { face, picture, recordingLog, startHarness, testConfig, type Harness } from '../harness.js';
@@ -29,7 +29,7 @@ describe('listening', () => {
     const server = new ApiServer({
       config: testConfig({ http: { port } }),
       apis: [],
-      limits: { turns: new Turns() },
+      limits: createRequestLimits(testConfig()),
       log: silentLog,
     });
     await expect(server.start(new AbortController().signal)).rejects.toMatchObject({
@@ -42,7 +42,12 @@ describe('listening', () => {
 
   test('does not begin when the start was given up', async () => {
     harness = await startHarness();
-    const server = new ApiServer({ config: testConfig(), apis: [], limits: { turns: new Turns() }, log: silentLog });
+    const server = new ApiServer({
+      config: testConfig(),
+      apis: [],
+      limits: createRequestLimits(testConfig()),
+      log: silentLog,
+    });
     await expect(server.start(AbortSignal.abort())).rejects.toThrow();
     expect(() => server.address).toThrow(TypeError);
   });

@@ -225,7 +225,7 @@ describe('parameters', () => {
   test('a client that leaves in the middle of its body is no failure', async () => {
     const { port } = device.server.address;
     const socket = connect(port, '127.0.0.1');
-    const head = `PUT /device/v1/privacy HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${device.adminKey}\r\n`;
+    const head = `PUT /device/v1/privacy HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${device.adminKey}\r\n`;
     await new Promise((resolve) => socket.write(`${head}Content-Length: 100\r\n\r\n{`, resolve));
     socket.destroy();
     await expect

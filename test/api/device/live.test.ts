@@ -2,7 +2,7 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { VIEWERS_IN_ALL, VIEWERS_PER_CAMERA } from '../../../src/api/device/live-views.js';
+import { VIEWERS_IN_ALL, VIEWERS_PER_CAMERA, VIEWERS_PER_KEY } from '../../../src/api/device/live-views.js';
 import { LOST_MS, MjpegStream, STALLED_MS } from '../../../src/api/device/mjpeg.js';
 import type { FrameJpeg } from '../../../src/camera/camera-control.js';
 import { AppError } from '../../../src/errors.js';
@@ -136,7 +136,7 @@ describe('a live view', () => {
     onTestFinished(() => void socket.destroy());
     socket.pause();
     socket.write(
-      `GET /device/v1/cameras/front/live HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${device.adminKey}\r\n\r\n`,
+      `GET /device/v1/cameras/front/live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${device.adminKey}\r\n\r\n`,
     );
     await expect.poll(() => device.services.views.count('front')).toBe(1);
     const begun = performance.now();
@@ -146,14 +146,20 @@ describe('a live view', () => {
 });
 
 describe('live views are refused', () => {
-  test('beyond the limits of one camera and of all cameras', async () => {
+  test('beyond the limits of one camera, of one admin key, and of all cameras', async () => {
     device = await startDevice();
     for (const id of ['front', 'yard']) device.cameras.show(id, 'frame 1');
     const views = [];
     for (let i = 0; i < VIEWERS_PER_CAMERA; i++) views.push(await view());
     const refused = await device.call('GET', '/cameras/front/live');
     expect([refused.status, refused.body.error.code]).toEqual([503, 'SERVER_BUSY']);
-    for (let i = VIEWERS_PER_CAMERA; i < VIEWERS_IN_ALL; i++) views.push(await view('/cameras/yard/live'));
+    for (let i = VIEWERS_PER_CAMERA; i < VIEWERS_PER_KEY; i++) views.push(await view('/cameras/yard/live'));
+    const { body } = await device.call('GET', '/cameras/yard/live');
+    expect(body.error.message).toBe('There are too many live views with this admin key.');
+    const { key } = await device.adminKeys.create('guard');
+    for (let i = VIEWERS_PER_KEY; i < VIEWERS_IN_ALL; i++) {
+      views.push(await view('/cameras/yard/live', false, key));
+    }
     views[0]?.response.destroy();
     await expect.poll(() => device.services.views.count('front')).toBe(VIEWERS_PER_CAMERA - 1);
     expect((await view()).response.statusCode).toBe(200);
