@@ -64,7 +64,12 @@ export const configSchema = z.strictObject({
         .array(z.string().regex(HOST_PATTERN, 'must be a host name, without a port, such as lintel.example.org'))
         .default([])
         .describe('host names of this service for its clients, such as lintel.example.org or *.example.org'),
-      requestTimeoutMs: z.int().min(1_000).max(600_000).default(30_000).describe('time to receive one whole request'),
+      requestTimeoutMs: z
+        .int()
+        .min(1_000)
+        .max(600_000)
+        .default(30_000)
+        .describe('time to receive one whole request; also without progress of its answer'),
       tls: z
         .strictObject({
           certFile: filePath.describe('PEM: the certificate, followed by the intermediate certificates'),
