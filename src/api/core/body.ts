@@ -7,6 +7,9 @@ import { GrowingBuffer, PieceCount, type AppendProblem } from './growing-buffer.
 /** Part of an unwanted body that is still read, so that the client receives its answer; after it the connection is closed. */
 export const MAX_DISCARDED_BYTES = 64_000_000;
 
+/** Time without a byte of an unwanted body after which the client gets its answer: it may be waiting for it. */
+const STALLED_MS = 1_000;
+
 /** Thrown when the client closes the connection before its request is complete. No answer is sent then. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
@@ -37,7 +40,11 @@ export async function readBody(
     cutOff.abort(clientError('SERVER_BUSY', 'The body came too slowly while the service was busy; try again later.'));
   });
   let problem: AppendProblem | undefined;
-  const take = (chunk: Buffer): boolean => (problem = body.append(chunk)) === undefined;
+  const take = (chunk: Buffer): boolean => {
+    reservation.noteProgress(budget.nowMs());
+    problem = body.append(chunk);
+    return problem === undefined;
+  };
   const ended = await consume(request, take, cutOff.signal);
   reservation.endTransfer();
   if (problem === 'too-many-pieces') {
@@ -46,15 +53,23 @@ export async function readBody(
   return ended ? body.take() : undefined;
 }
 
-/** Reads the rest of a body and discards it. @returns whether it ended within maxBytes, before the client closed the connection */
+/** Reads the rest of a body and discards it. @returns whether it ended within maxBytes, before the client stalled or closed the connection */
 export async function discardBody(request: IncomingMessage, maxBytes = MAX_DISCARDED_BYTES): Promise<boolean> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return request.readableEnded;
   const pieces = new PieceCount();
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(new Error('the client sends nothing')), STALLED_MS);
   let left = maxBytes;
+  const take = (chunk: Buffer): boolean => {
+    timer.refresh();
+    return (left -= chunk.length) >= 0 && pieces.add(chunk.length);
+  };
   try {
-    return await consume(request, (chunk) => (left -= chunk.length) >= 0 && pieces.add(chunk.length));
+    return await consume(request, take, stalled.signal);
   } catch {
     return false;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,7 +3,7 @@ import { clientError } from '../../errors.js';
 
 /** Bytes that every request gets, however full the budget is: small requests, such as the privacy switch, are always served. */
 export const FREE_BYTES = 65_536;
-/** Time that every transfer has before it counts as slow. */
+/** Time that every transfer has before it counts as slow, and time without a byte after which it counts as stalled. */
 const MIN_TRANSFER_MS = 1_000;
 /** A transfer below this rate is cut off when another request needs its bytes. */
 const SLOW_BYTES_PER_S = 250_000;
@@ -27,6 +27,8 @@ export interface ByteBudgetStats {
 /** A transfer between the client and the service that goes on. */
 interface Transfer {
   startedMs: number;
+  /** Time of the last bytes, where it is known. */
+  progressMs: number | undefined;
   /** Ends the transfer. */
   cutOff: () => void;
 }
@@ -61,7 +63,12 @@ export class Reservation {
    * @param cutOff ends the transfer; the bytes are returned before it is called
    */
   beginTransfer(startedMs: number, cutOff: () => void): void {
-    this.#transfer = { startedMs, cutOff };
+    this.#transfer = { startedMs, progressMs: undefined, cutOff };
+  }
+
+  /** Notes that bytes were transferred: from now on the transfer counts as stalled when nothing follows. */
+  noteProgress(nowMs: number): void {
+    if (this.#transfer) this.#transfer.progressMs = nowMs;
   }
 
   endTransfer(): void {
@@ -134,8 +141,10 @@ export class ByteBudget {
     for (const holder of this.#holders) {
       // What is held without a reservation's limit gives no room that a large request could use.
       if (holder === newcomer || !holder.transfer || holder.bytes <= FREE_BYTES) continue;
-      const elapsedMs = now - holder.transfer.startedMs;
-      const rate = holder.bytes / elapsedMs;
+      const { startedMs, progressMs = now } = holder.transfer;
+      const elapsedMs = now - startedMs;
+      const isStalled = now - progressMs >= MIN_TRANSFER_MS;
+      const rate = isStalled ? 0 : holder.bytes / elapsedMs;
       if (elapsedMs < MIN_TRANSFER_MS || rate >= lowestRate) continue;
       lowestRate = rate;
       slowest = holder;

@@ -65,6 +65,22 @@ describe('the budget', () => {
   });
 });
 
+it('cuts off a transfer that stalls, however fast it was, and not one that goes on', () => {
+  const { budget, pass } = openBudget();
+  const cut: string[] = [];
+  const transfers = ['stalled', 'going on'].map((name) => {
+    const reservation = holding(budget, 5 * MB);
+    reservation.beginTransfer(budget.nowMs(), () => cut.push(name));
+    reservation.noteProgress(budget.nowMs());
+    return reservation;
+  });
+  pass(1_000);
+  transfers[1]?.noteProgress(budget.nowMs());
+  holding(budget, 5 * MB);
+  expect(cut).toEqual(['stalled']);
+  expect(() => holding(budget, MB)).toThrow(busy);
+});
+
 describe('a growing buffer', () => {
   const collect = (pieces: Iterable<Uint8Array>, options: { maxBytes: number; announcedBytes?: number }) => {
     const reservation = openBudget().budget.open();
