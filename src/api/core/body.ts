@@ -89,7 +89,7 @@ async function consume(
       settle();
       request.pause();
       if (error === undefined) resolve(false);
-      else reject(error as Error);
+      else reject(error);
     };
     const onData = (chunk: Buffer) => {
       try {

@@ -134,7 +134,10 @@ describe('a body', () => {
     const parsed = parse(text);
     if (refusal === undefined) expect(await parsed).toEqual(JSON.parse(text));
     else
-      await expect(parsed).rejects.toMatchObject({ code: 'INVALID_PARAM', detail: expect.stringContaining(refusal) });
+      await expect(parsed).rejects.toMatchObject({
+        code: 'INVALID_PARAM',
+        detail: expect.stringContaining(refusal) as string,
+      });
   });
 
   it('is what JSON.parse makes of it, whatever its bytes are', async () => {
