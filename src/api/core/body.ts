@@ -89,7 +89,7 @@ async function consume(
       settle();
       request.pause();
       if (error === undefined) resolve(false);
-      else reject(error);
+      else reject(error instanceof Error ? error : new Error('the body was not taken', { cause: error }));
     };
     const onData = (chunk: Buffer) => {
       try {
