@@ -1,7 +1,7 @@
 // `lintel events`: prints the key that signs events, verifies recorded events, and sends a command to a device.
 import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Argument, type Command } from 'commander';
@@ -13,11 +13,13 @@ import { makeCommandResultTopic, makeCommandTopic, makeSnapshotTopic } from '../
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
 import { readCommandSecret } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
+import { readFileAtMost } from '../platform/read-file.js';
 import { connectToBroker } from './broker-client.js';
 import { loadCommandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
+const MAX_KEY_BYTES = 64 * 1024;
 
 export function registerEvents(events: Command, context: CliContext): void {
   events
@@ -92,7 +94,9 @@ async function readPublicKey(
   const source = publicKey === undefined ? `${url}/device/v1/signing-key` : resolve(context.cwd, publicKey);
   let key: KeyObject;
   try {
-    key = createPublicKey(publicKey === undefined ? await fetchPem(source) : await readFile(source));
+    key = createPublicKey(
+      publicKey === undefined ? await fetchPem(source) : await readFileAtMost(source, MAX_KEY_BYTES),
+    );
   } catch (cause) {
     throw new AppError('SECRET_INVALID', `no public key can be read from ${source}`, { cause });
   }

@@ -1,5 +1,4 @@
 // Reads the configuration file and checks it: the result is a Config with absolute paths.
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
   isAlias,
@@ -8,11 +7,13 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
   type Document,
   type Node,
   type YAMLError,
 } from 'yaml';
 import { AppError } from '../errors.js';
+import { readFileAtMost } from '../platform/read-file.js';
 import type { Environment } from './environment.js';
 import { formatPath, listProblems, type Problem } from './problems.js';
 import { configSchema, type Config } from './schema.js';
@@ -32,7 +33,10 @@ export interface ConfigLoadOptions {
   environment: Pick<Environment, 'configFile'>;
 }
 
-const MAX_FILE_CHARACTERS = 1_000_000;
+/** The example with every key has 17,000 characters. */
+const MAX_FILE_BYTES = 250_000;
+/** Problems that are listed; the message says how many more there are. */
+const MAX_PROBLEMS = 50;
 
 /** Reads and checks the configuration. @throws AppError CONFIG_INVALID: lists every problem as `key.path: rule (line N)` */
 export async function loadConfig({ file, cwd, environment }: ConfigLoadOptions): Promise<LoadedConfig> {
@@ -41,9 +45,11 @@ export async function loadConfig({ file, cwd, environment }: ConfigLoadOptions):
   const path = resolve(cwd, named);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFileAtMost(path, MAX_FILE_BYTES));
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'it is not UTF-8 text';
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EFBIG') throw invalid(path, [TOO_LONG]);
+    const reason = code ?? 'it is not UTF-8 text';
     throw new AppError('CONFIG_INVALID', `the configuration file ${path} cannot be read (${reason})`, { cause });
   }
   return { config: parseConfig(text, path), file: path };
@@ -55,24 +61,31 @@ export async function loadConfig({ file, cwd, environment }: ConfigLoadOptions):
  * @throws AppError CONFIG_INVALID
  */
 export function parseConfig(text: string, file: string): Config {
-  if (text.length > MAX_FILE_CHARACTERS) throw invalid(file, ['the file is longer than 1,000,000 characters']);
+  if (text.length > MAX_FILE_BYTES) throw invalid(file, [TOO_LONG]);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     schema: 'core',
     version: '1.2',
     strict: true,
-    uniqueKeys: true,
+    // Checked below: the parser compares each key of a map with all others.
+    uniqueKeys: false,
     stringKeys: true,
     resolveKnownTags: false,
     // Pretty errors quote the line, which contains the value.
     prettyErrors: false,
     lineCounter: lines,
   });
-  const syntax = [...document.errors, ...document.warnings];
-  if (syntax.length > 0) {
+  const syntax = [...document.errors, ...document.warnings].map(
+    (error) => [describeSyntaxError(error), error.pos[0]] as const,
+  );
+  const repeated = findRepeatedKeys(document).map((offset) => ['a key occurs twice', offset] as const);
+  const faults = [...syntax, ...repeated];
+  if (faults.length > 0) {
     throw invalid(
       file,
-      syntax.map((error) => `${describeSyntaxError(error)} (line ${lines.linePos(error.pos[0]).line})`),
+      shorten(faults).map(([text, offset]) => `${text} (line ${lines.linePos(offset).line})`),
+      undefined,
+      faults.length,
     );
   }
   let input: unknown;
@@ -82,7 +95,10 @@ export function parseConfig(text: string, file: string): Config {
     throw invalid(file, ['an alias (*name) has no anchor (&name) before it, or expands to too much'], cause);
   }
   const parsed = configSchema.safeParse(input);
-  if (!parsed.success) throw invalid(file, describe(listProblems(parsed.error, input), document, lines));
+  if (!parsed.success) {
+    const problems = listProblems(parsed.error, input);
+    throw invalid(file, describe(shorten(problems), document, lines), undefined, problems.length);
+  }
 
   const config = resolvePaths(parsed.data, dirname(file));
   if (`${config.keysDir}/`.startsWith(`${config.dataDir}/`)) {
@@ -93,10 +109,34 @@ export function parseConfig(text: string, file: string): Config {
   return config;
 }
 
-function invalid(file: string, problems: readonly string[], cause?: unknown): AppError {
-  return new AppError('CONFIG_INVALID', [`the configuration ${file} is not valid:`, ...problems].join('\n  '), {
-    cause,
+const TOO_LONG = `the file is longer than ${MAX_FILE_BYTES.toLocaleString('en')} bytes`;
+
+function shorten<T>(problems: readonly T[]): readonly T[] {
+  return problems.slice(0, MAX_PROBLEMS);
+}
+
+/** @param count number of problems, of which `problems` may be the first */
+function invalid(file: string, problems: readonly string[], cause?: unknown, count = problems.length): AppError {
+  const more = count > problems.length ? [`and ${count - problems.length} more problems`] : [];
+  const lines = [`the configuration ${file} is not valid:`, ...problems, ...more];
+  return new AppError('CONFIG_INVALID', lines.join('\n  '), { cause });
+}
+
+/** Finds the keys that their map has already. @returns offsets in characters */
+function findRepeatedKeys(document: Document): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (seen.has(name)) offsets.push(key.range?.[0] ?? 0);
+        seen.add(name);
+      }
+    },
   });
+  return offsets;
 }
 
 function describe(problems: readonly Problem[], document: Document, lines: LineCounter): string[] {
@@ -131,8 +171,6 @@ function findOffset(document: Document, path: readonly PropertyKey[]): number | 
 /** Describes a syntax error without the parser's own message, which can quote a value. */
 function describeSyntaxError(error: YAMLError): string {
   switch (error.code) {
-    case 'DUPLICATE_KEY':
-      return 'a key occurs twice';
     case 'TAG_RESOLVE_FAILED':
       return 'tags (!name) are not allowed';
     case 'MULTIPLE_DOCS':

@@ -1,12 +1,15 @@
 // Condition heads on the disk: the file that the manifest names for an embedder.
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConditionHead } from '../domain/condition-head.js';
 import { AppError, describeError } from '../errors.js';
+import { readFileAtMostSync } from '../platform/read-file.js';
 import { MANIFEST_PATH, type EmbedderModel } from './manifest.js';
 
-const row = z.array(z.number());
+/** The largest head has 0.4 MB. */
+const MAX_HEAD_BYTES = 16_000_000;
+
+const row = z.array(z.number()).max(4096);
 const headFile = z.strictObject({
   /** The training, in words: script, faces, date. */
   source: z.string(),
@@ -30,7 +33,7 @@ export function loadConditionHead(
   const path = join(folder, conditionHead);
   let head: ConditionHead;
   try {
-    head = new ConditionHead(headFile.parse(JSON.parse(readFileSync(path, 'utf8'))));
+    head = new ConditionHead(headFile.parse(JSON.parse(readFileAtMostSync(path, MAX_HEAD_BYTES).toString())));
   } catch (cause) {
     throw new AppError('MODEL_INVALID', `the condition head ${path} is not valid: ${describeError(cause)}`, { cause });
   }

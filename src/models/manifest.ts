@@ -1,10 +1,15 @@
 // The manifest of the model sets, models/manifest.json, and its schema: models are data, not code.
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
+import { readFileAtMostSync } from '../platform/read-file.js';
+
+/** The manifest has 15 kB. */
+const MAX_MANIFEST_BYTES = 1_000_000;
+/** Length of a model file, which is read into memory. The largest model has 49 MB. */
+export const MAX_MODEL_BYTES = 2 ** 28;
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 const pixelFormat = { name: z.string(), order: z.enum(['rgb', 'bgr']), mean: triple, std: triple };
@@ -16,7 +21,7 @@ const fixedInput = z.strictObject({
 const point = z.tuple([z.number(), z.number()]);
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const bytes = z.int().min(1);
+const bytes = z.int().min(1).max(MAX_MODEL_BYTES);
 
 /** A file of a public repository at one commit. */
 const published = {
@@ -44,14 +49,16 @@ const file = {
   ]),
 };
 
-const calibrationPoints = z.array(
-  z.strictObject({
-    cosine: z.number().min(-1).max(1),
-    similarity: z.number().min(0).max(100),
-    far: z.number().min(0).max(1),
-    tar: z.number().min(0).max(1),
-  }),
-);
+const calibrationPoints = z
+  .array(
+    z.strictObject({
+      cosine: z.number().min(-1).max(1),
+      similarity: z.number().min(0).max(100),
+      far: z.number().min(0).max(1),
+      tar: z.number().min(0).max(1),
+    }),
+  )
+  .max(1_000);
 const share = z.number().min(0).max(1);
 const calibration = z.strictObject({
   source: z.string(),
@@ -79,8 +86,8 @@ const quantisedModel = z.strictObject(quantised).optional();
 const detectorSchema = z.strictObject({
   task: z.literal('detector'),
   ...file,
-  input: z.strictObject({ ...pixelFormat, multiplePx: z.int().min(1) }),
-  strides: z.array(z.int().min(1)).min(1),
+  input: z.strictObject({ ...pixelFormat, multiplePx: z.int().min(1).max(1024) }),
+  strides: z.array(z.int().min(1).max(1024)).min(1).max(16),
   scoreThreshold: z.number().min(0).max(1),
   nmsIou: z.number().min(0).max(1),
   /**
@@ -121,7 +128,11 @@ const livenessSchema = z.strictObject({
   input: fixedInput,
   boxFactor: z.number().min(1).max(4),
   border: z.enum(['constant', 'reflect']),
-  output: z.strictObject({ name: z.string(), liveIndex: z.int().min(0), spoofIndex: z.int().min(0) }),
+  output: z.strictObject({
+    name: z.string(),
+    liveIndex: z.int().min(0).max(1000),
+    spoofIndex: z.int().min(0).max(1000),
+  }),
   thresholds: z.strictObject({ weak: z.number(), balanced: z.number(), strict: z.number() }),
   quantised: quantisedModel,
 });
@@ -220,7 +231,7 @@ export function resolveModelsDir(config: Pick<Config, 'models'>, environment: Pi
 export function loadManifest(path: string = MANIFEST_PATH): Manifest {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readFileAtMostSync(path, MAX_MANIFEST_BYTES).toString());
   } catch (cause) {
     throw new AppError('MODEL_INVALID', `the model manifest ${path} cannot be read as JSON`, { cause });
   }

@@ -1,10 +1,10 @@
 // Model files on the disk: where they are, and whether they are the ones that the manifest names.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.js';
 import { describeByHand } from './downloads.js';
-import { BUILTIN_MODELS_DIR, type Model } from './manifest.js';
+import { readFileAtMost } from '../platform/read-file.js';
+import { BUILTIN_MODELS_DIR, MAX_MODEL_BYTES, type Model } from './manifest.js';
 import { isBuiltIn, readPrecision } from './precision.js';
 
 /** A folder of model files, followed by the folder of the built-in models; or a list of folders. The first folder that has a file counts. */
@@ -56,7 +56,7 @@ async function findFile(places: ModelPlaces, model: Model): Promise<{ path: stri
   for (const place of listPlaces(places)) {
     const path = join(place, model.file);
     try {
-      return { path, bytes: await readFile(path) };
+      return { path, bytes: await readFileAtMost(path, MAX_MODEL_BYTES) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }

@@ -1,11 +1,14 @@
 // Memory of the measured forms of the models, so that the next start is quick and reports the same similarities.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { z } from 'zod';
+import { readFileAtMost } from '../platform/read-file.js';
 import { replaceFile } from '../platform/write-file.js';
 import { listModels, type ModelSet } from './manifest.js';
 import type { PrecisionDecision } from './precision.js';
+
+/** A file of four decisions has less than 1 kB. */
+const MAX_BYTES = 64 * 1024;
 
 const decisionSchema = z.strictObject({
   precision: z.enum(['float', 'int8']),
@@ -26,7 +29,7 @@ export function hashCircumstances(set: ModelSet, providers: readonly string[], v
 /** Reads the decisions of an earlier start. @returns undefined where nothing was measured under these circumstances */
 export async function recall(path: string, circumstances: string): Promise<readonly PrecisionDecision[] | undefined> {
   try {
-    const { of, decisions } = memorySchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const { of, decisions } = memorySchema.parse(JSON.parse((await readFileAtMost(path, MAX_BYTES)).toString()));
     if (of !== circumstances) return undefined;
     return decisions.map(({ speedup, ...rest }) => ({ ...rest, ...(speedup === undefined ? {} : { speedup }) }));
   } catch {

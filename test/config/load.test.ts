@@ -151,7 +151,7 @@ describe('a file that is not plain YAML is refused without quoting it', () => {
     ['deviceId: "hunter2\\q"\n', 'this is not valid YAML: bad dq escape (line 1)'],
     ['deviceId: hunter2: b\n', 'this is not valid YAML: block as implicit key (line 1)'],
     ['deviceId: *hunter2\n', 'an alias (*name) has no anchor (&name) before it, or expands to too much'],
-    ['#'.repeat(1_000_001), 'the file is longer than 1,000,000 characters'],
+    ['#'.repeat(250_001), 'the file is longer than 250,000 bytes'],
   ];
   it.each(cases)('%.60j', (text, problem) => {
     const message = readProblem(text);

@@ -1,10 +1,14 @@
 // Tables in CSV: a table that is wrong in any line is refused as a whole, before anything is done.
-import { stat, readFile } from 'node:fs/promises';
 import { CsvError, parse } from 'csv-parse/sync';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError } from '../../errors.js';
+import { readFileAtMost } from '../../platform/read-file.js';
 
 const MAX_TABLE_BYTES = 50_000_000;
+/** A table has as many rows as a group can have faces at most. */
+const MAX_ROWS = 1_000_000;
+/** Length of one row: a path of 4,096 bytes with every byte quoted, an id of 255, and some room. */
+const MAX_ROW_BYTES = 16_384;
 const MAX_PROBLEMS = 20;
 
 export interface CsvRecord {
@@ -23,7 +27,8 @@ export interface TableRow {
 /**
  * Parses a table whose fields are separated by commas and whose lines end in LF or CRLF. A field in double quotes has "" for a quote. Empty
  * lines are left out; blanks belong to their field.
- * @throws AppError INVALID_PARAM where a quote or a carriage return is at a wrong place, with the number of the line
+ * @throws AppError INVALID_PARAM where a quote or a carriage return is at a wrong place, with the number of the line; where a row is longer
+ * than 16 KiB, or there are more than 1,000,000
  */
 export function parseCsv(content: string): CsvRecord[] {
   const text = content.replaceAll(/\r\n|\r$/g, '\n');
@@ -38,7 +43,9 @@ export function parseCsv(content: string): CsvRecord[] {
       record_delimiter: '\n',
       relax_column_count: true,
       skip_empty_lines: true,
+      max_record_size: MAX_ROW_BYTES,
       on_record: (fields: string[], { lines }) => {
+        if (records.length >= MAX_ROWS) throw invalid(`it has more than ${MAX_ROWS.toLocaleString('en')} rows`);
         records.push({ line: lines - countLineBreaks(fields.join()), fields });
         return null;
       },
@@ -55,6 +62,7 @@ const QUOTE_PROBLEMS: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
   CSV_INVALID_CLOSING_QUOTE: 'a closing quote must be followed by a comma or the end of the line',
   INVALID_OPENING_QUOTE: 'a field that contains a quote must be in quotes',
+  CSV_MAX_RECORD_SIZE: `a row is longer than ${MAX_ROW_BYTES} bytes`,
 };
 
 /**
@@ -74,26 +82,30 @@ export async function readTable(path: string, columns: readonly [string, ...stri
   if (first && isHeader(first.fields, columns)) records.shift();
   const [column] = columns;
   const problems: string[] = [];
+  let problemCount = 0;
+  const addProblem = (text: string): void => {
+    if (++problemCount <= MAX_PROBLEMS) problems.push(text);
+  };
   const lineByName = new Map<string, number>();
   const rows = records.map(({ line, fields }): TableRow => {
     const [name = '', externalImageId = ''] = fields;
     const earlier = lineByName.get(name);
     if (fields.length !== 2) {
-      problems.push(`line ${line}: it must have two fields, ${column} and externalImageId, but has ${fields.length}`);
+      addProblem(`line ${line}: it must have two fields, ${column} and externalImageId, but has ${fields.length}`);
     } else if (name === '') {
-      problems.push(`line ${line}: the ${column} is empty`);
+      addProblem(`line ${line}: the ${column} is empty`);
     } else if (!EXTERNAL_IMAGE_ID_PATTERN.test(externalImageId)) {
-      problems.push(`line ${line}: ${ID_RULE}`);
+      addProblem(`line ${line}: ${ID_RULE}`);
     } else if (earlier !== undefined) {
-      problems.push(`line ${line}: the same ${column} is in line ${earlier}`);
+      addProblem(`line ${line}: the same ${column} is in line ${earlier}`);
     }
     lineByName.set(name, line);
     return { line, name, externalImageId };
   });
-  if (rows.length === 0) problems.push('it has no rows');
-  if (problems.length > 0) {
-    const more = problems.length > MAX_PROBLEMS ? [`and ${problems.length - MAX_PROBLEMS} more`] : [];
-    throw invalid([`the table ${path} is not valid:`, ...problems.slice(0, MAX_PROBLEMS), ...more].join('\n  '));
+  if (rows.length === 0) addProblem('it has no rows');
+  if (problemCount > 0) {
+    const more = problemCount > MAX_PROBLEMS ? [`and ${problemCount - MAX_PROBLEMS} more`] : [];
+    throw invalid([`the table ${path} is not valid:`, ...problems, ...more].join('\n  '));
   }
   return rows;
 }
@@ -102,12 +114,13 @@ export const ID_RULE = 'an externalImageId has 1 to 255 of these characters: let
 
 async function readText(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_TABLE_BYTES) throw invalid(`the table ${path} is larger than 50 MB`);
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+    const content = await readFileAtMost(path, MAX_TABLE_BYTES);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'it is not UTF-8 text';
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EFBIG') throw invalid(`the table ${path} is larger than 50 MB`);
+    const reason = code ?? 'it is not UTF-8 text';
     throw new AppError('INVALID_PARAM', `the table ${path} cannot be read (${reason})`, { cause });
   }
 }

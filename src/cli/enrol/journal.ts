@@ -1,7 +1,8 @@
 // The journal of an enrolment: the finished pictures, so that a second run enrols none of them again.
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../../errors.js';
+import { readFileAtMost } from '../../platform/read-file.js';
 
 const entrySchema = z.strictObject({
   /** URL of the service, without the appKey. */
@@ -18,6 +19,9 @@ export type JournalEntry = z.infer<typeof entrySchema>;
 
 /** The fields that identify an entry. */
 export type JournalKey = Omit<JournalEntry, 'faceId'>;
+
+/** A line has about 330 bytes: enough for a million pictures. */
+const MAX_JOURNAL_BYTES = 400_000_000;
 
 /** Start of every line. */
 const START = '{"service":';
@@ -36,10 +40,11 @@ export class EnrolmentJournal {
   static async open(path: string): Promise<EnrolmentJournal> {
     const done = new Set<string>();
     try {
-      const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return '';
+      const content = await readFileAtMost(path, MAX_JOURNAL_BYTES).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return Buffer.alloc(0);
         throw error;
       });
+      const text = content.toString();
       if (!START.startsWith(text.split('\n', 1).join('').slice(0, START.length))) {
         throw new AppError('INVALID_PARAM', `${path} is not the journal of an enrolment`);
       }

@@ -1,7 +1,10 @@
 // The pairs of LFW's protocol as its pairs.txt lists them, and the people who are left out of the training of the built-in embedder.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { AppError } from '../../errors.js';
+import { readFileAtMostSync } from '../../platform/read-file.js';
+
+/** LFW's file has 160 kB. */
+const MAX_PAIRS_BYTES = 16_000_000;
 
 export interface PhotoPair {
   /** Names of the two photos, such as `Person_Name_0001`. */
@@ -55,7 +58,7 @@ export function chooseHalf(person: string): HeldOutHalf {
 
 function readLines(path: string): string[] {
   try {
-    return readFileSync(path, 'utf8').trim().split(/\r?\n/);
+    return readFileAtMostSync(path, MAX_PAIRS_BYTES).toString().trim().split(/\r?\n/);
   } catch (cause) {
     throw new AppError('INVALID_PARAM', `${path} cannot be read`, { cause });
   }

@@ -20,6 +20,8 @@ const IR_VERSION = 7;
 /** Largest number of values of a tensor, far above that of any model of faces: a damaged file must not claim all the memory. */
 const MOST_VALUES = 2 ** 26;
 const MOST_EXPONENT = 64;
+/** Largest padding, stride and dilation of a convolution: they decide how much work and memory the converted model needs. */
+const MOST_PIXELS = 1_024;
 
 /**
  * Converts a model of convolutions, PRelu, Add and Concat with one input and one output. The result is the same on every machine, byte for
@@ -112,11 +114,11 @@ class Converter {
     const ordered = orderWeights(readBytes(weights), sizes);
     const values = this.#addConstant(weights, ordered, [sizes.outputs, sizes.inputs, height, width]);
     this.#add('Conv', [this.#readInput(node, 0), values, this.#addBias(node, sizes.outputs)], this.#make(node), {
-      dilations: readNumbers(node, 'dilations', [1, 1]),
+      dilations: readPixels(node, 'dilations', [1, 1]),
       group: groups,
       kernel_shape: [height, width],
-      pads: readNumbers(node, 'pads', [0, 0, 0, 0]),
-      strides: readNumbers(node, 'strides', [1, 1]),
+      pads: readPixels(node, 'pads', [0, 0, 0, 0]),
+      strides: readPixels(node, 'strides', [1, 1]),
     });
   }
 
@@ -288,6 +290,14 @@ function readNumber(node: EspdlNode, name: string, fallback: number): number {
 function readNumbers(node: EspdlNode, name: string, fallback: readonly number[]): readonly number[] {
   const values = node.attributes.get(name) ?? fallback;
   if (typeof values !== 'object') throw invalid(`the attribute ${name} of a ${node.opType} is no list`);
+  return values;
+}
+
+/** Reads as many whole numbers as the default has, each at most MOST_PIXELS. */
+function readPixels(node: EspdlNode, name: string, fallback: readonly number[]): readonly number[] {
+  const values = readNumbers(node, name, fallback);
+  const isKnown = values.length === fallback.length && values.every((value) => value >= 0 && value <= MOST_PIXELS);
+  if (!isKnown) throw invalid(`the attribute ${name} of a ${node.opType} is ${values.slice(0, 6).join()}`);
   return values;
 }
 

@@ -1,8 +1,11 @@
 // Recorded ranges of a model's tensors: a data file under models/ranges, from which a device quantises the model without any picture.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { AppError } from '../../errors.js';
+import { readFileAtMostSync } from '../../platform/read-file.js';
 import { layOut } from '../../platform/json-layout.js';
+
+/** The largest file of the repository has 30 kB. */
+const MAX_RANGES_BYTES = 4_000_000;
 
 const rangesSchema = z.strictObject({
   /** The float file that the ranges belong to. */
@@ -30,7 +33,7 @@ export type RecordedRanges = z.infer<typeof rangesSchema>;
 export function readRanges(path: string): RecordedRanges {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readFileAtMostSync(path, MAX_RANGES_BYTES).toString());
   } catch (cause) {
     throw new AppError('MODEL_INVALID', `the ranges ${path} cannot be read as JSON`, { cause });
   }
