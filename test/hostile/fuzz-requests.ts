@@ -1,4 +1,4 @@
-// Generates requests from a seed: correct, nearly correct and random paths, queries, headers and bodies.
+// Makes requests from a seed and a number: correct, nearly correct and random paths, queries, headers and bodies.
 import { flipped, seedRandom } from './files.js';
 
 export interface FuzzRequest {
@@ -112,9 +112,11 @@ const HEADERS = [
   'te: trailers',
 ];
 
-/** Returns a function that makes the next request. The same seed gives the same requests. */
-export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequest {
-  const next = seedRandom(seed);
+/** Makes the request of one number. The same seed and number give the same request. */
+export function makeFuzzRequest(seed: number, number: number, targets: FuzzTargets): FuzzRequest {
+  // Neighbouring seeds of the generator begin alike: the numbers are spread, and the first results left out.
+  const next = seedRandom(((seed * 7_919 + number * 104_729) % 2_147_483_629) + 1);
+  for (let i = 0; i < 3; i++) next();
   const chance = (share: number): boolean => next() < share;
   const pick = <T>(values: readonly T[]): T => values[Math.min(values.length - 1, Math.floor(next() * values.length))]!;
   const noise = (length: number): Buffer => Buffer.from(Uint8Array.from({ length }, () => next() * 256));
@@ -201,7 +203,7 @@ export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequ
     return (query.length > 0 ? `${text}?${query.join('&')}` : text).replaceAll(' ', '+');
   };
 
-  return () => {
+  const make = (): FuzzRequest => {
     const [usual, base, pattern] = pick(ROUTES);
     const method = chance(0.9) ? usual : pick(METHODS);
     const content = method === 'GET' || method === 'HEAD' ? (chance(0.9) ? Buffer.alloc(0) : body()) : body();
@@ -230,4 +232,5 @@ export function fuzzRequests(seed: number, targets: FuzzTargets): () => FuzzRequ
     }
     return { bytes: Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), sent]), wellFramed };
   };
+  return make();
 }

@@ -1,18 +1,24 @@
 // Sends generated requests to a running service and checks every answer.
 import { connect } from 'node:net';
-import { fuzzRequests, type FuzzRequest, type FuzzTargets } from './fuzz-requests.js';
+import { makeFuzzRequest, type FuzzRequest, type FuzzTargets } from './fuzz-requests.js';
 
 export interface FuzzOptions {
   /** `http://127.0.0.1:PORT` */
   url: string;
   targets: FuzzTargets;
   seed: number;
-  seconds: number;
+  /** Number of the first request. */
+  from: number;
+  /** The run ends when so many requests were sent, or after so many seconds; at least one of both is given. */
+  count?: number | undefined;
+  seconds?: number | undefined;
   clients?: number;
 }
 
 export interface FuzzReport {
   requests: number;
+  /** Number of the first request that was not sent. */
+  next: number;
   /** Count of each result: `-40000`, `HTTP 404`, `cut off`. */
   outcomes: Record<string, number>;
   /** Violations of the contract, each with the number of its request under the seed. */
@@ -25,21 +31,27 @@ const ANSWER_TIMEOUT_MS = 15_000;
 /** Time after which a request with a wrong length is abandoned. Another test covers the server's time limits. */
 const UNFRAMED_TIMEOUT_MS = 100;
 
-export async function fuzz({ url, targets, seed, seconds, clients = 4 }: FuzzOptions): Promise<FuzzReport> {
-  const report: FuzzReport = { requests: 0, outcomes: {}, failures: [] };
+const MOST_FAILURES = 10;
+
+/** Sends requests, each made from the seed and its number. A violation of the contract is reported with the number. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const { url, targets, seed, from, count = Infinity, seconds = Infinity, clients = 4 } = options;
+  const report: FuzzReport = { requests: 0, next: from, outcomes: {}, failures: [] };
   const until = performance.now() + seconds * 1000;
+  const isWanted = (): boolean =>
+    report.next < from + count && performance.now() < until && report.failures.length < MOST_FAILURES;
   await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      const next = fuzzRequests(seed + client, targets);
-      for (let i = 0; performance.now() < until && report.failures.length < 10; i++) {
-        const request = next();
+    Array.from({ length: clients }, async () => {
+      while (isWanted()) {
+        const number = report.next++;
+        const request = makeFuzzRequest(seed, number, targets);
         const answer = await exchange(url, request);
         const { outcome, failure } = judge(answer, request);
         report.requests++;
         report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + 1;
         if (failure !== undefined) {
           const head = request.bytes.toString('latin1', 0, 200).replace(targets.appKey, '{appKey}');
-          report.failures.push(`seed ${seed + client}, request ${i}: ${failure}\n${JSON.stringify(head)}`);
+          report.failures.push(`seed ${seed}, request ${number}: ${failure}\n${JSON.stringify(head)}`);
         }
       }
     }),

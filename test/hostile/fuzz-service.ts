@@ -11,7 +11,10 @@ export interface FuzzServiceOptions {
   /** Folder of the models. */
   set: string;
   seed: number;
-  seconds: number;
+  /** See FuzzOptions. Default: 0. */
+  from?: number;
+  count?: number;
+  seconds?: number;
 }
 
 export interface FuzzServiceReport extends FuzzReport {
@@ -24,6 +27,8 @@ export async function fuzzService({
   modelsDir,
   set,
   seed,
+  from = 0,
+  count,
   seconds,
 }: FuzzServiceOptions): Promise<FuzzServiceReport> {
   const service = await startService({ folder, modelsDir, set, config: { vision: { workers: 1 } } });
@@ -42,7 +47,7 @@ export async function fuzzService({
       faceId: '0'.repeat(8) + '-0000-4000-8000-000000000000',
       picture,
     };
-    report = await fuzz({ url: service.url, targets, seed, seconds });
+    report = await fuzz({ url: service.url, targets, seed, from, count, seconds });
     aftermath = await readAftermath(service);
   } finally {
     exitCode = await service.stop();

@@ -1,4 +1,4 @@
-// Fuzzes a whole service with seeded requests for a minute. For longer, or under another seed: npx tsx test/hostile/fuzz-main.ts --seconds 600 --seed 2
+// Fuzzes a whole service with seeded requests for a minute. For longer, or under another seed: npm run fuzz -- requests
 import { describe, expect, it } from 'vitest';
 import { bestModels } from '../support/model-sets.js';
 import { tempDir } from '../support/temp-dir.js';

@@ -1,0 +1,76 @@
+// `npm run fuzz`: mutated pictures for the decoders, or made-up requests for a whole service, by the million.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { fuzzService } from '../../test/hostile/fuzz-service.js';
+import { bestModels } from '../../test/support/model-sets.js';
+import { createProgress, finish, NUMBER_OPTIONS, readNumbers } from './options.js';
+import { runFuzz } from './run.js';
+
+const USAGE = `Usage: npm run fuzz -- pictures [--count N] [--from N] [--seed N]
+       npm run fuzz -- requests [--count N] [--from N] [--seed N]
+
+pictures  Decodes mutated pictures as the service does. Each gives an image or a refusal of the contract, in bounded time and
+          without a crash. About 1,000 a second on one core.
+requests  Sends made-up requests to a whole service, which must answer each of them and survive. Some 100 a second.
+
+Each picture and each request has a number; the same seed and number give the same bytes. The run prints how to go on, and
+keeps what it found in var/fuzz. Exit code 1: it found something.
+
+  --count N  how many (default 20000; the goal before a release is 1000000 of each)
+  --from N   number of the first one (default 0)
+  --seed N   seed (default 1)
+`;
+
+export const FUZZ_FOLDER = fileURLToPath(new URL('../../var/fuzz', import.meta.url));
+
+const parsed = readArguments();
+if (parsed === undefined) {
+  process.stderr.write(USAGE);
+  process.exitCode = 2;
+} else if (parsed === 'help') {
+  process.stdout.write(USAGE);
+} else {
+  const { what, numbers } = parsed;
+  if (what === 'pictures') {
+    finish(await runFuzz({ what, ...numbers, folder: FUZZ_FOLDER, onProgress: createProgress() }));
+  } else {
+    await sendRequests(numbers);
+  }
+}
+
+interface Numbers {
+  count: number;
+  from: number;
+  seed: number;
+}
+
+function readArguments(): { what: 'pictures' | 'requests'; numbers: Numbers } | 'help' | undefined {
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: NUMBER_OPTIONS });
+    if (values.help) return 'help';
+    const { count = '20000', from, seed } = values;
+    const numbers = readNumbers({ count, from, seed });
+    const [what] = positionals;
+    if (positionals.length !== 1 || !numbers || (what !== 'pictures' && what !== 'requests')) return undefined;
+    return { what, numbers };
+  } catch {
+    return undefined;
+  }
+}
+
+async function sendRequests({ count, from, seed }: Numbers): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'lintel-fuzz-'));
+  try {
+    const report = await fuzzService({ folder, ...bestModels, seed, from, count });
+    const { outcomes, failures: found, aftermath, next } = report;
+    const { answers, unforeseen, exitCode } = aftermath;
+    const isSound = answers && unforeseen.length === 0 && exitCode === 0;
+    const failures = isSound ? found : [...found, `afterwards: ${JSON.stringify(aftermath)}`];
+    finish({ what: 'requests', seed, from, next, outcomes, failures });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
