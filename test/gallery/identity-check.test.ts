@@ -132,6 +132,21 @@ describe('possible morphs', () => {
     expect(possibleMorphs[0]?.near.map(name).sort()).toEqual(['a', 'b']);
   });
 
+  test('are found under the id of one of their people as well', () => {
+    const group = enrol({ id: 'a', degrees: 0 }, { id: 'a', degrees: 35 }, { id: 'b', degrees: 68 });
+    const { possibleMorphs, severalPeople } = check(group);
+    expect(severalPeople).toEqual([]);
+    expect(possibleMorphs).toMatchObject([
+      { externalImageId: 'a', faceId: group.ids[1], near: [{ externalImageId: 'b' }, { externalImageId: 'a' }] },
+    ]);
+    expect(possibleMorphs[0]?.near.map(({ similarity }) => Math.round(similarity))).toEqual([84, 82]);
+  });
+
+  test('are not the faces of two look-alikes', () => {
+    const group = enrol({ id: 'a', degrees: 0 }, { id: 'a', degrees: 10 }, { id: 'b', degrees: 35 });
+    expect(check(group).possibleMorphs).toEqual([]);
+  });
+
   test('are not those who are near one person under two ids', () => {
     const group = enrol({ id: 'a', degrees: 0 }, { id: 'again', degrees: 10 }, { id: 'b', degrees: 30 });
     expect(check(group).possibleMorphs).toEqual([]);
