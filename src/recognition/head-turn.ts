@@ -24,6 +24,13 @@ const TURN_SHIFT = 0.25;
 const SHIFT_PER_DEGREE = 0.015;
 const MAX_WIDENING = 0.05;
 const MAX_NARROWING = 0.1;
+/**
+ * The turn itself must be seen, because a picture of a turned face can take the place of one that looks ahead: a frame at most so long before
+ * the turned one in which the nose had moved to the same side by this much at least, and by this share of the whole way at most.
+ */
+const WAY_MS = 1_000;
+const WAY_SHIFT = 0.08;
+const WAY_SHARE = 0.65;
 
 type Look = Pick<FaceShape, 'across' | 'proportion'> & { yaw: number };
 
@@ -34,6 +41,10 @@ export class HeadTurn {
   #ahead: (Look & { atMs: number })[] = [];
   /** How the face looked before the turn; undefined where no turn is measured. */
   #start: Look | undefined;
+  /** Frames since the beginning, with the place of the nose. */
+  #way: { across: number; atMs: number }[] = [];
+  /** Last frame that showed a head whose turn was seen; the side is the sign of the yaw. */
+  #turned: { side: number; atMs: number } | undefined;
 
   /** @param isMirrored true where the picture shows the world as a mirror does */
   constructor(isMirrored: boolean) {
@@ -42,8 +53,8 @@ export class HeadTurn {
 
   /**
    * Takes a frame of the face.
-   * @returns after `begin`: the side to which the head is turned, as the person sees it; undefined where it is not, or where the face only
-   * looks turned, as on a flat picture
+   * @returns after `begin`: the side to which the head has turned, as the person sees it; undefined where it has not, or where the face
+   * only looks turned, as on a flat picture
    */
   add(face: Pick<Face, 'landmarksPx' | 'pose' | 'isAlignmentSure'>, nowMs: number): HeadSide | undefined {
     const shape = face.isAlignmentSure === false ? undefined : describeShape(face.landmarksPx);
@@ -55,7 +66,10 @@ export class HeadTurn {
       this.#ahead = this.#ahead.filter(({ atMs }) => nowMs - atMs <= AHEAD_MS);
       return undefined;
     }
-    if (!isTurned(this.#start, look)) return undefined;
+    this.#way.push({ across: shape.across, atMs: nowMs });
+    this.#way = this.#way.filter(({ atMs }) => nowMs - atMs <= WAY_MS);
+    if (!isTurned(this.#start, look) || !this.#hasSeenTurn(this.#start, look, nowMs)) return undefined;
+    this.#turned = { side: Math.sign(yaw), atMs: nowMs };
     // The left hand of a person who faces the camera is on the right side of the picture.
     return yaw > 0 === this.#isMirrored ? 'right' : 'left';
   }
@@ -73,10 +87,28 @@ export class HeadTurn {
     return true;
   }
 
-  /** Ends the measurement, and forgets the frames: the next ones may show another face. */
-  reset(): void {
+  /** Notes that the next frames may show another face: the turn must be seen again from its beginning. */
+  interrupt(): void {
     this.#ahead = [];
+    this.#way = [];
+    this.#turned = undefined;
+  }
+
+  /** Ends the measurement, and forgets the frames. */
+  reset(): void {
+    this.interrupt();
     this.#start = undefined;
+  }
+
+  /** Returns whether the head was seen on its way to where it is turned now, or turned to this side already. */
+  #hasSeenTurn(start: Look, { yaw, across }: Look, nowMs: number): boolean {
+    const side = Math.sign(yaw);
+    if (this.#turned?.side === side && nowMs - this.#turned.atMs <= WAY_MS) return true;
+    const most = WAY_SHARE * side * (across - start.across);
+    return this.#way.some((one) => {
+      const shift = side * (one.across - start.across);
+      return shift >= WAY_SHIFT && shift <= most;
+    });
   }
 }
 

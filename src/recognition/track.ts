@@ -108,7 +108,7 @@ export class Track {
     this.isDoubtful = this.hasReference;
     this.bestShots.forgetWaiting();
     this.evidence.interrupt();
-    this.turn?.reset();
+    this.turn?.interrupt();
   }
 
   /** Adds a searched shot, with the person that it agrees on. */

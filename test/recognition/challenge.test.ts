@@ -28,9 +28,26 @@ async function openChallengingDoor(keys: object = {}, parts: Partial<RecogniserP
   return { ...door, play };
 }
 
-/** Plays a person who looks ahead until they are asked, and half a second longer; then what they do. */
+/** The frame in which a head is on its way to where it is turned in the next one. */
+function onWay(to: SceneFace): SceneFace {
+  return { ...to, yaw: (to.yaw ?? 0) * 0.4, across: (to.across ?? 0) * 0.4 };
+}
+
+/** A head that turns from the first frame on. @param n number of the frame */
+function turning(side: HeadSide, n: number, more: Partial<SceneFace> = {}): SceneFace {
+  const to = turned(side, more);
+  return n === 0 ? onWay(to) : to;
+}
+
+/** Plays a person who looks ahead until they are asked, and half a second longer; then what they do, each turn within two frames. */
 function afterAsked(answer: (sinceMs: number) => SceneFace) {
-  return (n: number): SceneFace[] => [n <= ASKED + 5 ? ahead : answer((n - ASKED - 6) * 100)];
+  return (n: number): SceneFace[] => {
+    const sinceMs = (n - ASKED - 6) * 100;
+    if (sinceMs < 0) return [ahead];
+    const before = sinceMs === 0 ? ahead : answer(sinceMs - 100);
+    const now = answer(sinceMs);
+    return [before.yaw === now.yaw ? now : onWay(now)];
+  };
 }
 
 describe('a person who is recognised', () => {
@@ -56,7 +73,7 @@ describe('a person who is recognised', () => {
     const challenge = { cameraId: 'front', trackId: 1, side: 'left', issuedAtMs, expiresAtMs: issuedAtMs + 3_000 };
     expect(door.challenges.all).toEqual([{ ...challenge, state: 'open' }]);
     expect(door.recogniser.openChallenges()).toEqual([{ ...challenge, state: 'open' }]);
-    await door.play(500, () => [turned('left')]);
+    await door.play(500, (n) => [turning('left', n)]);
     expect(door.recogniser.openChallenges()).toEqual([]);
   });
 
@@ -81,7 +98,7 @@ describe('a person who is recognised', () => {
   test('is not asked again where the match would have no event', async () => {
     const door = await openChallengingDoor({ coolDownMs: 60_000 });
     await door.play(
-      1_000,
+      1_500,
       afterAsked(() => turned('left')),
     );
     await door.play(5_000, () => []);
@@ -93,7 +110,9 @@ describe('a person who is recognised', () => {
   test('waits for their liveness after the right answer', async () => {
     const door = await openChallengingDoor({ livenessThreshold: 0 });
     const mixed = (n: number): number => (n % 2 === 0 ? 5 : -5);
-    await door.play(4_000, (n) => [n > 8 ? turned('left', { liveness: mixed(n) }) : { ...ahead, liveness: mixed(n) }]);
+    await door.play(4_000, (n) => [
+      n > 8 ? turning('left', n - 9, { liveness: mixed(n) }) : { ...ahead, liveness: mixed(n) },
+    ]);
     expect(door.events.reasons).toEqual(['uncertain liveness-unsure']);
     expect(door.challenges.published).toEqual(['open left', 'passed left']);
   });
@@ -104,18 +123,19 @@ describe('a person who is recognised', () => {
     await door.play(1_500, (n) => [ahead, ...(n >= 4 ? [stranger] : [])]);
     expect(door.events.published).toEqual(['unknown']);
     expect(door.challenges.published).toEqual(['open left']);
-    await door.play(500, () => [turned('left'), stranger]);
+    await door.play(500, (n) => [turning('left', n), stranger]);
     expect(door.events.published).toEqual(['unknown', 'match anna']);
   });
 });
 
 describe('nobody is matched', () => {
-  const outcomes: { name: string; answer: (sinceMs: number) => SceneFace; later?: string[] }[] = [
+  const outcomes: { name: string; answer: (sinceMs: number) => SceneFace; jumps?: boolean; later?: string[] }[] = [
     { name: 'who turns to the wrong side', answer: () => turned('right') },
     { name: 'who looks at both sides, the wrong one first', answer: (ms) => turned(ms < 500 ? 'right' : 'left') },
     { name: 'who does not turn in time', answer: (ms) => (ms < 2_600 ? ahead : turned('left')) },
     { name: 'who turns too little', answer: () => turned('left', { yaw: 14 }) },
     { name: 'whose nose stays where it is, as on a flat sheet', answer: () => turned('left', { across: 0.17 }) },
+    { name: 'whose picture is replaced by one of the turned face', answer: () => turned('left'), jumps: true },
     { name: 'whose turned face agrees with nobody', answer: () => turned('left', { likeness: 0.44 }) },
     { name: 'whose turned face is that of somebody else', answer: () => turned('left', { person: ben }) },
     {
@@ -124,9 +144,9 @@ describe('nobody is matched', () => {
       later: ['spoof not-alive'],
     },
   ];
-  test.each(outcomes)('$name', async ({ answer, later = [] }) => {
+  test.each(outcomes)('$name', async ({ answer, jumps = false, later = [] }) => {
     const door = await openChallengingDoor();
-    await door.play(3_800, afterAsked(answer));
+    await door.play(3_800, jumps ? (n) => [n <= ASKED + 5 ? ahead : answer(0)] : afterAsked(answer));
     expect(door.events.reasons).toEqual(['uncertain challenge-failed', ...later]);
     expect(door.events.first.externalImageId).toBeUndefined();
     expect(door.challenges.published).toEqual(['open left', 'failed left']);
@@ -211,10 +231,10 @@ describe('nobody is matched', () => {
 describe('after a failed challenge', () => {
   test('the person is asked again two seconds later, and can be matched', async () => {
     const door = await openChallengingDoor();
-    let asked = 0;
+    let turns = 0;
     await door.play(9_000, () => {
-      asked = door.challenges.all.filter(({ state }) => state === 'open').length;
-      return [asked >= 2 ? turned('left') : ahead];
+      const asked = door.challenges.all.filter(({ state }) => state === 'open').length;
+      return [asked >= 2 ? turning('left', turns++) : ahead];
     });
     expect(door.challenges.published).toEqual(['open left', 'failed left', 'open left', 'passed left']);
     expect(door.events.reasons).toEqual(['uncertain challenge-failed', 'match agreed']);
@@ -240,7 +260,7 @@ describe('after a failed challenge', () => {
     expect(Math.max(...pauses)).toBeGreaterThanOrEqual(30_000);
     await door.play(1_000, () => [{ ...ahead, person: ben }]);
     expect(door.challenges.all.at(-1)!.state).toBe('open');
-    await door.play(500, () => [turned('left', { person: ben })]);
+    await door.play(500, (n) => [turning('left', n, { person: ben })]);
     expect(door.events.published.at(-1)).toBe('match ben');
   });
 });

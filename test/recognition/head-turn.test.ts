@@ -30,7 +30,19 @@ function turn(degrees: number, { depth = 1, own = 0 } = {}): Turned {
 function measure(ahead: Turned, then: Turned, isMirrored = false) {
   const turned = new HeadTurn(isMirrored);
   for (let n = 0; n < 4; n++) turned.add(ahead, n * 100);
-  return turned.begin(300) ? turned.add(then, 400) : 'not begun';
+  if (!turned.begin(300)) return 'not begun';
+  turned.add(onWay(ahead, then), 400);
+  return turned.add(then, 500);
+}
+
+/** Returns a face whose points are halfway between two others. */
+function onWay(from: Turned, to: Turned): Turned {
+  const points = from.landmarksPx.map(({ x, y }, i) => {
+    const end = to.landmarksPx[i]!;
+    return { x: (x + end.x) / 2, y: (y + end.y) / 2 };
+  });
+  const landmarksPx = points as unknown as Landmarks;
+  return { landmarksPx, pose: estimatePose(landmarksPx) };
 }
 
 describe('a head', () => {
@@ -98,16 +110,50 @@ describe('no turn is measured', () => {
     expect(turned.begin(300)).toBe(false);
     for (let n = 4; n < 8; n++) turned.add(turn(0), n * 100);
     expect(turned.begin(700)).toBe(true);
-    expect(turned.add({ ...turn(30), isAlignmentSure: false }, 800)).toBeUndefined();
-    expect(turned.add(turn(30), 900)).toBe('left');
+    turned.add(turn(10), 800);
+    expect(turned.add({ ...turn(30), isAlignmentSure: false }, 900)).toBeUndefined();
+    expect(turned.add(turn(30), 1_000)).toBe('left');
   });
 
-  test('after the face may have become another one', () => {
+  test('where the face is turned at once, as when a picture takes the place of another one', () => {
     const turned = new HeadTurn(false);
     for (let n = 0; n < 4; n++) turned.add(turn(0), n * 100);
     turned.begin(300);
+    for (let n = 4; n < 14; n++) expect(turned.add(turn(25), n * 100)).toBeUndefined();
+    // Who turns back and once more is seen on the way.
+    turned.add(turn(0), 1_400);
+    turned.add(turn(10), 1_500);
+    expect(turned.add(turn(25), 1_600)).toBe('left');
+  });
+
+  test('where the way led to the other side, or is long past', () => {
+    const turned = new HeadTurn(false);
+    for (let n = 0; n < 4; n++) turned.add(turn(0), n * 100);
+    turned.begin(300);
+    turned.add(turn(-10), 400);
+    expect(turned.add(turn(25), 500)).toBeUndefined();
+    turned.add(turn(10), 600);
+    expect(turned.add(turn(25), 1_700)).toBeUndefined();
+  });
+
+  test('on a way that began before the face may have become another one', () => {
+    const turned = new HeadTurn(false);
+    for (let n = 0; n < 4; n++) turned.add(turn(0), n * 100);
+    turned.begin(300);
+    turned.add(turn(10), 400);
+    turned.interrupt();
+    expect(turned.add(turn(30), 500)).toBeUndefined();
+    turned.add(turn(10), 600);
+    expect(turned.add(turn(30), 700)).toBe('left');
+  });
+
+  test('after its end', () => {
+    const turned = new HeadTurn(false);
+    for (let n = 0; n < 4; n++) turned.add(turn(0), n * 100);
+    turned.begin(300);
+    turned.add(turn(10), 400);
     turned.reset();
-    expect(turned.add(turn(30), 400)).toBeUndefined();
-    expect(turned.begin(500)).toBe(false);
+    expect(turned.add(turn(30), 500)).toBeUndefined();
+    expect(turned.begin(600)).toBe(false);
   });
 });

@@ -387,7 +387,12 @@ describe('a group that was made under other models', () => {
   });
 });
 
-describe('where the camera requires liveness', () => {
+describe.each(['required', 'challenge'] as const)('where the camera requires liveness: %s', (yardLiveness) => {
+  beforeEach(async () => {
+    await device.close();
+    device = await startDevice({ timers, clock: timers.clock, livenessThreshold: 1, yardLiveness });
+  });
+
   async function scored(...scores: (number | undefined)[]): Promise<Called> {
     const { answer } = await begin(WISH, 'yard');
     for (const score of scores) {
@@ -481,7 +486,7 @@ describe('where the camera requires liveness', () => {
 
   test('without a liveness model nobody is enrolled', async () => {
     await device.close();
-    device = await startDevice({ timers, clock: timers.clock });
+    device = await startDevice({ timers, clock: timers.clock, yardLiveness });
     expect((await scored(9, 9, 9, 9)).body.error.reason).toBe('liveness-missing');
   });
 });
