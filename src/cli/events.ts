@@ -10,16 +10,19 @@ import { AppError } from '../errors.js';
 import { computeCommandMac, type Command as DeviceCommand } from '../events/command.js';
 import { describeSigningKey } from '../events/signing.js';
 import { makeCommandResultTopic, makeCommandTopic, makeSnapshotTopic } from '../events/topics.js';
+import type { HistoryReport, NumberRange } from '../events/history-check.js';
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
 import { readCommandSecret } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
 import { readFileAtMost } from '../platform/read-file.js';
 import { connectToBroker } from './broker-client.js';
 import { loadCommandConfig, type CliContext } from './context.js';
-import { SilentFailure } from './program.js';
+import { EXIT, SilentFailure } from './program.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_KEY_BYTES = 64 * 1024;
+/** Exit codes of `lintel events verify`, beside those of every command. */
+const VERIFY_EXIT = { missing: 3, declared: 4, unsigned: 5 } as const;
 
 export function registerEvents(events: Command, context: CliContext): void {
   events
@@ -38,7 +41,7 @@ export function registerEvents(events: Command, context: CliContext): void {
 
   events
     .command('verify')
-    .description('verify the signatures of recorded events')
+    .description('verify the signatures of recorded events, and that no event of the history is missing')
     .addArgument(
       new Argument('[file]', 'file with one JSON object on each line; "-" for standard input').default(
         '-',
@@ -50,18 +53,32 @@ export function registerEvents(events: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-A line is an event, or a message of the topic lintel/{deviceId}/history. To verify as they arrive:
+A line is an event, or a message of the topics lintel/{deviceId}/history and lintel/{deviceId}/status.
+To verify as they arrive:
 
-  mosquitto_sub -t lintel/door/history | lintel events verify --public-key door.pem
+  mosquitto_sub -t lintel/door/history -t lintel/door/status | lintel events verify --public-key door.pem
 
-The exit code is 1 when a line is invalid. Prefer a public key that you copied from the device: one
+The exit code is
+  0  every line is valid, and the history is complete from its first to its last line
+  1  a line is invalid: forged, changed, or not of this device
+  3  messages of the history are missing or out of order, and the device does not say why
+  4  events are missing, and the device says so: it removed them before they were published
+  5  the history is not signed, as that of Lintel 0.2 and before: it may be forged
+
+Where several apply, the code is the first of 1, 3, 5 and 4. Only the status shows that the end is missing.
+
+Prefer a public key that you copied from the device: one
 that comes over the network can be trusted only as far as the network.`,
     )
     .action(async (file: string, options: { publicKey?: string; url?: string }) => {
       const publicKey = await readPublicKey(options, context);
       const input = file === '-' ? process.stdin : createReadStream(resolve(context.cwd, file));
-      const invalid = await verifyLines(input, new MessageVerifier(publicKey, context.clock()), context);
-      if (invalid > 0) throw new SilentFailure(`${invalid} lines are invalid`);
+      const verifier = new MessageVerifier(publicKey, context.clock());
+      const invalid = await verifyLines(input, verifier, context);
+      const reports = verifier.reports();
+      for (const report of reports) context.stderr.write(`${describeHistory(report)}\n`);
+      const code = invalid > 0 ? EXIT.failed : chooseExitCode(reports, verifier.strayGaps);
+      if (code !== EXIT.ok) throw new SilentFailure('the events are not complete and valid', code);
     });
 
   events
@@ -135,6 +152,25 @@ async function verifyLines(
   const others = counts.other > 0 ? `, ${counts.other} other messages` : '';
   stderr.write(`${counts.valid} valid, ${counts.invalid} invalid${others}\n`);
   return counts.invalid;
+}
+
+function describeHistory({ deviceId, covered, missing, declared, misplaced, unsigned }: HistoryReport): string {
+  const list = (ranges: readonly NumberRange[]): string =>
+    ranges.map(({ from, to }) => (from === to ? String(from) : `${from} to ${to}`)).join(', ');
+  const remarks = [
+    ...(missing.length > 0 ? [`missing: ${list(missing)}`] : []),
+    ...(misplaced > 0 ? [`out of order: ${misplaced}`] : []),
+    ...(declared.length > 0 ? [`removed by the device: ${list(declared)}`] : []),
+    ...(unsigned > 0 ? [`not signed: ${unsigned}`] : []),
+  ];
+  const text = remarks.length > 0 ? remarks.join('; ') : 'complete';
+  return `history of ${deviceId}, ${covered.from} to ${covered.to}: ${text}`;
+}
+
+function chooseExitCode(reports: readonly HistoryReport[], strayGaps: number): number {
+  if (reports.some(({ missing, misplaced }) => missing.length + misplaced > 0)) return VERIFY_EXIT.missing;
+  if (strayGaps > 0 || reports.some(({ unsigned }) => unsigned > 0)) return VERIFY_EXIT.unsigned;
+  return reports.some(({ declared }) => declared.length > 0) ? VERIFY_EXIT.declared : EXIT.ok;
 }
 
 /** @returns the picture of a snapshot @throws AppError BROKER_FAILED; SERVICE_UNREACHABLE when the device does not answer or refuses */

@@ -7,9 +7,15 @@ import type { Output } from './output.js';
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** Thrown by a command that has printed its own error, to end with exit code 1. */
+/** Thrown by a command that has printed its own error, to end with exit code 1, or with one of its own. */
 export class SilentFailure extends Error {
   override readonly name = 'SilentFailure';
+  readonly exitCode: number;
+
+  constructor(message?: string, exitCode: number = EXIT.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }
 
 /** One command of the program. */
@@ -68,7 +74,8 @@ export async function reportErrors(context: CliContext, run: () => Promise<void>
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (!(error instanceof SilentFailure)) printError(context.stderr, error);
+    if (error instanceof SilentFailure) return error.exitCode;
+    printError(context.stderr, error);
     return EXIT.failed;
   }
 }

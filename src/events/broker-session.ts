@@ -4,8 +4,8 @@ import { waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Commander } from './commander.js';
 import { makeHistoryDelivery, type Delivery } from './delivery.js';
-import { encodeOfflineStatus, encodeOnlineStatus, type DeviceHealth } from './device-status.js';
-import type { HistorySource } from './history.js';
+import { encodeOfflineStatus, encodeOnlineStatus, type DeviceHealth, type HistoryHead } from './device-status.js';
+import type { HistoryEncoder, HistorySource } from './history.js';
 import { HistoryDrain, type HistoryOutcome } from './history-drain.js';
 import { LiveDrain } from './live-drain.js';
 import type { LiveLane } from './live-lane.js';
@@ -33,6 +33,9 @@ export interface BrokerSessionOptions extends ConnectionOptions {
   commander?: Commander | undefined;
   /** Health that the status shows. */
   deviceHealth?: (() => DeviceHealth) | undefined;
+  /** Newest event, which the status names. */
+  historyHead?: (() => HistoryHead) | undefined;
+  encodeHistory: HistoryEncoder;
   log: Log;
   /** Called when the broker has accepted the connection and the status. */
   onConnected: () => void;
@@ -99,14 +102,16 @@ export class BrokerSession {
 
   /** Publishes the status and waits for its PUBACK; from then on publishes it when it changes. */
   async #publishStatus(connection: Connection): Promise<void> {
-    const { deviceId, clock, deviceHealth, signal, timing } = this.#options;
+    const { deviceId, clock, deviceHealth, historyHead, signal, timing } = this.#options;
     const topic = makeStatusTopic(deviceId);
     const sinceMs = clock();
-    let published = encodeOnlineStatus(deviceId, sinceMs, deviceHealth?.());
+    const encode = (): string =>
+      encodeOnlineStatus(deviceId, sinceMs, { health: deviceHealth?.(), history: historyHead?.() });
+    let published = encode();
     await connection.publish({ topic, payload: published, retain: true });
-    if (!deviceHealth) return;
+    if (!deviceHealth && !historyHead) return;
     this.#statusTimer = setInterval(() => {
-      const status = encodeOnlineStatus(deviceId, sinceMs, deviceHealth());
+      const status = encode();
       if (status === published || !connection.open || signal.aborted) return;
       published = status;
       // A failure ends the connection, and the next session starts with the status.
@@ -158,7 +163,7 @@ export class BrokerSession {
   }
 
   #createDrains(connection: Connection): { live: LiveDrain; history: HistoryDrain } {
-    const { deviceId, source, lane, monotonic, window: places, onSettled } = this.#options;
+    const { deviceId, source, lane, monotonic, window: places, encodeHistory, onSettled } = this.#options;
     const { publish, heardAtMs, probe } = connection;
     const window = new SendWindow(Math.min(places, connection.receiveMaximum - OTHER_PLACES));
     const live = new LiveDrain({
@@ -181,7 +186,7 @@ export class BrokerSession {
       window,
       readFate: (sequence) => lane.readFate(sequence),
       publish: (record, late) => {
-        const delivery = makeHistoryDelivery(deviceId, record, late);
+        const delivery = makeHistoryDelivery(deviceId, encodeHistory(record, late));
         return { bytes: delivery.payload.length, acknowledged: publish(delivery) };
       },
       onSettled,
@@ -191,14 +196,14 @@ export class BrokerSession {
   }
 
   async #leave(connection: Connection): Promise<void> {
-    const { deviceId, signal, timing } = this.#options;
+    const { deviceId, signal, timing, historyHead } = this.#options;
     if (!signal.aborted) {
       // The broker then publishes the will, which says that the connection was lost.
       connection.abandon(new BrokerFailure('given up'));
       return;
     }
     if (connection.open) {
-      const payload = encodeOfflineStatus(deviceId, 'stopped');
+      const payload = encodeOfflineStatus(deviceId, 'stopped', historyHead?.());
       const published = connection.publish({ topic: makeStatusTopic(deviceId), payload, retain: true });
       // `end` sends a DISCONNECT only when no message waits for its PUBACK.
       const left = Promise.allSettled([published, this.#sideMessages?.stop()]);

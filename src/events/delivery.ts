@@ -1,6 +1,5 @@
 // The MQTT messages that events become: the one place that knows which message goes to which topic.
 import type { RecognitionEvent } from './event.js';
-import { encodeHistoryPayload, type HistoryRecord } from './history.js';
 import { makeEventTopic, makeHistoryTopic } from './topics.js';
 
 /** One MQTT message with QoS 1. */
@@ -18,7 +17,7 @@ export function makeLiveDelivery(event: RecognitionEvent): Delivery {
   return { topic: makeEventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
 }
 
-/** Makes the message for the history topic, for which no door opens. */
-export function makeHistoryDelivery(deviceId: string, record: HistoryRecord, late: boolean): Delivery {
-  return { topic: makeHistoryTopic(deviceId), payload: encodeHistoryPayload(record, late), retain: false };
+/** Makes the message for the history topic, for which no door opens. @param payload made by the encoder of the stream */
+export function makeHistoryDelivery(deviceId: string, payload: string): Delivery {
+  return { topic: makeHistoryTopic(deviceId), payload, retain: false };
 }

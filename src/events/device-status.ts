@@ -1,5 +1,6 @@
 // The retained status of the device: online with its health, or offline with the reason.
 import type { HealthStatus } from '../domain/health.js';
+import type { ChainLink } from './event-chain.js';
 
 /** `stopped`: Lintel says so when it stops. `connection-lost`: the broker says so by the will when the connection breaks. */
 export type OfflineReason = 'stopped' | 'connection-lost';
@@ -10,13 +11,29 @@ export interface DeviceHealth {
   parts: Readonly<Record<string, HealthStatus>>;
 }
 
-/** Returns the JSON of `{ version: 1, deviceId, status: 'online', since, health? }`; `since` is UTC with milliseconds. */
-export function encodeOnlineStatus(deviceId: string, sinceMs: number, health?: DeviceHealth): string {
-  const since = new Date(sinceMs).toISOString();
-  return JSON.stringify({ version: 1, deviceId, status: 'online', since, ...(health && { health }) });
+/**
+ * The newest event of the device, signed. It tells a receiver that the end of its history is missing: nothing else can, because a history
+ * that was cut off looks like one that has not gone on.
+ */
+export interface HistoryHead {
+  version: 1;
+  deviceId: string;
+  head: ChainLink;
+  keyId: string;
+  signature: string;
 }
 
-/** Returns the JSON of `{ version: 1, deviceId, status: 'offline', reason }`. */
-export function encodeOfflineStatus(deviceId: string, reason: OfflineReason): string {
-  return JSON.stringify({ version: 1, deviceId, status: 'offline', reason });
+/** Returns the JSON of `{ version: 1, deviceId, status: 'online', since, health?, history? }`; `since` is UTC with milliseconds. */
+export function encodeOnlineStatus(
+  deviceId: string,
+  sinceMs: number,
+  { health, history }: { health?: DeviceHealth | undefined; history?: HistoryHead | undefined } = {},
+): string {
+  const since = new Date(sinceMs).toISOString();
+  return JSON.stringify({ version: 1, deviceId, status: 'online', since, health, history });
+}
+
+/** Returns the JSON of `{ version: 1, deviceId, status: 'offline', reason, history? }`. */
+export function encodeOfflineStatus(deviceId: string, reason: OfflineReason, history?: HistoryHead): string {
+  return JSON.stringify({ version: 1, deviceId, status: 'offline', reason, history });
 }

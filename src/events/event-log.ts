@@ -17,9 +17,10 @@ import {
   type RecognitionEvent,
 } from './event.js';
 import { putState, readState } from './event-log-state.js';
+import { EventChain, hashEvent, NO_HASH, type ChainLink } from './event-chain.js';
 import { EVENT_KEYS, readEvent, searchEvents } from './event-records.js';
 import { EventRetention, type EventLimits } from './event-retention.js';
-import type { HistoryRecord, HistorySource } from './history.js';
+import type { Gap, GapReason, HistoryRecord, HistorySource } from './history.js';
 
 /** The part of the store that the event log uses. */
 export type EventStore = Pick<SealedStore, 'openSpace' | 'write'>;
@@ -64,6 +65,7 @@ const draftSchema = recognitionEventSchema.omit({
   eventId: true,
   sequence: true,
   deviceId: true,
+  previous: true,
   keyId: true,
   signature: true,
 });
@@ -83,6 +85,7 @@ export class EventLog implements Part, EventSink, EventReader {
   readonly name = 'event-log';
   readonly #options: EventLogOptions;
   readonly #retention: EventRetention;
+  readonly #chain = new EventChain();
   readonly #waiting: Emission[] = [];
   /** For each consumer, the number up to which it has settled every event. */
   readonly #marks = new Map<string, number>();
@@ -112,9 +115,11 @@ export class EventLog implements Part, EventSink, EventReader {
       this.#retention.update(state);
       for (const [consumer, mark] of Object.entries(state.marks)) this.#marks.set(consumer, mark);
     }
+    await this.#chain.load(this.#space, this.#last);
     for (const consumer of this.#options.consumers) {
       if (this.#marks.has(consumer)) continue;
       this.#marks.set(consumer, this.#last);
+      this.#chain.join(consumer);
       this.#marksAreOnDisk = false;
     }
     this.#running = true;
@@ -178,6 +183,11 @@ export class EventLog implements Part, EventSink, EventReader {
     return this.#last - Math.max(this.#readMark(consumer), this.#retention.removed);
   }
 
+  /** The newest event on the disk. */
+  get head(): ChainLink {
+    return this.#chain.head;
+  }
+
   stats(): EventLogStats {
     const { removed, bytes, dropped } = this.#retention;
     return { stored: this.#last - removed, bytes, dropped, refused: this.#refused };
@@ -209,9 +219,9 @@ export class EventLog implements Part, EventSink, EventReader {
     const records = await Promise.all(Array.from({ length: count }, (_, i) => this.#readOne(from + i)));
     // Events may have been removed during the read.
     const removed = Math.min(this.#retention.removed, this.#last);
-    if (removed < first) return records;
-    const gap: HistoryRecord = { sequence: removed, gap: { from: first, to: removed, reason: 'removed' } };
-    return [gap, ...records.filter(({ sequence }) => sequence > removed)];
+    if (removed < first) return this.#chain.link(consumer, records);
+    const gap: HistoryRecord = { sequence: removed, gap: makeGap(first, removed, 'removed') };
+    return this.#chain.link(consumer, [gap, ...records.filter(({ sequence }) => sequence > removed)]);
   }
 
   async #readOne(sequence: number): Promise<HistoryRecord> {
@@ -220,12 +230,13 @@ export class EventLog implements Part, EventSink, EventReader {
     if (sequence > this.#retention.removed) {
       this.#options.log.error({ sequence }, 'a stored event cannot be read: the history declares it missing');
     }
-    return { sequence, gap: { from: sequence, to: sequence, reason: 'unreadable' } };
+    return { sequence, gap: makeGap(sequence, sequence, 'unreadable') };
   }
 
   #settle(consumer: string, through: number): void {
     if (through <= this.#readMark(consumer)) return;
     this.#marks.set(consumer, Math.min(through, this.#last));
+    this.#chain.settle(consumer, Math.min(through, this.#last));
     this.#marksAreOnDisk = false;
     if (this.#running) void this.#write();
   }
@@ -258,10 +269,13 @@ export class EventLog implements Part, EventSink, EventReader {
     const last = this.#last + emissions.length;
     let removed: number;
     let bytes: number;
+    let { head } = this.#chain;
     try {
       const space = this.#requireSpace();
       for (const { draft, resolve } of emissions) {
-        stored.push({ event: this.#complete(draft, this.#last + 1 + stored.length), resolve });
+        const event = this.#complete(draft, head);
+        head = { sequence: event.sequence, hash: hashEvent(event) };
+        stored.push({ event, resolve });
       }
       const puts = stored.map(({ event }) => ({
         key: EVENT_KEYS.encode(event.sequence),
@@ -281,6 +295,7 @@ export class EventLog implements Part, EventSink, EventReader {
         ...puts.map(({ key, value }) => space.put(key, value)),
         ...oldest.map((_, index) => space.delete(EVENT_KEYS.encode(removedOnDisk + 1 + index))),
         putState(space, { last, removed, bytes, marks }),
+        this.#chain.put(space, head),
       ]);
     } catch (error) {
       this.#marksAreOnDisk = false;
@@ -292,6 +307,7 @@ export class EventLog implements Part, EventSink, EventReader {
     }
     this.#storeFailure = undefined;
     this.#last = last;
+    this.#chain.advance(head);
     retention.update({ removed, bytes });
     retention.limitCount(last, this.#settledByAll);
     onStored?.(stored.map(({ event }) => event));
@@ -299,8 +315,13 @@ export class EventLog implements Part, EventSink, EventReader {
     return true;
   }
 
-  #complete(draft: EventDraft, sequence: number): RecognitionEvent {
+  #complete(draft: EventDraft, { sequence, hash }: ChainLink): RecognitionEvent {
     const { deviceId, newId = randomUUID, sign } = this.#options;
-    return sign({ version: 2, eventId: newId(), sequence, deviceId, ...draft });
+    return sign({ version: 2, eventId: newId(), sequence: sequence + 1, deviceId, previous: hash, ...draft });
   }
+}
+
+/** Makes a gap that is not linked yet. */
+function makeGap(from: number, to: number, reason: GapReason): Gap {
+  return { from, to, reason, previous: NO_HASH };
 }

@@ -95,6 +95,11 @@ export const recognitionEventSchema = z
         'whether the embedding of the best shot describes the person; absent where the models have no measure of it',
       ),
     modelVersion: z.string(),
+    previous: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/)
+      .optional()
+      .describe('SHA-256 of the canonical JSON of the event before it (sequence - 1), in base64url; all A for none'),
     snapshot: z
       .base64()
       .max(100_000)
@@ -123,10 +128,10 @@ export function computeLifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, no
   return Date.parse(expiresAt) - Math.max(nowMs, decidedAtMs);
 }
 
-/** An event before the event log gives it its id and its sequence number, and signs it. */
+/** An event before the event log gives it its id, its sequence number and its place in the chain, and signs it. */
 export type EventDraft = Omit<
   RecognitionEvent,
-  'version' | 'eventId' | 'sequence' | 'deviceId' | 'keyId' | 'signature'
+  'version' | 'eventId' | 'sequence' | 'deviceId' | 'previous' | 'keyId' | 'signature'
 >;
 
 /** Takes the decisions that are to be published: every event goes through it. */

@@ -12,10 +12,11 @@ import type { TrustGuard } from '../domain/trust.js';
 import { AppError } from '../errors.js';
 import { makeChallengeDelivery } from './challenge-message.js';
 import { Commander, type CommanderStats, type CommandTarget } from './commander.js';
-import type { DeviceHealth } from './device-status.js';
+import type { DeviceHealth, HistoryHead } from './device-status.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
 import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
+import { createHistoryEncoder } from './history.js';
 import { makeDiscoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
@@ -79,6 +80,7 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
   readonly #webhook: Webhook | undefined;
   readonly #commander: Commander | undefined;
   #broker: EmbeddedBroker | undefined;
+  #head: HistoryHead | undefined;
   #publisher: MqttPublisher | undefined;
 
   /** @throws TypeError for a signing key that is not a private Ed25519 key */
@@ -105,7 +107,8 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       const { webhookSecret: secret, webhookTiming: timing } = options;
       const { url, timeoutMs } = webhook;
       const source = this.#log.source(WEBHOOK);
-      this.#webhook = new Webhook({ url, timeoutMs, source, clock, random, log, secret, timing });
+      const encodeHistory = createHistoryEncoder(deviceId, WEBHOOK, signer.signObject);
+      this.#webhook = new Webhook({ url, timeoutMs, source, encodeHistory, clock, random, log, secret, timing });
     }
     const { commandSecret: secret, commands: target, audit } = options;
     if (secret !== undefined && target) {
@@ -134,6 +137,8 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       log,
       timing,
       deviceHealth: this.#options.deviceHealth,
+      historyHead: () => this.#signHead(),
+      encodeHistory: createHistoryEncoder(deviceId, MQTT, this.#signer.signObject),
       announcements: this.#announcements(),
       commander: this.#commander,
     });
@@ -219,6 +224,15 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
     for (const event of events) this.#lane.add(event);
     this.#publisher?.wake();
     this.#webhook?.wake();
+  }
+
+  /** Signs the newest event, once for each event. */
+  #signHead(): HistoryHead {
+    const { head } = this.#log;
+    if (this.#head?.head !== head) {
+      this.#head = this.#signer.signObject({ version: 1 as const, deviceId: this.#options.config.deviceId, head });
+    }
+    return this.#head;
   }
 
   #announcements(): ReturnType<typeof makeDiscoveryMessages> {

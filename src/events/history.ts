@@ -9,6 +9,8 @@ export interface Gap {
   from: number;
   to: number;
   reason: GapReason;
+  /** Hash of the event before the gap; NO_HASH where it is not known. */
+  previous: string;
 }
 
 /** One record of the history. A consumer settles it with its `sequence`, which for a gap is the last number of the gap. */
@@ -25,13 +27,25 @@ export interface HistorySource {
   settle(throughSequence: number): void;
 }
 
+/** Name of the consumer that a message of the history is for. Each has its own gaps and its own marks `late`. */
+export type HistoryStream = 'mqtt' | 'webhook';
+
+/** Signs an object, as EventSigner.signObject. */
+type SignObject = <T extends object>(object: T) => T & { keyId: string; signature: string };
+
+/** Makes the payloads of one stream of the history. */
+export type HistoryEncoder = (record: HistoryRecord, late: boolean) => string;
+
 /**
- * Makes the payload of one message of the history. `late: false` is certain: the broker acknowledged the live message before the event
- * expired. `late: true` means that no such acknowledgement is known: after a crash or a cut connection the live message may still have
- * arrived. For this reason a message that comes twice (same sequence) may differ in `late`.
+ * Creates the encoder of a stream. Every message is signed as a whole, so that nobody can change `late`, or declare a gap.
+ *
+ * `late: false` is certain: the broker acknowledged the live message before the event expired. `late: true` means that no such
+ * acknowledgement is known: after a crash or a cut connection the live message may still have arrived. For this reason a message that comes
+ * twice (same sequence) may differ in `late`.
  */
-export function encodeHistoryPayload(record: HistoryRecord, late: boolean): string {
-  return 'gap' in record
-    ? JSON.stringify({ version: 1, gap: record.gap })
-    : JSON.stringify({ version: 1, sequence: record.sequence, late, event: record.event });
+export function createHistoryEncoder(deviceId: string, stream: HistoryStream, signObject: SignObject): HistoryEncoder {
+  return (record, late) => {
+    const content = 'gap' in record ? { gap: record.gap } : { sequence: record.sequence, late, event: record.event };
+    return JSON.stringify(signObject({ version: 1, deviceId, stream, ...content }));
+  };
 }

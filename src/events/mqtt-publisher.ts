@@ -9,8 +9,8 @@ import { BrokerFailure } from './broker-failure.js';
 import { BrokerSession, type SessionTiming } from './broker-session.js';
 import type { Commander } from './commander.js';
 import type { Delivery } from './delivery.js';
-import type { DeviceHealth } from './device-status.js';
-import type { HistorySource } from './history.js';
+import type { DeviceHealth, HistoryHead } from './device-status.js';
+import type { HistoryEncoder, HistorySource } from './history.js';
 import type { HistoryOutcome } from './history-drain.js';
 import type { LiveLane } from './live-lane.js';
 import type { BrokerTarget, ProtocolVersion } from './mqtt-connection.js';
@@ -47,6 +47,9 @@ export interface MqttPublisherOptions {
   log: Log;
   /** Health that the status shows; read every `statusIntervalMs`. */
   deviceHealth?: (() => DeviceHealth) | undefined;
+  /** Newest event, which the status names; read as often. */
+  historyHead?: (() => HistoryHead) | undefined;
+  encodeHistory: HistoryEncoder;
   /** Retained messages by which other programs discover the cameras; published on every connection. */
   announcements?: readonly Delivery[] | undefined;
   /** Without a commander no command is accepted. */

@@ -1,4 +1,4 @@
-// The signature of the device on its events: Ed25519 over the canonical JSON of the event without the member `signature`.
+// The signature of the device on what it publishes: Ed25519 over the canonical JSON of the object without the member `signature`.
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { canonicalJson } from '../platform/canonical-json.js';
 import type { RecognitionEvent } from './event.js';
@@ -41,16 +41,21 @@ export class EventSigner {
   }
 
   sign(event: Unsigned): RecognitionEvent {
-    const named = { ...event, keyId: this.info.keyId };
+    return this.signObject(event);
+  }
+
+  /** Adds the id of the key, and the signature over the canonical JSON of the whole object without it. */
+  readonly signObject = <T extends object>(object: T): T & { keyId: string; signature: string } => {
+    const named = { ...object, keyId: this.info.keyId };
     const signature = sign(null, Buffer.from(canonicalJson(named)), this.#privateKey).toString('base64url');
     return { ...named, signature };
-  }
+  };
 }
 
-/** Returns whether this key signed exactly this event; false for anything that is not a signed JSON object. */
-export function isSignedBy(publicKey: KeyObject, event: unknown): boolean {
-  if (typeof event !== 'object' || event === null) return false;
-  const { signature, ...signed } = event as Record<string, unknown>;
+/** Returns whether this key signed exactly this object; false for anything that is not a signed JSON object. */
+export function isSignedBy(publicKey: KeyObject, object: unknown): boolean {
+  if (typeof object !== 'object' || object === null) return false;
+  const { signature, ...signed } = object as Record<string, unknown>;
   if (typeof signature !== 'string' || !/^[A-Za-z0-9_-]{86}$/.test(signature)) return false;
   const bytes = Buffer.from(signature, 'base64url');
   // Four bits of the last character carry nothing: only one text per signature is accepted.

@@ -1,11 +1,14 @@
-// The verification of recorded messages, line by line: their signatures, and messages that are missing or came twice.
+// The verification of recorded messages, line by line: their signatures, and what is missing in the history of each device.
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { recognitionEventSchema } from './event.js';
+import { DEVICE_ID_PATTERN } from '../domain/ids.js';
+import { recognitionEventSchema, type RecognitionEvent } from './event.js';
+import { NO_HASH } from './event-chain.js';
+import { HistoryCheck, type HistoryReport, type Placement } from './history-check.js';
 import { isSignedBy, describeSigningKey } from './signing.js';
 
 export interface LineVerdict {
-  /** A gap counts as valid: it has no signature, and only declares missing numbers. `other`: the line is not about an event. */
+  /** `other`: the line is not about an event. */
   verdict: 'valid' | 'invalid' | 'other';
   /** Reasons why the line is invalid, or remarks on a valid one: expired, late, duplicate, gap. */
   notes: string[];
@@ -18,31 +21,47 @@ const OTHER_MEMBERS = ['status', 'ok'];
 /** Members that only events have: an event stays an event when somebody adds one of OTHER_MEMBERS to it. */
 const EVENT_MEMBERS = ['type', 'eventId', 'sequence', 'signature'];
 
-const envelopeSchema = z.strictObject({
+const deviceId = z.string().regex(DEVICE_ID_PATTERN);
+const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const signed = { keyId: z.string(), signature: z.string() };
+const placed = { version: z.literal(1), deviceId, stream: z.enum(['mqtt', 'webhook']), ...signed };
+/** Of Lintel 0.2 and before: nothing signs `late` and gaps. */
+const unsignedEventSchema = z.strictObject({
   version: z.literal(1),
   sequence: z.int(),
   late: z.boolean(),
   event: z.unknown(),
 });
-const gapSchema = z.strictObject({
+const eventMessageSchema = unsignedEventSchema.extend(placed);
+const gapSchema = z
+  .strictObject({
+    from: z.int().min(1),
+    to: z.int(),
+    reason: z.enum(['removed', 'unreadable']),
+    previous: hash.default(NO_HASH),
+  })
+  .refine(({ from, to }) => from <= to);
+const unsignedGapSchema = z.strictObject({ version: z.literal(1), gap: gapSchema });
+const gapMessageSchema = z.strictObject({ ...placed, gap: gapSchema });
+const headSchema = z.strictObject({
   version: z.literal(1),
-  gap: z
-    .strictObject({ from: z.int().min(1), to: z.int(), reason: z.enum(['removed', 'unreadable']) })
-    .refine(({ from, to }) => from <= to),
+  deviceId,
+  head: z.strictObject({ sequence: z.int().min(0), hash }),
+  ...signed,
 });
 
-/** Number of messages that are remembered for each device. A duplicate of an older message is not noticed. */
+/** Number of live events that are remembered for each device. A duplicate of an older one is not noticed. */
 const MAX_REMEMBERED = 100_000;
 
-/** Verifies one stream of messages: it remembers the sequence numbers. */
+/** Verifies one stream of messages: it remembers the history of each device. */
 export class MessageVerifier {
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
   readonly #nowMs: number;
-  /** For each device, the eventId of each sequence number, separately for the history and for live events. */
-  readonly #seen = new Map<string, Map<string, string>>();
-  /** For each device, the newest sequence number of the history. */
-  readonly #last = new Map<string, number>();
+  /** For each device, the eventId of each sequence number of live events. */
+  readonly #live = new Map<string, Map<number, string>>();
+  readonly #histories = new Map<string, HistoryCheck>();
+  #strayGaps = 0;
 
   /** @param nowMs time at which events are marked as expired, epoch milliseconds */
   constructor(publicKey: KeyObject, nowMs: number) {
@@ -58,67 +77,128 @@ export class MessageVerifier {
     try {
       json = JSON.parse(text);
     } catch {
-      return { verdict: 'invalid', notes: ['not JSON'] };
+      return invalid('not JSON');
     }
-    if (typeof json !== 'object' || json === null) return { verdict: 'invalid', notes: ['not an object'] };
-    if (hasDuplicateMember(text)) return { verdict: 'invalid', notes: ['a member appears twice'] };
+    if (typeof json !== 'object' || json === null) return invalid('not an object');
+    if (hasDuplicateMember(text)) return invalid('a member appears twice');
     if ('gap' in json) return this.#checkGap(json);
-    if ('event' in json) {
-      const envelope = envelopeSchema.safeParse(json).data;
-      if (!envelope) return { verdict: 'invalid', notes: ['not a history message'] };
-      return this.#checkEvent(json.event, envelope);
-    }
+    if ('event' in json) return this.#checkHistoryEvent(json);
     const isOther = OTHER_MEMBERS.some((name) => name in json) && !EVENT_MEMBERS.some((name) => name in json);
-    return isOther ? { verdict: 'other', notes: [] } : this.#checkEvent(json);
+    return isOther ? this.#checkOther(json) : this.#checkLiveEvent(json);
   }
 
-  #checkGap(json: unknown): LineVerdict {
-    const parsed = gapSchema.safeParse(json).data;
-    if (!parsed) return { verdict: 'invalid', notes: ['not a gap'] };
-    const { from, to, reason } = parsed.gap;
-    // A gap does not name its device. It belongs to the only device of the stream, if there is only one.
-    if (this.#last.size === 1) for (const device of this.#last.keys()) this.#last.set(device, to);
-    return { verdict: 'valid', notes: [`gap declared: ${from} to ${to}, ${reason}`] };
+  /** Returns what is known of the history of each device that has one in the lines. */
+  reports(): HistoryReport[] {
+    return [...this.#histories.values()].flatMap((history) => history.report() ?? []);
   }
 
-  #checkEvent(json: unknown, envelope?: z.infer<typeof envelopeSchema>): LineVerdict {
-    const parsed = recognitionEventSchema.safeParse(json);
-    if (!parsed.success) return { verdict: 'invalid', notes: ['not an event of version 2'] };
-    const { type, sequence, deviceId, cameraId, eventId, expiresAt } = parsed.data;
-    const title = `${deviceId} ${sequence} ${cameraId} ${type}`;
-    if (!isSignedBy(this.#publicKey, json)) {
-      const reason = parsed.data.signature === undefined ? 'not signed' : 'the signature is wrong';
-      return { verdict: 'invalid', notes: [reason], title };
+  /** Gaps that nobody signed, and that cannot be told to belong to one device. */
+  get strayGaps(): number {
+    return this.#strayGaps;
+  }
+
+  #checkOther(json: object): LineVerdict {
+    if (!('status' in json) || !('history' in json)) return { verdict: 'other', notes: [] };
+    const head = headSchema.safeParse(json.history).data;
+    if (!head) return invalid('the head of its history is none');
+    const problem = this.#checkSignature(json.history, head) ?? this.#openHistory(head.deviceId).noteHead(head.head);
+    return problem === undefined ? { verdict: 'other', notes: [] } : invalid(`the head of its history: ${problem}`);
+  }
+
+  #checkGap(json: object): LineVerdict {
+    const unsigned = unsignedGapSchema.safeParse(json).data;
+    if (unsigned) return this.#checkUnsignedGap(unsigned.gap);
+    const message = gapMessageSchema.safeParse(json).data;
+    if (!message) return invalid('not a gap');
+    const title = message.deviceId;
+    const history = this.#openHistory(message.deviceId);
+    const problem = this.#checkSignature(json, message) ?? history.checkStream(message.stream);
+    if (problem !== undefined) return invalid(problem, title);
+    return toVerdict(history.placeGap(message.gap), title);
+  }
+
+  /** Such a gap does not name its device. It belongs to the only device of the stream, if there is only one. */
+  #checkUnsignedGap(gap: z.infer<typeof gapSchema>): LineVerdict {
+    const histories = [...this.#histories.values()];
+    const problem = histories.map((history) => history.checkUnsigned()).find((one) => one !== undefined);
+    if (problem !== undefined) return invalid(problem);
+    const [only] = histories;
+    if (only && histories.length === 1) {
+      const { notes, ...placement } = only.placeGap(gap);
+      return toVerdict({ ...placement, notes: [...notes, 'not signed'] });
     }
-    if (parsed.data.keyId !== this.#keyId)
-      return { verdict: 'invalid', notes: ['it names another signing key'], title };
-    if (envelope && envelope.sequence !== sequence) {
-      return { verdict: 'invalid', notes: ['its envelope has another sequence number'], title };
+    this.#strayGaps++;
+    return toVerdict({ notes: [`gap declared: ${gap.from} to ${gap.to}, ${gap.reason}`, 'not signed'] });
+  }
+
+  #checkHistoryEvent(json: { event: unknown }): LineVerdict {
+    const message = eventMessageSchema.safeParse(json).data;
+    const envelope = message ?? unsignedEventSchema.safeParse(json).data;
+    if (!envelope) return invalid('not a history message');
+    const { verdict, event, title } = this.#checkEvent(json.event);
+    if (!event) return verdict;
+    if (envelope.sequence !== event.sequence) return invalid('its envelope has another sequence number', title);
+    const history = this.#openHistory(event.deviceId);
+    const problem = message
+      ? (this.#checkSignature(json, message) ??
+        (message.deviceId === event.deviceId
+          ? history.checkStream(message.stream)
+          : 'its envelope names another device'))
+      : // Since the events are chained, every message of the history is signed.
+        event.previous === undefined
+        ? history.checkUnsigned()
+        : 'its envelope is not signed';
+    if (problem !== undefined) return invalid(problem, title);
+    const remarks = [...verdict.notes, ...(envelope.late ? ['late'] : []), ...(message ? [] : ['not signed'])];
+    const { notes, ...placement } = history.placeEvent(event);
+    return toVerdict({ ...placement, notes: [...remarks, ...notes] }, title);
+  }
+
+  #checkLiveEvent(json: unknown): LineVerdict {
+    const { verdict, event, title } = this.#checkEvent(json);
+    if (!event) return verdict;
+    const seen = this.#live.get(event.deviceId) ?? new Map<number, string>();
+    this.#live.set(event.deviceId, seen);
+    const before = seen.get(event.sequence);
+    if (before !== undefined && before !== event.eventId) {
+      return invalid('another event has the same sequence number', title);
     }
-    const notes: string[] = [];
-    if (Date.parse(expiresAt) <= this.#nowMs) notes.push('expired');
-    if (envelope?.late) notes.push('late');
-    const seen = this.#seen.get(deviceId) ?? new Map<string, string>();
-    this.#seen.set(deviceId, seen);
-    const place = `${envelope ? 'history' : 'live'} ${sequence}`;
-    const before = seen.get(place);
-    if (before !== undefined && before !== eventId) {
-      return { verdict: 'invalid', notes: ['another event has the same sequence number'], title };
-    }
-    if (before !== undefined) notes.push('duplicate');
-    seen.set(place, eventId);
+    seen.set(event.sequence, event.eventId);
     // A stream may be endless: the memory for it stays limited.
-    if (seen.size > MAX_REMEMBERED) seen.delete(seen.keys().next().value ?? '');
-    if (envelope && before === undefined) notes.push(...this.#follow(deviceId, sequence));
-    return { verdict: 'valid', notes, title };
+    if (seen.size > MAX_REMEMBERED) seen.delete(seen.keys().next().value ?? 0);
+    return toVerdict({ notes: [...verdict.notes, ...(before === undefined ? [] : ['duplicate'])] }, title);
   }
 
-  #follow(deviceId: string, sequence: number): string[] {
-    const last = this.#last.get(deviceId);
-    this.#last.set(deviceId, Math.max(last ?? 0, sequence));
-    if (last === undefined || sequence === last + 1) return [];
-    return sequence <= last ? ['out of order'] : [`gap: ${last + 1} to ${sequence - 1} are missing`];
+  /** @returns the event when it is valid; `verdict` then has the remarks */
+  #checkEvent(json: unknown): { verdict: LineVerdict; event?: RecognitionEvent; title?: string } {
+    const event = recognitionEventSchema.safeParse(json).data;
+    if (!event) return { verdict: invalid('not an event of version 2') };
+    const title = `${event.deviceId} ${event.sequence} ${event.cameraId} ${event.type}`;
+    const problem = event.signature === undefined ? 'not signed' : this.#checkSignature(json, event);
+    if (problem !== undefined) return { verdict: invalid(problem, title) };
+    const notes = Date.parse(event.expiresAt) <= this.#nowMs ? ['expired'] : [];
+    return { verdict: { verdict: 'valid', notes, title }, event, title };
   }
+
+  #checkSignature(json: unknown, { keyId }: { keyId?: string | undefined }): string | undefined {
+    if (!isSignedBy(this.#publicKey, json)) return 'the signature is wrong';
+    return keyId === this.#keyId ? undefined : 'it names another signing key';
+  }
+
+  #openHistory(device: string): HistoryCheck {
+    const history = this.#histories.get(device) ?? new HistoryCheck(device);
+    this.#histories.set(device, history);
+    return history;
+  }
+}
+
+function invalid(reason: string, title?: string): LineVerdict {
+  return { verdict: 'invalid', notes: [reason], ...(title === undefined ? {} : { title }) };
+}
+
+function toVerdict({ problem, notes }: Placement, title?: string): LineVerdict {
+  if (problem !== undefined) return invalid(problem, title);
+  return { verdict: 'valid', notes, ...(title === undefined ? {} : { title }) };
 }
 
 /**

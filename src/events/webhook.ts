@@ -11,7 +11,7 @@ import type { Clock } from '../domain/time.js';
 import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
 import { computeLifeLeftMs } from './event.js';
-import { encodeHistoryPayload, type HistoryRecord, type HistorySource } from './history.js';
+import type { HistoryEncoder, HistoryRecord, HistorySource } from './history.js';
 import { pause, waitAtMost, WakeSignal } from '../platform/waiting.js';
 
 export interface WebhookTiming {
@@ -43,6 +43,7 @@ export interface WebhookOptions {
   /** Limit for one answer. */
   timeoutMs: number;
   source: HistorySource;
+  encodeHistory: HistoryEncoder;
   clock: Clock;
   /** A number from 0 to 1, as Math.random. */
   random: () => number;
@@ -179,10 +180,10 @@ export class Webhook implements Part {
   }
 
   #post(record: HistoryRecord): Promise<PostResult> {
-    const { url, secret, timeoutMs, clock } = this.#options;
+    const { url, secret, timeoutMs, clock, encodeHistory } = this.#options;
     // Negated, so that a time that cannot be parsed counts as late.
     const isLate = !('event' in record && computeLifeLeftMs(record.event, clock()) > 0);
-    const body = Buffer.from(encodeHistoryPayload(record, isLate));
+    const body = Buffer.from(encodeHistory(record, isLate));
     const options: RequestOptions = {
       method: 'POST',
       agent: this.#agent,

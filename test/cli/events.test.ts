@@ -10,7 +10,9 @@ import { registerEvents } from '../../src/cli/events.js';
 import { openSigningKey } from '../../src/keys/signing-key.js';
 import { canonicalJson } from '../../src/platform/canonical-json.js';
 import type { CommandTarget } from '../../src/events/commander.js';
-import { describeSigningKey } from '../../src/events/signing.js';
+import { NO_HASH } from '../../src/events/event-chain.js';
+import { createHistoryEncoder } from '../../src/events/history.js';
+import { describeSigningKey, EventSigner } from '../../src/events/signing.js';
 import { freePort } from '../support/free-port.js';
 import { anEvent, eventually, SIGNING_KEY, startEvents } from '../events/support.js';
 import { hasOpenssl, makeCertificate } from '../support/certificate.js';
@@ -27,12 +29,13 @@ const event = (sequence: number, change: object = {}) =>
     expiresAt: new Date(NOW + 5_000).toISOString(),
     ...change,
   });
-const history = (sequence: number, change: object = {}, late = false): object => ({
-  version: 1,
-  sequence,
-  late,
-  event: event(sequence, change),
-});
+const encode = createHistoryEncoder('gate', 'mqtt', new EventSigner(SIGNING_KEY).signObject);
+const history = (sequence: number, change: object = {}, late = false): object =>
+  JSON.parse(encode({ sequence, event: event(sequence, change) }, late)) as object;
+const gap = (from: number, to: number): object =>
+  JSON.parse(encode({ sequence: to, gap: { from, to, reason: 'removed', previous: NO_HASH } }, true)) as object;
+/** A message of Lintel 0.2. */
+const unsignedHistory = (sequence: number): object => ({ version: 1, sequence, late: false, event: event(sequence) });
 
 describe('lintel events key', () => {
   it('prints the public key of the device, and never the private one', async () => {
@@ -71,19 +74,19 @@ describe('lintel events verify', () => {
       { version: 1, deviceId: 'gate', status: 'online', since: '2030-01-31T12:00:00.000Z' },
     ]);
     expect(stdout).toBe('1: valid gate 1 front match\n2: valid gate 1 front match\n3: valid gate 2 front match\n');
-    expect(stderr).toBe('3 valid, 0 invalid, 1 other messages\n');
+    expect(stderr).toBe('3 valid, 0 invalid, 1 other messages\nhistory of gate, 1 to 2: complete\n');
     expect(code).toBe(0);
   });
 
   it('marks events that are expired, late, duplicate, out of order or missing', async () => {
     const old = { expiresAt: '2030-01-31T11:59:00.000Z' };
-    const { code, stdout } = await verify([
+    const { code, stdout, stderr } = await verify([
       history(1, old, true),
       history(2),
       history(2),
       history(5),
       history(3),
-      { version: 1, gap: { from: 6, to: 8, reason: 'removed' } },
+      gap(6, 8),
       history(9),
       event(20),
     ]);
@@ -91,13 +94,43 @@ describe('lintel events verify', () => {
       '1: valid gate 1 front match (expired, late)',
       '2: valid gate 2 front match',
       '3: valid gate 2 front match (duplicate)',
-      '4: valid gate 5 front match (gap: 3 to 4 are missing)',
+      '4: valid gate 5 front match (3 to 4 are missing)',
       '5: valid gate 3 front match (out of order)',
-      '6: valid (gap declared: 6 to 8, removed)',
+      '6: valid gate (gap declared: 6 to 8, removed)',
       '7: valid gate 9 front match',
       '8: valid gate 20 front match',
     ]);
-    expect(code).toBe(0);
+    const summary = 'history of gate, 1 to 9: missing: 4; out of order: 1; removed by the device: 6 to 8';
+    expect(stderr).toBe(`8 valid, 0 invalid\n${summary}\n`);
+    expect(code).toBe(3);
+  });
+
+  it.each<[string, (object | string)[], number]>([
+    ['a complete history', [history(1), history(2)], 0],
+    ['live events alone', [event(1), event(5)], 0],
+    ['a line that is invalid', [history(1), history(3), { ...history(4), late: true }], 1],
+    ['a missing event', [history(1), history(3)], 3],
+    ['a missing event beside a gap and unsigned messages', [unsignedHistory(1), gap(2, 3), history(5)], 3],
+    ['events that the device removed', [history(1), gap(2, 3), history(4)], 4],
+    ['a history without signatures', [unsignedHistory(1), unsignedHistory(2)], 5],
+    ['a gap without a signature', [{ version: 1, gap: { from: 1, to: 2, reason: 'removed' } }, history(3)], 5],
+  ])('has an exit code for %s', async (_, lines, code) => {
+    expect((await verify(lines)).code).toBe(code);
+  });
+
+  it('finds in the status that the end is missing', async () => {
+    const head = new EventSigner(SIGNING_KEY).signObject({
+      version: 1,
+      deviceId: 'gate',
+      head: { sequence: 4, hash: NO_HASH },
+    });
+    const { code, stderr } = await verify([
+      history(1),
+      history(2),
+      { version: 1, deviceId: 'gate', status: 'online', history: head },
+    ]);
+    expect(stderr).toContain('history of gate, 1 to 2: missing: 3 to 4');
+    expect(code).toBe(3);
   });
 
   const unsigned = { ...event(1), signature: undefined };
@@ -112,7 +145,7 @@ describe('lintel events verify', () => {
     ['is not of version 2', { ...event(1), version: 1 }, 'not an event of version 2'],
     [
       'has another sequence number than its envelope',
-      { ...history(1), sequence: 2 },
+      { ...unsignedHistory(1), sequence: 2 },
       'its envelope has another sequence number',
     ],
     ['is no JSON', 'lintel/gate/history {', 'not JSON'],

@@ -1,5 +1,6 @@
 // The drain of the history: order, window, fates, acknowledgements and failures, without a broker.
 import { describe, expect, it } from 'vitest';
+import { NO_HASH } from '../../src/events/event-chain.js';
 import { HistoryDrain, type HistoryOutcome } from '../../src/events/history-drain.js';
 import type { HistoryRecord, HistorySource } from '../../src/events/history.js';
 import type { LiveFate } from '../../src/events/live-lane.js';
@@ -25,7 +26,7 @@ class Source implements HistorySource {
   addGap(numbers: number): this {
     const from = (this.records.at(-1)?.sequence ?? 0) + 1;
     const to = from + numbers - 1;
-    this.records.push({ sequence: to, gap: { from, to, reason: 'removed' } });
+    this.records.push({ sequence: to, gap: { from, to, reason: 'removed', previous: NO_HASH } });
     return this;
   }
 

@@ -57,6 +57,13 @@ describe('the witness', () => {
       0,
       /3 is not marked late, but was not live either/,
     ],
+    [
+      'an event that does not follow the one before it',
+      'history',
+      history(3, true, { previous: 'B'.repeat(43) }),
+      0,
+      /event 3 does not follow event 2/,
+    ],
     ['a gap', 'history', '{"version":1,"gap":{"from":3,"to":4,"reason":"removed"}}', 0, /declared a gap/],
     ['a match after its expiry', 'front/match', JSON.stringify(event(2)), 2_000, /match 2 came 1000 ms after/],
   ];

@@ -1,10 +1,14 @@
 // Topics, messages and the status, and the failures of a broker in words.
+import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BrokerFailure, toBrokerFailure } from '../../src/events/broker-failure.js';
 import { makeChallengeDelivery } from '../../src/events/challenge-message.js';
 import { makeHistoryDelivery, makeLiveDelivery } from '../../src/events/delivery.js';
 import { encodeOfflineStatus, encodeOnlineStatus } from '../../src/events/device-status.js';
+import { hashEvent } from '../../src/events/event-chain.js';
 import { EVENT_TYPES, recognitionEventSchema } from '../../src/events/event.js';
+import { createHistoryEncoder } from '../../src/events/history.js';
+import { EventSigner, isSignedBy } from '../../src/events/signing.js';
 import {
   makeChallengeTopic,
   makeCommandResultTopic,
@@ -14,7 +18,7 @@ import {
   makeSnapshotTopic,
   makeStatusTopic,
 } from '../../src/events/topics.js';
-import { anEvent } from './support.js';
+import { anEvent, SIGNING_KEY } from './support.js';
 
 describe('topics', () => {
   it('name the device, the camera and the kind of event', () => {
@@ -28,6 +32,9 @@ describe('topics', () => {
     expect(makeChallengeTopic('gate', 'front')).toBe('lintel/gate/front/challenge');
   });
 });
+
+const encode = createHistoryEncoder('gate', 'mqtt', new EventSigner(SIGNING_KEY).signObject);
+const signature = { keyId: expect.any(String) as string, signature: expect.any(String) as string };
 
 describe('the deliveries of an event', () => {
   it.each(EVENT_TYPES)('are one live message for a %s, not retained', (type) => {
@@ -44,16 +51,22 @@ describe('the deliveries of an event', () => {
 
   it.each([true, false])('are one history message with the event and whether it is late: %s', (late) => {
     const event = anEvent({ sequence: 7 });
-    const { topic, payload, retain } = makeHistoryDelivery('gate', { sequence: 7, event }, late);
+    const { topic, payload, retain } = makeHistoryDelivery('gate', encode({ sequence: 7, event }, late));
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
-    expect(JSON.parse(String(payload))).toEqual({ version: 1, sequence: 7, late, event });
+    const message = JSON.parse(String(payload)) as object;
+    expect(message).toEqual({ version: 1, deviceId: 'gate', stream: 'mqtt', sequence: 7, late, event, ...signature });
+    expect(isSignedBy(createPublicKey(SIGNING_KEY), message)).toBe(true);
+    expect(isSignedBy(createPublicKey(SIGNING_KEY), { ...message, late: !late })).toBe(false);
   });
 
   it('are one history message for a gap', () => {
-    const gap = { from: 3, to: 9, reason: 'removed' } as const;
-    const { topic, payload, retain } = makeHistoryDelivery('gate', { sequence: 9, gap }, true);
+    const gap = { from: 3, to: 9, reason: 'removed', previous: hashEvent(anEvent({ sequence: 2 })) } as const;
+    const { topic, payload, retain } = makeHistoryDelivery('gate', encode({ sequence: 9, gap }, true));
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
-    expect(JSON.parse(String(payload))).toEqual({ version: 1, gap });
+    const message = JSON.parse(String(payload)) as object;
+    expect(message).toEqual({ version: 1, deviceId: 'gate', stream: 'mqtt', gap, ...signature });
+    expect(isSignedBy(createPublicKey(SIGNING_KEY), message)).toBe(true);
+    expect(isSignedBy(createPublicKey(SIGNING_KEY), { ...message, gap: { ...gap, to: 10 } })).toBe(false);
   });
 });
 
@@ -99,7 +112,7 @@ describe('the status', () => {
       since: '1970-01-01T00:00:00.000Z',
     });
     const health = { status: 'degraded', parts: { 'camera:front': 'failed' } } as const;
-    expect(JSON.parse(encodeOnlineStatus('gate', 0, health))).toMatchObject({ status: 'online', health });
+    expect(JSON.parse(encodeOnlineStatus('gate', 0, { health }))).toMatchObject({ status: 'online', health });
     expect(JSON.parse(encodeOfflineStatus('gate', 'connection-lost'))).toEqual({
       version: 1,
       deviceId: 'gate',

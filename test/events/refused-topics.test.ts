@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { computeCommandMac, type Command } from '../../src/events/command.js';
 import { EventLog } from '../../src/events/event-log.js';
+import { createHistoryEncoder } from '../../src/events/history.js';
 import { EventSigner } from '../../src/events/signing.js';
 import { LiveLane } from '../../src/events/live-lane.js';
 import { makeDiscoveryMessages } from '../../src/events/home-assistant.js';
@@ -60,6 +61,7 @@ async function startPublisher(target: BrokerTarget): Promise<{ log: EventLog; pu
     target,
     deviceId: 'gate',
     source: log.source('mqtt'),
+    encodeHistory: createHistoryEncoder('gate', 'mqtt', signer.signObject),
     lane,
     clock: Date.now,
     monotonic: () => performance.now(),

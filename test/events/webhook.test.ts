@@ -1,5 +1,6 @@
 // The webhook against a real HTTP server: order, signature, refusals, time-outs, restarts, and what it never does.
 import { spawnSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -7,7 +8,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { HistoryRecord, HistorySource } from '../../src/events/history.js';
+import { NO_HASH } from '../../src/events/event-chain.js';
+import { createHistoryEncoder, type HistoryRecord, type HistorySource } from '../../src/events/history.js';
+import { EventSigner, isSignedBy } from '../../src/events/signing.js';
 import { Webhook, computeWebhookSignature, type WebhookOptions } from '../../src/events/webhook.js';
 import { silentLog } from '../../src/domain/log.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -21,6 +24,7 @@ import {
   recordingLog,
   started,
   startEvents,
+  SIGNING_KEY,
 } from './support.js';
 import type { HistoryMessage } from './support.js';
 
@@ -99,7 +103,8 @@ class Source implements HistorySource {
 const EAGER = { backoffFirstMs: 5, backoffMaxMs: 10, refusedAttempts: 3, refusedMs: 0, stopTimeoutMs: 100 };
 
 function newWebhook(url: string, source: Source, options: Partial<WebhookOptions> = {}): Promise<Webhook> {
-  const common = { timeoutMs: 2_000, clock: Date.now, random: () => 0, log: silentLog, timing: EAGER };
+  const encodeHistory = createHistoryEncoder('gate', 'webhook', new EventSigner(SIGNING_KEY).signObject);
+  const common = { encodeHistory, timeoutMs: 2_000, clock: Date.now, random: () => 0, log: silentLog, timing: EAGER };
   return started(new Webhook({ url, source, ...common, ...options }));
 }
 
@@ -143,10 +148,13 @@ describe('the webhook', () => {
   it('posts a gap in its place', async () => {
     const receiver = await Receiver.start();
     const source = new Source();
-    source.records.push({ sequence: 4, gap: { from: 1, to: 4, reason: 'removed' } });
+    const gap = { from: 1, to: 4, reason: 'removed', previous: NO_HASH } as const;
+    source.records.push({ sequence: 4, gap });
     await newWebhook(receiver.url, source.add(60_000));
     await eventually(() => source.settled === 5);
-    expect(receiver.requests[0]?.message).toEqual({ version: 1, gap: { from: 1, to: 4, reason: 'removed' } });
+    const message = receiver.requests[0]?.message;
+    expect(message).toMatchObject({ version: 1, deviceId: 'gate', stream: 'webhook', gap });
+    expect(isSignedBy(createPublicKey(SIGNING_KEY), message)).toBe(true);
     expect(receiver.requests[0]?.headers['x-lintel-sequence']).toBe('4');
   });
 

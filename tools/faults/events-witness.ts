@@ -1,4 +1,5 @@
 // The witness: compares the messages that a subscriber received with the events that the process reported as stored.
+import { hashEvent } from '../../src/events/event-chain.js';
 import type { RecognitionEvent } from '../../src/events/event.js';
 import type { Arrival } from './events-broker.js';
 
@@ -39,6 +40,8 @@ export class EventsWitness {
   readonly #promised = new Map<number, string>();
   readonly #history = new Map<number, { eventId: string; late: boolean }>();
   readonly #live = new Map<number, number>();
+  /** Hash of each event of the history. */
+  readonly #hashes = new Map<number, string>();
   readonly #problems: string[] = [];
   #last = 0;
   #repeated = 0;
@@ -117,6 +120,11 @@ export class EventsWitness {
       if (before.eventId !== event.eventId) this.complain(`sequence ${sequence} stands for two events`);
       return;
     }
+    const expected = this.#hashes.get(sequence - 1);
+    if (expected !== undefined && event.previous !== undefined && event.previous !== expected) {
+      this.complain(`event ${sequence} does not follow event ${sequence - 1}`);
+    }
+    this.#hashes.set(sequence, hashEvent(event));
     if (sequence !== this.#last + 1) this.complain(`${sequence} came after ${this.#last} in the history`);
     this.#last = Math.max(this.#last, sequence);
     this.#history.set(sequence, { eventId: event.eventId, late });

@@ -1,0 +1,172 @@
+// The check of one device's recorded history: which numbers are missing, which ones a gap declares, and whether each event follows the last.
+import { hashEvent, NO_HASH, type ChainLink } from './event-chain.js';
+import type { RecognitionEvent } from './event.js';
+import type { Gap } from './history.js';
+
+/** Numbers from the first to the last one, both included. */
+export interface NumberRange {
+  from: number;
+  to: number;
+}
+
+export interface HistoryReport {
+  deviceId: string;
+  /** Numbers that the recording covers. */
+  covered: NumberRange;
+  /** Numbers that did not come, and that no gap declares; those at the end come from the signed head of a status. */
+  missing: readonly NumberRange[];
+  /** Numbers that a signed gap declares as removed or unreadable. */
+  declared: readonly NumberRange[];
+  /** Messages that came at the wrong place. */
+  misplaced: number;
+  /** Messages without a signature, of Lintel 0.2 and before: their gaps and `late` may be forged. */
+  unsigned: number;
+}
+
+/** The verdict on one message: `problem` makes it invalid, `notes` are remarks. */
+export interface Placement {
+  problem?: string | undefined;
+  notes: string[];
+}
+
+/** Number of messages that are remembered. A duplicate of an older message counts as misplaced. */
+const MAX_REMEMBERED = 100_000;
+
+export class HistoryCheck {
+  readonly #deviceId: string;
+  /** Name of the stream in the first signed message. */
+  #stream: string | undefined;
+  #first: number | undefined;
+  #last = 0;
+  /** Hash of the event `#last`; undefined where that number is in a gap. */
+  #lastHash: string | undefined;
+  #head: ChainLink | undefined;
+  /** eventId by sequence number. */
+  readonly #seen = new Map<number, string>();
+  #missing: NumberRange[] = [];
+  #declared: NumberRange[] = [];
+  #misplaced = 0;
+  #unsigned = 0;
+
+  constructor(deviceId: string) {
+    this.#deviceId = deviceId;
+  }
+
+  /** Places a message that is not signed. @returns why it is invalid */
+  checkUnsigned(): string | undefined {
+    if (this.#stream !== undefined) return 'it is not signed, although earlier messages of this device are';
+    this.#unsigned++;
+    return undefined;
+  }
+
+  /** Places a signed message in its stream. @returns why it is invalid */
+  checkStream(stream: string): string | undefined {
+    this.#stream ??= stream;
+    return stream === this.#stream ? undefined : `it is of another stream: ${stream}, not ${this.#stream}`;
+  }
+
+  /** Notes the newest event that the device had when it signed a status. */
+  noteHead(head: ChainLink): string | undefined {
+    if (head.sequence > (this.#head?.sequence ?? 0)) this.#head = head;
+    return this.#checkHead();
+  }
+
+  placeEvent(event: RecognitionEvent): Placement {
+    const { sequence, eventId, previous } = event;
+    const before = this.#seen.get(sequence);
+    if (before !== undefined && before !== eventId) {
+      return { problem: 'another event has the same sequence number', notes: [] };
+    }
+    if (before !== undefined) return { notes: ['duplicate'] };
+    this.#seen.set(sequence, eventId);
+    // A stream may be endless: the memory for it stays limited.
+    if (this.#seen.size > MAX_REMEMBERED) this.#seen.delete(this.#seen.keys().next().value ?? 0);
+    if (this.#first !== undefined && sequence <= this.#last) {
+      this.#missing = withoutRange(this.#missing, { from: sequence, to: sequence });
+      this.#misplaced++;
+      return { notes: ['out of order'] };
+    }
+    const notes = this.#skipTo(sequence);
+    const follows = this.#last === sequence - 1 && this.#lastHash !== undefined && previous !== undefined;
+    const problem =
+      follows && previous !== this.#lastHash
+        ? 'it does not follow the event before it: one of them is forged'
+        : undefined;
+    this.#advance(sequence, hashEvent(event));
+    return { problem: problem ?? this.#checkHead(), notes };
+  }
+
+  placeGap({ from, to, reason, previous }: Gap): Placement {
+    const notes = [`gap declared: ${from} to ${to}, ${reason}`];
+    const isNext = this.#first !== undefined && from === this.#last + 1;
+    if (isNext && this.#lastHash !== undefined && previous !== NO_HASH && previous !== this.#lastHash) {
+      return { problem: 'it does not follow the event before it: one of them is forged', notes };
+    }
+    if (this.#first !== undefined && to <= this.#last) {
+      const rest = withoutRange(this.#missing, { from, to });
+      if (countNumbers(rest) === countNumbers(this.#missing)) return { notes: [...notes, 'duplicate'] };
+      this.#missing = rest;
+      this.#misplaced++;
+      this.#declared.push({ from, to });
+      return { notes: [...notes, 'out of order'] };
+    }
+    // A gap may grow between two connections: what was published of it before comes again.
+    const begin = Math.max(from, this.#first === undefined ? from : this.#last + 1);
+    notes.push(...this.#skipTo(begin));
+    this.#declared.push({ from: begin, to });
+    this.#first ??= from;
+    this.#advance(to, undefined);
+    return { notes };
+  }
+
+  report(): HistoryReport | undefined {
+    if (this.#first === undefined) return undefined;
+    const end =
+      this.#head && this.#head.sequence > this.#last ? [{ from: this.#last + 1, to: this.#head.sequence }] : [];
+    return {
+      deviceId: this.#deviceId,
+      covered: { from: this.#first, to: this.#last },
+      missing: [...this.#missing, ...end],
+      declared: this.#declared,
+      misplaced: this.#misplaced,
+      unsigned: this.#unsigned,
+    };
+  }
+
+  #skipTo(sequence: number): string[] {
+    if (this.#first === undefined || sequence === this.#last + 1) {
+      this.#first ??= sequence;
+      return [];
+    }
+    const range = { from: this.#last + 1, to: sequence - 1 };
+    this.#missing.push(range);
+    return [`${range.from} to ${range.to} are missing`];
+  }
+
+  #advance(sequence: number, hash: string | undefined): void {
+    this.#last = sequence;
+    this.#lastHash = hash;
+  }
+
+  /** @returns a problem when the device has signed another event as its head than the one that was recorded */
+  #checkHead(): string | undefined {
+    if (this.#head?.sequence !== this.#last || this.#lastHash === undefined || this.#head.hash === NO_HASH)
+      return undefined;
+    return this.#head.hash === this.#lastHash ? undefined : 'the device has signed another event as its newest one';
+  }
+}
+
+function withoutRange(ranges: readonly NumberRange[], { from, to }: NumberRange): NumberRange[] {
+  return ranges.flatMap((range) => {
+    const parts = [
+      { from: range.from, to: Math.min(range.to, from - 1) },
+      { from: Math.max(range.from, to + 1), to: range.to },
+    ];
+    return parts.filter((part) => part.from <= part.to);
+  });
+}
+
+/** @returns how many numbers some ranges hold */
+export function countNumbers(ranges: readonly NumberRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+}
