@@ -52,7 +52,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   // The order of the start; the stop goes the other way.
   const lifecycle: Lifecycle = new Lifecycle({
     parts: [
-      ...[store, audit, masterKey, serviceEntries, keys, clockGuard, check, gallery, unknownFaces],
+      ...[store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces, check],
       ...[vision, events, privacy, cameras, api, admin],
     ],
     stopBudget: STOP_BUDGET,

@@ -4,11 +4,11 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
-import { describeError } from '../errors.js';
+import { AppError, describeError } from '../errors.js';
 
 /** The last trusted time, on the disk. */
 export interface LastTime {
-  /** Reads it, in milliseconds since the epoch; undefined where none was recorded or the record cannot be read. */
+  /** Reads it, in milliseconds since the epoch; undefined where none was recorded. @throws AppError STORE_CORRUPT: it does not open */
   read(): Promise<number | undefined>;
   write(epochMs: number): Promise<void>;
 }
@@ -52,6 +52,8 @@ export class ClockGuard implements Part, TrustGuard {
   readonly #options: ClockGuardOptions;
   /** The clock is wrong while it shows an earlier time. */
   #floorMs: number;
+  /** True while the last trusted time is lost, because its record does not open: an earlier time may then pass for a right one. */
+  #isFloorLost = false;
   /** Wall clock minus monotonic clock; undefined before the first observation. */
   #offsetMs: number | undefined;
   #jump: Jump | undefined;
@@ -67,9 +69,10 @@ export class ClockGuard implements Part, TrustGuard {
     this.#floorMs = options.buildMs;
   }
 
+  /** @throws AppError STORE_ALTERED, STORE_UNAVAILABLE */
   async start(): Promise<void> {
-    const { lastTime, buildMs, log } = this.#options;
-    this.#floorMs = Math.max(buildMs, (await lastTime.read()) ?? 0);
+    const { log } = this.#options;
+    await this.#readFloor();
     this.#running = true;
     const problem = this.problem();
     if (problem !== undefined) log.warn({ problem }, 'the clock is not trusted: no grant');
@@ -90,6 +93,9 @@ export class ClockGuard implements Part, TrustGuard {
     const wallMs = this.#options.clock();
     const nowMs = this.#options.monotonic();
     this.#observe(wallMs, nowMs);
+    if (this.#isFloorLost) {
+      return 'the record of the last trusted time cannot be read: check the clock, then run "lintel clock accept"';
+    }
     const behindMs = this.#floorMs - wallMs;
     if (behindMs > TOLERANCE_MS) {
       const than = this.#floorMs === this.#options.buildMs ? 'the build of this version' : 'the last trusted time';
@@ -112,12 +118,23 @@ export class ClockGuard implements Part, TrustGuard {
     const nowMs = clock();
     await lastTime.write(nowMs);
     this.#floorMs = Math.max(buildMs, nowMs);
+    this.#isFloorLost = false;
     this.#jump = undefined;
   }
 
   health(): Health {
     const detail = this.problem();
     return detail === undefined ? { status: 'ok' } : { status: 'degraded', detail };
+  }
+
+  async #readFloor(): Promise<void> {
+    const { lastTime, buildMs } = this.#options;
+    try {
+      this.#floorMs = Math.max(buildMs, (await lastTime.read()) ?? 0);
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'STORE_CORRUPT')) throw error;
+      this.#isFloorLost = true;
+    }
   }
 
   #observe(wallMs: number, nowMs: number): void {

@@ -1,5 +1,4 @@
 // The last trusted time, in a record of the sealed store.
-import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
 
 /** Label of the store's space that holds the time. */
@@ -15,16 +14,11 @@ export class StoredTime {
     this.#store = store;
   }
 
-  /** Reads the time, in ms since the epoch; undefined without a record or with a damaged one. @throws AppError STORE_UNAVAILABLE */
+  /** Reads the time, in ms since the epoch; undefined without a record. @throws AppError STORE_CORRUPT, STORE_ALTERED, STORE_UNAVAILABLE */
   async read(): Promise<number | undefined> {
     this.#space = await this.#store.openSpace(CLOCK_LABEL);
-    try {
-      const time = Number((await this.#space.get(TIME_KEY))?.toString());
-      return Number.isFinite(time) ? time : undefined;
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'STORE_CORRUPT') return undefined;
-      throw error;
-    }
+    const time = Number((await this.#space.get(TIME_KEY))?.toString());
+    return Number.isFinite(time) ? time : undefined;
   }
 
   /** Records the time. @throws AppError STORE_UNAVAILABLE */

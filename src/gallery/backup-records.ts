@@ -2,7 +2,15 @@
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, encodeGroup, type GroupRecord } from './face-record.js';
+import {
+  FACE_KEY_BYTES,
+  FACE_KEYS,
+  GROUP_KEY,
+  decodeFace,
+  decodeGroup,
+  encodeGroup,
+  type GroupRecord,
+} from './face-record.js';
 import { GROUP_LABEL } from './load.js';
 
 export interface GalleryTotals {
@@ -26,7 +34,6 @@ export type BackupRecord =
   | { kind: 'end'; end: BackupEnd };
 
 const KINDS = { begin: 'b', group: 'g', face: 'f', appKeys: 'k', end: 'e' } as const;
-const FACE_KEY_BYTES = 9;
 const LENGTH_BYTES = 4;
 /** Only the registry of appKeys can be long. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;

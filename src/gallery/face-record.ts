@@ -24,6 +24,7 @@ const CONDITION = { unknown: 0, bare: 1, masked: 2 } as const;
 export const GROUP_KEY = Buffer.from('a');
 /** Keys of the faces, in the order of their enrolment. */
 export const FACE_KEYS = makeBinarySequenceKeys('f');
+export const FACE_KEY_BYTES = 9;
 
 /** A group as it is stored, without its faces. */
 export interface GroupRecord {

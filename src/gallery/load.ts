@@ -5,7 +5,7 @@ import type { FaceCondition } from '../domain/condition.js';
 import type { Log } from '../domain/log.js';
 import { AppError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, type GroupRecord } from './face-record.js';
+import { FACE_KEY_BYTES, FACE_KEYS, GROUP_KEY, decodeFace, decodeGroup, type GroupRecord } from './face-record.js';
 import { GroupDirectory, newGroup, type Group } from './group-directory.js';
 
 /** Label of the spaces in the store that hold a group. */
@@ -106,7 +106,7 @@ async function loadGroup(
     if (key.equals(GROUP_KEY)) unreadable = error;
     damaged++;
     // The damaged record is kept: the next face must not be written over it.
-    if (group) group.nextSequence = FACE_KEYS.decode(key) + 1;
+    if (group && isFaceKey(key)) group.nextSequence = FACE_KEYS.decode(key) + 1;
   };
   const tally = space.tally();
   for await (const [key, value] of space.entries({}, onDamaged, tally)) {
@@ -118,7 +118,7 @@ async function loadGroup(
       else group = newGroup(record, space, expectedFaces);
       continue;
     }
-    if (!group) continue;
+    if (!group || !isFaceKey(key)) continue;
     const sequence = FACE_KEYS.decode(key);
     group.nextSequence = sequence + 1;
     try {
@@ -139,6 +139,10 @@ async function loadGroup(
   if (problem !== undefined) return new AppError('STORE_ALTERED', problem);
   if (!group) return unreadable ?? new AppError('STORE_CORRUPT', 'a group has lost its record');
   return { group, damaged };
+}
+
+function isFaceKey(key: Buffer): boolean {
+  return key.length === FACE_KEY_BYTES && key.compare(FACE_KEYS.range.gte) >= 0 && key.compare(FACE_KEYS.range.lt) < 0;
 }
 
 function tryDecodeGroup(record: Buffer): GroupRecord | AppError {

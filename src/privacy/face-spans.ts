@@ -76,6 +76,7 @@ export class FaceSpans {
       signal.throwIfAborted();
       const startMs = await readStart(space);
       if (startMs === undefined || this.#spans.has(startMs) || !isKeeping) {
+        if (startMs === undefined) onDamaged(space);
         await this.#store.destroySpace(space);
         continue;
       }

@@ -31,6 +31,8 @@ export class Database {
   #isBroken = false;
   /** Takes back a batch that may or may not be on the disk. It is written first when the database opens again. */
   #undo: Operation[] = [];
+  /** Resolves when the database has been opened again; set while it is being opened. */
+  #reopening: Promise<void> | undefined;
   #batches = 0;
   #failedBatches = 0;
   /** Walks and snapshots that are open: each holds files of the database, and a snapshot holds old values as well. */
@@ -147,8 +149,14 @@ export class Database {
     if (this.#isBroken && this.#acceptsReads) await this.reopen();
   }
 
-  /** Closes the database and opens it again. Walks that are under way fail. When this fails, the database is broken. */
+  /** Closes the database and opens it again. Walks that are under way fail, other reads wait. When this fails, the database is broken. */
   async reopen(): Promise<void> {
+    const reopening = this.#reopen();
+    this.#reopening = reopening.catch(() => undefined).finally(() => (this.#reopening = undefined));
+    await reopening;
+  }
+
+  async #reopen(): Promise<void> {
     try {
       await this.#level?.close();
       this.#level = undefined;
@@ -189,6 +197,7 @@ export class Database {
 
   async #read<T>(work: (level: Level) => Promise<T>, forWrites = false): Promise<T> {
     if (!forWrites) this.mustAcceptReads();
+    while (this.#reopening) await this.#reopening;
     if (!this.#level) throw diskRefuses();
     try {
       return await work(this.#level);

@@ -225,7 +225,7 @@ export class Roots {
   /** Returns whether a root covers this place: one of a space that is served, or of the check record and the key records. */
   #isCovered(place: Buffer): boolean {
     if (place[0] === DATA_PREFIX[0]) return this.#spaces.has(parseUid(place).toString('hex'));
-    return place[0] === CHECK_PLACE[0] || place[0] === KEY_PREFIX[0];
+    return place.equals(CHECK_PLACE) || place[0] === KEY_PREFIX[0];
   }
 
   /** Returns the spaces whose roots change, with their new sets; undefined for a root that does not open. */
@@ -278,7 +278,7 @@ function change(hash: SetHash, set: SetValue, changes: readonly Change[]): SetVa
 
 function isCoveredByTop(place: Buffer): boolean {
   const [first] = place;
-  if (first === CHECK_PLACE[0] || first === KEY_PREFIX[0]) return true;
+  if (place.equals(CHECK_PLACE) || first === KEY_PREFIX[0]) return true;
   // Everything under the prefix of the roots counts, so that nothing can hide there.
   return first === ROOT_PREFIX[0] && !place.equals(TOP_PLACE);
 }

@@ -168,15 +168,19 @@ export class SealedStore implements Part {
    * @throws AppError STORE_ALTERED
    */
   async openSpace(label: string, { check = 'now' }: { check?: 'now' | 'later' } = {}): Promise<Space> {
-    const space = await this.#startedSpaces().open(label);
+    const spaces = this.#startedSpaces();
+    if (check === 'now' && spaces.damaged > 0 && spaces.list(label).length === 0) {
+      throw altered([`the space "${label}" is missing, and ${spaces.damaged} key records do not open`]);
+    }
+    const space = await spaces.open(label);
     const problem = check === 'now' ? await this.#queue.run(() => space.findProblem()) : undefined;
     if (problem !== undefined) throw altered([`the records of "${label}" do not add up: ${problem}`]);
     return space;
   }
 
   /**
-   * Adds up the spaces with these labels, by default all spaces. Writes meanwhile make no difference.
-   * @returns those that do not add up @throws AppError STORE_UNAVAILABLE
+   * Opens and adds up the spaces with these labels, by default all spaces. Writes meanwhile make no difference.
+   * @returns those that do not add up, and those with records that do not open @throws AppError STORE_UNAVAILABLE
    */
   async findAltered(labels?: readonly string[]): Promise<AlteredSpace[]> {
     const wanted =
@@ -188,7 +192,8 @@ export class SealedStore implements Part {
     for (const label of new Set(wanted)) {
       const snapshot = await this.snapshot(label);
       try {
-        found.push(...(await listAltered(snapshot.spaces.map((space) => ({ label, space })))));
+        const spaces = snapshot.spaces.map((space) => ({ label, space }));
+        found.push(...(await listAltered(spaces, { opens: true })));
       } finally {
         await snapshot.close();
       }

@@ -128,6 +128,15 @@ export class Space {
     return this.compare(tally);
   }
 
+  /** Opens every record, and adds up the space. @returns what `compare` returns, or how many records do not open */
+  async findDamage(): Promise<string | undefined> {
+    const tally = this.tally();
+    let damaged = 0;
+    for await (const [key] of this.entries({}, () => damaged++, tally)) void key;
+    const text = damaged === 1 ? '1 record does not open' : `${damaged} records do not open`;
+    return (await this.compare(tally)) ?? (damaged > 0 ? text : undefined);
+  }
+
   /** Returns the number of records that the root states; undefined for a root that is missing or does not open. */
   async statedCount(): Promise<number | undefined> {
     return (await this.#readRoot())?.count;

@@ -76,18 +76,25 @@ export async function checkRoots(options: StartCheckOptions): Promise<string[]> 
   return problems.map(({ message }) => message);
 }
 
-/** A space whose records do not add up. */
+/** A space whose records do not add up, or do not all open. */
 export interface AlteredSpace {
   label: string;
   id: string;
   problem: string;
 }
 
-/** Adds up spaces. @returns those that do not add up @throws AppError STORE_UNAVAILABLE */
-export async function listAltered(spaces: readonly { label: string; space: Space }[]): Promise<AlteredSpace[]> {
+/**
+ * Adds up spaces.
+ * @param opens true when every record is opened as well
+ * @returns those that do not add up @throws AppError STORE_UNAVAILABLE
+ */
+export async function listAltered(
+  spaces: readonly { label: string; space: Space }[],
+  { opens = false }: { opens?: boolean } = {},
+): Promise<AlteredSpace[]> {
   const found: AlteredSpace[] = [];
   for (const { label, space } of spaces) {
-    const problem = await space.findProblem();
+    const problem = await (opens ? space.findDamage() : space.findProblem());
     if (problem !== undefined) found.push({ label, id: space.id, problem });
   }
   return found;

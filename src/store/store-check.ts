@@ -43,7 +43,7 @@ export class StoreCheck implements Part {
 
   health(): Health {
     if (this.#altered.length === 0) return { status: 'ok' };
-    const detail = `the records of ${this.#altered.join(' and ')} do not add up: run "lintel doctor"`;
+    const detail = `records of ${this.#altered.join(' and ')} do not add up, or do not open: run "lintel doctor"`;
     return { status: 'degraded', detail };
   }
 
@@ -55,7 +55,7 @@ export class StoreCheck implements Part {
         if (this.#stopped) return;
         for (const { problem } of await store.findAltered([label])) {
           this.#altered = [...this.#altered, name];
-          log.error({ problem }, `the records of ${name} do not add up: somebody removed some, or put some back`);
+          log.error({ problem }, `the records of ${name} are not as they were written`);
         }
       }
       if (!this.#stopped) await store.releaseMemory({ sparesReaders: true });

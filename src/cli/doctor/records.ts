@@ -44,7 +44,7 @@ export function judgeRecords(report: RecordsReport, differences: readonly string
     ...report.altered.map(({ label, id, problem }) => {
       const groupId = groupIds.get(id);
       const name = groupId === undefined ? `"${label}" (${id})` : `the group "${groupId}"`;
-      return fail(`the records of ${name} do not add up: ${problem}`);
+      return fail(`the records of ${name} are not as they were written: ${problem}`);
     }),
     ...differences.map((text) => fail(text)),
   ];
