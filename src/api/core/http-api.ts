@@ -240,9 +240,10 @@ function refuseMethod(ctx: Context, allowed: readonly string[]): never {
 }
 
 function createDocumentPage(make: () => object): (ctx: Context) => void {
-  let body: string | undefined;
+  // Bytes, not a text: all answers on their way share them.
+  let body: Buffer | undefined;
   return (ctx) => {
-    body ??= `${JSON.stringify(make(), null, 2)}\n`;
+    body ??= Buffer.from(`${JSON.stringify(make(), null, 2)}\n`);
     ctx.body = body;
     ctx.set('content-type', 'application/json');
   };

@@ -85,11 +85,12 @@ function authenticate(appKeys: SecretKeyAuthority, dialect: Dialect, { params, h
 
 /** Creates the page of the OpenAPI document. The document is made at the first request, so that the start does not wait for it. */
 function createDocumentPage(): ServicePage {
-  let body: string | undefined;
+  // Bytes, not a text: all answers on their way share them.
+  let body: Buffer | undefined;
   return {
     path: '/openapi.json',
     handler: async () => {
-      body ??= `${JSON.stringify(createNhnDocument(DIALECTS, readVersion()), null, 2)}\n`;
+      body ??= Buffer.from(`${JSON.stringify(createNhnDocument(DIALECTS, readVersion()), null, 2)}\n`);
       return { status: 200, contentType: 'application/json', body };
     },
   };

@@ -2,6 +2,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { createRequestLimits } from '../../../src/api/core/request-limits.js';
 import {
   face,
   picture,
@@ -208,4 +209,47 @@ test('two requests on one connection, the first refused before its body was read
   client.socket.write(refused + head('/groups', `content-length: ${body.length}`) + body);
   await expect.poll(client.text).toMatch(/-41000[^]*"resultCode":0/);
   client.socket.destroy();
+});
+
+describe('the budget of bytes', () => {
+  test('holds a long answer until the client has it, and refuses it when there is no room', async () => {
+    const http = { maxImageBytes: 10_000, maxBytesInFlight: 150_000 };
+    const requestLimits = createRequestLimits({ http });
+    await start({ http, requestLimits });
+    await harness.call('POST', '/groups', { groupId: 'many' });
+    for (let i = 0; i < 10; i++) {
+      const faces = Array.from({ length: 20 }, (_, at) => face(at, { box: [0, 0, 100 + at, 100 + i] }));
+      const body = { image: picture(...faces), limit: 20, externalImageId: 'x'.repeat(255) };
+      expect((await harness.call('POST', '/groups/many', body)).data).toMatchObject({ addedFaceCount: 20 });
+    }
+    const { budget } = requestLimits;
+    await expect.poll(() => budget.stats().heldBytes).toBe(0);
+    const other = budget.open();
+    other.hold(100_000);
+    const refused = await harness.call('GET', '/groups/many/faces?limit=200');
+    expect(refused.header.resultCode).toBe(-50300);
+    expect((await harness.call('GET', '/groups/many/faces?limit=20')).data).toMatchObject({ faceCount: 20 });
+    other.release();
+    const answer = await harness.call('GET', '/groups/many/faces?limit=200');
+    expect(answer.data).toMatchObject({ faceCount: 200 });
+    expect(JSON.stringify(answer).length).toBeGreaterThan(65_536);
+    await expect.poll(() => budget.stats().heldBytes).toBe(0);
+  });
+
+  test('holds the picture of a client that has left until it is analysed', async () => {
+    await start();
+    let release: () => void = () => undefined;
+    harness.vision.gate = new Promise((resolve) => (release = resolve));
+    const body = JSON.stringify({ image: picture(face(0)), fill: ' '.repeat(10_000) });
+    const client = await open();
+    client.socket.write(head('/detect', `content-length: ${body.length}`) + body);
+    await expect.poll(() => harness.vision.calls.length).toBe(1);
+    const held = harness.server.stats().heldBytes;
+    expect(held).toBeGreaterThanOrEqual(body.length);
+    client.socket.destroy();
+    await expect.poll(() => harness.server.stats().connections).toBe(0);
+    expect(harness.server.stats().heldBytes).toBe(held);
+    release();
+    await expect.poll(() => harness.server.stats().heldBytes).toBe(0);
+  });
 });

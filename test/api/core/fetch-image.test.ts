@@ -7,6 +7,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server as TcpSe
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ByteBudget } from '../../../src/api/core/byte-budget.js';
 import { ImageFetcher, type Address, type ImageFetcherOptions } from '../../../src/api/core/fetch-image.js';
 import type { AppError } from '../../../src/errors.js';
 import { tempDir } from '../../support/temp-dir.js';
@@ -414,6 +415,17 @@ describe('a server that misbehaves', () => {
       response.end('x');
     });
     expect(await refusal(fetcher().fetch(origin))).toBe('IMAGE_TOO_LARGE');
+  });
+
+  test('is more than the budget of bytes has room for', async () => {
+    const budget = new ByteBudget({ maxBytes: 100_000, monotonicMs: () => 0 });
+    const { origin } = await serve((_request, response) => response.end(Buffer.alloc(150_000)));
+    const reservation = budget.open();
+    const large = fetcher({ maxBytes: 200_000 });
+    expect(await refusal(large.fetch(origin, undefined, reservation))).toBe('SERVER_BUSY');
+    expect(budget.stats()).toMatchObject({ refused: 1 });
+    reservation.release();
+    expect(budget.stats()).toMatchObject({ heldBytes: 0 });
   });
 
   test('never ends: reading stops soon after the limit', async () => {

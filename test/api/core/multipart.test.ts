@@ -101,6 +101,7 @@ describe('what is refused', () => {
   const one = field('a', '1');
   test.each<[string, string[], string?]>([
     ['an empty body', ['']],
+    ['a long text', [...field('a', 'x'.repeat(65_537)), '--XX--']],
     ['a body without its boundary', ['no boundary in here']],
     ['a boundary in the middle of a line', ['x--XX--']],
     ['no last boundary', one],
@@ -130,6 +131,10 @@ describe('what is refused', () => {
     ['two boundaries', [...one, '--XX--'], 'multipart/form-data; boundary=XX; boundary=YY'],
   ])('%s', (_name, lines, type) => {
     expect(() => parse(lines, type)).toThrow(expect.objectContaining({ code: 'INVALID_PARAM' }) as Error);
+  });
+
+  test('a text of 65,536 bytes is not too long', () => {
+    expect(parse([...field('a', 'x'.repeat(65_536)), '--XX--'])).toHaveProperty('a');
   });
 
   test('32 parts are not too many', () => {
