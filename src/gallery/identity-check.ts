@@ -6,6 +6,14 @@ import { averageFaces, weighFace, type Template, type WeightedFace } from '../do
 import { groupAlikeFaces } from './alike-faces.js';
 import type { EnrolledFace, PersonMatch } from './gallery.types.js';
 import type { GroupFaces } from './group-faces.js';
+import type {
+  AlikePair,
+  DoubtfulFace,
+  IdentityFindings,
+  NamedFace,
+  PossibleMorph,
+  SeveralPeople,
+} from './identity-findings.js';
 
 /**
  * Similarity below which a face is doubtful among the other faces of its externalImageId: 35 of the 7,701 faces of LFW are (0.5 %; standard
@@ -28,59 +36,6 @@ const NEAR_BY_CHANCE = 0.1;
 const NEAR_BESIDE_OWN_BY_CHANCE = 0.01;
 /** Other people that are compared for one face, the most similar ones. */
 const NEAREST_PEOPLE = 20;
-
-/** A person of the group, by one of their faces. */
-export interface NamedFace {
-  /** Absent for a face without one. */
-  externalImageId?: string;
-  faceId: string;
-}
-
-/** An externalImageId with faces that are unlike each other. */
-export interface SeveralPeople {
-  externalImageId: string;
-  /** Ids of the faces of each person. */
-  people: string[][];
-  /** Greatest similarity of two of these people, 0..100. */
-  similarity: number;
-}
-
-/** Two people who are alike, or one person twice. */
-export interface AlikePair {
-  people: [NamedFace, NamedFace];
-  /** 0..100. */
-  similarity: number;
-}
-
-/** A face that is near two people who are unlike each other. */
-export interface PossibleMorph extends NamedFace {
-  near: [NamedFace & { similarity: number }, NamedFace & { similarity: number }];
-  /** Similarity of these two people, 0..100. */
-  similarity: number;
-}
-
-/** A face that is like the other faces of its externalImageId, but less than most. */
-export interface DoubtfulFace extends NamedFace {
-  externalImageId: string;
-  /** Similarity to the mean of the others, 0..100. */
-  similarity: number;
-}
-
-export interface IdentityFindings {
-  faces: number;
-  /** People by externalImageId, and faces without one. */
-  people: number;
-  /** Faces that match nobody, and were not compared. */
-  unrecognisable: number;
-  /** Similarity from which a face counts as near another person in this group, for the possible morphs. */
-  nearSimilarity: number;
-  /** Each list is in the order of severity. */
-  severalPeople: SeveralPeople[];
-  samePerson: AlikePair[];
-  lookAlikes: AlikePair[];
-  possibleMorphs: PossibleMorph[];
-  doubtfulFaces: DoubtfulFace[];
-}
 
 export interface IdentityCheckOptions {
   scales: SimilarityScales;

@@ -10,7 +10,7 @@ import { AppError, clientError } from '../errors.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import type { Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, encodeFace, encodeGroup, type GroupRecord } from './face-record.js';
+import { FACE_KEYS, GROUP_KEY, encodeGroup, type GroupRecord } from './face-record.js';
 import type {
   EnrolledFace,
   Enrolment,
@@ -26,17 +26,9 @@ import type {
   PersonMatch,
   SearchOptions,
 } from './gallery.types.js';
-import { describeEnrolled, describeRefused } from './enrolment-entries.js';
 import { judgeFaces, type JudgedFace } from './enrolment-judge.js';
 import { newGroup, type Group } from './group-directory.js';
-import {
-  completeCondition,
-  GROUP_LABEL,
-  loadGroups,
-  type EstimateCondition,
-  type LoadedGroups,
-  type LoadProgress,
-} from './load.js';
+import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
 import {
   faceNotFound,
   groupNotFound,
@@ -47,6 +39,7 @@ import {
 } from './checks.js';
 import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
+import { writeEnrolment } from './write-enrolment.js';
 
 export type { EstimateCondition, LoadProgress } from './load.js';
 
@@ -199,54 +192,17 @@ export class LevelGallery implements Gallery, Part {
     return turn;
   }
 
-  /** Enrols those faces that are not refused, and records the others. */
-  async #enrolJudged(ref: GroupRef, group: Group, judged: readonly JudgedFace[], actor: string): Promise<Enrolment> {
-    const accepted = judged.filter(({ isRefused }) => !isRefused);
-    const taken = accepted.slice(0, this.#freePlaces(group));
-    if (taken.length === 0 && accepted.length > 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
-
-    const newId = this.#options.newId ?? randomUUID;
-    const imageId = newId();
-    const entries = taken.map(({ face, concern }) => {
-      const enrolled: EnrolledFace = {
-        faceId: newId(),
-        imageId,
-        ...(face.externalImageId === undefined ? {} : { externalImageId: face.externalImageId }),
-        bbox: { ...face.bbox },
-        detectionScore: face.detectionScore,
-        ...(face.condition && { condition: { ...face.condition } }),
-      };
-      // A copy: the caller may change the vector during the write.
-      return { face, enrolled, concern, sequence: group.nextSequence++, embedding: face.embedding.slice() };
+  #enrolJudged(ref: GroupRef, group: Group, judged: readonly JudgedFace[], actor: string): Promise<Enrolment> {
+    const { store, estimateCondition, newId = randomUUID } = this.#options;
+    return writeEnrolment({
+      group,
+      judged,
+      freePlaces: this.#freePlaces(group),
+      store,
+      makeNote: (changes) => this.#noteAll(ref, actor, changes),
+      estimateCondition,
+      newId,
     });
-    const enrolledFaces = new Map(entries.map(({ face, enrolled }) => [face, enrolled]));
-    group.reserved += entries.length;
-    try {
-      await this.#options.store.write(
-        entries.map((e) => group.space.put(FACE_KEYS.encode(e.sequence), encodeFace(e.enrolled, e.embedding))),
-        this.#noteAll(ref, actor, [
-          ...entries.map(({ enrolled, concern }) => ({
-            action: 'face.enrolled' as const,
-            subject: describeEnrolled(enrolled, concern),
-          })),
-          ...describeRefused(judged).map((subject) => ({ action: 'face.refused' as const, subject })),
-        ]),
-      );
-      for (const { enrolled, sequence, embedding } of entries) {
-        // An estimate is not stored, so that a better one can take its place.
-        const condition = completeCondition(enrolled.condition, () =>
-          this.#options.estimateCondition?.(group.record.modelVersion, embedding),
-        );
-        group.faces.add({ ...enrolled, condition }, sequence, embedding);
-      }
-    } finally {
-      group.reserved -= entries.length;
-    }
-    const outcomes = judged.map(({ face, concern, isRefused }) => {
-      const enrolled = enrolledFaces.get(face);
-      return { ...(enrolled && { enrolled }), ...(concern && { concern }), isRefused };
-    });
-    return { imageId, enrolled: entries.map(({ enrolled }) => enrolled), outcomes };
   }
 
   async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<void> {

@@ -1,5 +1,5 @@
 // The report of `lintel gallery check`: its JSON form, and the text for a terminal.
-import type { IdentityFindings, NamedFace } from '../../gallery/identity-check.js';
+import type { IdentityFindings, NamedFace } from '../../gallery/identity-findings.js';
 
 /** One checked group, as --json prints it. */
 export interface CheckedGroup {
