@@ -12,6 +12,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   load: () => import('./load.js'),
   accuracy: () => import('./accuracy.js'),
   door: () => import('./door.js'),
+  flood: () => import('./flood.js'),
   liveness: () => import('./liveness.js'),
   trust: () => import('./trust.js'),
   fairness: () => import('./fairness.js'),

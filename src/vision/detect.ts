@@ -48,13 +48,13 @@ export interface DetectOptions {
 
 export class Detector {
   readonly #addon: Addon;
-  readonly #session: ModelSession;
+  readonly #session: Pick<ModelSession, 'run'>;
   readonly #model: DetectorModel;
   readonly #looks: Looks;
   /** Memory of the input tensor: it grows to the largest tensor needed, and is used again. */
   #buffer = new Float32Array(0);
 
-  constructor(parts: { addon: Addon; session: ModelSession; model: DetectorModel }) {
+  constructor(parts: { addon: Addon; session: Pick<ModelSession, 'run'>; model: DetectorModel }) {
     this.#addon = parts.addon;
     this.#session = parts.session;
     this.#model = parts.model;

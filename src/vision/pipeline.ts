@@ -67,10 +67,16 @@ export class Pipeline {
 
   private constructor(options: PipelineOptions, sessions: ReadonlyMap<Model, ModelSession>) {
     const { addon, set, others = [], decoder = localDecoder, control = new JobControl() } = options;
-    const session = (model: Model): ModelSession => {
+    // A cancelled job ends before its next run of a model: nothing can interrupt a run.
+    const session = (model: Model): Pick<ModelSession, 'run'> => {
       const found = sessions.get(model);
       if (!found) throw new TypeError(`there is no session for ${model.file}`);
-      return found;
+      return {
+        run: async (feeds) => {
+          control.throwIfCancelled();
+          return found.run(feeds);
+        },
+      };
     };
     this.#addon = addon;
     this.#decoder = decoder;
@@ -116,7 +122,6 @@ export class Pipeline {
       const faces: Face[] = [];
       let toEmbed = options.embed;
       for (const found of detected) {
-        this.#control.throwIfCancelled();
         const face = describeFace(found);
         const isEmbedded = toEmbed > 0 && isEligible(face);
         // The condition of an embedded face needs the verdict of the mask model, whether or not the caller asks for it.

@@ -20,6 +20,8 @@ export interface WorkerPoolOptions extends WorkerSetup {
   hasCameras?: boolean;
   /** Longest time that a request's picture may wait, and longest time that a worker may work on it. Default: 10 s. */
   pictureTimeoutMs?: number;
+  /** Time after which a worker that does not react to the end of its job is replaced. Default: 10 s. */
+  cancelTimeoutMs?: number;
   /** Most jobs that wait in each lane, the cameras' and the requests'. A further job is refused with SERVER_BUSY. */
   queueLength: number;
   /** Reason why the set is not the configured one, for the health report. */
@@ -63,6 +65,8 @@ const LANES: Record<Job['kind'], Lane> = { frame: 'camera', crops: 'camera', ima
 const PICTURE_TIMEOUT_MS = 10_000;
 /** Limit for a job of a camera: a frame takes some 100 ms, and a slow device may need 2 s. The watchdog gives up after 30 s. */
 const CAMERA_TIMEOUT_MS = 15_000;
+/** On a slow device that is busy, a run of a model takes 1 s; to load a worker's models takes as much as hundreds of frames. */
+const CANCEL_TIMEOUT_MS = 10_000;
 /** Pause before a dead worker is replaced, so that a worker that always dies at its start does not keep a core busy. */
 const RESTART_DELAY_MS = 1_000;
 
@@ -277,10 +281,12 @@ export class WorkerPool implements Vision, Part {
 
   #createSlot(): WorkerSlot {
     const { set, others = [], modelsDir, providers, workerFile, log } = this.#options;
+    const { cancelTimeoutMs = CANCEL_TIMEOUT_MS } = this.#options;
     const slot: WorkerSlot = new WorkerSlot({
       setup: { set, others, modelsDir, providers },
       workerFile: workerFile ?? new URL('./worker.js', import.meta.url),
       log,
+      cancelTimeoutMs,
       onReady: (reports) => {
         this.#providers = reports;
         this.#dispatch();

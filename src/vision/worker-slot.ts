@@ -33,6 +33,8 @@ export interface WorkerSlotOptions {
   onReady: (providers: readonly ProviderReport[]) => void;
   /** Called after the worker tried to load the embedder of another model version. */
   onOther: (loading: OtherLoading) => void;
+  /** Time in which a worker must come free after its job was cancelled. It looks for that before each run of a model. */
+  cancelTimeoutMs: number;
   /** Called when a job has run for its limit. @param isDecoding true while it decodes a picture @returns the error of the job */
   onOverdue: (job: Job, isDecoding: boolean) => Error;
   /** Called when a job has ended, with a result or an error, and its caller has the answer. */
@@ -47,17 +49,16 @@ export interface WorkerSlotOptions {
  * (AMD EPYC, November 2026).
  */
 const YOUNG_GENERATION_MB = 4;
-/** Time in which a worker must come free after its job was cancelled. It looks for that between two runs of a model. */
-const CANCEL_TIMEOUT_MS = 2_000;
-/** Time that a running job has to end when the pool stops; then it is cancelled. */
-const CLOSE_TIMEOUT_MS = 1_000;
-/** Time that the thread then has to end; after it, it is terminated. */
-const TERMINATE_TIMEOUT_MS = 500;
+/** Time in which the worker of a closed slot must end. After it the thread is terminated, as the end of the process would do. */
+const CLOSE_TIMEOUT_MS = 2_500;
 
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
-  readonly #control = new JobControl();
+  /** Control of the present worker: one that was replaced keeps its own, and so stays cancelled. */
+  #control = new JobControl();
   #worker: Worker | undefined;
+  /** Workers that were replaced, and have not ended yet. */
+  readonly #replaced = new Set<Worker>();
   #isReady = false;
   #running: PendingJob | undefined;
   /** Limit of the running job, or of the time in which a cancelled one must end. */
@@ -94,6 +95,7 @@ export class WorkerSlot {
    */
   launch(): Promise<void> {
     const { setup, workerFile, log, onReady, onOther } = this.#options;
+    this.#control = new JobControl();
     const worker = new Worker(workerFile, {
       workerData: { ...setup, controlMemory: this.#control.memory } satisfies WorkerData,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
@@ -127,6 +129,7 @@ export class WorkerSlot {
       worker.on('exit', (exitCode) => {
         const error = new AppError('WORKER_FAILED', `a vision worker ended with exit code ${exitCode}`);
         reject(error);
+        this.#replaced.delete(worker);
         if (worker === this.#worker) this.#lose(error);
       });
     });
@@ -152,25 +155,21 @@ export class WorkerSlot {
     pending.reject(error);
     this.#control.cancel();
     this.#post({ type: 'cancel' });
-    this.#jobTimer = setTimeout(() => this.#replace(), CANCEL_TIMEOUT_MS);
+    this.#jobTimer = setTimeout(() => this.#replace(), this.#options.cancelTimeoutMs);
     return true;
   }
 
   /**
-   * Lets the worker finish its job, and ends it: after a second the job is cancelled, and half a second later the thread is terminated. A thread
-   * that hangs in native code even then is left behind.
+   * Cancels the job, and ends the worker. Resolves when the thread has ended, or is left behind because it hangs.
+   *
+   * A thread is terminated only as a last resort: onnxruntime ends the whole process when its thread is terminated while it runs a model.
    */
   async close(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
-    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    this.#post({ type: 'close' });
+    const workers = [...this.#replaced, this.#worker].filter((worker) => worker !== undefined);
     const stopped = new AppError('STOPPED', 'the vision workers are stopped', { detail: 'The service is stopping.' });
-    await settleWithin(exited, CLOSE_TIMEOUT_MS, () => {
-      if (this.#running) this.cancel(this.#running, stopped);
-    });
-    await settleWithin(exited, TERMINATE_TIMEOUT_MS, () => void worker.terminate());
-    await settleWithin(exited, TERMINATE_TIMEOUT_MS, () => undefined);
+    if (this.#running) this.cancel(this.#running, stopped);
+    this.#post({ type: 'close' });
+    await Promise.all(workers.map(endWorker));
     clearTimeout(this.#jobTimer);
   }
 
@@ -187,12 +186,12 @@ export class WorkerSlot {
     this.#options.onJobEnd();
   }
 
-  /** Gives up a worker that hangs. The thread ends as soon as it leaves its native code. */
+  /** Gives up a worker that hangs; it ends when it has left its native code. */
   #replace(): void {
-    const worker = this.#worker;
     this.#options.log.error({}, 'a vision worker hangs in a cancelled job, and is replaced');
+    this.#post({ type: 'close' });
+    if (this.#worker) this.#replaced.add(this.#worker);
     this.#lose(new AppError('WORKER_FAILED', 'a vision worker hangs'));
-    void worker?.terminate();
   }
 
   #lose(error: AppError): void {
@@ -207,15 +206,16 @@ export class WorkerSlot {
   }
 }
 
-/** Resolves when the promise does, or after the time, when `onTimeout` has been called. */
-async function settleWithin(promise: Promise<void>, timeoutMs: number, onTimeout: () => void): Promise<void> {
+/** Resolves when the thread has ended by itself, or after it was terminated. */
+async function endWorker(worker: Worker): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const terminated = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
-      onTimeout();
+      void worker.terminate();
       resolve();
-    }, timeoutMs);
+    }, CLOSE_TIMEOUT_MS);
   });
-  await Promise.race([promise, timeout]);
+  await Promise.race([exited, terminated]);
   clearTimeout(timer);
 }

@@ -77,7 +77,7 @@ describe('a job that takes too long', () => {
   });
 
   it('costs its worker where that does not come free, and the next job has another one', async () => {
-    const pool = await startPool({ pictureTimeoutMs: 5_000 });
+    const pool = await startPool({ pictureTimeoutMs: 20_000, cancelTimeoutMs: 500 });
     const { heightPx: thread } = await pool.analyseImage(picture(1), PICTURE);
     const gone = new AbortController();
     const hanging = pool.analyseImage(picture(HANGING), PICTURE, gone.signal);

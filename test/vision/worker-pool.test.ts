@@ -64,14 +64,14 @@ describe('the worker pool', () => {
     expect(pool.stats()).toMatchObject({ busy: 0, queued: 0, completed: 5 });
   });
 
-  it('rejects waiting jobs when it stops', async () => {
+  it('rejects waiting and running jobs when it stops', async () => {
     const pool = await startedPool();
     const picture = await blank();
     const waiting = Array.from({ length: 4 }, () => pool.analyseImage(picture, DETECT));
     const outcomes = Promise.allSettled(waiting);
     await pool.stop();
     const codes = (await outcomes).map((o) => (o.status === 'rejected' ? (o.reason as { code: string }).code : 'done'));
-    expect(codes).toEqual(['done', 'STOPPED', 'STOPPED', 'STOPPED']);
+    expect(codes).toEqual(['STOPPED', 'STOPPED', 'STOPPED', 'STOPPED']);
   });
 
   it('passes on the error of a bad picture, and continues to work', async () => {
