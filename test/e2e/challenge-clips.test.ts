@@ -28,6 +28,21 @@ function cutOut(yaw: number): ClipActor {
   return { who, keyframes: turning(yaw, (100 * 480) / 190), sway: { yaw: 2, pitch: 2, roll: 2 } };
 }
 
+/** Two cut-outs, of a face that looks ahead and of one that is turned: the second takes the place of the first between two frames. */
+function exchanged(yaw: number, tilt: number): ClipActor[] {
+  const sizePx = (100 * 480) / 190;
+  const at = (atMs: number, turn: number, x = 0.5): Keyframe => ({ atMs, x, y: 0.5, sizePx, pose: { yaw: turn } });
+  const show = (own: number, keyframes: Keyframe[]): ClipActor => ({
+    who: { sheet: renderPortrait(DISTINCT_SEEDS[ANNA], { pose: { yaw: own } }), edge: 'oval' },
+    keyframes,
+    sway: { yaw: 2, pitch: 2, roll: 2 },
+  });
+  return [
+    show(0, [at(0, 0, 0.49), at(900, 0), at(1_490, tilt)]),
+    show(yaw, [at(1_491, 0), at(2_500, 0, 0.51), at(DURATION_MS + 100, 0)]),
+  ];
+}
+
 describe('a door that asks for a turn of the head', () => {
   let door: ClipDoor;
   beforeAll(async () => {
@@ -35,9 +50,9 @@ describe('a door that asks for a turn of the head', () => {
   });
   afterAll(() => door.close());
 
-  async function show(actor: ClipActor, side: HeadSide): Promise<Played> {
+  async function show(actors: ClipActor[], side: HeadSide): Promise<Played> {
     const gallery = await door.gallery([{ name: 'anna', pictures: await renderedCast.portraits(ANNA, 2) }]);
-    const clip = { actors: [actor], durationMs: DURATION_MS };
+    const clip = { actors, durationMs: DURATION_MS };
     return door.play(clip, gallery, { keys: { liveness: 'challenge' }, liveness: LOOKS_ALIVE, side });
   }
 
@@ -45,19 +60,21 @@ describe('a door that asks for a turn of the head', () => {
     { side: 'left', yaw: 30 },
     { side: 'right', yaw: -30 },
   ] as const)('matches a head that turns to the $side', { timeout: 120_000 }, async ({ side, yaw }) => {
-    const { events, challenges } = await show(head(yaw), side);
+    const { events, challenges } = await show([head(yaw)], side);
     expect(describeEvents(events)).toEqual(['match anna agreed']);
     expect(challenges.map(({ state }) => state)).toEqual(['open', 'passed']);
     expect(events[0]!.liveness).toMatchObject({ mode: 'challenge', verdict: 'live' });
   });
 
   it.each([
-    { name: 'a head that turns to the other side', actor: head(-30) },
-    { name: 'a head that does not turn', actor: head(0) },
-    { name: 'a cut-out that is held still', actor: cutOut(0) },
-    { name: 'a cut-out that turns', actor: cutOut(45) },
-  ])('grants nothing to $name', { timeout: 120_000 }, async ({ actor }) => {
-    const { events, challenges } = await show(actor, 'left');
+    { name: 'a head that turns to the other side', actors: [head(-30)] },
+    { name: 'a head that does not turn', actors: [head(0)] },
+    { name: 'a cut-out that is held still', actors: [cutOut(0)] },
+    { name: 'a cut-out that turns', actors: [cutOut(45)] },
+    { name: 'two cut-outs, ahead and turned', actors: exchanged(25, 0) },
+    { name: 'two cut-outs, one of which turns before', actors: exchanged(25, 35) },
+  ])('grants nothing to $name', { timeout: 120_000 }, async ({ actors }) => {
+    const { events, challenges } = await show(actors, 'left');
     expect(describeEvents(events)).toContain('uncertain challenge-failed');
     expect(events.map(({ type }) => type)).not.toContain('match');
     expect(challenges.map(({ state }) => state).slice(0, 2)).toEqual(['open', 'failed']);

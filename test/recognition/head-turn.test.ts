@@ -31,15 +31,15 @@ function measure(ahead: Turned, then: Turned, isMirrored = false) {
   const turned = new HeadTurn(isMirrored);
   for (let n = 0; n < 4; n++) turned.add(ahead, n * 100);
   if (!turned.begin(300)) return 'not begun';
-  turned.add(onWay(ahead, then), 400);
+  for (const share of [0.3, 0.5, 0.6]) turned.add(between(ahead, then, share), 400);
   return turned.add(then, 500);
 }
 
-/** Returns a face whose points are halfway between two others. */
-function onWay(from: Turned, to: Turned): Turned {
+/** Returns a face whose points are between those of two others. @param share 0 for the first, 1 for the second */
+function between(from: Turned, to: Turned, share: number): Turned {
   const points = from.landmarksPx.map(({ x, y }, i) => {
     const end = to.landmarksPx[i]!;
-    return { x: (x + end.x) / 2, y: (y + end.y) / 2 };
+    return { x: x + share * (end.x - x), y: y + share * (end.y - y) };
   });
   const landmarksPx = points as unknown as Landmarks;
   return { landmarksPx, pose: estimatePose(landmarksPx) };
@@ -47,10 +47,10 @@ function onWay(from: Turned, to: Turned): Turned {
 
 describe('a head', () => {
   test.each([
-    [20, 'left'],
+    [25, 'left'],
     [30, 'left'],
     [40, 'left'],
-    [-20, 'right'],
+    [-25, 'right'],
     [-40, 'right'],
     [10, undefined],
     [-10, undefined],

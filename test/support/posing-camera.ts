@@ -80,9 +80,9 @@ function createScript(seed: number, yaw: number): Pick<ClipScript, 'durationMs' 
     sizePx: 110,
     pose: { yaw: turn },
   });
-  const keyframes = [at(0, 0, 0.49), at(AHEAD_MS, 0, 0.51), at(1_800, yaw, 0.5), at(2_600, yaw, 0.52)];
+  const keyframes = [at(0, 0, 0.49), at(AHEAD_MS, 0, 0.51), at(2_400, yaw, 0.5), at(3_200, yaw, 0.52)];
   return {
-    durationMs: 2_500,
+    durationMs: 3_100,
     actors: [{ who: { seed }, keyframes, sway: { yaw: 2, pitch: 2, roll: 2 }, blinks: false }],
   };
 }
