@@ -1,6 +1,7 @@
 // Attacks on the embedded broker: its places, client ids, subscriptions, floods, and subscribers that do not read.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import type { MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { MAX_CLIENTS_PER_NETWORK, MAX_WAITING_PER_NETWORK } from '../../src/events/broker-places.js';
@@ -17,6 +18,7 @@ import {
   untilClosed,
 } from '../events/broker-clients.js';
 import { aDraft, eventually, started, startEvents } from '../events/support.js';
+import { seedRandom } from './files.js';
 
 const COMMANDS = 'lintel/gate/command';
 const USERS = new Map([
@@ -39,6 +41,19 @@ function record(socket: Socket): { text(): string; bytes(): Buffer } {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
   return { text: () => Buffer.concat(chunks).toString('latin1'), bytes: () => Buffer.concat(chunks) };
+}
+
+/** Subscribes to everything, beside Lintel itself. */
+async function bystander(
+  broker: EmbeddedBroker,
+  port: number,
+): Promise<{ own: MqttClient; heard: { text(): string; bytes(): Buffer } }> {
+  const own = await connectOwn(broker);
+  const { socket } = await join(port, 'bystander');
+  const heard = record(socket);
+  socket.write(subscribePacket(['#']));
+  await eventually(() => heard.bytes().length > 0);
+  return { own, heard };
 }
 
 describe('the places of the embedded broker', () => {
@@ -222,15 +237,6 @@ describe('subscriptions', () => {
 });
 
 describe('messages of strangers', () => {
-  const bystander = async (broker: EmbeddedBroker, port: number) => {
-    const own = await connectOwn(broker);
-    const { socket } = await join(port, 'bystander');
-    const heard = record(socket);
-    socket.write(subscribePacket(['#']));
-    await eventually(() => heard.bytes().length > 0);
-    return { own, heard };
-  };
-
   it.each([
     ['an event', publishPacket('lintel/gate/front/match', 'forged')],
     ['a retained status', publishPacket('lintel/gate/status', 'forged', true)],
@@ -314,5 +320,36 @@ describe('subscribers that do not read', () => {
     // 2 s, the former time until one of them was cut off, would be in here 80 times.
     expect(waitsMs.at(-1)).toBeLessThan(1_000);
     expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
+  });
+});
+
+describe('1,500 mutated conversations', () => {
+  it.each([1, 2, 3])('with seed %i neither end the broker nor reach anybody', async (seed) => {
+    // Time runs a thousand times as fast: the limits on connections and packets are not what is tried here.
+    const { broker, port } = await startBroker({ monotonic: () => performance.now() * 1_000 });
+    const { own, heard } = await bystander(broker, port);
+    const random = seedRandom(seed);
+    const pick = (count: number): number => Math.floor(random() * count);
+    for (let round = 0; round < 500; round++) {
+      const packets = [
+        connectPacket(`mutant-${round}`, { will: { topic: COMMANDS, payload: 'forged' } }),
+        subscribePacket(['lintel/#', '#'], 1),
+        publishPacket('lintel/gate/front/match', 'forged'),
+        makePacket(0xa2, Buffer.from([0, 2, 0, 1, 0x23])),
+        makePacket(0x62, Buffer.from([0, 1])),
+        Buffer.from([0xc0, 0]),
+      ];
+      const bytes = Buffer.concat(packets.slice(0, 1 + pick(packets.length)));
+      for (let change = pick(4); change >= 0; change--) bytes[pick(bytes.length)] = pick(256);
+      const socket = await dial(port);
+      socket.resume();
+      const closed = untilClosed(socket);
+      socket.end(bytes.subarray(0, 1 + pick(bytes.length)));
+      await closed;
+    }
+    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end'));
+    expect(heard.text()).not.toContain('forged');
+    expect(broker.health()).toMatchObject({ status: 'ok', facts: { clients: 1 } });
   });
 });

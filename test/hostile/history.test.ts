@@ -8,6 +8,7 @@ import { createHistoryEncoder, type Gap } from '../../src/events/history.js';
 import { EventSigner } from '../../src/events/signing.js';
 import { MessageVerifier } from '../../src/events/verify.js';
 import { anEvent, SIGNING_KEY } from '../events/support.js';
+import { seedRandom } from './files.js';
 
 const publicKey = createPublicKey(SIGNING_KEY);
 const signer = new EventSigner(SIGNING_KEY);
@@ -257,19 +258,8 @@ describe('a history that is', () => {
 });
 
 describe('400 random tamperings', () => {
-  /** Numbers from 0 to 1 that are the same in each run (mulberry32). */
-  function makeRandom(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let value = Math.imul(state ^ (state >>> 15), 1 | state);
-      value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-      return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
-    };
-  }
-
   it.each([1, 2, 3, 4])('with seed %i are all noticed', (seed) => {
-    const random = makeRandom(seed);
+    const random = seedRandom(seed);
     const pick = (count: number): number => Math.floor(random() * count);
     const whole = [...lines(1, 3), gapLine(4, 5), ...lines(6, 9), statusLine(9)];
     for (let round = 0; round < 100; round++) {
