@@ -2,15 +2,8 @@
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
-import {
-  FACE_KEY_BYTES,
-  FACE_KEYS,
-  GROUP_KEY,
-  decodeFace,
-  decodeGroup,
-  encodeGroup,
-  type GroupRecord,
-} from './face-record.js';
+import { checkGroup, checkPayload, checkTotals, KINDS, parseBegin, parseEnd, RecordChecker } from './backup-limits.js';
+import { FACE_KEY_BYTES, FACE_KEYS, GROUP_KEY, decodeGroup, encodeGroup, type GroupRecord } from './face-record.js';
 import { GROUP_LABEL } from './load.js';
 
 export interface GalleryTotals {
@@ -33,10 +26,7 @@ export type BackupRecord =
   | { kind: 'appKeys'; content: Buffer }
   | { kind: 'end'; end: BackupEnd };
 
-const KINDS = { begin: 'b', group: 'g', face: 'f', appKeys: 'k', end: 'e' } as const;
 const LENGTH_BYTES = 4;
-/** Only the registry of appKeys can be long. */
-const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 const MAX_BATCH_FACES = 1_000;
 const PIECE_BYTES = 64 * 1024;
 
@@ -66,6 +56,7 @@ export async function* readGallery(
       totals.groups++;
       totals.faces += await space.count(FACE_KEYS.range);
     }
+    checkTotals(totals);
     yield { kind: 'begin', createdAtMs: clock(), totals };
     const onDamaged = (): void => void end.damaged++;
     for (const space of spaces) {
@@ -172,26 +163,13 @@ function encodeRecord(record: BackupRecord): Buffer {
  * @throws AppError STORE_CORRUPT
  */
 export async function* decodeRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<BackupRecord> {
-  const counted: GalleryTotals = { groups: 0, faces: 0 };
-  let scratch: Float32Array | undefined;
-  let previous: BackupRecord['kind'] | undefined;
+  const checker = new RecordChecker();
   for await (const [kind, payload] of splitFrames(bytes)) {
     const record = decodeRecord(kind, payload);
-    const first = previous === undefined;
-    const lateFace = record.kind === 'face' && counted.groups === 0;
-    if (first !== (record.kind === 'begin') || previous === 'end' || lateFace) throw unknownFormat();
-    if (record.kind === 'group') counted.groups++;
-    if (record.kind === 'face') {
-      counted.faces++;
-      scratch = decodeFace(record.value, scratch).embedding;
-    }
-    if (record.kind === 'end' && (record.end.groups !== counted.groups || record.end.faces !== counted.faces)) {
-      throw new AppError('STORE_CORRUPT', 'the backup does not contain the groups and faces that it states');
-    }
-    previous = record.kind;
+    checker.add(record);
     yield record;
   }
-  if (previous !== 'end') throw cutOff();
+  checker.end();
 }
 
 async function readGroup(space: Space): Promise<GroupRecord | undefined> {
@@ -221,18 +199,19 @@ function encodePayload(record: BackupRecord): Buffer {
 
 function decodeRecord(kind: string, payload: Buffer): BackupRecord {
   switch (kind) {
-    case KINDS.begin: {
-      const { createdAtMs, totals } = parseJson(payload) as { createdAtMs: number; totals: GalleryTotals };
-      return { kind: 'begin', createdAtMs, totals };
+    case KINDS.begin:
+      return { kind: 'begin', ...parseBegin(payload) };
+    case KINDS.group: {
+      const group = decodeGroup(payload);
+      checkGroup(group);
+      return { kind: 'group', group };
     }
-    case KINDS.group:
-      return { kind: 'group', group: decodeGroup(payload) };
     case KINDS.face:
       return { kind: 'face', key: payload.subarray(0, FACE_KEY_BYTES), value: payload.subarray(FACE_KEY_BYTES) };
     case KINDS.appKeys:
       return { kind: 'appKeys', content: payload };
     case KINDS.end:
-      return { kind: 'end', end: parseJson(payload) as BackupEnd };
+      return { kind: 'end', end: parseEnd(payload) };
     default:
       throw unknownFormat();
   }
@@ -245,10 +224,11 @@ async function* splitFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[k
     let at = 0;
     while (rest.length - at > LENGTH_BYTES) {
       const length = rest.readUInt32BE(at);
-      if (length > MAX_RECORD_BYTES) throw unknownFormat();
       const payloadAt = at + LENGTH_BYTES + 1;
+      const kind = rest.toString('latin1', payloadAt - 1, payloadAt);
+      checkPayload(kind, length);
       if (rest.length < payloadAt + length) break;
-      yield [rest.toString('latin1', payloadAt - 1, payloadAt), rest.subarray(payloadAt, payloadAt + length)];
+      yield [kind, rest.subarray(payloadAt, payloadAt + length)];
       at = payloadAt + length;
     }
     rest = rest.subarray(at);
@@ -258,14 +238,6 @@ async function* splitFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<[k
 
 function encodeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function parseJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString());
-  } catch (cause) {
-    throw unknownFormat(cause);
-  }
 }
 
 function cutOff(): AppError {

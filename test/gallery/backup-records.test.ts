@@ -6,6 +6,7 @@ import {
   exportGallery,
   readGallery,
   writeGallery,
+  type BackupEnd,
   type BackupRecord,
 } from '../../src/gallery/backup-records.js';
 import { FACE_KEYS, encodeFace } from '../../src/gallery/face-record.js';
@@ -121,11 +122,26 @@ test('what cannot be read is counted and left out', async () => {
 
 const group = { owner: 'o', groupId: 'g', modelVersion: 'm', createdAtMs: 1 };
 const begin: BackupRecord = { kind: 'begin', createdAtMs: 1, totals: { groups: 1, faces: 1 } };
+const states = (groups: number, faces: number): BackupRecord => ({
+  kind: 'begin',
+  createdAtMs: 1,
+  totals: { groups, faces },
+});
+const appKeys: BackupRecord = { kind: 'appKeys', content: APP_KEYS };
+const inGroup = (...records: BackupRecord[]): BackupRecord[] => [states(1, 2), { kind: 'group', group }, ...records];
+const withGroup = (change: object): BackupRecord[] => [
+  begin,
+  { kind: 'group', group: { ...group, ...change } },
+  end(1, 0),
+];
+/** Makes a number of the face's header that is no number: the box begins at 3. */
+const asNan = (value: Buffer): Buffer => (value.writeDoubleLE(NaN, 3), value);
+const infiniteEmbedding = (value: Buffer): Buffer => (value.writeFloatLE(Infinity, value.length - 4), value);
 const end = (groups: number, faces: number): BackupRecord => ({ kind: 'end', end: { groups, faces, damaged: 0 } });
-function face(change: (value: Buffer) => Buffer = (value) => value): BackupRecord {
+function face(change: (value: Buffer) => Buffer = (value) => value, key = FACE_KEYS.encode(1)): BackupRecord {
   const { embedding, ...rest } = newFace(randomNumbers(1));
   const value = encodeFace({ ...rest, faceId: 'f', imageId: 'i' }, embedding);
-  return { kind: 'face', key: FACE_KEYS.encode(1), value: change(value) };
+  return { kind: 'face', key, value: change(value) };
 }
 async function* from(...records: BackupRecord[]): AsyncGenerator<BackupRecord> {
   yield* records;
@@ -140,9 +156,62 @@ test.each<[string, BackupRecord[]]>([
   ['a face without a group', [begin, face(), end(0, 1)]],
   ['a face less than its end says', [begin, { kind: 'group', group }, end(1, 1)]],
   ['a face that is cut off', [begin, { kind: 'group', group }, face((value) => value.subarray(0, -1)), end(1, 1)]],
+  ['more groups than it states', [begin, { kind: 'group', group }, { kind: 'group', group }, end(2, 0)]],
+  [
+    'more faces than it states',
+    [begin, { kind: 'group', group }, face(), face((v) => v, FACE_KEYS.encode(2)), end(1, 2)],
+  ],
+  ['more groups than a backup can hold', [states(100_001, 0), end(0, 0)]],
+  ['more faces than a backup can hold', [states(1, 10_000_001), end(0, 0)]],
+  ['totals that are no counts', [states(-1, 0.5), end(0, 0)]],
+  ['a last record without counts', [begin, { kind: 'end', end: {} as BackupEnd }]],
+  ['two registries', [begin, appKeys, appKeys, end(0, 0)]],
+  ['a group behind the registry', [begin, appKeys, { kind: 'group', group }, end(1, 0)]],
+  ['a registry of 5 MiB', [begin, { kind: 'appKeys', content: Buffer.alloc(5 << 20, ' ') }, end(0, 0)]],
+  ['a group of 5 kB', withGroup({ more: 'x'.repeat(5_000) })],
+  ['a group without an owner', withGroup({ owner: undefined })],
+  ['a group whose id is no group id', withGroup({ groupId: '../door' })],
+  ['a group whose time is text', withGroup({ createdAtMs: 'today' })],
+  [
+    'a face of 40 kB',
+    inGroup(
+      face((value) => Buffer.concat([value, Buffer.alloc(40_000)])),
+      end(1, 1),
+    ),
+  ],
+  [
+    'a face under a key of another kind',
+    inGroup(
+      face((v) => v, Buffer.from('a00000001')),
+      end(1, 1),
+    ),
+  ],
+  [
+    'a face whose number is the last possible one',
+    inGroup(
+      face((v) => v, Buffer.from(`66${'ff'.repeat(8)}`, 'hex')),
+      end(1, 1),
+    ),
+  ],
+  ['two faces under one key', inGroup(face(), face(), end(1, 2))],
+  [
+    'faces out of order',
+    inGroup(
+      face((v) => v, FACE_KEYS.encode(2)),
+      face(),
+      end(1, 2),
+    ),
+  ],
+  ['a face whose box is no number', inGroup(face(asNan), end(1, 1))],
+  ['a face whose embedding is infinite', inGroup(face(infiniteEmbedding), end(1, 1))],
   ['a face of another version', [begin, { kind: 'group', group }, face((v) => (v.writeUInt8(9), v)), end(1, 1)]],
 ])('refuses %s', async (_, records) => {
   await expect(collect(decodeRecords(encodeRecords(from(...records))))).rejects.toEqual(withCode('STORE_CORRUPT'));
+});
+
+test('accepts what a later version may know about a group', async () => {
+  const records = inGroup(face(), appKeys, end(1, 1)).with(1, { kind: 'group', group: { ...group, more: 1 } as never });
+  expect(await collect(decodeRecords(encodeRecords(from(...records))))).toHaveLength(5);
 });
 
 test('refuses records that are cut off, of no known kind, or too long to be one', async () => {
