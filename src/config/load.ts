@@ -33,7 +33,7 @@ export interface ConfigLoadOptions {
   environment: Pick<Environment, 'configFile'>;
 }
 
-/** The example with every key has 17,000 characters. */
+/** The example with every key has 14 kB. */
 const MAX_FILE_BYTES = 250_000;
 /** Problems that are listed; the message says how many more there are. */
 const MAX_PROBLEMS = 50;

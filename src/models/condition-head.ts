@@ -6,7 +6,7 @@ import { AppError, describeError } from '../errors.js';
 import { readFileAtMostSync } from '../platform/read-file.js';
 import { MANIFEST_PATH, type EmbedderModel } from './manifest.js';
 
-/** The largest head has 0.4 MB. */
+/** The largest head has 0.3 MB. */
 const MAX_HEAD_BYTES = 16_000_000;
 
 const row = z.array(z.number()).max(4096);

@@ -6,9 +6,9 @@ import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
 import { readFileAtMostSync } from '../platform/read-file.js';
 
-/** The manifest has 15 kB. */
+/** The manifest has 16 kB. */
 const MAX_MANIFEST_BYTES = 1_000_000;
-/** Length of a model file, which is read into memory. The largest model has 49 MB. */
+/** Length of a model file, which is read into memory. The largest one has 14 MB. */
 export const MAX_MODEL_BYTES = 2 ** 28;
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);

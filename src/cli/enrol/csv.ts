@@ -9,6 +9,8 @@ const MAX_TABLE_BYTES = 50_000_000;
 const MAX_ROWS = 1_000_000;
 /** Length of one row: a path of 4,096 bytes with every byte quoted, an id of 255, and some room. */
 const MAX_ROW_BYTES = 16_384;
+/** A row has two fields, and names can have commas. The parser keeps an object for each field. */
+const MAX_FIELDS = 1_000;
 const MAX_PROBLEMS = 20;
 
 export interface CsvRecord {
@@ -36,6 +38,8 @@ export function parseCsv(content: string): CsvRecord[] {
   if (beforeReturn.length < text.length) {
     throw invalid(`line ${countLineBreaks(beforeReturn) + 1}: a carriage return must be followed by a line feed`);
   }
+  const wide = findWideLine(text);
+  if (wide !== undefined) throw invalid(`line ${wide}: it has more than ${MAX_FIELDS} fields`);
   const records: CsvRecord[] = [];
   try {
     parse(text, {
@@ -57,6 +61,9 @@ export function parseCsv(content: string): CsvRecord[] {
   }
   return records;
 }
+
+const LINE_FEED = '\n'.charCodeAt(0);
+const COMMA = ','.charCodeAt(0);
 
 const QUOTE_PROBLEMS: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
@@ -127,6 +134,20 @@ async function readText(path: string): Promise<string> {
 
 function isHeader([first = '', second = '']: readonly string[], columns: readonly string[]): boolean {
   return columns.includes(first.toLowerCase()) && second.toLowerCase() === 'externalimageid';
+}
+
+/** Returns the number of the first line with more than MAX_FIELDS commas. */
+function findWideLine(text: string): number | undefined {
+  let line = 1;
+  let commas = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === LINE_FEED) {
+      line++;
+      commas = 0;
+    } else if (code === COMMA && ++commas > MAX_FIELDS) return line;
+  }
+  return undefined;
 }
 
 function countLineBreaks(text: string): number {

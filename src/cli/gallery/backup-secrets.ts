@@ -24,7 +24,7 @@ export function addLockOptions(command: Command): Command {
     .option('-p, --passphrase-file <file>', `file with the passphrase, at least ${MIN_PASSPHRASE_LENGTH} characters`)
     .option(
       '-r, --recipient <age1…>',
-      'instead of a passphrase, a public key of "age-keygen": only its private key opens the backup; repeatable',
+      'instead of a passphrase, a public key of "age-keygen": only its private key opens the backup; repeatable, up to 20 times',
       (value: string, all: readonly string[] = []) => [...all, value],
     );
 }
@@ -33,7 +33,7 @@ export function addLockOptions(command: Command): Command {
 export function addKeyOptions(command: Command): Command {
   return command
     .option('-p, --passphrase-file <file>', 'file with the passphrase of the backup')
-    .option('-i, --identity <file>', 'file of "age-keygen" with the private key, for a backup made with --recipient');
+    .option('-i, --identity <file>', 'file of "age-keygen" with up to 10 private keys, for a backup made with --recipient');
 }
 
 /** @throws AppError SECRET_MISSING, SECRET_INVALID; CommanderError when not exactly one kind of secret is given */

@@ -5,6 +5,8 @@ import { AppError } from '../../errors.js';
 const REFERENCE_BYTES = 4;
 /** A layout begins with its own size and the size of the table, two bytes each. */
 const LAYOUT_HEADER_BYTES = 4;
+/** Greatest number of tables, vectors and strings. Each becomes an object of some hundred bytes, and the largest model of the manifest has 4,430. */
+const MAX_PARTS = 500_000;
 
 /**
  * A table of a FlatBuffer. Its fields are numbered in the order of the schema, from 0; a field that the file leaves out has its default.
@@ -19,6 +21,7 @@ export class FlatTable {
   private constructor(buffer: CheckedBuffer, at: number) {
     this.#buffer = buffer;
     this.#at = at;
+    buffer.countPart();
     // A table begins with the distance back to its layout: the layout's size, the table's size, and the place of each field.
     this.#layout = at - buffer.int32(at);
     this.#layoutBytes = buffer.uint16(this.#layout);
@@ -102,6 +105,7 @@ class CheckedBuffer {
    * many references can lead to the same long vector.
    */
   #left: number;
+  #parts = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -111,6 +115,10 @@ class CheckedBuffer {
 
   require(at: number, length: number): void {
     if (at < 0 || length > this.#bytes.length - at) throw damaged('a reference leads out of the file');
+  }
+
+  countPart(): void {
+    if (++this.#parts > MAX_PARTS) throw damaged(`it has more than ${MAX_PARTS} parts`);
   }
 
   uint16(at: number): number {
@@ -146,6 +154,7 @@ class CheckedBuffer {
 
   /** Returns the bytes of the vector that begins at this place with the number of its elements. */
   vector(at: number, elementBytes: number): Uint8Array {
+    this.countPart();
     this.require(at, REFERENCE_BYTES);
     const length = this.#view.getUint32(at, true) * elementBytes;
     const start = at + REFERENCE_BYTES;

@@ -4,7 +4,7 @@ import { AppError } from '../../errors.js';
 import { readFileAtMostSync } from '../../platform/read-file.js';
 import { layOut } from '../../platform/json-layout.js';
 
-/** The largest file of the repository has 30 kB. */
+/** The largest file of the repository has 43 kB. */
 const MAX_RANGES_BYTES = 4_000_000;
 
 const rangesSchema = z.strictObject({

@@ -20,6 +20,9 @@ export const UNKNOWN = Symbol('unknown fields');
 
 export type Message = Record<string, unknown> & { [UNKNOWN]?: Uint8Array[] };
 
+/** Greatest number of messages, texts and unknown fields. Each becomes an object of some hundred bytes; the largest model of the manifest has 3,770. */
+const MAX_PARTS = 500_000;
+
 const VARINT = 0;
 const FIXED64 = 1;
 const DELIMITED = 2;
@@ -28,7 +31,7 @@ const FIXED32 = 5;
 /** Reads a message. @throws AppError MODEL_INVALID where the bytes are no message of this type */
 export function decodeMessage(type: MessageType, bytes: Uint8Array): Message {
   try {
-    return new Reader(bytes).message(type);
+    return new Reader(bytes, { parts: 0 }).message(type);
   } catch (cause) {
     if (cause instanceof AppError || cause instanceof RangeError) {
       throw new AppError('MODEL_INVALID', 'the file is no ONNX model, or it is cut off', { cause });
@@ -47,10 +50,13 @@ export function encodeMessage(type: MessageType, message: Message): Uint8Array {
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** Number of parts so far, counted for all messages of the file together. */
+  readonly #count: { parts: number };
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, count: { parts: number }) {
     this.#bytes = bytes;
+    this.#count = count;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -64,12 +70,13 @@ class Reader {
       const known = names.get(key >>> 3);
       const wire = key & 7;
       if (!known) {
+        this.#countPart();
         this.#skip(wire);
         (message[UNKNOWN] ??= []).push(this.#bytes.subarray(start, this.#at));
       } else if (!known.field.repeated) {
         message[known.name] = this.#value(known.field.kind, wire);
       } else if (wire === DELIMITED && isScalar(known.field.kind)) {
-        const packed = new Reader(this.#delimited());
+        const packed = new Reader(this.#delimited(), this.#count);
         const values = message[known.name] as unknown[];
         while (packed.#at < packed.#bytes.length)
           values.push(packed.#value(known.field.kind, wireType(known.field.kind)));
@@ -89,9 +96,14 @@ class Reader {
     }
     if (kind === 'int64') return BigInt.asIntN(64, this.#varint());
     if (kind === 'float') return this.#view.getFloat32(this.#forward(4), true);
+    this.#countPart();
     const content = this.#delimited();
     if (kind === 'string') return Buffer.from(content).toString('utf8');
-    return kind === 'bytes' ? content : new Reader(content).message(kind);
+    return kind === 'bytes' ? content : new Reader(content, this.#count).message(kind);
+  }
+
+  #countPart(): void {
+    if (++this.#count.parts > MAX_PARTS) throw new RangeError(`it has more than ${MAX_PARTS} parts`);
   }
 
   #skip(wire: number): void {
