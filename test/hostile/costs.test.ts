@@ -207,7 +207,7 @@ const cases: Case[] = [
   [
     'a manifest with 17 strides',
     'MODEL_INVALID',
-    later(() => loadManifest(changeManifest('detector', (model) => (model.strides = Array(17).fill(8))))),
+    later(() => loadManifest(changeManifest('detector', (model) => (model.strides = Array<number>(17).fill(8))))),
   ],
   [
     'a manifest with an input of 100,000 pixels',
@@ -225,7 +225,7 @@ const cases: Case[] = [
       loadManifest(
         changeManifest('embedder', (model) => {
           const { points, ...rest } = model.calibration as { points: object[] };
-          model.calibration = { ...rest, points: Array(1_001).fill(points[0]) };
+          model.calibration = { ...rest, points: Array<object | undefined>(1_001).fill(points[0]) };
         }),
       ),
     ),
@@ -291,7 +291,7 @@ const cases: Case[] = [
           'a: &a [1,1,1,1,1,1,1,1,1,1]',
           ...'bcdefghij'
             .split('')
-            .map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefghi'[i]}`).join()}]`),
+            .map((name, i) => `${name}: &${name} [${Array<string>(10).fill(`*${'abcdefghi'[i]}`).join()}]`),
         ].join('\n'),
         '/x',
       ),
