@@ -116,7 +116,7 @@ export function encodeGroup(group: GroupRecord): Buffer {
 export function decodeGroup(record: Buffer): GroupRecord {
   if (record[0] !== GROUP_VERSION) throw unknownFormat('group');
   try {
-    // The record is authenticated: only encodeGroup can have written it.
+    // In the store the record is authenticated: only encodeGroup can have written it. Those of a backup are checked after this.
     return JSON.parse(record.toString('utf8', 1)) as GroupRecord;
   } catch (cause) {
     throw unknownFormat('group', cause);
