@@ -33,7 +33,10 @@ export function addLockOptions(command: Command): Command {
 export function addKeyOptions(command: Command): Command {
   return command
     .option('-p, --passphrase-file <file>', 'file with the passphrase of the backup')
-    .option('-i, --identity <file>', 'file of "age-keygen" with up to 10 private keys, for a backup made with --recipient');
+    .option(
+      '-i, --identity <file>',
+      'file of "age-keygen" with up to 10 private keys, for a backup made with --recipient',
+    );
 }
 
 /** @throws AppError SECRET_MISSING, SECRET_INVALID; CommanderError when not exactly one kind of secret is given */
