@@ -23,7 +23,7 @@ export interface SiegeOptions {
   set: string;
   /** Attacks that run one after the other; then all of them run at once. */
   attacks: readonly AttackName[];
-  /** Seconds of each attack, of the quiet times before and after, and of all attacks at once. */
+  /** Seconds of each attack (0: none runs alone), of the quiet times before and after, and of all attacks at once. */
   attackSeconds: number;
   quietSeconds: number;
   allSeconds: number;
@@ -84,8 +84,10 @@ export async function runSiege(options: SiegeOptions): Promise<SiegeResult> {
       if (attackers) await delay(PAUSE_MS);
     };
     await observe('quiet', quietSeconds);
-    for (const name of attacks) await observe(name, attackSeconds, Attackers.start([[name]], target));
-    await observe('quiet', quietSeconds);
+    for (const name of attackSeconds > 0 ? attacks : []) {
+      await observe(name, attackSeconds, Attackers.start([[name]], target));
+    }
+    if (attackSeconds > 0) await observe('quiet', quietSeconds);
     const all = Attackers.start(
       attacks.map((name) => [name]),
       target,
