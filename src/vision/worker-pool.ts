@@ -67,6 +67,11 @@ const PICTURE_TIMEOUT_MS = 10_000;
 const CAMERA_TIMEOUT_MS = 15_000;
 /** On a slow device that is busy, a run of a model takes 1 s; to load a worker's models takes as much as hundreds of frames. */
 const CANCEL_TIMEOUT_MS = 10_000;
+/**
+ * Niceness of the workers that serve requests where there are cameras: the main thread and the cameras' worker get nine tenths of a core
+ * that both want.
+ */
+const REQUEST_NICENESS = 10;
 /** Pause before a dead worker is replaced, so that a worker that always dies at its start does not keep a core busy. */
 const RESTART_DELAY_MS = 1_000;
 
@@ -117,7 +122,7 @@ export class WorkerPool implements Vision, Part {
    */
   async start(signal: AbortSignal): Promise<void> {
     this.#running = true;
-    while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot());
+    while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot(this.#slots.length));
     await Promise.all(this.#slots.map((slot) => slot.launch()));
     signal.throwIfAborted();
   }
@@ -279,11 +284,12 @@ export class WorkerPool implements Vision, Part {
     return this.#isForCameras(index) ? this.#queue.count('camera') : this.#queue.length;
   }
 
-  #createSlot(): WorkerSlot {
-    const { set, others = [], modelsDir, providers, workerFile, log } = this.#options;
+  #createSlot(index: number): WorkerSlot {
+    const { set, others = [], modelsDir, providers, workerFile, log, hasCameras } = this.#options;
+    const yields = hasCameras === true && !this.#isForCameras(index);
     const { cancelTimeoutMs = CANCEL_TIMEOUT_MS } = this.#options;
     const slot: WorkerSlot = new WorkerSlot({
-      setup: { set, others, modelsDir, providers },
+      setup: { set, others, modelsDir, providers, ...(yields && { niceness: REQUEST_NICENESS }) },
       workerFile: workerFile ?? new URL('./worker.js', import.meta.url),
       log,
       cancelTimeoutMs,

@@ -16,6 +16,8 @@ export interface WorkerSetup {
   modelsDir: string;
   /** Execution providers in order of preference. */
   providers: readonly string[];
+  /** Niceness of the thread, 0 to 19. Default: that of the process. */
+  niceness?: number;
 }
 
 export type Job =

@@ -1,4 +1,5 @@
 // A vision worker thread: one pipeline, one job at a time.
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Face } from '../domain/face.js';
 import { loadAddon, type Addon } from '../native/addon.js';
@@ -20,7 +21,8 @@ if (!parentPort) throw new TypeError('the vision worker runs in a worker thread 
 const port = parentPort;
 
 try {
-  const { controlMemory, ...setup } = workerData as WorkerData;
+  const { controlMemory, niceness, ...setup } = workerData as WorkerData;
+  if (niceness !== undefined) lowerPriority(niceness);
   const decoder = new DecoderProcess();
   const control = new JobControl(controlMemory);
   const addon = loadAddon();
@@ -47,6 +49,15 @@ try {
 } catch (error) {
   post({ type: 'failed', error: toWireError(error) });
   port.close();
+}
+
+/** Lowers the priority of this thread: on Linux, setpriority with 0 changes the calling thread alone. */
+function lowerPriority(niceness: number): void {
+  try {
+    setPriority(niceness);
+  } catch {
+    // A filter of system calls may forbid it: then the worker competes like any other thread.
+  }
 }
 
 async function perform(addon: Addon, pipeline: Pipeline, job: Job): Promise<JobResults[keyof JobResults]> {

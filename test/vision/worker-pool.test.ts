@@ -1,5 +1,5 @@
 // The pool of real worker threads with the real models.
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -43,7 +43,28 @@ const blank = (): Promise<Buffer> =>
     .jpeg()
     .toBuffer();
 
+/** Lists the niceness of every thread of this process (proc(5): field 19 of stat, the 17th after the name). */
+function listNiceness(): number[] {
+  return readdirSync('/proc/self/task').map((task) => {
+    const stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  });
+}
+
 describe('the worker pool', () => {
+  it.each([
+    { hasCameras: true, yields: true },
+    { hasCameras: false, yields: false },
+  ])('lets requests yield to cameras where there are any: $hasCameras', async ({ hasCameras, yields }) => {
+    const usual = Math.max(...listNiceness());
+    const pool = await startedPool({ workers: 2, hasCameras });
+    const niceness = listNiceness();
+    // The main thread and the cameras' worker keep their priority.
+    expect(niceness.filter((one) => one <= usual).length).toBeGreaterThanOrEqual(2);
+    expect(niceness.some((one) => one > usual)).toBe(yields);
+    await pool.stop();
+  });
+
   it('refuses work before its start and after its stop', async () => {
     const pool = newPool();
     await expect(pool.analyseImage(await blank(), DETECT)).rejects.toMatchObject({ code: 'STOPPED' });

@@ -84,6 +84,10 @@ export function makePictureBody(picture: Uint8Array): string {
   return JSON.stringify({ image: { bytes: Buffer.from(picture).toString('base64') } });
 }
 
+/** A step that takes less was refused; the client then waits before it tries again. */
+const QUICK_MS = 10;
+const REFUSED_PAUSE_MS = 200;
+
 /** Runs several clients side by side, each doing its step again and again until the signal aborts. */
 export async function runClients(
   { signal }: AttackContext,
@@ -94,8 +98,8 @@ export async function runClients(
     while (!signal.aborted) {
       const beganMs = performance.now();
       await step(client);
-      // A client whose connection is refused at once must not use up the processor that the service runs on.
-      if (performance.now() - beganMs < 5) await wait(5, signal);
+      // Clients that are refused at once must not use up the processors that the service runs on.
+      if (performance.now() - beganMs < QUICK_MS) await wait(REFUSED_PAUSE_MS, signal);
     }
   };
   await Promise.all(Array.from({ length: count }, (_, client) => run(client)));

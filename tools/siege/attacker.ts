@@ -1,8 +1,10 @@
-// The process of the attackers: runs the attacks that it is told, at the lowest priority, and reports what became of the attempts.
+// The process of the attackers: runs the attacks that it is told, and reports what became of the attempts.
 import { setMaxListeners } from 'node:events';
-import { setPriority } from 'node:os';
 import { Tally, type Target } from './attack.js';
 import { ATTACKS, type AttackName } from './attacks.js';
+
+/** What the process tells: that its attacks begin, and last what became of the attempts. */
+export type AttackerMessage = 'attacking' | Record<string, number>;
 
 export interface AttackOrder {
   names: readonly AttackName[];
@@ -10,8 +12,6 @@ export interface AttackOrder {
 }
 
 if (!process.send) throw new TypeError('the attacker runs as a child of the siege only');
-// A real attacker does not use the processors of the door. Here they are shared: the service comes first.
-setPriority(19);
 const end = new AbortController();
 // Thousands of clients wait for the end.
 setMaxListeners(0, end.signal);
@@ -24,6 +24,7 @@ process.on('message', (message: AttackOrder | 'end') => {
 
 async function run({ names, target }: AttackOrder): Promise<void> {
   const tally = new Tally();
+  process.send?.('attacking' satisfies AttackerMessage);
   await Promise.all(names.map((name) => ATTACKS[name]({ target, tally, signal: end.signal })));
-  process.send?.(tally.counts, () => process.exit(0));
+  process.send?.(tally.counts satisfies AttackerMessage, () => process.exit(0));
 }

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,7 @@ import { renderFrames, type ClipScript } from '../rendered-people/clip.js';
 import { renderPortrait } from '../rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
 import type { Target } from './attack.js';
-import type { AttackOrder } from './attacker.js';
+import type { AttackerMessage, AttackOrder } from './attacker.js';
 import type { AttackName } from './attacks.js';
 import type { Appearance, Sample, WatchOrder, WitnessMessage, WitnessSetup } from './witness.js';
 
@@ -58,6 +59,7 @@ const FPS = 10;
 const SEEN_MS = 1_200;
 const CYCLE_MS = 2_000;
 const GROUP = 'siege';
+const LOWEST_PRIORITY = 19;
 const PERSON = DISTINCT_SEEDS[0];
 /** After an attack the service gets this time before the next one begins. */
 const PAUSE_MS = 2_000;
@@ -85,14 +87,13 @@ export async function runSiege(options: SiegeOptions): Promise<SiegeResult> {
     };
     await observe('quiet', quietSeconds);
     for (const name of attackSeconds > 0 ? attacks : []) {
-      await observe(name, attackSeconds, Attackers.start([[name]], target));
+      await observe(name, attackSeconds, await Attackers.start([[name]], target));
     }
     if (attackSeconds > 0) await observe('quiet', quietSeconds);
-    const all = Attackers.start(
+    const all = await Attackers.start(
       attacks.map((name) => [name]),
       target,
     );
-    await delay(1_000);
     witness.clear();
     await delay(allSeconds * 1_000);
     const summary = witness.summarise();
@@ -179,12 +180,19 @@ class Attackers {
     this.#children = children;
   }
 
-  static start(lists: readonly (readonly AttackName[])[], target: Target): Attackers {
-    const children = lists.map((names) => {
-      const child = forkScript('attacker.ts', []);
-      child.send({ names, target } satisfies AttackOrder);
-      return child;
-    });
+  /** Resolves when every attack has begun. */
+  static async start(lists: readonly (readonly AttackName[])[], target: Target): Promise<Attackers> {
+    const children = await Promise.all(
+      lists.map(async (names) => {
+        const child = forkScript('attacker.ts', []);
+        // A real attacker does not use the processors of the door. Here they are shared: the service comes first.
+        if (child.pid !== undefined) setPriority(child.pid, LOWEST_PRIORITY);
+        child.send({ names, target } satisfies AttackOrder);
+        const [message] = (await once(child, 'message')) as [AttackerMessage];
+        if (message !== 'attacking') throw new TypeError('an attack ended before it began');
+        return child;
+      }),
+    );
     return new Attackers(children);
   }
 
@@ -194,7 +202,8 @@ class Attackers {
     await Promise.all(
       this.#children.map(async (child) => {
         const exited = once(child, 'exit');
-        child.on('message', (counts: Record<string, number>) => {
+        child.on('message', (counts: AttackerMessage) => {
+          if (counts === 'attacking') return;
           for (const [what, count] of Object.entries(counts)) sum[what] = (sum[what] ?? 0) + count;
         });
         child.send('end');
