@@ -120,6 +120,15 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
       camera(`${source}    region: { x0: 0.5, y0: 0, x1: 0.5, y1: 1 }\n`),
       'cameras[0].region: must be at least 0.05 wide and high (line 5)',
     ],
+    [
+      'gallery: { enrolment: strict }\n',
+      'gallery.enrolment: must be one of open, one-person-per-id, one-face-per-picture (line 1)',
+    ],
+    [
+      'gallery:\n  groups:\n    - { group: door, enrolment: open }\n    - { group: door, enrolment: one-person-per-id }\n',
+      'gallery.groups: must name each group once (line 2)',
+    ],
+    ['gallery: { groups: [{ group: Door, enrolment: open }] }\n', 'gallery.groups[0].group: must match'],
     ['keysDir: var/data/keys\n', 'keysDir: the keys must not lie inside dataDir'],
     ['dataDir: var/keys\n', 'dataDir: the keys must not lie inside dataDir'],
     ['- hunter2\n', 'the file: must be a group of keys'],

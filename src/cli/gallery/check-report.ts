@@ -2,7 +2,7 @@
 import type { IdentityFindings, NamedFace } from '../../gallery/identity-findings.js';
 
 /** One checked group, as --json prints it. */
-export interface CheckedGroup {
+export interface ComparedGroup {
   groupId: string;
   /** Name of the appKey that owns the group; its id where the registry does not have it. */
   appKey: string;
@@ -16,7 +16,7 @@ export interface CheckedGroup {
 }
 
 export interface GalleryCheck {
-  groups: CheckedGroup[];
+  groups: ComparedGroup[];
   /** Number of groups and faces that could not be read. */
   damaged: number;
   /** True where the exit code is 1. */
@@ -27,7 +27,7 @@ export interface GalleryCheck {
 const SHOWN = 20;
 
 /** Formats one group for the terminal. */
-export function formatCheckedGroup({ groupId, appKey, problem, alikeSimilarity, findings }: CheckedGroup): string {
+export function formatComparedGroup({ groupId, appKey, problem, alikeSimilarity, findings }: ComparedGroup): string {
   const head = `${groupId} (appKey ${appKey})`;
   if (!findings) return `${head}: not checked: ${problem ?? 'it has no findings'}\n`;
   const { severalPeople, samePerson, lookAlikes, possibleMorphs, doubtfulFaces } = findings;

@@ -13,7 +13,7 @@ import { loadCommandConfig, type CliContext } from '../context.js';
 import { listStoredKeys } from '../own-keys.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';
-import { formatCheckedGroup, summariseCheck, type CheckedGroup, type GalleryCheck } from './check-report.js';
+import { formatComparedGroup, summariseCheck, type ComparedGroup, type GalleryCheck } from './check-report.js';
 import { readLocalGallery } from './local-gallery.js';
 
 /** Threshold of a group that no camera watches. */
@@ -48,7 +48,7 @@ export function registerCheck(gallery: Command, context: CliContext, manifestPat
       'after',
       `
 It reads the gallery from the running service, or from the data directory where none runs, and works
-in its own process. 10,000 faces take some 10 seconds; four times as many take sixteen times as long.
+in its own process. 10,000 faces take some 10 seconds, and four times as many sixteen times as long.
 
 The exit code is 1 when an id holds several people, when a person is enrolled under two ids, when a
 face is near two people who are unlike each other, or when something could not be checked. It is 0
@@ -58,7 +58,7 @@ where there are only look-alikes and doubtful faces.`,
       const { config } = await loadCommandConfig(command, context);
       const check = await checkGallery(config, context, manifestPath, options);
       if (options.json) context.stdout.write(`${JSON.stringify(check, null, 2)}\n`);
-      else for (const group of check.groups) context.stdout.write(formatCheckedGroup(group));
+      else for (const group of check.groups) context.stdout.write(formatComparedGroup(group));
       context.stderr.write(summariseCheck(check));
       if (check.isSuspicious) throw new SilentFailure();
     });
@@ -75,7 +75,7 @@ async function checkGallery(
   const names = new Map(keys.map(({ id, name }) => [id, name]));
   const models = await readModelScales(manifestPath);
   const { readGroupFaces } = await import('../../gallery/group-records.js');
-  const groups: CheckedGroup[] = [];
+  const groups: ComparedGroup[] = [];
   let damaged = 0;
   await readLocalGallery(config, context, { isExport: false }, async (records) => {
     const counted = countDamaged(records, (more) => (damaged += more));
@@ -108,7 +108,7 @@ async function checkGroup(
   { cameras }: Config,
   { stderr, clock }: Pick<CliContext, 'stderr' | 'clock'>,
   options: CheckCommandOptions,
-): Promise<CheckedGroup> {
+): Promise<ComparedGroup> {
   const scales = models.get(modelVersion)?.scales;
   if (!scales) {
     return { groupId, appKey, problem: `its models, ${modelVersion}, are unknown to this version of Lintel` };
