@@ -65,7 +65,7 @@ export function judgeSiege({ phases, stopSeconds, exitCode }: SiegeResult): Resu
       'of the seconds without /metrics, worst attack',
     ),
     result('siege.stop.s', stopSeconds, 's from SIGTERM to the end', ['<=', MOST_STOP_S]),
-    result('siege.stop.code', exitCode ?? -1, 'exit code', ['<=', 0]),
+    result('siege.stop.code', exitCode ?? 255, 'exit code; 255: ended by a signal', ['<=', 0]),
   ];
 }
 

@@ -115,14 +115,25 @@ async function takeSample(agent: Agent, apiPort: number, pid: number): Promise<v
   });
 }
 
-/** Returns the resident memory in MB; undefined where the process has ended. */
+/**
+ * Returns the memory in MB; undefined where the process has ended: what is resident of the service, and what its decoder processes have for
+ * themselves, without the files that all of them share.
+ */
 function readMemory(pid: number): number | undefined {
   try {
-    const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kib === undefined ? undefined : (Number(kib) * 1_024) / 1e6;
+    const children = readdirSync(`/proc/${pid}/task`)
+      .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' '))
+      .filter((child) => child !== '');
+    const kib = readKib(pid, 'VmRSS') + children.reduce((sum, child) => sum + readKib(child, 'RssAnon'), 0);
+    return (kib * 1_024) / 1e6;
   } catch {
     return undefined;
   }
+}
+
+/** Reads a field of a process's status. @returns 0 for a process that is ending @throws Error where there is none */
+function readKib(pid: number | string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 }
 
 function readMetrics(agent: Agent, port: number): Promise<string> {
