@@ -2,7 +2,7 @@
 import type { AuditRecord } from './audit-record.js';
 
 /** A group as it is stored. */
-export interface CheckedGroup {
+export interface CountedGroup {
   owner: string;
   groupId: string;
   faces: number;
@@ -37,7 +37,7 @@ export class GroupCheck {
   }
 
   /** Returns one sentence for each difference. A group that the log does not know, such as one that was restored, makes none. */
-  compare(stored: readonly CheckedGroup[]): string[] {
+  compare(stored: readonly CountedGroup[]): string[] {
     const problems: string[] = [];
     const found = new Map(stored.map((group) => [JSON.stringify([group.owner, group.groupId]), group]));
     for (const [key, { owner, groupId, isDeleted, faces }] of this.#groups) {

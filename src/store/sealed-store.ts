@@ -1,69 +1,31 @@
 // The sealed store: spaces of encrypted records in one database, atomic writes with their audit notes, snapshots, key rotation.
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import type { Health } from '../domain/health.js';
-import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import { isTakingAway, isAboutStore, type AuditEntry } from '../domain/audit.js';
+import type { AuditEntry } from '../domain/audit.js';
 import { AppError, describeError } from '../errors.js';
+import { commitBatch, takesAway } from './batch.js';
 import { Counter } from './counter.js';
 import { Database } from './database.js';
-import { Eraser, markErased } from './eraser.js';
+import { Eraser } from './eraser.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
 import { Roots } from './roots.js';
-import { checkRoots, describePending, listAltered, type AlteredSpace, type OnAltered } from './start-check.js';
-import { deriveKey, deriveMasterSealingKey, type RandomBytes, type SealingKey } from './sealing.js';
+import { checkRoots, describePending, listAltered, type AlteredSpace } from './start-check.js';
+import { deriveKey, deriveMasterSealingKey, type SealingKey } from './sealing.js';
 import type { Space } from './space.js';
 import { Spaces } from './spaces.js';
+import type { SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
 import { WriteQueue } from './write-queue.js';
 
 export type { Note, NoteJournal, NoteMaker } from './note.js';
 export type { KeyRange, Operation } from './records.js';
 export type { OnDamaged, Space } from './space.js';
 export type { AlteredSpace, OnAltered } from './start-check.js';
-
-/** Spaces as they were at one moment. They can only be read. */
-export interface StoreSnapshot {
-  spaces: Space[];
-  /** Number of key records that do not open. Their spaces are not in `spaces`. */
-  damagedSpaces: number;
-  /** Releases the snapshot. */
-  close(): Promise<void>;
-}
+export type { SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
 
 const MAX_WAITING_WRITES = 10_000;
 const RETRY_MS = 5_000;
-
-export interface SealedStoreOptions {
-  /** Folder of the database, made (0700) if it does not exist. The master key must not lie in it. */
-  directory: string;
-  /** 32 bytes. */
-  masterKey: Uint8Array;
-  /** 32 bytes: the new master key of a rotation that was cut off. It is used if the database is sealed under it. */
-  nextMasterKey?: Uint8Array;
-  /** File of the counter outside of the data directory (counter.ts). Without it a start cannot see that all of the database was put back. */
-  counterFile?: string;
-  /** What a start does with a database that does not add up; by default it refuses it. */
-  onAltered?: OnAltered;
-  log: Log;
-  randomBytes?: RandomBytes;
-  timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
-}
-
-export interface StoreStats {
-  /** Number of batches that reached the disk. Several writes may share one. */
-  batches: number;
-  failedBatches: number;
-  /** Number of writes that were refused because too many were waiting. */
-  refusedWrites: number;
-  /** Number of writes that wait or are under way. */
-  pendingWrites: number;
-  spaces: number;
-  /** Number of spaces whose key record does not open. */
-  damagedSpaces: number;
-  /** Number of deleted records whose values may still be in the files of the database. */
-  pendingErasures: number;
-}
 
 /**
  * Records in spaces. Each space has a data key of its own, which lies in the database sealed by the master key (envelope encryption):
@@ -411,47 +373,17 @@ export class SealedStore implements Part {
     return this.#spaces;
   }
 
-  /**
-   * Writes a batch together with the records that the journals make of its notes, the roots, and the markers of what must be erased.
-   * @param nextMaster master key that the batch seals the key records under
-   */
+  /** Writes a batch. @param nextMaster master key that the batch seals the key records under */
   async #commit(operations: readonly Operation[], notes: readonly Note[], nextMaster?: SealingKey): Promise<void> {
-    const roots = this.#roots;
-    if (!roots) throw new AppError('STOPPED', 'the store is not open');
-    const drafts = notes.flatMap((note) => note.drafts);
-    const journals = [...new Set(notes.map(({ journal }) => journal))];
-    let isWritten = false;
+    if (!this.#roots) throw new AppError('STOPPED', 'the store is not open');
+    const parts = { database: this.#database, roots: this.#roots, ...(nextMaster && { nextMaster }) };
     try {
-      await this.#database.repair();
-      const all = [...operations];
-      try {
-        for (const journal of journals) {
-          const own = notes.flatMap((note) => (note.journal === journal ? note.drafts : []));
-          all.push(...(await journal.begin(own)));
-        }
-        const settlesPending = drafts.some(isAboutStore);
-        const change = await roots.prepare(all, { settlesPending, ...(nextMaster && { nextMaster }) });
-        await this.#write([...all, ...change.operations, ...markErased(all)]);
-        change.apply();
-        isWritten = true;
-        this.#eraser?.add(all);
-        this.#noteVersion();
-      } finally {
-        for (const journal of journals) journal.end(isWritten);
-      }
+      this.#eraser?.add(await commitBatch(operations, notes, parts));
+      this.#noteVersion();
       // An older copy of the database must not bring back what is gone. The answer waits for it.
-      if (operations.some(({ value }) => !value) || drafts.some(isTakingAway)) await this.#counter?.flush();
+      if (takesAway(operations, notes)) await this.#counter?.flush();
     } finally {
       if (this.#database.isBroken) this.#retryLater();
-    }
-  }
-
-  async #write(operations: readonly Operation[]): Promise<void> {
-    try {
-      await this.#database.commit(operations);
-    } catch (error) {
-      this.#roots?.markStale();
-      throw error;
     }
   }
 
