@@ -12,13 +12,13 @@ export interface DataPaths {
   databaseDir: string;
   /** Socket through which the command line reaches the running service. */
   adminSocket: string;
-  /** Registry of appKeys: names and digests. */
+  /** Plain registry of appKeys of Lintel 0.2. */
   appKeysFile: string;
   /** The appKey that the first start creates, in plain text, for the operator. */
   firstAppKeyFile: string;
   /** The secretKey of that appKey, for v2.0 of the API. */
   firstSecretKeyFile: string;
-  /** Registry of admin keys, which give access to the device API: names and digests. */
+  /** Plain registry of admin keys of Lintel 0.2. */
   adminKeysFile: string;
   /** The admin key that the first start creates, in plain text, for the operator. */
   firstAdminKeyFile: string;
