@@ -63,12 +63,16 @@ export class ScriptedVision {
   modelVersion = MODEL;
   hasLiveness = false;
   readonly calls: AnalyseOptions[] = [];
+  /** Signals of the calls, in order: aborted when the client has gone. */
+  readonly signals: (AbortSignal | undefined)[] = [];
   /** Awaited before every answer. */
   gate: Promise<void> = Promise.resolve();
 
-  async analyseImage(bytes: Uint8Array, options: AnalyseOptions): Promise<AnalysedImage> {
+  async analyseImage(bytes: Uint8Array, options: AnalyseOptions, cancelled?: AbortSignal): Promise<AnalysedImage> {
     this.calls.push(options);
+    this.signals.push(cancelled);
     await this.gate;
+    cancelled?.throwIfAborted();
     let script: Script;
     try {
       script = JSON.parse(Buffer.from(bytes).toString()) as Script;
