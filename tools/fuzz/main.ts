@@ -1,5 +1,5 @@
 // `npm run fuzz`: mutated pictures for the decoders, or made-up requests for a whole service, by the million.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,7 +24,7 @@ keeps what it found in var/fuzz. Exit code 1: it found something.
   --seed N   seed (default 1)
 `;
 
-export const FUZZ_FOLDER = fileURLToPath(new URL('../../var/fuzz', import.meta.url));
+const FUZZ_FOLDER = fileURLToPath(new URL('../../var/fuzz', import.meta.url));
 
 const parsed = readArguments();
 if (parsed === undefined) {
@@ -69,7 +69,10 @@ async function sendRequests({ count, from, seed }: Numbers): Promise<void> {
     const { answers, unforeseen, exitCode } = aftermath;
     const isSound = answers && unforeseen.length === 0 && exitCode === 0;
     const failures = isSound ? found : [...found, `afterwards: ${JSON.stringify(aftermath)}`];
-    finish({ what: 'requests', seed, from, next, outcomes, failures });
+    const summary = { what: 'requests', seed, from, next, outcomes, failures };
+    mkdirSync(FUZZ_FOLDER, { recursive: true });
+    writeFileSync(join(FUZZ_FOLDER, 'requests.json'), `${JSON.stringify(summary, null, 2)}\n`);
+    finish(summary);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
