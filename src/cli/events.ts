@@ -53,10 +53,11 @@ export function registerEvents(events: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-A line is an event, or a message of the topics lintel/{deviceId}/history and lintel/{deviceId}/status.
-To verify as they arrive:
+A line is an event, or a message of the topics lintel/{deviceId}/history and
+lintel/{deviceId}/status. To verify as they arrive:
 
-  mosquitto_sub -t lintel/door/history -t lintel/door/status | lintel events verify --public-key door.pem
+  mosquitto_sub -t lintel/door/history -t lintel/door/status \\
+    | lintel events verify --public-key door.pem
 
 The exit code is
   0  every line is valid, and the history is complete from its first to its last line
@@ -65,7 +66,8 @@ The exit code is
   4  events are missing, and the device says so: it removed them before they were published
   5  the history is not signed, as that of Lintel 0.2 and before: it may be forged
 
-Where several apply, the code is the first of 1, 3, 5 and 4. Only the status shows that the end is missing.
+Where several apply, the code is the first of 1, 3, 5 and 4. Only the status shows that the end is
+missing.
 
 Prefer a public key that you copied from the device: one
 that comes over the network can be trusted only as far as the network.`,

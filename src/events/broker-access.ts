@@ -8,7 +8,7 @@ export interface BrokerClient {
   conn: Guest & { readonly destroyed: boolean };
 }
 
-export interface Credentials {
+export interface BrokerCredentials {
   network: string;
   username: string | undefined;
   password: Buffer | undefined;
@@ -57,7 +57,7 @@ export class BrokerAccess {
    * Decides about a CONNECT, and gives the client its place. With users, the client id becomes `user/id`: two users may have the same id, and
    * nobody takes over the session of another user. Without users nobody takes over anything, because every program could.
    */
-  async admit(client: BrokerClient, { network, username, password }: Credentials): Promise<Admission> {
+  async admit(client: BrokerClient, { network, username, password }: BrokerCredentials): Promise<Admission> {
     const { places, users, ownerId, isLocal } = this.#options;
     const user = users.count > 0 ? users.authenticate(username, password) : undefined;
     if (users.count > 0 && user === undefined) return { reason: 'the user or the password is wrong', code: 4 };

@@ -24,7 +24,7 @@ export interface HistoryReport {
 }
 
 /** The verdict on one message: `problem` makes it invalid, `notes` are remarks. */
-export interface Placement {
+export interface ElementPlacement {
   problem?: string | undefined;
   notes: string[];
 }
@@ -71,7 +71,7 @@ export class HistoryCheck {
     return this.#checkHead();
   }
 
-  placeEvent(event: RecognitionEvent): Placement {
+  placeEvent(event: RecognitionEvent): ElementPlacement {
     const { sequence, eventId, previous } = event;
     const before = this.#seen.get(sequence);
     if (before !== undefined && before !== eventId) {
@@ -96,7 +96,7 @@ export class HistoryCheck {
     return { problem: problem ?? this.#checkHead(), notes };
   }
 
-  placeGap({ from, to, reason, previous }: Gap): Placement {
+  placeGap({ from, to, reason, previous }: Gap): ElementPlacement {
     const notes = [`gap declared: ${from} to ${to}, ${reason}`];
     const isNext = this.#first !== undefined && from === this.#last + 1;
     if (isNext && this.#lastHash !== undefined && previous !== NO_HASH && previous !== this.#lastHash) {

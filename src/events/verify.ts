@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DEVICE_ID_PATTERN } from '../domain/ids.js';
 import { recognitionEventSchema, type RecognitionEvent } from './event.js';
 import { NO_HASH } from './event-chain.js';
-import { HistoryCheck, type HistoryReport, type Placement } from './history-check.js';
+import { HistoryCheck, type HistoryReport, type ElementPlacement } from './history-check.js';
 import { isSignedBy, describeSigningKey } from './signing.js';
 
 export interface LineVerdict {
@@ -196,7 +196,7 @@ function invalid(reason: string, title?: string): LineVerdict {
   return { verdict: 'invalid', notes: [reason], ...(title === undefined ? {} : { title }) };
 }
 
-function toVerdict({ problem, notes }: Placement, title?: string): LineVerdict {
+function toVerdict({ problem, notes }: ElementPlacement, title?: string): LineVerdict {
   if (problem !== undefined) return invalid(problem, title);
   return { verdict: 'valid', notes, ...(title === undefined ? {} : { title }) };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { GROUP_ID_PATTERN } from '../domain/ids.js';
 import { AppError } from '../errors.js';
-import type { BackupEnd, BackupRecord, GalleryTotals } from './backup-records.js';
+import type { BackupEnd, BackupRecord, GalleryTotals } from './backup.types.js';
 import { decodeFace, FACE_KEY_BYTES, FACE_KEYS, type GroupRecord } from './face-record.js';
 
 /** Letters of the kinds of records. */

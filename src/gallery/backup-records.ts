@@ -3,28 +3,9 @@ import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { Operation, SealedStore, Space } from '../store/sealed-store.js';
 import { checkGroup, checkPayload, checkTotals, KINDS, parseBegin, parseEnd, RecordChecker } from './backup-limits.js';
+import type { BackupEnd, BackupRecord, GalleryTotals } from './backup.types.js';
 import { FACE_KEY_BYTES, FACE_KEYS, GROUP_KEY, decodeGroup, encodeGroup, type GroupRecord } from './face-record.js';
 import { GROUP_LABEL } from './load.js';
-
-export interface GalleryTotals {
-  groups: number;
-  faces: number;
-}
-
-export interface BackupEnd extends GalleryTotals {
-  /** Number of groups and faces that could not be read, and of groups that do not add up; they are missing. */
-  damaged: number;
-}
-
-/** Records of a backup. Their order: begin, each group followed by its faces, the registry of appKeys, end. */
-export type BackupRecord =
-  | { kind: 'begin'; createdAtMs: number; totals: GalleryTotals }
-  | { kind: 'group'; group: GroupRecord }
-  /** A face as it is stored, with its key, which keeps the order of enrolment. */
-  | { kind: 'face'; key: Buffer; value: Buffer }
-  /** The registry of appKeys as JSON: names and digests. Backups of Lintel 0.2 have none where there was no registry. */
-  | { kind: 'appKeys'; content: Buffer }
-  | { kind: 'end'; end: BackupEnd };
 
 const LENGTH_BYTES = 4;
 const MAX_BATCH_FACES = 1_000;

@@ -1,6 +1,6 @@
 // Reads the records of a gallery into memory group by group, for work that needs no store.
 import { AppError } from '../errors.js';
-import type { BackupRecord } from './backup-records.js';
+import type { BackupRecord } from './backup.types.js';
 import { decodeFace, FACE_KEYS, type GroupRecord } from './face-record.js';
 import { GroupFaces } from './group-faces.js';
 import { completeCondition, type EstimateCondition } from './load.js';

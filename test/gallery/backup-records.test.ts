@@ -6,9 +6,8 @@ import {
   exportGallery,
   readGallery,
   writeGallery,
-  type BackupEnd,
-  type BackupRecord,
 } from '../../src/gallery/backup-records.js';
+import type { BackupEnd, BackupRecord } from '../../src/gallery/backup.types.js';
 import { FACE_KEYS, encodeFace } from '../../src/gallery/face-record.js';
 import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { collect, openStore, temporaryDirectory, withCode, withRaw } from '../store/support.js';

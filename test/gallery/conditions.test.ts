@@ -3,13 +3,8 @@ import { expect, test } from 'vitest';
 import { markMasked } from '../../src/domain/bias.js';
 import type { FaceCondition } from '../../src/domain/condition.js';
 import { normalise } from '../../src/domain/embedding.js';
-import {
-  decodeRecords,
-  encodeRecords,
-  readGallery,
-  writeGallery,
-  type BackupRecord,
-} from '../../src/gallery/backup-records.js';
+import { decodeRecords, encodeRecords, readGallery, writeGallery } from '../../src/gallery/backup-records.js';
+import type { BackupRecord } from '../../src/gallery/backup.types.js';
 import { decodeFace } from '../../src/gallery/face-record.js';
 import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
 import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';

@@ -4,6 +4,8 @@ import { clientError } from '../../errors.js';
 import type { ByteBudget, Reservation } from './byte-budget.js';
 import { GrowingBuffer, PieceCount, type AppendProblem } from './growing-buffer.js';
 
+/** Base64 needs 4/3 of the bytes; some JSON writers also escape each of its slashes. */
+const BASE64_FACTOR = 1.4;
 /** Part of an unwanted body that is still read, so that the client receives its answer; after it the connection is closed. */
 export const MAX_DISCARDED_BYTES = 64_000_000;
 
@@ -51,6 +53,14 @@ export async function readBody(
     throw clientError('INVALID_PARAM', 'The body comes in too many small chunks; send larger ones.');
   }
   return ended ? body.take() : undefined;
+}
+
+/** Returns the longest body with a number of pictures. */
+export function countBodyBytes(
+  pictures: number,
+  { maxFieldsBytes, maxImageBytes }: { maxFieldsBytes: number; maxImageBytes: number },
+): number {
+  return maxFieldsBytes + Math.ceil(pictures * BASE64_FACTOR * maxImageBytes);
 }
 
 /** Reads the rest of a body and discards it. @returns whether it ended within maxBytes, before the client stalled or closed the connection */

@@ -1,7 +1,7 @@
 // Reading of a request's query and body, and their check against the schemas of the route.
 import type { IncomingMessage } from 'node:http';
 import { clientError } from '../../errors.js';
-import { readBody } from './body.js';
+import { countBodyBytes, readBody } from './body.js';
 import type { Reservation } from './byte-budget.js';
 import { parseJsonObject } from './json-body.js';
 import { isMultipart, parseMultipart } from './multipart.js';
@@ -26,21 +26,11 @@ export interface RequestInput {
   isTooLong: boolean;
 }
 
-/** Base64 needs 4/3 of the bytes; some JSON writers also escape each of its slashes. */
-const BASE64_FACTOR = 1.4;
 /** Stands for a picture in a body that was too long to be read, so that the other parameters take their defaults. */
 const UNREAD_IMAGE = { bytes: '' };
 
 /** A body above this size is parsed in a turn of its own. */
 const LARGE_BYTES = 65_536;
-
-/** Returns the longest body with a number of pictures. */
-export function countBodyBytes(
-  pictures: number,
-  { maxFieldsBytes, maxImageBytes }: Pick<InputRules, 'maxFieldsBytes' | 'maxImageBytes'>,
-): number {
-  return maxFieldsBytes + Math.ceil(pictures * BASE64_FACTOR * maxImageBytes);
-}
 
 export interface InputSource {
   request: IncomingMessage;

@@ -1,8 +1,8 @@
 // What all requests of all APIs share: the budget of bytes, and the turns on the main thread.
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../../config/schema.js';
+import { countBodyBytes } from './body.js';
 import { ByteBudget } from './byte-budget.js';
-import { countBodyBytes } from './request-input.js';
 import { Turns } from './turns.js';
 
 export interface RequestLimits {

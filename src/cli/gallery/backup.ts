@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError } from '../../errors.js';
-import type { BackupEnd, BackupRecord } from '../../gallery/backup-records.js';
+import type { BackupEnd, BackupRecord } from '../../gallery/backup.types.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
 import { ProgressBar } from '../progress.js';

@@ -4,7 +4,7 @@ import { listWatchedGroups } from '../../config/camera-schema.js';
 import type { Config } from '../../config/schema.js';
 import type { ModelScales } from '../../domain/other-models.js';
 import { AppError } from '../../errors.js';
-import type { BackupRecord } from '../../gallery/backup-records.js';
+import type { BackupRecord } from '../../gallery/backup.types.js';
 import type { ReadGroup } from '../../gallery/group-records.js';
 import { APP_KEY } from '../../keys/stored-keys.js';
 import { getModelSet, loadManifest, MANIFEST_PATH } from '../../models/manifest.js';

@@ -2,7 +2,7 @@
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
 import type { AuditEntry } from '../../domain/audit.js';
-import type { BackupRecord } from '../../gallery/backup-records.js';
+import type { BackupRecord } from '../../gallery/backup.types.js';
 import { askService } from '../admin-client.js';
 import type { CliContext } from '../context.js';
 import { withOwnStore } from '../own-store.js';

@@ -8,7 +8,7 @@ import { requireTrustedFolders } from '../../keys/trusted-folders.js';
 import { silentLog } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
 import { AppError } from '../../errors.js';
-import type { BackupRecord } from '../../gallery/backup-records.js';
+import type { BackupRecord } from '../../gallery/backup.types.js';
 import { syncFolder } from '../../platform/write-file.js';
 import type { CounterMark } from '../../store/counter.js';
 
