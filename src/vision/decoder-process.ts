@@ -14,6 +14,8 @@ export type DecoderAnswer = DecodedPixels | { problem: string };
 
 /** A process that has decoded nothing for this long is ended: it holds 20 MB (November 2026). */
 const IDLE_MS = 60_000;
+/** After a picture with more bytes of pixels the process is ended at once: it would hold its memory until the next one. */
+const LARGE_BYTES = 50_000_000;
 const DECODER_FILE = new URL('./decoder-main.js', import.meta.url);
 
 interface Decoding {
@@ -72,6 +74,7 @@ export class DecoderProcess implements PictureDecoder {
         if ('problem' in answer) decoding.reject(new Error(answer.problem));
         else decoding.resolve(answer);
       });
+      if ('rgb' in answer && answer.rgb.length > LARGE_BYTES) this.abandon();
     });
     child.on('error', (error) => {
       this.#lose(child, new AppError('WORKER_FAILED', `the decoder process failed: ${describeError(error)}`));

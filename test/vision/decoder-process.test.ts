@@ -50,6 +50,19 @@ describe('a decoder process', () => {
     await expect(decoder.decode(png({ widthPx: 8_000, heightPx: 8_000 }), 'error')).rejects.toThrow(/pixel limit/);
   });
 
+  it.each([
+    { bytes: 50_000_001, isKept: false },
+    { bytes: 1_000, isKept: true },
+  ])('is kept after a picture of $bytes bytes of pixels: $isKept', async ({ bytes, isKept }) => {
+    const { decoder, pidFile } = startScripted(
+      'process.send({ rgb: new Uint8Array(bytes.length), widthPx: 1, heightPx: 1 });',
+    );
+    expect((await decoder.decode(new Uint8Array(bytes), 'none')).rgb).toHaveLength(bytes);
+    const first = readPid(pidFile);
+    await decoder.decode(new Uint8Array(1), 'none');
+    expect(readPid(pidFile) === first).toBe(isKept);
+  });
+
   it('ends at once when it is abandoned, and the next picture has another process', async () => {
     const { decoder, pidFile } = startScripted(
       `if (bytes.length === 1) for (;;);

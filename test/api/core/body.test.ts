@@ -184,7 +184,9 @@ describe('an incomplete body', () => {
     client.socket.destroy();
     await expect.poll(client.closed).toBe(true);
     release();
-    await expect.poll(() => log.lines.map(({ message }) => message)).toContain('request');
+    // The answer may be ready before the service notices that the client has left.
+    const ends = ['request', 'the client closed the connection before it was answered'];
+    await expect.poll(() => log.lines.some(({ message }) => ends.includes(message)), { timeout: 5_000 }).toBe(true);
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
     await expectAlive();
   });
