@@ -215,16 +215,16 @@ export class SealedStore implements Part {
 
   /**
    * Releases the memory that reading everything took: LevelDB keeps each file that it has read mapped (84 MB of resident memory with
-   * 100,000 faces) until it is closed. The database is closed and opened again between two writes.
-   * @param sparesReaders true when nothing is done while a walk is under way, which would fail
+   * 100,000 faces) until it is closed. The database is closed and opened again between two writes. Nothing is done while a walk is under way,
+   * which would fail: whoever walks releases the memory afterwards.
    */
-  async releaseMemory({ sparesReaders = false }: { sparesReaders?: boolean } = {}): Promise<void> {
+  async releaseMemory(): Promise<void> {
     const spaces = this.#startedSpaces();
     const eraser = this.#eraser;
     await Promise.all([spaces.pause(), eraser?.pause()]);
     try {
       await this.#queue.run(async () => {
-        if (!sparesReaders || !this.#database.readersClosed()) await this.#database.reopen();
+        if (!this.#database.readersClosed()) await this.#database.reopen();
       });
     } catch (error) {
       this.#retryLater();

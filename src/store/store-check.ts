@@ -58,7 +58,7 @@ export class StoreCheck implements Part {
           log.error({ problem }, `the records of ${name} are not as they were written`);
         }
       }
-      if (!this.#stopped) await store.releaseMemory({ sparesReaders: true });
+      if (!this.#stopped) await store.releaseMemory();
     } catch (error) {
       if (!this.#stopped) log.warn({ error: describeError(error) }, 'the records of the logs could not be checked');
     }

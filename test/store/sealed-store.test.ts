@@ -149,6 +149,20 @@ test('memory is released between two writes, and nothing is lost', async () => {
   expect(store.health()).toEqual({ status: 'ok' });
 });
 
+test('memory is not released while a walk is under way, which goes on', async () => {
+  const store = await openStore(await temporaryDirectory());
+  const space = await store.openSpace('letters');
+  await store.write(['a', 'b', 'c'].map((key) => space.put(bytes(key), bytes('1'))));
+  const seen: string[] = [];
+  for await (const entry of space.entries()) {
+    if (seen.length === 0) await store.releaseMemory();
+    seen.push(text(entry));
+  }
+  expect(seen).toEqual(['a=1', 'b=1', 'c=1']);
+  await store.releaseMemory();
+  expect(await collect(space.entries())).toHaveLength(3);
+});
+
 test('sub-keys come of the master key, one for each purpose', async () => {
   const directory = await temporaryDirectory();
   const store = await openStore(directory);
