@@ -3,7 +3,6 @@ import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Argument, type Command } from 'commander';
 import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
@@ -18,6 +17,7 @@ import { readFileAtMost } from '../platform/read-file.js';
 import { connectToBroker } from './broker-client.js';
 import { loadCommandConfig, type CliContext } from './context.js';
 import { EXIT, SilentFailure } from './program.js';
+import { readLines } from './read-lines.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_KEY_BYTES = 64 * 1024;
@@ -132,14 +132,14 @@ async function fetchPem(url: string): Promise<string> {
 
 /** Prints a verdict for each event. @returns the number of invalid lines */
 async function verifyLines(
-  input: NodeJS.ReadableStream,
+  input: AsyncIterable<Buffer | string>,
   verifier: MessageVerifier,
   { stdout, stderr }: CliContext,
 ): Promise<number> {
   const counts: Record<LineVerdict['verdict'], number> = { valid: 0, invalid: 0, other: 0 };
   let lineNumber = 0;
   try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    for await (const line of readLines(input)) {
       lineNumber++;
       if (line.trim() === '') continue;
       const { verdict, notes, title } = verifier.check(line);
@@ -149,6 +149,7 @@ async function verifyLines(
       stdout.write(`${lineNumber}: ${verdict}${name}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}\n`);
     }
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw new AppError('CONFIG_INVALID', 'the events cannot be read', { cause });
   }
   const others = counts.other > 0 ? `, ${counts.other} other messages` : '';

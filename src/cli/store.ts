@@ -18,7 +18,10 @@ Lintel refuses data that somebody has altered behind its back: records that were
 put back, and a data directory that is an older copy of itself. Run "lintel doctor" to see what
 changed, and restore a backup where you can. Accept the data only when you know why they changed,
 such as after you have put back a copy of the disk yourself. The audit log records it. Stop the
-service first.`,
+service first.
+
+A database from before the upgrade to this version loses its keys when it is accepted: the next
+start makes new ones.`,
     )
     .action(async ({ yes = false }: { yes?: boolean }, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
