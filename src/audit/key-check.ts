@@ -21,9 +21,9 @@ interface LoggedKey {
 
 /** Result of a comparison. Each text is one sentence without an end, and names keys by name and id. */
 export interface KeyFindings {
-  /** What somebody without the master key cannot have done by the commands of Lintel. */
+  /** Findings that no command of Lintel leads to: somebody has changed the records. */
   problems: string[];
-  /** What a person should look at. */
+  /** Findings that a person should look at; they may be harmless. */
   doubts: string[];
 }
 

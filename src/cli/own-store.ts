@@ -23,7 +23,7 @@ export interface OwnParts {
 export interface OwnStoreOptions {
   /** Makes the store, and the master key where there is none, as a first start does. Default: a missing store is an error. */
   create?: boolean;
-  /** What to do with a store that does not add up. Default: it is refused. */
+  /** Handling of a store that does not add up. Default: it is refused. */
   onAltered?: OnAltered;
 }
 

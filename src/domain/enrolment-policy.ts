@@ -1,7 +1,7 @@
 // The policy of a group: which faces may be enrolled under an externalImageId.
 
 /**
- * From the laxest to the strictest; each refuses what the ones before refuse. `open`: everything, as the REST contract has it.
+ * Policies from the laxest to the strictest; each refuses what the ones before refuse. `open`: everything, as the REST contract has it.
  * `one-person-per-id`: an externalImageId holds the faces of one person. `one-face-per-picture`: also, a picture shows one face only.
  */
 export const ENROLMENT_POLICIES = ['open', 'one-person-per-id', 'one-face-per-picture'] as const;

@@ -17,7 +17,7 @@ export interface ClientStreamOptions {
 export const MAX_WAITING_BYTES = 1024 * 1024;
 /** A client is cut off when bytes wait and it takes none of them for this time. */
 const MAX_WAITING_MS = 5_000;
-/** From here on the bytes that wait for all clients are added up. */
+/** Bytes waiting for one client from which those of all clients are added up. */
 const BACKLOG_BYTES = 64 * 1024;
 /** Time for the last bytes, such as the refusal of a connection, before the socket is destroyed. */
 const LINGER_MS = 1_000;

@@ -9,7 +9,7 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
-import { findNetwork, isLoopback } from '../platform/network.js';
+import { findNetwork, identifyPeer, isLoopback } from '../platform/network.js';
 import { TlsIdentity, type TlsFiles } from '../platform/tls-identity.js';
 import { BrokerAccess, type Admission } from './broker-access.js';
 import { BrokerPlaces, MAX_CLIENTS, MAX_WAITING } from './broker-places.js';
@@ -325,10 +325,6 @@ function disablePersistence(broker: Aedes): void {
   };
   persistence.outgoingClearMessageId = async () => undefined;
   persistence.putWill = async () => undefined;
-}
-
-function identifyPeer(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 function describeListenFailure(host: string, port: number, error: unknown): string {

@@ -166,7 +166,7 @@ function withoutRange(ranges: readonly NumberRange[], { from, to }: NumberRange)
   });
 }
 
-/** @returns how many numbers some ranges hold */
+/** Counts the numbers in ranges. */
 export function countNumbers(ranges: readonly NumberRange[]): number {
   return ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
 }

@@ -25,7 +25,7 @@ const deviceId = z.string().regex(DEVICE_ID_PATTERN);
 const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const signed = { keyId: z.string(), signature: z.string() };
 const placed = { version: z.literal(1), deviceId, stream: z.enum(['mqtt', 'webhook']), ...signed };
-/** Of Lintel 0.2 and before: nothing signs `late` and gaps. */
+/** Message of Lintel 0.2 and before: nothing signs `late` and gaps. */
 const unsignedEventSchema = z.strictObject({
   version: z.literal(1),
   sequence: z.int(),

@@ -99,7 +99,7 @@ export interface IdentityConcern {
   faceId?: string;
 }
 
-/** What became of one face. */
+/** Outcome of one face. */
 export interface FaceOutcome {
   /** Absent for a face that was refused, or for which the group has no place. */
   enrolled?: EnrolledFace;

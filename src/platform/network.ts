@@ -1,5 +1,5 @@
 // The network that an address stands for, by which clients are counted and limited.
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 
 /**
  * Returns the network of one host: the /64 network of an IPv6 address, because one client has all of its 2^64 addresses, and 127.0.0.1 for
@@ -20,4 +20,9 @@ export function findNetwork(address: string): string {
 /** Returns whether a host of the configuration is reached by programs of this machine alone: 127.0.0.0/8, ::1 or localhost. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Names a connection by the address and port of its client: the two sockets of a TLS connection have the same name. */
+export function identifyPeer(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

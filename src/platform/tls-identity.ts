@@ -8,6 +8,7 @@ import type { Log } from '../domain/log.js';
 import { formatContractTime, systemTimers, type Clock, type Timers } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
 import { readFileStamp } from './file-stamp.js';
+import { identifyPeer } from './network.js';
 
 export interface TlsFiles {
   /** Path of a PEM file: the certificate, and the certificates between it and its authority. */
@@ -170,8 +171,4 @@ async function readNamedFile(path: string, name: string): Promise<Buffer> {
     const reason = (cause as NodeJS.ErrnoException).code ?? describeError(cause);
     throw new Error(`${name} cannot be read (${reason})`, { cause });
   }
-}
-
-function identifyPeer(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

@@ -1,4 +1,4 @@
-// What an attack is, and what all attacks use: connections from an address of their own, requests, and a tally of the answers.
+// What an attack is, and what all attacks use: connections, requests, clients side by side, and a tally of the answers.
 import { connect, type Socket } from 'node:net';
 import { request, type Agent } from 'node:http';
 
@@ -19,9 +19,6 @@ export interface AttackContext {
 /** Attacks until the signal aborts. A refused or broken connection is part of its work and no error. */
 export type Attack = (context: AttackContext) => Promise<void>;
 
-/** Attackers have another address than the witness, as they would have in a network: places per address are tried too. */
-export const ATTACKER_ADDRESS = '127.0.0.2';
-
 /** Counts what became of the attempts, by a short name such as `-50300` or `ECONNRESET`. */
 export class Tally {
   readonly counts: Record<string, number> = {};
@@ -33,7 +30,7 @@ export class Tally {
 
 /** Opens a connection and counts how it ends. Nothing that arrives is read unless the caller reads it. */
 export function openSocket({ tally }: AttackContext, port: number): Socket {
-  const socket = connect({ port, host: '127.0.0.1', localAddress: ATTACKER_ADDRESS });
+  const socket = connect({ port, host: '127.0.0.1' });
   socket.on('connect', () => tally.count('connected'));
   socket.on('error', (error: NodeJS.ErrnoException) => tally.count(error.code ?? error.message));
   socket.on('close', () => tally.count('closed'));
@@ -48,12 +45,12 @@ export function makeHead({ target }: AttackContext, path: string, lines: readonl
 /** Posts a body and counts the result code of the answer. Resolves when the answer is complete or the connection broken. */
 export function post(context: AttackContext, path: string, body: Uint8Array | string, agent?: Agent): Promise<void> {
   const { target, tally, signal } = context;
+  tally.count('sent');
   return new Promise((resolve) => {
     const sent = request(
       {
         host: '127.0.0.1',
         port: target.port,
-        localAddress: ATTACKER_ADDRESS,
         method: 'POST',
         path: target.basePath + path,
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
@@ -117,4 +114,9 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end);
   });
+}
+
+/** Resolves when a connection has ended. */
+export function waitForClose(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }

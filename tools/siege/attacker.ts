@@ -1,13 +1,13 @@
-// The process of the attackers: runs the attacks that it is told, and reports what became of the attempts.
+// The process of one attack: runs it until it is told to end, and reports the outcomes of the attempts.
 import { setMaxListeners } from 'node:events';
 import { Tally, type Target } from './attack.js';
 import { ATTACKS, type AttackName } from './attacks.js';
 
-/** What the process tells: that its attacks begin, and last what became of the attempts. */
+/** Messages of the process: that the attack begins, and last the number of attempts by their outcome. */
 export type AttackerMessage = 'attacking' | Record<string, number>;
 
 export interface AttackOrder {
-  names: readonly AttackName[];
+  name: AttackName;
   target: Target;
 }
 
@@ -22,9 +22,9 @@ process.on('message', (message: AttackOrder | 'end') => {
   else void run(message);
 });
 
-async function run({ names, target }: AttackOrder): Promise<void> {
+async function run({ name, target }: AttackOrder): Promise<void> {
   const tally = new Tally();
   process.send?.('attacking' satisfies AttackerMessage);
-  await Promise.all(names.map((name) => ATTACKS[name]({ target, tally, signal: end.signal })));
+  await ATTACKS[name]({ target, tally, signal: end.signal });
   process.send?.(tally.counts satisfies AttackerMessage, () => process.exit(0));
 }

@@ -1,6 +1,5 @@
 // Attacks on the embedded broker: all of its places, the client ids of others, and subscribers that do not read.
-import { openSocket, runClients, wait, type Attack, type AttackContext } from './attack.js';
-import { waitForClose } from './http-attacks.js';
+import { openSocket, runClients, wait, waitForClose, type Attack, type AttackContext } from './attack.js';
 
 /** Takes places as long as they are given. */
 export const brokerPlaces: Attack = (context) => hold(context, 150, (client) => `siege-${client}`, []);

@@ -8,6 +8,7 @@ import {
   post,
   runClients,
   wait,
+  waitForClose,
   type Attack,
   type AttackContext,
 } from './attack.js';
@@ -55,7 +56,8 @@ export const hostileJson: Attack = async (context) => {
     `{"${'k'.repeat(LARGE_BODY_BYTES)}":1}`,
     '['.repeat(LARGE_BODY_BYTES),
   ].map((text) => Buffer.from(text));
-  await runClients(context, 3, (client) => postNext(context, bodies, client));
+  let next = 0;
+  await runClients(context, 3, () => post(context, '/detect', bodies[next++ % bodies.length]!));
 };
 
 /** Opens connections as long as they are accepted, and keeps them. Each asks once for a page, so that it counts as alive. */
@@ -89,7 +91,7 @@ export const slowHeads: Attack = async (context) => {
   });
 };
 
-/** Sends valid searches as fast as 32 clients can. */
+/** Sends valid requests as fast as 32 clients can. */
 export const requestFlood: Attack = async (context) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const body = makePictureBody(renderSmallPicture());
@@ -114,7 +116,7 @@ export const unreadAnswers: Attack = async (context) => {
   });
 };
 
-/** Posts with appKeys and hosts that are wrong, with large bodies. */
+/** Posts large bodies with an appKey that is wrong. */
 export const wrongKeys: Attack = async (context) => {
   const body = Buffer.alloc(LARGE_BODY_BYTES, 'A');
   const wrong: AttackContext = {
@@ -123,18 +125,6 @@ export const wrongKeys: Attack = async (context) => {
   };
   await runClients(context, 8, () => post(wrong, '/detect', body));
 };
-
-const positions = new Map<number, number>();
-
-async function postNext(context: AttackContext, bodies: readonly Buffer[], client: number): Promise<void> {
-  const at = positions.get(client) ?? client;
-  positions.set(client, at + 1);
-  await post(context, '/detect', bodies[at % bodies.length]!);
-}
-
-export function waitForClose(socket: Socket): Promise<void> {
-  return new Promise((resolve) => socket.once('close', () => resolve()));
-}
 
 function waitForDrain(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('drain', () => resolve()));

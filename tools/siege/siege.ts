@@ -1,11 +1,9 @@
 // A siege: a whole service with a camera that recognises, the witness who measures it, and one attack after the other.
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../../src/native/addon.js';
 import { startService, toImage, type Service } from '../../test/support/service.js';
 import { encodePicture } from '../rendered-people/clip-file.js';
@@ -13,8 +11,9 @@ import { renderFrames, type ClipScript } from '../rendered-people/clip.js';
 import { renderPortrait } from '../rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../rendered-people/distinct-seeds.js';
 import type { Target } from './attack.js';
-import type { AttackerMessage, AttackOrder } from './attacker.js';
+import { Attackers } from './attackers.js';
 import type { AttackName } from './attacks.js';
+import { forkScript } from './fork-script.js';
 import type { Appearance, Sample, WatchOrder, WitnessMessage, WitnessSetup } from './witness.js';
 
 export interface SiegeOptions {
@@ -59,7 +58,6 @@ const FPS = 10;
 const SEEN_MS = 1_200;
 const CYCLE_MS = 2_000;
 const GROUP = 'siege';
-const LOWEST_PRIORITY = 19;
 const PERSON = DISTINCT_SEEDS[0];
 /** After an attack the service gets this time before the next one begins. */
 const PAUSE_MS = 2_000;
@@ -70,6 +68,7 @@ export async function runSiege(options: SiegeOptions): Promise<SiegeResult> {
   const framesDir = renderCycle(join(folder, 'frames'));
   const witness = await Witness.start({ framesDir, fps: FPS });
   let service: Service | undefined;
+  let attackers: Attackers | undefined;
   try {
     service = await startBesieged(options, witness.cameraUrl);
     const target = describeTarget(service);
@@ -77,35 +76,33 @@ export async function runSiege(options: SiegeOptions): Promise<SiegeResult> {
     await witness.watch({ brokerPort: target.brokerPort, apiPort: target.port, pid: service.pid });
     await witness.waitForMatch(60_000);
     const phases: Phase[] = [];
-    const observe = async (name: Phase['name'], seconds: number, attackers?: Attackers): Promise<void> => {
+    const observe = async (seconds: number): Promise<ReturnType<Witness['summarise']>> => {
       witness.clear();
       await delay(seconds * 1_000);
-      const phase = { name, ...witness.summarise(), attempts: (await attackers?.end()) ?? {} };
+      return witness.summarise();
+    };
+    const note = (phase: Phase): void => {
       phases.push(phase);
       onPhase?.(phase);
-      if (attackers) await delay(PAUSE_MS);
     };
-    await observe('quiet', quietSeconds);
+    note({ name: 'quiet', ...(await observe(quietSeconds)), attempts: {} });
     for (const name of attackSeconds > 0 ? attacks : []) {
-      await observe(name, attackSeconds, await Attackers.start([[name]], target));
+      attackers = await Attackers.start([name], target);
+      const seen = await observe(attackSeconds);
+      note({ name, ...seen, attempts: await attackers.end() });
+      await delay(PAUSE_MS);
     }
-    if (attackSeconds > 0) await observe('quiet', quietSeconds);
-    const all = await Attackers.start(
-      attacks.map((name) => [name]),
-      target,
-    );
-    witness.clear();
-    await delay(allSeconds * 1_000);
-    const summary = witness.summarise();
+    if (attackSeconds > 0) note({ name: 'quiet', ...(await observe(quietSeconds)), attempts: {} });
+    attackers = await Attackers.start(attacks, target);
+    const seen = await observe(allSeconds);
     const beganMs = performance.now();
     const exitCode = await service.stop();
     const stopSeconds = (performance.now() - beganMs) / 1_000;
     service = undefined;
-    const phase: Phase = { name: 'all', ...summary, attempts: await all.end() };
-    phases.push(phase);
-    onPhase?.(phase);
+    note({ name: 'all', ...seen, attempts: await attackers.end() });
     return { phases, stopSeconds, exitCode };
   } finally {
+    attackers?.kill();
     witness.end();
     await service?.kill();
   }
@@ -172,55 +169,13 @@ function describeTarget(service: Service): Target {
   return { port: Number(port), basePath: pathname, brokerPort: line.port };
 }
 
-/** The attackers of one phase: a process for each list of names. */
-class Attackers {
-  readonly #children: readonly ChildProcess[];
-
-  private constructor(children: readonly ChildProcess[]) {
-    this.#children = children;
-  }
-
-  /** Resolves when every attack has begun. */
-  static async start(lists: readonly (readonly AttackName[])[], target: Target): Promise<Attackers> {
-    const children = await Promise.all(
-      lists.map(async (names) => {
-        const child = forkScript('attacker.ts', []);
-        // A real attacker does not use the processors of the door. Here they are shared: the service comes first.
-        if (child.pid !== undefined) setPriority(child.pid, LOWEST_PRIORITY);
-        child.send({ names, target } satisfies AttackOrder);
-        const [message] = (await once(child, 'message')) as [AttackerMessage];
-        if (message !== 'attacking') throw new TypeError('an attack ended before it began');
-        return child;
-      }),
-    );
-    return new Attackers(children);
-  }
-
-  /** Ends the attack. @returns what became of the attempts, summed over the processes */
-  async end(): Promise<Record<string, number>> {
-    const sum: Record<string, number> = {};
-    await Promise.all(
-      this.#children.map(async (child) => {
-        const exited = once(child, 'exit');
-        child.on('message', (counts: AttackerMessage) => {
-          if (counts === 'attacking') return;
-          for (const [what, count] of Object.entries(counts)) sum[what] = (sum[what] ?? 0) + count;
-        });
-        child.send('end');
-        const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-        await exited;
-        clearTimeout(timer);
-      }),
-    );
-    return sum;
-  }
-}
-
 class Witness {
   readonly #child: ChildProcess;
   readonly cameraUrl: string;
   #appearances: Appearance[] = [];
   #samples: Sample[] = [];
+  /** Time from which appearances count. */
+  #sinceMs = 0;
 
   private constructor(child: ChildProcess, port: number) {
     this.#child = child;
@@ -259,13 +214,10 @@ class Witness {
 
   /** Forgets what was seen so far, the appearance that is under way included. */
   clear(): void {
-    const nowMs = Date.now();
     this.#appearances = [];
     this.#samples = [];
-    this.#sinceMs = nowMs;
+    this.#sinceMs = Date.now();
   }
-
-  #sinceMs = 0;
 
   summarise(): Omit<Phase, 'name' | 'attempts'> {
     const appearances = this.#appearances.filter(({ startedMs }) => startedMs >= this.#sinceMs);
@@ -285,9 +237,4 @@ class Witness {
   end(): void {
     this.#child.kill('SIGKILL');
   }
-}
-
-function forkScript(file: string, args: readonly string[]): ChildProcess {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  return fork(path, args, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }

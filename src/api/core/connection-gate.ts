@@ -1,7 +1,7 @@
 // Admission of connections: limits in all and for each address, and idle connections that give way to new ones.
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { findNetwork, isLoopback } from '../../platform/network.js';
+import { findNetwork, identifyPeer, isLoopback } from '../../platform/network.js';
 
 /** TLS handshakes at the same time. Each takes the main thread about a millisecond, in one piece. */
 const MAX_HANDSHAKES = 32;
@@ -41,7 +41,7 @@ interface Connection {
 
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions;
-  /** By address and port of the client: of TLS, the server sees two sockets. */
+  /** Connections by the address and port of the client: the server sees two sockets of a TLS connection. */
   readonly #connections = new Map<string, Connection>();
   readonly #served = new WeakMap<Duplex, Connection>();
   readonly #counts = new Map<string, number>();
@@ -139,8 +139,4 @@ export class ConnectionGate {
     if (left > 0) this.#counts.set(connection.network, left);
     else this.#counts.delete(connection.network);
   }
-}
-
-function identifyPeer(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

@@ -7,7 +7,7 @@ import { scanJson, type LongText } from './json-scan.js';
 import type { Turns } from './turns.js';
 
 export interface JsonRules {
-  /** What the operation takes, for the message, such as `a JSON object`. */
+  /** Name of the body that the operation takes, for the message, such as `a JSON object`. */
   wanted: string;
   /** Fields of the body that hold a picture in `bytes`. */
   imageFields: readonly string[];

@@ -68,7 +68,7 @@ class JsonScan {
   /** Bytes that were looked at one by one, or that count as such. */
   #visited = 0;
   #values = 0;
-  /** Where the part of the body begins that is not in `rest` yet. */
+  /** Index of the first byte of the body that is not in `rest` yet. */
   #restFrom = 0;
 
   constructor(body: Buffer, rules: ScanRules) {

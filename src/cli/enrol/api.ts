@@ -27,7 +27,7 @@ const detected = z.object({ faceDetails: z.array(detectedFace) });
 const found = z.object({ matchFaces: z.array(searchMatch) });
 const registered = z.object({ addedFaces: z.array(z.object({ faceId: z.string() })).max(1) });
 
-/** What became of the only face of a picture. */
+/** Outcome of the only face of a picture. */
 export interface ApiRegistration {
   /** Id of the enrolled face; absent where the service did not accept it. */
   faceId?: string;

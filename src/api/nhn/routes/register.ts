@@ -43,7 +43,7 @@ export interface Registration {
   notAdded: Face[];
   /** Those of `notAdded` that cannot be recognised. */
   unrecognisable: Face[];
-  /** What became of the faces that are eligible and can be recognised. */
+  /** Outcomes of the faces that are eligible and can be recognised. */
   outcomes: FaceOutcome[];
   /** True when the group's quota left some of the faces out. */
   quotaReached: boolean;
