@@ -1,6 +1,7 @@
 // Makes deleted records leave the files of the database: LevelDB alone keeps a deleted value until it happens to rewrite its file.
 import type { Log } from '../domain/log.js';
 import { describeError } from '../errors.js';
+import { BackgroundWork, type BackgroundWorkOptions } from './background-work.js';
 import { DATA_PREFIX, parseUid } from './key-records.js';
 import { prefixRange, type Operation, type Records } from './records.js';
 
@@ -9,6 +10,8 @@ const MARKER_PREFIX = Buffer.from('x');
 const MARKER = Buffer.of(1);
 /** Number of records of one space that are compacted one by one; more of them as one range. */
 const MAX_POINTS = 8;
+/** Time until records are tried again that the disk refused to erase. */
+const RETRY_MS = 60_000;
 
 export interface EraserOptions {
   records: Records;
@@ -19,7 +22,14 @@ export interface EraserOptions {
   write: (operations: readonly Operation[]) => Promise<void>;
   /** Rewrites the files of a range, both ends included. */
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
+  timers: BackgroundWorkOptions['timers'];
   log: Log;
+}
+
+/** Describes the writing of the current values of records once more: a deletion for those that are gone. */
+export async function readAgain(records: Pick<Records, 'getMany'>, places: readonly Buffer[]): Promise<Operation[]> {
+  const values = await records.getMany(places);
+  return places.map((key, i) => ({ key, ...(values[i] && { value: values[i] }) }));
 }
 
 /** Returns the markers of a batch, for the same batch: a start after a kill finds them and ends the work. */
@@ -38,13 +48,13 @@ export class Eraser {
   readonly #options: EraserOptions;
   #waiting: Buffer[] = [];
   #underWay = 0;
-  #running: Promise<void> | undefined;
+  readonly #work: BackgroundWork;
   /** Number of records that wait for the end of a walk or of a snapshot, which may still read them. */
   #held = 0;
-  #paused = false;
 
   constructor(options: EraserOptions) {
     this.#options = options;
+    this.#work = new BackgroundWork({ work: () => this.#eraseAll(), retryMs: RETRY_MS, timers: options.timers });
   }
 
   /** Number of deleted or overwritten records whose values may still be in the files. */
@@ -67,39 +77,37 @@ export class Eraser {
   }
 
   run(): void {
-    if (this.#waiting.length > 0 && !this.#paused) this.#running ??= this.#work();
+    this.#work.run();
   }
 
-  /** Resolves when everything is erased that no walk or snapshot still holds. */
+  /** Resolves when everything is erased that no walk or snapshot still holds, and that the disk does not refuse. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    await this.#work.idle();
   }
 
   /** Ends after the current compaction. The next start does the rest. */
   async pause(): Promise<void> {
-    this.#paused = true;
-    await this.idle();
+    await this.#work.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.run();
+    this.#work.resume();
   }
 
-  async #work(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#paused) {
+  async #eraseAll(): Promise<boolean> {
+    while (this.#waiting.length > 0) {
       const places = this.#waiting.splice(0);
       this.#underWay = places.length;
-      const isDone = await this.#erase(places);
+      const isDone = !this.#work.isPaused && (await this.#erase(places));
       this.#underWay = 0;
       if (isDone) continue;
       this.#waiting.unshift(...places);
-      break;
+      return false;
     }
-    this.#running = undefined;
+    return true;
   }
 
-  /** @returns false when the work was paused, or the disk refused it; the next deletion or the next start tries again */
+  /** @returns false when the work was paused, or the disk refused it */
   async #erase(places: readonly Buffer[]): Promise<boolean> {
     const { readersClosed, rewrite, write, compact, log } = this.#options;
     try {
@@ -108,7 +116,7 @@ export class Eraser {
       await this.#flush();
       await rewrite(places);
       for (const range of listRanges(places)) {
-        if (this.#paused) return false;
+        if (this.#work.isPaused) return false;
         await compact(range);
       }
       await this.#flush();

@@ -1,16 +1,20 @@
 // Removes, in the background and in bounded batches, the records of spaces whose key is gone.
 import type { Log } from '../domain/log.js';
 import { describeError } from '../errors.js';
+import { BackgroundWork, type BackgroundWorkOptions } from './background-work.js';
 import { DATA_PREFIX, dataPrefix, parseUid } from './key-records.js';
 import { prefixRange, type KeyRange, type Operation, type Records } from './records.js';
 
 const MAX_BATCH_KEYS = 512;
+/** Time until records are tried again that the disk refused to remove. */
+const RETRY_MS = 60_000;
 
 export interface LeftoversOptions {
   records: Records;
   write: (operations: readonly Operation[]) => Promise<void>;
   /** Rewrites the files of a range, so that deleted records leave the disk. */
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
+  timers: BackgroundWorkOptions['timers'];
   log: Log;
 }
 
@@ -18,11 +22,11 @@ export interface LeftoversOptions {
 export class Leftovers {
   readonly #options: LeftoversOptions;
   readonly #uids: Buffer[] = [];
-  #running: Promise<void> | undefined;
-  #paused = false;
+  readonly #work: BackgroundWork;
 
   constructor(options: LeftoversOptions) {
     this.#options = options;
+    this.#work = new BackgroundWork({ work: () => this.#removeAll(), retryMs: RETRY_MS, timers: options.timers });
   }
 
   /**
@@ -49,46 +53,45 @@ export class Leftovers {
 
   /** Starts the removal of the records that were found. */
   run(): void {
-    if (this.#uids.length > 0 && !this.#paused) this.#running ??= this.#removeAll();
+    this.#work.run();
   }
 
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    await this.#work.idle();
   }
 
   /** Stops after the current batch. The next start finds the rest. */
   async pause(): Promise<void> {
-    this.#paused = true;
-    await this.idle();
+    await this.#work.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.run();
+    this.#work.resume();
   }
 
-  async #removeAll(): Promise<void> {
+  async #removeAll(): Promise<boolean> {
+    if (this.#uids.length === 0) return true;
     let removed = 0;
     try {
       for (let uid = this.#uids[0]; uid; uid = this.#uids[0]) {
         const range = prefixRange(dataPrefix(uid));
         removed += await this.#removeRange(range);
-        if (this.#paused) return;
+        if (this.#work.isPaused) return false;
         await this.#options.compact(range);
         this.#uids.shift();
       }
       this.#options.log.info({ records: removed }, 'removed the records of deleted spaces');
+      return true;
     } catch (error) {
-      // Without their key they cannot be read; the next deletion or the next start tries again.
-      this.#options.log.warn({ error: describeError(error) }, 'could not remove the records of deleted spaces');
-    } finally {
-      this.#running = undefined;
+      // Without their key they cannot be read.
+      this.#options.log.warn({ error: describeError(error) }, 'could not remove the records of deleted spaces yet');
+      return false;
     }
   }
 
   async #removeRange(range: KeyRange<Buffer>): Promise<number> {
     let removed = 0;
-    while (!this.#paused) {
+    while (!this.#work.isPaused) {
       const keys = await listKeys(this.#options.records, { ...range, limit: MAX_BATCH_KEYS });
       if (keys.length === 0) break;
       await this.#options.write(keys.map((key) => ({ key })));

@@ -4,10 +4,11 @@ import type { Health } from '../domain/health.js';
 import type { Part } from '../domain/part.js';
 import type { AuditEntry } from '../domain/audit.js';
 import { AppError, describeError } from '../errors.js';
+import { BackgroundWork } from './background-work.js';
 import { commitBatch, takesAway } from './batch.js';
 import { Counter } from './counter.js';
 import { Database } from './database.js';
-import { Eraser } from './eraser.js';
+import { Eraser, readAgain } from './eraser.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
 import { Roots } from './roots.js';
@@ -18,11 +19,7 @@ import { Spaces } from './spaces.js';
 import type { SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
 import { WriteQueue } from './write-queue.js';
 
-export type { Note, NoteJournal, NoteMaker } from './note.js';
-export type { KeyRange, Operation } from './records.js';
-export type { OnDamaged, Space } from './space.js';
-export type { AlteredSpace, OnAltered } from './start-check.js';
-export type { SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
+export type * from './store.types.js';
 
 const MAX_WAITING_WRITES = 10_000;
 const RETRY_MS = 5_000;
@@ -49,7 +46,8 @@ export class SealedStore implements Part {
   #isUpgrading = false;
   /** The master key that the database is sealed under; certain after the start. */
   #masterKey: Uint8Array;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Opens a broken database again, also when nothing is written. */
+  readonly #repair: BackgroundWork;
 
   constructor(options: SealedStoreOptions) {
     this.#options = options;
@@ -62,6 +60,7 @@ export class SealedStore implements Part {
       commit: (operations, notes) => this.#commit(operations, notes),
       maxWaiting: MAX_WAITING_WRITES,
     });
+    this.#repair = new BackgroundWork({ work: () => this.#tryRepair(), retryMs: RETRY_MS, timers: this.#timers });
   }
 
   /**
@@ -74,6 +73,7 @@ export class SealedStore implements Part {
     signal.throwIfAborted();
     await this.#database.open();
     this.#isStarted = true;
+    this.#repair.resume();
     try {
       const { nextMasterKey } = this.#options;
       if (nextMasterKey && (await this.#createSpaces(nextMasterKey).spaces.opens())) this.#masterKey = nextMasterKey;
@@ -104,11 +104,10 @@ export class SealedStore implements Part {
     await this.#spaces?.pause();
     await this.#eraser?.pause();
     this.#database.refuseReads();
-    this.#clearRetry();
+    await this.#repair.pause();
     await this.#queue.idle();
     await this.#counter?.flush();
     await this.#database.close();
-    this.#clearRetry();
     this.#spaces = this.#roots = this.#eraser = undefined;
     this.#isStarted = false;
   }
@@ -227,7 +226,7 @@ export class SealedStore implements Part {
         if (!this.#database.readersClosed()) await this.#database.reopen();
       });
     } catch (error) {
-      this.#retryLater();
+      this.#repairLater();
       throw error;
     } finally {
       spaces.resume();
@@ -322,9 +321,8 @@ export class SealedStore implements Part {
     const { damagedSpaces } = this.stats();
     if (!this.#database.isOpen) return { status: 'failed', detail: 'the store is not open' };
     if (this.#database.isBroken) return { status: 'failed', detail: 'the disk refuses writes' };
-    return damagedSpaces > 0
-      ? { status: 'degraded', detail: `${damagedSpaces} key records do not open` }
-      : { status: 'ok' };
+    if (damagedSpaces === 0) return { status: 'ok' };
+    return { status: 'degraded', detail: `${damagedSpaces} key records do not open` };
   }
 
   #createSpaces(masterKey: Uint8Array): { spaces: Spaces; roots: Roots } {
@@ -336,6 +334,7 @@ export class SealedStore implements Part {
       records,
       write: (operations, note) => this.write(operations, note),
       compact: (range) => this.#database.compact(range),
+      timers: this.#timers,
       master,
       roots,
       randomBytes,
@@ -349,16 +348,10 @@ export class SealedStore implements Part {
     return new Eraser({
       records,
       readersClosed: () => this.#database.readersClosed(),
-      rewrite: (places) =>
-        this.#queue.run(async () => {
-          const values = await records.getMany(places);
-          await this.#commit(
-            places.map((key, i) => ({ key, ...(values[i] && { value: values[i] }) })),
-            [],
-          );
-        }),
+      rewrite: (places) => this.#queue.run(async () => this.#commit(await readAgain(records, places), [])),
       write: (operations) => this.write(operations),
       compact: (range) => this.#database.compact(range),
+      timers: this.#timers,
       log: this.#options.log,
     });
   }
@@ -383,7 +376,7 @@ export class SealedStore implements Part {
       // An older copy of the database must not bring back what is gone. The answer waits for it.
       if (takesAway(operations, notes)) await this.#counter?.flush();
     } finally {
-      if (this.#database.isBroken) this.#retryLater();
+      this.#repairLater();
     }
   }
 
@@ -391,20 +384,14 @@ export class SealedStore implements Part {
     if (this.#roots?.top && !this.#isUpgrading) this.#counter?.note(this.mark);
   }
 
-  /** Tries to open a broken database again, also when nothing is written: the store's health must recover by itself. */
-  #retryLater(): void {
-    if (!this.#database.isBroken || !this.#database.isOpen || this.#retry !== undefined) return;
-    this.#retry = this.#timers.setTimeout(() => {
-      this.#retry = undefined;
-      // The commit that fails sets the next timer.
-      this.#queue.push([]).catch(() => this.#retryLater());
-    }, RETRY_MS);
-    this.#retry.unref();
+  #repairLater(): void {
+    if (this.#database.isOpen && this.#database.isBroken) this.#repair.runLater();
   }
 
-  #clearRetry(): void {
-    this.#timers.clearTimeout(this.#retry);
-    this.#retry = undefined;
+  async #tryRepair(): Promise<boolean> {
+    // An empty batch opens the database again before it is written.
+    await this.#queue.push([]).catch(() => undefined);
+    return !(this.#database.isOpen && this.#database.isBroken);
   }
 }
 

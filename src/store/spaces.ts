@@ -1,6 +1,7 @@
 // The spaces of one store: their key records, their creation, and their destruction by destroying the key.
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
+import type { BackgroundWorkOptions } from './background-work.js';
 import {
   CHECK_PLACE,
   KEY_PREFIX,
@@ -25,6 +26,7 @@ export interface SpacesOptions {
   records: Records;
   write: (operations: readonly Operation[], note?: Note) => Promise<void>;
   compact: (range: { gte: Buffer; lt: Buffer }) => Promise<void>;
+  timers: BackgroundWorkOptions['timers'];
   master: SealingKey;
   roots: Roots;
   randomBytes: RandomBytes;

@@ -1,8 +1,13 @@
-// The options of the sealed store, and what it says of itself.
+// The types of the sealed store: its options, what it says of itself, and those of its parts that its users need.
 import type { Log } from '../domain/log.js';
 import type { RandomBytes } from './sealing.js';
 import type { Space } from './space.js';
 import type { OnAltered } from './start-check.js';
+
+export type { Note, NoteJournal, NoteMaker } from './note.js';
+export type { KeyRange, Operation } from './records.js';
+export type { OnDamaged, Space } from './space.js';
+export type { AlteredSpace, OnAltered } from './start-check.js';
 
 /** Spaces as they were at one moment. They can only be read. */
 export interface StoreSnapshot {
