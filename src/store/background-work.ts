@@ -1,12 +1,11 @@
 // Work of the store in the background: one round at a time, which can be paused, and is tried again later where it fails.
-import type { SealedStoreOptions } from './store.types.js';
 
 export interface BackgroundWorkOptions {
   /** Does what there is to do. Never rejects. @returns false where it must be tried again later */
   work: () => Promise<boolean>;
   /** Time from a round that failed to the next one. */
   retryMs: number;
-  timers: NonNullable<SealedStoreOptions['timers']>;
+  timers: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
 }
 
 export class BackgroundWork {
