@@ -20,6 +20,8 @@ export interface CapturedFrame extends NativeImage {
   readonly frameNumber: number;
   /** Time at which the frame was read: wall clock, milliseconds since the epoch. */
   readonly capturedAtMs: number;
+  /** Number of times that the stream had changed before this frame (see CaptureState). Frames from both sides of a change are not comparable. */
+  readonly streamChanges: number;
 }
 
 export type ChannelOrder = 'rgb' | 'bgr';
@@ -86,6 +88,12 @@ export interface CaptureState {
   frameNumber: number;
   /** Number of frames that were replaced by a newer one before anybody took them. */
   dropped: number;
+  /** Number of pictures that were skipped because they are damaged, or rest on one that is missing. */
+  damaged: number;
+  /** Number of times that the format of the pictures changed. */
+  streamChanges: number;
+  /** Format of the newest picture; absent before the first. */
+  format?: StreamFormat;
   /** Size of the frames as captureFrame returns them: rotated and cropped. */
   widthPx: number;
   heightPx: number;
@@ -93,6 +101,21 @@ export interface CaptureState {
   fps: number;
   /** State of the newest picture; absent before the first. */
   picture?: PictureState;
+}
+
+/** Geometry and coding of a picture, as the picture itself says and not as the opening of the stream said. */
+export interface StreamFormat {
+  /** Names as FFmpeg has them, such as h264 and yuv420p; empty where the reader does not know them. */
+  codec: string;
+  pixelFormat: string;
+  /** Size after the rotation that the stream asks for. */
+  widthPx: number;
+  heightPx: number;
+  /** Clockwise rotation that the stream asks for, and that was made; then mirroring from left to right. */
+  rotate: number;
+  isMirrored: boolean;
+  /** True where the brightness goes from 0 to 255, false where it goes from 16 to 235. */
+  isFullRange: boolean;
 }
 
 /** Measurements of the newest picture of a source, before it is rotated and cropped. */
@@ -115,6 +138,10 @@ export interface PictureState {
   timestampMs?: number;
   /** Number of frames whose presentation time was not later than that of the frame before. */
   timestampFaults: number;
+  /** True where the presentation times come from the clock of a live source, and say when the pictures were taken. */
+  hasLiveClock: boolean;
+  /** True where the picture holds two fields that were taken at different times. */
+  isInterlaced: boolean;
 }
 
 /** Options of a JPEG apart from its quality. */

@@ -100,6 +100,20 @@ Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
   object.Set("arrivedMs", picture.arrivedMs);
   if (picture.timestampMs) object.Set("timestampMs", *picture.timestampMs);
   object.Set("timestampFaults", static_cast<double>(picture.timestampFaults));
+  object.Set("hasLiveClock", picture.hasLiveClock);
+  object.Set("isInterlaced", picture.isInterlaced);
+  return object;
+}
+
+Napi::Object formatObject(Napi::Env env, const StreamFormat& format) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("codec", format.codec);
+  object.Set("pixelFormat", format.pixelFormat);
+  object.Set("widthPx", format.widthPx);
+  object.Set("heightPx", format.heightPx);
+  object.Set("rotate", format.rotate);
+  object.Set("isMirrored", format.isMirrored);
+  object.Set("isFullRange", format.isFullRange);
   return object;
 }
 
@@ -146,6 +160,9 @@ Napi::Value captureState(const Napi::CallbackInfo& info) {
   object.Set("error", state.error);
   object.Set("frameNumber", static_cast<double>(state.frameNumber));
   object.Set("dropped", static_cast<double>(state.dropped));
+  object.Set("damaged", static_cast<double>(state.damaged));
+  object.Set("streamChanges", static_cast<double>(state.streamChanges));
+  if (state.picture) object.Set("format", formatObject(env, state.format));
   object.Set("widthPx", state.widthPx);
   object.Set("heightPx", state.heightPx);
   object.Set("fps", state.fps);

@@ -12,9 +12,6 @@ using std::chrono::milliseconds;
 
 /// Frame rate of a file that declares none.
 constexpr double kUsualFps = 25;
-/// Number of failed grabs in a row from which a source has ended. A damaged picture makes one grab fail; at the end
-/// every grab fails at once.
-constexpr int kMaxMisses = 8;
 /// Time beyond its time-out that a reader gets when it is closed. After that its thread is abandoned.
 constexpr milliseconds kGrace(500);
 /// Most frames at the beginning of a stream that are skipped: five seconds at 50 frames per second.
@@ -49,6 +46,12 @@ bool Capture::stopping() const {
   return stopping_;
 }
 
+/// Makes the reader give up what it waits for. The lock is held.
+void Capture::stopReader() {
+  stopping_ = true;
+  readerStops_ = true;
+}
+
 std::shared_ptr<const Frame> Capture::take(int64_t after) {
   std::lock_guard lock(mutex_);
   if (!newest_ || newest_->number <= after) return nullptr;
@@ -64,7 +67,7 @@ void Capture::close(std::function<void()> done) {
       state_.status = CaptureStatus::closed;
       state_.error.clear();
       newest_.reset();
-      stopping_ = true;
+      stopReader();
       abandonAt_ = std::max(Clock::now(), overdueAt_.value_or(Clock::time_point::min())) + kGrace;
     }
     if (!watcherDone_) {
@@ -111,6 +114,7 @@ void Capture::expect(int timeoutMs, const char* words) {
   if (overdueAt_) return;
   overdueAt_ = Clock::now() + milliseconds(timeoutMs);
   overdueWords_ = words + std::to_string(timeoutMs) + " ms";
+  overdueMs_ = timeoutMs;
   if (*overdueAt_ < alarm_) watcherWakes_.notify_all();
 }
 
@@ -137,84 +141,96 @@ void Capture::read() {
 void Capture::readSource() {
   due_ = Clock::now();
   do {
-    cv::VideoCapture video;
+    const std::unique_ptr<Reader> reader = makeReader(options_, readerStops_);
     expectNothing();
     expect(options_.openTimeoutMs, "it could not be opened within ");
-    if (const std::string error = openSource(video, options_); !error.empty()) {
-      return finish(CaptureStatus::failed, error);
-    }
+    if (const std::string error = reader->open(); !error.empty()) return finish(CaptureStatus::failed, error);
     expectNothing();
-    const bool any = readFrames(video);
+    const bool any = readFrames(*reader);
     if (stopping()) return;
     previous_.reset();
     if (options_.type != SourceOptions::Type::file || !any) {
-      return finish(CaptureStatus::failed, describeLoss(options_.type));
+      return finish(CaptureStatus::failed, reader->describeLoss());
     }
   } while (options_.loop);
   finish(CaptureStatus::ended, "");
 }
 
-/// Skips the frames that FFmpeg buffered while it analysed the stream, one or two seconds: they are old, but would
-/// count as live. They come faster than their presentation times say.
-void Capture::skipBuffered(cv::VideoCapture& video) {
-  expect(options_.readTimeoutMs, "no frame for ");
-  Clock::time_point before = Clock::now();
+/// Skips the pictures that were buffered before the stream was opened, up to several seconds: they are old, but would
+/// count as live. They come faster than their presentation times say. @returns true where a live picture was grabbed
+bool Capture::skipBuffered(Reader& reader) {
+  std::optional<Clock::time_point> before;
   double timestampMs = 0;
-  for (int skipped = 0; skipped < kMostBuffered && !stopping() && video.grab(); skipped++) {
-    const double next = readTimestamp(video);
+  for (int skipped = 0; skipped < kMostBuffered && !stopping();) {
+    expect(options_.readTimeoutMs, "no frame for ");
+    const Grab grab = reader.grab();
+    if (grab == Grab::end) return false;
+    if (grab == Grab::damaged) countDamaged();
+    if (grab != Grab::picture) continue;
+    if (!reader.hasLiveClock()) return true;
+    const double next = reader.timestampMs();
     const Clock::time_point now = Clock::now();
-    if (skipped > 0 && toMilliseconds(now - before) >= (next - timestampMs) / 2) return;
+    if (before && toMilliseconds(now - *before) >= (next - timestampMs) / 2) return true;
     before = now;
     timestampMs = next;
+    skipped++;
     expectNothing();
-    expect(options_.readTimeoutMs, "no frame for ");
   }
+  return false;
 }
 
-bool Capture::readFrames(cv::VideoCapture& video) {
-  const double declared = readFps(video);
-  const std::chrono::duration<double> seconds(1 / (declared > 0 ? declared : kUsualFps));
-  const auto period = std::chrono::duration_cast<Clock::duration>(seconds);
-  {
-    std::lock_guard lock(mutex_);
-    state_.fps = declared;
-  }
-  if (options_.type == SourceOptions::Type::url) skipBuffered(video);
+bool Capture::readFrames(Reader& reader) {
   bool any = false;
-  int misses = 0;
+  bool isGrabbed = options_.type == SourceOptions::Type::url && skipBuffered(reader);
   while (waitForTurn()) {
     expect(options_.readTimeoutMs, "no frame for ");
-    if (!video.grab()) {
-      if (++misses > kMaxMisses) break;
-      continue;
-    }
-    misses = 0;
+    const Grab grab = isGrabbed ? Grab::picture : reader.grab();
+    isGrabbed = false;
+    if (grab == Grab::end) break;
+    if (grab == Grab::damaged) countDamaged();
+    if (grab != Grab::picture) continue;
     const int64_t capturedAtMs = wallClockMs();
     const Clock::time_point arrived = Clock::now();
-    const double timestampMs = readTimestamp(video);
     std::shared_ptr<Frame> frame = pool_->take();
     // A picture that cannot be decoded is skipped. If no other one comes, the read time-out ends the capture.
-    if (!video.retrieve(frame->bgr) || !toBgr(frame->bgr)) continue;
+    if (!reader.retrieve(*frame)) {
+      countDamaged();
+      continue;
+    }
     frame->capturedAtMs = capturedAtMs;
     any = true;
-    look(*frame, arrived, timestampMs);
+    look(*frame, arrived, reader.timestampMs());
+    picture_.hasLiveClock = reader.hasLiveClock();
+    picture_.isInterlaced = reader.isInterlaced();
     // After a pause of the whole machine the file continues from its place, and does not play faster to catch up.
-    due_ = std::max(due_ + period, Clock::now() - std::chrono::seconds(1));
-    publish(std::move(frame));
+    const double fps = reader.fps();
+    const std::chrono::duration<double> period(1 / (fps > 0 ? fps : kUsualFps));
+    due_ = std::max(due_ + std::chrono::duration_cast<Clock::duration>(period), Clock::now() - std::chrono::seconds(1));
+    {
+      std::lock_guard lock(mutex_);
+      state_.fps = fps;
+    }
+    publish(std::move(frame), reader.format());
   }
   return any;
 }
 
+void Capture::countDamaged() {
+  std::lock_guard lock(mutex_);
+  state_.damaged++;
+  if (overdueAt_) overdueWords_ = "only damaged pictures came for " + std::to_string(overdueMs_) + " ms";
+}
+
 void Capture::look(const Frame& frame, Clock::time_point arrived, double timestampMs) {
-  const bool isSame = previous_ && isSamePicture(previous_->bgr, frame.bgr);
+  const bool isSame = previous_ && isSamePicture(*previous_, frame);
   if (!isSame) unchangedSince_ = arrived;
   picture_.unchangedFrames = isSame ? picture_.unchangedFrames + 1 : 0;
   picture_.unchangedMs = toMilliseconds(arrived - unchangedSince_);
   picture_.arrivedMs = toMilliseconds(arrived.time_since_epoch());
-  picture_.rawWidthPx = frame.bgr.cols;
-  picture_.rawHeightPx = frame.bgr.rows;
+  picture_.rawWidthPx = frame.size().width;
+  picture_.rawHeightPx = frame.size().height;
   if (measuredAt_ == Clock::time_point::min() || arrived - measuredAt_ >= kMeasureEvery) {
-    ReducedPicture reduced = reducePicture(frame.bgr);
+    ReducedPicture reduced = reducePicture(frame.luma());
     picture_.look = measurePicture(reduced);
     if (!isStillPicture(still_, reduced)) {
       still_ = std::move(reduced);
@@ -244,7 +260,7 @@ bool Capture::waitForTurn() {
   return !stopping_;
 }
 
-void Capture::publish(std::shared_ptr<Frame> frame) {
+void Capture::publish(std::shared_ptr<Frame> frame, const StreamFormat& format) {
   std::shared_ptr<const Frame> previous;
   {
     std::lock_guard lock(mutex_);
@@ -252,9 +268,12 @@ void Capture::publish(std::shared_ptr<Frame> frame) {
     // The capture failed or was closed while this frame was being read: the frame is too late.
     if (stopping_) return;
     if (newest_ && !taken_) state_.dropped++;
+    if (state_.frameNumber > 0 && format != state_.format) state_.streamChanges++;
+    state_.format = format;
     frame->number = ++state_.frameNumber;
+    frame->streamChanges = state_.streamChanges;
     state_.status = CaptureStatus::running;
-    const cv::Size size = how_.findSize(frame->bgr.size());
+    const cv::Size size = how_.findSize(frame->size());
     state_.widthPx = size.width;
     state_.heightPx = size.height;
     state_.picture = picture_;
@@ -276,7 +295,7 @@ void Capture::watch() {
   Lock lock(mutex_);
   while (reader.joinable() && !readerDone_) {
     if (!stopping_ && overdueAt_ && Clock::now() >= *overdueAt_) {
-      stopping_ = true;
+      stopReader();
       readerWakes_.notify_all();
       const std::string words = overdueWords_;
       lock.unlock();

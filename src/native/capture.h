@@ -1,6 +1,7 @@
 // A capture: a thread that reads the source, a thread that watches the reader, and a slot for the newest frame.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "frame.h"
+#include "reader.h"
 #include "source.h"
 #include "statistics.h"
 #include "upright.h"
@@ -37,6 +39,9 @@ struct PictureState {
   std::optional<double> timestampMs;
   /// Number of frames whose presentation time was not later than that of the frame before.
   int64_t timestampFaults = 0;
+  /// True where the presentation times say when the pictures were taken.
+  bool hasLiveClock = false;
+  bool isInterlaced = false;
 };
 
 struct CaptureState {
@@ -44,6 +49,12 @@ struct CaptureState {
   std::string error;
   int64_t frameNumber = 0;
   int64_t dropped = 0;
+  /// Number of pictures that were skipped because they are damaged, or rest on one that is missing.
+  int64_t damaged = 0;
+  /// Number of times that the format of the pictures changed.
+  int64_t streamChanges = 0;
+  /// Format of the newest picture.
+  StreamFormat format;
   int widthPx = 0;
   int heightPx = 0;
   double fps = 0;
@@ -83,11 +94,12 @@ class Capture : public std::enable_shared_from_this<Capture> {
   // Run on the reading thread:
   void read();
   void readSource();
-  void skipBuffered(cv::VideoCapture& video);
-  bool readFrames(cv::VideoCapture& video);
+  bool skipBuffered(Reader& reader);
+  bool readFrames(Reader& reader);
+  void countDamaged();
   bool waitForTurn();
   void look(const Frame& frame, Clock::time_point arrived, double timestampMs);
-  void publish(std::shared_ptr<Frame> frame);
+  void publish(std::shared_ptr<Frame> frame, const StreamFormat& format);
 
   // Run on the watching thread:
   void watch();
@@ -100,6 +112,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   void expectNothing();
   void finish(CaptureStatus status, const std::string& error);
   bool stopping() const;
+  void stopReader();
 
   const SourceOptions options_;
   const Upright how_;
@@ -113,12 +126,15 @@ class Capture : public std::enable_shared_from_this<Capture> {
   std::shared_ptr<const Frame> newest_;
   bool taken_ = false;
   bool stopping_ = false;
+  /// The same as stopping_, for the reader, which looks at it without the lock.
+  std::atomic<bool> readerStops_{false};
   bool readerDone_ = false;
   bool watcherDone_ = false;
   bool abandoned_ = false;
   /// End of the time-out, the error that it causes, and the time at which the watcher wakes up.
   std::optional<Clock::time_point> overdueAt_;
   std::string overdueWords_;
+  int overdueMs_ = 0;
   Clock::time_point alarm_ = Clock::time_point::min();
   Clock::time_point abandonAt_;
   std::vector<std::function<void()>> closers_;

@@ -91,8 +91,8 @@ Napi::Object Image::wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int wid
 
 Napi::Object Image::fromPicture(Napi::Env env, std::shared_ptr<const Frame> frame) {
   Contents contents;
-  contents.widthPx = frame->bgr.cols;
-  contents.heightPx = frame->bgr.rows;
+  contents.widthPx = frame->pixels().cols;
+  contents.heightPx = frame->pixels().rows;
   contents.frame = std::move(frame);
   return make(env, std::move(contents));
 }
@@ -102,7 +102,8 @@ Napi::Object Image::fromFrame(Napi::Env env, std::shared_ptr<const Frame> frame)
   const auto constant = [&](const char* name, int64_t value) {
     return Napi::PropertyDescriptor::Value(name, Napi::Number::New(env, static_cast<double>(value)), napi_enumerable);
   };
-  image.DefineProperties({constant("frameNumber", frame->number), constant("capturedAtMs", frame->capturedAtMs)});
+  image.DefineProperties({constant("frameNumber", frame->number), constant("capturedAtMs", frame->capturedAtMs),
+                          constant("streamChanges", frame->streamChanges)});
   return image;
 }
 
@@ -123,7 +124,8 @@ Image::Image(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Image>(info) {
   isLive_ = true;
   liveImages++;
   if (contents_.frame) {
-    externalBytes_ = static_cast<int64_t>(contents_.frame->bgr.total() * contents_.frame->bgr.elemSize());
+    const cv::Mat& pixels = contents_.frame->pixels();
+    externalBytes_ = static_cast<int64_t>(pixels.total() * pixels.elemSize());
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), externalBytes_);
   }
 }
@@ -153,7 +155,7 @@ Napi::Value Image::release(const Napi::CallbackInfo& info) {
 }
 
 Picture Image::picture() {
-  if (contents_.frame) return {contents_.frame->bgr, Order::bgr};
+  if (contents_.frame) return {contents_.frame->pixels(), Order::bgr};
   if (contents_.data.IsEmpty()) throw Napi::TypeError::New(Env(), "the image was released");
   Napi::Uint8Array data = contents_.data.Value();
   // The size is checked each time: a transfer of the buffer to another thread empties the array and takes its memory

@@ -19,7 +19,7 @@ class Image : public Napi::ObjectWrap<Image> {
 
   static Napi::Object wrapRgb(Napi::Env env, const Napi::Uint8Array& data, int widthPx, int heightPx);
   static Napi::Object fromPicture(Napi::Env env, std::shared_ptr<const Frame> frame);
-  /// Makes an image with the properties frameNumber and capturedAtMs.
+  /// Makes an image with the properties frameNumber, capturedAtMs and streamChanges.
   static Napi::Object fromFrame(Napi::Env env, std::shared_ptr<const Frame> frame);
 
   /// @throws TypeError when the argument is no image of this addon

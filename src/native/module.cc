@@ -13,8 +13,8 @@
 #include "instance.h"
 #include "jpeg.h"
 #include "notify.h"
+#include "reader-opencv.h"
 #include "registry.h"
-#include "source.h"
 #include "tensor-functions.h"
 
 namespace lintel {
@@ -33,7 +33,7 @@ void prepareProcess() {
     cv::setNumThreads(1);
     // Errors arrive as exceptions. Without this, OpenCV prints them as well.
     cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
-    prepareBackends();
+    prepareOpenCv();
   });
 }
 

@@ -1,8 +1,5 @@
-// Opens the sources of pictures: V4L2 devices, GStreamer pipelines, streams and files.
+// Where pictures come from: the options of a source, and checks of its path.
 #pragma once
-
-#include <opencv2/core.hpp>
-#include <opencv2/videoio.hpp>
 
 #include <string>
 
@@ -30,25 +27,8 @@ struct SourceOptions {
   bool paced() const { return type == Type::file && realTime; }
 };
 
-/// Silences the libraries and selects RTSP over TCP, by environment variables. Variables that the operator has set
-/// stay. Must be called once, before any source is opened.
-void prepareBackends();
-
-/// Opens a source; blocks until it is open. @returns an empty string, or why it did not open, without the target, which
-/// may contain a password
-std::string openSource(cv::VideoCapture& video, const SourceOptions& options);
-
-/// Describes why a source that was open gives no more frames.
-std::string describeLoss(SourceOptions::Type type);
-
-/// Returns the frame rate that the source declares; 0 where it declares none.
-double readFps(const cv::VideoCapture& video);
-
-/// Returns the presentation time of the frame that was grabbed last, in milliseconds from any origin of the source; 0
-/// where it has none.
-double readTimestamp(const cv::VideoCapture& video);
-
-/// Converts pixels to 8-bit BGR: back-ends may give grey or an alpha channel. @returns false for any other format
-bool toBgr(cv::Mat& pixels);
+/// Describes why the path of a device or a file cannot be opened, more clearly than the libraries do. @returns an empty
+/// string where it can be opened
+std::string findPathProblem(const SourceOptions& options);
 
 }  // namespace lintel

@@ -12,9 +12,9 @@ namespace lintel {
 namespace {
 
 constexpr int kReducedSidePx = 320;
-/// Index of the green channel in BGR. Green is nearest to grey, and infrared pictures have the same value in every
-/// channel.
-constexpr int kGreen = 1;
+/// Brightness of black and of white where the range is limited.
+constexpr int kLimitedBlack = 16;
+constexpr int kLimitedWhite = 235;
 /// Greatest mean difference, in grey levels, of two still pictures a second apart. A still picture that x264 encodes at
 /// 600 and 1,500 kbit/s, or MPEG-4 at 600 kbit/s, changes by 0.13 in the mean and by at most 2 once the rate has
 /// settled. With a sensor's noise of standard deviation 1 and 0.5 the mean is 0.44 and 0.25. At 150 kbit/s the encoder
@@ -33,26 +33,37 @@ double computeDeviation(double sum, double squares, double count) {
 }
 
 /// Averages four pixels of each block: with a single one, the sensor's noise would pass for detail.
-void reduceRow(const cv::Mat& bgr, int y, int block, uchar* out, int width) {
+void reduceRow(const LumaView& luma, int y, int block, uchar* out, int width) {
   const int half = block / 2;
-  const uchar* upper = bgr.ptr(y * block) + kGreen;
-  const uchar* lower = bgr.ptr(y * block + half) + kGreen;
+  const int upper = y * block;
+  const int lower = upper + half;
   for (int x = 0; x < width; x++) {
-    const int left = 3 * x * block;
-    const int right = left + 3 * half;
-    out[x] = static_cast<uchar>((upper[left] + upper[right] + lower[left] + lower[right] + 2) >> 2);
+    const int left = x * block;
+    const int right = left + half;
+    const int sum =
+        luma.sample(left, upper) + luma.sample(right, upper) + luma.sample(left, lower) + luma.sample(right, lower);
+    out[x] = static_cast<uchar>((sum + 2) >> 2);
+  }
+}
+
+/// Stretches a limited range, so that the same picture has the same grey levels in both ranges.
+void stretch(std::vector<uchar>& grey) {
+  constexpr int range = kLimitedWhite - kLimitedBlack;
+  for (uchar& level : grey) {
+    level = static_cast<uchar>(std::clamp(((level - kLimitedBlack) * 255 + range / 2) / range, 0, 255));
   }
 }
 
 }  // namespace
 
-ReducedPicture reducePicture(const cv::Mat& bgr) {
-  const int block = std::max(1, (std::max(bgr.cols, bgr.rows) + kReducedSidePx / 2) / kReducedSidePx);
-  ReducedPicture reduced{bgr.cols / block, bgr.rows / block, {}};
+ReducedPicture reducePicture(const LumaView& luma) {
+  const int block = std::max(1, (std::max(luma.width, luma.height) + kReducedSidePx / 2) / kReducedSidePx);
+  ReducedPicture reduced{luma.width / block, luma.height / block, {}};
   reduced.grey.resize(static_cast<size_t>(reduced.width) * reduced.height);
   for (int y = 0; y < reduced.height; y++) {
-    reduceRow(bgr, y, block, reduced.grey.data() + static_cast<size_t>(y) * reduced.width, reduced.width);
+    reduceRow(luma, y, block, reduced.grey.data() + static_cast<size_t>(y) * reduced.width, reduced.width);
   }
+  if (!luma.isFullRange) stretch(reduced.grey);
   return reduced;
 }
 
@@ -114,11 +125,12 @@ PictureStatistics measurePicture(const ReducedPicture& picture) {
   return found;
 }
 
-bool isSamePicture(const cv::Mat& one, const cv::Mat& other) {
-  if (one.size() != other.size() || one.type() != other.type()) return false;
-  const size_t bytes = static_cast<size_t>(one.cols) * one.elemSize();
-  for (int y = 0; y < one.rows; y++) {
-    if (std::memcmp(one.ptr(y), other.ptr(y), bytes) != 0) return false;
+bool isSamePicture(const Frame& one, const Frame& other) {
+  if (one.raw || other.raw) return one.raw && other.raw && one.raw->isSame(*other.raw);
+  if (one.bgr.size() != other.bgr.size() || one.bgr.type() != other.bgr.type()) return false;
+  const size_t bytes = static_cast<size_t>(one.bgr.cols) * one.bgr.elemSize();
+  for (int y = 0; y < one.bgr.rows; y++) {
+    if (std::memcmp(one.bgr.ptr(y), other.bgr.ptr(y), bytes) != 0) return false;
   }
   return true;
 }

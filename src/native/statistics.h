@@ -4,6 +4,8 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "frame.h"
+
 namespace lintel {
 
 /// Statistics in grey levels, 0..255, of the picture reduced to about 320 pixels.
@@ -21,8 +23,7 @@ struct ReducedPicture {
   std::vector<uchar> grey;
 };
 
-/// @param bgr 8 bit, three channels
-ReducedPicture reducePicture(const cv::Mat& bgr);
+ReducedPicture reducePicture(const LumaView& luma);
 
 PictureStatistics measurePicture(const ReducedPicture& picture);
 
@@ -32,6 +33,6 @@ bool isStillPicture(const ReducedPicture& one, const ReducedPicture& other);
 
 /// Returns true where two pictures are identical, byte for byte. Those of a live sensor differ within the first few
 /// bytes.
-bool isSamePicture(const cv::Mat& one, const cv::Mat& other);
+bool isSamePicture(const Frame& one, const Frame& other);
 
 }  // namespace lintel

@@ -73,8 +73,9 @@ cv::Size Upright::findSize(cv::Size raw) const {
 }
 
 std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const Upright& how, FramePool& pool) {
+  const cv::Mat& whole = frame->pixels();
   if (how.changesNothing()) return frame;
-  const cv::Mat part = frame->bgr(rawPart(how, frame->bgr.size()));
+  const cv::Mat part = whole(rawPart(how, whole.size()));
   std::shared_ptr<Frame> made;
   if (how.rotate == 0 && how.flip == Upright::Flip::none) {
     made = std::make_shared<Frame>();
@@ -85,6 +86,7 @@ std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const U
   }
   made->number = frame->number;
   made->capturedAtMs = frame->capturedAtMs;
+  made->streamChanges = frame->streamChanges;
   // Where the pixels are shared, the frame must stay alive: the pool would write another picture into them.
   if (made->bgr.data == part.data) made->origin = std::move(frame);
   return made;

@@ -23,7 +23,7 @@ struct Upright {
   cv::Size findSize(cv::Size raw) const;
 };
 
-/// Returns the upright part of a frame, with the number and time of the frame. A part that is only cropped shares the
+/// Returns the upright part of a frame, converted to BGR, with the number and time of the frame. A part that is only cropped shares the
 /// pixels of the frame; any other is written into a frame of the pool.
 std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const Upright& how, FramePool& pool);
 

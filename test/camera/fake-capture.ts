@@ -9,6 +9,8 @@ export class FakeCapture {
     error: '',
     frameNumber: 0,
     dropped: 0,
+    damaged: 0,
+    streamChanges: 0,
     widthPx: 640,
     heightPx: 480,
     fps: 30,
@@ -27,7 +29,8 @@ export class FakeCapture {
     const { widthPx: rawWidthPx, heightPx: rawHeightPx } = this.state;
     const lively = { rawWidthPx, rawHeightPx, mean: 120, deviation: 50, sharpness: 20, timestampFaults: 0 };
     const changes = { unchangedFrames: 0, unchangedMs: 0, stillMs: 0, arrivedMs: capturedAtMs };
-    this.state.picture = { ...lively, ...changes, ...picture };
+    const stream = { hasLiveClock: false, isInterlaced: false };
+    this.state.picture = { ...lively, ...changes, ...stream, ...picture };
     this.state.status = 'running';
     this.state.frameNumber++;
     this.#capturedAtMs = capturedAtMs;
@@ -46,9 +49,16 @@ export class FakeCapture {
   }
 
   newest(after: number): CapturedFrame | undefined {
-    const { frameNumber, widthPx, heightPx } = this.state;
+    const { frameNumber, widthPx, heightPx, streamChanges } = this.state;
     if (frameNumber <= after) return undefined;
-    return { frameNumber, capturedAtMs: this.#capturedAtMs, widthPx, heightPx, release: () => undefined };
+    return {
+      frameNumber,
+      capturedAtMs: this.#capturedAtMs,
+      widthPx,
+      heightPx,
+      streamChanges,
+      release: () => undefined,
+    };
   }
 }
 

@@ -14,6 +14,8 @@ const LIVELY: PictureState = {
   stillMs: 0,
   arrivedMs: 0,
   timestampFaults: 0,
+  hasLiveClock: true,
+  isInterlaced: false,
 };
 const OPTIONS = { freezeMs: 5_000, minSharpness: 2, expectWidthPx: 0, expectHeightPx: 0, timestamps: true };
 const FRAME_MS = 100;
