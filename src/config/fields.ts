@@ -20,3 +20,12 @@ export function plainUrl(protocols: readonly string[]): z.ZodType<string> {
     }
   });
 }
+
+/** Tells whether a text is a web origin in the form in which browsers send it, or `*`. */
+export function isOrigin(text: string): boolean {
+  if (text === '*') return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*,\s]+$/.test(text) || !URL.canParse(text)) return false;
+  const { protocol, origin } = new URL(text);
+  // Schemes of apps, such as capacitor://localhost, have no origin here.
+  return protocol === 'http:' || protocol === 'https:' ? origin === text : text === text.toLowerCase();
+}

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ENROLMENT_POLICIES } from '../domain/enrolment-policy.js';
 import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 import { camerasSchema } from './camera-schema.js';
-import { filePath, plainUrl } from './fields.js';
+import { filePath, isOrigin, plainUrl } from './fields.js';
 import { mqttSchema } from './mqtt-schema.js';
 
 /** Name of a host, `*.` and a name, or `*`. */
@@ -64,6 +64,17 @@ export const configSchema = z.strictObject({
         .array(z.string().regex(HOST_PATTERN, 'must be a host name, without a port, such as lintel.example.org'))
         .default([])
         .describe('host names of this service for its clients, such as lintel.example.org or *.example.org'),
+      allowOrigins: z
+        .array(
+          z
+            .string()
+            .refine(
+              isOrigin,
+              'must be an origin as browsers send it, such as https://console.example.org: scheme, host and port, in lower case and without a path',
+            ),
+        )
+        .default([])
+        .describe('web origins whose pages may use the APIs (CORS), such as https://console.example.org'),
       requestTimeoutMs: z
         .int()
         .min(1_000)

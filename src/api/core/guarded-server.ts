@@ -7,6 +7,7 @@ import type { Log } from '../../domain/log.js';
 import { HANDSHAKE_TIMEOUT_MS } from '../../platform/tls-identity.js';
 import { readRequestHost, type AllowedHosts } from './allowed-hosts.js';
 import type { ConnectionGate } from './connection-gate.js';
+import type { AllowedOrigins } from './cross-origin.js';
 import { FairSocket } from './fair-socket.js';
 import type { Turns } from './turns.js';
 
@@ -32,6 +33,7 @@ export interface GuardedServerOptions {
   tls?: { cert: Buffer; key: Buffer } | undefined;
   gate: ConnectionGate;
   hosts: HostGuard;
+  origins: AllowedOrigins;
   turns: Turns;
 }
 
@@ -42,7 +44,7 @@ export function createGuardedServer(
 ): SecureServer;
 export function createGuardedServer(options: GuardedServerOptions, listener: RequestListener): Server;
 export function createGuardedServer(options: GuardedServerOptions, listener: RequestListener): Server | SecureServer {
-  const { http, tls, gate, hosts, turns } = options;
+  const { http, tls, gate, hosts, origins, turns } = options;
   const { requestTimeoutMs, keepAliveTimeoutMs } = http;
   const settings = {
     requestTimeout: requestTimeoutMs,
@@ -57,8 +59,9 @@ export function createGuardedServer(options: GuardedServerOptions, listener: Req
     response.once('close', () => gate.endRequest(request.socket));
     // A client that does not take its answer is disconnected; as long as it takes some of it, the time begins again.
     response.once('prefinish', () => request.socket.setTimeout(requestTimeoutMs));
-    if (hosts.admits(request)) listener(request, response);
-    else hosts.refuse(response);
+    // An origin that is allowed opens no host name: the hosts come first, for preflights as well.
+    if (!hosts.admits(request)) hosts.refuse(response);
+    else if (!origins.handle(request, response)) listener(request, response);
   };
   const handshakeTimeout = Math.min(HANDSHAKE_TIMEOUT_MS, requestTimeoutMs);
   const server = tls

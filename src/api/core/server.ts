@@ -14,6 +14,7 @@ import { readOpenFiles } from '../../platform/open-files.js';
 import { TlsIdentity } from '../../platform/tls-identity.js';
 import { AllowedHosts } from './allowed-hosts.js';
 import { ConnectionGate } from './connection-gate.js';
+import { AllowedOrigins } from './cross-origin.js';
 import { createGuardedServer, HostGuard, type RequestListener } from './guarded-server.js';
 import type { RequestLimits } from './request-limits.js';
 
@@ -120,7 +121,13 @@ export class ApiServer implements Part {
   async #createServer(listener: RequestListener): Promise<Server> {
     const { log, limits, tlsCheckIntervalMs, config } = this.#options;
     const { http } = config;
-    const guards = { http, turns: limits.turns, gate: await this.#createGate(), hosts: this.#createHostGuard() };
+    const guards = {
+      http,
+      turns: limits.turns,
+      gate: await this.#createGate(),
+      hosts: this.#createHostGuard(),
+      origins: this.#createOrigins(),
+    };
     this.#guards = guards;
     if (!http.tls) return createGuardedServer(guards, listener);
     const identity = new TlsIdentity({ ...http.tls, key: 'http.tls', log, checkIntervalMs: tlsCheckIntervalMs });
@@ -155,6 +162,18 @@ export class ApiServer implements Part {
     const machine = hostname();
     const hosts = new AllowedHosts([host, machine, machine.replace(/\..*$/, ''), ...allowedHosts]);
     return new HostGuard({ hosts, log, monotonicMs });
+  }
+
+  #createOrigins(): AllowedOrigins {
+    const { config, log } = this.#options;
+    const { allowOrigins } = config.http;
+    if (allowOrigins.includes('*')) {
+      log.warn(
+        { allowOrigins },
+        'http.allowOrigins holds "*": every web page that somebody opens in this network can read the health and the metrics of this device',
+      );
+    }
+    return new AllowedOrigins(allowOrigins);
   }
 
   /** Connections and refusals, for the metrics. */
