@@ -3,6 +3,7 @@
 /** All codes of an AppError. A message may change, a code may not. The first block is mapped to result codes in api/nhn/envelope.ts. */
 export const ERROR_CODES = [
   'INVALID_PARAM',
+  'UNSUPPORTED_ENCODING',
   'INVALID_GROUP_ID',
   'DUPLICATED_GROUP',
   'GROUP_NOT_FOUND',

@@ -1,4 +1,5 @@
 // Decoding of uploaded pictures: checks the bytes and turns them into an upright native image.
+import { describeFormat, detectFormat } from '../domain/file-format.js';
 import { AppError, clientError, describeError } from '../errors.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { countJpegWork } from './jpeg-work.js';
@@ -58,7 +59,7 @@ export async function decodePicture(
 ): Promise<NativeImage> {
   const plain = addon.decodeJpeg(bytes);
   if (plain) return plain;
-  if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', 'The image is neither PNG nor JPEG.');
+  if (!isJpeg(bytes) && !isPng(bytes)) throw clientError('INVALID_IMAGE_FORMAT', describeForeign(bytes));
   const claims = isPng(bytes) ? readPngClaims(bytes) : readJpegClaims(bytes);
   if (!claims) throw clientError('INVALID_IMAGE_FILE', BROKEN);
   refuseGiants(claims);
@@ -83,6 +84,13 @@ export async function decodePicture(
 }
 
 const BROKEN = 'The image is truncated or corrupt.';
+
+function describeForeign(bytes: Uint8Array): string {
+  const format = detectFormat(bytes);
+  return format === undefined
+    ? 'The image is neither PNG nor JPEG.'
+    : `The image is ${describeFormat(format)}; it must be a PNG or JPEG file.`;
+}
 
 /** Refuses a picture by its header, before anything is decoded. @throws AppError IMAGE_TOO_LARGE */
 function refuseGiants({ widthPx, heightPx, heldBytes, pixelBytes }: PictureClaims): void {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJsonObject } from '../../src/api/core/json-body.js';
 import { Turns } from '../../src/api/core/turns.js';
@@ -120,6 +121,23 @@ describe('a running service', () => {
   it.each(HOSTILE)('answers %s', async (_name, text, code) => {
     const body = Buffer.from(text);
     expect(await send(head(`content-length: ${body.length}`), body).code).toBe(code);
+  });
+
+  it('refuses compressed bombs while it inflates them, many at once, and keeps nothing', async () => {
+    const before = readMegabytes();
+    const nothing = Buffer.alloc(100 * MB, ' ');
+    for (const [encoding, bomb] of [
+      ['gzip', gzipSync(nothing)],
+      ['deflate', deflateSync(nothing)],
+      // A bomb inside a bomb is inflated once: what comes out is no JSON.
+      ['gzip', gzipSync(gzipSync(nothing))],
+    ] as const) {
+      const headers = head(`content-length: ${bomb.length}`, `content-encoding: ${encoding}`);
+      const clients = Array.from({ length: 32 }, () => send(headers, bomb));
+      for (const { code } of clients) expect([-40000, -50300]).toContain(await code);
+    }
+    expect(readMegabytes() - before).toBeLessThan(150);
+    expect(await readMetric('lintel_http_held_bytes')).toBe(0);
   });
 
   it('refuses bodies in chunks of one byte, and does not keep them', async () => {

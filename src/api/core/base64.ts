@@ -144,14 +144,33 @@ function unescapeStart(start: string): string {
   return start.replace(/\\([nrt/])/g, (_escape, letter: string) => ({ n: '\n', r: '\r', t: '\t' })[letter] ?? letter);
 }
 
+/** Texts that clients send in place of base64, by their beginning. */
+const FOREIGN_TEXTS: readonly [RegExp, string][] = [
+  [/^\s*data:/i, 'begins with a data: prefix; send the base64 after it alone'],
+  [/^\s*https?:/i, 'is a URL; send it in the field url'],
+  [/^\s*file:/i, 'is the name of a file; send its content in base64'],
+  [/^b['"]/, "begins with b', as Python writes bytes; send the base64 between the quotes alone"],
+  [/^\s*["']/, 'has quotes around it; send the text between them alone'],
+  [/^(=[0-9A-F]{2}){3}/i, 'is quoted-printable; send base64'],
+  [/^[\w+/-]*%[0-9A-F]{2}/i, 'is percent-encoded; send the base64 as it is, without % and two digits'],
+  [/^\s*-----BEGIN/, 'has a line before its base64; send the base64 alone, in one line'],
+  [
+    /^(\/|[a-z]:\\|~|\.{1,2}[/\\])?[^*]{0,200}\.(jpe?g|png|hei[cf]|webp)$/i,
+    'is the name of a file; send its content in base64',
+  ],
+];
+
 function describeBadBase64(start: string, { isUrlSafe }: { isUrlSafe: boolean }): string {
-  if (/^\s*data:/i.test(start)) return 'The field bytes begins with a data: prefix; send the base64 after it alone.';
-  if (/^\s*https?:/i.test(start)) return 'The field bytes is a URL; send it in the field url.';
+  const foreign = FOREIGN_TEXTS.find(([pattern]) => pattern.test(start))?.[1];
+  if (foreign !== undefined) return `The field bytes ${foreign}.`;
   if (/^[\w+/=\s-]*$/.test(start)) {
     if (isUrlSafe) {
       return 'The field bytes is base64 of the URL-safe alphabet (- and _); send the standard one (+ and /).';
     }
     if (/[\r\n]/.test(start)) return 'The field bytes is base64 with line breaks; send it in one line.';
+    if (start.includes(' ')) {
+      return 'The field bytes is base64 with spaces; send it without them (a form turns each + into a space).';
+    }
   }
   return 'The field bytes is not standard base64.';
 }

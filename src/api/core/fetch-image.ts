@@ -179,6 +179,7 @@ function parseUrl(text: string, base?: URL): URL {
   const subject = base ? 'The address that the url redirects to' : 'The url';
   if (!URL.canParse(text, base?.href)) throw refuseUrl(`${subject} is malformed.`);
   const url = new URL(text, base);
+  if (url.protocol === 'data:') throw refuseUrl(`${subject} is a data: URL; send the base64 in it in the field bytes.`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuseUrl(`${subject} must be http or https.`);
   if (url.username || url.password) throw refuseUrl(`${subject} must not contain a user or a password.`);
   const port = Number(url.port);

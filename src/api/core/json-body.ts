@@ -1,5 +1,6 @@
 // JSON bodies: bounded before they are parsed, with the long texts of pictures taken out and decoded apart.
 import { isUtf8 } from 'node:buffer';
+import { describeFormat, detectFormat } from '../../domain/file-format.js';
 import { clientError, type AppError } from '../../errors.js';
 import { decodeJsonBase64 } from './base64.js';
 import { LongBase64 } from './image-input.js';
@@ -62,15 +63,23 @@ function createMalformedError(): AppError {
   return clientError('INVALID_PARAM', 'The body is not valid JSON.');
 }
 
-/** Contents that clients send in place of JSON, by their first bytes (Latin-1). No JSON begins like any of them. */
-const FOREIGN_BODIES: readonly [RegExp, string][] = [
-  [/^\x1f\x8b/, 'compressed (gzip)'],
-  [/^\xff\xd8\xff/, 'a JPEG file'],
-  [/^\x89PNG\r\n/, 'a PNG file'],
+/** Texts that clients send in place of a JSON object, by their beginning (Latin-1). No request begins like any of them. */
+const FOREIGN_TEXTS: readonly [RegExp, string][] = [
   [/^(\r\n)?--[^\r\n]{1,70}\r?\n/, 'multipart'],
+  [/^(\xff\xfe|\xfe\xff|\0{0,3}[{[]\0)|^\0[{[]/, 'text in UTF-16 or UTF-32, and not in UTF-8'],
+  [/^[A-Za-z][\w%.[\]-]*=/, 'a form (application/x-www-form-urlencoded)'],
+  [/^https?:\/\//i, 'a URL'],
+  [/^\s*"\s*\{/, 'a JSON text with an object in it, encoded twice'],
+  [/^\s*\{\s*'/, 'an object with its names in single quotes, which is no JSON'],
 ];
 
+/** Returns what a body is that is no JSON, as a part of a sentence. */
 function nameForeignBody(body: Buffer): string | undefined {
+  const format = detectFormat(body);
+  if (format === 'gzip') return 'gzip data without the header Content-Encoding: gzip';
+  if (format === 'JPEG' || format === 'PNG') return `a ${format} file`;
+  if (format === 'base64') return 'base64 without a JSON object around it';
+  if (format !== undefined && format !== 'JSON') return describeFormat(format);
   const start = body.toString('latin1', 0, 80);
-  return FOREIGN_BODIES.find(([pattern]) => pattern.test(start))?.[1];
+  return FOREIGN_TEXTS.find(([pattern]) => pattern.test(start))?.[1];
 }

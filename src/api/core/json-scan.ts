@@ -11,6 +11,9 @@ const MAX_NAME_BYTES = 256;
 const LONG_BYTES = 4_096;
 /** Field of a picture that holds its base64. */
 const BYTES_FIELD = 'bytes';
+/** Field of a picture that holds its URL. */
+const URL_FIELD = 'url';
+const DATA_PREFIX_BYTES = 5;
 
 export interface ScanRules {
   /** Fields of the body that hold a picture in `bytes`. */
@@ -110,6 +113,11 @@ class JsonScan {
 
   #enter(isObject: boolean): void {
     this.#countValue();
+    const field = this.#findPictureField();
+    if (field !== undefined) {
+      const what = isObject ? 'an object' : 'a list of numbers';
+      throw refuse(`The field ${field}.${BYTES_FIELD} is ${what}; it must be a string: the picture in base64.`);
+    }
     if (this.#open.length >= MAX_DEPTH) throw refuse(`The body is nested deeper than ${MAX_DEPTH} levels.`);
     this.#open.push({ names: isObject ? new Set() : undefined, name: undefined });
   }
@@ -132,6 +140,7 @@ class JsonScan {
     } else {
       const field = length > LONG_BYTES ? this.#findPictureField() : undefined;
       if (field === undefined) {
+        if (length > LONG_BYTES) this.#refuseMisplacedPicture(start + 1);
         this.#visit(length);
       } else {
         this.#rest.push(body.toString('utf8', this.#restFrom, start + 1));
@@ -172,9 +181,28 @@ class JsonScan {
 
   /** Returns the field of the body whose `bytes` come next; undefined elsewhere. */
   #findPictureField(): string | undefined {
+    return this.#open[1]?.name === BYTES_FIELD ? this.#findImageField(2) : undefined;
+  }
+
+  /** Returns the picture's field of the body that the next value belongs to, at a depth: 1 is the field itself, 2 a field of its object. */
+  #findImageField(depth: 1 | 2): string | undefined {
     const [root, image] = this.#open;
-    if (this.#open.length !== 2 || !root?.names || !image?.names || image.name !== BYTES_FIELD) return undefined;
+    if (this.#open.length !== depth || !root?.names || (depth === 2 && !image?.names)) return undefined;
     return this.#rules.imageFields.find((field) => field === root.name);
+  }
+
+  /** @param start index of a long text @throws AppError INVALID_PARAM: it is a picture that stands beside the place where it belongs */
+  #refuseMisplacedPicture(start: number): void {
+    const [direct, inside] = [this.#findImageField(1), this.#findImageField(2)];
+    if (direct !== undefined) {
+      throw refuse(`The field ${direct} is a string; it must be an object: {"${BYTES_FIELD}": the picture in base64}.`);
+    }
+    const isDataUrl = /^data:/i.test(this.#body.toString('latin1', start, start + DATA_PREFIX_BYTES));
+    if (isDataUrl && inside !== undefined && this.#open[1]?.name === URL_FIELD) {
+      throw refuse(
+        `The field ${inside}.${URL_FIELD} is a data: URL; send the base64 in it in ${inside}.${BYTES_FIELD}.`,
+      );
+    }
   }
 }
 

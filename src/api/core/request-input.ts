@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { clientError } from '../../errors.js';
 import { countBodyBytes, readBody } from './body.js';
 import type { Reservation } from './byte-budget.js';
+import { inflateBody, parseContentEncoding } from './content-encoding.js';
 import { parseJsonObject } from './json-body.js';
 import { isMultipart, parseMultipart } from './multipart.js';
 import { checkInput, noFields, parseQuery } from './parameters.js';
@@ -42,7 +43,7 @@ export interface InputSource {
 
 /**
  * Reads the query and the body of a request, and checks them.
- * @throws AppError INVALID_PARAM; SERVER_BUSY: the budget of bytes is full
+ * @throws AppError INVALID_PARAM; UNSUPPORTED_ENCODING; SERVER_BUSY: the budget of bytes is full
  * @throws ClientGone
  */
 export async function readInput(
@@ -58,7 +59,9 @@ export async function readInput(
 
   const schema = route.body ?? noFields;
   const maxBytes = countBodyBytes(imageFields.length, rules);
-  const bytes = await readBody(request, { maxBytes, budget: limits.budget, reservation });
+  const encoding = parseContentEncoding(request.headers['content-encoding']);
+  const sent = await readBody(request, { maxBytes, budget: limits.budget, reservation });
+  const bytes = sent && encoding ? await inflateBody(sent, encoding, { maxBytes, reservation }) : sent;
   if (bytes === undefined) {
     if (imageFields.length === 0) throw clientError('INVALID_PARAM', `The body is longer than ${maxBytes} bytes.`);
     const placeholders = Object.fromEntries(imageFields.map((field) => [field, UNREAD_IMAGE]));

@@ -9,6 +9,8 @@ import { STATUSES } from './statuses.js';
 export const DOCUMENT_PATH = '/openapi.json';
 /** Errors of every route. */
 const ALWAYS: readonly ErrorCode[] = ['INVALID_PARAM'];
+/** Errors of every route that may have a body. */
+const WITH_BODY: readonly ErrorCode[] = ['UNSUPPORTED_ENCODING'];
 /** Errors of every route that asks for a key. */
 const AUTHENTICATED: readonly ErrorCode[] = ['UNAUTHORIZED_ADMIN_KEY', 'TOO_MANY_ATTEMPTS'];
 
@@ -39,7 +41,7 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
 }
 
 function describeRoute(route: DeviceRoute, components: Components): DocumentedOperation {
-  const { name, summary, data, media = [], statuses = [], open, refusals = [] } = route;
+  const { name, summary, data, media = [], statuses = [], open } = route;
   return {
     route,
     pattern: DEVICE_BASE + route.path,
@@ -51,10 +53,14 @@ function describeRoute(route: DeviceRoute, components: Components): DocumentedOp
       return {
         200: { description: summary, content: { ...json, ...others } },
         ...Object.fromEntries(statuses.map((status) => [status, { description: summary, content: json }])),
-        ...describeRefusals([...ALWAYS, ...(open ? [] : AUTHENTICATED), ...refusals], components),
+        ...describeRefusals(listRefusals(route), components),
       };
     },
   };
+}
+
+function listRefusals({ method, open, refusals = [] }: DeviceRoute): ErrorCode[] {
+  return [...ALWAYS, ...(method === 'GET' ? [] : WITH_BODY), ...(open ? [] : AUTHENTICATED), ...refusals];
 }
 
 function describeMedium(type: string): object {

@@ -22,6 +22,7 @@ export const STATUSES: Readonly<Partial<Record<ErrorCode, Refusal>>> = {
   PRIVACY_ON: { status: 409, message: 'Privacy is on: all cameras are closed.' },
   MODEL_VERSION_MISMATCH: { status: 409, message: 'The group was enrolled under another model.' },
   QUOTA_EXCEEDED: { status: 409, message: 'The group is full.' },
+  UNSUPPORTED_ENCODING: { status: 415, message: 'The Content-Encoding of the body is not read here.' },
   ENROLMENT_REFUSED: { status: 422, message: 'Nobody was enrolled.' },
   TOO_MANY_ATTEMPTS: { status: 429, message: 'Too many wrong keys came from this address; try again later.' },
   SERVER_BUSY: { status: 503, message: 'The service is busy; try again later.' },

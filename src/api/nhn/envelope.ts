@@ -7,9 +7,12 @@ interface Result {
   name: string;
 }
 
+const INVALID_PARAM: Result = { code: -40000, name: 'InvalidParam' };
+
 /** Result of each AppError on the wire. A code that is absent here is unforeseen in a request, and is answered as INTERNAL. */
 export const RESULTS: Readonly<Partial<Record<ErrorCode, Result>>> = {
-  INVALID_PARAM: { code: -40000, name: 'InvalidParam' },
+  INVALID_PARAM,
+  UNSUPPORTED_ENCODING: INVALID_PARAM,
   INVALID_GROUP_ID: { code: -40010, name: 'InvalidGroupID' },
   DUPLICATED_GROUP: { code: -40020, name: 'DuplicatedGroupID' },
   GROUP_NOT_FOUND: { code: -40030, name: 'NotFoundGroupError' },
@@ -33,7 +36,7 @@ const INTERNAL: Result = { code: -50000, name: 'InternalServerError' };
 
 /** All results, for the OpenAPI document. */
 export const SUCCESS_RESULTS: readonly Result[] = [SUCCESS, PARTIAL_SUCCESS];
-export const ERROR_RESULTS: readonly Result[] = [...Object.values(RESULTS), INTERNAL];
+export const ERROR_RESULTS: readonly Result[] = [...new Set([...Object.values(RESULTS), INTERNAL])];
 
 const RETRY_AFTER_SECONDS = '1';
 

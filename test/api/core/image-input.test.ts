@@ -67,7 +67,18 @@ describe('base64', () => {
     ['QUJD\r\nQUI=\r\n', 'The field bytes is base64 with line breaks; send it in one line.'],
     [`${'QUJD'.repeat(19)}\nQUJD`, 'The field bytes is base64 with line breaks; send it in one line.'],
     ['*-*', 'The field bytes is not standard base64.'],
-    ['QUJD QUJD', 'The field bytes is not standard base64.'],
+    ['QUJD QUJD', 'The field bytes is base64 with spaces; send it without them (a form turns each + into a space).'],
+    ["b'QUJD'", "The field bytes begins with b', as Python writes bytes; send the base64 between the quotes alone."],
+    ['"QUJD"', 'The field bytes has quotes around it; send the text between them alone.'],
+    ['=FF=D8=FF=E0', 'The field bytes is quoted-printable; send base64.'],
+    ['QU%2BD', 'The field bytes is percent-encoded; send the base64 as it is, without % and two digits.'],
+    [
+      '-----BEGIN CERTIFICATE-----',
+      'The field bytes has a line before its base64; send the base64 alone, in one line.',
+    ],
+    ['file:///home/kim/a.jpg', 'The field bytes is the name of a file; send its content in base64.'],
+    ['/home/kim/a.JPG', 'The field bytes is the name of a file; send its content in base64.'],
+    ['C:\\kim\\a.png', 'The field bytes is the name of a file; send its content in base64.'],
     ['QUJD====', 'The field bytes is not standard base64.'],
   ])('%j is refused with a detail that says what it is', (text, detail) => {
     expect(() => decodeBase64(text, MAX)).toThrow(detail);

@@ -127,6 +127,23 @@ describe('a body', () => {
     ['of white space', `{${' '.repeat(70_000)}}`, 'longer than 65536 bytes'],
     ['with a long picture in a list', `{"image":[{"bytes":"${'A'.repeat(70_000)}"}]}`, 'longer than 65536 bytes'],
     ['with a long picture elsewhere', `{"other":{"bytes":"${'A'.repeat(70_000)}"}}`, 'longer than 65536 bytes'],
+    [
+      'with a list of bytes',
+      `{"image":{"bytes":[${'255,'.repeat(3_000)}0]}}`,
+      'image.bytes is a list of numbers; it must',
+    ],
+    [
+      'with a Buffer',
+      '{"image":{"bytes":{"type":"Buffer","data":[255]}}}',
+      'image.bytes is an object; it must be a string',
+    ],
+    [
+      'with a picture in place of its object',
+      `{"image":"${'A'.repeat(70_000)}"}`,
+      'The field image is a string; it must be',
+    ],
+    ['with a data: URL', `{"image":{"url":"data:image/png;base64,${'A'.repeat(5_000)}"}}`, 'image.url is a data: URL'],
+    ['with a long URL', `{"image":{"url":"https://x/${'A'.repeat(5_000)}"}}`, undefined],
     ['that a name does not end', '{"a', 'not valid JSON'],
     ['of closing brackets', ']}]}', 'not valid JSON'],
     ['with something behind it', '{}{}', 'not valid JSON'],

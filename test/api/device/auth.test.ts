@@ -1,4 +1,5 @@
 // Authentication of the device API, refused parameters, access log and metrics.
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ATTEMPTS, AttemptLimit, MS_PER_ATTEMPT } from '../../../src/api/core/attempt-limit.js';
@@ -148,6 +149,29 @@ describe('what is not there', () => {
   ])('%s %s is 405, and says what is', async (method, path, allow) => {
     const { status, headers, body } = await device.call(method, path);
     expect([status, headers.get('allow'), body.error.code]).toEqual([405, allow, 'METHOD_NOT_ALLOWED']);
+  });
+
+  test('a body in an unknown Content-Encoding is 415, and one in gzip is read', async () => {
+    const put = (encoding: string, body: Buffer) => {
+      const headers = { 'content-encoding': encoding, 'content-type': 'application/json' };
+      return device.fetch('/privacy', { method: 'PUT', headers, body: Uint8Array.from(body) });
+    };
+    const body = Buffer.from('{"on":false}');
+    const refused = await put('br', brotliCompressSync(body));
+    expect(refused.status).toBe(415);
+    expect(await refused.json()).toEqual({
+      error: {
+        code: 'UNSUPPORTED_ENCODING',
+        message:
+          'The body has a Content-Encoding that is not read here; send it in gzip or deflate, or as it is without a Content-Encoding.',
+      },
+    });
+    const damaged = await put('gzip', body);
+    expect([damaged.status, await damaged.json()]).toMatchObject([400, { error: { code: 'INVALID_PARAM' } }]);
+    const bomb = await put('gzip', gzipSync(Buffer.alloc(1_000_000, ' ')));
+    expect([bomb.status, await bomb.json()]).toMatchObject([400, { error: { code: 'INVALID_PARAM' } }]);
+    const taken = await put('gzip', gzipSync(body));
+    expect([taken.status, await taken.json()]).toMatchObject([200, { on: false }]);
   });
 
   test('HEAD is 405, so that no picture is made for nobody', async () => {

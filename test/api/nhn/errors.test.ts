@@ -134,10 +134,58 @@ describe('InvalidParam', () => {
   const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]);
   const form = '--XX\r\ncontent-disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n\xff\xd8\xff\r\n--XX--';
   test.each<[string, string, Buffer, string, string]>([
-    ['gzip', '/detect', gzipSync('{"image":{}}'), 'application/json', 'compressed (gzip)'],
+    [
+      'gzip',
+      '/detect',
+      gzipSync('{"image":{}}'),
+      'application/json',
+      'gzip data without the header Content-Encoding: gzip',
+    ],
     ['a JPEG file', '/detect', jpeg, 'image/jpeg', 'a JPEG file'],
     ['a PNG file', '/detect', png, 'application/octet-stream', 'a PNG file'],
     ['a form', '/detect', Buffer.from(form, 'latin1'), 'multipart/form-data; boundary=XX', 'multipart'],
+    ['a HEIC file', '/detect', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), 'image/heic', 'a HEIC picture'],
+    ['a WebP file', '/detect', Buffer.from('RIFF\x20\0\0\0WEBPVP8 '), 'image/webp', 'a WebP picture'],
+    ['a PDF file', '/detect', Buffer.from('%PDF-1.7\n'), 'application/pdf', 'a PDF document'],
+    ['a page', '/detect', Buffer.from('<!DOCTYPE html><html>'), 'text/html', 'an HTML page'],
+    ['base64', '/detect', Buffer.from('/9j/4AAQSkZJRgAB'), 'text/plain', 'base64 without a JSON object around it'],
+    ['a data: URL', '/detect', Buffer.from('data:image/png;base64,iVBO'), 'text/plain', 'a data: URL'],
+    ['a URL', '/detect', Buffer.from('https://pictures.example/a.jpg'), 'text/plain', 'a URL'],
+    [
+      'UTF-16',
+      '/detect',
+      Buffer.from('\ufeff{"image":{}}', 'utf16le'),
+      'application/json',
+      'text in UTF-16 or UTF-32, and not in UTF-8',
+    ],
+    [
+      'UTF-16 without a mark',
+      '/detect',
+      Buffer.from('{"image":{}}', 'utf16le'),
+      'application/json',
+      'text in UTF-16 or UTF-32, and not in UTF-8',
+    ],
+    [
+      'a form of a browser',
+      '/groups',
+      Buffer.from('groupId=door'),
+      'application/x-www-form-urlencoded',
+      'a form (application/x-www-form-urlencoded)',
+    ],
+    [
+      'JSON in JSON',
+      '/groups',
+      Buffer.from(JSON.stringify('{"groupId":"door"}')),
+      'application/json',
+      'a JSON text with an object in it, encoded twice',
+    ],
+    [
+      'a Python dictionary',
+      '/groups',
+      Buffer.from("{'groupId': 'door'}"),
+      'application/json',
+      'an object with its names in single quotes, which is no JSON',
+    ],
     ['a form of texts', '/groups', Buffer.from('--XX\r\n\r\n--XX--'), 'multipart/form-data; boundary=XX', 'multipart'],
   ])('of a body that is %s', async (_name, path, body, type, what) => {
     const { origin, base } = harness;
@@ -243,6 +291,7 @@ describe('documented errors', () => {
   test('the table has the codes and names of the contract', () => {
     expect(Object.entries(RESULTS).map(([code, result]) => `${code} ${result.code} ${result.name}`)).toEqual([
       'INVALID_PARAM -40000 InvalidParam',
+      'UNSUPPORTED_ENCODING -40000 InvalidParam',
       'INVALID_GROUP_ID -40010 InvalidGroupID',
       'DUPLICATED_GROUP -40020 DuplicatedGroupID',
       'GROUP_NOT_FOUND -40030 NotFoundGroupError',
