@@ -1,5 +1,5 @@
 // Analyses the newest frames of a camera: one at a time, at the camera's pace, over all its captures.
-import type { CameraConfig } from '../config/camera-schema.js';
+import { findShortestIntervalMs, type CameraConfig } from '../config/camera-schema.js';
 import type { Box } from '../domain/face.js';
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
@@ -42,9 +42,8 @@ export class FrameAnalyser {
   #sinceMs: number | undefined;
 
   constructor(parts: FrameAnalyserParts) {
-    const { source, maxFps } = parts.config;
     this.#parts = parts;
-    this.#pauseMs = source.type === 'file' && !source.realTime ? 0 : 1_000 / maxFps;
+    this.#pauseMs = findShortestIntervalMs(parts.config);
   }
 
   /** Switches to a new capture: frames of the one before are not delivered any more. */

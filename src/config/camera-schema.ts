@@ -194,6 +194,11 @@ export type WatchedGroupConfig = { group: string; appKey: string } & (
 
 const DEFAULT_THRESHOLD = 90;
 
+/** Returns the shortest time between two analysed frames that the configuration allows; 0 where every frame of a file is analysed. */
+export function findShortestIntervalMs({ maxFps, source }: Pick<CameraConfig, 'maxFps' | 'source'>): number {
+  return source.type === 'file' && !source.realTime ? 0 : 1_000 / maxFps;
+}
+
 /** Lists the groups of a camera, each with its appKey and its rule. The rule of a group takes precedence over the camera's. */
 export function listWatchedGroups(camera: CameraConfig): WatchedGroupConfig[] {
   const groups = camera.groups ?? (camera.group === undefined ? [] : [{ group: camera.group }]);

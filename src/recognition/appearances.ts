@@ -24,22 +24,23 @@ export interface TrackProbe {
   firstSeenMs: number;
 }
 
+/** The options are read at each use: the absence time may follow the pace of the camera. */
+export interface AppearancesOptions {
+  /** An appearance ends after this time out of sight. */
+  readonly absenceMs: number;
+  /** Nobody has another event of the same type within this time. */
+  readonly coolDownMs: number;
+  /** Cosine from which two embeddings show the same face. */
+  readonly sameCosine: number;
+}
+
 /** Times are parameters and must not decrease. */
 export class Appearances {
-  readonly #absenceMs: number;
-  readonly #coolDownMs: number;
-  readonly #sameCosine: number;
+  readonly #options: AppearancesOptions;
   #appearances: Appearance[] = [];
 
-  /**
-   * @param absenceMs an appearance ends after this time out of sight
-   * @param coolDownMs nobody has another event of the same type within this time
-   * @param sameCosine cosine from which two embeddings show the same face
-   */
-  constructor({ absenceMs, coolDownMs, sameCosine }: { absenceMs: number; coolDownMs: number; sameCosine: number }) {
-    this.#absenceMs = absenceMs;
-    this.#coolDownMs = coolDownMs;
-    this.#sameCosine = sameCosine;
+  constructor(options: AppearancesOptions) {
+    this.#options = options;
   }
 
   add(appearance: Appearance): void {
@@ -68,7 +69,7 @@ export class Appearances {
     const ends = this.#appearances
       .filter((one) => one.type === type && this.#isCooling(one, nowMs))
       .filter((one) => (person === undefined ? this.#isSame(one, embeddings) : one.person === person))
-      .map((one) => one.eventAtMs + this.#coolDownMs);
+      .map((one) => one.eventAtMs + this.#options.coolDownMs);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }
 
@@ -84,14 +85,14 @@ export class Appearances {
   }
 
   #isContinued({ lastSeenMs }: Appearance, firstSeenMs: number): boolean {
-    return firstSeenMs - lastSeenMs < this.#absenceMs;
+    return firstSeenMs - lastSeenMs < this.#options.absenceMs;
   }
 
   #isCooling({ eventAtMs }: Appearance, nowMs: number): boolean {
-    return nowMs - eventAtMs < this.#coolDownMs;
+    return nowMs - eventAtMs < this.#options.coolDownMs;
   }
 
   #isSame(appearance: Appearance, embeddings: readonly Float32Array[]): boolean {
-    return embeddings.some((embedding) => cosine(embedding, appearance.embedding) >= this.#sameCosine);
+    return embeddings.some((embedding) => cosine(embedding, appearance.embedding) >= this.#options.sameCosine);
   }
 }

@@ -10,6 +10,7 @@ import { Appearances, type Appearance, type TrackProbe } from './appearances.js'
 import type { Decision } from './decision.js';
 import { chooseShownShot, decideMasked, draftEvent } from './draft-event.js';
 import type { Candidate, CandidateGroup } from './identity.js';
+import type { Patience } from './patience.js';
 import type { SearchedShot } from './shot.js';
 
 /** Limit of a JPEG in an event, whose base64 has at most 100,000 characters. */
@@ -37,6 +38,8 @@ export interface UnknownFaceKeeper {
 
 export interface EventReporterParts {
   config: CameraConfig;
+  /** Limits that follow the pace of the camera. */
+  patience: Pick<Patience, 'absenceMs'>;
   events: EventSink;
   modelVersion: string;
   /** Cosine from which two faces are of one unknown person. */
@@ -102,8 +105,15 @@ export class EventReporter {
 
   constructor(parts: EventReporterParts) {
     this.#parts = parts;
-    const { config, sameCosine } = parts;
-    this.#appearances = new Appearances({ absenceMs: config.absenceMs, coolDownMs: config.coolDownMs, sameCosine });
+    const { config, patience, sameCosine } = parts;
+    const { coolDownMs } = config;
+    this.#appearances = new Appearances({
+      get absenceMs() {
+        return patience.absenceMs;
+      },
+      coolDownMs,
+      sameCosine,
+    });
   }
 
   /** Makes the event of a decision, where the appearance has none yet. @param nowMs must not decrease */

@@ -12,8 +12,11 @@ const MAX_REACH = 1.75;
 const MIN_SIZE_RATIO = 0.55;
 /** Share of the newest measurement in the velocity. */
 const VELOCITY_GAIN = 0.5;
-/** A face that was out of sight for this long, or for one frame, may be another one now. */
-const DOUBTFUL_GAP_MS = 300;
+/**
+ * A face that was out of sight for this long, or for one frame, may be another one now. This is the time that people need to change places,
+ * and no matter of the frame rate: where frames are further apart, an embedding decides about each of them.
+ */
+export const DOUBTFUL_GAP_MS = 300;
 /** A face at this distance from its expected place, in face sizes, or with this ratio of sizes, may be another one too. */
 const DOUBTFUL_DISTANCE = 0.6;
 const DOUBTFUL_SIZE_RATIO = 0.75;
@@ -42,6 +45,8 @@ export interface PathStep {
   pathId: number;
   /** The face may be another one than before: it was hidden, jumped, or met another face. */
   isDoubtful: boolean;
+  /** The doubt is due to the time since the frame before alone, which showed a face on this path too, and to its movement meanwhile. */
+  isLate: boolean;
   /** It touches another face now. */
   isTouching: boolean;
 }
@@ -55,18 +60,19 @@ export interface PathUpdate {
 
 /** Path ids count from 1 and are never used again. Times are parameters and must not decrease. Boxes are in pixels. */
 export class PathTracker {
-  readonly #absenceMs: number;
+  readonly #limits: { readonly absenceMs: number };
   #paths: FacePath[] = [];
   #lastId = 0;
 
-  /** @param absenceMs a path ends after this time without its face */
-  constructor({ absenceMs }: { absenceMs: number }) {
-    this.#absenceMs = absenceMs;
+  /** @param limits read for each frame; a path ends after `absenceMs` without its face */
+  constructor(limits: { readonly absenceMs: number }) {
+    this.#limits = limits;
   }
 
   /** Assigns the faces of one frame to paths; a face that continues no path begins a new one. @param boxes boxes of the faces */
   update(nowMs: number, boxes: readonly Box[]): PathUpdate {
-    const ended = this.#end((path) => nowMs - path.lastSeenMs >= this.#absenceMs);
+    const { absenceMs } = this.#limits;
+    const ended = this.#end((path) => nowMs - path.lastSeenMs >= absenceMs);
     const expected = this.#paths.map((path) => ({ path, box: predict(path, nowMs) }));
     const pairs = assign(expected, boxes, nowMs);
     const paired = new Set(pairs.map(({ path }) => path));
@@ -74,10 +80,11 @@ export class PathTracker {
     const steps = boxes.map((box): PathStep => {
       const isTouching = boxes.some((other) => other !== box && boxIou(box, other) > TOUCHING_IOU);
       const pair = pairs.find((one) => one.box === box);
-      if (!pair) return { pathId: this.#begin(box, nowMs), isDoubtful: isTouching, isTouching };
+      if (!pair) return { pathId: this.#begin(box, nowMs), isDoubtful: isTouching, isLate: false, isTouching };
       const isHiding = hidden.some((other) => boxIou(box, other.box) > HIDING_IOU);
-      const isDoubtful = isTouching || isHiding || pair.isContested || isLeap(pair, nowMs);
-      return { pathId: pair.path.id, isDoubtful, isTouching };
+      const mayBeOther = isTouching || isHiding || pair.isContested;
+      const isLate = !mayBeOther && pair.path.isSeen && isLongAgo(pair.path, nowMs);
+      return { pathId: pair.path.id, isDoubtful: mayBeOther || isLeap(pair, nowMs), isLate, isTouching };
     });
     for (const { path } of expected) path.isSeen = paired.has(path);
     for (const { path, box } of pairs) move(path, box, nowMs);
@@ -157,8 +164,12 @@ function isRival(pair: Pair, other: Pair): boolean {
   return isSharing && other.score > pair.score - DOUBTFUL_LEAD;
 }
 
+function isLongAgo({ lastSeenMs }: FacePath, nowMs: number): boolean {
+  return nowMs - lastSeenMs > DOUBTFUL_GAP_MS;
+}
+
 function isLeap({ path, expected, box }: Pair, nowMs: number): boolean {
-  if (!path.isSeen || nowMs - path.lastSeenMs > DOUBTFUL_GAP_MS) return true;
+  if (!path.isSeen || isLongAgo(path, nowMs)) return true;
   const beforePx = Math.sqrt(boxArea(path.box));
   const boxPx = Math.sqrt(boxArea(box));
   if (Math.min(beforePx, boxPx) < DOUBTFUL_SIZE_RATIO * Math.max(beforePx, boxPx)) return true;

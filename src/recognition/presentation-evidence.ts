@@ -4,8 +4,12 @@ import type { EvidenceName } from '../events/event.js';
 import { judgeBorder, readBorderFrame, type BorderFrame } from './border-motion.js';
 import { describeShape, measureSpread, type FaceShape } from './landmark-motion.js';
 
-/** Limit of frames that are kept: 6 s at the default rate. */
+/**
+ * Limit of frames that are kept, and the time that they cover at least: at the default rate 64 frames are 6 s. At a higher rate they are
+ * thinned out, because at 30 frames per second 64 of them are 2 s, in which nobody can be seen to stand still for 3 s.
+ */
 const MAX_FRAMES = 64;
+const COVERED_MS = 6_000;
 /** Least number of frames for evidence, so that one unlucky frame accuses nobody. */
 const MIN_FRAMES = 3;
 /**
@@ -66,6 +70,8 @@ export class PresentationEvidence {
   /** Downscaled crop at the beginning of the stillness, and the greatest difference from it since. */
   #firstCrop: Uint8Array | undefined;
   #cropDifference = 0;
+  /** Frames since the doubt, with their downscaled crops; undefined while there is no doubt. */
+  #held: { frame: Frame; crop: Uint8Array | undefined }[] | undefined;
 
   /** Takes a frame of the face. @param atMs must not decrease */
   add(face: Face, atMs: number): void {
@@ -74,7 +80,7 @@ export class PresentationEvidence {
     const chroma = presentation && {
       isGrey: presentation.chroma < GREY_FACE && presentation.surroundingChroma > COLOURED_SURROUNDINGS,
     };
-    this.#frames.push({
+    const frame: Frame = {
       atMs,
       x: landmarksPx.reduce((sum, point) => sum + point.x, 0) / 5,
       y: landmarksPx.reduce((sum, point) => sum + point.y, 0) / 5,
@@ -83,13 +89,31 @@ export class PresentationEvidence {
       border: readBorderFrame(face),
       periodicity: presentation?.periodicity,
       isGrey: chroma?.isGrey,
-    });
-    if (this.#frames.length > MAX_FRAMES) this.#frames.shift();
-    this.#compareCrop(crop);
+    };
+    const small = crop && shrinkCrop(crop);
+    if (this.#held) this.#held.push({ frame, crop: small });
+    else this.#take(frame, small);
+    if (this.#held && this.#held.length > MAX_FRAMES) this.#held.shift();
+  }
+
+  /**
+   * Holds back the next frames, because they may show another face: `confirm` adds them to those before, and the next `hold` drops them.
+   * At a slow camera each frame is in doubt until its shot was compared, and the evidence must still add up.
+   */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Notes that the frames which were held back show the same face. */
+  confirm(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { frame, crop } of held) this.#take(frame, crop);
   }
 
   /** Forgets the frames, because the next ones may show another face. What was found stays. */
   interrupt(): void {
+    this.#held = undefined;
     this.#frames = [];
     this.#firstCrop = undefined;
     this.#cropDifference = 0;
@@ -144,14 +168,28 @@ export class PresentationEvidence {
     return !hasMoved && this.#firstCrop !== undefined && this.#cropDifference < STILL_CROP;
   }
 
-  #compareCrop(crop: Uint8Array | undefined): void {
-    if (!crop) return;
-    const small = shrinkCrop(crop);
+  #take(frame: Frame, crop: Uint8Array | undefined): void {
+    this.#frames.push(frame);
+    if (this.#frames.length > MAX_FRAMES) this.#frames.splice(findSpareFrame(this.#frames), 1);
+    if (crop) this.#compareCrop(crop);
+  }
+
+  /** @param small crop as `shrinkCrop` returns it */
+  #compareCrop(small: Uint8Array): void {
     this.#firstCrop ??= small;
     let worst = 0;
     for (let i = 0; i < small.length; i++) worst = Math.max(worst, Math.abs(small[i]! - this.#firstCrop[i]!));
     this.#cropDifference = Math.max(this.#cropDifference, worst);
   }
+}
+
+/** Returns the index of the frame to drop: the oldest one, or where all of them cover too little time, the one that adds least to it. */
+function findSpareFrame(frames: readonly Frame[]): number {
+  const times = frames.map(({ atMs }) => atMs);
+  if (times.at(-1)! - times[0]! >= COVERED_MS) return 0;
+  // The ends stay. Without a frame, its neighbours are this far apart.
+  const gaps = times.slice(2).map((atMs, i) => atMs - times[i]!);
+  return 1 + gaps.indexOf(Math.min(...gaps));
 }
 
 /** Averages the crop over squares of 8 x 8 pixels. @param crop 112 x 112 px, interleaved 8-bit RGB @returns 14 x 14 grey levels */

@@ -1,5 +1,6 @@
 // Recognition at one camera: takes frames with faces, and makes one event of each appearance of a person.
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
+import { FramePace } from '../camera/frame-pace.js';
 import type { CameraConfig } from '../config/camera-schema.js';
 import type { ChallengeSink, HeadChallenge, HeadSide } from '../domain/challenge.js';
 import type { Box, Face } from '../domain/face.js';
@@ -18,7 +19,8 @@ import { EventReporter, type UnknownFaceKeeper } from './event-reporter.js';
 import { findAgreedPerson } from './identity.js';
 import { demandsChallenge, demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from './liveness-mode.js';
 import { OtherEmbedder } from './other-embedder.js';
-import { PathTracker, type PathStep } from './path-tracker.js';
+import { DOUBTFUL_GAP_MS, PathTracker, type PathStep } from './path-tracker.js';
+import { Patience } from './patience.js';
 import { PendingWork } from './pending-work.js';
 import type { RecogniserStats } from './recogniser-stats.js';
 import { createShot, judgeMask, type SearchedShot, type Shot } from './shot.js';
@@ -29,20 +31,19 @@ import { TrackDecider } from './track-decider.js';
 import { Tracks } from './tracks.js';
 import { WatchedGroups } from './watched-groups.js';
 
-/**
- * A path ends after this time without its face, even where the absence time is longer: the longer it waited, the likelier another face
- * would continue it.
- */
-const MAX_PATH_GAP_MS = 1_000;
-/** Interval of the checks that a decided track still shows the same face; and the same while it touches another face. */
+/** Interval of the checks that a decided track still shows the same face; and the same while every step is in doubt. */
 const RECHECK_MS = 5_000;
-const TOUCHING_RECHECK_MS = 500;
+const MIN_RECHECK_MS = 500;
 /** A face whose shot was not recognisable has no other shot for this time: a covered face must not cost an embedding in each frame. */
 const UNRECOGNISABLE_PAUSE_MS = 200;
-/** Shots of one frame that are embedded; in a crowd the others wait for the next frame, so that the first decisions come sooner. */
-const MAX_EMBEDDED_PER_FRAME = 4;
-/** Limit of the interval between two frames for the prediction of the next one. */
-const MAX_INTERVAL_MS = 1_000;
+/**
+ * Shots that are embedded in a frame of 250 ms or less; in a crowd the others wait for the next frame, so that the first decisions come
+ * sooner. Where frames are further apart, the next frame is late for that, and more of them are embedded.
+ */
+const EMBEDDED_PER_FRAME = 4;
+const EMBEDDED_FRAME_MS = 250;
+/** Most shots of a frame, however far it is from the next one. */
+const MAX_EMBEDDED_PER_FRAME = 20;
 
 export interface RecogniserParts {
   config: CameraConfig;
@@ -100,7 +101,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   readonly #reporter: EventReporter;
   readonly #challenges: Challenges;
   readonly #decider: TrackDecider;
-  readonly #gapMs: number;
+  readonly #pace: FramePace;
+  readonly #patience: Patience;
   /** Time by the frames; never decreases, even when the clock is set back. */
   #nowMs = 0;
   #intervalMs = 0;
@@ -116,17 +118,28 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     const { config, scales, vision, livenessThresholds, log } = parts;
     const { modelVersion, hasLiveness } = vision;
     const sameCosine = scales.scale.toCosine(SAME_FACE_SIMILARITY);
-    const gapMs = Math.min(config.absenceMs, MAX_PATH_GAP_MS);
+    const pace = new FramePace(config);
+    const patience = new Patience(config, pace);
+    // A lost path and a lost track wait for the same time, which follows the pace.
+    const limits = {
+      get absenceMs() {
+        return patience.gapMs;
+      },
+      get gapMs() {
+        return patience.gapMs;
+      },
+    };
     this.#parts = parts;
-    this.#gapMs = gapMs;
+    this.#pace = pace;
+    this.#patience = patience;
     const others = new OtherEmbedder({ cameraId: config.id, vision, log });
     const otherProblem = (version: string): string | undefined => others.problem(version);
     const groups = new WatchedGroups({ ...parts, modelVersion, otherProblem });
     this.#groups = groups;
-    this.#paths = new PathTracker({ absenceMs: gapMs });
-    this.#tracks = new Tracks({ sameCosine, gapMs, shotLimit: config.outOf });
+    this.#paths = new PathTracker(limits);
+    this.#tracks = new Tracks({ sameCosine, limits, shotLimit: config.outOf });
     this.#search = new ShotSearch({ cameraId: config.id, vision, groups, others, log });
-    this.#reporter = new EventReporter({ ...parts, modelVersion, sameCosine });
+    this.#reporter = new EventReporter({ ...parts, patience, modelVersion, sameCosine });
     this.#challenges = new Challenges({
       ...parts,
       cameraId: config.id,
@@ -135,6 +148,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     });
     this.#decider = new TrackDecider({
       ...parts,
+      patience,
       groups,
       reporter: this.#reporter,
       challenges: this.#challenges,
@@ -169,8 +183,11 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
 
   settledBoxes(): Box[] {
     const nextMs = this.#nowMs + this.#intervalMs;
+    // Frames that are far apart put every step in doubt, so that each face must be compared again, and needs its crop.
+    const isDoubtNext = this.#pace.intervalMs > DOUBTFUL_GAP_MS;
     return this.#tracks.inSight().flatMap(([pathId, track]) => {
       if (this.#isDue(track, nextMs)) return [];
+      if (isDoubtNext && nextMs - track.checkedAtMs >= MIN_RECHECK_MS) return [];
       return this.#paths.expectedAt(pathId, nextMs) ?? [];
     });
   }
@@ -250,18 +267,22 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       const taken = track.bestShots.take(shot, this.#nowMs, track.isDecisionNear);
       return taken ? [{ step, track, shot: taken }] : [];
     }
-    const isTooSoon = step.isTouching && this.#nowMs - track.checkedAtMs < TOUCHING_RECHECK_MS;
+    const isTooSoon = step.isTouching && this.#nowMs - track.checkedAtMs < MIN_RECHECK_MS;
     if (!shot || isTooSoon || !this.#isDue(track, this.#nowMs)) return [];
     return [{ step, track, shot }];
   }
 
   /** Returns the shots that are embedded in this frame: those of open tracks first, then by quality. The others are given back. */
   #limitShots(shots: readonly TrackedShot[]): TrackedShot[] {
-    if (shots.length <= MAX_EMBEDDED_PER_FRAME) return [...shots];
+    const limit = Math.min(
+      MAX_EMBEDDED_PER_FRAME,
+      Math.floor((EMBEDDED_PER_FRAME * this.#pace.spanMs(1, EMBEDDED_FRAME_MS)) / EMBEDDED_FRAME_MS),
+    );
+    if (shots.length <= limit) return [...shots];
     const rank = ({ track }: TrackedShot): number => (track.state === 'open' ? 1 + track.shots.length : 0);
     const sorted = shots.toSorted((a, b) => rank(b) - rank(a) || b.shot.quality - a.shot.quality);
-    sorted.slice(MAX_EMBEDDED_PER_FRAME).forEach((one) => giveBack(one, one.shot));
-    return sorted.slice(0, MAX_EMBEDDED_PER_FRAME);
+    sorted.slice(limit).forEach((one) => giveBack(one, one.shot));
+    return sorted.slice(0, limit);
   }
 
   /** Embeds and searches the shots of a frame. @returns the tracks that got a shot */
@@ -313,7 +334,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       if (track.state === 'open') track.bestShots.giveBack(undefined);
       if (shown.state === 'open') shown.bestShots.count(shot, nowMs);
     }
-    const earlier = shown.shots.filter(({ atMs }) => nowMs - atMs <= config.eventTtlMs);
+    const earlier = shown.shots.filter(({ atMs }) => nowMs - atMs <= this.#patience.shotLifeMs);
     const candidates = this.#search.findCandidates(createShotProbes({ ...rest, ...embedded }, earlier, scales));
     if (!candidates) {
       if (shown.state === 'open') shown.bestShots.giveBack(undefined);
@@ -339,7 +360,9 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
 
   #advance(capturedAtMs: number): void {
     const elapsedMs = Math.max(0, capturedAtMs - (this.#lastCaptureMs ?? capturedAtMs));
-    this.#intervalMs = Math.min(elapsedMs, MAX_INTERVAL_MS);
+    this.#pace.observe(elapsedMs);
+    // After an interruption the next frame is expected at the pace of the ones before.
+    this.#intervalMs = Math.min(elapsedMs, this.#pace.intervalMs);
     this.#nowMs += elapsedMs;
     this.#lastCaptureMs = capturedAtMs;
   }
@@ -356,7 +379,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
         const fields = { cameraId: this.#parts.config.id, reason: describeError(error) };
         this.#parts.log.error(fields, 'a track could not be decided at its end');
       });
-    }, this.#gapMs);
+    }, this.#patience.idleMs);
   }
 
   #clearIdleTimer(): void {

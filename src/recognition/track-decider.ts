@@ -9,12 +9,11 @@ import type { EventReporter, ReportResult } from './event-reporter.js';
 import { decideIdentity, decideIdentityAtEnd, findAgreedCandidate, type Identity } from './identity.js';
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
 import { demandsLiveness } from './liveness-mode.js';
+import type { Patience } from './patience.js';
 import type { SearchedShot } from './shot.js';
 import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
 
-/** Longest time that a recognised person waits for the liveness verdict or for bare shots; half the time to live of an event where that is shorter. */
-const MAX_WAIT_MS = 1_500;
 /** Interval of the shots of a provisional track; a tenth of the time to live of an event where that is shorter. */
 const RETRY_MS = 500;
 const MIN_RETRY_MS = 100;
@@ -29,6 +28,8 @@ type Stage = 'waiting' | 'last' | 'over';
 
 export interface TrackDeciderParts {
   config: CameraConfig;
+  /** Limits that follow the pace of the camera. */
+  patience: Pick<Patience, 'maxWaitMs' | 'shotLifeMs'>;
   groups: WatchedGroups;
   reporter: EventReporter;
   challenges: Challenges;
@@ -43,7 +44,6 @@ export interface TrackDeciderParts {
 export class TrackDecider {
   readonly #parts: TrackDeciderParts;
   readonly #retryMs: number;
-  readonly #maxWaitMs: number;
   /** Number of tracks that ended with too few good shots for a decision. */
   undecided = 0;
 
@@ -51,7 +51,6 @@ export class TrackDecider {
     this.#parts = parts;
     const { eventTtlMs } = parts.config;
     this.#retryMs = Math.max(MIN_RETRY_MS, Math.min(RETRY_MS, eventTtlMs / 10));
-    this.#maxWaitMs = Math.min(MAX_WAIT_MS, eventTtlMs / 2);
   }
 
   /** Call it after each new shot of the track. */
@@ -66,7 +65,7 @@ export class TrackDecider {
     if (state === 'open' && agreed && challenge && this.#parts.challenges.judge(track) !== 'passed') {
       return this.#conclude(track, { kind: 'match', ...agreed }, 'waiting', nowMs);
     }
-    if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#maxWaitMs) {
+    if (state === 'open' && agreed && nowMs - agreed.sinceMs >= this.#parts.patience.maxWaitMs) {
       return this.#conclude(track, { kind: 'match', ...agreed }, 'last', nowMs);
     }
     if (state === 'settled' && dueAtMs !== undefined && nowMs >= dueAtMs) track.reopen(this.#parts.config.outOf);
@@ -143,12 +142,13 @@ export class TrackDecider {
   }
 
   /**
-   * Decides again on a provisional track. Only shots younger than the time to live of an event count, and only the person that was
-   * recognised before can become a match: a person who stays before the camera for an hour must not get an hour of attempts.
+   * Decides again on a provisional track. Only shots younger than `shotLifeMs` count, and only the person that was recognised before can
+   * become a match: a person who stays before the camera for an hour must not get an hour of attempts.
    */
   async #decideAgain(track: Track, nowMs: number): Promise<void> {
-    const { config, groups } = this.#parts;
-    track.shots = track.shots.filter(({ atMs }) => nowMs - atMs <= config.eventTtlMs);
+    const { config, groups, patience } = this.#parts;
+    const { shotLifeMs } = patience;
+    track.shots = track.shots.filter(({ atMs }) => nowMs - atMs <= shotLifeMs);
     if (track.decision?.reason === 'group-unusable') {
       if (groups.problem() === undefined) track.reopen(config.outOf);
       return;

@@ -96,6 +96,7 @@ export class Track {
     if (!reference) return;
     this.isDoubtful = false;
     this.checkedAtMs = nowMs;
+    this.evidence.confirm();
     this.#references.push(reference);
     if (this.#references.length <= MAX_REFERENCES) return;
     // The newest one stays: a face changes with the light and with glasses.
@@ -103,11 +104,15 @@ export class Track {
     this.#references.splice(this.#references.indexOf(worst), 1);
   }
 
-  /** Marks the track as doubtful: its next shots may show another person. */
-  doubt(): void {
+  /**
+   * Marks the track as doubtful: its next shots may show another person.
+   * @param isLate whether the time since the frame before is the only doubt; the evidence so far then counts on if a shot shows the same face
+   */
+  doubt(isLate = false): void {
     this.isDoubtful = this.hasReference;
     this.bestShots.forgetWaiting();
-    this.evidence.interrupt();
+    if (isLate && this.hasReference) this.evidence.hold();
+    else this.evidence.interrupt();
     this.turn?.interrupt();
   }
 

@@ -7,8 +7,8 @@ import { Track } from './track.js';
 export interface TracksParts {
   /** Cosine from which two shots show the same face. */
   sameCosine: number;
-  /** A track that has lost its path ends after this time. */
-  gapMs: number;
+  /** A track that has lost its path ends after `gapMs`, which is read for each frame. */
+  limits: { readonly gapMs: number };
   /** Number of embeddings that a decision may cost. */
   shotLimit: number;
 }
@@ -48,7 +48,7 @@ export class Tracks {
     this.#pathsInSight = new Set(steps.map(({ pathId }) => pathId));
     return steps.map((step) => {
       const track = this.#byPath.get(step.pathId) ?? this.#begin(step.pathId, nowMs);
-      if (step.isDoubtful) track.doubt();
+      if (step.isDoubtful) track.doubt(step.isLate);
       if (!track.isDoubtful) track.confirm(nowMs);
       return { step, track };
     });
@@ -94,7 +94,8 @@ export class Tracks {
 
   /** Ends the tracks that were not found again in time. @returns them */
   endLost(nowMs: number): Track[] {
-    const over = [...this.#lost].filter(({ lastSeenMs }) => nowMs - lastSeenMs >= this.#parts.gapMs);
+    const { gapMs } = this.#parts.limits;
+    const over = [...this.#lost].filter(({ lastSeenMs }) => nowMs - lastSeenMs >= gapMs);
     over.forEach((track) => this.#lost.delete(track));
     return over;
   }
@@ -118,7 +119,7 @@ export class Tracks {
 
   /** Returns the most similar of the tracks that may be here: lost, out of sight, or in doubt themselves, and not for long. */
   #findElsewhere(track: Track, face: EmbeddedFace, nowMs: number): Track | undefined {
-    const { gapMs } = this.#parts;
+    const { gapMs } = this.#parts.limits;
     const onPaths = [...this.#byPath]
       .filter(([pathId, other]) => other.isDoubtful || !this.#pathsInSight.has(pathId))
       .map(([, other]) => other);

@@ -178,14 +178,17 @@ export async function openDoor({
   modelVersion = 'model-1',
   withGroup = true,
   parts = {},
+  shared,
 }: {
   keys?: object;
   modelVersion?: string;
   withGroup?: boolean;
   parts?: Partial<RecogniserParts>;
+  /** A gallery with its group, which other doors use as well. */
+  shared?: LevelGallery;
 } = {}) {
-  const gallery = await openGallery();
-  if (withGroup) await gallery.createGroup(staff, 'model-1');
+  const gallery = shared ?? (await openGallery());
+  if (withGroup && !shared) await gallery.createGroup(staff, 'model-1');
   const timers = new ManualTimers();
   const events = new RecordedEvents();
   const challenges = new RecordedChallenges();

@@ -1,0 +1,55 @@
+// How long the recognition at one camera waits for faces and shots: the times of the configuration, and longer at a slow camera.
+import type { FramePace } from '../camera/frame-pace.js';
+import type { CameraConfig } from '../config/camera-schema.js';
+
+/**
+ * Nobody counts as out of sight before this number of frame intervals: a face may be missed in one frame, and the next frame may come half an
+ * interval late. Where frames come at 5 per second or faster, the times below are longer.
+ */
+const ABSENT_FRAMES = 3;
+/**
+ * A path ends after this time without its face, even where the absence time is longer: the longer it waited, the likelier another face
+ * would continue it.
+ */
+const MAX_PATH_GAP_MS = 1_000;
+/** Longest time, and least number of frames, that a recognised person waits for the liveness verdict or for bare shots. */
+const MAX_WAIT_MS = 1_500;
+const MAX_WAIT_FRAMES = 5;
+/** Frames that the shots of a decision may be spread over, beyond one for each shot: a face may be missed, or not be fit. */
+const SPARE_FRAMES = 2;
+
+/** All times in ms; they are read at each use, because they follow the pace. */
+export class Patience {
+  readonly #config: Pick<CameraConfig, 'absenceMs' | 'eventTtlMs' | 'outOf' | 'readTimeoutMs'>;
+  readonly #pace: FramePace;
+
+  constructor(config: Pick<CameraConfig, 'absenceMs' | 'eventTtlMs' | 'outOf' | 'readTimeoutMs'>, pace: FramePace) {
+    this.#config = config;
+    this.#pace = pace;
+  }
+
+  /** Time out of sight after which a person who returns appears again. */
+  get absenceMs(): number {
+    return this.#pace.spanMs(ABSENT_FRAMES, this.#config.absenceMs);
+  }
+
+  /** Time without its face, or without its path, after which a track ends. */
+  get gapMs(): number {
+    return Math.min(this.absenceMs, this.#pace.spanMs(ABSENT_FRAMES, MAX_PATH_GAP_MS));
+  }
+
+  /** Time without a frame after which all tracks end. While only one frame is known, the next one may take as long as the source may. */
+  get idleMs(): number {
+    return this.#pace.isKnown ? this.gapMs : Math.max(this.gapMs, this.#config.readTimeoutMs);
+  }
+
+  /** Longest time that a recognised person waits for more shots; half the time to live of an event where that is shorter. */
+  get maxWaitMs(): number {
+    return this.#pace.spanMs(MAX_WAIT_FRAMES, Math.min(MAX_WAIT_MS, this.#config.eventTtlMs / 2));
+  }
+
+  /** Age up to which a shot counts on a track that had an event: the time to live of an event, or `outOf` frames. */
+  get shotLifeMs(): number {
+    return this.#pace.spanMs(this.#config.outOf + SPARE_FRAMES, this.#config.eventTtlMs);
+  }
+}
