@@ -62,7 +62,8 @@ export interface CaptureOptions {
   source:
     | { type: 'device'; path: string }
     | { type: 'gstreamer'; pipeline: string }
-    | { type: 'url'; url: string }
+    // `transport` of RTSP, default tcp; auto begins with tcp.
+    | { type: 'url'; url: string; transport?: 'tcp' | 'udp' | 'auto' }
     | { type: 'file'; path: string; loop: boolean; realTime: boolean };
   /** Size and frame rate requested from a device; 0 keeps the device's own. */
   widthPx: number;
@@ -118,6 +119,12 @@ export interface StreamFormat {
   isFullRange: boolean;
 }
 
+/**
+ * What the presentation times of a source say. `none`: nothing, there are none or the reader makes them up. `segments`: the pictures come in
+ * segments of some seconds; the times go on where the source lives, but each picture is late. `live`: when the pictures were taken.
+ */
+export type SourceClock = 'none' | 'segments' | 'live';
+
 /** Measurements of the newest picture of a source, before it is rotated and cropped. */
 export interface PictureState {
   rawWidthPx: number;
@@ -138,8 +145,7 @@ export interface PictureState {
   timestampMs?: number;
   /** Number of frames whose presentation time was not later than that of the frame before. */
   timestampFaults: number;
-  /** True where the presentation times come from the clock of a live source, and say when the pictures were taken. */
-  hasLiveClock: boolean;
+  clock: SourceClock;
   /** True where the picture holds two fields that were taken at different times. */
   isInterlaced: boolean;
 }
@@ -158,8 +164,8 @@ export interface JpegOptions {
  * TypeError, an argument outside its range a RangeError.
  */
 export interface Addon {
-  /** Returns the version of OpenCV and the video back-ends that it was built with (FFMPEG, GSTREAMER, V4L2, …). */
-  info(): { opencv: string; backends: string[] };
+  /** Returns the versions of OpenCV and FFmpeg, and the video back-ends that OpenCV was built with (GSTREAMER, V4L2, …). */
+  info(): { opencv: string; backends: string[]; ffmpeg: string };
 
   /**
    * Wraps pixels without copying them.

@@ -24,6 +24,16 @@ std::string targetOption(const Napi::Object& source, const char* name) {
   return target;
 }
 
+/// Reads the transport of RTSP, which may be left out.
+SourceOptions::Transport transportOption(const Napi::Object& source) {
+  if (source.Get("transport").IsUndefined()) return SourceOptions::Transport::tcp;
+  const std::string transport = stringOption(source, "transport");
+  if (transport == "tcp") return SourceOptions::Transport::tcp;
+  if (transport == "udp") return SourceOptions::Transport::udp;
+  if (transport == "auto") return SourceOptions::Transport::any;
+  throw Napi::TypeError::New(source.Env(), "transport must be 'tcp', 'udp' or 'auto'");
+}
+
 SourceOptions sourceOptions(const Napi::Object& options) {
   const Napi::Env env = options.Env();
   const Napi::Value value = options.Get("source");
@@ -40,6 +50,7 @@ SourceOptions sourceOptions(const Napi::Object& options) {
   } else if (type == "url") {
     made.type = SourceOptions::Type::url;
     made.target = targetOption(source, "url");
+    made.transport = transportOption(source);
   } else if (type == "file") {
     made.type = SourceOptions::Type::file;
     made.target = targetOption(source, "path");
@@ -87,6 +98,18 @@ Upright uprightOptions(const Napi::Object& options) {
   return made;
 }
 
+const char* toName(SourceClock clock) {
+  switch (clock) {
+    case SourceClock::none:
+      return "none";
+    case SourceClock::segments:
+      return "segments";
+    case SourceClock::live:
+      return "live";
+  }
+  return "none";
+}
+
 Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("rawWidthPx", picture.rawWidthPx);
@@ -100,7 +123,7 @@ Napi::Object pictureObject(Napi::Env env, const PictureState& picture) {
   object.Set("arrivedMs", picture.arrivedMs);
   if (picture.timestampMs) object.Set("timestampMs", *picture.timestampMs);
   object.Set("timestampFaults", static_cast<double>(picture.timestampFaults));
-  object.Set("hasLiveClock", picture.hasLiveClock);
+  object.Set("clock", toName(picture.clock));
   object.Set("isInterlaced", picture.isInterlaced);
   return object;
 }

@@ -165,9 +165,11 @@ bool Capture::skipBuffered(Reader& reader) {
     expect(options_.readTimeoutMs, "no frame for ");
     const Grab grab = reader.grab();
     if (grab == Grab::end) return false;
-    if (grab == Grab::damaged) countDamaged();
-    if (grab != Grab::picture) continue;
-    if (!reader.hasLiveClock()) return true;
+    if (grab != Grab::picture) {
+      noteMiss(reader, grab);
+      continue;
+    }
+    if (reader.clock() != SourceClock::live) return true;
     const double next = reader.timestampMs();
     const Clock::time_point now = Clock::now();
     if (before && toMilliseconds(now - *before) >= (next - timestampMs) / 2) return true;
@@ -187,20 +189,22 @@ bool Capture::readFrames(Reader& reader) {
     const Grab grab = isGrabbed ? Grab::picture : reader.grab();
     isGrabbed = false;
     if (grab == Grab::end) break;
-    if (grab == Grab::damaged) countDamaged();
-    if (grab != Grab::picture) continue;
+    if (grab != Grab::picture) {
+      noteMiss(reader, grab);
+      continue;
+    }
     const int64_t capturedAtMs = wallClockMs();
     const Clock::time_point arrived = Clock::now();
     std::shared_ptr<Frame> frame = pool_->take();
     // A picture that cannot be decoded is skipped. If no other one comes, the read time-out ends the capture.
     if (!reader.retrieve(*frame)) {
-      countDamaged();
+      noteMiss(reader, Grab::damaged);
       continue;
     }
     frame->capturedAtMs = capturedAtMs;
     any = true;
     look(*frame, arrived, reader.timestampMs());
-    picture_.hasLiveClock = reader.hasLiveClock();
+    picture_.clock = reader.clock();
     picture_.isInterlaced = reader.isInterlaced();
     // After a pause of the whole machine the file continues from its place, and does not play faster to catch up.
     const double fps = reader.fps();
@@ -215,10 +219,12 @@ bool Capture::readFrames(Reader& reader) {
   return any;
 }
 
-void Capture::countDamaged() {
+/// Counts a damaged picture, and keeps what the error of a time-out will say.
+void Capture::noteMiss(const Reader& reader, Grab grab) {
+  const std::string words = reader.describeWait();
   std::lock_guard lock(mutex_);
-  state_.damaged++;
-  if (overdueAt_) overdueWords_ = "only damaged pictures came for " + std::to_string(overdueMs_) + " ms";
+  if (grab == Grab::damaged) state_.damaged++;
+  if (overdueAt_ && !words.empty()) overdueWords_ = words + " for " + std::to_string(overdueMs_) + " ms";
 }
 
 void Capture::look(const Frame& frame, Clock::time_point arrived, double timestampMs) {

@@ -39,8 +39,7 @@ struct PictureState {
   std::optional<double> timestampMs;
   /// Number of frames whose presentation time was not later than that of the frame before.
   int64_t timestampFaults = 0;
-  /// True where the presentation times say when the pictures were taken.
-  bool hasLiveClock = false;
+  SourceClock clock = SourceClock::none;
   bool isInterlaced = false;
 };
 
@@ -96,7 +95,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   void readSource();
   bool skipBuffered(Reader& reader);
   bool readFrames(Reader& reader);
-  void countDamaged();
+  void noteMiss(const Reader& reader, Grab grab);
   bool waitForTurn();
   void look(const Frame& frame, Clock::time_point arrived, double timestampMs);
   void publish(std::shared_ptr<Frame> frame, const StreamFormat& format);

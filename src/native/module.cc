@@ -13,6 +13,7 @@
 #include "instance.h"
 #include "jpeg.h"
 #include "notify.h"
+#include "reader-libav.h"
 #include "reader-opencv.h"
 #include "registry.h"
 #include "tensor-functions.h"
@@ -34,6 +35,7 @@ void prepareProcess() {
     // Errors arrive as exceptions. Without this, OpenCV prints them as well.
     cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
     prepareOpenCv();
+    prepareLibav();
   });
 }
 
@@ -47,6 +49,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("opencv", cv::getVersionString());
   object.Set("backends", backends);
+  object.Set("ffmpeg", av_version_info());
   return object;
 }
 

@@ -5,7 +5,6 @@
 #include <opencv2/imgproc.hpp>
 
 #include <cmath>
-#include <cstdlib>
 #include <vector>
 
 namespace lintel {
@@ -13,8 +12,7 @@ namespace {
 
 /// Time by which the library's own time-out is later than the capture's, whose error is clearer.
 constexpr int kLaterMs = 200;
-/// Highest credible frame rate. A file without one, such as joined JPEGs, declares the ticks of its time base:
-/// 1,200,000 per second.
+/// Highest credible frame rate.
 constexpr double kMostFps = 1'000;
 /// Number of failed grabs in a row from which a source has ended. A damaged picture makes one grab fail; at the end
 /// every grab fails at once.
@@ -35,11 +33,7 @@ bool toBgr(cv::Mat& pixels) {
 
 }  // namespace
 
-void prepareOpenCv() {
-  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
-  setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
-  setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp", 0);
-}
+void prepareOpenCv() { cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT); }
 
 std::string OpenCvReader::open() {
   std::string problem = openSource();
@@ -50,17 +44,7 @@ std::string OpenCvReader::open() {
 }
 
 std::string OpenCvReader::openSource() {
-  switch (options_.type) {
-    case SourceOptions::Type::device:
-      return openDevice();
-    case SourceOptions::Type::gstreamer:
-      return openPipeline();
-    case SourceOptions::Type::url:
-      return openUrl();
-    case SourceOptions::Type::file:
-      return openFile();
-  }
-  return "an unknown kind of source";
+  return options_.type == SourceOptions::Type::device ? openDevice() : openPipeline();
 }
 
 std::string OpenCvReader::openDevice() {
@@ -84,18 +68,6 @@ std::string OpenCvReader::openPipeline() {
   return "the pipeline could not be started: it is malformed, an element is missing, or it has no appsink";
 }
 
-std::string OpenCvReader::openUrl() {
-  if (video_.open(options_.target, cv::CAP_FFMPEG, timeouts(options_))) return {};
-  return "the stream could not be opened: unreachable, refused, or without video";
-}
-
-std::string OpenCvReader::openFile() {
-  if (std::string problem = findPathProblem(options_); !problem.empty()) return problem;
-  // The scheme keeps a path with a colon from being taken for another protocol.
-  if (video_.open("file:" + options_.target, cv::CAP_FFMPEG, timeouts(options_))) return {};
-  return "the file is no video that can be decoded";
-}
-
 Grab OpenCvReader::grab() {
   if (video_.grab()) {
     misses_ = 0;
@@ -116,22 +88,10 @@ double OpenCvReader::timestampMs() const {
   return std::isfinite(timestampMs) && timestampMs > 0 ? timestampMs : 0;
 }
 
-bool OpenCvReader::hasLiveClock() const {
-  return options_.type == SourceOptions::Type::url && options_.target.compare(0, 4, "rtsp") == 0;
-}
-
 std::string OpenCvReader::describeLoss() const {
-  switch (options_.type) {
-    case SourceOptions::Type::device:
-      return "the device gives no more pictures: unplugged, or taken by another program";
-    case SourceOptions::Type::gstreamer:
-      return "the pipeline ended or failed";
-    case SourceOptions::Type::url:
-      return "the stream ended or was lost";
-    case SourceOptions::Type::file:
-      return "the file holds no picture that can be decoded";
-  }
-  return {};
+  return options_.type == SourceOptions::Type::device
+             ? "the device gives no more pictures: unplugged, or taken by another program"
+             : "the pipeline ended or failed";
 }
 
 }  // namespace lintel

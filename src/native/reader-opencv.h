@@ -9,8 +9,7 @@
 
 namespace lintel {
 
-/// Silences OpenCV and selects RTSP over TCP, by environment variables. Must be called once, before any source is
-/// opened.
+/// Silences OpenCV. Must be called once, before any source is opened.
 void prepareOpenCv();
 
 class OpenCvReader : public Reader {
@@ -22,7 +21,6 @@ class OpenCvReader : public Reader {
   bool retrieve(Frame& frame) override;
   StreamFormat format() const override { return format_; }
   double timestampMs() const override;
-  bool hasLiveClock() const override;
   double fps() const override { return fps_; }
   std::string describeLoss() const override;
 
@@ -30,8 +28,6 @@ class OpenCvReader : public Reader {
   std::string openSource();
   std::string openDevice();
   std::string openPipeline();
-  std::string openUrl();
-  std::string openFile();
 
   const SourceOptions options_;
   cv::VideoCapture video_;

@@ -44,6 +44,16 @@ struct StreamFormat {
   bool operator!=(const StreamFormat& other) const { return !(*this == other); }
 };
 
+/// What the presentation times of a source say.
+enum class SourceClock {
+  /// Nothing: there are none, or the reader makes them up.
+  none,
+  /// The pictures come in segments of some seconds: the times go on where the source lives, but each picture is late.
+  segments,
+  /// When the pictures were taken, by the clock of the source.
+  live,
+};
+
 /// Reads the pictures of one source. One thread uses it. Nothing of a picture is taken from the opening: its format
 /// comes with it.
 class Reader {
@@ -64,13 +74,15 @@ class Reader {
   virtual StreamFormat format() const = 0;
   /// Returns the presentation time in milliseconds, from any origin of the source; 0 where it has none.
   virtual double timestampMs() const { return 0; }
-  /// Returns true where the presentation times come from the clock of a live source, and say when the pictures were
-  /// taken.
-  virtual bool hasLiveClock() const { return false; }
+  /// Returns what the presentation times say.
+  virtual SourceClock clock() const { return SourceClock::none; }
   /// Returns true where the picture holds two fields that were taken at different times.
   virtual bool isInterlaced() const { return false; }
   /// Returns the frame rate that the source declares; 0 where it declares none.
   virtual double fps() const { return 0; }
+  /// Says why no picture has come since the last one, such as "only damaged pictures came", for the error of a time-out;
+  /// empty where nothing came at all.
+  virtual std::string describeWait() const { return {}; }
   /// Describes why a source that was open gives no more pictures.
   virtual std::string describeLoss() const = 0;
 };

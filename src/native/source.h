@@ -10,6 +10,9 @@ struct SourceOptions {
   Type type = Type::file;
   /// Path, pipeline or URL.
   std::string target;
+  /// Transport of RTSP; `any` begins with TCP.
+  enum class Transport { tcp, udp, any };
+  Transport transport = Transport::tcp;
   /// For a file: `loop` starts it again at its end; `realTime` plays it at its frame rate, otherwise as fast as the
   /// frames are taken.
   bool loop = false;

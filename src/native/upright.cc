@@ -38,7 +38,9 @@ cv::Rect rawPart(const Upright& how, cv::Size raw) {
   }
 }
 
-/// Rotates and mirrors. There are eight combinations; each takes one pass over the pixels, or two.
+}  // namespace
+
+// There are eight combinations; each takes one pass over the pixels, or two.
 void turn(const cv::Mat& from, cv::Mat& to, const Upright& how) {
   const bool flips = how.flip != Upright::Flip::none;
   const int axis = how.flip == Upright::Flip::horizontal ? 1 : 0;
@@ -59,8 +61,6 @@ void turn(const cv::Mat& from, cv::Mat& to, const Upright& how) {
   }
   if (flips) cv::flip(to, to, axis);
 }
-
-}  // namespace
 
 bool Upright::changesNothing() const {
   return rotate == 0 && flip == Flip::none && x0 <= 0 && y0 <= 0 && x1 >= 1 && y1 >= 1;

@@ -23,6 +23,9 @@ struct Upright {
   cv::Size findSize(cv::Size raw) const;
 };
 
+/// Rotates and mirrors; the region is not used. `how` must ask for at least one of both.
+void turn(const cv::Mat& from, cv::Mat& to, const Upright& how);
+
 /// Returns the upright part of a frame, converted to BGR, with the number and time of the frame. A part that is only cropped shares the
 /// pixels of the frame; any other is written into a frame of the pool.
 std::shared_ptr<const Frame> upright(std::shared_ptr<const Frame> frame, const Upright& how, FramePool& pool);

@@ -29,7 +29,7 @@ export class FakeCapture {
     const { widthPx: rawWidthPx, heightPx: rawHeightPx } = this.state;
     const lively = { rawWidthPx, rawHeightPx, mean: 120, deviation: 50, sharpness: 20, timestampFaults: 0 };
     const changes = { unchangedFrames: 0, unchangedMs: 0, stillMs: 0, arrivedMs: capturedAtMs };
-    const stream = { hasLiveClock: false, isInterlaced: false };
+    const stream = { clock: 'none' as const, isInterlaced: false };
     this.state.picture = { ...lively, ...changes, ...stream, ...picture };
     this.state.status = 'running';
     this.state.frameNumber++;

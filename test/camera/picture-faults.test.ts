@@ -14,7 +14,7 @@ const LIVELY: PictureState = {
   stillMs: 0,
   arrivedMs: 0,
   timestampFaults: 0,
-  hasLiveClock: true,
+  clock: 'live',
   isInterlaced: false,
 };
 const OPTIONS = { freezeMs: 5_000, minSharpness: 2, expectWidthPx: 0, expectHeightPx: 0, timestamps: true };

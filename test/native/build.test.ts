@@ -40,6 +40,20 @@ describe('build-native', () => {
     expect(stderr).toContain('OpenCV 4.2.0 is too old, 4.5.4 or newer');
   });
 
+  test('says that FFmpeg is missing, and what installs it', () => {
+    const { status, stderr } = build({ 'g++': '', make: '', 'pkg-config': 'case "$*" in *libav*) exit 1 ;; esac' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('pkg-config does not know libavformat');
+    expect(stderr).toContain('sudo apt-get install libavformat-dev libavcodec-dev libavutil-dev libswscale-dev');
+  });
+
+  test('says that FFmpeg is too old', () => {
+    const tooOld = 'case "$*" in --modversion*) echo 58.29.100 ;; *">= 58.76"*) exit 1 ;; esac';
+    const { status, stderr } = build({ 'g++': '', make: '', 'pkg-config': tooOld });
+    expect(status).toBe(1);
+    expect(stderr).toContain("FFmpeg's libavformat 58.29.100 is too old, 58.76 or newer (FFmpeg 4.4) is needed");
+  });
+
   test('does not rebuild an addon that is up to date', () => {
     const before = statSync(ADDON_PATH).mtimeMs;
     expect(spawnSync(SCRIPT, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '', stderr: '' });

@@ -71,8 +71,9 @@ const SYSTEM = `
 Libraries of the operating system
 ---------------------------------
 
-The native addon is linked with OpenCV (Apache-2.0) and libjpeg-turbo (IJG, BSD-3-Clause and Zlib) of the distribution.
-OpenCV in turn loads FFmpeg (LGPL-2.1-or-later) and GStreamer (LGPL-2.1-or-later). None of them is part of this repository.
+The native addon is linked with OpenCV (Apache-2.0), FFmpeg (LGPL-2.1-or-later; GPL-2.0-or-later as Debian builds it) and
+libjpeg-turbo (IJG, BSD-3-Clause and Zlib) of the distribution. OpenCV in turn loads GStreamer (LGPL-2.1-or-later). None of
+them is part of this repository.
 `;
 
 /**

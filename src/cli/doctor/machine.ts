@@ -95,7 +95,7 @@ export async function checkLibraries(libraries = NATIVE_LIBRARIES): Promise<Doct
 }
 
 /** The video back-ends of OpenCV that cameras use. */
-const BACKENDS = { V4L2: 'USB cameras', GSTREAMER: 'CSI cameras', FFMPEG: 'streams and files' };
+const BACKENDS = { V4L2: 'USB cameras', GSTREAMER: 'CSI cameras' };
 
 export function checkAddon(load: () => Pick<Addon, 'info'> = loadAddon): DoctorFinding[] {
   let info: ReturnType<Addon['info']>;
@@ -107,7 +107,7 @@ export function checkAddon(load: () => Pick<Addon, 'info'> = loadAddon): DoctorF
   }
   const missing = Object.entries(BACKENDS).filter(([name]) => !info.backends.includes(name));
   return [
-    ok(`OpenCV ${info.opencv}, video back-ends ${info.backends.join(', ') || 'none'}`),
+    ok(`FFmpeg ${info.ffmpeg}, OpenCV ${info.opencv}, video back-ends ${info.backends.join(', ') || 'none'}`),
     ...missing.map(([name, use]) => warn(`OpenCV has no back-end ${name}: ${use} do not work`)),
   ];
 }

@@ -71,9 +71,9 @@ describe('the machine', () => {
   });
 
   it('a missing back-end of OpenCV is a warning that names the cameras it is for', () => {
-    const info = () => ({ opencv: '4.6.0', backends: ['V4L2', 'FFMPEG'] });
+    const info = () => ({ opencv: '4.6.0', ffmpeg: '5.1.9', backends: ['V4L2'] });
     expect(checkAddon(() => ({ info }))).toEqual([
-      { level: 'ok', text: 'OpenCV 4.6.0, video back-ends V4L2, FFMPEG' },
+      { level: 'ok', text: 'FFmpeg 5.1.9, OpenCV 4.6.0, video back-ends V4L2' },
       { level: 'warn', text: 'OpenCV has no back-end GSTREAMER: CSI cameras do not work' },
     ]);
   });
@@ -182,7 +182,7 @@ describe('the storage', () => {
 
 describe('the report', () => {
   const hooks: DoctorHooks = {
-    loadAddon: () => ({ info: () => ({ opencv: '4.6.0', backends: ['FFMPEG', 'GSTREAMER', 'V4L2'] }) }),
+    loadAddon: () => ({ info: () => ({ opencv: '4.6.0', ffmpeg: '5.1.9', backends: ['GSTREAMER', 'V4L2'] }) }),
     inspectModels: async ({ models }) => ({ lines: [`${models.set}: complete`, 'on cpu'] }),
   };
   const doctor = (cwd: string, args: string[] = [], more: DoctorHooks = {}): Promise<Run> =>

@@ -97,7 +97,7 @@ describe('the report', () => {
     inspectModels: async () => ({ lines: Object.values(SECRETS).map((secret) => `the model says ${secret}`) }),
     loadAddon: () => ({
       ...loadAddon(),
-      info: () => ({ opencv: `4.6 rtsp://a:${SECRETS.query}@b ${file}`, backends: [] }),
+      info: () => ({ opencv: `4.6 rtsp://a:${SECRETS.query}@b ${file}`, ffmpeg: '5.1.9', backends: [] }),
     }),
   });
   const doctor = (cwd: string, args: string[], environment: Record<string, string>): Promise<Run> =>
