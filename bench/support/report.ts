@@ -26,6 +26,12 @@ export function report(name: string, results: readonly Result[]): void {
     ['id', 'value', 'unit', 'bound', 'holds'],
     ...results.map((r) => [r.id, format(r.value), r.unit, r.bound, r.bound === '' ? '' : r.holds ? 'yes' : 'NO']),
   ];
+  printTable(rows);
+  writeResults(name, results);
+}
+
+/** Prints rows with their columns aligned. The first row is the head. */
+export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   for (const row of rows)
     console.log(
@@ -34,10 +40,14 @@ export function report(name: string, results: readonly Result[]): void {
         .join('  ')
         .trimEnd(),
     );
+}
+
+/** Writes bench/results/NAME.json. @param isTold whether to print where it was written; default: true */
+export function writeResults(name: string, results: unknown, isTold = true): void {
   const folder = fileURLToPath(new URL('../results/', import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}${name}.json`, `${JSON.stringify(results, null, 2)}\n`);
-  console.log(`\nwritten to bench/results/${name}.json`);
+  if (isTold) console.log(`\nwritten to bench/results/${name}.json`);
 }
 
 export function median(values: readonly number[]): number {
