@@ -39,7 +39,6 @@ const doors = {
   'age-encryption': 'src/store/age-file.ts',
   usearch: 'src/gallery/vector-index.ts',
   mqtt: 'src/events/mqtt-connection.ts',
-  aedes: 'src/events/embedded-broker.ts',
   sharp: 'src/vision/sharp-decoder.ts',
 };
 const doorPaths = Object.entries(doors).map(([name, file]) => ({ name, message: `${name} has one door: ${file}` }));

@@ -54,6 +54,11 @@ export const mqttSchema = z
           .regex(/^[a-zA-Z0-9_/-]{1,64}$/)
           .default('homeassistant')
           .describe('discovery prefix of Home Assistant'),
+        birthTopic: z
+          .string()
+          .regex(/^(?!lintel\/)[a-zA-Z0-9_/-]{1,128}$/, 'must be a topic outside lintel/, without wildcards')
+          .default('homeassistant/status')
+          .describe('topic of the birth message of Home Assistant, after which the cameras are announced again'),
       })
       .optional()
       .describe('announces the cameras to Home Assistant; {} takes the defaults'),

@@ -15,10 +15,11 @@ export const MAX_CLIENTS_PER_NETWORK = 50;
 /** Connections that have not sent who they are. Beyond it the oldest one of the network, or of all, makes room. */
 export const MAX_WAITING_PER_NETWORK = 16;
 export const MAX_WAITING = 64;
-/** Connections and subscriptions of one network: at once, and in each second after that. */
-const REQUESTS_AT_ONCE = 400;
-const REQUESTS_PER_SECOND = 20;
-/** Limit of the networks whose requests are counted. Above it, the one that was quiet for longest is forgotten. */
+/** Connections of one network: at once, and in each second after that. */
+const CONNECTIONS = { burst: 400, perSecond: 20 };
+/** Subscriptions in the same way. Home Assistant makes more than a hundred each time that it starts. */
+const SUBSCRIPTIONS = { burst: 2_000, perSecond: 100 };
+/** Limit of the networks that are counted. Above it, the one that was quiet for longest is forgotten. */
 const MAX_NETWORKS = 1_000;
 
 interface Seat {
@@ -37,7 +38,8 @@ export class BrokerPlaces {
   readonly #byId = new Map<string, Guest>();
   /** Called when a client id is free again. */
   readonly #freed = new Map<string, (() => void)[]>();
-  readonly #requests = new Map<string, TokenBucket>();
+  readonly #connections = new Map<string, TokenBucket>();
+  readonly #subscriptions = new Map<string, TokenBucket>();
 
   /** @param options `users`: number of users, 0 where clients have none; `monotonic`: milliseconds that never go back */
   constructor({ users, monotonic }: { users: number; monotonic: Clock }) {
@@ -53,15 +55,14 @@ export class BrokerPlaces {
     return [...this.#waiting.keys(), ...this.#seats.keys()];
   }
 
-  /** Counts a connection or a subscription. @returns false when the network has made too many */
-  countRequest(network: string): boolean {
-    const bucket =
-      this.#requests.get(network) ??
-      new TokenBucket({ perSecond: REQUESTS_PER_SECOND, burst: REQUESTS_AT_ONCE, monotonic: this.#monotonic });
-    this.#requests.delete(network);
-    this.#requests.set(network, bucket);
-    if (this.#requests.size > MAX_NETWORKS) this.#requests.delete(this.#requests.keys().next().value ?? network);
-    return bucket.take();
+  /** Counts a connection. @returns false when the network has made too many */
+  countConnection(network: string): boolean {
+    return this.#count(this.#connections, network, CONNECTIONS);
+  }
+
+  /** Counts a subscription. @returns false when the network has made too many */
+  countSubscription(network: string): boolean {
+    return this.#count(this.#subscriptions, network, SUBSCRIPTIONS);
   }
 
   /** Lets a connection wait for its client to send who it is. The oldest one that waits makes room when there is none. */
@@ -138,5 +139,13 @@ export class BrokerPlaces {
     const waiters = this.#freed.get(seat.clientId) ?? [];
     this.#freed.delete(seat.clientId);
     for (const resolve of waiters) resolve();
+  }
+
+  #count(counts: Map<string, TokenBucket>, network: string, limit: { burst: number; perSecond: number }): boolean {
+    const bucket = counts.get(network) ?? new TokenBucket({ ...limit, monotonic: this.#monotonic });
+    counts.delete(network);
+    counts.set(network, bucket);
+    if (counts.size > MAX_NETWORKS) counts.delete(counts.keys().next().value ?? network);
+    return bucket.take();
   }
 }

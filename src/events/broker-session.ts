@@ -1,6 +1,7 @@
 // One session with the broker, from the attempt to connect to the end: it publishes the status, then the events and the side messages.
 import type { Log } from '../domain/log.js';
 import { waitAtMost } from '../platform/waiting.js';
+import { BirthListener } from './birth-listener.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Commander } from './commander.js';
 import { makeHistoryDelivery, type Delivery } from './delivery.js';
@@ -29,6 +30,8 @@ export interface BrokerSessionOptions extends ConnectionOptions {
   refusedTopics: RefusedTopics;
   /** Retained messages by which other programs discover the cameras. */
   announcements: readonly Delivery[];
+  /** Topic of the birth message of Home Assistant, after which they are published again. */
+  birthTopic?: string | undefined;
   /** Without a commander the session does not subscribe to commands. */
   commander?: Commander | undefined;
   /** Health that the status shows. */
@@ -52,6 +55,7 @@ export class BrokerSession {
   #connection: Connection | undefined;
   #drains: readonly (LiveDrain | HistoryDrain)[] = [];
   #sideMessages: SideMessages | undefined;
+  #births: BirthListener | undefined;
   #statusTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: BrokerSessionOptions) {
@@ -74,6 +78,7 @@ export class BrokerSession {
       return toBrokerFailure(error);
     } finally {
       clearInterval(this.#statusTimer);
+      this.#births?.stop();
       this.#drains = [];
       if (this.#connection) await this.#leave(this.#connection);
       this.#connection = undefined;
@@ -125,6 +130,7 @@ export class BrokerSession {
     const sideMessages = new SideMessages({ connection, refusedTopics, clock, log });
     this.#sideMessages = sideMessages;
     sideMessages.publish(announcements);
+    this.#listenToBirths(connection, () => sideMessages.publish(announcements));
     if (!commander) return;
     const topic = makeCommandTopic(deviceId);
     const subscribed = connection.subscribe(topic, (message) => {
@@ -138,6 +144,23 @@ export class BrokerSession {
       // The connection has ended, and the session with it.
       () => undefined,
     );
+  }
+
+  /** A broker that refuses this subscription is no fault: the retained announcements are on it. */
+  #listenToBirths(connection: Connection, announce: () => void): void {
+    const { birthTopic: topic, log } = this.#options;
+    if (topic === undefined) return;
+    const births = new BirthListener({ announce });
+    this.#births = births;
+    connection
+      .subscribe(topic, (message) => births.hear(message))
+      .then(
+        (refusal) => {
+          if (refusal) log.info({ topic, reason: refusal.message }, 'the MQTT broker refuses the birth messages');
+        },
+        // The connection has ended, and the session with it.
+        () => undefined,
+      );
   }
 
   /** Resolves after `finish` when everything is published. @throws BrokerFailure, or the error of the event log */

@@ -21,3 +21,17 @@ export function makeLiveDelivery(event: RecognitionEvent): Delivery {
 export function makeHistoryDelivery(deviceId: string, payload: string): Delivery {
   return { topic: makeHistoryTopic(deviceId), payload, retain: false };
 }
+
+/**
+ * Returns whether a payload is JSON with a time `expiresAt` that has come, as that of a live event or a challenge. Lintel's own broker sends no
+ * such message to a client that was absent.
+ */
+export function hasExpired(payload: Buffer, nowMs: number): boolean {
+  if (payload[0] !== '{'.charCodeAt(0)) return false;
+  try {
+    const { expiresAt } = JSON.parse(payload.toString()) as { expiresAt?: unknown };
+    return typeof expiresAt === 'string' && !(Date.parse(expiresAt) > nowMs);
+  } catch {
+    return false;
+  }
+}

@@ -12,8 +12,10 @@ import type { TrustGuard } from '../domain/trust.js';
 import { AppError } from '../errors.js';
 import { makeChallengeDelivery } from './challenge-message.js';
 import { Commander, type CommanderStats, type CommandTarget } from './commander.js';
+import type { OpenTopic } from './broker-access.js';
+import { hasExpired } from './delivery.js';
 import type { DeviceHealth, HistoryHead } from './device-status.js';
-import { EmbeddedBroker } from './embedded-broker.js';
+import { EmbeddedBroker, type BrokerStats } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
 import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
 import { createHistoryEncoder } from './history.js';
@@ -63,6 +65,8 @@ export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
   pending: number;
   webhook?: WebhookStats & { pending: number };
   commands?: CommanderStats;
+  /** Of Lintel's own broker, where it runs. */
+  broker?: BrokerStats;
 }
 
 const MQTT = 'mqtt';
@@ -140,6 +144,7 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       historyHead: () => this.#signHead(),
       encodeHistory: createHistoryEncoder(deviceId, MQTT, this.#signer.signObject),
       announcements: this.#announcements(),
+      birthTopic: config.mqtt.homeAssistant?.birthTopic,
       commander: this.#commander,
     });
     await this.#publisher.start();
@@ -172,6 +177,7 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
     const idle: PublisherStats = { connected: false, reconnects: 0, published: 0, expired: 0, missing: 0 };
     const webhook = this.#webhook && { ...this.#webhook.stats(), pending: this.#log.pending(WEBHOOK) };
     const commands = this.#commander?.stats();
+    const broker = this.#broker?.stats();
     return {
       ...this.#log.stats(),
       ...this.#lane.stats(),
@@ -179,6 +185,7 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       pending: this.#log.pending(MQTT),
       ...(webhook && { webhook }),
       ...(commands && { commands }),
+      ...(broker && { broker }),
     };
   }
 
@@ -249,8 +256,11 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       const { url, username } = mqtt;
       return { url, username, password, ca: await readCa(mqtt.caFile), protocolVersions: [5, 4] };
     }
-    const openTopics = this.#commander ? [makeCommandTopic(deviceId)] : [];
     const { host, port, tls } = mqtt.embedded;
+    const birthTopic = mqtt.homeAssistant?.birthTopic;
+    const openTopics: OpenTopic[] = [];
+    if (this.#commander) openTopics.push({ topic: makeCommandTopic(deviceId), takesPresence: false });
+    if (birthTopic !== undefined) openTopics.push({ topic: birthTopic, takesPresence: true });
     const broker = new EmbeddedBroker({
       host,
       port,
@@ -258,6 +268,7 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       users: brokerPasswords,
       ownerId: makeMqttClientId(deviceId),
       openTopics,
+      hasExpired: (payload) => hasExpired(payload, this.#options.clock()),
       log,
       monotonic,
     });

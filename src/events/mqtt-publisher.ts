@@ -52,6 +52,8 @@ export interface MqttPublisherOptions {
   encodeHistory: HistoryEncoder;
   /** Retained messages by which other programs discover the cameras; published on every connection. */
   announcements?: readonly Delivery[] | undefined;
+  /** Topic of the birth message of Home Assistant, after which they are published again. */
+  birthTopic?: string | undefined;
   /** Without a commander no command is accepted. */
   commander?: Commander | undefined;
   timing?: Partial<PublisherTiming> | undefined;

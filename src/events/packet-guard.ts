@@ -1,69 +1,67 @@
-// The limits on what one MQTT client sends: reads the fixed headers of its bytes, and stops large packets and too many packets.
+// The limits on how much one MQTT client sends: a client that publishes much is slowed down, and one that floods is cut off.
 import type { Clock } from '../domain/time.js';
 import { TokenBucket } from '../platform/token-bucket.js';
+import { PACKET } from './mqtt-decoder.js';
+import type { RawPacket } from './packet-reader.js';
 
-/** Limit of one packet after its fixed header. Clients send their subscriptions, and commands of less than 1 kB. */
-export const MAX_PACKET_BYTES = 8 * 1024;
 /** Packets that a client may send at once, and in each second after that: it subscribes at the start, and then sends little. */
 const PACKETS_AT_ONCE = 100;
 const PACKETS_PER_SECOND = 10;
+/** Messages in the same way, also those that are ignored: a program that describes hundreds of devices publishes them all at its start. */
+const MESSAGES_AT_ONCE = 1_000;
+const MESSAGES_PER_SECOND = 50;
+/** A larger message counts as several. */
+const BYTES_PER_MESSAGE = 8 * 1024;
+/** Time for which a client may be slowed down in all, in milliseconds, and the time that comes back in each second. */
+const SLOWED_AT_ONCE_MS = 10_000;
+const SLOWED_PER_SECOND_MS = 100;
 /** Limit of the acknowledgements that a client may save up. */
 const MAX_EXPECTED = 100_000;
-/** Type of a packet that acknowledges a message with QoS 1. */
-const PUBACK = 4;
+const ACKNOWLEDGEMENTS: readonly number[] = [PACKET.puback, PACKET.pubrec, PACKET.pubcomp];
 
 export class PacketGuard {
   readonly #packets: TokenBucket;
-  /** Messages that were sent to the client and that it may acknowledge: these packets do not count. */
+  readonly #messages: TokenBucket;
+  readonly #patience: TokenBucket;
+  /** Acknowledgements that the client owes: these packets do not count. */
   #expected = 0;
-  /** Bytes of the current packet that have not arrived yet. */
-  #remaining = 0;
-  /** Index of the next byte in the fixed header: 0 is the type, 1 to 4 are the length. */
-  #headerByte = 0;
-  #length = 0;
 
   /** @param monotonic milliseconds that never go back, as performance.now */
   constructor(monotonic: Clock) {
     this.#packets = new TokenBucket({ perSecond: PACKETS_PER_SECOND, burst: PACKETS_AT_ONCE, monotonic });
+    this.#messages = new TokenBucket({ perSecond: MESSAGES_PER_SECOND, burst: MESSAGES_AT_ONCE, monotonic });
+    this.#patience = new TokenBucket({ perSecond: SLOWED_PER_SECOND_MS, burst: SLOWED_AT_ONCE_MS, monotonic });
   }
 
-  /** A message with QoS 1 is being sent to the client, which will acknowledge it. */
-  expectAcknowledgement(): void {
-    this.#expected = Math.min(MAX_EXPECTED, this.#expected + 1);
+  /** A message is being sent to the client, which will acknowledge it with this number of packets. */
+  expectAcknowledgements(count: number): void {
+    this.#expected = Math.min(MAX_EXPECTED, this.#expected + count);
   }
 
-  /** Follows the next bytes of the client. @throws Error for a packet that is too large, and for too many packets */
-  check(chunk: Uint8Array): void {
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#remaining > 0) {
-        const passed = Math.min(this.#remaining, chunk.length - at);
-        this.#remaining -= passed;
-        at += passed;
-        continue;
+  /**
+   * Counts a packet of the client.
+   * @returns milliseconds for which its next bytes must not be read; 0 where it need not be slowed down
+   * @throws Error for too many packets, and for a client that was slowed down for too long
+   */
+  count({ type, length }: Pick<RawPacket, 'type' | 'length'>): number {
+    if (type === PACKET.publish || type === PACKET.pubrel) {
+      const waitMs = this.#messages.spend(1 + Math.floor(length / BYTES_PER_MESSAGE));
+      if (waitMs > 0 && !this.#patience.take(waitMs)) {
+        throw new Error(`more than ${MESSAGES_PER_SECOND} MQTT messages a second`);
       }
-      const byte = chunk[at] ?? 0;
-      if (this.#headerByte === 0) this.#begin(byte >> 4);
-      else this.#readLength(byte);
-      at++;
+      return waitMs;
     }
+    if (ACKNOWLEDGEMENTS.includes(type) && this.#expected > 0) this.#expected--;
+    else this.#take();
+    return 0;
   }
 
-  #begin(type: number): void {
-    this.#headerByte = 1;
-    this.#length = 0;
-    if (type === PUBACK && this.#expected > 0) this.#expected--;
-    else if (!this.#packets.take()) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
+  /** Counts a message that is passed on to others. @throws Error for too many */
+  countAccepted(): void {
+    this.#take();
   }
 
-  #readLength(byte: number): void {
-    // MQTT 3.1.1, 2.2.3: seven bits a byte, the least significant byte first, four bytes at most.
-    this.#length += (byte & 0x7f) * 128 ** (this.#headerByte - 1);
-    const hasMore = (byte & 0x80) !== 0;
-    if (this.#length > MAX_PACKET_BYTES || (hasMore && this.#headerByte === 4)) {
-      throw new Error(`an MQTT packet of more than ${MAX_PACKET_BYTES} bytes`);
-    }
-    this.#headerByte = hasMore ? this.#headerByte + 1 : 0;
-    if (!hasMore) this.#remaining = this.#length;
+  #take(): void {
+    if (!this.#packets.take()) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
   }
 }

@@ -48,6 +48,15 @@ export interface MetricsSources {
     expired: number;
     stored: number;
     connected: boolean;
+    /** Lintel's own broker, where it runs. `ignored`: messages of clients that were not passed on. */
+    broker?: {
+      clients: number;
+      refused: number;
+      cutOff: number;
+      ignored: number;
+      sessionsWaiting: number;
+      sessionMessagesDropped: number;
+    };
   };
   gallery: () => { groups: number; faces: number };
   http: () => {
@@ -257,6 +266,25 @@ function addEvents(registry: Registry, events: MetricsSources['events']): void {
   gauge(registry, 'lintel_events_pending', 'Events that wait for the broker', () => events().pending);
   gauge(registry, 'lintel_events_stored', 'Events kept on this device', () => events().stored);
   gauge(registry, 'lintel_broker_connected', '1 while the MQTT broker is connected', () => Number(events().connected));
+  addBroker(registry, () => events().broker);
+}
+
+/** All are 0 where Lintel runs no broker of its own. */
+function addBroker(registry: Registry, broker: () => ReturnType<MetricsSources['events']>['broker']): void {
+  gauge(registry, 'lintel_broker_clients', "Clients of Lintel's own broker", () => broker()?.clients ?? 0);
+  gauge(
+    registry,
+    'lintel_broker_sessions_waiting',
+    "Sessions of absent clients of Lintel's own broker",
+    () => broker()?.sessionsWaiting ?? 0,
+  );
+  const counts = [
+    ['lintel_broker_refused_total', "Clients that Lintel's own broker refused", 'refused'],
+    ['lintel_broker_cut_off_total', "Clients that Lintel's own broker cut off", 'cutOff'],
+    ['lintel_broker_ignored_total', "Messages of clients that Lintel's own broker did not pass on", 'ignored'],
+    ['lintel_broker_undelivered_total', 'Messages that did not reach an absent client', 'sessionMessagesDropped'],
+  ] as const;
+  for (const [name, help, key] of counts) counter(registry, name, help, () => broker()?.[key] ?? 0);
 }
 
 function addGallery(registry: Registry, gallery: MetricsSources['gallery']): void {

@@ -23,12 +23,23 @@ export class TokenBucket {
 
   /** Takes tokens. @returns false, and takes nothing, when there are fewer */
   take(count = 1): boolean {
+    this.#refill();
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
+    return true;
+  }
+
+  /** Takes tokens, also those that are not there yet. @returns milliseconds until the missing tokens have come back; 0 when none is missing */
+  spend(count = 1): number {
+    this.#refill();
+    this.#tokens -= count;
+    return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#options.perSecond) * 1_000;
+  }
+
+  #refill(): void {
     const { perSecond, burst, monotonic } = this.#options;
     const nowMs = monotonic();
     this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#atMs) / 1_000) * perSecond);
     this.#atMs = nowMs;
-    if (this.#tokens < count) return false;
-    this.#tokens -= count;
-    return true;
   }
 }

@@ -43,7 +43,10 @@ describe.skipIf(lacks('Home Assistant discovery', 'mosquitto', 'mosquitto_sub'))
   it('is published under the configured prefix, and kept by the broker for later subscribers', async () => {
     const broker = await Mosquitto.start();
     const early = await Subscriber.start(broker.port, 'ha/found/#');
-    await startEvents({ url: broker.url, homeAssistant: { discoveryPrefix: 'ha/found' } });
+    await startEvents({
+      url: broker.url,
+      homeAssistant: { discoveryPrefix: 'ha/found', birthTopic: 'homeassistant/status' },
+    });
     await eventually(() => early.messages.length === 4);
     const late = await Subscriber.start(broker.port, 'ha/found/#');
     await eventually(() => late.messages.length === 4);

@@ -30,7 +30,7 @@ import {
 } from './support.js';
 
 const skip = lacks('topics that a broker refuses', 'mosquitto', 'mosquitto_sub', 'mosquitto_pub');
-const HOME_ASSISTANT = { homeAssistant: { discoveryPrefix: 'homeassistant' } };
+const HOME_ASSISTANT = { homeAssistant: { discoveryPrefix: 'homeassistant', birthTopic: 'homeassistant/status' } };
 const SECRET = 'a-secret-of-these-tests';
 
 /** Starts a mosquitto that lets everybody use only the topics of the ACL. */

@@ -31,7 +31,13 @@ const LOG = { user: { name: 'log', password: 'the password of the log' } };
 async function startBroker(
   options: Partial<EmbeddedBrokerOptions> = {},
 ): Promise<{ broker: EmbeddedBroker; port: number }> {
-  const base = { host: '127.0.0.1', port: 0, ownerId: 'lintel-gate', log: silentLog, openTopics: [COMMANDS] };
+  const base = {
+    host: '127.0.0.1',
+    port: 0,
+    ownerId: 'lintel-gate',
+    log: silentLog,
+    openTopics: [{ topic: COMMANDS, takesPresence: false }],
+  };
   const broker = await started(new EmbeddedBroker({ ...base, ...options }));
   return { broker, port: Number(new URL(broker.url).port) };
 }
@@ -47,9 +53,11 @@ function record(socket: Socket): { text(): string; bytes(): Buffer } {
 async function bystander(
   broker: EmbeddedBroker,
   port: number,
+  clientId = 'bystander',
+  connected?: MqttClient,
 ): Promise<{ own: MqttClient; heard: { text(): string; bytes(): Buffer } }> {
-  const own = await connectOwn(broker);
-  const { socket } = await join(port, 'bystander');
+  const own = connected ?? (await connectOwn(broker));
+  const { socket } = await join(port, clientId);
   const heard = record(socket);
   socket.write(subscribePacket(['#']));
   await eventually(() => heard.bytes().length > 0);
@@ -240,23 +248,44 @@ describe('messages of strangers', () => {
   it.each([
     ['an event', publishPacket('lintel/gate/front/match', 'forged')],
     ['a retained status', publishPacket('lintel/gate/status', 'forged', true)],
+    ['an empty retained status', publishPacket('lintel/gate/status', '', true)],
     ['a retained command', publishPacket(COMMANDS, 'forged', true)],
     ['a message about the broker', publishPacket('$SYS/x/new/clients', 'forged')],
+    ['a topic that looks like that of Lintel', publishPacket('lintel/gate/front/match/', 'forged')],
     ['a topic of 8,000 characters', publishPacket('t'.repeat(8_000), 'forged')],
+    ['a topic of 65,535 characters', publishPacket('t'.repeat(65_535), 'forged')],
     ['a topic of 4,000 levels', publishPacket('/'.repeat(4_000), 'forged')],
-    ['a topic with a wildcard', publishPacket('lintel/#', 'forged')],
-    ['no topic', publishPacket('', 'forged')],
-    ['a packet of 10,000 bytes', publishPacket(COMMANDS, 'forged'.repeat(2_000))],
-  ])('end their connection: %s', async (_, packet) => {
+    ['a command of 12,000 bytes', publishPacket(COMMANDS, 'forged'.repeat(2_000))],
+    ['a message of 3 MB', publishPacket('zigbee2mqtt/bridge/devices', 'forged'.repeat(500_000), true)],
+    ['a command of 3 MB', publishPacket(COMMANDS, 'forged'.repeat(500_000))],
+  ])('are ignored, and leave the connection as it is: %s', async (_, packet) => {
     const { broker, port } = await startBroker();
     const { own, heard } = await bystander(broker, port);
+    await own.publishAsync('lintel/gate/status', 'online', { qos: 1, retain: true });
+    const { socket } = await join(port, 'forger');
+    const answers = record(socket);
+    socket.write(packet);
+    socket.write(Buffer.from([0xc0, 0]));
+    await eventually(() => answers.bytes().equals(Buffer.from([0xd0, 0])));
+    const late = await bystander(broker, port, 'late', own);
+    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end') && late.heard.text().includes('the end'));
+    expect(heard.text() + late.heard.text()).not.toContain('forged');
+    expect(late.heard.text()).toContain('online');
+    expect(broker.health().facts).toMatchObject({ clientMessagesIgnored: 1, clientsCutOff: 0 });
+  });
+
+  it.each([
+    ['a topic with a wildcard', publishPacket('lintel/#', 'forged')],
+    ['no topic', publishPacket('', 'forged')],
+    ['a message of 5 MB', publishPacket(COMMANDS, 'x'.repeat(5_000_000))],
+  ])('end their connection where MQTT does not allow them, or they are too large: %s', async (_, packet) => {
+    const { broker, port } = await startBroker();
     const { socket } = await join(port, 'forger');
     const closed = untilClosed(socket);
     socket.write(packet);
     await closed;
-    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
-    await eventually(() => heard.text().includes('the end'));
-    expect(heard.text()).not.toContain('forged');
+    expect(broker.health().facts?.clientsCutOff).toBe(1);
   });
 
   it('are not published as the will of a client that is gone', async () => {
@@ -271,6 +300,30 @@ describe('messages of strangers', () => {
     await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
     await eventually(() => heard.text().includes('the end'));
     expect(heard.text()).not.toContain('forged');
+  });
+
+  it('are slowed down when there are many, and end their connection when they come without end', async () => {
+    const { broker, port } = await startBroker();
+    const { own, heard } = await bystander(broker, port);
+    const { socket } = await join(port, 'describer');
+    const answers = record(socket);
+    const announcements = Array.from({ length: 1_200 }, (_, i) =>
+      publishPacket(`homeassistant/sensor/${i}`, '{}', true),
+    );
+    socket.write(Buffer.concat([...announcements, Buffer.from([0xc0, 0])]));
+    await eventually(() => answers.bytes().length === 2, 30_000);
+    expect(broker.health().facts).toMatchObject({ clientMessagesIgnored: 1_200, clientsCutOff: 0 });
+    const flood = await join(port, 'flood');
+    const closed = untilClosed(flood.socket);
+    const packets = Buffer.concat(Array.from({ length: 5_000 }, () => publishPacket('foreign', 'x')));
+    const timer = setInterval(() => flood.socket.write(packets), 50);
+    const sentMs = performance.now();
+    await closed;
+    clearInterval(timer);
+    expect(performance.now() - sentMs).toBeGreaterThan(5_000);
+    expect(Number(broker.health().facts?.clientMessagesIgnored)).toBeLessThan(1_200 + 1_000 + 1_000);
+    await own.publishAsync('lintel/gate/front/unknown', 'the end', { qos: 1 });
+    await eventually(() => heard.text().includes('the end'));
   });
 
   it('end their connection when they come with QoS 2 and without end', async () => {

@@ -30,7 +30,10 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
       ]),
       camera('yard', { status: 'lost', fault: 'covered', frames: 7 }),
     ],
-    events: () => ({ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true }),
+    events: () => ({
+      ...{ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true },
+      broker: { clients: 7, refused: 3, cutOff: 4, ignored: 50, sessionsWaiting: 2, sessionMessagesDropped: 6 },
+    }),
     gallery: () => ({ groups: 3, faces: 1000 }),
     http: () => ({ connections: 5, connectionsClosed: 6, heldBytes: 700, refused: { host: 8, bytes: 0 } }),
     droppedLogLines: () => 12,
@@ -87,6 +90,12 @@ describe('the metrics', () => {
         'lintel_events_dropped_total 1',
         'lintel_events_expired_total 4',
         'lintel_broker_connected 1',
+        'lintel_broker_clients 7',
+        'lintel_broker_sessions_waiting 2',
+        'lintel_broker_refused_total 3',
+        'lintel_broker_cut_off_total 4',
+        'lintel_broker_ignored_total 50',
+        'lintel_broker_undelivered_total 6',
         'lintel_gallery_groups 3',
         'lintel_gallery_faces 1000',
         'lintel_http_connections 5',
@@ -116,6 +125,7 @@ describe('the metrics', () => {
     expect(text).not.toContain('status="opening"');
     expect(text).toContain('lintel_vision_completed_total 5\n');
     expect(text).toContain('lintel_broker_connected 0\n');
+    expect(text).toContain('lintel_broker_ignored_total 0\n');
   });
 
   it('time the requests by route and HTTP status', async () => {

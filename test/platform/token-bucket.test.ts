@@ -20,3 +20,11 @@ it('saves no more than its burst, and takes nothing when there is too little', (
   expect(bucket.take(5)).toBe(true);
   expect(bucket.take()).toBe(false);
 });
+
+it('lends tokens, and says how long it takes until they have come back', () => {
+  let nowMs = 0;
+  const bucket = new TokenBucket({ perSecond: 10, burst: 5, monotonic: () => nowMs });
+  expect([bucket.spend(5), bucket.spend(), bucket.spend(2)]).toEqual([0, 100, 300]);
+  nowMs = 300;
+  expect([bucket.take(), bucket.spend()]).toEqual([false, 100]);
+});
