@@ -7,7 +7,7 @@ const FULL_TIER = [
   'test/**/kills.test.ts',
   'test/api/device/enrol.test.ts',
   'test/camera/{stream,stream-faults,camera-files}.test.ts',
-  'test/cli/{scripts.test.ts,enrol/enrol.test.ts,models/*-command*.test.ts}',
+  'test/cli/{scripts.test.ts,enrol/{enrol,photos}.test.ts,models/*-command*.test.ts}',
   'test/events/broker-faults.test.ts',
   'test/models/{builtin-set,set-precision}.test.ts',
   'test/native/{capture-sources,leak,threads,upright}.test.ts',

@@ -150,6 +150,17 @@ export interface PictureState {
   isInterlaced: boolean;
 }
 
+/** A HEIC picture as libheif decodes it. */
+export interface HeifPicture {
+  /** Interleaved 8-bit RGB, or RGBA where the picture has transparency: widthPx * heightPx * channels bytes. */
+  data: Uint8Array;
+  widthPx: number;
+  heightPx: number;
+  channels: 3 | 4;
+  /** The colour profile (ICC) that the pixels have; absent for sRGB, or where the file names none. */
+  profile: Uint8Array | undefined;
+}
+
 /** Options of a JPEG apart from its quality. */
 export interface JpegOptions {
   /** Size of the JPEG. Default: the image's. */
@@ -194,6 +205,13 @@ export interface Addon {
   isWholeJpeg(bytes: Uint8Array, cancelled?: Int32Array): boolean;
   /** Encodes an image as JPEG. @param quality 1..100 */
   encodeJpeg(image: NativeImage, quality: number, options?: JpegOptions): Buffer;
+  /**
+   * Decodes the primary picture of a HEIC file on this thread, with the libheif of the platform: upright, cropped and mirrored as the file has it.
+   * Only the decoder process calls it, because the decoder is a large one that no deadline can interrupt.
+   * @throws Error whose message says that the library or its decoder is not installed, or what is wrong with the file; it contains `pixel
+   * limit` for a picture of more than maxPixels
+   */
+  decodeHeif(bytes: Uint8Array, maxPixels: number): HeifPicture;
   /** Number of native images of the whole process, all threads together, that were neither released nor garbage-collected. */
   liveImageCount(): number;
 

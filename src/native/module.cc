@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "capture-functions.h"
+#include "heif.h"
 #include "image.h"
 #include "instance.h"
 #include "jpeg.h"
@@ -64,6 +65,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<decodeJpeg>(exports, "decodeJpeg");
   exportFunction<isWholeJpeg>(exports, "isWholeJpeg");
   exportFunction<encodeJpeg>(exports, "encodeJpeg");
+  exportFunction<decodeHeif>(exports, "decodeHeif");
   exportFunction<liveImageCount>(exports, "liveImageCount");
   exportFunction<openCapture>(exports, "openCapture");
   exportFunction<captureState>(exports, "captureState");

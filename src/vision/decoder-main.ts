@@ -3,14 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { describeError } from '../errors.js';
 import type { DecoderAnswer, DecoderOrder } from './decoder-process.js';
+import type { DecodedPixels } from './picture-decoder.js';
 import { decodeBySharp } from './sharp-decoder.js';
 
 /** Niceness of the process. With 10, a camera's worker gets 90 % of a core that both want. */
 const NICENESS = 10;
 
 yieldToTheDoor();
-process.on('message', ({ bytes, failOn }: DecoderOrder) => {
-  void decodeBySharp(bytes, failOn).then(
+process.on('message', (order: DecoderOrder) => {
+  void decode(order).then(
     ({ rgb, widthPx, heightPx }) => answer({ rgb, widthPx, heightPx }),
     (error: unknown) => answer({ problem: describeError(error) }),
   );
@@ -19,6 +20,12 @@ process.on('message', ({ bytes, failOn }: DecoderOrder) => {
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // Ctrl-C in a terminal goes to every process of the service; this one ends when the service has stopped.
 process.on('SIGINT', () => undefined);
+
+async function decode(order: DecoderOrder): Promise<DecodedPixels> {
+  if (!('isPhoto' in order)) return decodeBySharp(order.bytes, order.failOn);
+  // Loaded here, because the addon with its libraries is not needed for anything else.
+  return (await import('./photo-decoder.js')).decodePhoto(order.bytes);
+}
 
 function answer(message: DecoderAnswer): void {
   process.send?.(message);

@@ -1,13 +1,10 @@
 // The decoder process as its worker sees it: started when a picture needs it, ended when a picture takes too long or none comes.
 import { fork, type ChildProcess } from 'node:child_process';
 import { AppError, describeError } from '../errors.js';
-import type { DecodedPixels, FailOn, PictureDecoder } from './picture-decoder.js';
+import type { DecodedPixels, FailOn, PhotoDecoder, PictureDecoder } from './picture-decoder.js';
 
-/** A picture for the decoder process. */
-export interface DecoderOrder {
-  bytes: Uint8Array;
-  failOn: FailOn;
-}
+/** A picture for the decoder process: an uploaded one, or a photo of the operator. */
+export type DecoderOrder = { bytes: Uint8Array; failOn: FailOn } | { bytes: Uint8Array; isPhoto: true };
 
 /** The pixels, or what is wrong with the picture. */
 export type DecoderAnswer = DecodedPixels | { problem: string };
@@ -30,7 +27,7 @@ interface Decoding {
  * A picture of 640 x 480 takes 1 ms longer than in this process, one of 2048 x 2048 px takes 20 ms longer, and the first one 120 ms longer
  * (AMD EPYC, November 2026).
  */
-export class DecoderProcess implements PictureDecoder {
+export class DecoderProcess implements PictureDecoder, PhotoDecoder {
   readonly #file: URL;
   #child: ChildProcess | undefined;
   #decoding: Decoding | undefined;
@@ -43,12 +40,21 @@ export class DecoderProcess implements PictureDecoder {
 
   /** Decodes one picture at a time. */
   decode(bytes: Uint8Array, failOn: FailOn): Promise<DecodedPixels> {
+    return this.#order({ bytes, failOn });
+  }
+
+  /** Decodes one picture at a time. */
+  decodePhoto(bytes: Uint8Array): Promise<DecodedPixels> {
+    return this.#order({ bytes, isPhoto: true });
+  }
+
+  #order(order: DecoderOrder): Promise<DecodedPixels> {
     if (this.#decoding) throw new TypeError('a decoder process decodes one picture at a time');
     clearTimeout(this.#idleTimer);
     const child = (this.#child ??= this.#start());
     return new Promise((resolve, reject) => {
       this.#decoding = { resolve, reject };
-      child.send({ bytes, failOn } satisfies DecoderOrder, (error) => {
+      child.send(order, (error) => {
         if (error) this.#lose(child, new AppError('WORKER_FAILED', 'a picture could not be sent to its decoder'));
       });
     });

@@ -1,4 +1,5 @@
-// The interface of the decoder for pictures that the addon does not decode itself.
+// The interfaces of the decoders for pictures that the addon does not decode itself.
+import type { FileFormat } from '../domain/file-format.js';
 
 /** Decoded pixels: interleaved 8-bit RGB, widthPx * heightPx * 3 bytes. */
 export interface DecodedPixels {
@@ -17,4 +18,16 @@ export interface PictureDecoder {
    * @throws Error, whose message says what is wrong with the picture; AppError WORKER_FAILED where decoding could not even begin
    */
   decode(bytes: Uint8Array, failOn: FailOn): Promise<DecodedPixels>;
+}
+
+/** Formats of photos. */
+export const PHOTO_FORMATS: readonly FileFormat[] = ['JPEG', 'PNG', 'WebP', 'AVIF', 'HEIC', 'GIF', 'TIFF'];
+
+/** A decoder of photos as people have them on their phones: for commands of the operator, and never for what a client uploads. */
+export interface PhotoDecoder {
+  /**
+   * Decodes a photo in one of the PHOTO_FORMATS, told by its content; of several pictures in a file the primary or the first one. Otherwise it
+   * does the same as PictureDecoder.decode.
+   */
+  decodePhoto(bytes: Uint8Array): Promise<DecodedPixels>;
 }

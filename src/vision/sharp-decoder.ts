@@ -8,6 +8,11 @@ const MAX_SIDE_PX = 2048;
 // One picture at a time; libvips keeps nothing between pictures.
 sharp.cache(false);
 sharp.concurrency(1);
+// Formats beside those of pictures and photos, such as SVG, are never parsed, whatever a caller lets through.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((format) => `VipsForeignLoad${format}`),
+});
 
 /**
  * Does the work of PictureDecoder.decode, on a thread of libuv's pool, in one pass over the bytes: reading the header first would cost a tenth

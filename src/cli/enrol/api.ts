@@ -25,6 +25,10 @@ export type ApiMatch = z.output<typeof searchMatch>;
 const groupDetails = z.object({ groups: z.tuple([z.object({ createTime: z.string() })]) });
 const detected = z.object({ faceDetails: z.array(detectedFace) });
 const found = z.object({ matchFaces: z.array(searchMatch) });
+const listed = z.object({
+  faces: z.array(z.object({ externalImageId: z.string().optional() })),
+  nextToken: z.string().optional(),
+});
 const registered = z.object({ addedFaces: z.array(z.object({ faceId: z.string() })).max(1) });
 
 /** Outcome of the only face of a picture. */
@@ -35,6 +39,8 @@ export interface ApiRegistration {
   detail?: string;
 }
 
+/** Most faces of one page of the list. */
+const PAGE_LIMIT = 200;
 /** Number of matches that a search asks for. With more pictures of one person than this, another person's may be missed. */
 const MAX_MATCHES = 100;
 
@@ -61,6 +67,22 @@ export class EnrolApi {
   async detect(base64: string): Promise<ApiFace[]> {
     const body = { image: { bytes: base64 } };
     return (await this.#client.call('POST', '/detect', detected, body)).data.faceDetails;
+  }
+
+  /** Reads the list of the group's faces until all ids are found. @returns those ids that have a face in the group */
+  async findEnrolled(externalImageIds: ReadonlySet<string>): Promise<Set<string>> {
+    const enrolled = new Set<string>();
+    let token: string | undefined;
+    do {
+      const page = token === undefined ? '' : `&next-token=${encodeURIComponent(token)}`;
+      const path = `/groups/${this.#group}/faces?limit=${PAGE_LIMIT}${page}`;
+      const { data } = await this.#client.call('GET', path, listed);
+      for (const { externalImageId: id } of data.faces) {
+        if (id !== undefined && externalImageIds.has(id)) enrolled.add(id);
+      }
+      token = data.nextToken;
+    } while (token !== undefined && enrolled.size < externalImageIds.size);
+    return enrolled;
   }
 
   /** @param threshold lowest similarity, 1..100 @returns the matches, the most similar first */

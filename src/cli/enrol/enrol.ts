@@ -17,6 +17,8 @@ import { getLocalServiceUrl, parseServiceUrl } from '../service-url.js';
 import { EnrolApi } from './api.js';
 import { EnrolClient, RefusedRequest } from './client.js';
 import { EnrolmentJournal } from './journal.js';
+import { EnrolledPeople } from './people.js';
+import { PhotoConverter } from './photo-converter.js';
 import { PictureGauge } from './picture-check.js';
 import type { PictureResult } from './picture-result.js';
 import { EnrolmentReport } from './report.js';
@@ -52,7 +54,10 @@ export function registerEnrol(gallery: Command, context: CliContext): void {
     .option('--url <url>', 'URL of the service (default: the address in the configuration)')
     .option('--app-key-file <file>', 'file with the appKey (default: app-key in keysDir, from the first start)')
     .option('--state <file>', 'journal of the finished pictures (default: .lintel-enrol.jsonl beside the source)')
-    .option('--report <file>', 'file for every refused or doubtful picture and its reasons, as JSON lines')
+    .option(
+      '--report <file>',
+      'file for every refused or doubtful picture, and every person without a face, with the reasons, as JSON lines',
+    )
     .addOption(
       new Option('--duplicate-threshold <n>', "similarity from which a face counts as another person's")
         .argParser(parseSimilarity)
@@ -71,14 +76,15 @@ export function registerEnrol(gallery: Command, context: CliContext): void {
     .addHelpText(
       'after',
       `
-Only files that end in .jpg, .jpeg or .png are read. A picture is refused when it has no face or
-several faces, when its face is enrolled under another externalImageId, or when it is unlike the
-enrolled faces of its own externalImageId. A picture is doubtful, and enrolled unless --strict is
-given, when the face is small (below 100 px), blurred, turned away (by more than 30 degrees) or
-masked.
+JPEG, PNG, WebP, AVIF, HEIC, GIF and TIFF are read, for HEIC with the libheif of the system. A
+picture is refused when it has no face or several faces, when its face is enrolled under another
+externalImageId, or when it is unlike the enrolled faces of its own externalImageId. A picture is
+doubtful, and enrolled unless --strict is given, when the face is small (below 100 px), blurred,
+turned away (by more than 30 degrees) or masked. Every person of whom no face is enrolled in the
+end is named, with the reason.
 
 After an interruption, run the same command again: it continues, and enrols no picture twice. The
-exit code is 1 when a picture was refused.`,
+exit code is 1 when a picture was refused, or a person has no enrolled face.`,
     )
     .action(async (source: string, options: EnrolOptions, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
@@ -92,10 +98,10 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
   const appKeyFile = options.appKeyFile ? toAbsolute(options.appKeyFile) : dataPaths(config).firstAppKeyFile;
   const appKey = await readPasswordFile(appKeyFile, 'the appKey (--app-key-file)');
   const listing = await listPictures(source, options.map === undefined ? undefined : toAbsolute(options.map));
-  const gauge = new PictureGauge({
-    addon: loadAddon(),
-    embedder: getModelSet(loadManifest(), config.models.set).embedder,
-  });
+  const addon = loadAddon();
+  const gauge = new PictureGauge({ addon, embedder: getModelSet(loadManifest(), config.models.set).embedder });
+  const { maxImageBytes } = config.http;
+  const converter = new PhotoConverter({ addon, maxImageBytes, timers: systemTimers });
 
   const stop = listenForStop();
   try {
@@ -106,13 +112,13 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
     try {
       const report = await EnrolmentReport.open(options.report === undefined ? undefined : toAbsolute(options.report));
       try {
-        await enrolListed(context, listing, report, (onResult) =>
+        await enrolListed(context, { listing, report, api }, (onResult) =>
           enrolPictures(listing.pictures, {
             api,
             gauge,
+            converter,
             journal,
             target: { service: url, group: options.group, groupCreated },
-            maxImageBytes: config.http.maxImageBytes,
             duplicateThreshold: options.duplicateThreshold,
             enrolment: options.enrolment,
             strict: options.strict === true,
@@ -127,17 +133,21 @@ async function enrolAll(context: CliContext, config: Config, source: string, opt
       await journal.close();
     }
   } finally {
+    converter.close();
     stop.release();
   }
 }
 
-/** Runs the enrolment under a progress bar, and prints the results however it ends. @throws SilentFailure where a picture was refused */
+/**
+ * Runs the enrolment under a progress bar, and prints the results however it ends.
+ * @throws SilentFailure where a picture was refused, or a person has no enrolled face in the end
+ */
 async function enrolListed(
   { stdout, stderr, clock }: CliContext,
-  listing: PictureListing,
-  report: EnrolmentReport,
+  { listing, report, api }: { listing: PictureListing; report: EnrolmentReport; api: EnrolApi },
   run: (onResult: (result: PictureResult) => Promise<void>) => Promise<void>,
 ): Promise<void> {
+  const people = new EnrolledPeople(listing);
   for (const result of listing.refused) await report.add(result);
   const total = listing.pictures.length;
   const progress = new ProgressBar({ output: stderr, clock, label: 'enrolling', total, unit: 'count' });
@@ -145,17 +155,23 @@ async function enrolListed(
   try {
     await run(async (result) => {
       await report.add(result);
+      people.add(result);
       progress.update(++done);
     });
+    for (const person of await people.listMissing(api)) await report.add(person);
     progress.finish();
   } catch (error) {
     progress.fail();
     throw error;
   } finally {
     stdout.write(report.lines);
-    stdout.write(report.summarise({ notProcessed: total - done, ignoredFiles: listing.ignoredFiles }));
+    const { ignoredVideos, ignoredFiles } = listing;
+    stdout.write(report.summarise({ notProcessed: total - done, ignoredVideos, ignoredFiles }));
   }
-  if (report.counts.refused > 0) throw new SilentFailure();
+  if (listing.people.length === 0) {
+    throw new AppError('INVALID_PARAM', "there is nobody to enrol: the folder holds no person's folder");
+  }
+  if (report.counts.refused + report.counts['not-enrolled'] > 0) throw new SilentFailure();
 }
 
 /** @returns the time at which the group was created @throws AppError like EnrolClient.call; INTERNAL for any other refusal */

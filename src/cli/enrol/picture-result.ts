@@ -2,6 +2,9 @@
 
 /** Reason for which a picture is refused or doubtful. The text of a detail may change, a reason may not. */
 export type ReasonCode =
+  // About a person without an enrolled face.
+  | 'no-picture'
+  | 'all-refused'
   // About the file.
   | 'no-person'
   | 'bad-id'
@@ -34,12 +37,13 @@ export interface PictureReason {
   belongsTo?: string;
 }
 
+/** The result of one picture; or, with the outcome `not-enrolled`, of one person of whom no face is enrolled in the group. */
 export interface PictureResult {
-  /** Path relative to the folder or the table. */
+  /** Path relative to the folder or the table; that of the folder for a person. */
   path: string;
   externalImageId?: string;
   /** `doubtful`: enrolled, but the reasons are worth a look. `already`: enrolled before. */
-  outcome: 'enrolled' | 'doubtful' | 'already' | 'refused';
+  outcome: 'enrolled' | 'doubtful' | 'already' | 'refused' | 'not-enrolled';
   reasons: PictureReason[];
   faceId?: string;
 }

@@ -3,7 +3,13 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { formatResult, type PictureResult } from './picture-result.js';
 
 export class EnrolmentReport {
-  readonly counts: Record<PictureResult['outcome'], number> = { enrolled: 0, doubtful: 0, already: 0, refused: 0 };
+  readonly counts: Record<PictureResult['outcome'], number> = {
+    enrolled: 0,
+    doubtful: 0,
+    already: 0,
+    refused: 0,
+    'not-enrolled': 0,
+  };
   readonly #file: FileHandle | undefined;
   /** Lines for the terminal, printed at the end: until then the terminal shows the progress bar. */
   readonly #lines: string[] = [];
@@ -17,7 +23,7 @@ export class EnrolmentReport {
     return new EnrolmentReport(path === undefined ? undefined : await open(path, 'w', 0o600));
   }
 
-  /** One line for each picture that was refused or is doubtful. */
+  /** One line for each picture that was refused or is doubtful, and for each person without an enrolled face. */
   get lines(): string {
     return this.#lines.join('');
   }
@@ -30,17 +36,19 @@ export class EnrolmentReport {
   }
 
   /**
-   * @param notProcessed number of pictures that an interruption left
-   * @param ignoredFiles number of files that are no pictures
+   * @param left numbers of the pictures that an interruption left, of the videos, and of the other files that are no pictures
    * @returns one line with the number of pictures of each outcome
    */
-  summarise({ notProcessed, ignoredFiles }: { notProcessed: number; ignoredFiles: number }): string {
-    const { enrolled, doubtful, already, refused } = this.counts;
+  summarise(left: { notProcessed: number; ignoredVideos: number; ignoredFiles: number }): string {
+    const { notProcessed, ignoredVideos, ignoredFiles } = left;
+    const { enrolled, doubtful, already, refused, 'not-enrolled': people } = this.counts;
     const parts = [
       `${enrolled + doubtful} enrolled${doubtful > 0 ? ` (${doubtful} of them doubtful)` : ''}`,
       `${already} enrolled before`,
       `${refused} refused`,
+      ...(people > 0 ? [`${people} ${people === 1 ? 'person' : 'people'} without an enrolled face`] : []),
       ...(notProcessed > 0 ? [`${notProcessed} not processed`] : []),
+      ...(ignoredVideos > 0 ? [`${ignoredVideos} videos ignored`] : []),
       ...(ignoredFiles > 0 ? [`${ignoredFiles} other files ignored`] : []),
     ];
     return `${parts.join(', ')}\n`;

@@ -6,6 +6,7 @@ import { AppError, describeError } from '../../errors.js';
 import type { EnrolApi } from './api.js';
 import { RefusedRequest } from './client.js';
 import type { EnrolmentJournal, JournalKey } from './journal.js';
+import { MAX_PHOTO_BYTES, type PhotoConverter } from './photo-converter.js';
 import { SAME_PICTURE, isRefused, judgeCount, judgeFace, judgeMatches, type PictureGauge } from './picture-check.js';
 import { refusePicture, type PictureReason, type PictureResult } from './picture-result.js';
 import type { SourcePicture } from './sources.js';
@@ -16,10 +17,10 @@ const CONCURRENCY = 2;
 export interface EnrolmentOptions {
   api: Pick<EnrolApi, 'detect' | 'search' | 'register'>;
   gauge: Pick<PictureGauge, 'measure'>;
+  converter: Pick<PhotoConverter, 'prepare'>;
   journal: Pick<EnrolmentJournal, 'has' | 'add'>;
   /** The fields that the journal's entries of this run have in common. */
   target: Pick<JournalKey, 'service' | 'group' | 'groupCreated'>;
-  maxImageBytes: number;
   /** Similarity (1..100) from which a face counts as another person's. */
   duplicateThreshold: number;
   /** Policy that the service applies, unless that of the group is stricter. */
@@ -85,15 +86,16 @@ async function checkPicture(
 ): Promise<PictureResult | CheckedPicture> {
   const { path, externalImageId } = picture;
   const refuse = (...reasons: PictureReason[]): PictureResult => refusePicture(path, externalImageId, ...reasons);
-  const bytes = await readPicture(picture, options.maxImageBytes);
-  if ('reason' in bytes) return refuse(bytes);
+  const file = await readPicture(picture);
+  if ('reason' in file) return refuse(file);
   const key: JournalKey = {
     ...options.target,
     externalImageId,
-    picture: createHash('sha256').update(bytes).digest('hex'),
+    picture: createHash('sha256').update(file).digest('hex'),
   };
   if (options.journal.has(key)) return { path, externalImageId, outcome: 'already', reasons: [] };
   try {
+    const bytes = await options.converter.prepare(file);
     const base64 = bytes.toString('base64');
     const faces = await options.api.detect(base64);
     const [face] = faces;
@@ -143,11 +145,12 @@ async function registerPicture(
 }
 
 /** Reads the file, unless it is too large. @returns the bytes, or the reason to refuse the picture */
-async function readPicture({ file }: SourcePicture, maxBytes: number): Promise<Buffer | PictureReason> {
+async function readPicture({ file }: SourcePicture): Promise<Buffer | PictureReason> {
   try {
     const { size } = await stat(file);
-    if (size > maxBytes)
-      return { reason: 'too-large', detail: `the file has ${size} bytes; at most ${maxBytes} are allowed` };
+    if (size > MAX_PHOTO_BYTES) {
+      return { reason: 'too-large', detail: `the file has ${size} bytes; at most ${MAX_PHOTO_BYTES} are allowed` };
+    }
     return await readFile(file);
   } catch (error) {
     return { reason: 'unreadable', detail: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` };
@@ -163,7 +166,7 @@ function explainRefusal(error: unknown): PictureReason {
     return { reason: 'service-error', detail: `${resultCode}: ${message}` };
   }
   if (error instanceof AppError && error.code.includes('IMAGE')) {
-    return { reason: 'unreadable', detail: describeError(error) };
+    return { reason: error.code === 'IMAGE_TOO_LARGE' ? 'too-large' : 'unreadable', detail: describeError(error) };
   }
   throw error;
 }

@@ -185,6 +185,9 @@ describe('lintel gallery enrol', () => {
       ...(tellsTurns && { 'e/profile.jpg': ['refused', 'not-accepted', 'turned-away'] }),
       'f/text.png': ['refused', 'unreadable'],
       'no name/1.jpg': ['refused', 'bad-id'],
+      a: ['not-enrolled', 'all-refused'],
+      ...(tellsTurns && { e: ['not-enrolled', 'all-refused'] }),
+      'no name': ['not-enrolled', 'bad-id'],
     };
 
     it('names every doubt, refuses unfit pictures and enrols the others with a warning', async () => {
@@ -204,10 +207,11 @@ describe('lintel gallery enrol', () => {
       expect(stdout).toMatch(
         /^doubtful {2}b\/small\.jpg: small: the face has \d+ x \d+ px; it should have at least 100$/m,
       );
-      const [count, refused] = tellsTurns
-        ? ['4 enrolled (3 of them doubtful)', 7]
-        : ['3 enrolled (2 of them doubtful)', 6];
-      expect(stdout.split('\n').at(-2)).toBe(`${count}, 0 enrolled before, ${refused} refused`);
+      const [count, refused, people] = tellsTurns
+        ? ['4 enrolled (3 of them doubtful)', 7, 3]
+        : ['3 enrolled (2 of them doubtful)', 6, 2];
+      const missing = `${people} people without an enrolled face`;
+      expect(stdout.split('\n').at(-2)).toBe(`${count}, 0 enrolled before, ${refused} refused, ${missing}`);
       expect(outcomes.find(({ path }) => path === 'b/small.jpg')?.faceId).toMatch(/^[0-9a-f-]{36}$/);
       const turned = outcomes.find(({ path }) => path === 'd/turned.jpg')?.reasons[0];
       if (tellsTurns) expect(turned?.detail).toMatch(/^yaw [34]\d, pitch -?\d+ degrees; each should be at most 30$/);
@@ -263,6 +267,7 @@ describe('lintel gallery enrol', () => {
       expect(listReasons(outcomes)).toEqual({
         'mallory/another.jpg': ['refused', 'lookalike'],
         'mallory/same.jpg': ['refused', 'duplicate'],
+        mallory: ['not-enrolled', 'all-refused'],
       });
       const [lookalike, duplicate] = outcomes.map(({ reasons }) => reasons[0]);
       expect(lookalike).toMatchObject({ belongsTo: 'alice' });
@@ -421,7 +426,8 @@ describe('lintel gallery enrol', () => {
       expect(stdout).toBe(
         'refused   alice/2.jpg: not-accepted: the service accepts no face of this picture\n' +
           'refused   bob/1.jpg: service-error: -50000: request id 7\n' +
-          '2 enrolled, 0 enrolled before, 2 refused\n',
+          'not-enrolled  bob: all-refused: the only picture was refused, see above; run the same command again\n' +
+          '2 enrolled, 0 enrolled before, 2 refused, 1 person without an enrolled face\n',
       );
       expect((await run(buildArgs(source, group))).stdout).toBe('2 enrolled, 2 enrolled before, 0 refused\n');
     });
@@ -434,10 +440,11 @@ describe('lintel gallery enrol', () => {
       );
       const source = makeFolder({ 'alice/1.jpg': people.portrait(0) });
       const { code, stdout } = await run(buildArgs(source, group, proxy.url));
-      expect({ code, stdout }).toEqual({
-        code: 1,
-        stdout: `refused   alice/1.jpg: not-accepted: ${detail}\n0 enrolled, 0 enrolled before, 1 refused\n`,
-      });
+      expect(code).toBe(1);
+      expect(stdout.split('\n').slice(0, 2)).toEqual([
+        `refused   alice/1.jpg: not-accepted: ${detail}`,
+        'not-enrolled  alice: all-refused: the only picture was refused, see above; use another picture of this person',
+      ]);
     });
 
     it('with the group, reports that', async () => {
@@ -477,6 +484,12 @@ describe('lintel gallery enrol', () => {
       const { code, stderr } = await run(buildArgs(makeFolder(threePeople()), 'nobody-made-it'));
       expect(code).toBe(1);
       expect(stderr).toBe('lintel: there is no such group for this appKey: give --create to create it\n');
+    });
+
+    it('a source without people', async () => {
+      const { code, stderr } = await run(buildArgs(makeFolder({ 'notes.txt': 'x' }), await newGroup()));
+      expect(code).toBe(1);
+      expect(stderr).toContain("lintel: there is nobody to enrol: the folder holds no person's folder\n");
     });
 
     it.each<[string, string[], number, string]>([

@@ -1,5 +1,5 @@
 // The pictures that a folder or a table yields, and those that are refused before they are opened.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listPictures, type PictureListing } from '../../../src/cli/enrol/sources.js';
@@ -40,6 +40,68 @@ describe('a folder with a folder for each person', () => {
     ]);
     expect(listing.refused).toEqual([]);
     expect(listing.ignoredFiles).toBe(4);
+    expect(listing.people).toEqual([
+      { externalImageId: 'alice', path: 'alice' },
+      { externalImageId: 'bob', path: 'bob' },
+    ]);
+  });
+
+  it('yields every kind of picture by the ending of its name, and mentions the videos beside them', async () => {
+    const names = [
+      'a.jpe',
+      'b.JFIF',
+      'c.webp',
+      'd.avif',
+      'e.HEIC',
+      'f.heif',
+      'g.hif',
+      'h.gif',
+      'i.tif',
+      'j.TIFF',
+      'k.bmp',
+    ];
+    const root = folderWith(...[...names, 'e.MOV', 'l.mp4', 'm.dng'].map((name) => `kim/${name}`));
+    const listing = await listPictures(root);
+    expect(pictures(listing)).toEqual(names.map((name) => [`kim/${name}`, 'kim']));
+    expect([listing.ignoredVideos, listing.ignoredFiles]).toEqual([2, 1]);
+  });
+
+  it('names every person whose folder yields no picture, with the reason', async () => {
+    const root = folderWith(
+      'films/a.MOV',
+      'films/b.mov',
+      'raw/a.dng',
+      'raw/notes',
+      'secret/.a.jpg',
+      'with/1.jpg',
+      'old/x/1.jpg',
+    );
+    mkdirSync(join(root, 'empty'));
+    mkdirSync(join(root, 'No Id'));
+    writeFileSync(join(root, 'not-a-person.txt'), '');
+    const { people } = await listPictures(root);
+    const put = 'put a picture of this person into it';
+    expect(people.map(({ path, reason }) => [path, reason?.reason, reason?.detail])).toEqual([
+      ['No Id', 'bad-id', expect.stringContaining('the name of the folder is not an externalImageId')],
+      ['empty', 'no-picture', `the folder is empty; ${put}`],
+      ['films', 'no-picture', `the folder holds no picture, but a video (.mov); ${put}`],
+      // The folder inside is refused, and says so.
+      ['old', undefined, undefined],
+      ['raw', 'no-picture', `the folder holds no picture, but a file .dng, a file without an ending; ${put}`],
+      ['secret', 'no-picture', `the folder holds no picture, but a hidden file; ${put}`],
+      ['with', undefined, undefined],
+    ]);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) console.log('skipped: a folder that cannot be read, because root can read every folder');
+  it.skipIf(isRoot)('names a person whose folder cannot be read, and goes on with the others', async () => {
+    const root = folderWith('alice/1.jpg', 'bob/1.jpg');
+    chmodSync(join(root, 'alice'), 0);
+    const listing = await listPictures(root);
+    chmodSync(join(root, 'alice'), 0o700);
+    expect(pictures(listing)).toEqual([['bob/1.jpg', 'bob']]);
+    expect(listing.people[0]).toMatchObject({ path: 'alice', reason: { reason: 'unreadable' } });
   });
 
   it('refuses pictures outside a person folder, and folder names that are no externalImageIds', async () => {
@@ -80,6 +142,10 @@ describe('a folder with a folder for each person', () => {
     const listing = await listPictures(root, map);
     expect(pictures(listing)).toEqual([['Anna Maria/1.jpg', 'badge-7']]);
     expect(refused(listing)).toEqual([['bob/1.jpg', 'no-person']]);
+    expect(listing.people).toMatchObject([
+      { path: 'Anna Maria', externalImageId: 'badge-7' },
+      { path: 'bob', reason: { reason: 'no-person' } },
+    ]);
     writeFileSync(map, 'Anna Maria,badge-7\nCarol,badge-8\n');
     await expect(listPictures(root, map)).rejects.toThrow('line 2: there is no folder with this name');
   });
@@ -107,6 +173,13 @@ describe('a table of pictures', () => {
       [`${outside}/1.jpg`, 'outside'],
       ['link.jpg', 'outside'],
       ['../x/../y.jpg', 'unreadable'],
+    ]);
+    expect(listing.people).toEqual([
+      { externalImageId: 'alice', path: 'sub/a.png' },
+      { externalImageId: 'bob', path: 'b.jpg' },
+      { externalImageId: 'carol', path: 'c.txt' },
+      { externalImageId: 'dora', path: 'd.jpg' },
+      { externalImageId: 'eve', path: `${outside}/1.jpg` },
     ]);
   });
 
