@@ -43,7 +43,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const privacy = createPrivacySwitch(base, cameras, storage);
   const metrics = createServiceMetrics(base, { storage, vision, events, cameras, api: () => api });
   const api: ApiServer = createApi(base, { models, storage, vision, events, cameras, privacy, health, metrics });
-  const admin = createAdminSocket(base, { models, storage, cameras });
+  const admin = createAdminSocket(base, { models, storage, cameras, events });
   const supervision = createSupervision(base, { storage, vision, cameras, health });
   addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });
 

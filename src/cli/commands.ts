@@ -39,8 +39,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'events',
-    description: 'print the signing key, verify recorded events, send a command to a device',
-    load: async () => [(await import('./events.js')).registerEvents],
+    description:
+      'print the signing key, verify recorded events, list and resend refused ones, send a command to a device',
+    load: async () => [(await import('./events.js')).registerEvents, (await import('./set-aside.js')).registerSetAside],
   },
   {
     name: 'audit',

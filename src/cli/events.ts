@@ -9,7 +9,7 @@ import { AppError } from '../errors.js';
 import { computeCommandMac, type Command as DeviceCommand } from '../events/command.js';
 import { describeSigningKey } from '../events/signing.js';
 import { makeCommandResultTopic, makeCommandTopic, makeSnapshotTopic } from '../events/topics.js';
-import type { HistoryReport, NumberRange } from '../events/history-check.js';
+import type { DeclaredRange, HistoryReport, NumberRange } from '../events/history-check.js';
 import { MessageVerifier, type LineVerdict } from '../events/verify.js';
 import { readCommandSecret } from '../keys/secrets.js';
 import { readSigningKey } from '../keys/signing-key.js';
@@ -63,7 +63,7 @@ The exit code is
   0  every line is valid, and the history is complete from its first to its last line
   1  a line is invalid: forged, changed, or not of this device
   3  messages of the history are missing or out of order, and the device does not say why
-  4  events are missing, and the device says so: it removed them before they were published
+  4  events are missing, and the device says so: it removed them, or the broker did not take them
   5  the history is not signed, as that of Lintel 0.2 and before: it may be forged
 
 Where several apply, the code is the first of 1, 3, 5 and 4. Only the status shows that the end is
@@ -160,10 +160,14 @@ async function verifyLines(
 function describeHistory({ deviceId, covered, missing, declared, misplaced, unsigned }: HistoryReport): string {
   const list = (ranges: readonly NumberRange[]): string =>
     ranges.map(({ from, to }) => (from === to ? String(from) : `${from} to ${to}`)).join(', ');
+  const isRemoved = ({ reason }: DeclaredRange): boolean => reason === 'removed' || reason === 'unreadable';
+  const removed = declared.filter(isRemoved);
+  const refused = declared.filter((range) => !isRemoved(range));
   const remarks = [
     ...(missing.length > 0 ? [`missing: ${list(missing)}`] : []),
     ...(misplaced > 0 ? [`out of order: ${misplaced}`] : []),
-    ...(declared.length > 0 ? [`removed by the device: ${list(declared)}`] : []),
+    ...(removed.length > 0 ? [`removed by the device: ${list(removed)}`] : []),
+    ...(refused.length > 0 ? [`not taken by the broker: ${list(refused)}`] : []),
     ...(unsigned > 0 ? [`not signed: ${unsigned}`] : []),
   ];
   const text = remarks.length > 0 ? remarks.join('; ') : 'complete';

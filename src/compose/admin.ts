@@ -3,6 +3,8 @@ import { encodeAuditLines } from '../audit/audit-lines.js';
 import { readAuditLog } from '../audit/audit-space.js';
 import { auditFirst } from '../audit/audited.js';
 import { AppError } from '../errors.js';
+import type { Events } from '../events/events.js';
+import { createSetAsideRoutes } from '../events/set-aside-requests.js';
 import { exportGallery } from '../gallery/backup-records.js';
 import { readStoredGroups, reportRecords } from '../gallery/stored-groups.js';
 import { createKeyRoutes } from '../keys/key-requests.js';
@@ -20,6 +22,7 @@ const CLOCK_ACCEPTED = { action: 'clock.accepted', actor: 'cli', subject: {} } a
 export interface AdminInputs {
   models: ServiceModels;
   storage: Storage;
+  events: Events;
   cameras: RecognisingCameras;
 }
 
@@ -40,6 +43,7 @@ export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): Admin
       'POST /clock': () => runOnly(() => audit.append(CLOCK_ACCEPTED).then(() => clockGuard.accept())),
       'POST /master-key': () => runOnly(() => masterKey.rotate()),
       ...createKeyRoutes(keys),
+      ...createSetAsideRoutes(inputs.events),
       ...createLivenessRoutes(base, inputs),
     },
     log,

@@ -3,18 +3,27 @@ import type { Log } from '../domain/log.js';
 import { waitAtMost } from '../platform/waiting.js';
 import { BirthListener } from './birth-listener.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
+import type { BrokerLimits } from './broker-limits.js';
 import type { Commander } from './commander.js';
-import { makeHistoryDelivery, type Delivery } from './delivery.js';
-import { encodeOfflineStatus, encodeOnlineStatus, type DeviceHealth, type HistoryHead } from './device-status.js';
+import type { Delivery } from './delivery.js';
+import type { DeviceHealth, HistoryHead } from './device-status.js';
+import { EventDelivery, type DeliveryCounts } from './event-delivery.js';
 import type { HistoryEncoder, HistorySource } from './history.js';
 import { HistoryDrain, type HistoryOutcome } from './history-drain.js';
 import { LiveDrain } from './live-drain.js';
 import type { LiveLane } from './live-lane.js';
 import { openConnection, type Connection, type ConnectionOptions, type ConnectionTiming } from './mqtt-connection.js';
 import type { RefusedTopics } from './refused-topics.js';
+import { toRefusal } from './refusal.js';
+import { resendSetAside } from './resend.js';
 import { SendWindow } from './send-window.js';
+import { Sender } from './sender.js';
+import type { SetAsideStore } from './set-aside.js';
 import { SideMessages } from './side-messages.js';
-import { makeCommandTopic, makeStatusTopic } from './topics.js';
+import type { EventSigner } from './signing.js';
+import { StatusPublisher } from './status-publisher.js';
+import { makeCommandTopic } from './topics.js';
+import { Trial } from './trial.js';
 
 export interface SessionTiming extends ConnectionTiming {
   /** Interval at which the status is built again. It is published only when it has changed. */
@@ -39,8 +48,16 @@ export interface BrokerSessionOptions extends ConnectionOptions {
   /** Newest event, which the status names. */
   historyHead?: (() => HistoryHead) | undefined;
   encodeHistory: HistoryEncoder;
+  sign: EventSigner['sign'];
+  /** What the broker takes, as far as it is known. */
+  limits: BrokerLimits;
+  /** Place for the events that the broker does not take. */
+  setAside?: SetAsideStore | undefined;
+  counts: DeliveryCounts;
   log: Log;
-  /** Called when the broker has accepted the connection and the status. */
+  /** Called when the broker has accepted the connection. */
+  onAccepted: () => void;
+  /** Called when the broker has taken or refused the status as well. */
   onConnected: () => void;
   /** Called when records of the history are settled. */
   onSettled: (outcome: HistoryOutcome, count: number) => void;
@@ -56,30 +73,40 @@ export class BrokerSession {
   #drains: readonly (LiveDrain | HistoryDrain)[] = [];
   #sideMessages: SideMessages | undefined;
   #births: BirthListener | undefined;
-  #statusTimer: ReturnType<typeof setInterval> | undefined;
+  #status: StatusPublisher | undefined;
+  #sender: Sender | undefined;
+  #trial: Trial | undefined;
+  #resending: Promise<number> | undefined;
+  #hasConnected = false;
 
   constructor(options: BrokerSessionOptions) {
     this.#options = options;
   }
 
+  /** True when the broker has accepted the connection. */
+  get hasConnected(): boolean {
+    return this.#hasConnected;
+  }
+
   /** Resolves with the reason when the session has ended. Never rejects. */
   async run(): Promise<BrokerFailure> {
-    const { signal, refusedTopics, onConnected } = this.#options;
+    const { limits } = this.#options;
     try {
       const connection = await openConnection(this.#options);
       this.#connection = connection;
-      refusedTopics.clear();
-      await this.#publishStatus(connection);
-      if (!signal.aborted) onConnected();
-      this.#startSideMessages(connection);
-      await this.#publishEvents(connection);
+      this.#hasConnected = true;
+      limits.connected(connection.limits);
+      this.#options.onAccepted();
+      await this.#publish(connection);
       return new BrokerFailure('stopped');
     } catch (error) {
       return toBrokerFailure(error);
     } finally {
-      clearInterval(this.#statusTimer);
       this.#births?.stop();
+      this.#status?.stop();
       this.#drains = [];
+      // Before the end: a trial is not worth more than the connection.
+      await this.#trial?.end();
       if (this.#connection) await this.#leave(this.#connection);
       this.#connection = undefined;
     }
@@ -95,6 +122,18 @@ export class BrokerSession {
     this.#sideMessages?.publish([delivery]);
   }
 
+  /**
+   * Sends again what was set aside.
+   * @param isAll false for those only that the broker refused for their size, and that it allows now
+   * @returns the number of events that the broker took
+   */
+  resend(isAll: boolean): Promise<number> {
+    const before = this.#resending ?? Promise.resolve(0);
+    const next = before.then(() => this.#resend(isAll));
+    this.#resending = next;
+    return next;
+  }
+
   /** Lets the session end when everything is published. */
   finish(): void {
     for (const drain of this.#drains) drain.finish();
@@ -105,29 +144,61 @@ export class BrokerSession {
     this.#connection?.abandon(failure);
   }
 
-  /** Publishes the status and waits for its PUBACK; from then on publishes it when it changes. */
-  async #publishStatus(connection: Connection): Promise<void> {
-    const { deviceId, clock, deviceHealth, historyHead, signal, timing } = this.#options;
-    const topic = makeStatusTopic(deviceId);
-    const sinceMs = clock();
-    const encode = (): string =>
-      encodeOnlineStatus(deviceId, sinceMs, { health: deviceHealth?.(), history: historyHead?.() });
-    let published = encode();
-    await connection.publish({ topic, payload: published, retain: true });
-    if (!deviceHealth && !historyHead) return;
-    this.#statusTimer = setInterval(() => {
-      const status = encode();
-      if (status === published || !connection.open || signal.aborted) return;
-      published = status;
-      // A failure ends the connection, and the next session starts with the status.
-      connection.publish({ topic, payload: status, retain: true }).catch(() => undefined);
-    }, timing.statusIntervalMs);
+  /** Publishes everything until the end of the session. @throws BrokerFailure, or the error of the event log */
+  async #publish(connection: Connection): Promise<void> {
+    const { limits, clock, signal, onConnected, deviceId, refusedTopics, timing } = this.#options;
+    const { deviceHealth, historyHead } = this.#options;
+    this.#trial = this.#createTrial(connection);
+    const tryAlone = this.#trial && this.#trial.try.bind(this.#trial);
+    const sender = new Sender({ connection, limits, clock, tryAlone });
+    this.#sender = sender;
+    const intervalMs = timing.statusIntervalMs;
+    this.#status = new StatusPublisher({
+      sender,
+      deviceId,
+      refusedTopics,
+      clock,
+      intervalMs,
+      deviceHealth,
+      historyHead,
+    });
+    // Nothing waits for the status: a broker may never acknowledge it.
+    const isStarted = this.#status.start().then(() => {
+      if (!signal.aborted) onConnected();
+    });
+    this.#startSideMessages(connection, sender);
+    const arePublished = this.#publishEvents(connection, sender);
+    void this.resend(false);
+    try {
+      await Promise.all([isStarted, arePublished]);
+    } finally {
+      await Promise.allSettled([isStarted, arePublished]);
+    }
+  }
+
+  /** @returns undefined where the broker is part of the process, or does not take a second connection */
+  #createTrial(main: Connection): Trial | undefined {
+    const { target, limits, clientId, ...options } = this.#options;
+    if (target.open || !limits.trialsWork) return undefined;
+    const { version, deviceId, timing, clock, monotonic, signal } = options;
+    return new Trial({
+      target,
+      version,
+      deviceId,
+      clientId: `${clientId}-trial`,
+      timing,
+      clock,
+      monotonic,
+      signal,
+      main,
+      onOpen: (isOpen) => limits.noteTrial(isOpen),
+    });
   }
 
   /** Announces the cameras and listens to commands. Events do not wait for any of it. */
-  #startSideMessages(connection: Connection): void {
+  #startSideMessages(connection: Connection, sender: Sender): void {
     const { announcements, commander, deviceId, refusedTopics, clock, log } = this.#options;
-    const sideMessages = new SideMessages({ connection, refusedTopics, clock, log });
+    const sideMessages = new SideMessages({ sender, isOpen: () => connection.open, refusedTopics, clock, log });
     this.#sideMessages = sideMessages;
     sideMessages.publish(announcements);
     this.#listenToBirths(connection, () => sideMessages.publish(announcements));
@@ -138,7 +209,8 @@ export class BrokerSession {
     });
     subscribed.then(
       (refusal) => {
-        refusedTopics.record(topic, refusal);
+        if (refusal) refusedTopics.refuse(topic, toRefusal(refusal));
+        else refusedTopics.accept(topic);
         refusedTopics.logNew();
       },
       // The connection has ended, and the session with it.
@@ -164,8 +236,8 @@ export class BrokerSession {
   }
 
   /** Resolves after `finish` when everything is published. @throws BrokerFailure, or the error of the event log */
-  async #publishEvents(connection: Connection): Promise<void> {
-    const { live, history } = this.#createDrains(connection);
+  async #publishEvents(connection: Connection, sender: Sender): Promise<void> {
+    const { live, history } = this.#createDrains(connection, sender);
     this.#drains = [live, history];
     const failBoth = (error: unknown): void => {
       live.fail(error);
@@ -185,14 +257,15 @@ export class BrokerSession {
     }
   }
 
-  #createDrains(connection: Connection): { live: LiveDrain; history: HistoryDrain } {
-    const { deviceId, source, lane, monotonic, window: places, encodeHistory, onSettled } = this.#options;
-    const { publish, heardAtMs, probe } = connection;
-    const window = new SendWindow(Math.min(places, connection.receiveMaximum - OTHER_PLACES));
+  #createDrains(connection: Connection, sender: Sender): { live: LiveDrain; history: HistoryDrain } {
+    const { source, lane, monotonic, window: places, onSettled, limits } = this.#options;
+    const { heardAtMs, probe } = connection;
+    const window = new SendWindow(Math.min(places, connection.limits.receiveMaximum - OTHER_PLACES));
+    const delivery = new EventDelivery({ ...this.#options, sender, measure: connection.measure });
     const live = new LiveDrain({
       lane,
       window,
-      publish,
+      publish: (event) => delivery.publishLive(event),
       heardAtMs,
       probe,
       monotonic,
@@ -208,28 +281,43 @@ export class BrokerSession {
       },
       window,
       readFate: (sequence) => lane.readFate(sequence),
-      publish: (record, late) => {
-        const delivery = makeHistoryDelivery(deviceId, encodeHistory(record, late));
-        return { bytes: delivery.payload.length, acknowledged: publish(delivery) };
-      },
+      publish: (record, late) => delivery.publishHistory(record, late),
+      isSuspect: (sequence) => limits.isSuspect(`history/${sequence}`),
       onSettled,
       onAcknowledged: () => live.wake(),
     });
     return { live, history };
   }
 
+  async #resend(isAll: boolean): Promise<number> {
+    const { setAside, limits, log } = this.#options;
+    if (!setAside || !this.#sender || !this.#connection) return 0;
+    const { measure } = this.#connection;
+    const isStopped = (): boolean => this.#options.signal.aborted || this.#connection?.open !== true;
+    const send = this.#trial ? this.#trial.try.bind(this.#trial) : undefined;
+    return resendSetAside({
+      ...this.#options,
+      setAside,
+      sender: this.#sender,
+      measure,
+      tryAlone: send,
+      isStopped,
+      isAll,
+      limits,
+      log,
+    });
+  }
+
   async #leave(connection: Connection): Promise<void> {
-    const { deviceId, signal, timing, historyHead } = this.#options;
+    const { signal, timing } = this.#options;
     if (!signal.aborted) {
       // The broker then publishes the will, which says that the connection was lost.
       connection.abandon(new BrokerFailure('given up'));
       return;
     }
     if (connection.open) {
-      const payload = encodeOfflineStatus(deviceId, 'stopped', historyHead?.());
-      const published = connection.publish({ topic: makeStatusTopic(deviceId), payload, retain: true });
       // `end` sends a DISCONNECT only when no message waits for its PUBACK.
-      const left = Promise.allSettled([published, this.#sideMessages?.stop()]);
+      const left = Promise.allSettled([this.#status?.publishOffline(), this.#sideMessages?.stop()]);
       await waitAtMost(timing.endTimeoutMs, left);
     }
     await connection.end();

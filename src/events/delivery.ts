@@ -2,8 +2,17 @@
 import type { RecognitionEvent } from './event.js';
 import { makeEventTopic, makeHistoryTopic } from './topics.js';
 
-/** One MQTT message with QoS 1. */
+/** Order in which messages are sent where the broker takes only a few at the same time. */
+export const LANES = ['live', 'status', 'side', 'history'] as const;
+
+export type Lane = (typeof LANES)[number];
+
+/** One MQTT message with QoS 1, or with QoS 0 for a broker that takes no other. */
 export interface Delivery {
+  /** Name of the message on all connections, such as `history/17`; where it is absent, the topic. */
+  id?: string;
+  /** `side` where it is absent. */
+  lane?: Lane;
   topic: string;
   payload: string | Buffer;
   retain: boolean;
@@ -11,15 +20,25 @@ export interface Delivery {
   expiresAtMs?: number;
 }
 
+/** Returns the name of a message, which is the same on all connections. */
+export function nameDelivery({ id, topic }: Pick<Delivery, 'id' | 'topic'>): string {
+  return id ?? topic;
+}
+
 /** Makes the message for the topic that doors listen to. The live lane decides whether the event is still fresh. */
 export function makeLiveDelivery(event: RecognitionEvent): Delivery {
   const expiresAtMs = Date.parse(event.expiresAt);
-  return { topic: makeEventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
+  const id = `live/${event.sequence}`;
+  return { id, lane: 'live', topic: makeEventTopic(event), payload: JSON.stringify(event), retain: false, expiresAtMs };
 }
 
-/** Makes the message for the history topic, for which no door opens. @param payload made by the encoder of the stream */
-export function makeHistoryDelivery(deviceId: string, payload: string): Delivery {
-  return { topic: makeHistoryTopic(deviceId), payload, retain: false };
+/**
+ * Makes the message for the history topic, for which no door opens.
+ * @param sequence number of the record
+ * @param payload made by the encoder of the stream
+ */
+export function makeHistoryDelivery(deviceId: string, sequence: number, payload: string): Delivery {
+  return { id: `history/${sequence}`, lane: 'history', topic: makeHistoryTopic(deviceId), payload, retain: false };
 }
 
 /**

@@ -22,6 +22,11 @@ export function hashEvent(event: RecognitionEvent): string {
   return createHash('sha256').update(canonicalJson(event)).digest('base64url');
 }
 
+/** Returns the hash that the next event repeats: that of the event with its snapshot, also where the snapshot was left out. */
+export function readChainHash(event: RecognitionEvent): string {
+  return event.snapshotOmitted?.hash ?? hashEvent(event);
+}
+
 const KEY = Buffer.from('chain');
 
 const linkSchema = z.strictObject({ sequence: z.int().min(0), hash: z.string().length(43) });

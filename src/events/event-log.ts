@@ -21,6 +21,7 @@ import { EventChain, hashEvent, NO_HASH, type ChainLink } from './event-chain.js
 import { EVENT_KEYS, readEvent, searchEvents } from './event-records.js';
 import { EventRetention, type EventLimits } from './event-retention.js';
 import type { Gap, GapReason, HistoryRecord, HistorySource } from './history.js';
+import { SetAside, type SetAsideStore } from './set-aside.js';
 
 /** The part of the store that the event log uses. */
 export type EventStore = Pick<SealedStore, 'openSpace' | 'write'>;
@@ -66,6 +67,7 @@ const draftSchema = recognitionEventSchema.omit({
   sequence: true,
   deviceId: true,
   previous: true,
+  snapshotOmitted: true,
   keyId: true,
   signature: true,
 });
@@ -86,6 +88,7 @@ export class EventLog implements Part, EventSink, EventReader {
   readonly #options: EventLogOptions;
   readonly #retention: EventRetention;
   readonly #chain = new EventChain();
+  readonly #setAside = new SetAside();
   readonly #waiting: Emission[] = [];
   /** For each consumer, the number up to which it has settled every event. */
   readonly #marks = new Map<string, number>();
@@ -116,6 +119,7 @@ export class EventLog implements Part, EventSink, EventReader {
       for (const [consumer, mark] of Object.entries(state.marks)) this.#marks.set(consumer, mark);
     }
     await this.#chain.load(this.#space, this.#last);
+    await this.#setAside.load(this.#space);
     for (const consumer of this.#options.consumers) {
       if (this.#marks.has(consumer)) continue;
       this.#marks.set(consumer, this.#last);
@@ -169,6 +173,24 @@ export class EventLog implements Part, EventSink, EventReader {
     return {
       read: (after, limit) => this.#read(consumer, after, limit),
       settle: (through) => this.#settle(consumer, through),
+    };
+  }
+
+  /** The events that the broker did not take. */
+  get setAside(): SetAsideStore {
+    const change = (): void => {
+      if (this.#running) void this.#write();
+    };
+    return {
+      list: () => this.#setAside.list(),
+      add: (entry) => {
+        this.#setAside.add(entry);
+        change();
+      },
+      remove: (sequence) => {
+        if (this.#setAside.remove(sequence)) change();
+      },
+      read: async (sequence) => (await readEvent(this.#requireSpace(), sequence))?.event,
     };
   }
 
@@ -250,7 +272,7 @@ export class EventLog implements Part, EventSink, EventReader {
   async #writeAll(): Promise<void> {
     // Emissions of the same moment share a batch.
     await Promise.resolve();
-    while (this.#waiting.length > 0 || !this.#marksAreOnDisk || (this.#running && this.#retention.isDue(this.#last))) {
+    while (this.#waiting.length > 0 || this.#hasUnwritten || (this.#running && this.#retention.isDue(this.#last))) {
       const isStored = await this.#writeBatch(this.#waiting.splice(0));
       // After a failure marks and removals wait for the next occasion; an emission does not.
       if (!isStored && this.#waiting.length === 0) break;
@@ -259,11 +281,17 @@ export class EventLog implements Part, EventSink, EventReader {
     this.#writer = undefined;
   }
 
+  /** True while the disk does not have the current marks, or what was set aside. */
+  get #hasUnwritten(): boolean {
+    return !this.#marksAreOnDisk || this.#setAside.hasChanges;
+  }
+
   /** Writes the emissions, the removals and the marks in one batch. @returns false when the store refused */
   async #writeBatch(emissions: readonly Emission[]): Promise<boolean> {
     const { store, log, onStored } = this.#options;
     const retention = this.#retention;
-    const marksChanged = !this.#marksAreOnDisk;
+    const marksChanged = this.#hasUnwritten;
+    let restoreSetAside: (() => void) | undefined;
     this.#marksAreOnDisk = true;
     const stored: { event: RecognitionEvent; resolve: Emission['resolve'] }[] = [];
     const last = this.#last + emissions.length;
@@ -290,14 +318,19 @@ export class EventLog implements Part, EventSink, EventReader {
       bytes = removed === last ? 0 : Math.max(0, bytes - oldest.reduce((sum, size) => sum + size, 0));
       // Before the write: a reader that does not find an event must see that it was removed.
       retention.removeThrough(removed, this.#settledByAll);
+      if (oldest.length > 0) this.#setAside.removeThrough(removed);
+      const setAside = this.#setAside.takeChanges(space);
+      restoreSetAside = setAside.restore;
       const marks = Object.fromEntries(this.#marks);
       await store.write([
         ...puts.map(({ key, value }) => space.put(key, value)),
         ...oldest.map((_, index) => space.delete(EVENT_KEYS.encode(removedOnDisk + 1 + index))),
         putState(space, { last, removed, bytes, marks }),
         this.#chain.put(space, head),
+        ...setAside.operations,
       ]);
     } catch (error) {
+      restoreSetAside?.();
       this.#marksAreOnDisk = false;
       if (!this.#storeFailure) log.error({ reason: describeError(error) }, 'the event log cannot be written');
       this.#storeFailure = describeError(error);

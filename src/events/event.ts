@@ -43,6 +43,12 @@ export type EvidenceName = keyof typeof EVIDENCE;
 export const LIVENESS_MODES = ['challenge', 'required', 'observe'] as const;
 
 /**
+ * Reasons why the broker does not take a message: it is larger than the broker allows, or the broker refuses it in another way. Also
+ * reasons of gaps in the history.
+ */
+export const OMISSION_REASONS = ['too-large', 'refused'] as const;
+
+/**
  * Decision about one appearance of one person at one camera. It is published on `lintel/{deviceId}/{cameraId}/{type}`, QoS 1, never
  * retained. match-event.schema.json is made from this schema.
  */
@@ -105,6 +111,16 @@ export const recognitionEventSchema = z
       .max(100_000)
       .optional()
       .describe('the aligned face as JPEG, if the camera is configured to send it'),
+    snapshotOmitted: z
+      .strictObject({
+        reason: z.enum(OMISSION_REASONS),
+        hash: z
+          .string()
+          .regex(/^[A-Za-z0-9_-]{43}$/)
+          .describe('hash of the event with its snapshot, which `previous` of the next event repeats'),
+      })
+      .optional()
+      .describe('present where the snapshot was left out because the broker does not take the message with it'),
     keyId: z.string().optional().describe('id of the key that signed the event'),
     signature: z
       .base64url()
@@ -131,7 +147,7 @@ export function computeLifeLeftMs({ decidedAt, expiresAt }: RecognitionEvent, no
 /** An event before the event log gives it its id, its sequence number and its place in the chain, and signs it. */
 export type EventDraft = Omit<
   RecognitionEvent,
-  'version' | 'eventId' | 'sequence' | 'deviceId' | 'previous' | 'keyId' | 'signature'
+  'version' | 'eventId' | 'sequence' | 'deviceId' | 'previous' | 'snapshotOmitted' | 'keyId' | 'signature'
 >;
 
 /** Takes the decisions that are to be published: every event goes through it. */

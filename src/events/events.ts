@@ -23,6 +23,7 @@ import { makeDiscoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
 import { MqttPublisher, type PublisherStats, type PublisherTiming } from './mqtt-publisher.js';
+import type { SetAsideEntry } from './set-aside.js';
 import { EventSigner, type SigningKeyInfo } from './signing.js';
 import { makeMqttClientId, makeCommandTopic } from './topics.js';
 import { Webhook, type WebhookStats, type WebhookTiming } from './webhook.js';
@@ -63,6 +64,8 @@ export interface EventsOptions {
 export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
   /** Events that are not published in the history yet. */
   pending: number;
+  /** Events that the broker did not take, or not whole, and that can be sent again. */
+  setAside: number;
   webhook?: WebhookStats & { pending: number };
   commands?: CommanderStats;
   /** Of Lintel's own broker, where it runs. */
@@ -73,6 +76,19 @@ const MQTT = 'mqtt';
 const WEBHOOK = 'webhook';
 /** Number of events that are checked at a start for being still fresh. */
 const MAX_RESTORED = 1_000;
+
+/** Counts of a publisher that is not started. */
+const IDLE: PublisherStats = {
+  connected: false,
+  reconnects: 0,
+  published: 0,
+  expired: 0,
+  missing: 0,
+  liveRefused: 0,
+  liveWithoutSnapshot: 0,
+  historyWithoutSnapshot: 0,
+  historyRefused: 0,
+};
 
 /** Stores and publishes all events. The store must start before it and stop after it. */
 export class Events implements Part, EventSink, EventReader, ChallengeSink {
@@ -143,6 +159,8 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
       deviceHealth: this.#options.deviceHealth,
       historyHead: () => this.#signHead(),
       encodeHistory: createHistoryEncoder(deviceId, MQTT, this.#signer.signObject),
+      sign: (event) => this.#signer.sign(event),
+      setAside: this.#log.setAside,
       announcements: this.#announcements(),
       birthTopic: config.mqtt.homeAssistant?.birthTopic,
       commander: this.#commander,
@@ -173,16 +191,33 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
     return this.#log.recent(filter);
   }
 
+  /** Like MqttPublisher.resendSetAside. */
+  async resendSetAside(): Promise<number | undefined> {
+    return this.#publisher?.resendSetAside();
+  }
+
+  /** Lists the events that the broker did not take, or not whole, oldest first. */
+  listSetAside(): SetAsideEntry[] {
+    return this.#log.setAside.list();
+  }
+
+  /** Empties that list. The events stay in the log. @returns the number of entries */
+  forgetSetAside(): number {
+    const entries = this.listSetAside();
+    for (const { sequence } of entries) this.#log.setAside.remove(sequence);
+    return entries.length;
+  }
+
   stats(): EventsStats {
-    const idle: PublisherStats = { connected: false, reconnects: 0, published: 0, expired: 0, missing: 0 };
     const webhook = this.#webhook && { ...this.#webhook.stats(), pending: this.#log.pending(WEBHOOK) };
     const commands = this.#commander?.stats();
     const broker = this.#broker?.stats();
     return {
       ...this.#log.stats(),
       ...this.#lane.stats(),
-      ...(this.#publisher?.stats() ?? idle),
+      ...(this.#publisher?.stats() ?? IDLE),
       pending: this.#log.pending(MQTT),
+      setAside: this.#log.setAside.list().length,
       ...(webhook && { webhook }),
       ...(commands && { commands }),
       ...(broker && { broker }),

@@ -1,12 +1,17 @@
 // The check of one device's recorded history: which numbers are missing, which ones a gap declares, and whether each event follows the last.
-import { hashEvent, NO_HASH, type ChainLink } from './event-chain.js';
-import type { RecognitionEvent } from './event.js';
-import type { Gap } from './history.js';
+import { NO_HASH, readChainHash, type ChainLink } from './event-chain.js';
+import { OMISSION_REASONS, type RecognitionEvent } from './event.js';
+import type { Gap, GapReason } from './history.js';
 
 /** Numbers from the first to the last one, both included. */
 export interface NumberRange {
   from: number;
   to: number;
+}
+
+/** Numbers that a signed gap declares. */
+export interface DeclaredRange extends NumberRange {
+  reason: GapReason;
 }
 
 export interface HistoryReport {
@@ -15,8 +20,8 @@ export interface HistoryReport {
   covered: NumberRange;
   /** Numbers that did not come, and that no gap declares; those at the end come from the signed head of a status. */
   missing: readonly NumberRange[];
-  /** Numbers that a signed gap declares as removed or unreadable. */
-  declared: readonly NumberRange[];
+  /** Numbers that a signed gap declares, and whose events did not come later. */
+  declared: readonly DeclaredRange[];
   /** Messages that came at the wrong place. */
   misplaced: number;
   /** Messages without a signature, of Lintel 0.2 and before: their gaps and `late` may be forged. */
@@ -44,7 +49,7 @@ export class HistoryCheck {
   /** eventId by sequence number. */
   readonly #seen = new Map<number, string>();
   #missing: NumberRange[] = [];
-  #declared: NumberRange[] = [];
+  #declared: DeclaredRange[] = [];
   #misplaced = 0;
   #unsigned = 0;
 
@@ -81,23 +86,19 @@ export class HistoryCheck {
     this.#seen.set(sequence, eventId);
     // A stream may be endless: the memory for it stays limited.
     if (this.#seen.size > MAX_REMEMBERED) this.#seen.delete(this.#seen.keys().next().value ?? 0);
-    if (this.#first !== undefined && sequence <= this.#last) {
-      this.#missing = withoutRange(this.#missing, { from: sequence, to: sequence });
-      this.#misplaced++;
-      return { notes: ['out of order'] };
-    }
+    if (this.#first !== undefined && sequence <= this.#last) return this.#placeLate(event);
     const notes = this.#skipTo(sequence);
     const follows = this.#last === sequence - 1 && this.#lastHash !== undefined && previous !== undefined;
     const problem =
       follows && previous !== this.#lastHash
         ? 'it does not follow the event before it: one of them is forged'
         : undefined;
-    this.#advance(sequence, hashEvent(event));
+    this.#advance(sequence, readChainHash(event));
     return { problem: problem ?? this.#checkHead(), notes };
   }
 
-  placeGap({ from, to, reason, previous }: Gap): ElementPlacement {
-    const notes = [`gap declared: ${from} to ${to}, ${reason}`];
+  placeGap({ from, to, reason, detail, previous }: Gap): ElementPlacement {
+    const notes = [`gap declared: ${from} to ${to}, ${reason}${detail === undefined ? '' : `: ${detail}`}`];
     const isNext = this.#first !== undefined && from === this.#last + 1;
     if (isNext && this.#lastHash !== undefined && previous !== NO_HASH && previous !== this.#lastHash) {
       return { problem: 'it does not follow the event before it: one of them is forged', notes };
@@ -106,17 +107,36 @@ export class HistoryCheck {
       const rest = withoutRange(this.#missing, { from, to });
       if (countNumbers(rest) === countNumbers(this.#missing)) return { notes: [...notes, 'duplicate'] };
       this.#missing = rest;
+      this.#declared.push({ from, to, reason });
+      // The broker refused the event after it had taken the next ones.
+      if (isOmission(reason)) return { notes };
       this.#misplaced++;
-      this.#declared.push({ from, to });
       return { notes: [...notes, 'out of order'] };
     }
     // A gap may grow between two connections: what was published of it before comes again.
     const begin = Math.max(from, this.#first === undefined ? from : this.#last + 1);
     notes.push(...this.#skipTo(begin));
-    this.#declared.push({ from: begin, to });
+    this.#declared.push({ from: begin, to, reason });
     this.#first ??= from;
     this.#advance(to, undefined);
     return { notes };
+  }
+
+  /** Places an event behind one with a higher number. */
+  #placeLate({ sequence, snapshotOmitted }: RecognitionEvent): ElementPlacement {
+    const number = { from: sequence, to: sequence };
+    this.#missing = withoutRange(this.#missing, number);
+    const omitted = this.#declared.find(
+      ({ from, to, reason }) => from <= sequence && sequence <= to && isOmission(reason),
+    );
+    if (omitted) {
+      this.#declared = withoutRange(this.#declared, number);
+      return { notes: ['a gap declared it before'] };
+    }
+    // The broker refused the event with its snapshot after it had taken the next ones.
+    if (snapshotOmitted) return { notes: [] };
+    this.#misplaced++;
+    return { notes: ['out of order'] };
   }
 
   report(): HistoryReport | undefined {
@@ -156,11 +176,15 @@ export class HistoryCheck {
   }
 }
 
-function withoutRange(ranges: readonly NumberRange[], { from, to }: NumberRange): NumberRange[] {
+function isOmission(reason: GapReason): boolean {
+  return (OMISSION_REASONS as readonly GapReason[]).includes(reason);
+}
+
+function withoutRange<T extends NumberRange>(ranges: readonly T[], { from, to }: NumberRange): T[] {
   return ranges.flatMap((range) => {
     const parts = [
-      { from: range.from, to: Math.min(range.to, from - 1) },
-      { from: Math.max(range.from, to + 1), to: range.to },
+      { ...range, to: Math.min(range.to, from - 1) },
+      { ...range, from: Math.max(range.from, to + 1) },
     ];
     return parts.filter((part) => part.from <= part.to);
   });

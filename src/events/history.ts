@@ -1,20 +1,31 @@
 // The history stream: every event in order, with missing sequence numbers declared as gaps.
-import type { RecognitionEvent } from './event.js';
+import { OMISSION_REASONS, type RecognitionEvent } from './event.js';
 
-/** `removed`: a limit of the event log (number, bytes, age) removed the events before they were published. `unreadable`: damaged on the disk. */
-export type GapReason = 'removed' | 'unreadable';
+/**
+ * `removed`: a limit of the event log (number, bytes, age) removed the events before they were published. `unreadable`: damaged on the disk.
+ * `too-large`: the event is larger than the broker allows. `refused`: the broker does not take the event.
+ */
+export const GAP_REASONS = ['removed', 'unreadable', ...OMISSION_REASONS] as const;
+
+export type GapReason = (typeof GAP_REASONS)[number];
 
 /** Sequence numbers that will never be published, `from` and `to` included. */
 export interface Gap {
   from: number;
   to: number;
   reason: GapReason;
+  /** What the broker does not take, in words; only with the reasons `too-large` and `refused`. */
+  detail?: string | undefined;
   /** Hash of the event before the gap; NO_HASH where it is not known. */
   previous: string;
 }
 
-/** One record of the history. A consumer settles it with its `sequence`, which for a gap is the last number of the gap. */
-export type HistoryRecord = { sequence: number; event: RecognitionEvent } | { sequence: number; gap: Gap };
+/**
+ * One record of the history. A consumer settles it with its `sequence`, which for a gap is the last number of the gap. `again`: the event
+ * was declared as a gap or published without its snapshot before, because the broker did not take it.
+ */
+export type HistoryRecord =
+  { sequence: number; event: RecognitionEvent; again?: boolean } | { sequence: number; gap: Gap };
 
 /** The event log as one consumer reads it. */
 export interface HistorySource {
@@ -45,7 +56,14 @@ export type HistoryEncoder = (record: HistoryRecord, late: boolean) => string;
  */
 export function createHistoryEncoder(deviceId: string, stream: HistoryStream, signObject: SignObject): HistoryEncoder {
   return (record, late) => {
-    const content = 'gap' in record ? { gap: record.gap } : { sequence: record.sequence, late, event: record.event };
+    const content = 'gap' in record ? { gap: record.gap } : describeEvent(record, late);
     return JSON.stringify(signObject({ version: 1, deviceId, stream, ...content }));
   };
+}
+
+function describeEvent(
+  { sequence, event, again }: Extract<HistoryRecord, { event: unknown }>,
+  late: boolean,
+): { sequence: number; late: boolean; again?: true; event: RecognitionEvent } {
+  return { sequence, late, ...(again ? { again } : {}), event };
 }

@@ -8,12 +8,14 @@ import { computeLifeLeftMs, type RecognitionEvent } from './event.js';
  */
 export type LiveFate = { state: 'acknowledged' | 'late' } | { state: 'open'; untilMs: number };
 
-/** An event that must be published now. The caller calls exactly one of the two functions, once. */
+/** An event that must be published now. The caller calls exactly one of the functions, once. */
 export interface LiveDelivery {
   event: RecognitionEvent;
   acknowledged(this: void): void;
-  /** The connection ended before the PUBACK: the next connection publishes the event again if it is still fresh. */
+  /** There was no PUBACK: the event is published again if it is still fresh. */
   failed(this: void): void;
+  /** The broker does not take the event: it goes to the history only. */
+  refused(this: void): void;
 }
 
 export interface LiveLaneOptions {
@@ -97,6 +99,9 @@ export class LiveLane {
         acknowledged: () => this.#acknowledge(sequence, open),
         failed: () => {
           open.isSent = false;
+        },
+        refused: () => {
+          if (this.#open.get(sequence) === open) this.#giveUp(sequence);
         },
       };
     }

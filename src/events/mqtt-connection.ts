@@ -6,9 +6,13 @@ import { connect, MqttClient, type IClientOptions } from 'mqtt';
 import type { Clock } from '../domain/time.js';
 import { createDeferred, waitAtMost } from '../platform/waiting.js';
 import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
+import { NO_LIMITS, type AnnouncedLimits } from './broker-limits.js';
 import type { Delivery } from './delivery.js';
 import { encodeOfflineStatus } from './device-status.js';
-import { makeMqttClientId, makeStatusTopic } from './topics.js';
+import { measurePublish } from './packet-size.js';
+import { describeCode } from './refusal.js';
+import { SendGate } from './send-gate.js';
+import { makeStatusTopic } from './topics.js';
 
 /** 4 is MQTT 3.1.1. */
 export type ProtocolVersion = 4 | 5;
@@ -37,6 +41,12 @@ export interface ConnectionTiming {
   endTimeoutMs: number;
 }
 
+/** How the broker publishes the will. */
+export interface WillOptions {
+  qos: 0 | 1;
+  retain: boolean;
+}
+
 /** A message that arrived on a subscribed topic. */
 export interface Incoming {
   topic: string;
@@ -46,26 +56,26 @@ export interface Incoming {
 
 export interface Connection {
   readonly open: boolean;
-  /** Number of QoS 1 messages that the broker accepts before it has sent a PUBACK. */
-  readonly receiveMaximum: number;
+  readonly limits: AnnouncedLimits;
   /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly closed: Promise<BrokerFailure>;
+  /** Returns the bytes of the packet that carries the message. */
+  measure(this: void, delivery: Delivery): number;
   /**
-   * Publishes at QoS 1. Resolves with the PUBACK. Rejects with a BrokerFailure when the broker refuses the message or sends no PUBACK in
-   * time, at the latest when the message expires. The connection has then ended.
-   */
-  publish(this: void, delivery: Delivery): Promise<void>;
-  /**
-   * Like `publish`, but a refusal by the broker does not end the connection.
+   * Publishes at QoS 1, or at QoS 0 where the broker takes nothing else: the answer to a PINGREQ then stands for the PUBACK, because the
+   * broker has read the message before it.
+   *
+   * Rejects with a BrokerFailure when the broker does not acknowledge the message in time, at the latest when the message expires, and when
+   * the connection ends. The connection has then ended. The size of the message is not checked.
    * @returns the refusal, or undefined when the broker accepted the message
    */
   offer(this: void, delivery: Delivery): Promise<BrokerFailure | undefined>;
   /** Returns when the broker last sent anything, on the clock `monotonic`. */
   heardAtMs(this: void): number;
-  /** Resolves when the broker has answered a PINGREQ. Rejects as `publish` does. */
+  /** Resolves when the broker has answered a PINGREQ. Rejects as `offer` does. */
   probe(this: void): Promise<void>;
   /**
-   * Subscribes to a topic at QoS 1. Rejects as `publish` does, except for a refusal.
+   * Subscribes to a topic at QoS 1. Rejects as `offer` does.
    * @returns the refusal, or undefined when the broker accepted the subscription
    */
   subscribe(topic: string, onMessage: (message: Incoming) => void): Promise<BrokerFailure | undefined>;
@@ -79,6 +89,9 @@ export interface ConnectionOptions {
   target: BrokerTarget;
   version: ProtocolVersion;
   deviceId: string;
+  clientId: string;
+  /** Where it is absent, the broker publishes nothing when the connection ends. */
+  will?: WillOptions | undefined;
   timing: ConnectionTiming;
   clock: Clock;
   monotonic: Clock;
@@ -102,12 +115,15 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const { timing, clock, monotonic, version, signal } = options;
   const client = createClient(options);
   const unanswered = new Set<(failure: BrokerFailure) => void>();
+  const inFlight = new Set<Delivery>();
+  const pings = trackPings(client);
   let heardAtMs = -Infinity;
   let failure: BrokerFailure | undefined;
   const closed = createDeferred<BrokerFailure>();
   const fail = (reason: BrokerFailure): void => {
     if (failure) return;
     failure = reason;
+    if (!reason.isSilence) reason.unanswered = [...inFlight];
     resetSocket(client);
     client.end(true);
     for (const reject of unanswered) reject(reason);
@@ -115,10 +131,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     closed.resolve(reason);
   };
   client.on('error', (error) => fail(toBrokerFailure(error)));
-  client.on('close', () => fail(new BrokerFailure('the connection was closed')));
+  client.on('close', () => fail(new BrokerFailure('the connection was closed', { kind: 'cut' })));
   client.on('packetreceive', () => (heardAtMs = monotonic()));
   client.on('disconnect', ({ reasonCode: code }) => {
-    const message = `the broker ended the connection (reason code ${code ?? 0})`;
+    const message = describeCode(code ?? 0, 'the broker ended the connection');
     fail(toBrokerFailure(Object.assign(new Error(message), { code })));
   });
 
@@ -137,6 +153,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   /**
    * Waits for the broker's answer to one request.
    * @param send sends the request and calls back with the answer, or with an error
+   * @param delivery the message, if the request sends one
    * @returns an error with a reason code that the broker sent, or undefined for a good answer
    * @throws BrokerFailure for every other error, and when there is no answer in time; the connection has then ended
    */
@@ -144,6 +161,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     answerName: string,
     timeoutMs: number,
     send: (answer: (error?: Error | null) => void) => void,
+    delivery?: Delivery,
   ): Promise<BrokerFailure | undefined> =>
     new Promise((resolve, reject) => {
       if (failure) {
@@ -154,7 +172,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       const timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
       const giveUp = (): void => {
         if (!unanswered.has(refuse)) return;
-        fail(new BrokerFailure(`no ${answerName} within ${Math.round(timeoutMs)} ms`));
+        const silence = new BrokerFailure(`no ${answerName} within ${Math.round(timeoutMs)} ms`, { kind: 'silence' });
+        // The messages behind it may still get their answers.
+        silence.unanswered = delivery ? [delivery] : [];
+        fail(silence);
       };
       const refuse = (reason: BrokerFailure): void => {
         clearTimeout(timer);
@@ -175,35 +196,43 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       });
     });
 
-  const offer = ({ topic, payload, retain, expiresAtMs }: Delivery): Promise<BrokerFailure | undefined> => {
+  const limits = readLimits(client);
+  const qos = limits.maximumQos;
+  const gate = new SendGate(limits.receiveMaximum);
+  const measure = (delivery: Delivery): number =>
+    measurePublish(delivery, { version, qos, hasExpiry: delivery.expiresAtMs !== undefined });
+
+  const send = (delivery: Delivery): ReturnType<typeof request> => {
+    const { topic, payload, retain, expiresAtMs } = delivery;
     const leftMs = expiresAtMs === undefined ? Infinity : expiresAtMs - clock();
     // Whole seconds, rounded down. Some brokers take 0 for "no expiry".
     const messageExpiryInterval = Number.isFinite(leftMs) ? Math.max(1, Math.floor(leftMs / 1000)) : undefined;
     const properties = version === 5 && messageExpiryInterval ? { properties: { messageExpiryInterval } } : {};
     const timeoutMs = Math.min(timing.ackTimeoutMs, Math.max(MIN_ACK_TIMEOUT_MS, leftMs));
-    return request('PUBACK', timeoutMs, (answer) =>
-      client.publish(topic, payload, { qos: 1, retain, ...properties }, (error) => answer(error)),
-    );
+    const options = { qos, retain: retain && limits.retainAvailable, ...properties };
+    const start = (answer: (error?: Error | null) => void): void => {
+      client.publish(topic, payload, options, (error) => {
+        if (qos === 1 || error) answer(error);
+      });
+      if (qos === 0) pings.send(answer);
+    };
+    return request(qos === 1 ? 'PUBACK' : 'PINGRESP', timeoutMs, start, delivery);
   };
 
-  const publish = async (delivery: Delivery): Promise<void> => {
-    const refusal = await offer(delivery);
-    if (!refusal) return;
-    fail(refusal);
-    throw refusal;
+  const offer = async (delivery: Delivery): Promise<BrokerFailure | undefined> => {
+    const leave = await gate.enter(delivery.lane ?? 'side');
+    inFlight.add(delivery);
+    try {
+      return await send(delivery);
+    } finally {
+      inFlight.delete(delivery);
+      leave();
+    }
   };
 
   let probing: Promise<void> | undefined;
   const probe = (): Promise<void> => {
-    probing ??= request('PINGRESP', timing.ackTimeoutMs, (answer) => {
-      const onPacket = ({ cmd }: { cmd: string }): void => {
-        if (cmd !== 'pingresp') return;
-        client.off('packetreceive', onPacket);
-        answer();
-      };
-      client.on('packetreceive', onPacket);
-      client.sendPing();
-    })
+    probing ??= request('PINGRESP', timing.ackTimeoutMs, (answer) => pings.send(answer))
       .then(() => undefined)
       .finally(() => (probing = undefined));
     return probing;
@@ -230,9 +259,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     get open() {
       return !failure;
     },
-    receiveMaximum: client.serverProperties?.receiveMaximum ?? Infinity,
+    limits,
     closed: closed.promise,
-    publish,
+    measure,
     offer,
     heardAtMs: () => heardAtMs,
     probe,
@@ -250,8 +279,45 @@ function resetSocket({ stream }: MqttClient): void {
   if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
 }
 
+/** PINGREQs in their order. The broker answers them in the same order. */
+function trackPings(client: MqttClient): { send(answer: () => void): void } {
+  const waiting: ((() => void) | undefined)[] = [];
+  let next: (() => void) | undefined;
+  // mqtt.js sends some of its own, to keep the connection alive.
+  client.on('packetsend', ({ cmd }) => {
+    if (cmd === 'pingreq') waiting.push(next);
+  });
+  client.on('packetreceive', ({ cmd }) => {
+    if (cmd === 'pingresp') waiting.shift()?.();
+  });
+  return {
+    send: (answer) => {
+      next = answer;
+      client.sendPing();
+      next = undefined;
+    },
+  };
+}
+
+function readLimits({ serverProperties }: MqttClient): AnnouncedLimits {
+  if (!serverProperties) return NO_LIMITS;
+  const { maximumPacketSize, receiveMaximum, retainAvailable, maximumQoS } = serverProperties;
+  return {
+    // Zero breaks the protocol, and would leave no message.
+    maximumPacketBytes: maximumPacketSize ? maximumPacketSize : Infinity,
+    maximumQos: maximumQoS === 0 ? 0 : 1,
+    retainAvailable: retainAvailable !== false,
+    receiveMaximum: receiveMaximum ? receiveMaximum : Infinity,
+  };
+}
+
+function makeWill(deviceId: string, { qos, retain }: WillOptions): NonNullable<IClientOptions['will']> {
+  const payload = Buffer.from(encodeOfflineStatus(deviceId, 'connection-lost'));
+  return { topic: makeStatusTopic(deviceId), payload, qos, retain };
+}
+
 /** Makes a client for one connection: it does not reconnect, and queues nothing while it is not connected. @throws BrokerFailure */
-function createClient({ target, version, deviceId, timing }: ConnectionOptions): MqttClient {
+function createClient({ target, version, deviceId, clientId, will, timing }: ConnectionOptions): MqttClient {
   const url = new URL(target.url);
   const options: IClientOptions = {
     protocol: url.protocol === 'mqtts:' ? 'mqtts' : 'mqtt',
@@ -259,7 +325,7 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
     host: url.hostname.replace(/^\[|\]$/g, ''),
     ...(url.port ? { port: Number(url.port) } : {}),
     protocolVersion: version,
-    clientId: makeMqttClientId(deviceId),
+    clientId,
     clean: true,
     keepalive: timing.keepaliveS,
     connectTimeout: timing.connectTimeoutMs,
@@ -268,12 +334,7 @@ function createClient({ target, version, deviceId, timing }: ConnectionOptions):
     resubscribe: false,
     // Commands are small: an MQTT 5 broker does not send larger messages.
     ...(version === 5 ? { properties: { maximumPacketSize: MAX_INCOMING_BYTES } } : {}),
-    will: {
-      topic: makeStatusTopic(deviceId),
-      payload: Buffer.from(encodeOfflineStatus(deviceId, 'connection-lost')),
-      qos: 1,
-      retain: true,
-    },
+    ...(will === undefined ? {} : { will: makeWill(deviceId, will) }),
     ...(target.username === undefined ? {} : { username: target.username }),
     ...(target.password === undefined ? {} : { password: target.password }),
     ...(target.ca === undefined ? {} : { ca: target.ca }),

@@ -3,11 +3,13 @@ import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { describeError } from '../errors.js';
 import type { Delivery } from './delivery.js';
-import type { Connection } from './mqtt-connection.js';
 import type { RefusedTopics } from './refused-topics.js';
+import type { Sender } from './sender.js';
 
 export interface SideMessagesOptions {
-  connection: Pick<Connection, 'open' | 'offer'>;
+  sender: Pick<Sender, 'sendOne'>;
+  /** Returns whether the connection stands. */
+  isOpen: () => boolean;
   refusedTopics: RefusedTopics;
   clock: Clock;
   log: Log;
@@ -39,12 +41,14 @@ export class SideMessages {
   }
 
   async #offerAll(deliveries: readonly Delivery[]): Promise<void> {
-    const { connection, refusedTopics, clock, log } = this.#options;
+    const { sender, isOpen, refusedTopics, clock, log } = this.#options;
     try {
       for (const delivery of deliveries) {
-        if (this.#isStopped || !connection.open) break;
+        if (this.#isStopped || !isOpen()) break;
         if (delivery.expiresAtMs !== undefined && clock() >= delivery.expiresAtMs) continue;
-        refusedTopics.record(delivery.topic, await connection.offer(delivery));
+        const outcome = await sender.sendOne(delivery);
+        if (outcome.state === 'accepted') refusedTopics.accept(delivery.topic);
+        else if (outcome.state !== 'expired') refusedTopics.refuse(delivery.topic, outcome.refusal);
       }
     } catch (error) {
       log.debug({ reason: describeError(error) }, 'the connection ended before an MQTT message was acknowledged');

@@ -5,6 +5,7 @@ import { DEVICE_ID_PATTERN } from '../domain/ids.js';
 import { recognitionEventSchema, type RecognitionEvent } from './event.js';
 import { NO_HASH } from './event-chain.js';
 import { HistoryCheck, type HistoryReport, type ElementPlacement } from './history-check.js';
+import { GAP_REASONS } from './history.js';
 import { isSignedBy, describeSigningKey } from './signing.js';
 
 export interface LineVerdict {
@@ -32,12 +33,13 @@ const unsignedEventSchema = z.strictObject({
   late: z.boolean(),
   event: z.unknown(),
 });
-const eventMessageSchema = unsignedEventSchema.extend(placed);
+const eventMessageSchema = unsignedEventSchema.extend({ ...placed, again: z.literal(true).optional() });
 const gapSchema = z
   .strictObject({
     from: z.int().min(1),
     to: z.int(),
-    reason: z.enum(['removed', 'unreadable']),
+    reason: z.enum(GAP_REASONS),
+    detail: z.string().max(200).optional(),
     previous: hash.default(NO_HASH),
   })
   .refine(({ from, to }) => from <= to);
@@ -149,7 +151,13 @@ export class MessageVerifier {
         ? history.checkUnsigned()
         : 'its envelope is not signed';
     if (problem !== undefined) return invalid(problem, title);
-    const remarks = [...verdict.notes, ...(envelope.late ? ['late'] : []), ...(message ? [] : ['not signed'])];
+    const remarks = [
+      ...verdict.notes,
+      ...(envelope.late ? ['late'] : []),
+      ...(event.snapshotOmitted ? [`snapshot left out: ${event.snapshotOmitted.reason}`] : []),
+      ...(message?.again ? ['sent again'] : []),
+      ...(message ? [] : ['not signed']),
+    ];
     const { notes, ...placement } = history.placeEvent(event);
     return toVerdict({ ...placement, notes: [...remarks, ...notes] }, title);
   }

@@ -57,6 +57,13 @@ export interface MetricsSources {
       sessionsWaiting: number;
       sessionMessagesDropped: number;
     };
+    /** Events that wait until the broker takes them whole. */
+    setAside: number;
+    /** Counts of what the broker did not take. */
+    liveRefused: number;
+    liveWithoutSnapshot: number;
+    historyRefused: number;
+    historyWithoutSnapshot: number;
   };
   gallery: () => { groups: number; faces: number };
   http: () => {
@@ -263,6 +270,21 @@ function addEvents(registry: Registry, events: MetricsSources['events']): void {
   );
   counter(registry, 'lintel_events_dropped_total', 'Events removed before they were published', () => events().dropped);
   counter(registry, 'lintel_events_expired_total', 'Events too late for their live topic', () => events().expired);
+  new Counter({
+    name: 'lintel_events_refused_total',
+    help: 'Events that the broker did not take, by topic (live, history) and part (event, snapshot)',
+    labelNames: ['topic', 'part'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { liveRefused, liveWithoutSnapshot, historyRefused, historyWithoutSnapshot } = events();
+      this.inc({ topic: 'live', part: 'event' }, liveRefused);
+      this.inc({ topic: 'live', part: 'snapshot' }, liveWithoutSnapshot);
+      this.inc({ topic: 'history', part: 'event' }, historyRefused);
+      this.inc({ topic: 'history', part: 'snapshot' }, historyWithoutSnapshot);
+    },
+  });
+  gauge(registry, 'lintel_events_set_aside', 'Events that the broker did not take whole', () => events().setAside);
   gauge(registry, 'lintel_events_pending', 'Events that wait for the broker', () => events().pending);
   gauge(registry, 'lintel_events_stored', 'Events kept on this device', () => events().stored);
   gauge(registry, 'lintel_broker_connected', '1 while the MQTT broker is connected', () => Number(events().connected));

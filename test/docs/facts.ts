@@ -24,6 +24,9 @@ import { createMetrics } from '../../src/ops/metrics.js';
 import { Written } from '../cli/terminal.js';
 import { listFiles, ROOT } from './pages.js';
 
+/** What the broker did not take. */
+const REFUSED = { setAside: 0, liveRefused: 0, liveWithoutSnapshot: 0, historyRefused: 0, historyWithoutSnapshot: 0 };
+
 /** Stands for any id in a topic or a path. */
 export const ANY = '*';
 
@@ -133,7 +136,7 @@ export async function listMetrics(): Promise<string[]> {
     models: () => ({ modelVersion: '0', models: [] }),
     vision: () => ({ workers: 0, busy: 0, queued: 0, completed: 0, rejected: 0, overdue: 0, cancelled: 0 }),
     cameras: () => [],
-    events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
+    events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false, ...REFUSED }),
     http: () => ({ connections: 0, connectionsClosed: 0, heldBytes: 0, refused: {} }),
     gallery: () => ({ groups: 0, faces: 0 }),
     droppedLogLines: () => 0,

@@ -263,15 +263,31 @@ describe.skipIf(skip || lacks('brokers with passwords', 'mosquitto_passwd'))('a 
     expect(JSON.stringify([log.lines, events.health()])).not.toContain('secret');
   });
 
-  it('that forbids the topic of events is reported, and the event is kept', async () => {
+  it('that forbids the topics of events is named, and the events wait for their place in the history', async () => {
     const broker = await guarded(['user lintel', 'topic write lintel/gate/status']);
     const events = await startEvents({ url: broker.url, username: 'lintel' }, { password: 'lintel-secret' });
     await eventually(() => events.stats().connected);
     await events.emit(aDraft());
-    await expect
-      .poll(() => events.health().detail, { timeout: 10_000 })
-      .toMatch(/right to publish \(reason code 135\)/);
-    expect(events.stats()).toMatchObject({ pending: 1, published: 0 });
+    const detail =
+      'MQTT broker: it refuses lintel/gate/front/match and one more topic: not authorised (reason code 135)';
+    await expect.poll(() => events.health().detail, { timeout: 10_000 }).toBe(detail);
+    expect(events.stats()).toMatchObject({ connected: true, reconnects: 0, pending: 1, published: 0, setAside: 0 });
+  });
+
+  it('that forbids the live topic alone gets the history, and the event counts as late', async () => {
+    const allowed = ['status', 'history', 'front/unknown'].map((topic) => `topic write lintel/gate/${topic}`);
+    const broker = await guarded(['user lintel', ...allowed, 'user door', 'topic read #']);
+    const subscriber = await Subscriber.start(broker.port, 'lintel/#', ['-u', 'door', '-P', 'door-secret']);
+    const events = await startEvents({ url: broker.url, username: 'lintel' }, { password: 'lintel-secret' });
+    await events.emit(aDraft());
+    const unknown = await events.emit(aDraft(60_000, { type: 'unknown' }));
+    await eventually(() => events.stats().pending === 0 && subscriber.history.length === 2);
+    expect(subscriber.events).toEqual([unknown]);
+    expect(subscriber.history.map(({ late }) => late)).toEqual([true, false]);
+    expect(events.health().detail).toBe(
+      'MQTT broker: it refuses lintel/gate/front/match: not authorised (reason code 135)',
+    );
+    expect(events.stats()).toMatchObject({ reconnects: 0, liveRefused: 1, live: 1, late: 1 });
   });
 });
 

@@ -88,10 +88,11 @@ describe('the events room', () => {
             if (refuse) throw new AppError('STORE_UNAVAILABLE', 'the disk refuses the database');
             return space.get(key);
           };
-          const half: Pick<Space, 'get' | 'put' | 'delete'> = {
+          const half: Pick<Space, 'get' | 'put' | 'delete' | 'entries'> = {
             get,
             put: (key, value) => space.put(key, value),
             delete: (key) => space.delete(key),
+            entries: (range, onDamaged) => space.entries(range, onDamaged),
           };
           return half as Space;
         },

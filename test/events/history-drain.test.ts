@@ -1,7 +1,12 @@
 // The drain of the history: order, window, fates, acknowledgements and failures, without a broker.
 import { describe, expect, it } from 'vitest';
 import { NO_HASH } from '../../src/events/event-chain.js';
-import { HistoryDrain, type HistoryOutcome } from '../../src/events/history-drain.js';
+import {
+  HistoryDrain,
+  type HistoryOutcome,
+  type HistoryReceipt,
+  type HistorySending,
+} from '../../src/events/history-drain.js';
 import type { HistoryRecord, HistorySource } from '../../src/events/history.js';
 import type { LiveFate } from '../../src/events/live-lane.js';
 import { SendWindow } from '../../src/events/send-window.js';
@@ -46,12 +51,16 @@ class Source implements HistorySource {
 class Broker {
   readonly published: [sequence: number, late: boolean][] = [];
   bytes = 100;
-  readonly #waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  isAside = false;
+  /** Records that are declared as gaps, because the broker takes nothing else. */
+  readonly gaps = new Set<number>();
+  readonly #waiting = new Map<number, { resolve: (receipt: HistoryReceipt) => void; reject: (error: Error) => void }>();
 
-  readonly publish = ({ sequence }: HistoryRecord, late: boolean): { bytes: number; acknowledged: Promise<void> } => {
+  readonly publish = (record: HistoryRecord, late: boolean): HistorySending => {
+    const { sequence } = record;
     this.published.push([sequence, late]);
-    const acknowledged = new Promise<void>((resolve, reject) => this.#waiting.set(sequence, { resolve, reject }));
-    return { bytes: this.bytes, acknowledged };
+    const receipt = new Promise<HistoryReceipt>((resolve, reject) => this.#waiting.set(sequence, { resolve, reject }));
+    return { bytes: this.bytes, isAside: this.isAside, receipt };
   };
 
   get sequences(): number[] {
@@ -59,7 +68,15 @@ class Broker {
   }
 
   acknowledge(...sequences: number[]): void {
-    for (const sequence of sequences) this.#waiting.get(sequence)?.resolve();
+    for (const sequence of sequences) {
+      const isGap = this.gaps.has(sequence);
+      this.#waiting.get(sequence)?.resolve({ state: 'taken', isGap });
+    }
+  }
+
+  /** Takes nothing on the topic now. */
+  block(...sequences: number[]): void {
+    for (const sequence of sequences) this.#waiting.get(sequence)?.resolve({ state: 'blocked' });
   }
 
   refuse(sequence: number): void {

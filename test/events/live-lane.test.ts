@@ -1,10 +1,10 @@
 // The live lane and its drain: what is fresh goes out, ahead of everything; what is not never does; and each event has one fate.
 import { describe, expect, it } from 'vitest';
-import type { Delivery } from '../../src/events/delivery.js';
 import type { RecognitionEvent } from '../../src/events/event.js';
 import { LiveDrain } from '../../src/events/live-drain.js';
 import { EXPIRY_GUARD_MS, LiveLane, type LiveLaneOptions } from '../../src/events/live-lane.js';
 import { SendWindow } from '../../src/events/send-window.js';
+import type { Sending, SendOutcome } from '../../src/events/sender.js';
 import { anEvent, eventually, range } from './support.js';
 
 /** Both clocks, which may go apart. */
@@ -175,15 +175,16 @@ describe('an event in the live lane', () => {
 /** A broker that answers pings and messages when the test says so. */
 class Broker {
   readonly published: number[] = [];
-  readonly #acks = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  readonly #acks = new Map<number, { resolve: (outcome: SendOutcome) => void; reject: (error: Error) => void }>();
   #pong: (() => void) | undefined;
   heardAtMs = -Infinity;
   probes = 0;
+  isAside = false;
 
-  readonly publish = ({ payload }: Delivery): Promise<void> => {
-    const { sequence } = JSON.parse(String(payload)) as RecognitionEvent;
+  readonly publish = ({ sequence }: RecognitionEvent): Sending => {
     this.published.push(sequence);
-    return new Promise((resolve, reject) => this.#acks.set(sequence, { resolve, reject }));
+    const outcome = new Promise<SendOutcome>((resolve, reject) => this.#acks.set(sequence, { resolve, reject }));
+    return { bytes: 100, isAside: this.isAside, outcome };
   };
 
   readonly probe = (): Promise<void> => {
@@ -197,9 +198,14 @@ class Broker {
   }
 
   acknowledge(...sequences: number[]): void {
-    for (const sequence of sequences) this.#acks.get(sequence)?.resolve();
+    this.answer({ state: 'accepted', form: 0, refusal: undefined }, ...sequences);
   }
 
+  answer(outcome: SendOutcome, ...sequences: number[]): void {
+    for (const sequence of sequences) this.#acks.get(sequence)?.resolve(outcome);
+  }
+
+  /** The connection ends. */
   refuse(sequence: number): void {
     this.#acks.get(sequence)?.reject(new Error('no'));
   }

@@ -41,6 +41,8 @@ describe('the deliveries of an event', () => {
     const event = anEvent({ type, expiresAt: '2026-03-01T12:00:05.000Z' });
     const delivery = makeLiveDelivery(event);
     expect(delivery).toEqual({
+      id: 'live/1',
+      lane: 'live',
       topic: `lintel/gate/front/${type}`,
       payload: JSON.stringify(event),
       retain: false,
@@ -51,7 +53,7 @@ describe('the deliveries of an event', () => {
 
   it.each([true, false])('are one history message with the event and whether it is late: %s', (late) => {
     const event = anEvent({ sequence: 7 });
-    const { topic, payload, retain } = makeHistoryDelivery('gate', encode({ sequence: 7, event }, late));
+    const { topic, payload, retain } = makeHistoryDelivery('gate', 7, encode({ sequence: 7, event }, late));
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     const message = JSON.parse(String(payload)) as object;
     expect(message).toEqual({ version: 1, deviceId: 'gate', stream: 'mqtt', sequence: 7, late, event, ...signature });
@@ -61,7 +63,7 @@ describe('the deliveries of an event', () => {
 
   it('are one history message for a gap', () => {
     const gap = { from: 3, to: 9, reason: 'removed', previous: hashEvent(anEvent({ sequence: 2 })) } as const;
-    const { topic, payload, retain } = makeHistoryDelivery('gate', encode({ sequence: 9, gap }, true));
+    const { topic, payload, retain } = makeHistoryDelivery('gate', 9, encode({ sequence: 9, gap }, true));
     expect([topic, retain]).toEqual(['lintel/gate/history', false]);
     const message = JSON.parse(String(payload)) as object;
     expect(message).toEqual({ version: 1, deviceId: 'gate', stream: 'mqtt', gap, ...signature });

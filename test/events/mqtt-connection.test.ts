@@ -19,6 +19,7 @@ async function connectToSilence(ackTimeoutMs: number): Promise<Connection> {
     target: { url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`, protocolVersions: [4] },
     version: 4,
     deviceId: 'gate',
+    clientId: 'lintel-gate',
     timing: { connectTimeoutMs: 5_000, ackTimeoutMs, keepaliveS: 60, endTimeoutMs: 100 },
     clock: () => 1_000,
     monotonic: () => performance.now(),
@@ -36,7 +37,7 @@ it.each([
   async (_, expiresAtMs, limitMs, reason) => {
     const connection = await connectToSilence(limitMs);
     const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
-    await expect(connection.publish({ topic: 't', payload: '', retain: false, ...expiry })).rejects.toThrow(reason);
+    await expect(connection.offer({ topic: 't', payload: '', retain: false, ...expiry })).rejects.toThrow(reason);
     expect((await connection.closed).message).toBe(reason);
     expect(connection.open).toBe(false);
   },
@@ -51,9 +52,9 @@ it('a missing PINGRESP and a missing SUBACK end the connection, and the reason n
 it('everything without an answer fails when the connection ends, and later requests fail at once', async () => {
   const connection = await connectToSilence(60_000);
   const message = { topic: 't', payload: '', retain: false };
-  const requests = [connection.publish(message), connection.offer(message), connection.probe()];
+  const requests = [connection.offer(message), connection.offer(message), connection.probe()];
   const settled = Promise.allSettled(requests);
   await connection.end();
   expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-  await expect(connection.publish(message)).rejects.toThrow('stopped');
+  await expect(connection.offer(message)).rejects.toThrow('stopped');
 });

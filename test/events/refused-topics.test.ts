@@ -62,6 +62,7 @@ async function startPublisher(target: BrokerTarget): Promise<{ log: EventLog; pu
     deviceId: 'gate',
     source: log.source('mqtt'),
     encodeHistory: createHistoryEncoder('gate', 'mqtt', signer.signObject),
+    sign: (event) => signer.sign(event),
     lane,
     clock: Date.now,
     monotonic: () => performance.now(),
@@ -100,7 +101,7 @@ describe.skipIf(skip)('a broker that refuses announcements', () => {
           topics: 4,
           reason: 'not authorised (reason code 135)',
         },
-        message: 'the MQTT broker refuses topics; events are still published',
+        message: 'the MQTT broker refuses messages; everything else is published',
       },
     ]);
     await eventually(() => subscriber.statuses.at(-1)?.reason === 'stopped');
@@ -112,7 +113,7 @@ describe.skipIf(skip)('a broker that refuses announcements', () => {
     const broker = await Mosquitto.start(['allow_anonymous true', `acl_file ${acl}`]);
     const log = recordingLog();
     const events = await startEvents({ url: broker.url, ...HOME_ASSISTANT }, { log });
-    const refusals = (): number => log.lines.filter(({ message }) => message.includes('refuses topics')).length;
+    const refusals = (): number => log.lines.filter(({ message }) => message.includes('refuses messages')).length;
     await eventually(() => events.health().detail?.includes('3 more topics') === true);
     await broker.restart();
     await eventually(() => events.stats().reconnects === 1);

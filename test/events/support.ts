@@ -155,6 +155,7 @@ export interface HistoryMessage {
   version: 1;
   sequence?: number;
   late?: boolean;
+  again?: boolean;
   event?: RecognitionEvent;
   gap?: Gap;
 }

@@ -18,6 +18,8 @@ function camera(
   };
 }
 
+const REFUSED = { setAside: 5, liveRefused: 1, liveWithoutSnapshot: 2, historyRefused: 3, historyWithoutSnapshot: 4 };
+
 function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
   return {
     build: { version: '0.1.0', node: 'v20.19.0', opencv: '4.6.0' },
@@ -31,7 +33,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
       camera('yard', { status: 'lost', fault: 'covered', frames: 7 }),
     ],
     events: () => ({
-      ...{ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true },
+      ...{ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true, ...REFUSED },
       broker: { clients: 7, refused: 3, cutOff: 4, ignored: 50, sessionsWaiting: 2, sessionMessagesDropped: 6 },
     }),
     gallery: () => ({ groups: 3, faces: 1000 }),
@@ -89,6 +91,11 @@ describe('the metrics', () => {
         'lintel_events_pending 2',
         'lintel_events_dropped_total 1',
         'lintel_events_expired_total 4',
+        'lintel_events_set_aside 5',
+        'lintel_events_refused_total{topic="live",part="event"} 1',
+        'lintel_events_refused_total{topic="live",part="snapshot"} 2',
+        'lintel_events_refused_total{topic="history",part="event"} 3',
+        'lintel_events_refused_total{topic="history",part="snapshot"} 4',
         'lintel_broker_connected 1',
         'lintel_broker_clients 7',
         'lintel_broker_sessions_waiting 2',
@@ -114,7 +121,7 @@ describe('the metrics', () => {
       sources({
         vision: () => ({ workers: 1, busy: 0, queued: 0, completed, rejected: 0, overdue: 0, cancelled: 0 }),
         cameras: () => [camera('front', { status })],
-        events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false }),
+        events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false, ...REFUSED }),
       }),
     );
     await metrics.text();

@@ -1,0 +1,96 @@
+// The trial of a message that may have ended a connection: it is sent alone, on a second connection, while the first one stands.
+import { toBrokerFailure, type BrokerFailure } from './broker-failure.js';
+import type { Delivery } from './delivery.js';
+import { openConnection, type Connection, type ConnectionOptions } from './mqtt-connection.js';
+import { refuseByEnd, toRefusal, type Refusal } from './refusal.js';
+
+/** `unavailable`: the trial proves nothing, because there was no second connection, or the first one ended as well. */
+export type Verdict =
+  { state: 'accepted' } | { state: 'unavailable' } | { state: 'refused' | 'ended'; refusal: Refusal };
+
+export interface TrialOptions extends Omit<ConnectionOptions, 'will'> {
+  /** The connection of everything else. That it stands proves that the message, and not the broker, is the reason. */
+  main: Pick<Connection, 'open' | 'probe' | 'closed'>;
+  /** Called with true when a second connection stands, and with false when it is over. */
+  onOpen?: (isOpen: boolean) => void;
+}
+
+/** Number of connections that must end at a message, one after the other, before the message counts as the reason. */
+const ENDS = 2;
+
+/** Tries one message after the other. The second connection stays open until `end`. */
+export class Trial {
+  readonly #options: TrialOptions;
+  #connection: Connection | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #isEnded = false;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+  }
+
+  /** Sends a message alone. Never rejects. `ended`: connections ended at it, or it was never acknowledged. */
+  try(delivery: Delivery, bytes: number): Promise<Verdict> {
+    const verdict = this.#queue.then(() => this.#try(delivery, bytes));
+    this.#queue = verdict;
+    return verdict;
+  }
+
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.end();
+  }
+
+  async #try(delivery: Delivery, bytes: number): Promise<Verdict> {
+    let last: BrokerFailure | undefined;
+    for (let ends = 0; ends < ENDS; ends++) {
+      const connection = await this.#open();
+      if (!connection) return { state: 'unavailable' };
+      try {
+        const refusal = await connection.offer(delivery);
+        return refusal ? { state: 'refused', refusal: toRefusal(refusal) } : { state: 'accepted' };
+      } catch (error) {
+        last = toBrokerFailure(error);
+        this.#connection = undefined;
+        if (!(await this.#isMainAlive())) return { state: 'unavailable' };
+        // One silence is as long as the limit for a PUBACK: a second one would prove little more. A reason code is plain enough.
+        if (last.isSilence || last.reasonCode !== undefined) break;
+      }
+    }
+    return last ? { state: 'ended', refusal: refuseByEnd(last, bytes) } : { state: 'unavailable' };
+  }
+
+  async #open(): Promise<Connection | undefined> {
+    const { main, onOpen, ...options } = this.#options;
+    if (this.#isEnded || !main.open) return undefined;
+    if (this.#connection?.open) return this.#connection;
+    try {
+      const connection = await openConnection(options);
+      onOpen?.(true);
+      void connection.closed.then(() => onOpen?.(false));
+      // A broker that gives both connections one name ends the first one now.
+      await connection.probe();
+      if (this.#isEnded || !(await this.#isMainAlive())) {
+        await connection.end();
+        return undefined;
+      }
+      this.#connection = connection;
+      return connection;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #isMainAlive(): Promise<boolean> {
+    const { main } = this.#options;
+    if (this.#isEnded || !main.open) return false;
+    try {
+      await main.probe();
+      return main.open;
+    } catch {
+      return false;
+    }
+  }
+}
