@@ -30,7 +30,7 @@ const MOST_PROMISES = 3;
 const SHORT_SETS = ['standard', 'builtin'];
 /** Faces of a short run in each condition, and in the clear gallery. */
 const SHORT_FACES = 190;
-const SHORT_GALLERY = 900;
+const SHORT_GALLERY = 1_200;
 /** Share of pairs, in %, that clear faces may lose by chance in a short run: about four pairs. */
 const SHORT_TOLERANCE = 1;
 const LARGE_YAW = [15, 25];

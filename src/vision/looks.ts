@@ -117,7 +117,11 @@ export class Looks {
     return { view: seen, restDegrees: Math.abs(rest) };
   }
 
-  /** Looks in all directions, and follows the one with the best score. */
+  /**
+   * Looks in all directions and follows the one with the best score. A single look scores some wrong directions as well as the right one, so
+   * those that contradict the result are followed as well: a wrong one loses its score on the way. The result is sure where none remains that
+   * contradicts it.
+   */
   async #search(image: NativeImage, stance: Stance): Promise<{ view: View | undefined; isSure: boolean }> {
     const views: View[] = [];
     for (let k = 0; k < DIRECTIONS; k++) {
@@ -125,14 +129,23 @@ export class Looks {
       const view = await this.#look(image, { ...stance, rollDegrees }, false);
       if (view) views.push(view);
     }
-    const [best, ...others] = views.toSorted((a, b) => b.score - a.score);
-    const pair = best && (await this.#lookTwice(image, best));
-    if (!pair) return { view: best, isSure: false };
-    const { view, restDegrees } = await this.#follow(image, best, pair);
-    const contradicts = ({ rollDegrees, score }: View): boolean =>
-      Math.abs(wrapDegrees(rollDegrees - view.rollDegrees)) > OTHER_DIRECTION_DEGREES &&
-      score > view.score - MIN_MARGIN;
-    return { view, isSure: restDegrees < UNSETTLED_DEGREES && !others.some(contradicts) };
+    const [first, ...others] = views.toSorted((a, b) => b.score - a.score);
+    const best = first && (await this.#followFrom(image, first));
+    if (!best) return { view: first, isSure: false };
+    const { view, restDegrees } = best;
+    const contradicts = (other: View): boolean =>
+      Math.abs(wrapDegrees(other.rollDegrees - view.rollDegrees)) > OTHER_DIRECTION_DEGREES &&
+      other.score > view.score - MIN_MARGIN;
+    for (const other of others.filter(contradicts)) {
+      const rival = await this.#followFrom(image, other);
+      if (rival && contradicts(rival.view)) return { view, isSure: false };
+    }
+    return { view, isSure: restDegrees < UNSETTLED_DEGREES };
+  }
+
+  async #followFrom(image: NativeImage, view: View): Promise<{ view: View; restDegrees: number } | undefined> {
+    const pair = await this.#lookTwice(image, view);
+    return pair && this.#follow(image, view, pair);
   }
 
   /** Returns the mean of a look at the face and one at its mirror image: a mirrored picture gets the mirrored result. */

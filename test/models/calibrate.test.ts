@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BIAS_LENGTH } from '../../src/domain/bias.js';
 import { cosine, normalise } from '../../src/domain/embedding.js';
 import { tabulatePairs, type LabelledEmbedding } from '../../src/models/calibrate/calibrate.js';
 import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
@@ -47,6 +48,16 @@ describe('the table of all pairs', () => {
       expect(tar).toBeCloseTo(genuine.filter((value) => value >= threshold).length / genuine.length, 3);
     }
     expect(table.points[0]!.tar).toBeGreaterThan(table.points[1]!.tar);
+  });
+
+  it('compares by corrected cosines', () => {
+    const faces = people(41, 1.3);
+    const bias = new Float32Array(BIAS_LENGTH).fill(0);
+    bias[2] = 0.5;
+    const biased = faces.map((face) => ({ ...face, condition: { recognisability: 0.5, masked: false, bias } }));
+    const [plain, corrected] = [faces, biased].map((list) => tabulatePairs(list, [1e-2]).points[0]!);
+    expect(corrected!.cosine).toBeCloseTo(plain!.cosine - 0.25, 4);
+    expect(corrected!.tar).toBeCloseTo(plain!.tar, 2);
   });
 
   it.each([

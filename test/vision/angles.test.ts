@@ -1,10 +1,14 @@
 // Faces at any angle in the picture: they are found, and their landmarks and roll are right.
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseCondition, PictureMaker } from '../../tools/conditions/condition.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import { renderFace } from '../../tools/rendered-people/render-face.js';
 import { boxIou, type Landmarks, type Point } from '../../src/domain/face.js';
+import { decodeCrop } from '../../src/cli/models/decode-crop.js';
+import { readLabelledPictures } from '../../src/models/calibrate/aligned-pictures.js';
 import { loadAddon } from '../../src/native/addon.js';
 import {
   invertAffine,
@@ -22,7 +26,7 @@ import { measureQuality } from '../../src/vision/quality.js';
 import { Recogniser } from '../rendered-people/recogniser.js';
 import { listLondonPhotos, readPicture } from '../support/london.js';
 import { modelSetsAtHand } from '../support/model-sets.js';
-import { londonDir, missing } from '../support/shared.js';
+import { lfwDir, londonDir, missing } from '../support/shared.js';
 import { landmarkError, turnPicture, wrapDegrees } from '../support/turned.js';
 
 const addon = loadAddon();
@@ -129,6 +133,38 @@ describe.each(modelSetsAtHand)('faces at any angle, with the set $set', (models)
     },
   );
 });
+
+// A single look scores each of these nearly as well in a wrong direction as upright. The other set's detector is unsure of other faces.
+it.skipIf(missing('faces whose directions look alike', lfwDir))(
+  'is sure of a direction where only single looks contradict it',
+  async () => {
+    const models = modelSetsAtHand.find(({ set }) => set === 'standard') ?? modelSetsAtHand[0];
+    const wanted = new Set(['John_Ashcroft_0043', 'Naomi_Watts_0006']);
+    const maker = new PictureMaker(addon);
+    const pipeline = await Pipeline.open({
+      addon,
+      set: models.models,
+      modelsDir: models.modelsDir,
+      providers: ['cpu'],
+    });
+    const rolls: number[] = [];
+    try {
+      let number = 0;
+      for await (const { name, bytes } of readLabelledPictures(join(lfwDir ?? '', 'lfw_pairs_112.tar'))) {
+        number++;
+        if (!wanted.has(name)) continue;
+        const portrait = await maker.make(await decodeCrop(bytes, addon), parseCondition('clear'), number);
+        const { faces } = await pipeline.analyseImage(portrait, { embed: 1, mask: false, liveness: false });
+        expect(faces[0]!.condition?.recognisability, name).toBeGreaterThan(0.43);
+        rolls.push(faces[0]!.pose.roll);
+      }
+    } finally {
+      await pipeline.close();
+    }
+    expect(rolls).toHaveLength(wanted.size);
+    for (const roll of rolls) expect(Math.abs(roll)).toBeLessThan(10);
+  },
+);
 
 describe('affine transforms', () => {
   const matrix = turnAbout({ x: 30, y: 40 }, 35, 1.5, { x: 7, y: -3 });

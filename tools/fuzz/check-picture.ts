@@ -20,11 +20,11 @@ export interface Checked {
  */
 export async function checkPicture(bytes: Buffer, addon: Addon): Promise<Checked> {
   const before = Buffer.from(bytes);
-  const startedMs = performance.now();
-  const result = await judge(bytes, addon);
-  const tookMs = performance.now() - startedMs;
+  const first = await judgeInTime(bytes, addon);
+  // A picture that was slow once is tried again: other programs may have held the processor.
+  const { result, tookMs } = first.tookMs > MAX_MS ? await judgeInTime(bytes, addon) : first;
   if (result.failure !== undefined) return result;
-  if (tookMs > MAX_MS) return { ...result, failure: `it took ${Math.round(tookMs)} ms` };
+  if (tookMs > MAX_MS) return { ...result, failure: `it took ${Math.round(tookMs)} ms, and as long before` };
   if (addon.liveImageCount() !== 0) return { ...result, failure: 'an image was not released' };
   if (!bytes.equals(before)) return { ...result, failure: 'the bytes were changed' };
   return result;
@@ -46,4 +46,10 @@ async function judge(bytes: Buffer, addon: Addon): Promise<Checked> {
     if (!CODES.includes(code) || !/^[A-Z].*\.$/.test(detail)) return { outcome: code, failure: `${code}: ${detail}` };
     return { outcome: code };
   }
+}
+
+async function judgeInTime(bytes: Buffer, addon: Addon): Promise<{ result: Checked; tookMs: number }> {
+  const startedMs = performance.now();
+  const result = await judge(bytes, addon);
+  return { result, tookMs: performance.now() - startedMs };
 }

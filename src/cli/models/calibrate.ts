@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { AppError } from '../../errors.js';
+import { loadConditionHead } from '../../models/condition-head.js';
 import { CALIBRATED, tabulatePairs, type PairTable } from '../../models/calibrate/calibrate.js';
 import { listHeldOutPeople, readPairs } from '../../models/calibrate/lfw-pairs.js';
 import { editModel, type JsonObject } from '../../models/calibrate/manifest-edit.js';
@@ -50,7 +51,9 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
       const { embedAll } = await import('./embed-set.js');
       const people =
         options.heldOut === undefined ? undefined : listHeldOutPeople(readPairs(resolve(context.cwd, options.heldOut)));
-      const faces = await embedAll(model, modelsDir, resolve(context.cwd, options.pictures), context, people);
+      const embedded = await embedAll(model, modelsDir, resolve(context.cwd, options.pictures), context, people);
+      const head = loadConditionHead(set.embedder);
+      const faces = embedded.map((face) => ({ ...face, condition: head?.measure(face.embedding) }));
       const fars = CALIBRATED.map(({ far }) => far);
       const table = tabulatePairs(faces, fars);
       context.stdout.write(formatResult(model, faces.length, table));
@@ -63,8 +66,9 @@ export function registerCalibrate(models: Command, context: CliContext, manifest
       );
       await editModel(manifestPath, key, (json) => {
         const quantised = json.quantised as JsonObject;
-        if (options.precision === 'int8' && !isBuiltIn(model)) quantised.calibration = calibration;
-        else json.calibration = calibration;
+        const form = options.precision === 'int8' && !isBuiltIn(model) ? quantised : json;
+        // The bounds and the safety factor are chosen, not measured here.
+        form.calibration = { ...(form.calibration as JsonObject | undefined), ...calibration };
         // The two forms of a built-in model are two ways to compute the same file, so it has one calibration.
         if (isBuiltIn(model)) delete quantised.calibration;
       });
@@ -87,7 +91,7 @@ function describeCalibration(
   const millions = `${(impostorPairs / 1e6).toFixed(1)} million`;
   const form = readPrecision(model) === 'int8' || model.inFloat ? 'int8' : 'fp32';
   return {
-    source: `all pairs of the ${faces}: ${formatCount(genuinePairs)} genuine, ${millions} impostor, ${form}`,
+    source: `all pairs of the ${faces}: ${formatCount(genuinePairs)} genuine, ${millions} impostor, ${form}${model.conditionHead ? ', corrected for conditions' : ''}`,
     points: points.map(({ far, cosine, tar }, index) => ({
       cosine: Math.ceil(cosine * 1e4) / 1e4,
       similarity: getSimilarity(index),
