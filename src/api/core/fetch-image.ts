@@ -8,6 +8,7 @@ import { AppError, clientError } from '../../errors.js';
 import { AddressGuard } from './address-guard.js';
 import { createTooLargeError } from './base64.js';
 import type { Reservation } from './byte-budget.js';
+import { inflateBody, parseContentEncoding, type ContentEncoding, type InflateRules } from './content-encoding.js';
 import { GrowingBuffer } from './growing-buffer.js';
 
 const MAX_REDIRECTS = 3;
@@ -23,6 +24,11 @@ const FAILURES: readonly [RegExp, string][] = [
   [/^ECONNREFUSED$/, 'The host of the url refused the connection.'],
   [/^(ECONNRESET|EPIPE|ERR_STREAM_PREMATURE_CLOSE)$/, 'The host of the url closed the connection too early.'],
   [/^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EADDRNOTAVAIL)$/, 'The host of the url cannot be reached.'],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    'The TLS certificate of the host of the url has expired, or is not valid yet.',
+  ],
+  [/^ERR_TLS_CERT_ALTNAME/, 'The TLS certificate of the host of the url belongs to another host.'],
   [
     /^(?!ERR_SSL_).*(CERT|ISSUER|SIGNATURE|CRL)/,
     'The TLS certificate of the host of the url is not valid or not trusted.',
@@ -143,8 +149,10 @@ export class ImageFetcher {
     if (response.statusCode !== 200) {
       throw refuseUrl(`The url was answered with status ${response.statusCode}; it must be 200.`);
     }
-    const encoding = response.headers['content-encoding'] ?? 'identity';
-    if (encoding.toLowerCase() !== 'identity') throw refuseUrl('The url was answered with a compressed body.');
+    if (/^multipart\/x-mixed-replace/i.test(response.headers['content-type'] ?? '')) {
+      throw refuseUrl('The url is a stream of pictures (MJPEG); it must be a single picture.');
+    }
+    const encoding = parseEncoding(response.headers['content-encoding']);
     const header = response.headers['content-length'];
     const announcedBytes = header === undefined ? undefined : Number(header);
     if (announcedBytes !== undefined && announcedBytes > maxBytes) throw createTooLargeError(maxBytes);
@@ -154,8 +162,27 @@ export class ImageFetcher {
       if (problem === 'too-long') throw createTooLargeError(maxBytes);
       if (problem === 'too-many-pieces') throw refuseUrl('The url was answered in too many small chunks.');
     }
-    return picture.take();
+    return encoding ? inflatePicture(picture.take(), encoding, { maxBytes, reservation }) : picture.take();
   }
+}
+
+/** Reads the Content-Encoding of an answer: some servers compress although they are asked not to. @throws AppError INVALID_IMAGE_URL */
+function parseEncoding(header: string | undefined): ContentEncoding | undefined {
+  try {
+    return parseContentEncoding(header);
+  } catch (error) {
+    throw refuseUrl('The url was answered with a Content-Encoding that is not read here.', error);
+  }
+}
+
+/** @throws AppError INVALID_IMAGE_URL: damaged, or a bomb; IMAGE_TOO_LARGE, SERVER_BUSY */
+async function inflatePicture(body: Buffer, encoding: ContentEncoding, rules: InflateRules): Promise<Buffer> {
+  const picture = await inflateBody(body, encoding, rules).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.code !== 'INVALID_PARAM') throw error;
+    throw refuseUrl(`The url was answered with ${encoding} data that are damaged, or that inflate too far.`, error);
+  });
+  if (!picture) throw createTooLargeError(rules.maxBytes);
+  return picture;
 }
 
 /** Returns the kind of a failed fetch as a sentence. It names no address: the caller may be outside of the network. */
@@ -188,8 +215,8 @@ function parseUrl(text: string, base?: URL): URL {
   return url;
 }
 
-function refuseUrl(detail: string): AppError {
-  return clientError('INVALID_IMAGE_URL', detail);
+function refuseUrl(detail: string, cause?: unknown): AppError {
+  return clientError('INVALID_IMAGE_URL', detail, cause);
 }
 
 /** Waits for a promise until the signal is aborted: name resolution itself cannot be cancelled. */

@@ -1,11 +1,12 @@
 // Fetching of image.url: accepted and refused URLs, time limits, and no connection to an address that is not admitted.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ByteBudget } from '../../../src/api/core/byte-budget.js';
 import { ImageFetcher, type Address, type ImageFetcherOptions } from '../../../src/api/core/fetch-image.js';
@@ -142,6 +143,20 @@ describe('what is fetched', () => {
     });
     expect((await fetcher().fetch(`${origin}/start`)).toString()).toBe('there');
     expect(seen).toEqual(['/start', path]);
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['identity', (bytes: Buffer) => bytes],
+  ])('a body in %s, from a server that does not do what it is asked', async (encoding, compress) => {
+    const file = randomBytes(MAX_BYTES);
+    const { origin } = await serve((_request, response) => {
+      response.writeHead(200, { 'content-encoding': encoding }).end(compress(file));
+    });
+    // A little more than the picture itself: what cannot be compressed grows.
+    const bytes = await fetcher({ maxBytes: MAX_BYTES + 100 }).fetch(origin);
+    expect(bytes.equals(file)).toBe(true);
   });
 
   test('the picture of a request', async () => {
@@ -300,12 +315,46 @@ describe('the detail names the kind of the failure, and no address', () => {
       async () => [{ address: '10.1.2.3', family: 4 }],
       'The url leads to an address that is private or not allowed.',
     ],
+    ['SERVFAIL', failing('ESERVFAIL'), 'The host of the url could not be looked up.'],
     ['anything else', failing('EWEIRD'), 'The url could not be fetched.'],
   ])('name resolution: %s', async (_name, resolve, detail) => {
     expect(await readDetail(fetcher({ resolve }).fetch('http://picture.test/'))).toBe(detail);
   });
 
-  test.each([401, 404, 500, 206])('status %i', async (status) => {
+  // The codes that TLS gives; a trusted certificate cannot be made here.
+  test.each([
+    ['CERT_HAS_EXPIRED', 'The TLS certificate of the host of the url has expired, or is not valid yet.'],
+    ['CERT_NOT_YET_VALID', 'The TLS certificate of the host of the url has expired, or is not valid yet.'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'The TLS certificate of the host of the url belongs to another host.'],
+    ['CERT_REVOKED', 'The TLS certificate of the host of the url is not valid or not trusted.'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'The TLS certificate of the host of the url is not valid or not trusted.'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'The TLS certificate of the host of the url is not valid or not trusted.'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'The TLS connection to the host of the url failed.'],
+  ])('TLS: %s', async (code, detail) => {
+    expect(await readDetail(fetcher({ resolve: failing(code) }).fetch('https://picture.test/'))).toBe(detail);
+  });
+
+  test('a body in an encoding that is not read, a stream, and a data: URL', async () => {
+    const { origin } = await serve((request, response) => {
+      if (request.url === '/br') {
+        response.writeHead(200, { 'content-encoding': 'br' }).end(brotliCompressSync(Buffer.alloc(10)));
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'multipart/x-mixed-replace; boundary=frame' }).write('--frame\r\n');
+    });
+    expect(await readDetail(fetcher().fetch(`${origin}/br`))).toBe(
+      'The url was answered with a Content-Encoding that is not read here.',
+    );
+    expect(await readDetail(fetcher().fetch(`${origin}/live`))).toBe(
+      'The url is a stream of pictures (MJPEG); it must be a single picture.',
+    );
+    expect(await readDetail(fetcher().fetch('data:image/png;base64,AAAA'))).toBe(
+      'The url is a data: URL; send the base64 in it in the field bytes.',
+    );
+    expect(await readDetail(fetcher().fetch('file:///etc/passwd'))).toBe('The url must be http or https.');
+  });
+
+  test.each([204, 206, 304, 401, 403, 404, 429, 500])('status %i', async (status) => {
     const { origin } = await serve((_request, response) => response.writeHead(status).end());
     const detail = `The url was answered with status ${status}; it must be 200.`;
     expect(await readDetail(fetcher().fetch(origin))).toBe(detail);
@@ -401,7 +450,10 @@ describe('a server that misbehaves', () => {
     const { origin } = await serve((_request, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
     });
-    expect(await refusal(fetcher({ maxBytes: 100_000 }).fetch(origin))).toBe('INVALID_IMAGE_URL');
+    expect(await refusal(fetcher({ maxBytes: 100_000 }).fetch(origin))).toBe('IMAGE_TOO_LARGE');
+    expect(await readDetail(fetcher({ maxBytes: 1_000_000 }).fetch(origin))).toBe(
+      'The url was answered with gzip data that are damaged, or that inflate too far.',
+    );
   });
 
   test('declares more than the limit', async () => {
