@@ -42,7 +42,7 @@ const NAMES: Readonly<Partial<Record<FileFormat, string>>> = {
   JSON: 'JSON',
   gzip: 'gzip data',
   ZIP: 'a ZIP archive',
-  base64: 'a picture in base64 once more',
+  base64: 'text in base64, encoded once too often',
   'data URL': 'a data: URL',
   hexadecimal: 'hexadecimal text',
 };
@@ -51,6 +51,10 @@ const NAMES: Readonly<Partial<Record<FileFormat, string>>> = {
 export function describeFormat(format: FileFormat): string {
   return NAMES[format] ?? `a ${format} picture`;
 }
+
+/** A JPEG or PNG in hexadecimal digits, and the bytes that are enough to tell it where they were read as base64. */
+const HEXADECIMAL = /^(0x)?(ffd8ff|89504e47)/i;
+const HEXADECIMAL_BYTES = 9;
 
 /** Beginnings of files as Latin-1. The first that fits counts. */
 const BEGINNINGS: readonly [RegExp, FileFormat][] = [
@@ -75,7 +79,7 @@ const BEGINNINGS: readonly [RegExp, FileFormat][] = [
   [/^(\xef\xbb\xbf)?\s*[[{]\s*["[{\]}]/, 'JSON'],
   [/^\s*"?data:[\w/+.-]*[;,]/i, 'data URL'],
   [/^\s*"?(\/9j\/|iVBORw0KGgo)/, 'base64'],
-  [/^(0x)?(ffd8ff|89504e47)/i, 'hexadecimal'],
+  [HEXADECIMAL, 'hexadecimal'],
 ];
 
 /** The brands of ISO media files (ftyp) that hold a picture; any other one is a video. */
@@ -90,7 +94,11 @@ const AVIF_BRANDS = ['avif', 'avis'];
 export function detectFormat(bytes: Uint8Array): FileFormat | undefined {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, FORMAT_BYTES)).toString('latin1');
   if (start.slice(4, 8) === 'ftyp') return detectMediaBrand(start);
-  return BEGINNINGS.find(([pattern]) => pattern.test(start))?.[1];
+  const format = BEGINNINGS.find(([pattern]) => pattern.test(start))?.[1];
+  if (format) return format;
+  // Hexadecimal digits are digits of base64 as well: who sends them in its place is understood, and gets these bytes.
+  const asSent = Buffer.from(start, 'latin1').toString('base64', 0, HEXADECIMAL_BYTES);
+  return HEXADECIMAL.test(asSent) ? 'hexadecimal' : undefined;
 }
 
 /** @param start beginning of a file whose first box is `ftyp`: its length, its type, the major brand, a version, other brands */

@@ -42,6 +42,8 @@ describe('detectFormat', () => {
     ['base64', text('iVBORw0KGgoAAAA')],
     ['data URL', text('data:image/jpeg;base64,/9j/')],
     ['hexadecimal', text('FFD8FFE0')],
+    ['hexadecimal', Buffer.from('ffd8ffe000104a464946', 'base64')],
+    ['hexadecimal', Buffer.from('0x89504E470D0A1A0A00', 'base64')],
     [undefined, text('')],
     [undefined, text('hello')],
     [undefined, text('BM it is a text')],

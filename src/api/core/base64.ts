@@ -139,9 +139,9 @@ async function isJsonText(text: Buffer, turns: Turns): Promise<boolean> {
 /** Characters of a refused text that are looked at to find out what it is. */
 const EXAMINED_CHARACTERS = 1_000;
 
-/** Replaces the escapes of white space and slashes, which are all that the description of a refused text needs. */
+/** Replaces the escapes of white space, slashes and quotes, which are all that the description of a refused text needs. */
 function unescapeStart(start: string): string {
-  return start.replace(/\\([nrt/])/g, (_escape, letter: string) => ({ n: '\n', r: '\r', t: '\t' })[letter] ?? letter);
+  return start.replace(/\\([nrt/"])/g, (_escape, letter: string) => ({ n: '\n', r: '\r', t: '\t' })[letter] ?? letter);
 }
 
 /** Texts that clients send in place of base64, by their beginning. */
@@ -151,6 +151,7 @@ const FOREIGN_TEXTS: readonly [RegExp, string][] = [
   [/^\s*file:/i, 'is the name of a file; send its content in base64'],
   [/^b['"]/, "begins with b', as Python writes bytes; send the base64 between the quotes alone"],
   [/^\s*["']/, 'has quotes around it; send the text between them alone'],
+  [/^(\xff\xd8\xff|\x89PNG|\ufffd{2})/, 'holds the bytes of a file as characters; send them in base64'],
   [/^(=[0-9A-F]{2}){3}/i, 'is quoted-printable; send base64'],
   [/^[\w+/-]*%[0-9A-F]{2}/i, 'is percent-encoded; send the base64 as it is, without % and two digits'],
   [/^\s*-----BEGIN/, 'has a line before its base64; send the base64 alone, in one line'],

@@ -70,6 +70,12 @@ describe('base64', () => {
     ['QUJD QUJD', 'The field bytes is base64 with spaces; send it without them (a form turns each + into a space).'],
     ["b'QUJD'", "The field bytes begins with b', as Python writes bytes; send the base64 between the quotes alone."],
     ['"QUJD"', 'The field bytes has quotes around it; send the text between them alone.'],
+    [
+      '\u00ff\u00d8\u00ff\u00e0\0\u0010',
+      'The field bytes holds the bytes of a file as characters; send them in base64.',
+    ],
+    ['\u0089PNG', 'The field bytes holds the bytes of a file as characters; send them in base64.'],
+    ['\ufffd\ufffd\ufffd\ufffd', 'The field bytes holds the bytes of a file as characters; send them in base64.'],
     ['=FF=D8=FF=E0', 'The field bytes is quoted-printable; send base64.'],
     ['QU%2BD', 'The field bytes is percent-encoded; send the base64 as it is, without % and two digits.'],
     [

@@ -64,12 +64,21 @@ describe('a long picture', () => {
     ['of padding alone', '='.repeat(5_000)],
     ['that is too large', 'A'.repeat(4_000_004)],
     ['of stars', '*'.repeat(200_000)],
+    ['in quoted-printable', '=FF=D8=FF=E0'.repeat(1_000)],
+    ['that is percent-encoded', long.replaceAll('+', '%2B').replaceAll('/', '%2F')],
+    ['as Python writes it', `b'${long}'`],
+    ['of characters', `\u00ff\u00d8\u00ff${'\u00e0'.repeat(9_000)}`],
   ];
 
   it.each(cases)('%s is read like a short one', async (_name, text) => {
     const expected = attempt(() => decodeBase64(text, MAX));
     expect(await readImage(text)).toEqual(expected);
     expect(await readImage(text.replaceAll('/', '\\/'))).toEqual(expected);
+  });
+
+  it('in quotes is refused as such', async () => {
+    const detail = 'The field bytes has quotes around it; send the text between them alone.';
+    expect(await readImage(`\\"${long}\\"`)).toEqual(['INVALID_IMAGE_BYTES', detail]);
   });
 
   it('with line breaks is refused as such, and with bare control characters as JSON', async () => {
