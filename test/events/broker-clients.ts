@@ -27,7 +27,8 @@ async function untilGone(socket: Socket): Promise<undefined> {
   if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
-function text(value: string): Buffer {
+/** A text, or bytes in its place, with the length before it. */
+export function encodeText(value: string | Buffer): Buffer {
   const bytes = Buffer.from(value);
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
 }
@@ -48,7 +49,7 @@ export interface ConnectFields {
   clean?: boolean;
   keepAliveS?: number;
   user?: { name: string; password: string };
-  will?: { topic: string; payload: string };
+  will?: { topic: string; payload: string; qos?: 0 | 1 | 2; retain?: boolean };
 }
 
 /** MQTT 3.1.1 CONNECT. */
@@ -56,14 +57,15 @@ export function connectPacket(
   clientId: string,
   { clean = true, keepAliveS = 60, user, will }: ConnectFields = {},
 ): Buffer {
-  const flags = (clean ? 2 : 0) + (will ? 4 : 0) + (user ? 0xc0 : 0);
+  const willFlags = will ? 4 + (will.qos ?? 0) * 8 + (will.retain ? 32 : 0) : 0;
+  const flags = (clean ? 2 : 0) + willFlags + (user ? 0xc0 : 0);
   return makePacket(
     0x10,
-    text('MQTT'),
+    encodeText('MQTT'),
     Buffer.from([4, flags, keepAliveS >> 8, keepAliveS & 0xff]),
-    text(clientId),
-    ...(will ? [text(will.topic), text(will.payload)] : []),
-    ...(user ? [text(user.name), text(user.password)] : []),
+    encodeText(clientId),
+    ...(will ? [encodeText(will.topic), encodeText(will.payload)] : []),
+    ...(user ? [encodeText(user.name), encodeText(user.password)] : []),
   );
 }
 
@@ -71,13 +73,13 @@ export function subscribePacket(filters: readonly string[], qos: 0 | 1 = 0): Buf
   return makePacket(
     0x82,
     Buffer.from([0, 1]),
-    ...filters.map((filter) => Buffer.concat([text(filter), Buffer.from([qos])])),
+    ...filters.map((filter) => Buffer.concat([encodeText(filter), Buffer.from([qos])])),
   );
 }
 
 /** PUBLISH with QoS 0. */
 export function publishPacket(topic: string, payload: string, retain = false): Buffer {
-  return makePacket(retain ? 0x31 : 0x30, text(topic), Buffer.from(payload));
+  return makePacket(retain ? 0x31 : 0x30, encodeText(topic), Buffer.from(payload));
 }
 
 /** Connects a socket, and returns it with the return code of the CONNACK; undefined when the broker ended the connection instead. */
