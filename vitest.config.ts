@@ -7,7 +7,7 @@ const FULL_TIER = [
   'test/{e2e,hostile,conformance,rendered-people,vision,systemd}/**',
   'test/**/kills.test.ts',
   'test/api/device/enrol.test.ts',
-  'test/camera/{stream,stream-faults,camera-files}.test.ts',
+  'test/camera/{stream,stream-faults,camera-files,habits}.test.ts',
   'test/cli/{scripts.test.ts,enrol/{enrol,photos}.test.ts,models/*-command*.test.ts}',
   'test/events/broker-faults.test.ts',
   'test/models/{builtin-set,set-precision}.test.ts',

@@ -1,19 +1,10 @@
 // The bench of habits: what Lintel makes of the streams that cameras really send. Exits with 1 where an expectation is missed.
-import { makeScene } from './support/streams/scene.js';
 import type { StreamResult } from './support/streams/judge.js';
-import type { StreamKind } from './support/streams/kind.js';
 import { printStreams } from './support/streams/table.js';
-import { watchKind } from './support/streams/watch.js';
+import { watchKinds } from './support/streams/watch.js';
 import { writeResults } from './support/report.js';
-import { changes } from './streams/changes.js';
-import { codecs } from './streams/codecs.js';
-import { network } from './streams/network.js';
-import { times } from './streams/times.js';
+import { STREAM_KINDS } from './streams/all.js';
 
-export const STREAM_KINDS: readonly StreamKind[] = [...codecs, ...changes, ...network, ...times];
-
-/** Streams that are watched at the same time. */
-const LANES = 2;
 /** These take longest and cost little: they begin first. */
 const LONG = ['quiet', 'fps-0.2', 'fps-1', 'frozen', 'frozen-stamps'];
 
@@ -44,30 +35,13 @@ export async function run({ short, only, list, json, against }: StreamsOptions):
     return;
   }
   const kinds = STREAM_KINDS.filter((kind) => (only ? only.includes(kind.name) : !short || kind.isShort));
-  await makeScene();
-  const results = await watchAll(kinds, json ? () => undefined : (result) => console.log(describe(result)));
+  const byLength = kinds.toSorted((a, b) => Number(LONG.includes(b.name)) - Number(LONG.includes(a.name)));
+  const results = await watchKinds(byLength, json ? {} : { onResult: (result) => console.log(describe(result)) });
   const inOrder = kinds.flatMap(({ name }) => results.filter(({ kind }) => kind === name));
   if (json) console.log(JSON.stringify(inOrder, null, 2));
   else printStreams(inOrder);
   writeResults('streams', inOrder, !json);
   if (inOrder.some(({ missed }) => missed.length > 0)) process.exitCode = 1;
-}
-
-async function watchAll(
-  kinds: readonly StreamKind[],
-  onResult: (result: StreamResult) => void,
-): Promise<StreamResult[]> {
-  const waiting = [...kinds].sort((a, b) => Number(LONG.includes(b.name)) - Number(LONG.includes(a.name)));
-  const results: StreamResult[] = [];
-  const work = async (): Promise<void> => {
-    for (let kind = waiting.shift(); kind; kind = waiting.shift()) {
-      const result = await watchKind(kind);
-      results.push(result);
-      onResult(result);
-    }
-  };
-  await Promise.all(Array.from({ length: LANES }, work));
-  return results;
 }
 
 function describe({ kind, missed }: StreamResult): string {

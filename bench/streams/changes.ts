@@ -84,7 +84,7 @@ export const changes: readonly StreamKind[] = [
   {
     name: 'turned-file',
     about: 'a file whose display matrix turns the picture',
-    open: async () => openTurnedFile(await makeClip({ ...USUAL, filters: ['transpose=cclock'] }), 90),
+    open: async () => openTurnedFile(await makeClip({ ...USUAL, filters: ['transpose=clock'] }), 90),
     expected: { events: BOTH },
   },
 ];

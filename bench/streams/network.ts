@@ -14,6 +14,7 @@ import { BOTH, USUAL } from './codecs.js';
 const UDP = { source: { transport: 'udp' } };
 const STALL_MS = 3_000;
 const AWAY_MS = 1_000;
+const PICTURE_MS = 1_000 / USUAL.fps;
 const SECOND_CLIENT_MS = 1_000;
 
 const overUdp = (
@@ -162,7 +163,7 @@ export const network: readonly StreamKind[] = [
     expected: {
       events: ['match alice'],
       minDelivered: 0.3,
-      notices: [{ what: 'lost', fromMs: MOMENTS.between, withinMs: 1_000 }],
+      notices: [{ what: 'lost', fromMs: MOMENTS.between - PICTURE_MS, withinMs: 1_000 }],
     },
   },
   {

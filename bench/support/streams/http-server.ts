@@ -112,7 +112,7 @@ export class TransportStreamCamera extends HttpCamera {
   protected answer(_: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'video/mp2t' });
     const child = spawnPacer(this.#clip, ['-f', 'mpegts', '-']);
-    child.stdout?.pipe(response);
+    child.stdout?.pipe(response, { end: false });
     child.stdout?.once('data', () => void this.now());
     response.once('close', () => child.kill('SIGKILL'));
   }

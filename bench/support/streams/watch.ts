@@ -18,20 +18,43 @@ const BEGIN_MS = 15_000;
 /** Time beyond that of the timeline after which a watcher is killed. */
 const LATE_MS = 60_000;
 
-/** @param onReport called with what the watcher saw, and with the time at which the timeline began */
-export async function watchKind(
-  kind: StreamKind,
-  onReport: (report: WatchReport, startedAtMs: number | undefined) => void = () => undefined,
-): Promise<StreamResult> {
+export interface WatchOptions {
+  /** Streams that are watched at the same time. Default: 2. */
+  lanes?: number;
+  /** See judge. Default: 1. */
+  patience?: number;
+  onResult?: (result: StreamResult) => void;
+  /** Called with what a watcher saw, and with the time at which the timeline began. */
+  onReport?: (kind: StreamKind, report: WatchReport, startedAtMs: number | undefined) => void;
+}
+
+/** Watches kinds of stream, some at a time, in the order given. @returns their results in this order */
+export async function watchKinds(kinds: readonly StreamKind[], options: WatchOptions = {}): Promise<StreamResult[]> {
+  const results: StreamResult[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < kinds.length; index = next++) {
+      const result = await watchKind(kinds[index]!, options);
+      results[index] = result;
+      options.onResult?.(result);
+    }
+  };
+  await makeScene();
+  await Promise.all(Array.from({ length: options.lanes ?? 2 }, work));
+  return results;
+}
+
+async function watchKind(kind: StreamKind, { patience = 1, onReport }: WatchOptions): Promise<StreamResult> {
+  const { name, expected, camera = {} } = kind;
   let stage: Stage | undefined;
   try {
     stage = await kind.open();
-    const report = await watchStage(stage, kind.camera ?? {});
-    onReport(report, stage.startedAtMs?.());
-    const maxFps = typeof kind.camera?.maxFps === 'number' ? kind.camera.maxFps : DEFAULT_MAX_FPS;
-    return judge(kind.name, { expected: kind.expected, stage, report, maxFps });
+    const report = await watchStage(stage, camera);
+    onReport?.(kind, report, stage.startedAtMs?.());
+    const maxFps = typeof camera.maxFps === 'number' ? camera.maxFps : DEFAULT_MAX_FPS;
+    return judge(name, { expected, stage, report, maxFps, patience });
   } catch (error) {
-    return createFailure(kind.name, kind.expected, describeError(error));
+    return createFailure(name, expected, describeError(error));
   } finally {
     await stage?.stop();
   }
