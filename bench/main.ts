@@ -51,7 +51,7 @@ benches: ${Object.keys(benches).join(', ')}
 
 The bench "streams" also takes:
   --list           names the kinds of stream; those of --short have a star
-  --only KIND      runs one kind; can be given several times
+  --only KIND      runs one kind, or compares one size (720p, 1080p, 4K); can be given several times
   --json           prints the results as JSON
   --against PATH   compares the processor time of reading with that of another built checkout
   -h, --help       prints this text`;

@@ -26,7 +26,7 @@ export async function run({ short, only, list, json, against }: StreamsOptions):
   }
   if (against !== undefined) {
     const { compareReaders } = await import('./support/streams/compare.js');
-    return compareReaders({ against, short, json: json ?? false });
+    return compareReaders({ against, short, json: json ?? false, only });
   }
   const unknown = only?.find((name) => !STREAM_KINDS.some((kind) => kind.name === name));
   if (unknown !== undefined) {

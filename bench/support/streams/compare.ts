@@ -40,8 +40,17 @@ export interface ReaderComparison {
   rounds: number;
 }
 
-/** Measures both in turns, and prints a table. @param against another built checkout, or its addon */
-export async function compareReaders(options: { against: string; short: boolean; json: boolean }): Promise<void> {
+export interface CompareOptions {
+  /** Another built checkout, or its addon. */
+  against: string;
+  short: boolean;
+  json: boolean;
+  /** Names of streams, such as 720p; undefined: all. */
+  only: readonly string[] | undefined;
+}
+
+/** Measures both in turns, and prints a table. */
+export async function compareReaders(options: CompareOptions): Promise<void> {
   const addon = findAddon(options.against);
   if (addon === undefined) {
     console.error(`There is no addon in ${options.against}: build that checkout first.`);
@@ -50,7 +59,7 @@ export async function compareReaders(options: { against: string; short: boolean;
   }
   const [rounds, durationMs] = options.short ? [3, 4_000] : [6, 6_000];
   const results: ReaderComparison[] = [];
-  for (const stream of STREAMS) {
+  for (const stream of STREAMS.filter(({ name }) => options.only?.includes(name) ?? true)) {
     const clip = await makeClip(createOrder(stream));
     const pairs: { before: Reading; now: Reading }[] = [];
     for (let round = 0; round < rounds; round++) {
