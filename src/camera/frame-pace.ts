@@ -5,23 +5,28 @@ import { findShortestIntervalMs, type CameraConfig } from '../config/camera-sche
 const REMEMBERED = 8;
 /** With fewer intervals than this the longest one counts as well: it may be the pace. */
 const ENOUGH = 3;
-/** Longest interval that is followed: that of the smallest `maxFps`, and as much again. A longer one is an interruption, not a pace. */
+/**
+ * Longest interval that is followed, where `readTimeoutMs` is not longer: that of the smallest `maxFps`, and as much again. A longer one is
+ * an interruption, and no pace.
+ */
 const LONGEST_INTERVAL_MS = 20_000;
 
 /** Call `observe` once for each analysed frame. Whatever waits for a number of frames takes its time from here. */
 export class FramePace {
   readonly #shortestMs: number;
+  readonly #longestMs: number;
   /** Newest last. */
   #intervalsMs: number[] = [];
 
-  constructor(config: Pick<CameraConfig, 'maxFps' | 'source'>) {
+  constructor(config: Pick<CameraConfig, 'maxFps' | 'source' | 'readTimeoutMs'>) {
     this.#shortestMs = findShortestIntervalMs(config);
+    this.#longestMs = Math.max(LONGEST_INTERVAL_MS, config.readTimeoutMs);
   }
 
   /** Takes a frame. @param elapsedMs time since the frame before it; 0 (the first frame, or a clock that was set back) is not counted */
   observe(elapsedMs: number): void {
     if (!(elapsedMs > 0)) return;
-    this.#intervalsMs.push(Math.min(elapsedMs, LONGEST_INTERVAL_MS));
+    this.#intervalsMs.push(Math.min(elapsedMs, this.#longestMs));
     if (this.#intervalsMs.length > REMEMBERED) this.#intervalsMs.shift();
   }
 

@@ -93,7 +93,7 @@ const cameraSchema = z.strictObject({
     .min(100)
     .max(3_600_000)
     .default(2_000)
-    .describe('after this time out of sight, a person who returns appears again'),
+    .describe('after this time out of sight, and after three frames, a person who returns appears again'),
   coolDownMs: z
     .int()
     .min(0)
@@ -101,7 +101,12 @@ const cameraSchema = z.strictObject({
     .default(0)
     .describe('no second event about a person within this time; 0: absenceMs alone decides'),
   eventTtlMs: z.int().min(100).max(600_000).default(5_000).describe('an event expires this long after its capture'),
-  maxFps: z.number().min(0.1).max(240).default(10).describe('most frames that are analysed per second'),
+  maxFps: z
+    .number()
+    .min(0.1)
+    .max(240)
+    .default(10)
+    .describe('most frames that are analysed per second; liveness: challenge needs at least 8'),
   minFacePx: z.int().min(20).max(2048).default(60).describe('smaller faces, which are further away, are ignored'),
   mask: z
     .union([z.boolean(), z.literal('refuse')], { error: 'must be true, false or refuse' })
@@ -159,6 +164,35 @@ const cameraSchema = z.strictObject({
     .describe('a source that gives no frame for this long counts as lost'),
 });
 
+/** Least number of analysed frames per second that a turn of the head is followed at: a turn between two frames is not seen. */
+export const CHALLENGE_FPS = 8;
+
+/** Finds the keys whose values forbid what another key of the camera asks for, because frames come too slowly for it. */
+function findSlowKeys({
+  source,
+  maxFps,
+  liveness,
+  readTimeoutMs,
+}: CameraConfig): { path: string[]; message: string }[] {
+  const requestedFps = source.type === 'device' && source.fps > 0 ? source.fps : Infinity;
+  const isChallenging = liveness === 'challenge';
+  const reason = `with liveness: challenge, because a turn of the head between two frames is not seen`;
+  return [
+    isChallenging && findShortestIntervalMs({ maxFps, source }) > 1_000 / CHALLENGE_FPS
+      ? { path: ['maxFps'], message: `must be at least ${CHALLENGE_FPS} ${reason}` }
+      : undefined,
+    isChallenging && requestedFps < CHALLENGE_FPS
+      ? { path: ['source', 'fps'], message: `must be at least ${CHALLENGE_FPS}, or 0, ${reason}` }
+      : undefined,
+    1_000 / requestedFps >= readTimeoutMs
+      ? {
+          path: ['source', 'fps'],
+          message: `must be more than ${Math.ceil(100_000 / readTimeoutMs) / 100}, or 0: with this readTimeoutMs the camera would count as lost after each frame`,
+        }
+      : undefined,
+  ].filter((one) => one !== undefined);
+}
+
 export const camerasSchema = z
   .array(cameraSchema)
   .default([])
@@ -170,6 +204,9 @@ export const camerasSchema = z
       }
       if (camera.agree > camera.outOf) {
         context.addIssue({ code: 'custom', message: 'must not be greater than outOf', path: [index, 'agree'] });
+      }
+      for (const { path, message } of findSlowKeys(camera)) {
+        context.addIssue({ code: 'custom', message, path: [index, ...path] });
       }
       if ((camera.group === undefined) === (camera.groups === undefined)) {
         context.addIssue({ code: 'custom', message: 'must have either group or groups', path: [index] });

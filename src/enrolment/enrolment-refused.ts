@@ -30,6 +30,7 @@ export const PERSON_REASONS = {
   'already-enrolled-as-somebody-else': 'The person is enrolled under another externalImageId.',
   'id-of-somebody-else': 'Another person is enrolled under this externalImageId.',
   'liveness-not-live': 'The frames do not show clearly that the person is alive and not a picture.',
+  'too-few-frames': 'The camera analyses too few frames in this time: set timeoutMs higher, or maxFps of the camera.',
   'liveness-missing': 'The camera requires liveness, and too few frames of the person have a liveness score.',
 } as const;
 

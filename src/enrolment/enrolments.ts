@@ -1,6 +1,6 @@
 // Guided enrolment from a camera: collects shots of one person, checks them, and enrols the best of them.
 import type { CameraControl } from '../camera/camera-control.js';
-import type { CameraConfig } from '../config/camera-schema.js';
+import { findShortestIntervalMs, type CameraConfig } from '../config/camera-schema.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { OtherModels } from '../domain/other-models.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
@@ -35,7 +35,7 @@ const WHOLE_PICTURE = { x0: 0, y0: 0, x1: 1, y1: 1 };
 /** Enrolled faces that are compared to find the person under another externalImageId. */
 const NEAREST_FACES = 50;
 
-type EnrolmentCamera = Pick<CameraConfig, 'id' | 'appKey' | 'liveness' | 'livenessThreshold'>;
+type EnrolmentCamera = Pick<CameraConfig, 'id' | 'appKey' | 'liveness' | 'livenessThreshold' | 'maxFps' | 'source'>;
 
 export interface EnrolmentsParts {
   cameras: Pick<CameraControl, 'views' | 'watch' | 'privacy'>;
@@ -60,6 +60,7 @@ interface Enrolment {
   ref: GroupRef;
   request: EnrolmentRequest;
   call: EnrolmentCall;
+  collector: ShotCollector;
   /** Rejects when the enrolment is cancelled. */
   cancelled: Promise<never>;
 }
@@ -82,7 +83,7 @@ export class Enrolments {
   /**
    * Begins an enrolment. Problems that are known at once are thrown; later ones reject the promise.
    * @throws AppError CAMERA_NOT_FOUND, PRIVACY_ON, CAMERA_UNAVAILABLE, NOT_FOUND (no such appKey), GROUP_NOT_FOUND,
-   * MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED, STOPPED; the promise also EnrolmentRefused, SERVER_BUSY, STORE_UNAVAILABLE
+   * MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED, STOPPED; EnrolmentRefused; the promise also SERVER_BUSY, STORE_UNAVAILABLE
    */
   begin(cameraId: string, request: EnrolmentRequest, call: EnrolmentCall): Promise<EnrolmentResult> {
     const { cameras, config } = this.#parts;
@@ -94,9 +95,15 @@ export class Enrolments {
       throw clientError('CAMERA_UNAVAILABLE', 'Somebody is being enrolled at this camera already.');
     }
     const ref = this.#findGroup(request, camera.appKey);
+    const collector = new ShotCollector({ ...request, needsLiveness: demandsLiveness(camera.liveness) });
+    if (collector.needed * findShortestIntervalMs(camera) > request.timeoutMs) {
+      throw new EnrolmentRefused('too-few-frames');
+    }
     const cancelled = new Promise<never>((_, reject) => this.#running.set(cameraId, reject));
     cancelled.catch(() => undefined);
-    return this.#enrol({ camera, ref, request, call, cancelled }).finally(() => this.#running.delete(cameraId));
+    return this.#enrol({ camera, ref, request, call, collector, cancelled }).finally(() =>
+      this.#running.delete(cameraId),
+    );
   }
 
   /**
@@ -142,11 +149,10 @@ export class Enrolments {
   }
 
   async #enrol(enrolment: Enrolment): Promise<EnrolmentResult> {
-    const { camera, ref, request, call } = enrolment;
+    const { ref, request, call, collector } = enrolment;
     const { gallery, cameras } = this.#parts;
-    const collector = new ShotCollector({ ...request, needsLiveness: demandsLiveness(camera.liveness) });
     const { modelVersion } = gallery.group(ref);
-    const shots = await this.#collectPerson(enrolment, collector, modelVersion);
+    const shots = await this.#collectPerson(enrolment, modelVersion);
     if (gallery.group(ref).modelVersion !== modelVersion) {
       throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
     }
@@ -203,8 +209,7 @@ export class Enrolments {
    * @throws EnrolmentRefused, and what `collectShots` and the vision throw
    */
   async #collectPerson(
-    { camera, request, call, cancelled }: Enrolment,
-    collector: ShotCollector,
+    { camera, request, call, collector, cancelled }: Enrolment,
     modelVersion: string,
   ): Promise<PersonShots> {
     const { cameras, vision, clock, timers } = this.#parts;

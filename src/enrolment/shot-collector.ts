@@ -66,9 +66,13 @@ export class ShotCollector {
     return this.#shots.length >= this.#wanted;
   }
 
-  /** True when there are enough shots to go on with at the deadline. */
+  /** Number of shots that is enough to go on with at the deadline. */
+  get needed(): number {
+    return Math.min(ENOUGH_SHOTS, this.#wanted);
+  }
+
   get isEnough(): boolean {
-    return this.#shots.length >= Math.min(ENOUGH_SHOTS, this.#wanted);
+    return this.#shots.length >= this.needed;
   }
 
   /** Collects further shots after those so far. @returns false when the limit is reached */
@@ -131,8 +135,8 @@ export class ShotCollector {
     // A person who came late leaves many frames without a face: any other reason says more.
     const reason = reasons.find((one) => one.reason !== 'no-face') ?? reasons[0];
     if (reason) return new EnrolmentRefused(reason.reason);
-    const hasTooFew = this.#options.needsLiveness && this.#shots.length > 0;
-    return new EnrolmentRefused(hasTooFew ? 'liveness-missing' : 'no-face');
+    if (this.#shots.length === 0) return new EnrolmentRefused('no-face');
+    return new EnrolmentRefused(this.#options.needsLiveness ? 'liveness-missing' : 'too-few-frames');
   }
 
   #count(reason: EnrolmentReason): void {

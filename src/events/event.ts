@@ -15,7 +15,8 @@ export const REASONS = {
   disagreement: 'unknown: the frames do not agree on one person',
   'not-alive': 'spoof: the liveness score, or other evidence, is that of a print or a screen',
   'too-few-frames':
-    'uncertain: the person left before there were enough good frames; some of these agreed on an enrolled person',
+    'uncertain: the person left before there were enough good frames, some of which agreed on an enrolled person; or the camera is ' +
+    'too slow to see the turn of the head that it must ask for',
   masked:
     'uncertain: an enrolled person, but the camera refuses masks, and too few frames clearly show the face without one',
   'liveness-unsure': 'uncertain: an enrolled person, but liveness is required and could not be decided',

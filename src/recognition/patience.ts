@@ -1,6 +1,6 @@
 // How long the recognition at one camera waits for faces and shots: the times of the configuration, and longer at a slow camera.
 import type { FramePace } from '../camera/frame-pace.js';
-import type { CameraConfig } from '../config/camera-schema.js';
+import { CHALLENGE_FPS, type CameraConfig } from '../config/camera-schema.js';
 
 /**
  * Nobody counts as out of sight before this number of frame intervals: a face may be missed in one frame, and the next frame may come half an
@@ -17,6 +17,11 @@ const MAX_WAIT_MS = 1_500;
 const MAX_WAIT_FRAMES = 5;
 /** Frames that the shots of a decision may be spread over, beyond one for each shot: a face may be missed, or not be fit. */
 const SPARE_FRAMES = 2;
+/**
+ * Frames per second below which nobody is asked to turn the head. It is less than CHALLENGE_FPS, because a camera that is set to 8 frames per
+ * second, and analyses a source of 10, sometimes gives fewer.
+ */
+const LEAST_CHALLENGE_FPS = 6;
 
 /** All times in ms; they are read at each use, because they follow the pace. */
 export class Patience {
@@ -41,6 +46,20 @@ export class Patience {
   /** Time without a frame after which all tracks end. While only one frame is known, the next one may take as long as the source may. */
   get idleMs(): number {
     return this.#pace.isKnown ? this.gapMs : Math.max(this.gapMs, this.#config.readTimeoutMs);
+  }
+
+  /** True when the frames are too few to see a turn of the head; false while their number is not known. */
+  get isTooSlowForChallenge(): boolean {
+    return (this.#pace.perSecond ?? Infinity) < LEAST_CHALLENGE_FPS;
+  }
+
+  /** Describes that the frames are too few for a challenge, for the operator; undefined where they suffice. */
+  describeSlowness(): string | undefined {
+    if (!this.isTooSlowForChallenge) return undefined;
+    return (
+      `only ${this.#pace.perSecond?.toFixed(1)} frames per second are analysed, and liveness: challenge needs ${CHALLENGE_FPS}: ` +
+      'nobody is asked to turn the head, and nobody is matched'
+    );
   }
 
   /** Longest time that a recognised person waits for more shots; half the time to live of an event where that is shorter. */

@@ -239,6 +239,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     const problem =
       (isMissing ? 'liveness is required, and the model set has no model for it: nobody is matched' : undefined) ??
       this.#groups.problem() ??
+      (demandsChallenge(config.liveness) ? this.#patience.describeSlowness() : undefined) ??
       this.#reporter.problem() ??
       this.#search.problem();
     return problem === undefined ? { status: 'ok' } : { status: 'degraded', detail: problem };

@@ -29,7 +29,7 @@ type Stage = 'waiting' | 'last' | 'over';
 export interface TrackDeciderParts {
   config: CameraConfig;
   /** Limits that follow the pace of the camera. */
-  patience: Pick<Patience, 'maxWaitMs' | 'shotLifeMs'>;
+  patience: Pick<Patience, 'maxWaitMs' | 'shotLifeMs' | 'isTooSlowForChallenge'>;
   groups: WatchedGroups;
   reporter: EventReporter;
   challenges: Challenges;
@@ -188,9 +188,10 @@ export class TrackDecider {
 
   /** Issues a challenge, or waits until one may be issued. */
   async #ask(track: Track, identity: MatchedIdentity, stage: Stage, nowMs: number): Promise<void> {
-    const { challenges, config } = this.#parts;
+    const { challenges, config, patience } = this.#parts;
     const isProvisional = track.state === 'provisional';
-    if (stage !== 'over' && challenges.begin(track, identity.person, nowMs)) {
+    const { isTooSlowForChallenge: isTooSlow } = patience;
+    if (stage !== 'over' && !isTooSlow && challenges.begin(track, identity.person, nowMs)) {
       if (!isProvisional) return;
       const { shots } = track;
       track.reopen(config.outOf);
@@ -200,7 +201,8 @@ export class TrackDecider {
     }
     if (isProvisional) return;
     if (stage !== 'waiting') {
-      return this.#report(track, { type: 'uncertain', reason: 'challenge-failed' }, identity, nowMs);
+      const reason = isTooSlow ? 'too-few-frames' : 'challenge-failed';
+      return this.#report(track, { type: 'uncertain', reason }, identity, nowMs);
     }
     track.isDecisionNear = true;
     track.bestShots.extend(1);

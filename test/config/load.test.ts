@@ -103,6 +103,18 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     ],
     [camera(`${source}    agree: 6\n`), 'cameras[0].agree: must not be greater than outOf (line 5)'],
     [
+      camera(`${source}    liveness: challenge\n    maxFps: 7.9\n`),
+      'cameras[0].maxFps: must be at least 8 with liveness: challenge, because a turn of the head between two frames is not seen (line 6)',
+    ],
+    [
+      camera('    source: { type: device, path: /dev/video0, fps: 5 }\n    liveness: challenge\n'),
+      'cameras[0].source.fps: must be at least 8, or 0, with liveness: challenge, because a turn of the head between two frames is not seen (line 4)',
+    ],
+    [
+      camera('    source: { type: device, path: /dev/video0, fps: 0.2 }\n'),
+      'cameras[0].source.fps: must be more than 0.2, or 0: with this readTimeoutMs the camera would count as lost after each frame (line 4)',
+    ],
+    [
       camera(`${source}  - id: door\n    group: other\n${source}`),
       'cameras[1].id: must be unique among the cameras (line 5)',
     ],

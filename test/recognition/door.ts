@@ -6,7 +6,7 @@ import type { ChallengeSink, HeadChallenge } from '../../src/domain/challenge.js
 import type { FaceCondition } from '../../src/domain/condition.js';
 import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import { normalise } from '../../src/domain/embedding.js';
-import type { Box, Face, Landmarks } from '../../src/domain/face.js';
+import type { Box, Face, Landmarks, PresentationTraces } from '../../src/domain/face.js';
 import { silentLog } from '../../src/domain/log.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { alwaysTrusted } from '../../src/domain/trust.js';
@@ -67,6 +67,8 @@ export interface SceneFace {
   condition?: FaceCondition | undefined;
   /** Liveness score; absent by default. */
   liveness?: number | undefined;
+  /** Traces of a print or a screen; absent by default. */
+  presentation?: PresentationTraces | undefined;
 }
 
 function createLandmarks({ x, y = 240, across }: SceneFace): Landmarks {
@@ -87,6 +89,7 @@ export function face(shown: SceneFace): Face {
     quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
     ...(masked !== undefined && { masked }),
     ...(shown.liveness !== undefined && { livenessScore: shown.liveness }),
+    ...(shown.presentation && { presentation: shown.presentation }),
     crop: createCrop({ person, likeness, condition: shown.condition }),
   };
 }

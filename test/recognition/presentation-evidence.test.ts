@@ -187,3 +187,48 @@ describe('the fused decision with evidence', () => {
     });
   });
 });
+
+describe('at any rate', () => {
+  /** Shows a face that does not move, for a time. */
+  const watchStill = (fps: number, durationMs: number): PresentationEvidence => {
+    const evidence = new PresentationEvidence();
+    for (let atMs = 0; atMs <= durationMs; atMs += 1_000 / fps) evidence.add(face({}), atMs);
+    return evidence;
+  };
+
+  test.each([10, 25, 30, 60, 240])(
+    'a picture that stands still for three seconds is found at %s frames per second',
+    (fps) => {
+      expect(watchStill(fps, 2_900).judge().attack).toEqual([]);
+      expect(watchStill(fps, 3_200).judge().attack).toEqual(['still']);
+    },
+  );
+
+  test.each([1, 0.2])('no sooner than after twelve frames at %s per second', (fps) => {
+    expect(watchStill(fps, 10_900 / fps).judge().attack).toEqual([]);
+    expect(watchStill(fps, 11_100 / fps).judge().attack).toEqual(['still']);
+  });
+
+  test('frames in doubt count when a shot confirms them, and not otherwise', () => {
+    const show = (isConfirmed: boolean): readonly string[] => {
+      const evidence = new PresentationEvidence();
+      for (let n = 0; n < 3; n++) {
+        evidence.hold();
+        evidence.add(face({ periodicity: 100 }), n * 1_000);
+        if (isConfirmed) evidence.confirm();
+      }
+      return evidence.judge().attack;
+    };
+    expect(show(true)).toEqual(['pattern']);
+    expect(show(false)).toEqual([]);
+  });
+
+  test('an interruption forgets the frames in doubt as well', () => {
+    const evidence = new PresentationEvidence();
+    evidence.hold();
+    for (let n = 0; n < 5; n++) evidence.add(face({ periodicity: 100 }), n * 100);
+    evidence.interrupt();
+    evidence.confirm();
+    expect(evidence.judge().attack).toEqual([]);
+  });
+});

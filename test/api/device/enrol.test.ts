@@ -107,6 +107,16 @@ describe('a person before a camera', () => {
     expect(await enrolled()).toEqual(['alice', 'alice']);
   });
 
+  test('is not enrolled where the camera shows too few frames in the time', async () => {
+    const { answer } = await begin();
+    show(seen(10));
+    show(seen(10));
+    await timers.advance(5_000);
+    const { status, body } = await answer;
+    expect([status, body.error.reason]).toEqual([422, 'too-few-frames']);
+    expect(await enrolled()).toEqual([]);
+  });
+
   test('is enrolled when the time is over, from fewer frames than were wished for', async () => {
     const { answer } = await begin({ ...WISH, frames: 30 });
     for (let n = 0; n < 3; n++) show(seen(10));
