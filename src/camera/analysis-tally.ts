@@ -3,17 +3,23 @@ import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
 import type { AnalysedFrame } from '../vision/vision.js';
+import type { FramePace } from './frame-pace.js';
 import { RateMeter } from './rate-meter.js';
 
-/** A declared failure is over after this number of successful analyses in a row. */
+/** A declared failure is over after this number of successful analyses in a row, or at a slow camera after several that took this time. */
 const RECOVERED_AFTER = 20;
-/** A full queue is declared after this number of refused analyses in a row. */
+const RECOVERED_MS = 10_000;
+const RECOVERED_LEAST = 3;
+/** A full queue is declared after this number of refused analyses in a row, or at a slow camera after several that took this time. */
 const STARVED_AFTER = 10;
+const STARVED_MS = 10_000;
+/** Window of the rate; at a slow camera it is as long as this number of frames takes. */
 const RATE_WINDOW_MS = 10_000;
+const RATE_FRAMES = 4;
 
 export interface AnalysisStats {
   analysed: number;
-  /** Analyses per second over the last ten seconds. */
+  /** Analyses per second over the last ten seconds, or at a slow camera over the last four frames. */
   fps: number;
   /** Capture time of the last analysed frame, epoch in ms. */
   lastFrameAtMs?: number;
@@ -23,28 +29,46 @@ export interface AnalysisStats {
   errors: number;
 }
 
+export interface AnalysisTallyParts {
+  cameraId: string;
+  /** Takes the frames that were analysed. */
+  pace: FramePace;
+  clock: Clock;
+  log: Log;
+}
+
 export class AnalysisTally {
-  readonly #parts: { cameraId: string; clock: Clock; log: Log };
-  readonly #rate = new RateMeter(RATE_WINDOW_MS);
+  readonly #parts: AnalysisTallyParts;
+  readonly #rate = new RateMeter();
   #analysed = 0;
   #lastFrameAtMs: number | undefined;
   #refused = 0;
   #refusedInARow = 0;
+  /** Time of the first of the refusals in a row, and of the good analyses in a row; and how long the refusals have lasted. */
+  #refusedSinceMs = 0;
+  #goodSinceMs = 0;
+  #refusedForMs = 0;
   #errors = 0;
   /** Code of the declared failure. */
   #failure: string | undefined;
   #goodInARow = 0;
 
-  constructor(parts: { cameraId: string; clock: Clock; log: Log }) {
+  constructor(parts: AnalysisTallyParts) {
     this.#parts = parts;
   }
 
   succeeded(frame: AnalysedFrame): void {
     this.#analysed++;
     this.#refusedInARow = 0;
-    this.#rate.add(this.#parts.clock());
+    const { pace, clock } = this.#parts;
+    const nowMs = clock();
+    this.#rate.add(nowMs);
+    if (this.#lastFrameAtMs !== undefined) pace.observe(frame.capturedAtMs - this.#lastFrameAtMs);
     this.#lastFrameAtMs = frame.capturedAtMs;
-    if (this.#failure !== undefined && ++this.#goodInARow >= RECOVERED_AFTER) {
+    if (this.#failure === undefined) return;
+    if (this.#goodInARow++ === 0) this.#goodSinceMs = nowMs;
+    const isLong = this.#goodInARow >= RECOVERED_LEAST && nowMs - this.#goodSinceMs >= RECOVERED_MS;
+    if (this.#goodInARow >= RECOVERED_AFTER || isLong) {
       this.#failure = undefined;
       this.#parts.log.info({ cameraId: this.#parts.cameraId }, 'frames are analysed again');
     }
@@ -53,7 +77,9 @@ export class AnalysisTally {
   /** Counts a refusal by the full queue. A refusal is not a failure, and is declared only when it lasts. */
   wasRefused(): void {
     this.#refused++;
-    this.#refusedInARow++;
+    const nowMs = this.#parts.clock();
+    if (this.#refusedInARow++ === 0) this.#refusedSinceMs = nowMs;
+    this.#refusedForMs = nowMs - this.#refusedSinceMs;
   }
 
   /** Counts a failure. A run of failures is logged once, at its beginning. */
@@ -71,13 +97,15 @@ export class AnalysisTally {
   /** Returns what is wrong, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     if (this.#failure !== undefined) return `frames cannot be analysed: ${this.#failure}`;
-    return this.#refusedInARow >= STARVED_AFTER ? 'the vision queue is full' : undefined;
+    const isLong = this.#refusedInARow > 1 && this.#refusedForMs >= STARVED_MS;
+    return this.#refusedInARow >= STARVED_AFTER || isLong ? 'the vision queue is full' : undefined;
   }
 
   stats(): AnalysisStats {
+    const { pace, clock } = this.#parts;
     return {
       analysed: this.#analysed,
-      fps: this.#rate.perSecond(this.#parts.clock()),
+      fps: this.#rate.perSecond(clock(), pace.spanMs(RATE_FRAMES, RATE_WINDOW_MS)),
       ...(this.#lastFrameAtMs === undefined ? {} : { lastFrameAtMs: this.#lastFrameAtMs }),
       refused: this.#refused,
       errors: this.#errors,

@@ -14,6 +14,7 @@ import { CameraState, type CameraStatus } from './camera-state.js';
 import { CaptureSlot, type CaptureAddon } from './capture-slot.js';
 import { makeCaptureOptions, hasTimestamps } from './capture-source.js';
 import { FrameAnalyser, type FrameListener } from './frame-analyser.js';
+import { FramePace } from './frame-pace.js';
 import { Gate } from './gate.js';
 import { PictureFaults, type FaultChange, type PictureFault } from './picture-faults.js';
 
@@ -62,6 +63,8 @@ type CaptureEnd = { status: 'ended' } | { status: 'lost'; reason: string } | { s
 
 export class Camera implements Part {
   readonly name: string;
+  /** Pace of the analysed frames. */
+  readonly pace: FramePace;
   readonly #parts: CameraParts;
   readonly #slot: CaptureSlot;
   readonly #gate: Gate;
@@ -88,11 +91,17 @@ export class Camera implements Part {
     const options = makeCaptureOptions(config, password);
     this.#slot = new CaptureSlot({ cameraId, addon, options, password, log });
     this.#gate = new Gate(timers);
-    this.#tally = new AnalysisTally({ cameraId, clock, log });
+    this.pace = new FramePace(config);
+    this.#tally = new AnalysisTally({ cameraId, pace: this.pace, clock, log });
     this.#analyser = new FrameAnalyser({ ...parts, settledBoxes, gate: this.#gate, tally: this.#tally });
     // A file may show the same picture for any time, and be read at any speed.
     const freezeMs = config.source.type === 'file' ? 0 : config.freezeMs;
-    this.#faults = new PictureFaults({ ...config, freezeMs, timestamps: hasTimestamps(config.source) });
+    this.#faults = new PictureFaults({
+      ...config,
+      freezeMs,
+      timestamps: hasTimestamps(config.source),
+      decisionMs: () => this.pace.spanMs(config.outOf, 0),
+    });
     this.#state = new CameraState({ cameraId, password, clock, log });
   }
 

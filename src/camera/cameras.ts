@@ -118,7 +118,7 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
 
   async frame(cameraId: string, { boxes, ...options }: FrameJpegOptions): Promise<FrameJpeg | undefined> {
     const { camera, consumer, newest } = this.#find(cameraId);
-    const drawn = boxes ? chooseShownBoxes(newest, consumer, this.#parts.clock()) : [];
+    const drawn = boxes ? chooseShownBoxes(newest, consumer, this.#parts.clock(), camera.pace) : [];
     const frame = await camera.encode({ ...options, boxes: drawn });
     if (!frame) return undefined;
     const { buffer, byteOffset, byteLength } = frame.jpeg;

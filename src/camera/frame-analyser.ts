@@ -4,6 +4,7 @@ import type { Box } from '../domain/face.js';
 import type { Clock } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { CaptureState } from '../native/addon.js';
+import { MAX_ATTRIBUTED } from '../vision/attributed-faces.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import type { AnalysisTally } from './analysis-tally.js';
 import type { CaptureAddon } from './capture-slot.js';
@@ -11,6 +12,12 @@ import type { Gate } from './gate.js';
 
 /** Pause after an analysis that was refused or failed. */
 const RETRY_MS = 100;
+/**
+ * Time between two frames for which the usual number of faces gets mask and liveness. Where `maxFps` leaves more time, more of them do,
+ * because the others would wait long for their turn; a frame has at most this number of faces.
+ */
+const ATTRIBUTED_FRAME_MS = 250;
+const MOST_FACES = 20;
 /** An analysis that takes this long counts as hanging. */
 const HANGS_AFTER_MS = 10_000;
 
@@ -33,6 +40,7 @@ export interface FrameAnalyserParts {
 export class FrameAnalyser {
   readonly #parts: FrameAnalyserParts;
   readonly #pauseMs: number;
+  readonly #mostAttributed: number;
   #handle: number | undefined;
   /** Number of the last frame of the capture that needs no analysis any more. */
   #after = 0;
@@ -44,6 +52,8 @@ export class FrameAnalyser {
   constructor(parts: FrameAnalyserParts) {
     this.#parts = parts;
     this.#pauseMs = findShortestIntervalMs(parts.config);
+    const shares = Math.max(1, this.#pauseMs / ATTRIBUTED_FRAME_MS);
+    this.#mostAttributed = Math.min(MOST_FACES, Math.floor(MAX_ATTRIBUTED * shares));
   }
 
   /** Switches to a new capture: frames of the one before are not delivered any more. */
@@ -112,7 +122,14 @@ export class FrameAnalyser {
     const mask = config.mask !== false;
     const liveness = config.liveness !== 'off';
     const settled = settledBoxes();
-    const options = { after: this.#after, mask, liveness, minFacePx, ...(settled === undefined ? {} : { settled }) };
+    const options = {
+      after: this.#after,
+      mask,
+      liveness,
+      minFacePx,
+      ...(this.#mostAttributed > MAX_ATTRIBUTED ? { mostAttributed: this.#mostAttributed } : {}),
+      ...(settled === undefined ? {} : { settled }),
+    };
     this.#sinceMs = clock();
     try {
       const frame = await vision.analyseFrame(handle, options);

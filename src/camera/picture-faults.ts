@@ -21,7 +21,7 @@ const DARK_MEAN = 20;
 const DARK_DEVIATION = 8;
 /** A frame that is later than the earliest one by more than this comes from a queue that grows. */
 const MAX_DELAY_MS = 1_500;
-/** A decision may still rest on a late frame for this time after its arrival. */
+/** A decision may still rest on a late frame for this time after its arrival, and at a slow camera for longer: see `decisionMs`. */
 const LATE_MS = 1_000;
 /**
  * Window in which the earliest frame is looked for; two windows count. Two clocks whose rates differ by 100 ppm drift apart by
@@ -31,6 +31,8 @@ const BASELINE_MS = 300_000;
 /** Number of time stamps within one or two windows that do not increase, from which they count as a fault. */
 const MIN_TIMESTAMP_FAULTS = 5;
 const TIMESTAMP_WINDOW_MS = 4_000;
+/** A window has this number of frames at least: a slow source has fewer in 4 s, and could not show enough faults. */
+const TIMESTAMP_WINDOW_FRAMES = 5;
 /** A declared fault is over when the measure is better than its limit by this factor, so that it does not begin and end again and again. */
 const SLACK = 1.25;
 
@@ -54,6 +56,8 @@ export interface PictureFaultOptions {
   expectHeightPx: number;
   /** True when the time stamps of the source say when a picture was taken. */
   timestamps: boolean;
+  /** Returns the time that the frames of one decision are spread over, at present. Default: 0. */
+  decisionMs?: () => number;
 }
 
 export interface FaultChange {
@@ -76,6 +80,7 @@ export class PictureFaults {
   /** Number of faulty time stamps before this window, and before the previous one. */
   #faultsBefore: [number, number] = [0, 0];
   #faultWindowMs = 0;
+  #faultWindowFrames = 0;
 
   constructor(options: PictureFaultOptions) {
     this.#options = options;
@@ -204,9 +209,14 @@ export class PictureFaults {
     if (previous === undefined) {
       this.#faultsBefore = [timestampFaults, timestampFaults];
       this.#faultWindowMs = arrivedMs;
-    } else if (arrivedMs - this.#faultWindowMs >= TIMESTAMP_WINDOW_MS) {
+      this.#faultWindowFrames = 0;
+    } else if (
+      ++this.#faultWindowFrames >= TIMESTAMP_WINDOW_FRAMES &&
+      arrivedMs - this.#faultWindowMs >= TIMESTAMP_WINDOW_MS
+    ) {
       this.#faultsBefore = [previous.timestampFaults, this.#faultsBefore[0]];
       this.#faultWindowMs = arrivedMs;
+      this.#faultWindowFrames = 0;
     }
     if (timestampMs === undefined) return;
     const lagMs = arrivedMs - timestampMs;
@@ -220,7 +230,8 @@ export class PictureFaults {
     }
     this.#leastLagMs[0] = Math.min(this.#leastLagMs[0], lagMs);
     this.#delayMs = lagMs - Math.min(...this.#leastLagMs);
-    if (this.#options.timestamps && this.#delayMs > MAX_DELAY_MS) this.#lateUntilMs = arrivedMs + LATE_MS;
+    if (this.#options.timestamps && this.#delayMs > MAX_DELAY_MS)
+      this.#lateUntilMs = arrivedMs + Math.max(LATE_MS, this.#options.decisionMs?.() ?? 0);
   }
 
   #hasTimestampFaults({ timestampFaults }: PictureState): boolean {

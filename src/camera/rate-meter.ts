@@ -4,12 +4,7 @@ const MAX_TIMES = 64;
 
 /** Occurrences per second, by the last ones: at most 64, and not older than the window. */
 export class RateMeter {
-  readonly #windowMs: number;
   #times: number[] = [];
-
-  constructor(windowMs: number) {
-    this.#windowMs = windowMs;
-  }
 
   add(nowMs: number): void {
     this.#times.push(nowMs);
@@ -17,8 +12,8 @@ export class RateMeter {
   }
 
   /** Returns 0 for fewer than two occurrences in the window. */
-  perSecond(nowMs: number): number {
-    const recent = this.#times.filter((time) => time <= nowMs && nowMs - time <= this.#windowMs);
+  perSecond(nowMs: number, windowMs: number): number {
+    const recent = this.#times.filter((time) => time <= nowMs && nowMs - time <= windowMs);
     const [first, last] = [recent.at(0), recent.at(-1)];
     if (first === undefined || last === undefined || last <= first) return 0;
     return ((recent.length - 1) * 1_000) / (last - first);

@@ -2,9 +2,11 @@
 import { boxIou, type Box } from '../domain/face.js';
 import type { DrawnBox } from '../vision/vision.js';
 import type { FrameConsumer } from './frame-consumer.js';
+import type { FramePace } from './frame-pace.js';
 
-/** Boxes of an older analysis are not drawn: the faces have moved since. */
+/** Boxes of an older analysis are not drawn, because the faces have moved since; at a slow camera the newest analysis is always drawn. */
 const MAX_AGE_MS = 1_000;
+const MAX_AGE_FRAMES = 2;
 /** Overlap from which a box of a matched person marks a face as matched. */
 const SAME_FACE_IOU = 0.3;
 
@@ -21,8 +23,9 @@ export function chooseShownBoxes(
   seen: SeenFaces | undefined,
   consumer: Pick<FrameConsumer, 'matchedBoxes'>,
   nowMs: number,
+  pace: Pick<FramePace, 'spanMs'>,
 ): DrawnBox[] {
-  if (seen === undefined || nowMs - seen.capturedAtMs > MAX_AGE_MS) return [];
+  if (seen === undefined || nowMs - seen.capturedAtMs > pace.spanMs(MAX_AGE_FRAMES, MAX_AGE_MS)) return [];
   const matched = consumer.matchedBoxes();
   return seen.boxes.map((box) => ({
     box,

@@ -61,7 +61,7 @@ function createLivenessRoutes(
     () => {
       if (!set.liveness) throw new AppError('MODEL_MISSING', `the model set ${set.name} has no liveness model`);
       const threshold = pickLivenessThreshold(camera, livenessThresholds) ?? 0;
-      return streamLivenessLines(cameras, camera.id, threshold, timers);
+      return streamLivenessLines(cameras, camera, threshold, timers);
     },
   ]);
   return Object.fromEntries(routes);

@@ -1,5 +1,7 @@
 // Streams the liveness scores and the evidence of a camera's frames as lines of JSON, for a liveness trial on the command line.
 import type { CameraControl } from '../camera/camera-control.js';
+import { FramePace } from '../camera/frame-pace.js';
+import type { CameraConfig } from '../config/camera-schema.js';
 import type { Timers } from '../domain/time.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { PresentationEvidence } from './presentation-evidence.js';
@@ -7,8 +9,9 @@ import { createShot } from './shot.js';
 
 /** Limit of frames that wait for a slow reader; the oldest are dropped. */
 const MAX_WAITING = 50;
-/** After this time without a frame a line reports no face, so that a trial at a lost camera ends. */
+/** After this time without a frame, or this number of frames, a line reports no face, so that a trial at a lost camera ends. */
 const QUIET_MS = 1_000;
+const QUIET_FRAMES = 3;
 
 /** Returns the path of the admin socket that streams the lines of a camera. */
 export function makeLivenessPath(cameraId: string): string {
@@ -22,15 +25,16 @@ export function makeLivenessPath(cameraId: string): string {
  */
 export async function* streamLivenessLines(
   cameras: Pick<CameraControl, 'watch'>,
-  cameraId: string,
+  camera: Pick<CameraConfig, 'id' | 'maxFps' | 'source' | 'readTimeoutMs'>,
   threshold: number,
   timers: Timers,
 ): AsyncGenerator<Uint8Array> {
+  const pace = new FramePace(camera);
   const waiting: AnalysedFrame[] = [];
   const evidence = new PresentationEvidence();
-  let nowMs = 0;
+  let nowMs: number | undefined;
   let wake: () => void = () => undefined;
-  const unwatch = cameras.watch(cameraId, (frame) => {
+  const unwatch = cameras.watch(camera.id, (frame) => {
     waiting.push(frame);
     if (waiting.length > MAX_WAITING) waiting.shift();
     wake();
@@ -41,19 +45,29 @@ export async function* streamLivenessLines(
         let timer: unknown;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          timer = timers.setTimeout(resolve, QUIET_MS);
+          timer = timers.setTimeout(resolve, pace.spanMs(QUIET_FRAMES, QUIET_MS));
         });
         timers.clearTimeout(timer);
       }
       const frame = waiting.shift();
+      if (!frame) {
+        yield encodeLine({ faces: 0, threshold });
+        continue;
+      }
+      const { capturedAtMs } = frame;
       // The clock of the frames can be set back.
-      nowMs = Math.max(nowMs, frame?.capturedAtMs ?? nowMs);
-      const line = frame ? describeFrame(frame, threshold, evidence, nowMs) : { faces: 0, threshold };
-      yield Buffer.from(`${JSON.stringify(line)}\n`);
+      const atMs = Math.max(nowMs ?? capturedAtMs, capturedAtMs);
+      pace.observe(atMs - (nowMs ?? atMs));
+      nowMs = atMs;
+      yield encodeLine(describeFrame(frame, threshold, evidence, atMs));
     }
   } finally {
     unwatch();
   }
+}
+
+function encodeLine(line: object): Uint8Array {
+  return Buffer.from(`${JSON.stringify(line)}\n`);
 }
 
 /**

@@ -164,7 +164,7 @@ export class Pipeline {
         face.quality = measureQuality(face, face.crop, this.#embedder.widthPx);
         return face;
       });
-      for (const face of pickAttributedFaces(faces, frame.frameNumber)) {
+      for (const face of pickAttributedFaces(faces, frame.frameNumber, options.mostAttributed)) {
         await this.#addAttributes(frame, face, options);
         if (options.liveness) face.presentation = this.#presentation.measure(frame, face);
       }

@@ -32,6 +32,8 @@ export interface FrameOptions {
   liveness: boolean;
   /** Faces whose shorter side is smaller are left out. */
   minFacePx: number;
+  /** Most faces whose mask and liveness are determined. Default: three. */
+  mostAttributed?: number;
   /**
    * Boxes of tracks that are decided, in pixels of the frame. A face that overlaps one gets its box, landmarks, score and pose, and nothing
    * that costs more (crop, quality, mask, liveness).

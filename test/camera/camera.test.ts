@@ -521,3 +521,51 @@ describe('analyses that do not succeed', () => {
     addon.captureState = answer;
   });
 });
+
+describe('a slow camera', () => {
+  test('has a rate, and recovers within 10 s of good analyses', async () => {
+    const { camera, vision, timers, shoot } = setUp({ maxFps: 0.25 });
+    vision.script = (analysis) => {
+      if (analysis === 1) throw new AppError('WORKER_FAILED', 'the worker ended');
+    };
+    await camera.start(live);
+    for (let frame = 0; frame < 4; frame++) {
+      await shoot();
+      await timers.advance(4_000);
+    }
+    expect(camera.stats().fps).toBeCloseTo(0.25, 9);
+    expect(camera.health().status).toBe('degraded');
+    await shoot();
+    expect(camera.health()).toEqual({ status: 'ok' });
+  });
+
+  test('that gets no turn is declared after 10 s', async () => {
+    const { camera, vision, timers, shoot } = setUp({ maxFps: 0.25 });
+    vision.script = () => {
+      throw new AppError('SERVER_BUSY', 'the queue is full');
+    };
+    await camera.start(live);
+    for (let frame = 0; frame < 2; frame++) {
+      await shoot();
+      await timers.advance(4_000);
+    }
+    expect(camera.health()).toEqual({ status: 'ok' });
+    await timers.advance(4_000);
+    expect(camera.health()).toEqual({ status: 'degraded', detail: 'the vision queue is full' });
+  });
+
+  test('has the mask and the liveness of more faces determined in each frame', async () => {
+    const mostAt = async (maxFps: number): Promise<number | undefined> => {
+      const { camera, vision, shoot } = setUp({ maxFps });
+      await camera.start(live);
+      await shoot();
+      return vision.asked[0]?.mostAttributed;
+    };
+    expect([await mostAt(10), await mostAt(4), await mostAt(2), await mostAt(0.1)]).toEqual([
+      undefined,
+      undefined,
+      6,
+      20,
+    ]);
+  });
+});

@@ -189,6 +189,24 @@ test('frames that come late in a burst are no fault, but are not trusted', () =>
   expect(told).toEqual([]);
 });
 
+test('a late frame is not trusted for as long as a decision may rest on it', () => {
+  const { show, faults } = watcher({ decisionMs: () => 5_000 });
+  show(3_000, (atMs) => ({ timestampMs: 4_000 + atMs }));
+  show(100, () => ({ timestampMs: 4_900 }));
+  show(4_900, (atMs) => ({ timestampMs: 7_100 + atMs }));
+  expect(faults.untrusted).toBe('clock-drift');
+  show(200, (atMs) => ({ timestampMs: 12_000 + atMs }));
+  expect(faults.untrusted).toBeUndefined();
+});
+
+test('time stamps that do not move on are declared at one frame in two seconds as well', () => {
+  const faults = new PictureFaults(OPTIONS);
+  const changes = Array.from({ length: 12 }, (_, n) =>
+    faults.observe({ ...LIVELY, arrivedMs: 2_000 * n, timestampMs: 40, timestampFaults: n }),
+  );
+  expect(changes.flat()).toEqual([{ fault: 'clock-drift', begins: true }]);
+});
+
 test('at the limit nothing flaps', () => {
   const { show, told } = watcher();
   show(60_000, (atMs) => ({ sharpness: atMs < 10_000 ? 1.9 : 2 + 0.4 * Math.sin(atMs / 700) }));

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { streamLivenessLines } from '../../src/recognition/liveness-lines.js';
 import type { AnalysedFrame } from '../../src/vision/vision.js';
 import { ManualTimers } from '../camera/manual-timers.js';
+import { cameraConfig } from '../camera/test-camera.js';
 import { face } from './door.js';
 
-function watched() {
+function watched(keys: object = {}) {
   const listeners = new Set<(frame: AnalysedFrame) => void>();
   const timers = new ManualTimers();
   const cameras = {
@@ -14,7 +15,7 @@ function watched() {
       return () => void listeners.delete(listener);
     },
   };
-  const lines = streamLivenessLines(cameras, 'front', 0.5, timers);
+  const lines = streamLivenessLines(cameras, cameraConfig(keys), 0.5, timers);
   const next = async (): Promise<unknown> => JSON.parse(Buffer.from((await lines.next()).value ?? '').toString());
   const show = (faces: AnalysedFrame['faces']): void => {
     const frame = { frameNumber: 1, capturedAtMs: timers.nowMs, widthPx: 640, heightPx: 480, faces };
@@ -64,4 +65,17 @@ test('a camera that sends nothing gives lines without a face, and a reader that 
   await Promise.all([left, ended]);
   expect(listeners.size).toBe(0);
   expect(timers.waitingMs).toEqual([]);
+});
+
+test('a slow camera is no lost one: the next frame is waited for', async () => {
+  const { next, show, timers } = watched({ maxFps: 0.5 });
+  for (let n = 0; n < 4; n++) {
+    const line = next();
+    await timers.advance(2_500);
+    show([anna]);
+    expect(await line).toMatchObject({ faces: 1 });
+  }
+  const quiet = next();
+  await timers.advance(7_500);
+  expect(await quiet).toEqual({ faces: 0, threshold: 0.5 });
 });

@@ -45,7 +45,7 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
   const services: DeviceServices = {
     ...parts,
     rates: new CaptureRates(clock),
-    views: new LiveViews({ cameras, clock, timers }),
+    views: new LiveViews({ cameras, config: config.cameras, clock, timers }),
     viewAudit: new ViewAudit({ audit, clock }),
     enrolments: new Enrolments({ ...parts, config: config.cameras }),
     info: () => ({ version: readVersion(), deviceId: config.deviceId, modelVersion: vision.modelVersion }),

@@ -1,8 +1,9 @@
 // Live views that are open: their number is limited, and they can be ended.
 import { isPaused, type CameraControl, type FrameJpeg, type FrameJpegOptions } from '../../camera/camera-control.js';
+import type { CameraConfig } from '../../config/camera-schema.js';
 import type { Clock, Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
-import { MjpegStream } from './mjpeg.js';
+import { LOST_MS, MjpegStream } from './mjpeg.js';
 
 /** Limit of viewers of one camera. */
 export const VIEWERS_PER_CAMERA = 4;
@@ -14,6 +15,7 @@ export const VIEWERS_PER_KEY = 6;
 const ANY_FRAME = 0;
 
 export interface LiveViewsParts {
+  config: readonly Pick<CameraConfig, 'id' | 'readTimeoutMs'>[];
   cameras: Pick<CameraControl, 'frame' | 'privacy' | 'views'>;
   clock: Clock;
   timers: Timers;
@@ -53,7 +55,7 @@ export class LiveViews {
    * @throws AppError CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE, PRIVACY_ON, SERVER_BUSY: too many viewers; STOPPED
    */
   async open(cameraId: string, { actor, fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
-    const { cameras, clock, timers } = this.#parts;
+    const { cameras, config, clock, timers } = this.#parts;
     if (this.#closed) throw new AppError('STOPPED', 'the service is stopping');
     if (this.count(cameraId) >= VIEWERS_PER_CAMERA || this.#views.size >= VIEWERS_IN_ALL) {
       throw clientError('SERVER_BUSY', 'There are too many live views.');
@@ -71,6 +73,8 @@ export class LiveViews {
         next: (after) => cameras.frame(cameraId, { ...picture, after }),
         isOver: () => !isAllowed() || cameras.privacy || isPaused(cameras, cameraId),
         intervalMs: 1_000 / fps,
+        // A camera may take up to readTimeoutMs for a frame, and is lost after that.
+        lostMs: Math.max(LOST_MS, 2 * (config.find(({ id }) => id === cameraId)?.readTimeoutMs ?? 0)),
         clock,
         timers,
       });

@@ -8,7 +8,7 @@ const BOUNDARY = 'lintel-frame';
 export const MJPEG_MEDIUM = 'multipart/x-mixed-replace';
 export const MJPEG_TYPE = `${MJPEG_MEDIUM}; boundary=${BOUNDARY}`;
 
-/** Time without a new frame after which the view ends. */
+/** Time without a new frame after which the view ends, where the camera may not take longer for one. */
 export const LOST_MS = 10_000;
 /** Time without data received by the viewer after which the view is closed, to make room for others. */
 export const STALLED_MS = 30_000;
@@ -23,6 +23,8 @@ export interface MjpegParts {
   isOver: () => boolean;
   /** Minimum interval between two frames. */
   intervalMs: number;
+  /** Time without a new frame after which the view ends. Default: LOST_MS. */
+  lostMs?: number | undefined;
   clock: Clock;
   timers: Timers;
 }
@@ -82,7 +84,7 @@ export class MjpegStream extends Readable {
 
   /** Waits for the next frame. @returns its part of the stream; undefined when the view is over */
   async #produce(): Promise<Buffer | undefined> {
-    const { first, next, isOver, intervalMs, clock } = this.#parts;
+    const { first, next, isOver, intervalMs, lostMs = LOST_MS, clock } = this.#parts;
     const isFirst = this.#frameNumber === 0;
     if (!isFirst) await this.#pause(this.#sentAtMs + intervalMs - clock());
     while (!this.#ending && !isOver()) {
@@ -94,7 +96,7 @@ export class MjpegStream extends Readable {
         this.#sentAtMs = this.#newFrameAtMs = clock();
         return encodePart(frame, isFirst);
       }
-      if (clock() - this.#newFrameAtMs >= LOST_MS) return undefined;
+      if (clock() - this.#newFrameAtMs >= lostMs) return undefined;
       await this.#pause(POLL_MS);
     }
     return undefined;

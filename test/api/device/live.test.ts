@@ -195,8 +195,12 @@ describe('live views are refused', () => {
 describe('a stream', () => {
   const timers = new ManualTimers();
 
-  function stream(next: (after: number) => Promise<FrameJpeg | undefined>, isOver = () => false): MjpegStream {
-    const parts = { first: frame(1), next, isOver, intervalMs: 200, clock: timers.clock, timers };
+  function stream(
+    next: (after: number) => Promise<FrameJpeg | undefined>,
+    isOver = () => false,
+    lostMs?: number,
+  ): MjpegStream {
+    const parts = { first: frame(1), next, isOver, intervalMs: 200, lostMs, clock: timers.clock, timers };
     return new MjpegStream(parts);
   }
 
@@ -251,6 +255,21 @@ describe('a stream', () => {
     await timers.advance(500);
     expect(ended).toBe(true);
     expect(timers.waitingMs).toEqual([]);
+  });
+
+  test('waits longer for a camera that may take longer for a frame', async () => {
+    device = await startDevice();
+    const live = stream(
+      async () => undefined,
+      () => false,
+      60_000,
+    );
+    let ended = false;
+    live.on('end', () => (ended = true)).resume();
+    await timers.advance(59_800);
+    expect(ended).toBe(false);
+    await timers.advance(500);
+    expect(ended).toBe(true);
   });
 
   test('is cut off when its viewer takes nothing for long', async () => {
