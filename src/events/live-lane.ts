@@ -44,7 +44,10 @@ interface OpenEvent {
   isSent: boolean;
 }
 
-/** An event with less life left than this is not sent, because the way to the door takes time as well. */
+/**
+ * An event with less life left than this is not sent, because the way to the door takes time as well; of an event that lives for less than a
+ * second, with less than a tenth of its life. With the least `eventTtlMs`, 100, no event would ever be sent otherwise.
+ */
 export const EXPIRY_GUARD_MS = 100;
 /** Number of acknowledged events that are remembered while the history is behind. */
 const MAX_ACKNOWLEDGED = 100_000;
@@ -169,8 +172,10 @@ export class LiveLane {
   }
 
   /** Milliseconds until the event is late, by the stricter of the two clocks. A sent event has until its expiry. */
-  #leftMs({ expiresAtMs, deadlineMs, isSent }: OpenEvent): number {
+  #leftMs({ event, expiresAtMs, deadlineMs, isSent }: OpenEvent): number {
     const { clock, monotonic } = this.#options;
-    return Math.min(expiresAtMs - clock(), deadlineMs - monotonic()) - (isSent ? 0 : EXPIRY_GUARD_MS);
+    const lifeMs = expiresAtMs - Math.min(Date.parse(event.capturedAt), Date.parse(event.decidedAt));
+    const guardMs = Math.min(EXPIRY_GUARD_MS, lifeMs / 10);
+    return Math.min(expiresAtMs - clock(), deadlineMs - monotonic()) - (isSent ? 0 : guardMs);
   }
 }

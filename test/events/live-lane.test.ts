@@ -66,6 +66,18 @@ describe('an event in the live lane', () => {
     expect(lane.readFate(1)).toEqual({ state: 'open', untilMs: 5_000 - EXPIRY_GUARD_MS });
   });
 
+  it('that lives for the shortest time is taken all the same', () => {
+    const clocks = new Clocks();
+    const lane = newLane(clocks);
+    const capturedAt = new Date(clocks.nowMs).toISOString();
+    clocks.advance(60);
+    lane.add({ ...clocks.event(1, 40), capturedAt });
+    clocks.advance(29);
+    expect(lane.hasWaiting).toBe(true);
+    clocks.advance(1);
+    expect(lane.hasWaiting).toBe(false);
+  });
+
   it('is taken again when its connection ended first, and never after its acknowledgement', () => {
     const clocks = new Clocks();
     const lane = newLane(clocks);
