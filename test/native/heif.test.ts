@@ -56,6 +56,12 @@ describe.skipIf(!hasLibrary())('decodeHeif', () => {
       ['turned once', { quarterTurns: 1 }, ['240 x 320', 'green', 'white', 'red', 'blue']],
       ['turned twice', { quarterTurns: 2 }, ['320 x 240', 'white', 'blue', 'green', 'red']],
       ['turned three times', { quarterTurns: 3 }, ['240 x 320', 'blue', 'red', 'white', 'green']],
+      ['of tiles', { tiles: { columns: 2, rows: 2 } }, ['320 x 240', 'red', 'green', 'blue', 'white']],
+      [
+        'of tiles, turned',
+        { tiles: { columns: 5, rows: 1 }, quarterTurns: 3 },
+        ['240 x 320', 'blue', 'red', 'white', 'green'],
+      ],
       ['mirrored', { mirror: 'left-right' }, ['320 x 240', 'green', 'red', 'white', 'blue']],
       ['mirrored top down', { mirror: 'top-down' }, ['320 x 240', 'blue', 'white', 'red', 'green']],
     ] as const)('a picture %s', async (_name, options, seen) => {
