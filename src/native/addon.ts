@@ -170,6 +170,14 @@ export interface JpegOptions {
   boxes?: readonly { x0: number; y0: number; x1: number; y1: number; colour: 'green' | 'red' }[];
 }
 
+/** One picture of an MJPEG stream. */
+export interface StreamPart {
+  /** From the marker SOI to the marker EOI; to the end of the part where the EOI is missing. */
+  jpeg: Buffer;
+  /** Header X-Timestamp in milliseconds; absent where the part has none. */
+  timestampMs?: number;
+}
+
 /**
  * The addon's functions. All but closeCapture work on the calling thread. A C++ exception becomes an Error, an argument of the wrong type a
  * TypeError, an argument outside its range a RangeError.
@@ -232,6 +240,15 @@ export interface Addon {
   captureFrame(handle: number, after: number): CapturedFrame | undefined;
   /** Stops the thread of a capture. Resolves when it has ended, or when it hangs beyond its time-out and is abandoned. A second call is harmless. */
   closeCapture(handle: number): Promise<void>;
+
+  /**
+   * Splits the body of an MJPEG stream into its pictures, as a capture of an HTTP stream does.
+   * @param contentType value of the header Content-Type of the answer; it may be empty
+   * @param chunks the body, in pieces of any length
+   * @returns the JPEGs in their order, with the time stamps that the camera gave; they are not decoded
+   * @throws RangeError where a picture is larger than 16 MiB
+   */
+  splitParts(contentType: string, chunks: readonly Uint8Array[]): StreamPart[];
 
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;

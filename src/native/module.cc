@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "reader-libav.h"
 #include "reader-opencv.h"
+#include "part-functions.h"
 #include "registry.h"
 #include "tensor-functions.h"
 
@@ -71,6 +72,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<captureState>(exports, "captureState");
   exportFunction<captureFrame>(exports, "captureFrame");
   exportFunction<closeCapture>(exports, "closeCapture");
+  exportFunction<splitParts>(exports, "splitParts");
   exportFunction<sdNotify>(exports, "sdNotify");
   return exports;
 }
