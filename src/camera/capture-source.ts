@@ -36,14 +36,20 @@ function captureSource(source: SourceConfig, password: string | undefined): Capt
       return { type: 'gstreamer', pipeline: source.pipeline };
     case 'file':
       return { type: 'file', path: source.path, loop: source.loop, realTime: source.realTime };
-    case 'url': {
-      const url = new URL(source.url);
-      // The setters do not escape '%', which the other end would read as an escape.
-      if (source.username !== undefined) url.username = encodeURIComponent(source.username);
-      if (password !== undefined) url.password = encodeURIComponent(password);
-      return { type: 'url', url: url.href };
-    }
+    case 'url':
+      return { type: 'url', url: addUser(source, password) };
+    case 'snapshot':
+      return { type: 'snapshot', url: addUser(source, password), everyMs: source.everyMs };
   }
+}
+
+/** Adds user and password to the URL of a source. */
+function addUser(source: { url: string; username?: string | undefined }, password: string | undefined): string {
+  const url = new URL(source.url);
+  // The setters do not escape '%', which the other end would read as an escape.
+  if (source.username !== undefined) url.username = encodeURIComponent(source.username);
+  if (password !== undefined) url.password = encodeURIComponent(password);
+  return url.href;
 }
 
 /**

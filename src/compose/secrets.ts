@@ -1,5 +1,6 @@
 // The secrets of the service. A first start creates the master key and the signing key.
 import type { KeyObject } from 'node:crypto';
+import { findPasswordFile } from '../config/camera-schema.js';
 import type { Config } from '../config/schema.js';
 import { readNextMasterKey } from '../keys/master-key-rotation.js';
 import {
@@ -63,8 +64,9 @@ async function readEventSecrets({ config, environment }: ServiceBase): Promise<S
 async function readCameraPasswords({ cameras }: Config): Promise<Map<string, string>> {
   const passwords = new Map<string, string>();
   for (const [index, { id, source }] of cameras.entries()) {
-    if (source.type !== 'url' || source.passwordFile === undefined) continue;
-    passwords.set(id, await readPasswordFile(source.passwordFile, `cameras[${index}].source.passwordFile`));
+    const file = findPasswordFile(source);
+    if (file === undefined) continue;
+    passwords.set(id, await readPasswordFile(file, `cameras[${index}].source.passwordFile`));
   }
   return passwords;
 }

@@ -27,6 +27,13 @@ const sourceSchema = z
         passwordFile: filePath.optional().describe('file that holds the password of username'),
       }),
       z.strictObject({
+        type: z.literal('snapshot').describe('a camera that gives one picture for each request over HTTP'),
+        url: plainUrl(['http:', 'https:']).describe('URL of the picture, without a user and a password'),
+        username: z.string().min(1).optional().describe('user, for a camera that asks for one'),
+        passwordFile: filePath.optional().describe('file that holds the password of username'),
+        everyMs: z.int().min(50).max(60_000).default(500).describe('a picture is fetched every so many milliseconds'),
+      }),
+      z.strictObject({
         type: z.literal('file').describe('a video file, for trials'),
         path: filePath.describe('video file in any format that FFmpeg plays'),
         loop: z.boolean().default(false).describe('true: plays the file again and again'),
@@ -34,7 +41,8 @@ const sourceSchema = z
       }),
     ],
     {
-      error: (issue) => (issue.code === 'invalid_union' ? 'must be one of device, gstreamer, url, file' : undefined),
+      error: (issue) =>
+        issue.code === 'invalid_union' ? 'must be one of device, gstreamer, url, snapshot, file' : undefined,
     },
   )
   .describe('source of the frames');
@@ -178,7 +186,7 @@ function findSlowKeys({
   const isChallenging = liveness === 'challenge';
   const reason = `with liveness: challenge, because a turn of the head between two frames is not seen`;
   return [
-    isChallenging && findShortestIntervalMs({ maxFps, source }) > 1_000 / CHALLENGE_FPS
+    isChallenging && source.type !== 'snapshot' && findShortestIntervalMs({ maxFps, source }) > 1_000 / CHALLENGE_FPS
       ? { path: ['maxFps'], message: `must be at least ${CHALLENGE_FPS} ${reason}` }
       : undefined,
     isChallenging && requestedFps < CHALLENGE_FPS
@@ -191,6 +199,21 @@ function findSlowKeys({
         }
       : undefined,
   ].filter((one) => one !== undefined);
+}
+
+/** Returns what is wrong with the interval of a source of single pictures, in words; undefined where nothing is. */
+function findIntervalProblem({ source, maxFps, liveness, readTimeoutMs }: CameraConfig): string | undefined {
+  if (source.type !== 'snapshot') return undefined;
+  const mostMs = 1_000 / CHALLENGE_FPS;
+  if (liveness === 'challenge' && source.everyMs > mostMs) {
+    return `everyMs must be at most ${mostMs} with liveness: challenge, because a turn of the head between two frames is not seen`;
+  }
+  const leastMs = Math.ceil(1_000 / maxFps);
+  if (source.everyMs < leastMs) {
+    return `everyMs must be at least ${leastMs}, or maxFps higher: more pictures would be fetched than maxFps allows to analyse`;
+  }
+  if (source.everyMs < readTimeoutMs) return undefined;
+  return 'everyMs must be less than readTimeoutMs: the camera would count as lost between two pictures';
 }
 
 export const camerasSchema = z
@@ -211,6 +234,10 @@ export const camerasSchema = z
       if ((camera.group === undefined) === (camera.groups === undefined)) {
         context.addIssue({ code: 'custom', message: 'must have either group or groups', path: [index] });
       }
+      const problem = findIntervalProblem(camera);
+      if (problem !== undefined) {
+        context.addIssue({ code: 'custom', message: problem, path: [index, 'source'] });
+      }
       [camera, ...(camera.groups ?? [])].forEach((one, at) => {
         if (one.threshold === undefined || one.targetFalseAcceptPerAttempt === undefined) return;
         const path = at === 0 ? [index] : [index, 'groups', at - 1];
@@ -225,14 +252,24 @@ export const camerasSchema = z
 
 export type CameraConfig = z.infer<typeof cameraSchema>;
 export type SourceConfig = CameraConfig['source'];
+
+/** Returns the file that holds the password of a source's user; undefined where it has none. */
+export function findPasswordFile(source: SourceConfig): string | undefined {
+  return 'passwordFile' in source ? source.passwordFile : undefined;
+}
+
 export type WatchedGroupConfig = { group: string; appKey: string } & (
   { threshold: number } | { targetFalseAcceptPerAttempt: number }
 );
 
 const DEFAULT_THRESHOLD = 90;
 
-/** Returns the shortest time between two analysed frames that the configuration allows; 0 where every frame of a file is analysed. */
+/**
+ * Returns the shortest time between two analysed frames that the configuration allows; 0 where every frame of a file is analysed. Single
+ * pictures come no faster than they are fetched.
+ */
 export function findShortestIntervalMs({ maxFps, source }: Pick<CameraConfig, 'maxFps' | 'source'>): number {
+  if (source.type === 'snapshot') return Math.max(source.everyMs, 1_000 / maxFps);
   return source.type === 'file' && !source.realTime ? 0 : 1_000 / maxFps;
 }
 

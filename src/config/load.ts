@@ -198,7 +198,9 @@ function resolvePaths(config: Config, base: string): Config {
   if (webhook?.secretFile !== undefined) webhook.secretFile = absolute(webhook.secretFile);
   for (const { source } of cameras) {
     if (source.type === 'file') source.path = absolute(source.path);
-    if (source.type === 'url' && source.passwordFile !== undefined) source.passwordFile = absolute(source.passwordFile);
+    if ('passwordFile' in source && source.passwordFile !== undefined) {
+      source.passwordFile = absolute(source.passwordFile);
+    }
   }
   const folders = { dataDir: absolute(rest.dataDir), keysDir: absolute(rest.keysDir) };
   return { ...rest, ...folders, http, models, mqtt, ...(webhook && { webhook }), cameras };

@@ -64,6 +64,7 @@ export interface CaptureOptions {
     | { type: 'gstreamer'; pipeline: string }
     // `transport` of RTSP, default tcp; auto begins with tcp.
     | { type: 'url'; url: string; transport?: 'tcp' | 'udp' | 'auto' }
+    | { type: 'snapshot'; url: string; everyMs: number }
     | { type: 'file'; path: string; loop: boolean; realTime: boolean };
   /** Size and frame rate requested from a device; 0 keeps the device's own. */
   widthPx: number;
@@ -249,6 +250,13 @@ export interface Addon {
    * @throws RangeError where a picture is larger than 16 MiB
    */
   splitParts(contentType: string, chunks: readonly Uint8Array[]): StreamPart[];
+
+  /**
+   * Decodes a picture of a camera on this thread, as a capture of an HTTP stream does: any JPEG, turned as its Exif orientation says, or a
+   * PNG; at most 40 million pixels, and 16,384 px a side.
+   * @returns an image that the caller must release; undefined where the picture is damaged, cut short, too large or of another kind
+   */
+  decodeCameraPicture(bytes: Uint8Array): NativeImage | undefined;
 
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;

@@ -51,13 +51,17 @@ SourceOptions sourceOptions(const Napi::Object& options) {
     made.type = SourceOptions::Type::url;
     made.target = targetOption(source, "url");
     made.transport = transportOption(source);
+  } else if (type == "snapshot") {
+    made.type = SourceOptions::Type::snapshot;
+    made.target = targetOption(source, "url");
+    made.everyMs = integerOption(source, "everyMs", 1, kMaxTimeoutMs);
   } else if (type == "file") {
     made.type = SourceOptions::Type::file;
     made.target = targetOption(source, "path");
     made.loop = booleanOption(source, "loop");
     made.realTime = booleanOption(source, "realTime");
   } else {
-    throw Napi::TypeError::New(env, "source.type must be 'device', 'gstreamer', 'url' or 'file'");
+    throw Napi::TypeError::New(env, "source.type must be 'device', 'gstreamer', 'url', 'snapshot' or 'file'");
   }
   made.widthPx = integerOption(options, "widthPx", 0, kMaxSidePx);
   made.heightPx = integerOption(options, "heightPx", 0, kMaxSidePx);

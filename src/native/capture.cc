@@ -222,9 +222,11 @@ bool Capture::readFrames(Reader& reader) {
 /// Counts a damaged picture, and keeps what the error of a time-out will say.
 void Capture::noteMiss(const Reader& reader, Grab grab) {
   const std::string words = reader.describeWait();
+  const std::string cause = reader.describeCause();
   std::lock_guard lock(mutex_);
   if (grab == Grab::damaged) state_.damaged++;
-  if (overdueAt_ && !words.empty()) overdueWords_ = words + " for " + std::to_string(overdueMs_) + " ms";
+  if (!overdueAt_ || words.empty()) return;
+  overdueWords_ = words + " for " + std::to_string(overdueMs_) + " ms" + (cause.empty() ? "" : ": " + cause);
 }
 
 void Capture::look(const Frame& frame, Clock::time_point arrived, double timestampMs) {

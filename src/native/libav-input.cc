@@ -5,9 +5,11 @@ extern "C" {
 #include <libavutil/avstring.h>
 }
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "libav-log.h"
 
@@ -57,7 +59,7 @@ std::string describeLibavError(int error) {
     case AVERROR_HTTP_FORBIDDEN:
       return "access is forbidden (status 403)";
     case AVERROR_HTTP_NOT_FOUND:
-      return "there is no stream at this address (status 404)";
+      return "there is nothing at this address (status 404)";
     case AVERROR_HTTP_BAD_REQUEST:
       return "the request was refused (status 400)";
     case AVERROR_HTTP_OTHER_4XX:
@@ -100,6 +102,37 @@ LibavInput::LibavInput(const SourceOptions& options, const std::atomic<bool>& is
 LibavInput::~LibavInput() {
   avformat_close_input(&context_);
   avio_closep(&file_);
+  if (bodyContext_ != nullptr) av_freep(&bodyContext_->buffer);
+  avio_context_free(&bodyContext_);
+}
+
+void LibavInput::takeBody(std::unique_ptr<HttpBody> body, std::string head) {
+  body_ = std::move(body);
+  head_ = std::move(head);
+}
+
+/// Gives FFmpeg the next bytes of the body: first those that were read before.
+int LibavInput::readBody(void* input, uint8_t* bytes, int most) {
+  LibavInput& self = *static_cast<LibavInput*>(input);
+  if (!self.head_.empty()) {
+    const size_t count = std::min(self.head_.size(), static_cast<size_t>(most));
+    std::memcpy(bytes, self.head_.data(), count);
+    self.head_.erase(0, count);
+    return static_cast<int>(count);
+  }
+  const size_t count = self.body_->read(bytes, static_cast<size_t>(most));
+  return count > 0 ? static_cast<int>(count) : AVERROR_EOF;
+}
+
+void LibavInput::openBody() {
+  constexpr int kBufferBytes = 32 << 10;
+  auto* const buffer = static_cast<unsigned char*>(av_malloc(kBufferBytes));
+  if (buffer != nullptr) bodyContext_ = avio_alloc_context(buffer, kBufferBytes, 0, this, readBody, nullptr, nullptr);
+  if (bodyContext_ == nullptr) {
+    av_free(buffer);
+    throw std::bad_alloc();
+  }
+  context_->pb = bodyContext_;
 }
 
 std::string LibavInput::open() {
@@ -127,6 +160,7 @@ std::string LibavInput::openUrl() {
     options.set("format_whitelist", kHttpFormats);
     // No titles of internet radio among the data.
     options.set("icy", "0");
+    if (body_) openBody();
   }
   const LibavListener listener(nullptr);
   const int error = avformat_open_input(&context_, options_.target.c_str(), nullptr, options.get());

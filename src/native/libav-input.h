@@ -2,8 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <memory>
 #include <string>
 
+#include "http-body.h"
 #include "libav.h"
 #include "source.h"
 
@@ -17,6 +20,9 @@ class LibavInput {
   LibavInput(const LibavInput&) = delete;
   LibavInput& operator=(const LibavInput&) = delete;
 
+  /// Makes open() continue a body whose answer was received before, in place of a connection of its own. @param head
+  /// bytes of the body that were read already
+  void takeBody(std::unique_ptr<HttpBody> body, std::string head);
   /// Blocks until the source is open. @returns an empty string, or why it did not open, in words without the target
   std::string open();
   /// Reads the next packet. @returns 0, or an error of FFmpeg
@@ -32,12 +38,17 @@ class LibavInput {
  private:
   std::string openUrl();
   std::string openFile();
+  void openBody();
+  static int readBody(void* input, uint8_t* bytes, int most);
 
   const SourceOptions options_;
   const std::atomic<bool>& isStopped_;
   AVFormatContext* context_ = nullptr;
   /// The open file, where the source is one.
   AVIOContext* file_ = nullptr;
+  std::unique_ptr<HttpBody> body_;
+  std::string head_;
+  AVIOContext* bodyContext_ = nullptr;
 };
 
 /// Describes an error of FFmpeg in words.

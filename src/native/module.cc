@@ -14,9 +14,9 @@
 #include "instance.h"
 #include "jpeg.h"
 #include "notify.h"
+#include "part-functions.h"
 #include "reader-libav.h"
 #include "reader-opencv.h"
-#include "part-functions.h"
 #include "registry.h"
 #include "tensor-functions.h"
 
@@ -73,6 +73,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<captureFrame>(exports, "captureFrame");
   exportFunction<closeCapture>(exports, "closeCapture");
   exportFunction<splitParts>(exports, "splitParts");
+  exportFunction<decodeCameraPicture>(exports, "decodeCameraPicture");
   exportFunction<sdNotify>(exports, "sdNotify");
   return exports;
 }

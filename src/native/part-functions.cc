@@ -1,7 +1,12 @@
-// The function splitParts for JavaScript.
+// The functions splitParts and decodeCameraPicture for JavaScript.
 #include "part-functions.h"
 
+#include <utility>
+
 #include "arguments.h"
+#include "camera-picture.h"
+#include "image.h"
+#include "instance.h"
 #include "part-splitter.h"
 
 namespace lintel {
@@ -38,6 +43,20 @@ Napi::Value splitParts(const Napi::CallbackInfo& info) {
   takePictures(splitter, pictures);
   if (splitter.isTooLarge()) throw Napi::RangeError::New(env, "a picture is larger than 16 MiB");
   return pictures;
+}
+
+Napi::Value decodeCameraPicture(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throw Napi::TypeError::New(env, "bytes must be a Uint8Array");
+  }
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const std::atomic<bool> isStopped{false};
+  StreamFormat format;
+  std::shared_ptr<Frame> frame = Instance::get(env).pictures->take();
+  const std::vector<unsigned char> copy(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  if (!decodeToFrame(copy, *frame, format, isStopped).empty()) return env.Undefined();
+  return Image::fromPicture(env, std::move(frame));
 }
 
 }  // namespace lintel

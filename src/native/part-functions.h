@@ -1,4 +1,4 @@
-// The function splitParts for JavaScript.
+// The functions splitParts and decodeCameraPicture for JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -7,5 +7,7 @@ namespace lintel {
 
 /// Implements splitParts(contentType, chunks), which src/native/addon.ts describes.
 Napi::Value splitParts(const Napi::CallbackInfo& info);
+/// Implements decodeCameraPicture(bytes), which src/native/addon.ts describes.
+Napi::Value decodeCameraPicture(const Napi::CallbackInfo& info);
 
 }  // namespace lintel

@@ -305,7 +305,8 @@ bool PartSplitter::readPiece(size_t to) {
       begin_ = Begin::atOnce;
       return true;
     }
-    start_ = at_;
+    // Two beginnings in a row are one.
+    if (at_ == start_ + 2) start_ = at_;
   }
   if (!hasSegment(marker)) {
     at_ += marker == 0xff ? 1 : 2;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "libav-decoder.h"
 #include "libav-input.h"
@@ -21,6 +22,10 @@ class LibavReader : public Reader {
  public:
   LibavReader(const SourceOptions& options, const std::atomic<bool>& isStopped);
 
+  /// See LibavInput::takeBody.
+  void takeBody(std::unique_ptr<HttpBody> body, std::string head) {
+    input_.takeBody(std::move(body), std::move(head));
+  }
   std::string open() override;
   Grab grab() override;
   bool retrieve(Frame& frame) override;

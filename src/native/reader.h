@@ -83,6 +83,8 @@ class Reader {
   /// Says why no picture has come since the last one, such as "only damaged pictures came", for the error of a time-out;
   /// empty where nothing came at all.
   virtual std::string describeWait() const { return {}; }
+  /// Says what caused that, to stand behind it after a colon; empty where nothing is known.
+  virtual std::string describeCause() const { return {}; }
   /// Describes why a source that was open gives no more pictures.
   virtual std::string describeLoss() const = 0;
 };

@@ -6,7 +6,7 @@
 namespace lintel {
 
 struct SourceOptions {
-  enum class Type { device, gstreamer, url, file };
+  enum class Type { device, gstreamer, url, snapshot, file };
   Type type = Type::file;
   /// Path, pipeline or URL.
   std::string target;
@@ -17,6 +17,8 @@ struct SourceOptions {
   /// frames are taken.
   bool loop = false;
   bool realTime = true;
+  /// For snapshots: interval between the beginnings of two requests.
+  int everyMs = 0;
   /// Size and frame rate requested from a device; 0 keeps the device's own.
   int widthPx = 0;
   int heightPx = 0;

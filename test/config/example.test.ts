@@ -64,6 +64,7 @@ describe('lintel.example.yaml', () => {
       'device',
       'gstreamer',
       'url',
+      'snapshot',
       'file',
     ]);
   });

@@ -79,11 +79,11 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     [camera('    source: hunter2\n'), 'cameras[0].source: must be a group of keys (line 4)'],
     [
       camera('    source:\n      type: hunter2\n'),
-      'cameras[0].source.type: must be one of device, gstreamer, url, file (line 5)',
+      'cameras[0].source.type: must be one of device, gstreamer, url, snapshot, file (line 5)',
     ],
     [
       camera('    source: { path: /dev/video0 }\n'),
-      'cameras[0].source.type: must be one of device, gstreamer, url, file (line 4)',
+      'cameras[0].source.type: must be one of device, gstreamer, url, snapshot, file (line 4)',
     ],
     [
       camera('    source: { type: file, path: a.mp4, password: hunter2 }\n'),
@@ -100,6 +100,34 @@ describe('a wrong key or value is refused with the key, the rule and the line, a
     [
       camera('    source: { type: url, url: "rtsp://lintel:hunter2@camera/1" }\n'),
       'cameras[0].source.url: must not contain a user or a password; use username and passwordFile (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://lintel:hunter2@camera/1" }\n'),
+      'cameras[0].source.url: must not contain a user or a password; use username and passwordFile (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "rtsp://camera/1" }\n'),
+      'cameras[0].source.url: must be a URL that starts with http:// or https:// (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://camera/1", everyMs: 10 }\n'),
+      'cameras[0].source.everyMs: must be at least 50 (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://camera/1", everyMs: 90 }\n'),
+      'cameras[0].source: everyMs must be at least 100, or maxFps higher: more pictures would be fetched than maxFps allows to analyse (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://camera/1" }\n    maxFps: 0.3\n'),
+      'cameras[0].source: everyMs must be at least 3334, or maxFps higher: more pictures would be fetched than maxFps allows to analyse (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://camera/1", everyMs: 5000 }\n'),
+      'cameras[0].source: everyMs must be less than readTimeoutMs: the camera would count as lost between two pictures (line 4)',
+    ],
+    [
+      camera('    source: { type: snapshot, url: "http://camera/1" }\n    liveness: challenge\n'),
+      'cameras[0].source: everyMs must be at most 125 with liveness: challenge, because a turn of the head between two frames is not seen (line 4)',
     ],
     [camera(`${source}    agree: 6\n`), 'cameras[0].agree: must not be greater than outOf (line 5)'],
     [
@@ -227,6 +255,7 @@ cameras:
   - { id: a, group: g, source: { type: file, path: clip.mp4 } }
   - { id: b, group: g, source: { type: url, url: rtsp://camera/1, username: u, passwordFile: secrets/b } }
   - { id: c, group: g, source: { type: device, path: /dev/video0 } }
+  - { id: e, group: g, source: { type: snapshot, url: http://camera/1, username: u, passwordFile: secrets/e } }
   - { id: d, group: g, source: { type: gstreamer, pipeline: filesrc location=a ! appsink } }
 `;
     const { config, file } = await loadConfig({ file: await write('a.yaml', text), cwd: '/', environment: {} });
@@ -241,6 +270,13 @@ cameras:
       { type: 'file', path: join(dir, 'clip.mp4'), loop: false, realTime: true },
       { type: 'url', url: 'rtsp://camera/1', username: 'u', passwordFile: join(dir, 'secrets/b') },
       { type: 'device', path: '/dev/video0', widthPx: 640, heightPx: 480, fps: 15 },
+      {
+        type: 'snapshot',
+        url: 'http://camera/1',
+        username: 'u',
+        passwordFile: join(dir, 'secrets/e'),
+        everyMs: 500,
+      },
       { type: 'gstreamer', pipeline: 'filesrc location=a ! appsink' },
     ]);
   });

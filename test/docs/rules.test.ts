@@ -133,7 +133,7 @@ describe('YAML blocks', () => {
   it.each([
     ['mqtt: { uri: mqtt://broker }', 'Unrecognized key: "uri"'],
     ['cameras:\n  - { id: a, source: { type: device, path: /dev/video0 } }', 'must have either group or groups'],
-    ['source: { type: usb, path: /dev/video0 }', 'must be one of device, gstreamer, url, file'],
+    ['source: { type: usb, path: /dev/video0 }', 'must be one of device, gstreamer, url, snapshot, file'],
     ['rotate: 45\nsource: { type: device, path: /dev/video0 }', 'cameras.0.rotate'],
     ['camera: {}', 'Unrecognized key: "camera"'],
   ])('%s', (yaml, problem) => {

@@ -26,6 +26,8 @@ export const facesDir = folder('../shared/faces/');
 export const masksDir = folder('../shared/masks/');
 export const lfwDir = folder('../shared/lfw/');
 export const londonDir = folder('../shared/london/');
+/** Picture files as cameras and phones make them. */
+export const casesDir = folder('../shared/cases/img/');
 
 /** Prints the reason of a skipped test and returns whether to skip; for describe.skipIf. */
 export function missing(what: string, ...needed: (string | undefined)[]): boolean {

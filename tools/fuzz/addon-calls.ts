@@ -108,6 +108,11 @@ function makeCall(image: NativeImage, corpus: readonly Buffer[], dice: Dice): [n
       const boxes = Array.from({ length: dice.below(4) }, box);
       return ['encodeJpeg', [image, 1 + dice.below(100), distortFields(dice, { widthPx, heightPx, boxes })]];
     },
+    () => [
+      'splitParts',
+      [dice.pick(['', 'multipart/x-mixed-replace; boundary="b']), [dice.pick(corpus), makeOddValue(dice)]],
+    ],
+    () => ['decodeCameraPicture', [dice.pick(corpus)]],
     () => ['captureState', [dice.below(10)]],
     () => ['captureFrame', [dice.below(10), dice.below(10)]],
     () => ['liveImageCount', []],
@@ -126,6 +131,7 @@ export function callAddon(addon: Addon, corpus: readonly Buffer[], seed: number,
     const bytes = mutatePicture(corpus, seed, number);
     const decoded = addon.decodeJpeg(bytes);
     const isWhole = addon.isWholeJpeg(bytes);
+    addon.decodeCameraPicture?.(bytes)?.release();
     decoded?.release();
     const failure = decoded && !isWhole ? 'decodeJpeg accepts what isWholeJpeg calls damaged' : undefined;
     return { outcome: decoded ? 'decoded' : isWhole ? 'whole' : 'damaged', ...(failure && { failure }) };

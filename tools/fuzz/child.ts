@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadAddon } from '../../src/native/addon.js';
 import { callAddon } from './addon-calls.js';
 import { checkPicture, type Checked } from './check-picture.js';
+import { checkStream, makeStream } from './check-stream.js';
 import { makeCorpus } from './corpus.js';
 import { PRESENT_FILE, type FuzzNews, type FuzzOrder } from './fuzz-order.js';
 import { mutatePicture } from './mutate.js';
@@ -23,7 +24,10 @@ for (let number = from; number < to; number++) {
   news.next = number + 1;
   if (failure !== undefined) {
     const file = join(folder, `${what}-${seed}-${number}.bin`);
-    writeFileSync(file, mutatePicture(corpus, seed, number));
+    writeFileSync(
+      file,
+      what === 'streams' ? makeStream(corpus, seed, number).body : mutatePicture(corpus, seed, number),
+    );
     news.failures.push(`seed ${seed}, number ${number}: ${failure}`);
   }
   if (news.next % REPORT_EVERY === 0 || news.next === to) await tell();
@@ -31,6 +35,7 @@ for (let number = from; number < to; number++) {
 process.disconnect?.();
 
 async function tryNumber(number: number): Promise<Checked> {
+  if (what === 'streams') return checkStream(makeStream(corpus, seed, number), addon);
   if (what === 'addon') return callAddon(addon, corpus, seed, number);
   return checkPicture(mutatePicture(corpus, seed, number), addon);
 }

@@ -1,6 +1,6 @@
 // What the process that fuzzes is told, and what it reports.
 export interface FuzzOrder {
-  what: 'pictures' | 'addon';
+  what: 'pictures' | 'streams' | 'addon';
   seed: number;
   from: number;
   /** First number that is not tried. */

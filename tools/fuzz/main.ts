@@ -1,4 +1,4 @@
-// `npm run fuzz`: mutated pictures for the decoders, or made-up requests for a whole service, by the million.
+// `npm run fuzz`: mutated pictures for the decoders, mutated streams for the reader of cameras, or made-up requests for a whole service, by the million.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,13 +10,16 @@ import { createProgress, finish, NUMBER_OPTIONS, readNumbers } from './options.j
 import { runFuzz } from './run.js';
 
 const USAGE = `Usage: npm run fuzz -- pictures [--count N] [--from N] [--seed N]
+       npm run fuzz -- streams [--count N] [--from N] [--seed N]
        npm run fuzz -- requests [--count N] [--from N] [--seed N]
 
 pictures  Decodes mutated pictures as the service does. Each gives an image or a refusal of the contract, in bounded time and
           without a crash. About 1,000 a second on one core.
+streams   Splits mutated bodies of MJPEG streams, and decodes what it finds. The pictures must not depend on how the bytes arrive.
+          Some 100 a second.
 requests  Sends made-up requests to a whole service, which must answer each of them and survive. Some 100 a second.
 
-Each picture and each request has a number; the same seed and number give the same bytes. The run prints how to go on, and
+Each picture, stream and request has a number; the same seed and number give the same bytes. The run prints how to go on, and
 keeps what it found in var/fuzz. Exit code 1: it found something.
 
   --count N  how many (default 20000; the goal before a release is 1000000 of each)
@@ -34,7 +37,7 @@ if (parsed === undefined) {
   process.stdout.write(USAGE);
 } else {
   const { what, numbers } = parsed;
-  if (what === 'pictures') {
+  if (what !== 'requests') {
     finish(await runFuzz({ what, ...numbers, folder: FUZZ_FOLDER, onProgress: createProgress() }));
   } else {
     await sendRequests(numbers);
@@ -47,14 +50,15 @@ interface Numbers {
   seed: number;
 }
 
-function readArguments(): { what: 'pictures' | 'requests'; numbers: Numbers } | 'help' | undefined {
+function readArguments(): { what: 'pictures' | 'streams' | 'requests'; numbers: Numbers } | 'help' | undefined {
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: NUMBER_OPTIONS });
     if (values.help) return 'help';
     const { count = '20000', from, seed } = values;
     const numbers = readNumbers({ count, from, seed });
     const [what] = positionals;
-    if (positionals.length !== 1 || !numbers || (what !== 'pictures' && what !== 'requests')) return undefined;
+    if (positionals.length !== 1 || !numbers) return undefined;
+    if (what !== 'pictures' && what !== 'streams' && what !== 'requests') return undefined;
     return { what, numbers };
   } catch {
     return undefined;

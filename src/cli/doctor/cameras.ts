@@ -1,7 +1,7 @@
 // The doctor's check of the cameras: opens each source for a first picture, unless a running service holds it.
 import { makeCaptureOptions, withoutSecrets } from '../../camera/capture-source.js';
 import { dataPaths } from '../../config/paths.js';
-import type { CameraConfig } from '../../config/camera-schema.js';
+import { findPasswordFile, type CameraConfig } from '../../config/camera-schema.js';
 import type { Config } from '../../config/schema.js';
 import { systemTimers, type Timers } from '../../domain/time.js';
 import { describeError } from '../../errors.js';
@@ -48,12 +48,10 @@ export async function openCameras(
 }
 
 async function openCamera(config: CameraConfig, addon: DoctorAddon, timers: Timers): Promise<DoctorFinding> {
-  const { source } = config;
   let password: string | undefined;
   try {
-    if (source.type === 'url' && source.passwordFile !== undefined) {
-      password = await readPasswordFile(source.passwordFile, 'source.passwordFile');
-    }
+    const file = findPasswordFile(config.source);
+    if (file !== undefined) password = await readPasswordFile(file, 'source.passwordFile');
     const beganMs = performance.now();
     const state = await waitForFrame(config, password, addon, timers);
     if (state.frameNumber === 0) {

@@ -35,7 +35,8 @@ async function checkSource(source: CameraConfig['source'], index: number): Promi
     case 'gstreamer':
       // The text of a pipeline can hold a password.
       return ok('a GStreamer pipeline, which can only be checked by opening it');
-    case 'url': {
+    case 'url':
+    case 'snapshot': {
       const { protocol, hostname, port } = new URL(source.url);
       try {
         if (source.passwordFile !== undefined) {

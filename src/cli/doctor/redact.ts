@@ -1,6 +1,7 @@
 // Removes secrets from texts: collects those that this user can read, and recognises the usual forms of the others.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findPasswordFile } from '../../config/camera-schema.js';
 import type { Environment } from '../../config/environment.js';
 import type { Config } from '../../config/schema.js';
 
@@ -44,7 +45,7 @@ export function listSecretFiles({ mqtt, webhook, cameras }: Config): string[] {
     ...(mqtt.embedded.users ?? []).map(({ passwordFile }) => passwordFile),
     mqtt.commands?.secretFile,
     webhook?.secretFile,
-    ...cameras.map(({ source }) => (source.type === 'url' ? source.passwordFile : undefined)),
+    ...cameras.map(({ source }) => findPasswordFile(source)),
   ].filter((file) => file !== undefined);
 }
 
