@@ -1,7 +1,9 @@
 // The rights on the embedded broker: who may connect under which client id, what they may subscribe to, and what they may publish.
 import type { BrokerPlaces, Guest } from './broker-places.js';
 import type { BrokerUsers } from './broker-users.js';
+import type { ClientSession } from './client-session.js';
 import type { ConnectCode } from './mqtt-encoder.js';
+import type { TopicFilter } from './topic-filters.js';
 
 /** A client that wants to connect. */
 export interface Applicant {
@@ -16,12 +18,6 @@ export interface Applicant {
 /** The answer to a CONNECT: the id and the user of the client, or a refusal with the return code of the CONNACK. */
 export type Admission =
   { clientId: string; user: string | undefined } | { reason: string; code: Exclude<ConnectCode, 0 | 1> };
-
-/** The filters of the subscriptions that a client has. */
-interface FilterSet {
-  has(filter: string): boolean;
-  readonly size: number;
-}
 
 /** A topic on which every client may publish. What a client publishes is never retained. */
 export interface OpenTopic {
@@ -43,6 +39,8 @@ export interface BrokerAccessOptions {
 const MAX_CLIENT_ID_CHARACTERS = 128;
 /** Home Assistant has about 70 subscriptions of its own, and five for each camera. */
 export const MAX_SUBSCRIPTIONS = 500;
+/** Subscriptions with a wildcard among them. Each of them costs time for each message. */
+const MAX_WILDCARDS = 200;
 const MAX_FILTER_CHARACTERS = 256;
 /** Longest keep alive of a client in the network. Without one, a connection that the network lost would hold its place. */
 const MAX_KEEP_ALIVE_S = 600;
@@ -85,9 +83,12 @@ export class BrokerAccess {
   }
 
   /** The topics below $SYS tell who is connected; $share is no shared subscription here. A refused filter gets 0x80 in the SUBACK. */
-  maySubscribe(filter: string, held: FilterSet, network: string): boolean {
-    if (filter.startsWith('$') || filter.length > MAX_FILTER_CHARACTERS) return false;
-    if (!held.has(filter) && held.size >= MAX_SUBSCRIPTIONS) return false;
+  maySubscribe({ text, hasWildcard }: TopicFilter, session: ClientSession, network: string): boolean {
+    if (text.startsWith('$') || text.length > MAX_FILTER_CHARACTERS) return false;
+    if (!session.hasSubscription(text)) {
+      const { all, wildcards } = session.subscriptionCounts;
+      if (all >= MAX_SUBSCRIPTIONS || (hasWildcard && wildcards >= MAX_WILDCARDS)) return false;
+    }
     return this.#options.places.countSubscription(network);
   }
 }

@@ -18,6 +18,7 @@ import {
 } from './mqtt-decoder.js';
 import { encodeAnswer, encodeConnack, encodeSuback, PINGRESP, type SubscribeCode } from './mqtt-encoder.js';
 import type { RawPacket } from './packet-reader.js';
+import type { TopicFilter } from './topic-filters.js';
 
 /** What the broker decides for its clients. */
 export interface ClientHost {
@@ -32,7 +33,7 @@ export interface ClientHost {
     isWhole: boolean,
   ): boolean;
   publish(client: BrokerClient, message: Omit<PublishPacket, 'id'>): void;
-  maySubscribe(client: BrokerClient, filter: string): boolean;
+  maySubscribe(client: BrokerClient, session: ClientSession, filter: TopicFilter): boolean;
   sendRetained(session: ClientSession, filter: readonly string[], granted: 0 | 1 | 2): void;
   hasExpired(payload: Buffer): boolean;
   /** Called once. `will`: the message that the client left for this case. */
@@ -161,6 +162,7 @@ export class BrokerClient {
     this.#watchKeepAlive(packet.keepAliveS);
     const { link } = this;
     link.send([encodeConnack(0, isPresent)]);
+    if (link.isClosed) return;
     const outlet = {
       send: (pieces: readonly Buffer[]) => link.send(pieces),
       expectAcknowledgements: (count: number) => link.guard?.expectAcknowledgements(count),
@@ -201,7 +203,7 @@ export class BrokerClient {
 
   #subscribe(session: ClientSession, { id, requests }: SubscribePacket): void {
     const codes = requests.map(({ filter, qos }): SubscribeCode => {
-      if (!this.#host.maySubscribe(this, filter.text)) return 0x80;
+      if (!this.#host.maySubscribe(this, session, filter)) return 0x80;
       session.subscribe(filter, qos);
       return qos;
     });

@@ -5,13 +5,15 @@ import { BrokerClient, type ClientHost, type Joined } from './broker-client.js';
 import type { ClientLink } from './client-link.js';
 import type { BrokerMessage, ClientSession } from './client-session.js';
 import type { ClientSessions } from './client-sessions.js';
-import { matchesTopic } from './topic-filters.js';
+import { matchesTopic, type TopicFilter } from './topic-filters.js';
 import type { ConnectPacket, PublishPacket, Qos, Will } from './mqtt-decoder.js';
 
 export interface BrokerHubOptions {
   access: BrokerAccess;
   sessions: ClientSessions;
   log: RateLimitedLog;
+  /** Log of the messages that are ignored: they must not keep other warnings out. */
+  ignoredLog: RateLimitedLog;
   /** Returns whether a message that waited for an absent client must not be sent any more. */
   hasExpired: (payload: Buffer) => boolean;
 }
@@ -99,9 +101,8 @@ export class BrokerHub implements ClientHost {
     this.#options.sessions.route(message);
   }
 
-  maySubscribe(client: BrokerClient, filter: string): boolean {
-    if (this.#own.has(client.link)) return true;
-    return this.#options.access.maySubscribe(filter, client.session?.filters ?? new Map(), client.network);
+  maySubscribe({ link, network }: BrokerClient, session: ClientSession, filter: TopicFilter): boolean {
+    return this.#own.has(link) || this.#options.access.maySubscribe(filter, session, network);
   }
 
   sendRetained(session: ClientSession, filter: readonly string[], granted: Qos): void {
@@ -145,8 +146,8 @@ export class BrokerHub implements ClientHost {
   #ignore(client: BrokerClient, topic: string): void {
     this.counts.ignored++;
     const fields = { client: client.id, topic: topic.slice(0, MAX_LOGGED_CHARACTERS), ignored: this.counts.ignored };
-    this.#options.log.warn(
-      `ignored ${client.id}`,
+    this.#options.ignoredLog.warn(
+      client.id ?? '',
       fields,
       'the embedded MQTT broker ignores what a client publishes: only Lintel publishes on it',
     );

@@ -51,7 +51,10 @@ export class ClientSession {
   /** Identifiers of messages with QoS 2 that the client has sent and not released yet. */
   readonly receivedIds = new Set<number>();
   readonly #onDropped: () => void;
-  readonly #filters = new Map<string, { levels: readonly string[]; qos: Qos }>();
+  /** Granted QoS of each subscription, by filter. */
+  readonly #filters = new Map<string, Qos>();
+  /** The subscriptions with a wildcard: only these have to be compared with each topic. */
+  readonly #patterns = new Map<string, { levels: readonly string[]; qos: Qos }>();
   /** By packet identifier, oldest first. */
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   #queuedBytes = 0;
@@ -74,26 +77,32 @@ export class ClientSession {
     return this.#outlet !== undefined;
   }
 
-  /** The subscriptions by filter. */
-  get filters(): ReadonlyMap<string, { qos: Qos }> {
-    return this.#filters;
+  hasSubscription(filter: string): boolean {
+    return this.#filters.has(filter);
+  }
+
+  /** Number of subscriptions, and of those among them whose filter has a wildcard. */
+  get subscriptionCounts(): { all: number; wildcards: number } {
+    return { all: this.#filters.size, wildcards: this.#patterns.size };
   }
 
   /** Adds a subscription, or replaces the one with the same filter. */
-  subscribe(filter: TopicFilter, qos: Qos): void {
-    this.#filters.set(filter.text, { levels: filter.levels, qos });
+  subscribe({ text, levels, hasWildcard }: TopicFilter, qos: Qos): void {
+    this.#filters.set(text, qos);
+    if (hasWildcard) this.#patterns.set(text, { levels, qos });
   }
 
   unsubscribe(filter: string): void {
     this.#filters.delete(filter);
+    this.#patterns.delete(filter);
   }
 
   /** Returns the greatest QoS of the subscriptions that match a topic; undefined where none does. */
-  findQos(topic: readonly string[]): Qos | undefined {
-    let found: Qos | undefined;
-    for (const { levels, qos } of this.#filters.values()) {
-      if ((found === undefined || qos > found) && matchesTopic(levels, topic)) found = qos;
+  findQos({ topic, levels }: Pick<BrokerMessage, 'topic' | 'levels'>): Qos | undefined {
+    let found = this.#filters.get(topic);
+    for (const pattern of this.#patterns.values()) {
       if (found === 2) break;
+      if ((found === undefined || pattern.qos > found) && matchesTopic(pattern.levels, levels)) found = pattern.qos;
     }
     return found;
   }

@@ -69,7 +69,7 @@ export class ClientSessions {
     this.#forgetOld();
     // A client that is cut off during the delivery becomes absent, and has its message already.
     for (const session of [...this.#connected.values(), ...[...this.#absent.values()].map(({ session: one }) => one)]) {
-      const granted = session.findQos(message.levels);
+      const granted = session.findQos(message);
       if (granted !== undefined) session.deliver(message, granted, false);
     }
     this.#limitBytes();

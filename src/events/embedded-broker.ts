@@ -87,9 +87,9 @@ export class EmbeddedBroker implements Part {
       openTopics: openTopics ?? [],
     });
     const { hasExpired = () => false } = options;
-    this.#hub = new BrokerHub(
-      { access, sessions: this.#sessions, log: new RateLimitedLog(log, monotonic), hasExpired },
-      (link) => places.release(link),
+    const [brokerLog, ignoredLog] = [new RateLimitedLog(log, monotonic), new RateLimitedLog(log, monotonic)];
+    this.#hub = new BrokerHub({ access, sessions: this.#sessions, log: brokerLog, ignoredLog, hasExpired }, (link) =>
+      places.release(link),
     );
   }
 

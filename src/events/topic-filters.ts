@@ -6,6 +6,7 @@ const MAX_LEVELS = 128;
 export interface TopicFilter {
   text: string;
   levels: readonly string[];
+  hasWildcard: boolean;
 }
 
 /** Returns the filter with its levels. @throws Error for a filter that MQTT does not allow */
@@ -17,7 +18,7 @@ export function parseFilter(text: string): TopicFilter {
     const isHash = level === '#' && index === levels.length - 1;
     if (/[+#]/.test(level) && level !== '+' && !isHash) throw new Error('a topic filter has a wildcard inside a level');
   });
-  return { text, levels };
+  return { text, levels, hasWildcard: /[+#]/.test(text) };
 }
 
 /** @throws Error for a topic to which nobody may publish: an empty one, or one with a wildcard */

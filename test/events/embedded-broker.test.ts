@@ -10,8 +10,17 @@ import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
 import { hasOpenssl, makeCertificate } from '../support/certificate.js';
 import { freePort } from '../support/free-port.js';
 import { tempDir } from '../support/temp-dir.js';
-import { connectOwn, connectPacket, dial, join, subscribePacket, untilClosed } from './broker-clients.js';
-import { eventually, lacks, started, startEvents, Subscriber, aDraft } from './support.js';
+import {
+  connectOwn,
+  connectPacket,
+  dial,
+  join,
+  publishPacket,
+  subscribePacket,
+  untilClosed,
+} from './broker-clients.js';
+import { RawClient } from './raw-client.js';
+import { eventually, lacks, recordingLog, started, startEvents, Subscriber, aDraft } from './support.js';
 
 const OWNER_ID = 'lintel-gate';
 
@@ -70,6 +79,34 @@ describe('the embedded broker', () => {
       await closed;
     }
     await broker.stop();
+  });
+
+  it('logs what it ignores once in a minute for each client, and once why it cuts clients off', async () => {
+    const log = recordingLog();
+    let nowMs = 0;
+    const options = { host: '127.0.0.1', port: 0, ownerId: OWNER_ID, log, monotonic: () => nowMs };
+    const broker = await started(new EmbeddedBroker(options));
+    const port = Number(new URL(broker.url).port);
+    const one = await RawClient.join(port, 'one');
+    const other = await RawClient.join(port, 'other');
+    for (let minute = 0; minute < 2; minute++) {
+      for (const client of [one, other]) {
+        for (let i = 0; i < 20; i++) client.send(publishPacket('t'.repeat(100), 'secret'));
+        await client.drain();
+      }
+      nowMs += 60_000;
+    }
+    for (let i = 0; i < 3; i++) await (await RawClient.join(port, 'wrong')).untilClosed(Buffer.from([0xf0, 0]));
+    const warnings = log.lines.filter(({ level }) => level === 'warn');
+    expect(warnings.map(({ fields }) => fields)).toEqual([
+      { client: 'one', topic: 't'.repeat(80), ignored: 1 },
+      { client: 'other', topic: 't'.repeat(80), ignored: 21 },
+      { client: 'one', topic: 't'.repeat(80), ignored: 41 },
+      { client: 'other', topic: 't'.repeat(80), ignored: 61 },
+      { client: 'wrong', address: '127.0.0.1', reason: 'a packet has a type or flags that are not allowed' },
+    ]);
+    expect(JSON.stringify(log.lines)).not.toContain('secret');
+    expect(broker.stats()).toMatchObject({ ignored: 80, cutOff: 3 });
   });
 
   it('disconnects a client that announces too large a packet, and keeps running', async () => {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { MAX_CLIENTS_PER_NETWORK, MAX_WAITING_PER_NETWORK } from '../../src/events/broker-places.js';
 import { MAX_SUBSCRIPTIONS } from '../../src/events/broker-access.js';
+import { MAX_ABSENCE_MS } from '../../src/events/client-sessions.js';
 import { EmbeddedBroker, type EmbeddedBrokerOptions } from '../../src/events/embedded-broker.js';
 import {
   connectOwn,
@@ -14,9 +15,11 @@ import {
   join,
   makePacket,
   publishPacket,
+  type ConnectFields,
   subscribePacket,
   untilClosed,
 } from '../events/broker-clients.js';
+import { DISCONNECT, RawClient } from '../events/raw-client.js';
 import { aDraft, eventually, started, startEvents } from '../events/support.js';
 import { seedRandom } from './files.js';
 
@@ -241,6 +244,66 @@ describe('subscriptions', () => {
     const closed = untilClosed(socket);
     for (let i = 0; i < 200; i++) socket.write(subscribePacket(['#']));
     await closed;
+  });
+});
+
+describe('sessions that wait', () => {
+  async function leave(port: number, clientId: string, fields: ConnectFields = {}): Promise<void> {
+    const client = await RawClient.join(port, clientId, { clean: false, ...fields });
+    expect(await client.subscribe(['lintel/#', 1])).toEqual([1]);
+    await client.untilClosed(DISCONNECT);
+  }
+
+  it('of one user do not displace those of another', async () => {
+    const { broker, port } = await startBroker({ users: USERS });
+    await leave(port, 'door', DOOR);
+    for (let i = 0; i < 60; i++) await leave(port, `log-${i}`, LOG);
+    expect(broker.health().facts?.sessionsWaiting).toBe(51);
+    expect((await RawClient.join(port, 'door', { clean: false, ...DOOR })).isSessionPresent).toBe(true);
+    expect((await RawClient.join(port, 'log-9', { clean: false, ...LOG })).isSessionPresent).toBe(false);
+    expect((await RawClient.join(port, 'log-10', { clean: false, ...LOG })).isSessionPresent).toBe(true);
+  });
+
+  it('belong to their user: another one gets nothing of them', async () => {
+    const { broker, port } = await startBroker({ users: USERS });
+    const own = await connectOwn(broker);
+    await leave(port, 'controller', DOOR);
+    await own.publishAsync('lintel/gate/front/match', 'for the door', { qos: 1 });
+    const other = await RawClient.join(port, 'controller', { clean: false, ...LOG });
+    expect([other.isSessionPresent, await other.drain()]).toEqual([false, []]);
+    const door = await RawClient.join(port, 'controller', { clean: false, ...DOOR });
+    expect((await door.drainMessages()).map(({ payload }) => payload)).toEqual(['for the door']);
+  });
+
+  it('hold bounded memory, and do not hold up a match', async () => {
+    const { broker, port } = await startBroker({ monotonic: () => performance.now() * 1_000 });
+    const own = await connectOwn(broker);
+    for (let i = 0; i < 110; i++) await leave(port, `absent-${i}`);
+    expect(broker.health().facts?.sessionsWaiting).toBe(100);
+    const door = await RawClient.join(port, 'door');
+    await door.subscribe(['lintel/+/+/match', 0]);
+    const before = process.memoryUsage().rss;
+    const waitsMs: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      const sentMs = performance.now();
+      const published = own.publishAsync('lintel/gate/front/match', `${i}`.padEnd(60_000, '.'), { qos: 1 });
+      expect((await door.nextMessage()).payload.slice(0, 4)).toBe(`${i}`.padEnd(4, '.'));
+      waitsMs.push(performance.now() - sentMs);
+      await published;
+    }
+    expect(Math.max(...waitsMs)).toBeLessThan(1_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150e6);
+    // 16 MiB for all of them.
+    expect(broker.stats().sessionMessagesDropped).toBeGreaterThan(300 * 100 - 300);
+  });
+
+  it('end after a day', async () => {
+    let nowMs = 0;
+    const { broker, port } = await startBroker({ monotonic: () => nowMs });
+    await leave(port, 'returning');
+    nowMs = MAX_ABSENCE_MS;
+    expect((await RawClient.join(port, 'returning', { clean: false })).isSessionPresent).toBe(false);
+    expect(broker.health().facts?.sessionsWaiting).toBe(0);
   });
 });
 
