@@ -22,15 +22,15 @@ export interface AnnouncedLimits {
 export type Route = { route: 'main' | 'alone' } | { route: 'none'; refusal: Refusal };
 
 /** A topic on which a message ended its connection. */
-interface ClosedTopic {
-  /** Messages of this size or larger are not sent until `retryAtMs`. */
+interface DistrustedTopic {
+  /** Messages of this size or larger are sent alone. */
   bytes: number;
   refusal: Refusal;
-  /** On the clock `monotonic`. */
+  /** True while no message on the topic passed since. */
+  isClosed: boolean;
+  /** While the topic is closed, nothing but live events is sent until then; on the clock `monotonic`. */
   retryAtMs: number;
   retries: number;
-  /** Largest message that the broker took on this topic since then. */
-  acceptedBytes: number;
 }
 
 export const NO_LIMITS: AnnouncedLimits = {
@@ -43,6 +43,8 @@ export const NO_LIMITS: AnnouncedLimits = {
 /** First and longest interval at which a message is tried again on a topic where such a message ended its connection. */
 const FIRST_RETRY_MS = 30_000;
 const LONGEST_RETRY_MS = 600_000;
+/** Number of messages in a row whose size must be the reason, before messages of that size are not sent any more on this connection. */
+const SIZE_ENDS = 3;
 /** Number of topics that are remembered. There are only a few for each camera. */
 const MAX_TOPICS = 1_000;
 /** Number of times that the first connection may end while a second one stands, before there is no second one any more. */
@@ -53,11 +55,15 @@ const MAX_STRIKES = 4;
 /** Outlives the connections. */
 export class BrokerLimits {
   readonly #monotonic: Clock;
-  readonly #closed = new Map<string, ClosedTopic>();
+  readonly #topics = new Map<string, DistrustedTopic>();
   /** Number of cuts that each suspect was alone in flight at, by id. A suspect was in flight when a connection ended. */
   readonly #suspects = new Map<string, number>();
   /** Packets of this size or larger are sent alone: a smaller form of the same message passed. */
   #distrustedBytes = Infinity;
+  /** Refusal of the message that showed it. */
+  #sizeRefusal: Refusal | undefined;
+  /** Number of messages in a row that showed it. */
+  #sizeEnds = 0;
   /** The same for the largest of the messages that were in flight when a connection ended. */
   #suspectBytes = Infinity;
   /** True while a second connection stands. */
@@ -77,27 +83,26 @@ export class BrokerLimits {
   /** A connection stands. What was refused before is tried again on it: the broker may have other limits now. */
   connected(announced: AnnouncedLimits): void {
     this.#announced = announced;
-    for (const closed of this.#closed.values()) closed.retryAtMs = -Infinity;
+    for (const topic of this.#topics.values()) topic.retryAtMs = -Infinity;
+    this.#sizeEnds = 0;
   }
 
   /** Decides how a message of this size may be sent. */
-  route(delivery: Pick<Delivery, 'id' | 'topic'>, bytes: number): Route {
+  route(delivery: Pick<Delivery, 'id' | 'topic' | 'lane'>, bytes: number): Route {
     const { maximumPacketBytes } = this.#announced;
     if (bytes > maximumPacketBytes) return { route: 'none', refusal: refuseSize(bytes, maximumPacketBytes) };
-    const closed = this.#closed.get(delivery.topic);
-    if (closed) {
-      if (bytes >= closed.bytes) {
-        const isDue = this.#monotonic() >= closed.retryAtMs;
-        return isDue ? { route: 'alone' } : { route: 'none', refusal: closed.refusal };
-      }
-      if (bytes > closed.acceptedBytes) return { route: 'alone' };
+    const isDistrusted = bytes >= this.#distrustedBytes;
+    if (isDistrusted && this.#sizeRefusal && this.#sizeEnds >= SIZE_ENDS) {
+      return { route: 'none', refusal: this.#sizeRefusal };
     }
-    return {
-      route:
-        this.#suspects.has(nameDelivery(delivery)) || bytes >= Math.min(this.#distrustedBytes, this.#suspectBytes)
-          ? 'alone'
-          : 'main',
-    };
+    const topic = this.#topics.get(delivery.topic);
+    if (topic?.isClosed) {
+      // A door waits for a live event: it is worth a trial each time.
+      const isDue = delivery.lane === 'live' || this.#monotonic() >= topic.retryAtMs;
+      return isDue ? { route: 'alone' } : { route: 'none', refusal: topic.refusal };
+    }
+    const isAlone = isDistrusted || bytes >= this.#suspectBytes || (topic !== undefined && bytes >= topic.bytes);
+    return { route: isAlone || this.#suspects.has(nameDelivery(delivery)) ? 'alone' : 'main' };
   }
 
   /** Returns whether a message was in flight when a connection ended, and has had no answer since. */
@@ -107,11 +112,19 @@ export class BrokerLimits {
 
   /** A connection ended, perhaps because of one of these messages. @param bytes size of the largest one */
   suspect(deliveries: readonly Pick<Delivery, 'id' | 'topic'>[], bytes: number): void {
-    const ids = deliveries.map(nameDelivery);
     this.#suspectBytes = Math.min(this.#suspectBytes, bytes);
-    const [only] = ids;
-    for (const id of ids) this.#suspects.set(id, this.#suspects.get(id) ?? 0);
-    if (only !== undefined && ids.length === 1) this.#suspects.set(only, (this.#suspects.get(only) ?? 0) + 1);
+    for (const delivery of deliveries) {
+      const id = nameDelivery(delivery);
+      const cuts = this.#suspects.get(id) ?? 0;
+      // Where messages on the topic have ended connections before, one more is proof enough.
+      const added = deliveries.length > 1 ? 0 : this.#topics.get(delivery.topic)?.isClosed ? MAX_STRIKES : 1;
+      this.#suspects.set(id, cuts + added);
+    }
+  }
+
+  /** Treats a message as a suspect before it is sent. */
+  watch(id: string): void {
+    this.#suspects.set(id, this.#suspects.get(id) ?? 0);
   }
 
   /** Returns whether this message alone was in flight at so many cuts that it is their reason. */
@@ -127,14 +140,16 @@ export class BrokerLimits {
 
   /** The broker took a message. */
   accepted(delivery: Pick<Delivery, 'id' | 'topic'>, bytes: number): void {
-    const { topic } = delivery;
     this.#suspects.delete(nameDelivery(delivery));
-    if (bytes >= this.#distrustedBytes) this.#distrustedBytes = Infinity;
+    if (bytes >= this.#distrustedBytes) {
+      this.#distrustedBytes = Infinity;
+      this.#sizeEnds = 0;
+    }
     if (bytes >= this.#suspectBytes) this.#suspectBytes = Infinity;
-    const closed = this.#closed.get(topic);
-    if (!closed) return;
-    if (bytes >= closed.bytes) this.#closed.delete(topic);
-    else closed.acceptedBytes = Math.max(closed.acceptedBytes, bytes);
+    const topic = this.#topics.get(delivery.topic);
+    if (!topic) return;
+    if (bytes >= topic.bytes) this.#topics.delete(delivery.topic);
+    else topic.isClosed = false;
   }
 
   /** The broker answered to a message with a refusal, so that the message is no reason for the end of a connection. */
@@ -142,25 +157,30 @@ export class BrokerLimits {
     this.#suspects.delete(nameDelivery(delivery));
   }
 
-  /** A message ended its connection, or was not acknowledged, while another connection stood. */
-  endedConnection(topic: string, bytes: number, refusal: Refusal): void {
-    const before = this.#closed.get(topic);
-    const retries = (before?.retries ?? -1) + 1;
-    const retryAtMs = this.#monotonic() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(retries, 10));
-    const acceptedBytes = Math.min(before?.acceptedBytes ?? 0, bytes - 1);
-    if (before && before.bytes < bytes) {
-      // A smaller message was refused before: that one is known better.
-      this.#closed.set(topic, { ...before, retryAtMs, retries });
-      return;
-    }
-    this.#closed.set(topic, { bytes, refusal, retryAtMs, retries, acceptedBytes });
-    const oldest = this.#closed.keys().next().value;
-    if (this.#closed.size > MAX_TOPICS && oldest !== undefined) this.#closed.delete(oldest);
+  /** Returns whether the broker allows a packet of this size, as far as it says. */
+  fits(bytes: number): boolean {
+    return bytes <= this.#announced.maximumPacketBytes;
   }
 
-  /** A message of this size ended its connection, and a smaller form of it passed: the size is the reason. */
-  distrustSize(bytes: number): void {
+  /**
+   * A message ended its connection in every form, or was not acknowledged, while another connection stood. Until a message on its topic
+   * passes, the topic counts as closed. @param bytes size of the smallest form
+   */
+  closeTopic(name: string, bytes: number, refusal: Refusal): void {
+    const before = this.#topics.get(name);
+    const retries = (before?.retries ?? -1) + 1;
+    const retryAtMs = this.#monotonic() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(retries, 10));
+    const smallest = Math.min(before?.bytes ?? Infinity, bytes);
+    this.#topics.set(name, { bytes: smallest, refusal, isClosed: true, retryAtMs, retries });
+    const oldest = this.#topics.keys().next().value;
+    if (this.#topics.size > MAX_TOPICS && oldest !== undefined) this.#topics.delete(oldest);
+  }
+
+  /** A message of this size ended its connection, and a smaller form of it passed: the size may be the reason. */
+  distrustSize(bytes: number, refusal: Refusal): void {
     this.#distrustedBytes = Math.min(this.#distrustedBytes, bytes);
+    this.#sizeRefusal = refusal;
+    this.#sizeEnds++;
   }
 
   /** False where a second connection seems to end the first one: the broker gives both the same name. */

@@ -17,7 +17,7 @@ import type { RefusedTopics } from './refused-topics.js';
 import { toRefusal } from './refusal.js';
 import { resendSetAside } from './resend.js';
 import { SendWindow } from './send-window.js';
-import { Sender } from './sender.js';
+import { Sender, type SenderOptions } from './sender.js';
 import type { SetAsideStore } from './set-aside.js';
 import { SideMessages } from './side-messages.js';
 import type { EventSigner } from './signing.js';
@@ -75,7 +75,8 @@ export class BrokerSession {
   #births: BirthListener | undefined;
   #status: StatusPublisher | undefined;
   #sender: Sender | undefined;
-  #trial: Trial | undefined;
+  #trials: readonly Trial[] = [];
+  #tryAlone: SenderOptions['tryAlone'];
   #resending: Promise<number> | undefined;
   #hasConnected = false;
 
@@ -106,7 +107,7 @@ export class BrokerSession {
       this.#status?.stop();
       this.#drains = [];
       // Before the end: a trial is not worth more than the connection.
-      await this.#trial?.end();
+      await Promise.all(this.#trials.map((trial) => trial.end()));
       if (this.#connection) await this.#leave(this.#connection);
       this.#connection = undefined;
     }
@@ -124,7 +125,7 @@ export class BrokerSession {
 
   /**
    * Sends again what was set aside.
-   * @param isAll false for those only that the broker refused for their size, and that it allows now
+   * @param isAll false for those only that were larger than a limit which the broker has raised since
    * @returns the number of events that the broker took
    */
   resend(isAll: boolean): Promise<number> {
@@ -148,8 +149,14 @@ export class BrokerSession {
   async #publish(connection: Connection): Promise<void> {
     const { limits, clock, signal, onConnected, deviceId, refusedTopics, timing } = this.#options;
     const { deviceHealth, historyHead } = this.#options;
-    this.#trial = this.#createTrial(connection);
-    const tryAlone = this.#trial && this.#trial.try.bind(this.#trial);
+    // Two of them: a live event does not wait for the trial of another message.
+    this.#trials = ['-trial', '-trial-2'].flatMap((suffix) => this.#createTrial(connection, suffix) ?? []);
+    const [liveTrial, trial] = this.#trials;
+    const tryAlone =
+      liveTrial && trial
+        ? (delivery: Delivery, bytes: number) => (delivery.lane === 'live' ? liveTrial : trial).try(delivery, bytes)
+        : undefined;
+    this.#tryAlone = tryAlone;
     const sender = new Sender({ connection, limits, clock, tryAlone });
     this.#sender = sender;
     const intervalMs = timing.statusIntervalMs;
@@ -177,7 +184,7 @@ export class BrokerSession {
   }
 
   /** @returns undefined where the broker is part of the process, or does not take a second connection */
-  #createTrial(main: Connection): Trial | undefined {
+  #createTrial(main: Connection, suffix: string): Trial | undefined {
     const { target, limits, clientId, ...options } = this.#options;
     if (target.open || !limits.trialsWork) return undefined;
     const { version, deviceId, timing, clock, monotonic, signal } = options;
@@ -185,7 +192,7 @@ export class BrokerSession {
       target,
       version,
       deviceId,
-      clientId: `${clientId}-trial`,
+      clientId: `${clientId}${suffix}`,
       timing,
       clock,
       monotonic,
@@ -294,17 +301,11 @@ export class BrokerSession {
     if (!setAside || !this.#sender || !this.#connection) return 0;
     const { measure } = this.#connection;
     const isStopped = (): boolean => this.#options.signal.aborted || this.#connection?.open !== true;
-    const send = this.#trial ? this.#trial.try.bind(this.#trial) : undefined;
+    const { deviceId, encodeHistory, version } = this.#options;
     return resendSetAside({
-      ...this.#options,
-      setAside,
+      ...{ setAside, limits, log, deviceId, encodeHistory, version, isAll, isStopped, measure },
       sender: this.#sender,
-      measure,
-      tryAlone: send,
-      isStopped,
-      isAll,
-      limits,
-      log,
+      tryAlone: this.#tryAlone,
     });
   }
 

@@ -106,7 +106,8 @@ export class EventDelivery {
 
   /** Records that the history has an event without its snapshot, or not at all. */
   #setAside(event: RecognitionEvent, name: NamedForm['name'], refusal: Refusal, forms: readonly NamedForm[]): void {
-    const { setAside, counts, measure, clock, log, deviceId } = this.#options;
+    const { setAside, counts, measure, clock, log, deviceId, limits } = this.#options;
+    const { maximumPacketBytes } = limits.announced;
     const [whole] = forms;
     if (!whole) return;
     const what = name === 'gap' ? 'event' : 'snapshot';
@@ -120,6 +121,7 @@ export class EventDelivery {
       detail: refusal.detail,
       topic: makeHistoryTopic(deviceId),
       bytes: measure(delivery),
+      ...(maximumPacketBytes < Infinity ? { limitBytes: maximumPacketBytes } : {}),
       atMs: clock(),
     } as const;
     setAside?.add(entry);

@@ -289,10 +289,10 @@ export class MqttPublisher implements Part {
     const bytes = Math.max(...unanswered.map(({ payload }) => Buffer.byteLength(payload)));
     // What ended the connection on the live topic will do so in the history.
     const records = unanswered.flatMap(({ id = '' }) =>
-      id.startsWith('live/') ? [{ id: id.replace('live/', 'history/'), topic: '' }] : [],
+      id.startsWith('live/') ? [id.replace('live/', 'history/')] : [],
     );
     this.#limits.suspect(unanswered, bytes);
-    if (records.length > 0) this.#limits.suspect(records, bytes);
+    for (const record of records) this.#limits.watch(record);
   }
 
   #readHealth(deviceHealth: () => DeviceHealth): DeviceHealth {

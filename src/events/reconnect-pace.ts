@@ -52,6 +52,8 @@ export class ReconnectPace {
       if (failure.isTakenOver) this.#isTakenOver = true;
       if (failure.isTakenOver || failure.isCut) this.#earlyEnds++;
     }
+    // It is away, which explains the ends: a broker that restarts again and again is no fight.
+    else if (!failure.isCut && !this.#isTakenOver) this.#earlyEnds = 0;
     return this.isFight ? this.#fightBackoff.next() : this.#backoff.next();
   }
 

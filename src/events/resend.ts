@@ -4,7 +4,7 @@ import { describeError } from '../errors.js';
 import type { BrokerLimits } from './broker-limits.js';
 import { makeHistoryDelivery, type Delivery } from './delivery.js';
 import type { HistoryEncoder } from './history.js';
-import type { Connection } from './mqtt-connection.js';
+import type { Connection, ProtocolVersion } from './mqtt-connection.js';
 import type { Sender } from './sender.js';
 import type { SetAsideEntry, SetAsideStore } from './set-aside.js';
 import type { Verdict } from './trial.js';
@@ -20,8 +20,9 @@ export interface ResendOptions {
   tryAlone?: ((delivery: Delivery, bytes: number) => Promise<Verdict>) | undefined;
   /** Ends the sending between two messages. */
   isStopped: () => boolean;
-  /** False for those only that were too large, and that the broker allows now. */
+  /** False for those only that were larger than a limit which the broker has raised since. */
   isAll: boolean;
+  version: ProtocolVersion;
   log: Log;
 }
 
@@ -30,11 +31,12 @@ export interface ResendOptions {
  * @returns the number of events that the broker took
  */
 export async function resendSetAside(options: ResendOptions): Promise<number> {
-  const { setAside, isStopped, isAll, limits, log } = options;
+  const { setAside, isStopped, isAll, limits, log, version } = options;
   const { maximumPacketBytes } = limits.announced;
-  const entries = setAside
-    .list()
-    .filter(({ reason, bytes }) => bytes <= maximumPacketBytes && (isAll || reason === 'too-large'));
+  // MQTT 3.1.1 announces nothing, so that no limit does not mean that there is none.
+  const isRaised = ({ limitBytes }: SetAsideEntry): boolean =>
+    version === 5 && limitBytes !== undefined && limitBytes < maximumPacketBytes;
+  const entries = setAside.list().filter((entry) => entry.bytes <= maximumPacketBytes && (isAll || isRaised(entry)));
   let count = 0;
   try {
     for (const entry of entries) {

@@ -1,6 +1,6 @@
 // The sending of messages on one connection: the form that the broker takes, suspects alone, and a verdict for what it does not take.
 import type { Clock } from '../domain/time.js';
-import type { BrokerLimits } from './broker-limits.js';
+import type { BrokerLimits, Route } from './broker-limits.js';
 import { nameDelivery, type Delivery } from './delivery.js';
 import type { Connection } from './mqtt-connection.js';
 import { refuseByEnd, toRefusal, type Refusal } from './refusal.js';
@@ -29,7 +29,7 @@ export interface Sending {
 }
 
 export interface SenderOptions {
-  connection: Pick<Connection, 'measure' | 'offer'>;
+  connection: Pick<Connection, 'measure' | 'offer' | 'probe'>;
   limits: BrokerLimits;
   /** Tries a message alone. Where it is absent, suspects are sent as everything else. */
   tryAlone?: ((delivery: Delivery, bytes: number) => Promise<Verdict>) | undefined;
@@ -84,48 +84,58 @@ export class Sender {
     let refusal = first;
     /** Size of the smallest form so far at which connections ended. */
     let endedBytes = Infinity;
+    let topic: string | undefined;
     for (const [index, form] of forms.entries()) {
       if (index < start) continue;
       const delivery = index === start ? prepared : form(refusal);
       const bytes = index === start ? preparedBytes : connection.measure(delivery);
-      const result = await this.#sendForm(delivery, bytes);
+      const result = await this.#sendForm(delivery, bytes, endedBytes < Infinity);
       if (result.state === 'accepted') {
-        if (bytes < endedBytes && endedBytes < Infinity) limits.distrustSize(endedBytes);
+        if (refusal && endedBytes < Infinity && bytes < endedBytes) limits.distrustSize(endedBytes, refusal);
         return { state: 'accepted', form: index, refusal };
       }
       if (result.state === 'expired') return { state: 'expired' };
       if (result.state === 'busy') return { state: 'busy', refusal: result.refusal };
-      if (result.state === 'ended') endedBytes = Math.min(endedBytes, bytes);
       refusal ??= result.refusal;
+      if (result.state !== 'ended') continue;
+      endedBytes = Math.min(endedBytes, bytes);
+      topic = delivery.topic;
     }
+    if (refusal && topic !== undefined) limits.closeTopic(topic, endedBytes, refusal);
     if (!refusal) throw new TypeError('a message needs at least one form');
     return { state: 'refused', refusal };
   }
 
-  /** @throws BrokerFailure */
-  async #sendForm(delivery: Delivery, bytes: number): Promise<Result> {
+  /** @param isAlone whether it is sent alone in any case, because another form ended its connection @throws BrokerFailure */
+  async #sendForm(delivery: Delivery, bytes: number, isAlone: boolean): Promise<Result> {
     const { limits, tryAlone, clock } = this.#options;
     const { expiresAtMs } = delivery;
     if (expiresAtMs !== undefined && clock() >= expiresAtMs) return { state: 'expired' };
-    const route = limits.route(delivery, bytes);
+    const route: Route = isAlone && limits.fits(bytes) ? { route: 'alone' } : limits.route(delivery, bytes);
     if (route.route === 'none') return { state: 'refused', refusal: route.refusal };
-    if (route.route === 'main' || !tryAlone) return this.#offer(delivery, bytes);
-    const verdict = await tryAlone(delivery, bytes);
-    if (verdict.state === 'unavailable') {
-      if (!limits.isGuilty(nameDelivery(delivery))) return this.#offer(delivery, bytes);
-      const cut = new BrokerFailure('the connection was closed', { kind: 'cut' });
-      const refusal = refuseByEnd(cut, bytes);
-      limits.endedConnection(delivery.topic, bytes, refusal);
-      return { state: 'ended', refusal };
-    }
+    if (route.route === 'main') return this.#offer(delivery, bytes);
+    const verdict: Verdict = tryAlone ? await tryAlone(delivery, bytes) : { state: 'unavailable' };
+    if (verdict.state === 'unavailable') return this.#offerSuspect(delivery, bytes);
     limits.noteProof();
     if (verdict.state === 'accepted') {
       limits.accepted(delivery, bytes);
       return { state: 'accepted' };
     }
-    if (verdict.state === 'ended') limits.endedConnection(delivery.topic, bytes, verdict.refusal);
-    else limits.answered(delivery);
+    limits.answered(delivery);
     return toResult(verdict.state, verdict.refusal);
+  }
+
+  /** Sends a suspect on the connection of everything else, while nothing that came before it waits for an answer. */
+  async #offerSuspect(delivery: Delivery, bytes: number): Promise<Result> {
+    const { connection, limits } = this.#options;
+    const name = nameDelivery(delivery);
+    if (limits.isGuilty(name)) {
+      const refusal = refuseByEnd(new BrokerFailure('the connection was closed', { kind: 'cut' }), bytes);
+      limits.answered(delivery);
+      return { state: 'ended', refusal };
+    }
+    if (limits.isSuspect(name)) await connection.probe();
+    return this.#offer(delivery, bytes);
   }
 
   async #offer(delivery: Delivery, bytes: number): Promise<Result> {

@@ -15,6 +15,8 @@ export const setAsideEntrySchema = z.strictObject({
   topic: z.string(),
   /** Size of the whole message, as an MQTT packet. */
   bytes: z.int().min(0),
+  /** Largest packet that the broker announced then; absent where it announced none. */
+  limitBytes: z.int().optional(),
   /** Time at which it was set aside, epoch milliseconds. */
   atMs: z.number(),
 });

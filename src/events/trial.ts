@@ -1,5 +1,5 @@
 // The trial of a message that may have ended a connection: it is sent alone, on a second connection, while the first one stands.
-import { toBrokerFailure, type BrokerFailure } from './broker-failure.js';
+import { BrokerFailure, toBrokerFailure } from './broker-failure.js';
 import type { Delivery } from './delivery.js';
 import { openConnection, type Connection, type ConnectionOptions } from './mqtt-connection.js';
 import { refuseByEnd, toRefusal, type Refusal } from './refusal.js';
@@ -18,12 +18,16 @@ export interface TrialOptions extends Omit<ConnectionOptions, 'will'> {
 /** Number of connections that must end at a message, one after the other, before the message counts as the reason. */
 const ENDS = 2;
 
-/** Tries one message after the other. The second connection stays open until `end`. */
+/** Time without a trial after which the second connection is closed. */
+const IDLE_MS = 5_000;
+
+/** Tries one message after the other, on one second connection as long as it stands. */
 export class Trial {
   readonly #options: TrialOptions;
   #connection: Connection | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #isEnded = false;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -31,13 +35,27 @@ export class Trial {
 
   /** Sends a message alone. Never rejects. `ended`: connections ended at it, or it was never acknowledged. */
   try(delivery: Delivery, bytes: number): Promise<Verdict> {
-    const verdict = this.#queue.then(() => this.#try(delivery, bytes));
+    const verdict = this.#queue.then(async () => {
+      clearTimeout(this.#idleTimer);
+      const result = await this.#try(delivery, bytes);
+      if (!this.#isEnded) this.#idleTimer = setTimeout(() => void this.#closeIdle(), IDLE_MS);
+      return result;
+    });
     this.#queue = verdict;
     return verdict;
   }
 
   async end(): Promise<void> {
     this.#isEnded = true;
+    clearTimeout(this.#idleTimer);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    // When the first connection is lost, the next one must not wait.
+    if (this.#options.main.open) await connection?.end();
+    else connection?.abandon(new BrokerFailure('stopped'));
+  }
+
+  async #closeIdle(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.end();

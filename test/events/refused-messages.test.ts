@@ -403,3 +403,30 @@ describe('another client with the same id', () => {
     },
   );
 });
+
+describe('a broker that closes the connection at one message', () => {
+  const isGuilty = (message: ScriptedMessage): boolean =>
+    isHistory(message) && message.payload.includes('"sequence":20,');
+  it.each([
+    ['refuses it', { connect: ({ clientId }) => (clientId.includes('-trial') ? 135 : 0) }],
+    ['takes it for the first one', { isOneClient: true }],
+    // It has room.
+    ['has room after all', {}],
+  ] as [string, Script][])(
+    'and %s where Lintel opens a second connection: it gets everything else',
+    async (_, script) => {
+      const broker = await ScriptedBroker.start({
+        ...script,
+        version: 4,
+        answer: (message) => (isGuilty(message) ? 'cut' : 'accept'),
+      });
+      const events = await startEvents({ url: broker.url });
+      await Promise.all(range(1, 40).map(() => events.emit(aDraft(0))));
+      await eventually(() => events.stats().pending === 0);
+      expect(verifyHistory(broker)).toEqual({ ...COMPLETE, declared: [{ from: 20, to: 20, reason: 'refused' }] });
+      expect(events.stats()).toMatchObject({ setAside: 1, missing: 1, published: 39 });
+      expect(broker.mainConnects.length).toBeLessThan(12);
+      expect(await measureMatch(events, broker)).toBeLessThan(1_000);
+    },
+  );
+});

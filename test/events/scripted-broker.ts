@@ -30,6 +30,8 @@ export interface Script {
   connect?: (packet: IConnectPacket) => number | 'cut' | 'silent';
   /** Accepts every message where it is absent. */
   answer?: (message: ScriptedMessage) => Answer;
+  /** Takes all connections for one client, as mosquitto with use_username_as_clientid: each one ends the one before. */
+  isOneClient?: boolean;
   /** Accepts no version above this one. */
   version?: 4 | 5;
 }
@@ -170,7 +172,9 @@ export class ScriptedBroker {
     if (result === 'cut') socket.destroy();
     if (typeof result === 'string') return;
     // The session of an earlier connection with this id is taken over.
-    for (const [other, client] of this.#clients) if (client.connect.clientId === packet.clientId) other.destroy();
+    for (const [other, client] of this.#clients) {
+      if (this.script.isOneClient || client.connect.clientId === packet.clientId) other.destroy();
+    }
     this.#clients.set(socket, { socket, connect: packet, inFlight: 0 });
     this.#send(socket, {
       cmd: 'connack',
