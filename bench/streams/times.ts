@@ -12,11 +12,11 @@ const FROZEN_MS = 11_000;
 const STAMPS = 2 ** 32;
 
 const usual = async (): Promise<Unit[]> => play(await makeClip(USUAL));
-/** The scene with a key frame at the moment between the two people. */
+/** The scene with a key frame between the two people. The second one stays twice as long: a stream that lives again is trusted after 2 s. */
 const inTwoParts = async (): Promise<Unit[]> =>
   play(
     await makeClip({ ...USUAL, toMs: MOMENTS.between }),
-    await makeClip({ ...USUAL, fromMs: MOMENTS.between, toMs: MOMENTS.end }),
+    await makeClip({ ...USUAL, fromMs: MOMENTS.between, toMs: MOMENTS.end, slower: 2 }),
   );
 const ofAlice = { fromMs: 600, toMs: MOMENTS.between } as const;
 

@@ -183,7 +183,7 @@ export function comparePicture(image: NativeImage, cells: readonly number[], add
   const left = (widthPx - columns / scale) / 2;
   const bytes = new Uint8Array(columns * rows * 3);
   const matrix = [scale, 0, scale * (0.5 - left) - 0.5, 0, scale, scale * 0.5 - 0.5] as const;
-  addon.warp(image, bytes, { widthPx: columns, heightPx: rows, matrix, border: 'constant' });
+  addon.warp(image, bytes, { widthPx: columns, heightPx: rows, matrix, border: 'reflect' });
   const seen = averageCells({ widthPx: columns, heightPx: rows, rgb: bytes });
   // Cells that lie outside a narrower picture do not count.
   const margin = Math.max(0, Math.ceil((-left * scale) / SAMPLES_PER_CELL));

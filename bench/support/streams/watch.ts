@@ -23,6 +23,8 @@ export interface WatchOptions {
   lanes?: number;
   /** See judge. Default: 1. */
   patience?: number;
+  /** Keys of the camera's configuration, beneath those of a kind. */
+  camera?: Record<string, unknown>;
   onResult?: (result: StreamResult) => void;
   /** Called with what a watcher saw, and with the time at which the timeline began. */
   onReport?: (kind: StreamKind, report: WatchReport, startedAtMs: number | undefined) => void;
@@ -44,8 +46,10 @@ export async function watchKinds(kinds: readonly StreamKind[], options: WatchOpt
   return results;
 }
 
-async function watchKind(kind: StreamKind, { patience = 1, onReport }: WatchOptions): Promise<StreamResult> {
-  const { name, expected, camera = {} } = kind;
+async function watchKind(kind: StreamKind, options: WatchOptions): Promise<StreamResult> {
+  const { name, expected } = kind;
+  const { patience = 1, onReport } = options;
+  const camera: Record<string, unknown> = { ...options.camera, ...kind.camera };
   let stage: Stage | undefined;
   try {
     stage = await kind.open();
