@@ -80,6 +80,15 @@ export class Appearances {
     );
   }
 
+  /**
+   * Takes out the time of an interruption between two frames: nobody was seen to go meanwhile.
+   * @param beforeMs time of the frame before it; appearances that it showed go on
+   * @param byMs duration of the interruption
+   */
+  bridge(beforeMs: number, byMs: number): void {
+    for (const one of this.#appearances) if (one.lastSeenMs >= beforeMs) one.lastSeenMs += byMs;
+  }
+
   get size(): number {
     return this.#appearances.length;
   }

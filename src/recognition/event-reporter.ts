@@ -156,6 +156,11 @@ export class EventReporter {
     this.#appearances.forget(earliestMs, nowMs);
   }
 
+  /** Takes out the time of an interruption between two frames; see `Appearances.bridge`. */
+  bridge(beforeMs: number, byMs: number): void {
+    this.#appearances.bridge(beforeMs, byMs);
+  }
+
   /** Returns what is wrong, in words for the operator; undefined when all is well. */
   problem(): string | undefined {
     return this.#isFailing ? 'events cannot be stored' : undefined;

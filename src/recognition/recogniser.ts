@@ -364,6 +364,9 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     this.#pace.observe(elapsedMs);
     // After an interruption the next frame is expected at the pace of the ones before.
     this.#intervalMs = Math.min(elapsedMs, this.#pace.intervalMs);
+    // A source that is silent for longer counts as lost: then everybody appears again.
+    const lateMs = elapsedMs <= this.#parts.config.readTimeoutMs ? elapsedMs - this.#intervalMs : 0;
+    if (lateMs > 0) this.#reporter.bridge(this.#nowMs, lateMs);
     this.#nowMs += elapsedMs;
     this.#lastCaptureMs = capturedAtMs;
   }

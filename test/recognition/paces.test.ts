@@ -166,17 +166,54 @@ describe.each([0.1, 0.5, 1, 2, 3])('at %s frames per second', (sourceFps) => {
   });
 });
 
-test('a camera that becomes slow gives no second event', async () => {
+test.each([
+  { slowFps: 0.6, agree: 1, outOf: 1 },
+  { slowFps: 0.3, agree: 1, outOf: 1 },
+  { slowFps: 0.3, agree: 3, outOf: 5 },
+  { slowFps: 0.21, agree: 3, outOf: 5 },
+])('a camera that becomes slow gives no second event: $slowFps per second, $agree shots', async (one) => {
+  const { slowFps, agree, outOf } = one;
   const gallery = await openStaffGallery();
-  const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0.1, loss: 0 };
-  const door = await openPacedDoor({ gallery, keys: { agree: 1, outOf: 1 }, pace, random: createRandom(1) });
+  const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0, loss: 0 };
+  const door = await openPacedDoor({ gallery, keys: { agree, outOf }, pace, random: createRandom(1) });
   await door.play([{ person: anna, durationMs: 3_000 }]);
-  pace.sourceFps = 0.6;
-  await door.play([{ person: anna, durationMs: 20_000 }]);
+  pace.sourceFps = slowFps;
+  await door.play([{ person: anna, durationMs: 40_000 }]);
   pace.sourceFps = 10;
   await door.play([{ person: anna, durationMs: 3_000 }]);
   await door.end();
   expect(door.events.published).toEqual(['match anna']);
+});
+
+test.each([
+  { name: 'shorter than readTimeoutMs is no absence', stallMs: 4_000, personAfter: anna, events: ['match anna'] },
+  { name: 'longer than readTimeoutMs is one', stallMs: 6_000, personAfter: anna, events: ['match anna', 'match anna'] },
+  { name: 'hides nobody who came meanwhile', stallMs: 4_000, personAfter: bert, events: ['match anna', 'match bert'] },
+])('an interruption $name', async ({ stallMs, personAfter, events }) => {
+  const gallery = await openStaffGallery();
+  const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0, loss: 0 };
+  const door = await openPacedDoor({ gallery, keys: { agree: 1, outOf: 1 }, pace, random: createRandom(1) });
+  await door.play([{ person: anna, durationMs: 3_000 }]);
+  pace.sourceFps = 1_000 / stallMs;
+  await door.playFrames(1, () => [{ person: personAfter, x: 320 }]);
+  pace.sourceFps = 10;
+  await door.play([{ person: personAfter, durationMs: 3_000 }]);
+  expect(door.events.published).toEqual(events);
+});
+
+test('who was gone before an interruption is absent during it', async () => {
+  const gallery = await openStaffGallery();
+  const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0, loss: 0 };
+  const door = await openPacedDoor({ gallery, keys: {}, pace, random: createRandom(1) });
+  await door.play([
+    { person: anna, durationMs: 3_000 },
+    { person: undefined, durationMs: 500 },
+  ]);
+  pace.sourceFps = 0.25;
+  await door.playFrames(1, () => [{ person: anna, x: 320 }]);
+  pace.sourceFps = 10;
+  await door.play([{ person: anna, durationMs: 3_000 }]);
+  expect(door.events.published).toEqual(['match anna', 'match anna']);
 });
 
 describe('liveness: challenge', () => {
