@@ -34,6 +34,8 @@ class HttpBody {
   std::string describeEnd() const;
 
  private:
+  int request(const std::string& url);
+
   const std::atomic<bool>& isStopped_;
   AVIOContext* context_ = nullptr;
   std::string contentType_;

@@ -1,6 +1,8 @@
 // Listens to what FFmpeg's libraries log: losses and missing references are reported in no other way.
 #include "libav-log.h"
 
+#include <strings.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -37,9 +39,22 @@ bool reportsDamage(int level, const char* format) {
 
 bool reportsUnknownHost(const char* format) { return startsWith(format, "Failed to resolve hostname"); }
 
+/// FFmpeg tells the exact status, and where a redirect leads to, in no other way.
+bool reportsHttp(const char* format) {
+  return startsWith(format, "HTTP error %d") || startsWith(format, "header='%s'");
+}
+
+/// Returns the value of a header line, as FFmpeg logs it; empty where it is another header.
+std::string readHeader(const std::string& text, const char* name) {
+  const std::string start = std::string("header='") + name + ":";
+  if (strncasecmp(text.c_str(), start.c_str(), start.size()) != 0 || text.back() != '\'') return {};
+  const size_t begin = text.find_first_not_of(" \t", start.size());
+  return begin >= text.size() - 1 ? std::string() : text.substr(begin, text.size() - 1 - begin);
+}
+
 void receive(void* context, int level, const char* format, va_list arguments) {
   if (current == nullptr || format == nullptr || !current->isInteresting(context, level, format)) return;
-  char text[200];
+  char text[2048];
   std::vsnprintf(text, sizeof text, format, arguments);
   text[std::strcspn(text, "\r\n")] = '\0';
   current->hear(context, level, format, text);
@@ -59,7 +74,7 @@ LibavListener::~LibavListener() { current = previous_; }
 
 bool LibavListener::isInteresting(const void* context, int level, const char* format) const {
   if (decoder_ != nullptr && context == decoder_) return reportsDamage(level, format);
-  return reportsLoss(format) || reportsUnknownHost(format);
+  return reportsLoss(format) || reportsUnknownHost(format) || reportsHttp(format);
 }
 
 void LibavListener::hear(const void* context, int level, const char* format, const std::string& text) {
@@ -68,6 +83,8 @@ void LibavListener::hear(const void* context, int level, const char* format, con
   } else {
     hasLoss_ = hasLoss_ || reportsLoss(format);
     isHostUnknown_ = isHostUnknown_ || reportsUnknownHost(format);
+    if (startsWith(format, "HTTP error")) std::sscanf(text.c_str(), "HTTP error %d", &httpStatus_);
+    if (std::string to = readHeader(text, "Location"); !to.empty()) location_ = to;
   }
   // The message about a host contains its name.
   if (message_.empty() && (hasDamage_ || hasLoss_)) message_ = text;

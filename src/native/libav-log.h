@@ -24,6 +24,10 @@ class LibavListener {
   bool hasLoss() const { return hasLoss_; }
   /// True where the name of the host is unknown.
   bool isHostUnknown() const { return isHostUnknown_; }
+  /// Status of the last answer over HTTP that was an error; 0 where none was.
+  int httpStatus() const { return httpStatus_; }
+  /// Value of the header Location of the last answer over HTTP that had one; empty where none had.
+  const std::string& location() const { return location_; }
   /// First message that reported damage or a loss.
   const std::string& message() const { return message_; }
 
@@ -37,6 +41,8 @@ class LibavListener {
   bool hasDamage_ = false;
   bool hasLoss_ = false;
   bool isHostUnknown_ = false;
+  int httpStatus_ = 0;
+  std::string location_;
   std::string message_;
 };
 
