@@ -56,8 +56,13 @@ std::string HttpReader::openOther() {
 std::string HttpReader::openPictures() {
   bytes_ = static_cast<long long>(head_.size());
   splitter_->add(reinterpret_cast<const unsigned char*>(head_.data()), head_.size());
-  // A body of one JPEG and of known length is complete at once. Joined JPEGs of the type image/jpeg have no length.
-  return kind_ == HttpKind::jpeg && body_->lengthBytes() >= 0 ? describeNoStream(kind_) : std::string();
+  if (kind_ != HttpKind::jpeg) return {};
+  // Some cameras give joined JPEGs the type image/jpeg. They go on after the first one, and have no length.
+  if (body_->lengthBytes() >= 0) return describeNoStream(kind_);
+  while (!(ahead_ = splitter_->next())) {
+    if (!readMore()) return describeNoStream(kind_);
+  }
+  return readMore() ? std::string() : describeNoStream(kind_);
 }
 
 bool HttpReader::readMore() {
@@ -77,7 +82,7 @@ Grab HttpReader::grab() {
   if (other_) return other_->grab();
   wait_.clear();
   waited_ = {};
-  std::optional<PartPicture> next = splitter_->next();
+  std::optional<PartPicture> next = ahead_ ? std::exchange(ahead_, std::nullopt) : splitter_->next();
   while (!next) {
     if (isStopped_ || splitter_->isTooLarge()) return Grab::end;
     const bool goesOn = readMore();

@@ -45,7 +45,7 @@ class HttpReader : public Reader {
   std::string head_;
   std::optional<PartSplitter> splitter_;
   std::vector<unsigned char> buffer_;
-  /// Picture that was grabbed last, and the next one where it is here already.
+  /// Picture that was grabbed last, and the first one where the opening has read it.
   PartPicture picture_;
   std::optional<PartPicture> ahead_;
   long long pictures_ = 0;

@@ -1,4 +1,4 @@
-// Short forms of `npm run fuzz -- pictures` and of what `npm run sanitise` calls, with the ordinary addon.
+// Short forms of `npm run fuzz` with pictures and streams, and of what `npm run sanitise` calls, with the ordinary addon.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -30,6 +30,15 @@ describe('mutated pictures', () => {
     ]);
     expect(outcomes.decoded).toBeGreaterThan(200);
     expect(JSON.parse(readFileSync(join(folder, 'pictures.json'), 'utf8'))).toMatchObject({ seed: 1, next: 2_000 });
+  });
+});
+
+describe('mutated MJPEG streams', () => {
+  it('give the same pictures however the bytes arrive, and all kinds of them', { timeout: 120_000 }, async () => {
+    const folder = tempDir();
+    const { outcomes, failures } = await runFuzz({ what: 'streams', seed: 1, from: 0, count: 1_500, folder });
+    expect(failures).toEqual([]);
+    expect(Object.keys(outcomes).sort()).toEqual(['all decoded', 'none', 'some damaged']);
   });
 });
 

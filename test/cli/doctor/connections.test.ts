@@ -54,6 +54,8 @@ describe('the cameras', () => {
         { type: 'url', url: `rtsp://127.0.0.1:${open}/stream?token=hunter2` },
         { type: 'url', url: `http://127.0.0.1:${closed}/hunter2` },
         { type: 'url', url: `rtsp://127.0.0.1:${open}/1`, username: 'u', passwordFile: join(dir, 'none') },
+        { type: 'snapshot', url: `http://127.0.0.1:${open}/hunter2` },
+        { type: 'snapshot', url: `http://127.0.0.1:${open}/`, username: 'u', passwordFile: join(dir, 'none') },
       ),
     );
     expect(findings).toEqual([
@@ -62,6 +64,11 @@ describe('the cameras', () => {
       {
         level: 'fail',
         text: `cam2: rtsp://127.0.0.1: cameras[2].source.passwordFile: there is no file ${dir}/none`,
+      },
+      { level: 'ok', text: 'cam3: http://127.0.0.1 can be reached' },
+      {
+        level: 'fail',
+        text: `cam4: http://127.0.0.1: cameras[4].source.passwordFile: there is no file ${dir}/none`,
       },
     ]);
   });

@@ -12,6 +12,8 @@ import { isServiceRunning } from '../../../src/cli/doctor/service.js';
 import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
 import { configSchema, type Config } from '../../../src/config/schema.js';
 import { loadAddon } from '../../../src/native/addon.js';
+import { httpCamera } from '../../native/camera-servers.js';
+import { numberedJpeg } from '../../native/clips.js';
 import { tempDir } from '../../support/temp-dir.js';
 import { closedPort, listen } from '../ports.js';
 import { lintel, type Run } from '../terminal.js';
@@ -166,6 +168,31 @@ describe('the cameras', () => {
     expect(findings[0]?.text).toMatch(/^cam0: first picture after \d+ ms, 320 x 240 px$/);
     expect(findings.map(({ level }) => level)).toEqual(['ok', 'fail']);
     expect(findings[1]?.text).toMatch(/^cam1: no picture: .+/);
+  });
+
+  it('over HTTP are opened with their password, and a URL of the wrong kind is named with what helps', async () => {
+    const passwordFile = join(tempDir(), 'camera');
+    await writeFile(passwordFile, 'camera-secret-1\n', { mode: 0o600 });
+    const url = await httpCamera((request, response) => {
+      const isAllowed = request.headers.authorization === `Basic ${btoa('u:camera-secret-1')}`;
+      if (request.url === '/page') response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+      else if (!isAllowed) response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      else response.writeHead(200, { 'content-type': 'image/jpeg' }).end(numberedJpeg(3));
+    });
+    const findings = await openCameras(
+      cameras(
+        { type: 'snapshot', url, username: 'u', passwordFile },
+        { type: 'snapshot', url },
+        { type: 'url', url, username: 'u', passwordFile },
+        { type: 'url', url: `${url}page` },
+      ),
+      loadAddon(),
+    );
+    expect(findings[0]?.text).toMatch(/^cam0: first picture after \d+ ms, 160 x 120 px$/);
+    expect(findings[1]?.text).toMatch(/^cam1: no picture: .*asks for a user and a password \(status 401\)/);
+    expect(findings[2]?.text).toMatch(/^cam2: no picture: the URL gives a single picture, .*`type: snapshot`/);
+    expect(findings[3]?.text).toMatch(/^cam3: no picture: the URL gives a web page, not a stream/);
+    expect(findings.map(({ level }) => level)).toEqual(['ok', 'fail', 'fail', 'fail']);
   });
 
   it('are not opened without their password', async () => {
