@@ -25,7 +25,10 @@ export const commandSchema = z.strictObject({
 
 export type Command = z.infer<typeof commandSchema>;
 
-/** Reason why a command was not carried out. CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE and PRIVACY_ON mean the same as in the device API. */
+/**
+ * Reason why a command was not carried out. CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE and PRIVACY_ON mean the same as in the device API.
+ * PICTURE_REFUSED: the broker does not take the picture.
+ */
 export type CommandError =
   | 'MALFORMED'
   | 'UNAUTHENTICATED'
@@ -38,6 +41,7 @@ export type CommandError =
   | 'CAMERA_NOT_FOUND'
   | 'CAMERA_UNAVAILABLE'
   | 'PRIVACY_ON'
+  | 'PICTURE_REFUSED'
   | 'FAILED';
 
 /** A command expires after this time, and its id is remembered for the same time. */

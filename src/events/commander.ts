@@ -111,7 +111,8 @@ export class Commander {
     // The picture is taken again: while the entry was written the camera may have been paused.
     const jpeg = command === 'snapshot' ? await this.#takePicture(cameraId) : undefined;
     log.info({ command, cameraId }, 'an MQTT command was carried out');
-    return jpeg ? [{ topic: makeSnapshotTopic(deviceId, cameraId), payload: jpeg, retain: false }] : [];
+    const ifRefused = this.#buildResult(id, 'PICTURE_REFUSED');
+    return jpeg ? [{ topic: makeSnapshotTopic(deviceId, cameraId), payload: jpeg, retain: false, ifRefused }] : [];
   }
 
   async #takePicture(cameraId: string): Promise<Buffer> {

@@ -16,6 +16,8 @@ export interface Delivery {
   topic: string;
   payload: string | Buffer;
   retain: boolean;
+  /** Sent in place of the messages behind it when the broker does not take this one. Side messages only. */
+  ifRefused?: Delivery;
   /** Time at which an MQTT 5 broker discards the message. Without a PUBACK by then the connection is given up. */
   expiresAtMs?: number;
 }

@@ -68,7 +68,8 @@ export function listHistoryForms(
   return forms;
 }
 
-function declareOmission(
+/** Makes the gap that stands for an event which its receiver does not take. */
+export function declareOmission(
   { sequence, previous = NO_HASH }: RecognitionEvent,
   refusal: Refusal,
 ): Extract<HistoryRecord, { gap: unknown }>['gap'] {

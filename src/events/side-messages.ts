@@ -43,12 +43,18 @@ export class SideMessages {
   async #offerAll(deliveries: readonly Delivery[]): Promise<void> {
     const { sender, isOpen, refusedTopics, clock, log } = this.#options;
     try {
-      for (const delivery of deliveries) {
+      let left = [...deliveries];
+      for (let [next] = left; next; [next] = left) {
+        left = left.slice(1);
         if (this.#isStopped || !isOpen()) break;
-        if (delivery.expiresAtMs !== undefined && clock() >= delivery.expiresAtMs) continue;
-        const outcome = await sender.sendOne(delivery);
-        if (outcome.state === 'accepted') refusedTopics.accept(delivery.topic);
-        else if (outcome.state !== 'expired') refusedTopics.refuse(delivery.topic, outcome.refusal);
+        if (next.expiresAtMs !== undefined && clock() >= next.expiresAtMs) continue;
+        const outcome = await sender.sendOne(next);
+        if (outcome.state === 'expired') continue;
+        if (outcome.state === 'accepted') refusedTopics.accept(next.topic);
+        else {
+          refusedTopics.refuse(next.topic, outcome.refusal);
+          if (next.ifRefused) left = [next.ifRefused];
+        }
       }
     } catch (error) {
       log.debug({ reason: describeError(error) }, 'the connection ended before an MQTT message was acknowledged');

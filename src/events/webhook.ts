@@ -10,6 +10,7 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { describeError } from '../errors.js';
 import { Backoff } from '../platform/backoff.js';
+import { declareOmission } from './event-forms.js';
 import { computeLifeLeftMs } from './event.js';
 import type { HistoryEncoder, HistoryRecord, HistorySource } from './history.js';
 import { pause, waitAtMost, WakeSignal } from '../platform/waiting.js';
@@ -171,6 +172,11 @@ export class Webhook implements Part {
       if (status !== undefined && isRefusal(status)) refusals++;
       if (refusals >= refusedAttempts && clock() - beganMs >= refusedMs) {
         this.#stats.refused++;
+        // Its receiver sees what is missing, and why; it may refuse this as well.
+        if ('event' in record) {
+          const gap = declareOmission(record.event, { kind: 'refused', detail: problem });
+          await this.#post({ sequence: record.sequence, gap });
+        }
         log.warn({ sequence: record.sequence, status }, 'the webhook receiver keeps refusing a record: it is skipped');
         return true;
       }

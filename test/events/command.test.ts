@@ -158,7 +158,7 @@ describe('a command', () => {
   it('snapshot is answered with the picture, after its audit entry is written', async () => {
     const { commander, calls, audited } = newCommander();
     const answers = await handle(commander, { command: 'snapshot' });
-    expect(answers[0]).toEqual({
+    expect(answers[0]).toMatchObject({
       topic: 'lintel/gate/front/snapshot',
       payload: Buffer.from('a picture'),
       retain: false,

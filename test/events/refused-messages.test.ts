@@ -2,6 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import mqttPacket from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
+import { computeCommandMac } from '../../src/events/command.js';
 import type { Events } from '../../src/events/events.js';
 import { hashEvent } from '../../src/events/event-chain.js';
 import { measurePublish } from '../../src/events/packet-size.js';
@@ -10,6 +11,7 @@ import { ScriptedBroker, type Answer, type ScriptedMessage, type Script } from '
 import { aDraft, eventually, IMPATIENT, openStore, range, recordingLog, SIGNING_KEY, startEvents } from './support.js';
 
 const SNAPSHOT = Buffer.alloc(6_000, 7).toString('base64');
+const SECRET = 'a-secret-of-these-tests';
 const HOME_ASSISTANT = { homeAssistant: { discoveryPrefix: 'homeassistant', birthTopic: 'homeassistant/status' } };
 const isHistory = ({ topic }: ScriptedMessage): boolean => topic.endsWith('/history');
 const isMatch = ({ topic }: ScriptedMessage): boolean => topic.endsWith('/match');
@@ -324,6 +326,53 @@ describe('a broker that announces', () => {
     await eventually(() => broker.pings > pings);
     expect(performance.now() - beganMs).toBeLessThan(1_500);
     expect(events.stats().reconnects).toBe(0);
+  });
+});
+
+describe('a picture that answers a command', () => {
+  it('and that the broker does not take is answered as refused', async () => {
+    const broker = await ScriptedBroker.start({ announce: { maximumPacketSize: 3_000 }, answer: cutAbove(3_000) });
+    const commands = {
+      pause: async () => undefined,
+      resume: async () => undefined,
+      snapshot: async () => Buffer.alloc(5_000),
+    };
+    const events = await startEvents({ url: broker.url }, { commandSecret: SECRET, commands });
+    await eventually(() => events.stats().connected);
+    const issuedAt = new Date().toISOString();
+    const unsealed = {
+      version: 1,
+      id: 'the-command',
+      deviceId: 'gate',
+      command: 'snapshot',
+      cameraId: 'front',
+      issuedAt,
+    } as const;
+    broker.publish('lintel/gate/command', JSON.stringify({ ...unsealed, mac: computeCommandMac(unsealed, SECRET) }));
+    await eventually(() => broker.accepted.some(({ topic }) => topic === 'lintel/gate/command/result'));
+    const results = broker.accepted.filter(({ topic }) => topic === 'lintel/gate/command/result');
+    expect(results.map(({ payload }) => JSON.parse(payload) as object)).toEqual([
+      { version: 1, id: 'the-command', ok: false, error: 'PICTURE_REFUSED' },
+    ]);
+    expect(events.health().detail).toMatch(/it refuses lintel\/gate\/front\/snapshot: the message has \d+ bytes/);
+    expect(events.stats().reconnects).toBe(0);
+  });
+});
+
+describe('a broker that acknowledges nothing', () => {
+  it('gets a fresh match on each connection, and is declared', async () => {
+    const broker = await ScriptedBroker.start({ answer: () => 'silent' });
+    const events = await startEvents({ url: broker.url }, { timing: IMPATIENT });
+    const { sequence } = await events.emit(aDraft(1_500));
+    const came = ({ payload, topic }: ScriptedMessage): boolean =>
+      topic.endsWith('/match') && payload.includes(`"sequence":${sequence},`);
+    await eventually(() => broker.received.some(came));
+    await expect.poll(() => events.health().detail).toMatch(/no PUBACK within 400 ms/);
+    expect(events.stats()).toMatchObject({ connected: false, pending: 1, setAside: 0, missing: 0 });
+    broker.script = {};
+    await eventually(() => events.stats().pending === 0);
+    await eventually(() => events.health().status === 'ok');
+    expect(verifyHistory(broker)).toEqual(COMPLETE);
   });
 });
 

@@ -89,6 +89,14 @@ export class ScriptedBroker {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Sends a message to Lintel. */
+  publish(topic: string, payload: string): void {
+    for (const [socket, { connect }] of this.#clients) {
+      if (connect.clientId !== 'lintel-gate') continue;
+      this.#send(socket, { cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false });
+    }
+  }
+
   /** Another client takes over the session of Lintel. */
   takeOver(): void {
     for (const [socket, { connect }] of this.#clients) {

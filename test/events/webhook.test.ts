@@ -189,7 +189,7 @@ describe('the webhook', () => {
   });
 
   it.each([400, 404, 413, 302])(
-    'skips a record that is refused with %s for long enough, and counts it',
+    'skips a record that is refused with %s for long enough, counts it, and declares a gap',
     async (code) => {
       const receiver = await Receiver.start();
       const elsewhere = await Receiver.start();
@@ -198,7 +198,13 @@ describe('the webhook', () => {
       const source = new Source().add(60_000, 60_000);
       const webhook = await newWebhook(receiver.url, source);
       await eventually(() => source.settled === 2);
-      expect(receiver.sequences).toEqual([1, 1, 1, 2]);
+      // The fourth one declares the gap.
+      expect(receiver.requests.map(({ message }) => message.gap?.reason ?? message.sequence)).toEqual([
+        ...[1, 1, 1],
+        'refused',
+        2,
+      ]);
+      expect(receiver.requests[3]?.message.gap).toMatchObject({ from: 1, to: 1, detail: `answered with HTTP ${code}` });
       expect(webhook.stats()).toEqual({ posted: 1, refused: 1 });
       expect(elsewhere.requests).toEqual([]);
     },
