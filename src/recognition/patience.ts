@@ -45,7 +45,7 @@ export class Patience {
 
   /** Time without a frame after which all tracks end. While only one frame is known, the next one may take as long as the source may. */
   get idleMs(): number {
-    return this.#pace.isKnown ? this.gapMs : Math.max(this.gapMs, this.#config.readTimeoutMs);
+    return Math.max(this.gapMs, this.#pace.isKnown ? MAX_PATH_GAP_MS : this.#config.readTimeoutMs);
   }
 
   /** True when the frames are too few to see a turn of the head; false while their number is not known. */

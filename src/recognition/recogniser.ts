@@ -106,6 +106,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   /** Time by the frames; never decreases, even when the clock is set back. */
   #nowMs = 0;
   #intervalMs = 0;
+  /** Time by which the newest frame came later than expected; 0 after an interruption in which the source was lost. */
+  #lateMs = 0;
   #lastCaptureMs: number | undefined;
   #idleTimer: unknown;
   /** Events of the tracks that ended without a further frame. */
@@ -120,13 +122,14 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     const sameCosine = scales.scale.toCosine(SAME_FACE_SIMILARITY);
     const pace = new FramePace(config);
     const patience = new Patience(config, pace);
-    // A lost path and a lost track wait for the same time, which follows the pace.
+    // A lost path and a lost track wait for the same time, which follows the pace. A late frame ends neither by being late.
+    const findGapMs = (): number => patience.gapMs + this.#lateMs;
     const limits = {
       get absenceMs() {
-        return patience.gapMs;
+        return findGapMs();
       },
       get gapMs() {
-        return patience.gapMs;
+        return findGapMs();
       },
     };
     this.#parts = parts;
@@ -275,10 +278,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
 
   /** Returns the shots that are embedded in this frame: those of open tracks first, then by quality. The others are given back. */
   #limitShots(shots: readonly TrackedShot[]): TrackedShot[] {
-    const limit = Math.min(
-      MAX_EMBEDDED_PER_FRAME,
-      Math.floor((EMBEDDED_PER_FRAME * this.#pace.spanMs(1, EMBEDDED_FRAME_MS)) / EMBEDDED_FRAME_MS),
-    );
+    const frames = this.#pace.spanMs(1, EMBEDDED_FRAME_MS) / EMBEDDED_FRAME_MS;
+    const limit = Math.min(MAX_EMBEDDED_PER_FRAME, Math.floor(EMBEDDED_PER_FRAME * frames));
     if (shots.length <= limit) return [...shots];
     const rank = ({ track }: TrackedShot): number => (track.state === 'open' ? 1 + track.shots.length : 0);
     const sorted = shots.toSorted((a, b) => rank(b) - rank(a) || b.shot.quality - a.shot.quality);
@@ -365,8 +366,8 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     // After an interruption the next frame is expected at the pace of the ones before.
     this.#intervalMs = Math.min(elapsedMs, this.#pace.intervalMs);
     // A source that is silent for longer counts as lost: then everybody appears again.
-    const lateMs = elapsedMs <= this.#parts.config.readTimeoutMs ? elapsedMs - this.#intervalMs : 0;
-    if (lateMs > 0) this.#reporter.bridge(this.#nowMs, lateMs);
+    this.#lateMs = elapsedMs <= this.#parts.config.readTimeoutMs ? elapsedMs - this.#intervalMs : 0;
+    if (this.#lateMs > 0) this.#reporter.bridge(this.#nowMs, this.#lateMs);
     this.#nowMs += elapsedMs;
     this.#lastCaptureMs = capturedAtMs;
   }

@@ -201,6 +201,20 @@ test.each([
   expect(door.events.published).toEqual(events);
 });
 
+test('a hiccup of the camera ends no track, however short absenceMs is', async () => {
+  const gallery = await openStaffGallery();
+  const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0, loss: 0 };
+  const keys = { absenceMs: 100, agree: 5, outOf: 5 };
+  const door = await openPacedDoor({ gallery, keys, pace, random: createRandom(1) });
+  await door.playFrames(5, () => []);
+  for (const sourceFps of [10, 10, 1.2, 10, 10]) {
+    pace.sourceFps = sourceFps;
+    await door.playFrames(1, () => [{ person: anna, x: 320 }]);
+  }
+  expect(door.events.published).toEqual(['match anna']);
+  expect(door.recogniser.stats().tracks).toBe(1);
+});
+
 test('who was gone before an interruption is absent during it', async () => {
   const gallery = await openStaffGallery();
   const pace: Pace = { maxFps: 10, sourceFps: 10, jitter: 0, loss: 0 };
