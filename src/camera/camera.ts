@@ -6,17 +6,18 @@ import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { describeError } from '../errors.js';
-import type { CaptureState } from '../native/addon.js';
+import type { CaptureState, StreamFormat } from '../native/addon.js';
 import { createDeferred } from '../platform/waiting.js';
 import type { EncodedFrame, EncodeOptions, Vision } from '../vision/vision.js';
 import { AnalysisTally, type AnalysisStats } from './analysis-tally.js';
 import { CameraState, type CameraStatus } from './camera-state.js';
 import { CaptureSlot, type CaptureAddon } from './capture-slot.js';
-import { makeCaptureOptions, hasTimestamps } from './capture-source.js';
+import { makeCaptureOptions } from './capture-source.js';
 import { FrameAnalyser, type FrameListener } from './frame-analyser.js';
 import { FramePace } from './frame-pace.js';
 import { Gate } from './gate.js';
 import { PictureFaults, type FaultChange, type PictureFault } from './picture-faults.js';
+import { StreamChanges } from './stream-changes.js';
 
 /** Waits between attempts; the last one repeats. Two of them and one opening fit into the 10 s of a recovery. */
 export const BACK_OFF_MS = [500, 1_000, 2_000, 3_000] as const;
@@ -34,6 +35,8 @@ export interface CameraParts {
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes?: () => readonly Box[] | undefined;
   onFrame: FrameListener;
+  /** Called before the first frame after the stream changed: tracks must not go on over it. */
+  onStreamChange?: () => void;
   clock: Clock;
   timers: Timers;
   log: Log;
@@ -48,6 +51,12 @@ export interface CameraStats extends AnalysisStats {
   frames: number;
   /** Frames that newer ones overwrote before they were taken. */
   dropped: number;
+  /** Pictures that were skipped because they are damaged, or rest on one that is missing. */
+  damaged: number;
+  /** Number of times that the stream changed in the middle: its size, codec, pixel format, range or rotation. */
+  streamChanges: number;
+  /** Format of the newest picture; absent before the first. */
+  format?: StreamFormat;
   /** Number of times that the source was lost or could not be opened. */
   losses: number;
   /** Number of times that it was closed and opened again because its picture froze or its clock drifted. */
@@ -72,6 +81,7 @@ export class Camera implements Part {
   readonly #analyser: FrameAnalyser;
   readonly #faults: PictureFaults;
   readonly #state: CameraState;
+  readonly #changes: StreamChanges;
   readonly #firstAttempt = createDeferred();
   #isStarted = false;
   #isPaused = false;
@@ -83,7 +93,16 @@ export class Camera implements Part {
   #run: Promise<void> = Promise.resolve();
 
   constructor(parts: CameraParts) {
-    const { config, password, addon, clock, timers, log, settledBoxes = () => undefined } = parts;
+    const {
+      config,
+      password,
+      addon,
+      clock,
+      timers,
+      log,
+      settledBoxes = () => undefined,
+      onStreamChange = () => undefined,
+    } = parts;
     const cameraId = config.id;
     this.name = `camera ${cameraId}`;
     this.#parts = parts;
@@ -93,16 +112,18 @@ export class Camera implements Part {
     this.#gate = new Gate(timers);
     this.pace = new FramePace(config);
     this.#tally = new AnalysisTally({ cameraId, pace: this.pace, clock, log });
-    this.#analyser = new FrameAnalyser({ ...parts, settledBoxes, gate: this.#gate, tally: this.#tally });
+    this.#analyser = new FrameAnalyser({
+      ...parts,
+      settledBoxes,
+      onStreamChange,
+      gate: this.#gate,
+      tally: this.#tally,
+    });
     // A file may show the same picture for any time, and be read at any speed.
     const freezeMs = config.source.type === 'file' ? 0 : config.freezeMs;
-    this.#faults = new PictureFaults({
-      ...config,
-      freezeMs,
-      timestamps: hasTimestamps(config.source),
-      decisionMs: () => this.pace.spanMs(config.outOf, 0),
-    });
+    this.#faults = new PictureFaults({ ...config, freezeMs, decisionMs: () => this.pace.spanMs(config.outOf, 0) });
     this.#state = new CameraState({ cameraId, password, clock, log });
+    this.#changes = new StreamChanges({ cameraId, clock, log });
   }
 
   get status(): CameraStatus {
@@ -164,6 +185,8 @@ export class Camera implements Part {
       status: this.status,
       ...(fault === undefined ? {} : { fault }),
       ...this.#slot.counts(),
+      streamChanges: this.#changes.count,
+      ...(this.#changes.format === undefined ? {} : { format: this.#changes.format }),
       losses: this.#state.losses,
       reopenings: this.#state.reopenings,
       ...(picture === undefined ? {} : { picture: roundMeasures(picture) }),
@@ -259,6 +282,7 @@ export class Camera implements Part {
       else this.#state.enterUntrusted();
     }
     this.#faults.reopened();
+    this.#changes.closed();
     await this.#slot.close();
     return end;
   }
@@ -269,13 +293,14 @@ export class Camera implements Part {
       const state = addon.captureState(handle);
       if (!this.#isCurrent(generation)) return { status: 'lost', reason: 'the camera is stopped' };
       if (state.status === 'running' && this.#state.enterRunning(state)) this.#firstAttempt.resolve();
+      this.#changes.observe(state);
       if (state.picture) this.#logFaults(this.#faults.observe(state.picture));
       if (state.status === 'failed' || state.status === 'closed') {
         return { status: 'lost', reason: state.error || 'the source was lost' };
       }
       if (this.#faults.needsReopening) return { status: 'untrusted' };
       const isEnded = state.status === 'ended';
-      const isFresh = this.#analyser.isFresh(state);
+      const isFresh = this.#analyser.isFresh(state, this.#faults.isAlive);
       if (!isFresh && isEnded && !this.#analyser.isBusy) {
         await this.#analyser.idle();
         return this.#judgeEnd(state);

@@ -177,6 +177,11 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
         this.#notify(watchers, frame);
         await consumer.onFrame(frame);
       },
+      // No decision may rest on shots from both sides of the change.
+      onStreamChange: () => {
+        entry.newest = undefined;
+        consumer.forgetAll();
+      },
       clock,
       timers,
       log,

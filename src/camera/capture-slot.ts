@@ -22,6 +22,7 @@ export class CaptureSlot {
   /** Frames read and dropped by the captures that are closed. */
   #frames = 0;
   #dropped = 0;
+  #damaged = 0;
 
   constructor(parts: CaptureSlotParts) {
     this.#parts = parts;
@@ -52,19 +53,24 @@ export class CaptureSlot {
     }
   }
 
-  /** Counts over all captures: frames read, and frames that were overwritten before they were taken. */
-  counts(): { frames: number; dropped: number } {
+  /** Counts over all captures: frames read, frames that were overwritten before they were taken, and damaged pictures that were skipped. */
+  counts(): { frames: number; dropped: number; damaged: number } {
     const state = this.state();
-    return { frames: this.#frames + (state?.frameNumber ?? 0), dropped: this.#dropped + (state?.dropped ?? 0) };
+    return {
+      frames: this.#frames + (state?.frameNumber ?? 0),
+      dropped: this.#dropped + (state?.dropped ?? 0),
+      damaged: this.#damaged + (state?.damaged ?? 0),
+    };
   }
 
   /** Closes the capture: it delivers no further frame. Resolves when it is closed. Never rejects. */
   async close(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined) return;
-    const { frames, dropped } = this.counts();
+    const { frames, dropped, damaged } = this.counts();
     this.#frames = frames;
     this.#dropped = dropped;
+    this.#damaged = damaged;
     this.#handle = undefined;
     const { addon, cameraId, password, log } = this.#parts;
     try {

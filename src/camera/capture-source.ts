@@ -20,14 +20,6 @@ export function makeCaptureOptions(config: CameraConfig, password: string | unde
   };
 }
 
-/**
- * Returns whether the time stamps of the frames say when they were taken. Those of a file do not; those of a pipeline are on the clock of
- * the reader; over HTTP (joined JPEGs) they are made up or missing. A device buffers at most four pictures, and cannot be late.
- */
-export function hasTimestamps(source: SourceConfig): boolean {
-  return source.type === 'url' && !/^https?:/i.test(source.url);
-}
-
 function captureSource(source: SourceConfig, password: string | undefined): CaptureOptions['source'] {
   switch (source.type) {
     case 'device':
@@ -37,7 +29,7 @@ function captureSource(source: SourceConfig, password: string | undefined): Capt
     case 'file':
       return { type: 'file', path: source.path, loop: source.loop, realTime: source.realTime };
     case 'url':
-      return { type: 'url', url: addUser(source, password) };
+      return { type: 'url', url: addUser(source, password), transport: source.transport };
     case 'snapshot':
       return { type: 'snapshot', url: addUser(source, password), everyMs: source.everyMs };
   }

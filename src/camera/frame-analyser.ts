@@ -18,6 +18,11 @@ const RETRY_MS = 100;
  */
 const ATTRIBUTED_FRAME_MS = 250;
 const MOST_FACES = 20;
+/**
+ * Identical pictures within this time count as one: a camera with a slow shutter gives each picture several times. After it, pictures of a
+ * source that is alive count again, even where they are identical.
+ */
+const REPEATED_MS = 600;
 /** An analysis that takes this long counts as hanging. */
 const HANGS_AFTER_MS = 10_000;
 
@@ -31,6 +36,8 @@ export interface FrameAnalyserParts {
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes: () => readonly Box[] | undefined;
   onFrame: FrameListener;
+  /** Called before the first frame after a change of the stream or of its size: earlier frames show other pictures. */
+  onStreamChange: () => void;
   /** Gate of the capture loop: holds the pauses, and is woken when an analysis is over. */
   gate: Gate;
   tally: AnalysisTally;
@@ -42,6 +49,8 @@ export class FrameAnalyser {
   readonly #pauseMs: number;
   readonly #mostAttributed: number;
   #handle: number | undefined;
+  /** What the last delivered frame was part of. */
+  #stream: { handle: number; streamChanges: number; widthPx: number; heightPx: number } | undefined;
   /** Number of the last frame of the capture that needs no analysis any more. */
   #after = 0;
   #job: Promise<void> | undefined;
@@ -71,11 +80,12 @@ export class FrameAnalyser {
     return this.#job !== undefined;
   }
 
-  /** Returns whether the newest picture of the capture was not analysed yet. */
-  isFresh({ frameNumber, picture }: CaptureState): boolean {
+  /** Returns whether the newest picture of the capture was not analysed yet. @param isAlive true while the source's time stamps go on */
+  isFresh({ frameNumber, picture }: CaptureState, isAlive: boolean): boolean {
     if (frameNumber <= this.#after) return false;
     const { source, freezeMs } = this.#parts.config;
     if (source.type === 'file' || freezeMs === 0 || this.#after === 0) return true;
+    if (isAlive && picture !== undefined && picture.unchangedMs >= REPEATED_MS) return true;
     // A repetition of the same picture is no further evidence of who stands there, and must not count as another shot that agrees.
     const isRepeated = picture !== undefined && frameNumber - picture.unchangedFrames <= this.#after;
     if (isRepeated) this.#after = frameNumber;
@@ -113,7 +123,18 @@ export class FrameAnalyser {
     const frame = await this.#analyse(handle, lastFrame);
     if (!frame) return;
     await this.#listening;
-    if (this.#handle === handle) this.#listening = this.#deliver(frame);
+    if (this.#handle !== handle) return;
+    this.#noteStream(handle, frame);
+    this.#listening = this.#deliver(frame);
+  }
+
+  #noteStream(handle: number, { streamChanges, widthPx, heightPx }: AnalysedFrame): void {
+    const last = this.#stream;
+    this.#stream = { handle, streamChanges, widthPx, heightPx };
+    if (last === undefined) return;
+    const isSameSize = widthPx === last.widthPx && heightPx === last.heightPx;
+    // Another capture counts its changes from 0.
+    if (!isSameSize || (handle === last.handle && streamChanges !== last.streamChanges)) this.#parts.onStreamChange();
   }
 
   async #analyse(handle: number, lastFrame: number | undefined): Promise<AnalysedFrame | undefined> {

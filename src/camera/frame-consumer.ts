@@ -24,7 +24,7 @@ export interface FrameConsumer<Stats extends Counters = Counters> {
   matchedBoxes(): readonly Box[];
   /** Returns the challenges that can still be answered, the oldest first. */
   openChallenges(): readonly HeadChallenge[];
-  /** Drops all faces in sight without an event: the camera is paused or private. */
+  /** Drops all faces in sight without an event: the camera is paused or private, or its stream changed. */
   forgetAll(): void;
   /** Takes no more frames. Resolves when everything that was decided is stored. */
   stop(): Promise<void>;

@@ -33,6 +33,8 @@ const MIN_TIMESTAMP_FAULTS = 5;
 const TIMESTAMP_WINDOW_MS = 4_000;
 /** A window has this number of frames at least: a slow source has fewer in 4 s, and could not show enough faults. */
 const TIMESTAMP_WINDOW_FRAMES = 5;
+/** Time over which the time stamps of a living source go on by at least half as much. */
+const ALIVE_WINDOW_MS = 1_000;
 /** A declared fault is over when the measure is better than its limit by this factor, so that it does not begin and end again and again. */
 const SLACK = 1.25;
 
@@ -54,8 +56,6 @@ export interface PictureFaultOptions {
   /** Expected size; 0: any. */
   expectWidthPx: number;
   expectHeightPx: number;
-  /** True when the time stamps of the source say when a picture was taken. */
-  timestamps: boolean;
   /** Returns the time that the frames of one decision are spread over, at present. Default: 0. */
   decisionMs?: () => number;
 }
@@ -81,6 +81,10 @@ export class PictureFaults {
   #faultsBefore: [number, number] = [0, 0];
   #faultWindowMs = 0;
   #faultWindowFrames = 0;
+  /** Arrival and time stamp from which the progress of the time stamps is measured. */
+  #anchor: { arrivedMs: number; timestampMs: number } | undefined;
+  /** Arrival of the last picture at which the time stamps had gone on. */
+  #aliveAtMs = -Infinity;
 
   constructor(options: PictureFaultOptions) {
     this.#options = options;
@@ -103,6 +107,14 @@ export class PictureFaults {
     return (this.#picture?.arrivedMs ?? Infinity) < this.#lateUntilMs ? 'clock-drift' : undefined;
   }
 
+  /**
+   * True while the source's own time stamps go on: it delivers new pictures, even where they show the same. A camera before a quiet scene,
+   * without noise, gives identical pictures for minutes.
+   */
+  get isAlive(): boolean {
+    return (this.#picture?.arrivedMs ?? Infinity) - this.#aliveAtMs < Math.max(this.#options.freezeMs, ALIVE_WINDOW_MS);
+  }
+
   /** True when only a new connection may help; a new connection gets time to show its pictures first. */
   get needsReopening(): boolean {
     const picture = this.#picture;
@@ -122,14 +134,16 @@ export class PictureFaults {
   observe(picture: PictureState): FaultChange[] {
     const previous = this.#picture;
     if (previous?.arrivedMs === picture.arrivedMs) return [];
-    this.#watchTimestamps(picture, previous);
     this.#picture = picture;
+    this.#watchTimestamps(picture, previous);
     return PICTURE_FAULTS.flatMap((fault) => this.#judge(fault, this.#shows(fault, picture), picture.arrivedMs));
   }
 
   /** Call it when another capture follows, whose time stamps start again. Declared faults stay until its frames show otherwise. */
   reopened(): void {
     this.#picture = undefined;
+    this.#anchor = undefined;
+    this.#aliveAtMs = -Infinity;
     this.#differentSinceMs.clear();
     this.#delayMs = 0;
   }
@@ -163,13 +177,13 @@ export class PictureFaults {
   }
 
   #shows(fault: PictureFault, picture: PictureState): boolean {
-    const { freezeMs, minSharpness, expectWidthPx, expectHeightPx, timestamps } = this.#options;
-    const { mean, deviation, sharpness, unchangedMs, stillMs, rawWidthPx, rawHeightPx } = picture;
+    const { freezeMs, minSharpness, expectWidthPx, expectHeightPx } = this.#options;
+    const { mean, deviation, sharpness, unchangedMs, stillMs, rawWidthPx, rawHeightPx, clock } = picture;
     const isDeclared = this.#declared.has(fault);
     const slack = isDeclared ? SLACK : 1;
     switch (fault) {
       case 'frozen': {
-        if (freezeMs === 0) return false;
+        if (freezeMs === 0 || this.isAlive) return false;
         const sameMs = isDeclared ? Math.min(1_000, freezeMs / 2) : freezeMs;
         // A covered lens is not declared as frozen as well.
         const isStill =
@@ -179,7 +193,7 @@ export class PictureFaults {
       case 'covered':
         return deviation < FLAT_DEVIATION * slack || (mean < DARK_MEAN * slack && deviation < DARK_DEVIATION * slack);
       case 'clock-drift':
-        return timestamps && (this.#delayMs * slack > MAX_DELAY_MS || this.#hasTimestampFaults(picture));
+        return clock === 'live' && (this.#delayMs * slack > MAX_DELAY_MS || this.#hasTimestampFaults(picture));
       case 'wrong-resolution':
         return (
           (expectWidthPx > 0 && rawWidthPx !== expectWidthPx) || (expectHeightPx > 0 && rawHeightPx !== expectHeightPx)
@@ -219,6 +233,7 @@ export class PictureFaults {
       this.#faultWindowFrames = 0;
     }
     if (timestampMs === undefined) return;
+    this.#watchProgress(picture, timestampMs);
     const lagMs = arrivedMs - timestampMs;
     // Time stamps that were set back have another origin now.
     if (previous?.timestampMs === undefined || timestampFaults > previous.timestampFaults) {
@@ -230,8 +245,17 @@ export class PictureFaults {
     }
     this.#leastLagMs[0] = Math.min(this.#leastLagMs[0], lagMs);
     this.#delayMs = lagMs - Math.min(...this.#leastLagMs);
-    if (this.#options.timestamps && this.#delayMs > MAX_DELAY_MS)
+    if (picture.clock === 'live' && this.#delayMs > MAX_DELAY_MS)
       this.#lateUntilMs = arrivedMs + Math.max(LATE_MS, this.#options.decisionMs?.() ?? 0);
+  }
+
+  #watchProgress({ clock, arrivedMs }: PictureState, timestampMs: number): void {
+    if (clock === 'none') return;
+    this.#anchor ??= { arrivedMs, timestampMs };
+    const elapsedMs = arrivedMs - this.#anchor.arrivedMs;
+    const progressMs = timestampMs - this.#anchor.timestampMs;
+    if (progressMs >= elapsedMs / 2 && progressMs > 0) this.#aliveAtMs = arrivedMs;
+    if (elapsedMs >= ALIVE_WINDOW_MS || progressMs < 0) this.#anchor = { arrivedMs, timestampMs };
   }
 
   #hasTimestampFaults({ timestampFaults }: PictureState): boolean {

@@ -25,6 +25,10 @@ const sourceSchema = z
         ),
         username: z.string().min(1).optional().describe('user, for a camera that asks for one'),
         passwordFile: filePath.optional().describe('file that holds the password of username'),
+        transport: z
+          .enum(['tcp', 'udp', 'auto'])
+          .default('tcp')
+          .describe('of RTSP. tcp loses nothing; udp for a camera that knows no other; auto begins with tcp'),
       }),
       z.strictObject({
         type: z.literal('snapshot').describe('a camera that gives one picture for each request over HTTP'),
@@ -142,7 +146,9 @@ const cameraSchema = z.strictObject({
     .min(0)
     .max(600_000)
     .default(5_000)
-    .describe('a picture that does not change for this long is a frozen stream; 0: no check; files are not checked'),
+    .describe(
+      'a picture that does not change for this long is a frozen stream; 0: no check; files, and streams whose time stamps go on, are not checked',
+    ),
   expectWidthPx: z
     .int()
     .min(0)

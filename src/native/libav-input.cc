@@ -139,7 +139,6 @@ std::string LibavInput::open() {
   context_ = avformat_alloc_context();
   if (context_ == nullptr) throw std::bad_alloc();
   context_->interrupt_callback = {isInterrupted, const_cast<std::atomic<bool>*>(&isStopped_)};
-  passSideData(*context_);
   return options_.type == SourceOptions::Type::file ? openFile() : openUrl();
 }
 

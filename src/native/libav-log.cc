@@ -20,8 +20,7 @@ bool startsWith(const char* text, const char* start) { return std::strncmp(text,
 
 /// Returns true for a message that packets were lost: by RTP, or by the counters of an MPEG transport stream.
 bool reportsLoss(const char* format) {
-  return startsWith(format, "RTP: missed") || startsWith(format, "Packet corrupt") ||
-         startsWith(format, "Continuity check failed");
+  return startsWith(format, "RTP: missed") || startsWith(format, "Packet corrupt");
 }
 
 /// Returns true for a message of a decoder that the picture is damaged. Measured with FFmpeg 5.1.9 in November 2026: of

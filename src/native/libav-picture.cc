@@ -67,12 +67,10 @@ bool readIsFullRange(const AVFrame& frame, bool isIntraOnly) {
   return description->nb_components < 3 && frame.color_range == AVCOL_RANGE_UNSPECIFIED && isIntraOnly;
 }
 
-/// Reads the rotation and mirroring that the stream asks for, in quarter turns.
-void readOrientation(const AVFrame& frame, StreamFormat& format) {
-  const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
-  if (data == nullptr || data->size < 9 * sizeof(int32_t)) return;
-  int32_t matrix[9];
-  std::memcpy(matrix, data->data, sizeof matrix);
+/// Reads the rotation and mirroring that a display matrix asks for, in quarter turns.
+void readOrientation(const uint8_t* data, StreamFormat& format) {
+  int32_t matrix[kMatrixLength];
+  std::memcpy(matrix, data, sizeof matrix);
   const double determinant =
       static_cast<double>(matrix[0]) * matrix[4] - static_cast<double>(matrix[1]) * matrix[3];
   format.isMirrored = determinant < 0;
@@ -101,12 +99,13 @@ void LibavConverter::convert(const AVFrame& frame, bool isFullRange, cv::Mat& bg
   const AVPixelFormat format = withoutRange(pixelFormat(frame));
   const int width = frame.width;
   const int height = frame.height;
-  context_ = sws_getCachedContext(context_, width, height, format, width, height, AV_PIX_FMT_BGR24, SWS_BILINEAR,
-                                  nullptr, nullptr, nullptr);
-  if (context_ == nullptr) throw std::runtime_error("the pixel format of the stream cannot be converted");
-  // A new context may lie where the old one was, so the settings are compared as well.
+  // sws_getCachedContext would make a new context each time, where it has changed the flags of the old one.
   const Settings settings{width, height, format, findMatrix(frame), isFullRange};
-  if (settings != settings_) {
+  if (context_ == nullptr || settings != settings_) {
+    sws_freeContext(context_);
+    context_ = sws_getContext(width, height, format, width, height, AV_PIX_FMT_BGR24, SWS_BILINEAR, nullptr, nullptr,
+                              nullptr);
+    if (context_ == nullptr) throw std::runtime_error("the pixel format of the stream cannot be converted");
     sws_setColorspaceDetails(context_, settings.matrix, isFullRange ? 1 : 0, sws_getCoefficients(SWS_CS_ITU601), 1, 0,
                              1 << 16, 1 << 16);
     settings_ = settings;
@@ -125,13 +124,14 @@ LibavPicture::LibavPicture(AVFrame& frame, const StreamFormat& format, std::shar
   av_frame_move_ref(frame_.get(), &frame);
 }
 
-StreamFormat LibavPicture::readFormat(const AVFrame& frame, const char* codec, bool isIntraOnly) {
+StreamFormat LibavPicture::readFormat(const AVFrame& frame, const char* codec, bool isIntraOnly,
+                                      const uint8_t* matrix) {
   StreamFormat format;
   format.codec = codec;
   const char* name = av_get_pix_fmt_name(withoutRange(pixelFormat(frame)));
   format.pixelFormat = name == nullptr ? "" : name;
   format.isFullRange = readIsFullRange(frame, isIntraOnly);
-  readOrientation(frame, format);
+  if (matrix != nullptr) readOrientation(matrix, format);
   const bool isOnItsSide = format.rotate == 90 || format.rotate == 270;
   format.widthPx = isOnItsSide ? frame.height : frame.width;
   format.heightPx = isOnItsSide ? frame.width : frame.height;

@@ -47,8 +47,9 @@ class LibavPicture : public RawPicture {
   /// Takes the content of a frame. @param format format of the frame, by readFormat
   LibavPicture(AVFrame& frame, const StreamFormat& format, std::shared_ptr<LibavConverter> converter);
 
-  /// Reads the format of a frame. @param isIntraOnly true where the codec knows key pictures only
-  static StreamFormat readFormat(const AVFrame& frame, const char* codec, bool isIntraOnly);
+  /// Reads the format of a frame. @param isIntraOnly true where the codec knows key pictures only; @param matrix the
+  /// display matrix that holds for the frame, or null
+  static StreamFormat readFormat(const AVFrame& frame, const char* codec, bool isIntraOnly, const uint8_t* matrix);
   /// Returns true where the brightness of such pictures can be read in place, and they can be converted.
   static bool canView(const AVFrame& frame);
   /// Returns true where such pictures can be converted.

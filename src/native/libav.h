@@ -49,13 +49,26 @@ inline void numberPacket(AVCodecContext& codec, AVPacket&, int64_t number) { cod
 inline int64_t readNumber(const AVFrame& frame) { return frame.reordered_opaque; }
 #endif
 
-/// Makes the decoder put the rotation that a container asks for into the frames. Since FFmpeg 6.1 it does so by itself.
-inline void passSideData(AVFormatContext& input) {
-#if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(60, 30, 100)
-  av_format_inject_global_side_data(&input);
+/// Number of elements of a display matrix.
+constexpr size_t kMatrixLength = 9;
+
+/// Finds the rotation that a container asks for, as a matrix of nine 32-bit numbers. @returns null where there is none
+inline const uint8_t* findStreamMatrix(const AVStream& stream) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 100)
+  const AVPacketSideData* data = av_packet_side_data_get(
+      stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  return data != nullptr && data->size >= kMatrixLength * sizeof(int32_t) ? data->data : nullptr;
 #else
-  (void)input;
+  size_t size = 0;
+  const uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  return size >= kMatrixLength * sizeof(int32_t) ? data : nullptr;
 #endif
+}
+
+/// Finds the rotation that a picture itself asks for. @returns null where there is none
+inline const uint8_t* findFrameMatrix(const AVFrame& frame) {
+  const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
+  return data != nullptr && data->size >= kMatrixLength * sizeof(int32_t) ? data->data : nullptr;
 }
 
 }  // namespace lintel

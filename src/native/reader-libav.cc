@@ -158,10 +158,21 @@ Grab LibavReader::receive() {
   return Grab::damaged;
 }
 
+/// Finds the display matrix of the current picture. One that a picture brings holds until the next key picture; the one
+/// of the container holds where no picture brings one.
+const uint8_t* LibavReader::findMatrix() {
+  if (const uint8_t* matrix = findFrameMatrix(*frame_); matrix != nullptr) {
+    matrix_.assign(matrix, matrix + kMatrixLength * sizeof(int32_t));
+  } else if (isKeyFrame(*frame_)) {
+    matrix_.clear();
+  }
+  return matrix_.empty() ? findStreamMatrix(*input_.context().streams[index_]) : matrix_.data();
+}
+
 /// Reads what a decoded frame says about itself. @returns false where it cannot be used
 bool LibavReader::readPicture() {
   const AVFrame& frame = *frame_;
-  format_ = LibavPicture::readFormat(frame, decoder_.name(), decoder_.isIntraOnly());
+  format_ = LibavPicture::readFormat(frame, decoder_.name(), decoder_.isIntraOnly(), findMatrix());
   if (frame.width < 1 || frame.height < 1 || frame.width > kMostSidePx || frame.height > kMostSidePx) {
     wait_ = "only pictures of an impossible size came";
     return false;

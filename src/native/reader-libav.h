@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "libav-decoder.h"
 #include "libav-input.h"
@@ -46,6 +47,7 @@ class LibavReader : public Reader {
   Grab decode();
   void finish(int error);
   bool readPicture();
+  const uint8_t* findMatrix();
 
   const SourceOptions options_;
   const std::atomic<bool>& isStopped_;
@@ -65,6 +67,8 @@ class LibavReader : public Reader {
   bool isDraining_ = false;
   int endError_ = 0;
   StreamFormat format_;
+  /// Display matrix that a picture brought; empty where none did since the last key picture.
+  std::vector<uint8_t> matrix_;
   double timestampMs_ = 0;
   bool hasTime_ = false;
   bool isInterlaced_ = false;

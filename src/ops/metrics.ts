@@ -28,6 +28,9 @@ export interface MetricsSources {
       frames: number;
       /** Frames that newer ones replaced before they were analysed. */
       dropped: number;
+      /** Pictures that were skipped because they are damaged, or rest on one that is missing. */
+      damaged: number;
+      streamChanges: number;
       analysed: number;
       /** Frames analysed per second, recently. */
       fps: number;
@@ -219,6 +222,16 @@ function addCameras(registry: Registry, cameras: MetricsSources['cameras']): voi
       'lintel_camera_dropped_frames_total',
       'Frames that newer ones replaced before they were analysed',
       (one: CameraSource) => one.camera.dropped,
+    ],
+    [
+      'lintel_camera_damaged_frames_total',
+      'Pictures that were skipped because they are damaged, or rest on one that is missing',
+      (one: CameraSource) => one.camera.damaged,
+    ],
+    [
+      'lintel_camera_stream_changes_total',
+      'Number of times that the stream changed its size, codec, pixel format, range or rotation',
+      (one: CameraSource) => one.camera.streamChanges,
     ],
     ['lintel_camera_analysed_frames_total', 'Frames analysed', (one: CameraSource) => one.camera.analysed],
     [

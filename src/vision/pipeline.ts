@@ -168,8 +168,8 @@ export class Pipeline {
         await this.#addAttributes(frame, face, options);
         if (options.liveness) face.presentation = this.#presentation.measure(frame, face);
       }
-      const { widthPx, heightPx, frameNumber, capturedAtMs } = frame;
-      return { widthPx, heightPx, frameNumber, capturedAtMs, faces };
+      const { widthPx, heightPx, frameNumber, capturedAtMs, streamChanges } = frame;
+      return { widthPx, heightPx, frameNumber, capturedAtMs, streamChanges, faces };
     } finally {
       frame.release();
     }

@@ -23,6 +23,8 @@ export interface AnalysedFrame extends AnalysedImage {
   frameNumber: number;
   /** Wall clock, milliseconds since the epoch. */
   capturedAtMs: number;
+  /** Number of times that the stream of the capture had changed before this frame. */
+  streamChanges: number;
 }
 
 export interface FrameOptions {

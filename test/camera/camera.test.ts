@@ -247,7 +247,11 @@ describe('the secrets of a stream', () => {
     const { camera, addon, log } = setUp({ source: { ...stream, username: 'door user' } }, { password: 'p@ss/w%41rd' });
     await camera.start(live);
     const { source } = addon.last.options;
-    expect(source).toEqual({ type: 'url', url: 'rtsp://door%20user:p%40ss%2Fw%2541rd@127.0.0.1/door' });
+    expect(source).toEqual({
+      type: 'url',
+      url: 'rtsp://door%20user:p%40ss%2Fw%2541rd@127.0.0.1/door',
+      transport: 'tcp',
+    });
     addon.last.fail(`cannot open rtsp://door%20user:p%40ss%2Fw%2541rd@127.0.0.1/door: p@ss/w%41rd was refused`);
     await settle();
     const told = JSON.stringify([log.lines, camera.health()]);
@@ -266,7 +270,11 @@ describe('what the addon is asked for', () => {
       source: { type: 'gstreamer', pipeline: 'videotestsrc ! appsink' },
       asked: { source: { type: 'gstreamer', pipeline: 'videotestsrc ! appsink' }, widthPx: 0, heightPx: 0, fps: 0 },
     },
-    { source: stream, asked: { source: stream, widthPx: 0, heightPx: 0, fps: 0 } },
+    { source: stream, asked: { source: { ...stream, transport: 'tcp' }, widthPx: 0, heightPx: 0, fps: 0 } },
+    {
+      source: { ...stream, transport: 'auto' },
+      asked: { source: { ...stream, transport: 'auto' }, widthPx: 0, heightPx: 0, fps: 0 },
+    },
     {
       source: { type: 'file', path: 'a.mp4', loop: true },
       asked: { source: { type: 'file', path: 'a.mp4', loop: true, realTime: true }, widthPx: 0, heightPx: 0, fps: 0 },

@@ -128,8 +128,8 @@ test('each camera gets its own password, and start does not wait for a picture',
   });
   await all.start(live);
   expect(addon.captures.map(({ options }) => options.source)).toEqual([
-    { type: 'url', url: 'rtsp://lintel@127.0.0.1/door' },
-    { type: 'url', url: 'rtsp://lintel:secret@127.0.0.1/door' },
+    { type: 'url', url: 'rtsp://lintel@127.0.0.1/door', transport: 'tcp' },
+    { type: 'url', url: 'rtsp://lintel:secret@127.0.0.1/door', transport: 'tcp' },
   ]);
   expect(all.health().status).toBe('degraded');
 });

@@ -17,7 +17,7 @@ const LIVELY: PictureState = {
   clock: 'live',
   isInterlaced: false,
 };
-const OPTIONS = { freezeMs: 5_000, minSharpness: 2, expectWidthPx: 0, expectHeightPx: 0, timestamps: true };
+const OPTIONS = { freezeMs: 5_000, minSharpness: 2, expectWidthPx: 0, expectHeightPx: 0 };
 const FRAME_MS = 100;
 
 /** Shows pictures at ten a second, and notes what begins (+) and ends (-), and when. */
@@ -157,7 +157,7 @@ describe('it is no fault', () => {
     ['to be quiet for a while', {}, (atMs) => ({ stillMs: atMs % 7_900 })],
     ['to stand still but for the encoder where it may', { freezeMs: 0 }, (atMs) => ({ stillMs: atMs })],
     ['to have no time stamps', {}, () => ({})],
-    ['to have made-up ones', { timestamps: false }, (atMs) => ({ timestampMs: atMs / 3, timestampFaults: atMs })],
+    ['to have made-up ones', {}, (atMs) => ({ clock: 'none', timestampMs: atMs / 3, timestampFaults: atMs })],
     ['to be late for a moment', {}, (atMs) => ({ timestampMs: atMs - (atMs % 10_000 < 900 ? 2_000 : 0) })],
     ['to set the time stamps back once', {}, (atMs) => ({ timestampMs: atMs, timestampFaults: atMs < 9_000 ? 0 : 1 })],
     ['to stumble now and then', {}, (atMs) => ({ timestampMs: atMs, timestampFaults: Math.floor(atMs / 2_500) })],

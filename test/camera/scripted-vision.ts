@@ -34,9 +34,9 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
       await this.script(analysis);
       const frame = this.#addon.captureFrame(handle, options.after);
       if (!frame) return undefined;
-      const { frameNumber, capturedAtMs, widthPx, heightPx } = frame;
+      const { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges } = frame;
       frame.release();
-      return { frameNumber, capturedAtMs, widthPx, heightPx, faces: this.makeFaces(frameNumber) };
+      return { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges, faces: this.makeFaces(frameNumber) };
     } finally {
       this.underWay--;
     }

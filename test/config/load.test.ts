@@ -268,7 +268,7 @@ cameras:
     expect(config.webhook?.secretFile).toBe(join(dir, 'secrets/webhook'));
     expect(config.cameras.map(({ source }) => source)).toEqual([
       { type: 'file', path: join(dir, 'clip.mp4'), loop: false, realTime: true },
-      { type: 'url', url: 'rtsp://camera/1', username: 'u', passwordFile: join(dir, 'secrets/b') },
+      { type: 'url', url: 'rtsp://camera/1', username: 'u', passwordFile: join(dir, 'secrets/b'), transport: 'tcp' },
       { type: 'device', path: '/dev/video0', widthPx: 640, heightPx: 480, fps: 15 },
       {
         type: 'snapshot',

@@ -10,7 +10,18 @@ function camera(
   return {
     id,
     camera: {
-      ...{ status: 'running', frames: 1, dropped: 0, analysed: 0, fps: 0, losses: 0, reopenings: 0, delayMs: 0 },
+      ...{
+        status: 'running',
+        frames: 1,
+        dropped: 0,
+        damaged: 0,
+        streamChanges: 0,
+        analysed: 0,
+        fps: 0,
+        losses: 0,
+        reopenings: 0,
+        delayMs: 0,
+      },
       ...changes,
     },
     recognition: { tracks: 4, embedded: 9, lostEvents: 1 },
@@ -26,10 +37,24 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
     models: () => ({ modelVersion: 'standard-1', models: [{ task: 'detector', precision: 'int8', provider: 'cpu' }] }),
     vision: () => ({ workers: 2, busy: 1, queued: 5, completed: 70, rejected: 3, overdue: 4, cancelled: 6 }),
     cameras: () => [
-      camera('front', { frames: 100, dropped: 40, analysed: 55, fps: 9.5, losses: 2, reopenings: 1, delayMs: 250 }, [
-        { type: 'match', reason: 'agreed', count: 6 },
-        { type: 'unknown', reason: 'tie', count: 1 },
-      ]),
+      camera(
+        'front',
+        {
+          frames: 100,
+          dropped: 40,
+          damaged: 8,
+          streamChanges: 5,
+          analysed: 55,
+          fps: 9.5,
+          losses: 2,
+          reopenings: 1,
+          delayMs: 250,
+        },
+        [
+          { type: 'match', reason: 'agreed', count: 6 },
+          { type: 'unknown', reason: 'tie', count: 1 },
+        ],
+      ),
       camera('yard', { status: 'lost', fault: 'covered', frames: 7 }),
     ],
     events: () => ({
@@ -70,6 +95,10 @@ describe('the metrics', () => {
         'lintel_camera_frames_total{camera="yard"} 7',
         'lintel_camera_dropped_frames_total{camera="front"} 40',
         'lintel_camera_dropped_frames_total{camera="yard"} 0',
+        'lintel_camera_damaged_frames_total{camera="front"} 8',
+        'lintel_camera_damaged_frames_total{camera="yard"} 0',
+        'lintel_camera_stream_changes_total{camera="front"} 5',
+        'lintel_camera_stream_changes_total{camera="yard"} 0',
         'lintel_camera_fault{camera="yard",fault="covered"} 1',
         'lintel_camera_delay_seconds{camera="front"} 0.25',
         'lintel_camera_delay_seconds{camera="yard"} 0',

@@ -230,7 +230,8 @@ export async function openDoor({
   };
   const show = (shown: readonly SceneFace[], capturedAtMs = timers.nowMs) => {
     const faces = shown.map(face);
-    return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, widthPx: 640, heightPx: 480, faces });
+    const stream = { widthPx: 640, heightPx: 480, streamChanges: 0 };
+    return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, ...stream, faces });
   };
   /** Plays frames every 100 ms, the first one now. @param scene faces by the number of the frame and the time since the first one */
   const play = async (durationMs: number, scene: (n: number, atMs: number) => readonly SceneFace[]) => {

@@ -18,7 +18,7 @@ function watched(keys: object = {}) {
   const lines = streamLivenessLines(cameras, cameraConfig(keys), 0.5, timers);
   const next = async (): Promise<unknown> => JSON.parse(Buffer.from((await lines.next()).value ?? '').toString());
   const show = (faces: AnalysedFrame['faces']): void => {
-    const frame = { frameNumber: 1, capturedAtMs: timers.nowMs, widthPx: 640, heightPx: 480, faces };
+    const frame = { frameNumber: 1, capturedAtMs: timers.nowMs, widthPx: 640, heightPx: 480, streamChanges: 0, faces };
     listeners.forEach((listener) => listener(frame));
   };
   return { lines, listeners, timers, next, show };

@@ -63,7 +63,8 @@ export async function openPacedDoor({ gallery, keys, pace, random }: PacedDoorPa
       return { boxPx, landmarksPx, detectionScore, pose };
     });
     const capturedAtMs = Math.round(timers.nowMs);
-    return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, widthPx: 640, heightPx: 480, faces });
+    const stream = { widthPx: 640, heightPx: 480, streamChanges: 0 };
+    return recogniser.onFrame({ frameNumber: ++frameNumber, capturedAtMs, ...stream, faces });
   };
   const playFrames = async (frames: number, scene: (n: number) => readonly SceneFace[]): Promise<void> => {
     for (let n = 0; n < frames; n++) {

@@ -35,8 +35,8 @@ disk   Fills a small file system under the gallery and empties it again. While i
        STORE_UNAVAILABLE and searches go on. Afterwards acknowledged changes are present and refused ones are not, also
        after a restart, and the gallery is healthy again once there is room. Needs unshare and user namespaces.
 streams
-       Kills, stalls (SIGSTOP), freezes and restarts two network cameras: a real RTSP server, and ffmpeg's MJPEG over
-       HTTP. Each fault is declared, each camera recovers within 10 s of its return, and memory, threads and open files
+       Kills, stalls (SIGSTOP) and restarts two network cameras: a real RTSP server, and ffmpeg's MJPEG over HTTP.
+       Each fault is declared, a quiet scene is none, each camera recovers within 10 s of its return, and memory, threads and open files
        stay constant. Then the cameras lose their connection 1,000 times, which must not leak either.
 events Kills mosquitto and the process that produces the events. The history has every sequence number, in order, and no
        match arrives after its expiry. Needs mosquitto.

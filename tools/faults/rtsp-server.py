@@ -1,5 +1,5 @@
 # An RTSP camera for the tests, made with GStreamer's server library: rtsp://127.0.0.1:PORT/door, MJPEG, 320 x 240, 25 frames per second.
-# It reads lines: "freeze" shows one picture for ever, "thaw" shows moving pictures again. It ends when its standard input ends.
+# It reads lines: "quiet" shows one still picture, "lively" shows moving pictures again. It ends when its standard input ends.
 import sys
 
 import gi
@@ -41,7 +41,7 @@ def main():
         if not line:
             loop.quit()
             return False
-        state["pattern"] = "checkers-8" if line.strip() == "freeze" else "ball"
+        state["pattern"] = "checkers-8" if line.strip() == "quiet" else "ball"
         for source in sources:
             source.set_property("pattern", state["pattern"])
         return True

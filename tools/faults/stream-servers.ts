@@ -20,8 +20,8 @@ export interface StreamServer {
   stall(): void;
   /** Continues the process with SIGCONT. */
   go(): void;
-  /** Shows one picture for ever, or moves again; undefined if the server cannot do that. */
-  readonly freeze?: (frozen: boolean) => void;
+  /** Shows one still picture in a stream that goes on, or moves again; undefined if the server cannot do that. */
+  readonly quieten?: (isQuiet: boolean) => void;
 }
 
 /** Returns why no RTSP server can run on this machine; undefined when one can. */
@@ -38,7 +38,7 @@ export function explainMissingHttpStream(): string | undefined {
 }
 
 /** Creates a camera over the RTSP server of GStreamer. @param port stays the same when the server is started again */
-export function createRtspServer(port: number): StreamServer & { freeze: (frozen: boolean) => void } {
+export function createRtspServer(port: number): StreamServer & { quieten: (isQuiet: boolean) => void } {
   let child: ChildProcess | undefined;
   return {
     name: 'rtsp',
@@ -56,7 +56,7 @@ export function createRtspServer(port: number): StreamServer & { freeze: (frozen
     kill: () => killed(child),
     stall: () => void child?.kill('SIGSTOP'),
     go: () => void child?.kill('SIGCONT'),
-    freeze: (frozen) => void child?.stdin?.write(frozen ? 'freeze\n' : 'thaw\n'),
+    quieten: (isQuiet) => void child?.stdin?.write(isQuiet ? 'quiet\n' : 'lively\n'),
   };
 }
 

@@ -1,4 +1,4 @@
-// Kills, stalls, freezes and restarts network cameras, and checks that each fault is declared and that each camera recovers in time.
+// Kills, stalls and restarts network cameras, and checks that each fault is declared and that each camera recovers in time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom, type Random } from '../rendered-people/random.js';
 import type { StreamServer } from './stream-servers.js';
@@ -26,7 +26,8 @@ export interface StreamTally {
   cycles: number;
   kills: number;
   stalls: number;
-  freezes: number;
+  /** Times that a scene stood still, which is no fault. */
+  quiets: number;
   declaredMs: { worst: number };
   recoveredMs: { median: number; worst: number };
   early: Usage;
@@ -34,13 +35,15 @@ export interface StreamTally {
   problems: string[];
 }
 
-type Fault = 'killed' | 'stalled' | 'stalled, then killed' | 'frozen';
+type Fault = 'killed' | 'stalled' | 'stalled, then killed';
 
-const FAULTS: readonly Fault[] = ['killed', 'stalled', 'frozen', 'stalled, then killed'];
+const FAULTS: readonly Fault[] = ['killed', 'stalled', 'stalled, then killed'];
+/** The scene stands still for this many times freezeMs. */
+const QUIET_TIMES = 3;
 
 /** Runs the cycles of all servers at the same time, each with a camera of its own. */
 export async function runStreams(servers: readonly StreamServer[], run: StreamRun): Promise<StreamTally> {
-  const tally: Counts = { kills: 0, stalls: 0, freezes: 0, declaredMs: [], recoveredMs: [], problems: [] };
+  const tally: Counts = { kills: 0, stalls: 0, quiets: 0, declaredMs: [], recoveredMs: [], problems: [] };
   const cameras = servers.map((server) => watch(server, run));
   try {
     await Promise.all(servers.map((server) => server.start()));
@@ -58,7 +61,7 @@ export async function runStreams(servers: readonly StreamServer[], run: StreamRu
       cycles: recovered.length,
       kills: tally.kills,
       stalls: tally.stalls,
-      freezes: tally.freezes,
+      quiets: tally.quiets,
       declaredMs: { worst: Math.round(Math.max(0, ...tally.declaredMs)) },
       recoveredMs: {
         median: Math.round(recovered[Math.floor(recovered.length / 2)] ?? 0),
@@ -78,7 +81,7 @@ export async function runStreams(servers: readonly StreamServer[], run: StreamRu
 interface Counts {
   kills: number;
   stalls: number;
-  freezes: number;
+  quiets: number;
   declaredMs: number[];
   recoveredMs: number[];
   problems: string[];
@@ -96,22 +99,29 @@ function watch(server: StreamServer, { seed, readTimeoutMs, freezeMs }: StreamRu
 async function cycles(
   server: StreamServer,
   watched: Watched,
-  { awayMs, onCycle }: StreamRun,
+  { awayMs, freezeMs, onCycle }: StreamRun,
   tally: Counts,
   from: number,
   to: number,
 ): Promise<void> {
   const { camera, random } = watched;
   const isWell = (): boolean => camera.status === 'running' && camera.health().status === 'ok';
-  const faults = FAULTS.filter((fault) => fault !== 'frozen' || server.freeze !== undefined);
   for (let cycle = from; cycle < to; cycle++) {
-    const fault = faults[cycle % faults.length];
+    const fault = FAULTS[cycle % FAULTS.length];
     const where = `${server.name}, cycle ${cycle + 1}, ${fault}`;
     if ((await waitFor(isWell, RECOVERY_LIMIT_MS)) === undefined)
       tally.problems.push(`${where}: the camera was not well before the fault`);
 
+    if (server.quieten !== undefined) {
+      server.quieten(true);
+      const { reopenings } = camera.stats();
+      const troubledMs = await waitFor(() => !isWell(), QUIET_TIMES * freezeMs);
+      if (troubledMs !== undefined || camera.stats().reopenings > reopenings)
+        tally.problems.push(`${where}: a quiet scene became a fault: ${JSON.stringify(camera.health())}`);
+      server.quieten(false);
+      tally.quiets++;
+    }
     if (fault === 'killed') await server.kill();
-    else if (fault === 'frozen') server.freeze?.(true);
     else server.stall();
     const declaredMs = await waitFor(() => camera.health().status === 'failed', DECLARATION_LIMIT_MS);
     if (declaredMs === undefined)
@@ -121,7 +131,6 @@ async function cycles(
 
     if (fault === 'stalled, then killed') await server.kill();
     if (fault === 'killed' || fault === 'stalled, then killed') await server.start();
-    else if (fault === 'frozen') server.freeze?.(false);
     else server.go();
     const backMs = Date.now();
     const recoveredMs = await waitFor(() => isWell() && watched.newestMs() > backMs, 6 * RECOVERY_LIMIT_MS);
@@ -130,9 +139,8 @@ async function cycles(
     else if (recoveredMs > RECOVERY_LIMIT_MS)
       tally.problems.push(`${where}: the camera recovered too late, after ${recoveredMs} ms`);
     tally.recoveredMs.push(recoveredMs ?? Infinity);
-    if (fault !== 'stalled' && fault !== 'frozen') tally.kills++;
-    if (fault === 'stalled' || fault === 'stalled, then killed') tally.stalls++;
-    if (fault === 'frozen') tally.freezes++;
+    if (fault !== 'stalled') tally.kills++;
+    if (fault !== 'killed') tally.stalls++;
     onCycle?.(where, recoveredMs ?? Infinity);
   }
 }

@@ -20,9 +20,9 @@ export function createWatchedCamera(url: string, keys: object, timers: Timers = 
   const analyseFrame = async (handle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> => {
     const frame = addon.captureFrame(handle, options.after);
     if (!frame) return undefined;
-    const { frameNumber, capturedAtMs, widthPx, heightPx } = frame;
+    const { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges } = frame;
     frame.release();
-    return { frameNumber, capturedAtMs, widthPx, heightPx, faces: [] };
+    return { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges, faces: [] };
   };
   return {
     camera: new Camera({

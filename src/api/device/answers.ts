@@ -36,6 +36,12 @@ export const cameraAnswer = z
     analysedFps: z.number(),
     frames: count.meta({ description: 'Frames read from the source since the start.' }),
     dropped: count.meta({ description: 'Frames that were replaced by newer ones before they were analysed.' }),
+    damaged: count.meta({
+      description: 'Pictures that were skipped because they are damaged, or rest on one that is missing.',
+    }),
+    streamChanges: count.meta({
+      description: 'Number of times that the stream changed its size, codec, pixel format, range or rotation.',
+    }),
     analysed: count,
     refused: count.meta({ description: 'Analyses that were refused because the queue was full.' }),
     errors: count,

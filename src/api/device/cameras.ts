@@ -15,7 +15,20 @@ export function requireCamera({ cameras }: Pick<DeviceServices, 'cameras'>, came
 
 function describeCamera(services: DeviceServices, view: CameraView): z.output<typeof cameraAnswer> {
   const { id, health, stats, recognition, widthPx, heightPx, groups, challenges } = view;
-  const { status, fault, analysed, refused, errors, frames, dropped, losses, fps, lastFrameAtMs } = stats;
+  const {
+    status,
+    fault,
+    analysed,
+    refused,
+    errors,
+    frames,
+    dropped,
+    damaged,
+    streamChanges,
+    losses,
+    fps,
+    lastFrameAtMs,
+  } = stats;
   const capturedFps = services.rates.perSecond(id, frames);
   return {
     id,
@@ -26,6 +39,8 @@ function describeCamera(services: DeviceServices, view: CameraView): z.output<ty
     analysedFps: roundToTenths(fps),
     frames,
     dropped,
+    damaged,
+    streamChanges,
     analysed,
     refused,
     errors,

@@ -56,7 +56,7 @@ export class ScriptedCameras implements CameraControl {
     const camera = this.#of(cameraId);
     const frameNumber = (camera.frame?.frameNumber ?? 0) + 1;
     camera.frame = { jpeg: Buffer.from(text), widthPx: 640, heightPx: 480, frameNumber };
-    const frame = { widthPx: 640, heightPx: 480, frameNumber, capturedAtMs: CAPTURED_AT_MS, faces };
+    const frame = { widthPx: 640, heightPx: 480, frameNumber, capturedAtMs: CAPTURED_AT_MS, streamChanges: 0, faces };
     for (const listener of [...camera.listeners]) listener(frame);
   }
 
@@ -75,6 +75,8 @@ export class ScriptedCameras implements CameraControl {
         status: this.privacy ? 'private' : status,
         frames: frame?.frameNumber ?? 0,
         dropped: 1,
+        damaged: 3,
+        streamChanges: 1,
         losses: 0,
         reopenings: 0,
         delayMs: 0,

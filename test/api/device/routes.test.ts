@@ -64,6 +64,8 @@ describe('cameras', () => {
       analysedFps: 10,
       frames: 21,
       dropped: 1,
+      damaged: 3,
+      streamChanges: 1,
       analysed: 2,
       refused: 0,
       errors: 0,
