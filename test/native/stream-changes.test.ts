@@ -127,7 +127,7 @@ describe.skipIf(isMissing)('a file of which each half is a stream of its own', (
     const turned = encode('b.h264', ['-bsf:v', 'h264_metadata=display_orientation=insert:rotate=-90']);
     const capture = new TestCapture(lockstep(join2('clip.h264', upright, turned)));
     const frames = await capture.takeAll();
-    expect(frames.map(({ widthPx }) => widthPx)).toEqual([...Array(5).fill(160), ...Array(5).fill(120)]);
+    expect(frames.map(({ widthPx }) => widthPx)).toEqual([160, 160, 160, 160, 160, 120, 120, 120, 120, 120]);
     expect(capture.state).toMatchObject({ streamChanges: 1, format: { rotate: 90, widthPx: 120, heightPx: 160 } });
     // The white left half is above, after a quarter turn clockwise.
     expect(readPixel(frames[0]!, 0.1, 0.5)[1]).toBeGreaterThan(200);
