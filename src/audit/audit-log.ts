@@ -61,6 +61,8 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   /** Head of the newest entry that is known to be on the disk. */
   #stored = GENESIS;
   #appended = 0;
+  /** Heads of the entries that were written, as long as their drafts are in use. */
+  readonly #records = new WeakMap<AuditEntry, AuditHead>();
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
@@ -92,7 +94,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   /** Makes a note for a write of the store: its entries reach the disk if, and only if, that write does. @throws AppError STOPPED */
   note(entries: readonly AuditEntry[]): Note {
     this.#requireSpace();
-    return { journal: this.#journal, drafts: entries };
+    return { journal: this.#journal, drafts: entries, findRecord: (draft) => this.#records.get(draft) };
   }
 
   /** Space of the log, for records that change together with it in one `store.write` with a note. @throws AppError STOPPED */
@@ -156,6 +158,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     const operations = drafts.map((draft) => {
       const record = chainEntry(head, draft, at);
       head = { sequence: record.sequence, hash: record.hash };
+      this.#records.set(draft, head);
       return space.put(ENTRY_KEYS.encode(record.sequence), encodeRecord(record));
     });
     this.#next = head;

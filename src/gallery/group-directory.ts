@@ -14,8 +14,8 @@ export interface Group {
   reserved: number;
   /** Set while the group is being deleted. The group is not found then; it is found again if the deletion fails. */
   deletion?: Promise<void>;
-  /** The last of the enrolments that are judged one after another; it never rejects. */
-  judged?: Promise<void>;
+  /** The last of the changes that are made one after another: judged enrolments, and changes of people. It never rejects. */
+  turns?: Promise<void>;
   /** Deletions of faces that are under way, by faceId. */
   readonly leaving: Map<string, Promise<void>>;
 }
@@ -23,6 +23,21 @@ export interface Group {
 /** Creates a group without faces in memory. @param expectedFaces number of faces for which memory is reserved */
 export function newGroup(record: GroupRecord, space: Space, expectedFaces: number): Group {
   return { record, space, faces: new GroupFaces(expectedFaces), nextSequence: 1, reserved: 0, leaving: new Map() };
+}
+
+/**
+ * Runs a change of these groups after all changes that were begun before, and before all that are begun later. The turns of all groups are
+ * taken at once, so that two changes never wait for each other.
+ */
+export function runInTurn<T>(groups: readonly Group[], change: () => Promise<T>): Promise<T> {
+  const before = groups.map(({ turns = Promise.resolve() }) => turns);
+  const turn = Promise.all(before).then(change);
+  const ended = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  for (const group of groups) group.turns = ended;
+  return turn;
 }
 
 interface Owner {

@@ -7,6 +7,8 @@ import type { Template } from '../domain/template.js';
 import { ConditionColumn } from './condition-column.js';
 import type { EnrolledFace, FaceFilter, FaceMatch, PersonMatch, SearchOptions } from './gallery.types.js';
 import { growTo } from './growable.js';
+import { listPersonIds, PersonTally } from './person-listing.js';
+import type { PersonPage, PersonPageRequest, PersonSummary } from './person.types.js';
 import { searchTemplates, type SearchedFaces } from './person-search.js';
 import { Persons } from './persons.js';
 import { searchBySimilarity } from './similarity-search.js';
@@ -79,9 +81,14 @@ export class GroupFaces {
   /** Removes a face. @returns false if there is no such face */
   remove(faceId: string): boolean {
     const row = this.#rows.get(faceId);
+    return this.#remove(faceId, row === undefined ? undefined : this.#externalImageIds[row]);
+  }
+
+  /** @param person externalImageId of the face; undefined where the people do not know the face any more */
+  #remove(faceId: string, person: string | undefined): boolean {
+    const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return false;
     const last = this.size - 1;
-    const externalImageId = this.#externalImageIds[row];
     this.#index.remove(row);
     this.#conditions.remove(row);
     this.#numbers.copyWithin(row * NUMBERS_PER_ROW, last * NUMBERS_PER_ROW, (last + 1) * NUMBERS_PER_ROW);
@@ -91,8 +98,34 @@ export class GroupFaces {
     moveLast(this.#imageIds, row);
     moveLast(this.#externalImageIds, row);
     this.#rows.delete(faceId);
-    this.#persons?.remove(row, externalImageId);
+    this.#persons?.remove(row, person);
     return true;
+  }
+
+  /** Removes faces of one person; the templates of the people are made once. */
+  removePersonFaces(externalImageId: string, faceIds: readonly string[]): void {
+    const persons = this.#persons;
+    const rows = new Set(faceIds.flatMap((faceId) => this.#rows.get(faceId) ?? []));
+    const ordered = [...rows].sort((a, b) => b - a).map((row) => this.#faceIds[row]!);
+    const removeAll = (): void => {
+      persons?.leave(externalImageId, rows);
+      // From the last row on: the row that moves into the gap is never one that is to be removed.
+      for (const faceId of ordered) this.#remove(faceId, undefined);
+    };
+    if (persons) persons.changeMany(removeAll);
+    else removeAll();
+  }
+
+  /** Gives faces of one person another externalImageId. */
+  rename(faceIds: ReadonlySet<string>, from: string, to: string): void {
+    const rows = new Set<number>();
+    for (const faceId of faceIds) {
+      const row = this.#rows.get(faceId);
+      if (row === undefined || this.#externalImageIds[row] !== from) continue;
+      this.#externalImageIds[row] = to;
+      rows.add(row);
+    }
+    this.#persons?.rename(from, to, rows, (a, b) => this.#sequences[a]! - this.#sequences[b]!);
   }
 
   face(faceId: string): EnrolledFace | undefined {
@@ -127,6 +160,40 @@ export class GroupFaces {
     const faces = rows.slice(0, limit).map((row) => this.#faceAt(row));
     const lastRow = rows[limit - 1];
     return rows.length > limit && lastRow !== undefined ? { faces, next: this.#sequences[lastRow]! } : { faces };
+  }
+
+  /** Returns the number of people, without the faces that have no externalImageId. */
+  countPersons(): number {
+    return this.#persons?.count ?? new Set(this.#externalImageIds.filter((id) => id !== undefined)).size;
+  }
+
+  countFaces(externalImageId: string): number {
+    return this.#externalImageIds.reduce((count, id) => count + Number(id === externalImageId), 0);
+  }
+
+  /** Lists the ids of the first faces of a person, in the order of their enrolment. */
+  listFaceIds(externalImageId: string, limit: number): string[] {
+    const rows: number[] = [];
+    for (let row = 0; row < this.size; row++) if (this.#externalImageIds[row] === externalImageId) rows.push(row);
+    rows.sort((a, b) => this.#sequences[a]! - this.#sequences[b]!);
+    return rows.slice(0, limit).map((row) => this.#faceIds[row]!);
+  }
+
+  listPersons({ limit, after, prefix }: PersonPageRequest): PersonPage {
+    const ids = listPersonIds(this.#externalImageIds, { limit: limit + 1, after, prefix });
+    const persons = this.summarisePersons(ids.slice(0, limit));
+    const last = persons.at(-1);
+    return ids.length > limit && last ? { persons, next: last.externalImageId } : { persons };
+  }
+
+  /** Returns what is known of these people, in this order, in one pass over all faces; people without a face are left out. */
+  summarisePersons(externalImageIds: readonly string[]): PersonSummary[] {
+    const tallies = new Map(externalImageIds.map((id) => [id, new PersonTally(id)]));
+    for (let row = 0; row < this.size; row++) {
+      const id = this.#externalImageIds[row];
+      if (id !== undefined) tallies.get(id)?.add(this.#faceAt(row));
+    }
+    return [...tallies.values()].flatMap((tally) => tally.summary() ?? []);
   }
 
   /** Returns the matches, most similar first; of equally similar faces the one that was enrolled first. */

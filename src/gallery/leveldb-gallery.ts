@@ -27,7 +27,7 @@ import type {
   SearchOptions,
 } from './gallery.types.js';
 import { judgeFaces, type JudgedFace } from './enrolment-judge.js';
-import { newGroup, type Group } from './group-directory.js';
+import { newGroup, runInTurn, type Group } from './group-directory.js';
 import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
 import {
   faceNotFound,
@@ -39,6 +39,7 @@ import {
 } from './checks.js';
 import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
+import { GalleryPeople } from './gallery-people.js';
 import { writeEnrolment } from './write-enrolment.js';
 
 export type { EstimateCondition, LoadProgress } from './load.js';
@@ -90,11 +91,22 @@ interface Running extends LoadedGroups {
 /** Every method throws AppError STOPPED before the start and after the stop. */
 export class LevelGallery implements Gallery, Part {
   readonly name = 'gallery';
+  /** The people of the groups: lists and changes of whole people. */
+  readonly people: GalleryPeople;
   readonly #options: LevelGalleryOptions;
   #running: Running | undefined;
 
   constructor(options: LevelGalleryOptions) {
     this.#options = options;
+    const { store, findPolicy = () => 'open', estimateCondition } = options;
+    this.people = new GalleryPeople({
+      store,
+      findPolicy,
+      estimateCondition,
+      findGroup: (ref) => this.#group(ref),
+      countFreePlaces: (group) => this.#freePlaces(group),
+      makeNote: (ref, actor, changes) => this.#noteAll(ref, actor, changes),
+    });
   }
 
   /** Reads every group and face into memory. @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT */
@@ -181,15 +193,10 @@ export class LevelGallery implements Gallery, Part {
       this.#enrolJudged(ref, group, judgeFaces(faces, group.faces, { ...rules, policy }), actor);
     if (policy === 'open') return enrolJudged();
     // One at a time: a face must be judged by the faces that were enrolled before it, also by those that are being written.
-    const turn = (group.judged ?? Promise.resolve()).then(() => {
+    return runInTurn([group], async () => {
       if (this.#group(ref) !== group) throw groupNotFound();
       return enrolJudged();
     });
-    group.judged = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    return turn;
   }
 
   #enrolJudged(ref: GroupRef, group: Group, judged: readonly JudgedFace[], actor: string): Promise<Enrolment> {

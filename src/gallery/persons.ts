@@ -53,6 +53,8 @@ export class Persons {
   readonly #means: PersonMean[] = [];
   /** Rows of the means by externalImageId. */
   readonly #meanRows = new Map<string, number[]>();
+  /** People whose templates are made at the end of a change of many faces; undefined while there is none. */
+  #changed: Set<string> | undefined;
 
   constructor(faces: FaceRows, scales: SimilarityScales) {
     this.#faces = faces;
@@ -61,6 +63,11 @@ export class Persons {
     for (let row = 0; row < faces.size(); row++) this.#register(row);
     this.#expectedMeans = [...this.#rows.values()].filter((rows) => typeof rows !== 'number').length;
     for (const externalImageId of this.#rows.keys()) this.#rebuild(externalImageId);
+  }
+
+  /** Number of people, without the faces that have no externalImageId. */
+  get count(): number {
+    return this.#rows.size;
   }
 
   /** Number of faces that are a template by themselves. */
@@ -127,6 +134,35 @@ export class Persons {
     for (const person of new Set([externalImageId, moved])) if (person !== undefined) this.#rebuild(person);
   }
 
+  /** Makes many changes, and then the templates of each changed person once. No search may run in between. */
+  changeMany(change: () => void): void {
+    this.#changed = new Set();
+    try {
+      change();
+    } finally {
+      const changed = this.#changed;
+      this.#changed = undefined;
+      for (const person of changed) this.#rebuild(person);
+    }
+  }
+
+  /**
+   * Gives faces of one person to another one; the column of the ids has changed already.
+   * @param rows their rows
+   * @param compare orders rows by enrolment
+   */
+  rename(from: string, to: string, rows: ReadonlySet<number>, compare: (a: number, b: number) => number): void {
+    this.#changeRows(from, (own) => own.filter((row) => !rows.has(row)));
+    this.#changeRows(to, (own) => [...own, ...rows].sort(compare));
+    for (const person of [from, to]) this.#rebuild(person);
+  }
+
+  /** Takes rows from a person before these faces are removed one by one, each without its externalImageId. */
+  leave(externalImageId: string, rows: ReadonlySet<number>): void {
+    this.#changeRows(externalImageId, (own) => own.filter((row) => !rows.has(row)));
+    this.#rebuild(externalImageId);
+  }
+
   /** Notes a new row under its person. */
   #register(row: number): void {
     const externalImageId = this.#faces.externalImageId(row);
@@ -157,6 +193,7 @@ export class Persons {
 
   /** Makes the templates of one person anew. */
   #rebuild(externalImageId: string): void {
+    if (this.#changed) return void this.#changed.add(externalImageId);
     for (const meanRow of this.#meanRows.get(externalImageId)?.toSorted((a, b) => b - a) ?? [])
       this.#removeMean(meanRow);
     const rows = this.#listRows(externalImageId);

@@ -18,6 +18,8 @@ export interface NoteJournal {
 export interface Note {
   readonly journal: NoteJournal;
   readonly drafts: readonly AuditEntry[];
+  /** Returns the number and the hash of the record that the journal made of a draft; undefined before the write, or where it keeps none. */
+  readonly findRecord?: (draft: AuditEntry) => { sequence: number; hash: string } | undefined;
 }
 
 /** A log that makes notes for writes of the store. */

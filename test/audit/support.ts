@@ -19,7 +19,7 @@ export interface OpenAudit {
 export async function openAudit(
   directory: string,
   clock: Clock = Date.now,
-  options: Partial<Pick<LevelGalleryOptions, 'limits' | 'findPolicy'>> = {},
+  options: Partial<Pick<LevelGalleryOptions, 'limits' | 'findPolicy' | 'findScales'>> = {},
 ): Promise<OpenAudit> {
   const store = await openStore(directory);
   const audit = new AuditLog({ store, clock, log: silentLog });
