@@ -4,6 +4,7 @@ import { createRequestLimits, type RequestLimits } from '../api/core/request-lim
 import { ApiServer, type MountedApi, type ServicePage } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
 import { createNhnApi } from '../api/nhn/create.js';
+import { findPolicy } from '../domain/enrolment-policy.js';
 import type { Events } from '../events/events.js';
 import type { HealthAnswer, HealthRegistry } from '../ops/health.js';
 import type { Metrics } from '../ops/metrics.js';
@@ -94,6 +95,7 @@ function createDevice(base: ServiceBase, inputs: ApiInputs, requestLimits: Reque
     gallery,
     vision,
     findOwner: (name) => keys.appKeys.findId(name),
+    findPolicy: (groupId) => findPolicy(config.gallery, groupId),
     scales,
     otherModels,
     ...(livenessThresholds === undefined ? {} : { livenessThresholds }),

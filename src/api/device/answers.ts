@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { HEAD_SIDES } from '../../domain/challenge.js';
 import type { FaceCondition } from '../../domain/condition.js';
+import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { rounded } from '../../domain/face.js';
 import { recognitionEventSchema } from '../../events/event.js';
 import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from '../../enrolment/enrolment-refused.js';
@@ -184,6 +185,83 @@ export const unknownFaceEnrolmentAnswer = z.object({
   faceId: z.uuid(),
   imageId: z.uuid(),
   externalImageId: z.string(),
+});
+
+/** The entry of the audit log that records a change. */
+const proof = z
+  .object({ sequence: z.int().min(1), hash: z.string() })
+  .meta({ description: 'Entry of the audit log that records it: see GET /audit.' });
+
+export const groupListAnswer = z.object({
+  groups: z.array(
+    z.object({
+      groupId: z.string(),
+      createdAt: time,
+      faces: count,
+      persons: count.meta({ description: 'People by externalImageId; faces without one are not counted.' }),
+      modelVersion: z.string(),
+      modelInstalled: z.boolean().meta({ description: 'False: the group is kept, but nobody in it is recognised.' }),
+      policy: z.enum(ENROLMENT_POLICIES),
+    }),
+  ),
+  before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
+  next,
+});
+
+const bestAndWorst = z.object({ best: fraction, worst: fraction });
+
+export const personListAnswer = z.object({
+  persons: z.array(
+    z
+      .object({
+        externalImageId: z.string(),
+        faces: z.int().min(1),
+        masked: count.meta({ description: 'Number of faces with a mask.' }),
+        detectionScore: bestAndWorst,
+        recognisability: bestAndWorst
+          .optional()
+          .meta({ description: 'Absent where the models have no measure of it.' }),
+      })
+      .meta({ id: 'Person' }),
+  ),
+  after: z.string().optional().meta({ description: 'Value of `after` for the next page.' }),
+  next,
+});
+
+export const personFacesAnswer = z.object({
+  faces: z.array(
+    z.object({
+      faceId: z.uuid(),
+      imageId: z.uuid(),
+      detectionScore: fraction,
+      recognisability,
+      masked: z.boolean().optional().meta({ description: 'Absent where it is not known.' }),
+    }),
+  ),
+  before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
+  next,
+});
+
+export const closestPersonAnswer = z.object({
+  closest: z
+    .object({
+      externalImageId: z
+        .string()
+        .optional()
+        .meta({ description: 'Absent for a face without one, which is a person of its own.' }),
+      faceId: z.uuid(),
+      similarity: percent,
+    })
+    .optional()
+    .meta({ description: 'Absent where nobody else is enrolled, or where no face of the person is recognisable.' }),
+});
+
+export const personDeletedAnswer = z.object({ deleted: z.int().min(1), audit: proof });
+
+export const personChangedAnswer = z.object({
+  faces: z.int().min(1).meta({ description: 'Number of faces that were changed.' }),
+  merged: z.boolean().meta({ description: 'Whether they joined a person who was there already.' }),
+  audit: proof,
 });
 
 export const deletedAnswer = z.object({ deleted: count });

@@ -16,7 +16,7 @@ import { LiveViews } from './live-views.js';
 import { createDeviceDocument, DOCUMENT_PATH } from './openapi.js';
 import { DEVICE_BASE, type DeviceReply, type DeviceRoute } from './route.js';
 import { DEVICE_ROUTES } from './routes.js';
-import type { DeviceServices } from './services.js';
+import type { DeviceServices, GroupsGallery } from './services.js';
 import { createStatusEncoder } from './status-encoder.js';
 import { ViewAudit } from './view-audit.js';
 
@@ -25,8 +25,9 @@ const MAX_BODY_BYTES = 16_384;
 
 export interface DeviceParts
   extends
-    Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info'>,
-    Pick<EnrolmentsParts, 'gallery' | 'findOwner' | 'scales' | 'otherModels' | 'livenessThresholds'> {
+    Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info' | 'gallery' | 'findScales'>,
+    Pick<EnrolmentsParts, 'scales' | 'otherModels' | 'livenessThresholds'> {
+  gallery: GroupsGallery & EnrolmentsParts['gallery'];
   config: Pick<Config, 'deviceId' | 'cameras'>;
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
   adminKeys: KeyAuthority;
@@ -48,6 +49,8 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
     views: new LiveViews({ cameras, config: config.cameras, clock, timers }),
     viewAudit: new ViewAudit({ audit, clock }),
     enrolments: new Enrolments({ ...parts, config: config.cameras }),
+    findScales: (modelVersion) =>
+      modelVersion === vision.modelVersion ? parts.scales : parts.otherModels?.get(modelVersion)?.scales,
     info: () => ({ version: readVersion(), deviceId: config.deviceId, modelVersion: vision.modelVersion }),
   };
   const streams = new OpenStreams(timers);

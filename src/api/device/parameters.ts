@@ -52,6 +52,8 @@ export const pictureQuery = {
   quality: wholeNumberText(1, 100, 80).meta({ description: 'Quality of the JPEG.' }),
 };
 
+type TextQuery = Readonly<Record<string, string | number | undefined>>;
+
 /**
  * Returns the fields that lead to the next page of a list.
  * @param path path of the list
@@ -61,12 +63,22 @@ export const pictureQuery = {
 export function linkNextPage<Before extends string | number>(
   path: string,
   before: Before | undefined,
-  query: Readonly<Record<string, string | number | undefined>>,
+  query: TextQuery,
 ): { before?: Before; next?: string } {
-  if (before === undefined) return {};
+  return before === undefined ? {} : { before, next: makeLink(path, { ...query, before }) };
+}
+
+/** Like linkNextPage, for a list in the order of its ids. @param after the last id of this page; undefined on the last page */
+export function linkPageAfter(
+  path: string,
+  after: string | undefined,
+  query: TextQuery,
+): { after?: string; next?: string } {
+  return after === undefined ? {} : { after, next: makeLink(path, { ...query, after }) };
+}
+
+function makeLink(path: string, query: TextQuery): string {
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, before })) {
-    if (value !== undefined) parameters.set(name, String(value));
-  }
-  return { before, next: `${path}?${parameters.toString()}` };
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  return `${path}?${parameters.toString()}`;
 }

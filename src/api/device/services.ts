@@ -5,6 +5,10 @@ import type { AuditEntry, AuditSink } from '../../domain/audit.js';
 import type { Log } from '../../domain/log.js';
 import type { Clock } from '../../domain/time.js';
 import type { Enrolments } from '../../enrolment/enrolments.js';
+import type { EnrolmentPolicy } from '../../domain/enrolment-policy.js';
+import type { SimilarityScales } from '../../domain/similarity-scales.js';
+import type { Gallery } from '../../gallery/gallery.types.js';
+import type { GalleryPeople } from '../../gallery/gallery-people.js';
 import type { EventReader } from '../../events/event.js';
 import type { SigningKeyInfo } from '../../events/signing.js';
 import type { HealthAnswer } from '../../ops/health.js';
@@ -29,12 +33,24 @@ export interface DeviceInfo {
   modelVersion: string;
 }
 
+/** The part of the gallery that the routes of groups and people use. */
+export interface GroupsGallery extends Pick<Gallery, 'group' | 'listGroups' | 'listFaces'> {
+  readonly people: Pick<GalleryPeople, 'count' | 'list' | 'summary' | 'closest' | 'delete' | 'rename' | 'move'>;
+}
+
 export interface DeviceServices {
   cameras: CameraControl;
   rates: CaptureRates;
   views: LiveViews;
   viewAudit: ViewAudit;
   enrolments: Enrolments;
+  gallery: GroupsGallery;
+  /** Returns the id of an appKey by its name; undefined when there is no valid one. */
+  findOwner: (name: string) => string | undefined;
+  /** Returns the scales of a model version; undefined where it is not installed. */
+  findScales: (modelVersion: string) => SimilarityScales | undefined;
+  /** Returns the enrolment policy of a group. */
+  findPolicy: (groupId: string) => EnrolmentPolicy;
   events: EventReader;
   privacy: PrivacyControl;
   unknownFaces: Pick<UnknownFaces, 'list' | 'get' | 'picture' | 'delete' | 'deleteAll'>;

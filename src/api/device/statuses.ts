@@ -19,6 +19,7 @@ export const STATUSES: Readonly<Partial<Record<ErrorCode, Refusal>>> = {
   GROUP_NOT_FOUND: { status: 404, message: 'There is no such group.' },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This path does not support this method.' },
   CAMERA_UNAVAILABLE: { status: 409, message: 'The camera has no picture now.' },
+  PERSON_EXISTS: { status: 409, message: 'There is a person with this externalImageId already.' },
   PRIVACY_ON: { status: 409, message: 'Privacy is on: all cameras are closed.' },
   MODEL_VERSION_MISMATCH: { status: 409, message: 'The group was enrolled under another model.' },
   QUOTA_EXCEEDED: { status: 409, message: 'The group is full.' },

@@ -15,6 +15,7 @@ import type { CameraConfig } from '../../../src/config/camera-schema.js';
 import { configSchema } from '../../../src/config/schema.js';
 import type { HeadChallenge } from '../../../src/domain/challenge.js';
 import type { FaceCondition } from '../../../src/domain/condition.js';
+import type { EnrolmentPolicy } from '../../../src/domain/enrolment-policy.js';
 import type { Face, Quality } from '../../../src/domain/face.js';
 import { silentLog, type Log } from '../../../src/domain/log.js';
 import type { OtherModels } from '../../../src/domain/other-models.js';
@@ -187,6 +188,8 @@ export interface DeviceOptions {
   /** Conditions of the faces that are embedded, in this order; the others have none. */
   conditions?: (FaceCondition | undefined)[];
   stopTimeoutMs?: number;
+  /** Enrolment policy of each group; by default `open`. */
+  findPolicy?: (groupId: string) => EnrolmentPolicy;
   observed?: [string, number][];
 }
 
@@ -247,7 +250,14 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const store = new SealedStore({ directory: join(folder, 'db'), masterKey: Buffer.alloc(32, 7), log: silentLog });
   const audit = new AuditLog({ store, clock, log: silentLog });
   const limits = { maxGroups: 10, maxFacesPerGroup: 5 };
-  const gallery = new LevelGallery({ store, audit, limits, clock: Date.now, log: silentLog });
+  const gallery = new LevelGallery({
+    store,
+    audit,
+    limits,
+    clock: Date.now,
+    log: silentLog,
+    findPolicy: options.findPolicy,
+  });
   const cameras = new ScriptedCameras();
   const privacy = new PrivacySwitch({ store, cameras, audit, log });
   const unknownFaces = new UnknownFaces({
@@ -292,6 +302,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     },
     gallery,
     findOwner: (name) => appKeys.findId(name),
+    findPolicy: options.findPolicy ?? (() => 'open'),
     scales: options.scales ?? scales,
     ...(livenessThreshold === undefined
       ? {}
