@@ -55,8 +55,8 @@ export interface BrokerSessionOptions extends ConnectionOptions {
   setAside?: SetAsideStore | undefined;
   counts: DeliveryCounts;
   log: Log;
-  /** Called when the broker has accepted the connection. */
-  onAccepted: () => void;
+  /** Called when the broker has accepted the connection. @returns false to give it up at once */
+  onAccepted: () => boolean;
   /** Called when the broker has taken or refused the status as well. */
   onConnected: () => void;
   /** Called when records of the history are settled. */
@@ -94,10 +94,13 @@ export class BrokerSession {
     const { limits } = this.#options;
     try {
       const connection = await openConnection(this.#options);
+      if (!this.#options.onAccepted()) {
+        await connection.end();
+        return new BrokerFailure('the connection is opened in another way');
+      }
       this.#connection = connection;
       this.#hasConnected = true;
       limits.connected(connection.limits);
-      this.#options.onAccepted();
       await this.#publish(connection);
       return new BrokerFailure('stopped');
     } catch (error) {

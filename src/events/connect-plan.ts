@@ -18,6 +18,10 @@ export class ConnectPlan {
   #willRefusal: string | undefined;
   /** Number of attempts in a row that the broker ended without a CONNACK. Some end what they do not understand. */
   #cuts = 0;
+  /** Number of such attempts since a connection stood. */
+  #cutsSinceSuccess = 0;
+  /** True while the first introduction is tried once more. */
+  #isRechecking = false;
 
   constructor(versions: readonly [ProtocolVersion, ...ProtocolVersion[]]) {
     this.#versions = versions;
@@ -43,8 +47,10 @@ export class ConnectPlan {
   refused(failure: BrokerFailure): void {
     const { reasonCode, isCut, versionRefused } = failure;
     if (versionRefused) this.#versionIndex++;
-    if (isCut) this.#cuts++;
-    else this.#cuts = 0;
+    if (isCut) {
+      this.#cuts++;
+      this.#cutsSinceSuccess++;
+    } else this.#cuts = 0;
     if (!this.#will || reasonCode === undefined) return;
     if (reasonCode === QOS_NOT_SUPPORTED) this.#will = { ...this.#will, qos: 0 };
     else if (reasonCode === RETAIN_NOT_SUPPORTED) this.#will = { ...this.#will, retain: false };
@@ -52,6 +58,19 @@ export class ConnectPlan {
       this.#will = undefined;
       this.#willRefusal = describeCode(reasonCode, 'refused');
     }
+  }
+
+  /**
+   * The broker accepted the connection. A proxy before an absent broker ends attempts as well: where it was another introduction than the
+   * first one that passed, the first one is tried once more.
+   * @returns false when the connection should be given up for that, before anything is published
+   */
+  accepted(): boolean {
+    const isSettled = this.#step === 0 || this.#isRechecking || this.#cutsSinceSuccess === 0;
+    this.#cutsSinceSuccess = 0;
+    this.#isRechecking = !isSettled;
+    if (!isSettled) this.#cuts = 0;
+    return isSettled;
   }
 
   get #step(): number {

@@ -114,6 +114,8 @@ export class MqttPublisher implements Part {
   #failure: string | undefined;
   /** True while the status is being built: what reaches a subscriber was sent on a connection that stands. */
   #isBuildingStatus = false;
+  /** True when the last connection was given up for another introduction. */
+  #isRechecking = false;
   /** Ends the pause before the next connection. */
   #hurry = new AbortController();
 
@@ -224,6 +226,10 @@ export class MqttPublisher implements Part {
       this.#state = 'connecting';
       const { failure, stood } = await this.#runSession();
       if (this.#stopping.signal.aborted) return;
+      if (this.#isRechecking) {
+        this.#isRechecking = false;
+        continue;
+      }
       this.#state = 'waiting';
       this.#declare(failure);
       if (stood) this.#suspect(failure);
@@ -305,12 +311,15 @@ export class MqttPublisher implements Part {
   }
 
   /** The broker has accepted the connection. */
-  #declareAccepted(): void {
+  #declareAccepted(): boolean {
+    this.#isRechecking = !this.#plan.accepted();
+    if (this.#isRechecking) return false;
     this.#pace.connected();
     const { willRefusal } = this.#plan;
     const topic = makeStatusTopic(this.#options.deviceId);
     if (willRefusal === undefined) this.#refusedTopics.accept(topic, 'the will');
     else this.#refusedTopics.refuse(topic, { kind: 'refused', detail: willRefusal }, 'the will');
+    return true;
   }
 
   #declareConnected(): void {

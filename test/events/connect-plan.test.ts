@@ -27,6 +27,21 @@ describe('the plan of the next connection', () => {
     expect([plan.version, plan.will]).toEqual([5, { qos: 1, retain: true }]);
   });
 
+  it('tries the first introduction once more where another one passed, and keeps what passes then', () => {
+    const plan = new ConnectPlan([5, 4]);
+    plan.refused(CUT);
+    plan.refused(CUT);
+    expect([plan.version, plan.accepted(), plan.version]).toEqual([4, false, 5]);
+    // A proxy before an absent broker ended the attempts: now the broker is back.
+    expect([plan.accepted(), plan.version]).toEqual([true, 5]);
+    for (let i = 0; i < 2; i++) plan.refused(CUT);
+    expect(plan.accepted()).toBe(false);
+    for (let i = 0; i < 2; i++) plan.refused(CUT);
+    expect([plan.version, plan.accepted(), plan.version]).toEqual([4, true, 4]);
+    // The next connection begins with what passed.
+    expect([plan.accepted(), plan.version]).toEqual([true, 4]);
+  });
+
   it.each([
     [155, { qos: 0, retain: true }],
     [154, { qos: 1, retain: false }],
@@ -95,6 +110,18 @@ describe('the pause before the next connection', () => {
 });
 
 describe('a broker that', () => {
+  it('was absent behind a proxy gets MQTT 5 and the will when it is back', async () => {
+    let attempts = 0;
+    const broker = await ScriptedBroker.start({ connect: () => (++attempts <= 5 ? 'cut' : 0) });
+    const events = await startEvents({ url: broker.url });
+    await events.emit(aDraft());
+    await eventually(() => events.stats().pending === 0 && events.stats().connected);
+    expect(broker.connects.at(-1)).toMatchObject({ protocolVersion: 5, will: { topic: 'lintel/gate/status' } });
+    expect(events.health()).toMatchObject({ status: 'ok', facts: { protocol: 'MQTT 5' } });
+    expect(broker.statuses).toHaveLength(1);
+    expect(events.stats().reconnects).toBe(0);
+  });
+
   it('closes the connection at MQTT 5 is used with MQTT 3.1.1', async () => {
     const broker = await ScriptedBroker.start({
       connect: ({ protocolVersion }) => (protocolVersion === 5 ? 'cut' : 0),
