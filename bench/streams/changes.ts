@@ -3,7 +3,8 @@ import { makeClip, type ClipOrder } from '../support/streams/clips.js';
 import type { Notice, StreamKind } from '../support/streams/kind.js';
 import { MOMENTS } from '../support/streams/scene.js';
 import { openMultipart, openRtsp, openTurnedFile } from '../support/streams/stages.js';
-import { play } from '../support/streams/timeline.js';
+import { splitAnnexB } from '../support/streams/rtp.js';
+import { play, type Unit } from '../support/streams/timeline.js';
 import { BOTH, USUAL, USUAL_JPEG } from './codecs.js';
 
 const FIRST = { fromMs: 0, toMs: MOMENTS.between };
@@ -29,6 +30,23 @@ const change = (
   expected: { events: BOTH, notices: [noticed] },
   ...more,
 });
+
+/**
+ * NAL unit of H.264 that asks for a turn by 90 degrees anticlockwise: supplemental information 47 with three bytes, which hold until the next
+ * one (ITU-T H.264, D.1.27).
+ */
+const TURN_SEI = Buffer.from([0x06, 0x2f, 0x03, 0x08, 0x00, 0x09, 0x80]);
+const START_CODE = Buffer.from([0, 0, 0, 1]);
+const IDR_SLICE = 5;
+
+/** Puts the request for a turn before the picture of a key frame. */
+function addOrientation(unit: Unit): Unit {
+  if (!unit.isKey) return unit;
+  const nals = splitAnnexB(unit.data);
+  const picture = nals.findIndex((nal) => (nal[0]! & 31) === IDR_SLICE);
+  const all = [...nals.slice(0, picture), TURN_SEI, ...nals.slice(picture)];
+  return { ...unit, data: Buffer.concat(all.flatMap((nal) => [START_CODE, nal])) };
+}
 
 const LARGE = { widthPx: 1280, heightPx: 720 };
 const SMALL = { widthPx: 640, heightPx: 360 };
@@ -74,13 +92,16 @@ export const changes: readonly StreamKind[] = [
     {},
     { filters: ['scale=out_range=full'], encoder: ['-pix_fmt', 'yuvj420p', '-color_range', 'pc'] },
   ]),
-  change('turns', 'the display matrix (SEI) turns the picture by 90 degrees from one moment on', [
-    {},
-    {
-      filters: ['transpose=clock'],
-      encoder: ['-bsf:v', 'h264_metadata=display_orientation=insert:rotate=90'],
+  {
+    name: 'turns',
+    about: 'the display orientation (SEI) turns the picture by 90 degrees from one moment on',
+    open: async () => {
+      const before = await makeClip({ ...USUAL, ...FIRST });
+      const turned = await makeClip({ ...USUAL, ...SECOND, filters: ['transpose=clock'] });
+      return openRtsp(play(before, turned).map((unit) => (unit.clip === turned ? addOrientation(unit) : unit)));
     },
-  ]),
+    expected: { events: BOTH, notices: [noticed] },
+  },
   {
     name: 'turned-file',
     about: 'a file whose display matrix turns the picture',

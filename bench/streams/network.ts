@@ -95,7 +95,7 @@ export const network: readonly StreamKind[] = [
     },
   ),
   overUdp('udp-reordered', 'one datagram of 20 comes late', { reordered: 0.05 }),
-  overUdp('udp-repeated', 'one datagram of 10 comes twice', { repeated: 0.1 }),
+  overUdp('udp-repeated', 'one datagram of 100 comes twice', { repeated: 0.01 }, { expected: { minDelivered: 0.25 } }),
   {
     name: 'damaged',
     about: 'damaged data in every twelfth picture',
@@ -109,7 +109,8 @@ export const network: readonly StreamKind[] = [
     expected: {
       events: BOTH,
       minDelivered: 0.3,
-      notices: [{ what: 'picture', fromMs: MOMENTS.between + STALL_MS, withinMs: 1_000 }],
+      // The last picture before the stall comes out of the decoder after it: late, and declared as such for a second.
+      notices: [{ what: 'picture', fromMs: MOMENTS.between + STALL_MS, withinMs: 1_500 }],
     },
   },
   {
