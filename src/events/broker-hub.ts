@@ -55,6 +55,10 @@ export class BrokerHub implements ClientHost {
     new BrokerClient({ link, network: network ?? '', host: this }).open();
   }
 
+  start(): void {
+    this.#isStopped = false;
+  }
+
   /** Ends all connections that have a client id. Wills are not published any more. */
   stop(): void {
     this.#isStopped = true;

@@ -97,6 +97,7 @@ export class EmbeddedBroker implements Part {
   async start(): Promise<void> {
     const { host, port, log } = this.#options;
     await this.#startTls();
+    this.#hub.start();
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CLIENTS + MAX_WAITING;
     this.#server = server;

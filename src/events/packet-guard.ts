@@ -4,10 +4,12 @@ import { TokenBucket } from '../platform/token-bucket.js';
 import { PACKET } from './mqtt-decoder.js';
 import type { RawPacket } from './packet-reader.js';
 
-/** Packets that a client may send at once, and in each second after that: it subscribes at the start, and then sends little. */
-const PACKETS_AT_ONCE = 100;
+/** Packets that a client may send at once, and in each second after that: some programs send a SUBSCRIBE for each of their subscriptions. */
+const PACKETS_AT_ONCE = 600;
 const PACKETS_PER_SECOND = 10;
-/** Messages in the same way, also those that are ignored: a program that describes hundreds of devices publishes them all at its start. */
+/** Messages that are passed on to others, in the same way: commands and births. */
+const ACCEPTED_AT_ONCE = 100;
+/** All messages in the same way, also those that are ignored: a program that describes hundreds of devices publishes them all at its start. */
 const MESSAGES_AT_ONCE = 1_000;
 const MESSAGES_PER_SECOND = 50;
 /** A larger message counts as several. */
@@ -21,6 +23,7 @@ const ACKNOWLEDGEMENTS: readonly number[] = [PACKET.puback, PACKET.pubrec, PACKE
 
 export class PacketGuard {
   readonly #packets: TokenBucket;
+  readonly #accepted: TokenBucket;
   readonly #messages: TokenBucket;
   readonly #patience: TokenBucket;
   /** Acknowledgements that the client owes: these packets do not count. */
@@ -29,6 +32,7 @@ export class PacketGuard {
   /** @param monotonic milliseconds that never go back, as performance.now */
   constructor(monotonic: Clock) {
     this.#packets = new TokenBucket({ perSecond: PACKETS_PER_SECOND, burst: PACKETS_AT_ONCE, monotonic });
+    this.#accepted = new TokenBucket({ perSecond: PACKETS_PER_SECOND, burst: ACCEPTED_AT_ONCE, monotonic });
     this.#messages = new TokenBucket({ perSecond: MESSAGES_PER_SECOND, burst: MESSAGES_AT_ONCE, monotonic });
     this.#patience = new TokenBucket({ perSecond: SLOWED_PER_SECOND_MS, burst: SLOWED_AT_ONCE_MS, monotonic });
   }
@@ -52,16 +56,16 @@ export class PacketGuard {
       return waitMs;
     }
     if (ACKNOWLEDGEMENTS.includes(type) && this.#expected > 0) this.#expected--;
-    else this.#take();
+    else take(this.#packets);
     return 0;
   }
 
   /** Counts a message that is passed on to others. @throws Error for too many */
   countAccepted(): void {
-    this.#take();
+    take(this.#accepted);
   }
+}
 
-  #take(): void {
-    if (!this.#packets.take()) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
-  }
+function take(bucket: TokenBucket): void {
+  if (!bucket.take()) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
 }

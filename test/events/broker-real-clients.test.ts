@@ -1,73 +1,11 @@
-// Whole sessions of real clients at the embedded broker: mqtt.js in the manner of Home Assistant and others, and those of mosquitto.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { describe, expect, it, onTestFinished } from 'vitest';
+// Whole sessions of mqtt.js at the embedded broker: in the manner of Home Assistant, and with sessions that wait for their client.
+import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { MAX_QUEUED_MESSAGES } from '../../src/events/client-session.js';
 import { EmbeddedBroker } from '../../src/events/embedded-broker.js';
-import type { Events } from '../../src/events/events.js';
-import { connectOwn, dial } from './broker-clients.js';
-import { aDraft, eventually, lacks, Mosquitto, started, startEvents, Subscriber } from './support.js';
-
-const HOME_ASSISTANT = { discoveryPrefix: 'homeassistant', birthTopic: 'homeassistant/status' };
-
-interface Heard {
-  topic: string;
-  payload: string;
-  qos: number;
-  retain: boolean;
-}
-
-/** A client of mqtt.js that ends with the test, with what it has heard, and how often it has connected and lost its connection. */
-class RealClient {
-  readonly heard: Heard[] = [];
-  connects = 0;
-  closes = 0;
-  pings = 0;
-  isSessionPresent = false;
-
-  private constructor(readonly client: MqttClient) {
-    client.on('message', (topic, payload, { qos, retain }) => {
-      this.heard.push({ topic, payload: payload.toString(), qos, retain });
-    });
-    client.on('connect', ({ sessionPresent }) => {
-      this.connects++;
-      this.isSessionPresent = sessionPresent;
-    });
-    client.on('close', () => this.closes++);
-    client.on('error', () => undefined);
-    client.on('packetreceive', ({ cmd }) => {
-      if (cmd === 'pingresp') this.pings++;
-    });
-  }
-
-  static async connect(port: number, options: IClientOptions): Promise<RealClient> {
-    const base = { protocolVersion: 4, reconnectPeriod: 50, ...options } as const;
-    // The messages of a session may come with the CONNACK: the listeners are there before it.
-    const client = new RealClient(connect(`mqtt://127.0.0.1:${port}`, base));
-    onTestFinished(() => void client.client.end(true));
-    await eventually(() => client.connects === 1);
-    return client;
-  }
-
-  get topics(): string[] {
-    return this.heard.map(({ topic }) => topic);
-  }
-
-  count(pattern: RegExp): number {
-    return this.topics.filter((topic) => pattern.test(topic)).length;
-  }
-
-  /** Loses the connection without a DISCONNECT. */
-  lose(): void {
-    this.client.stream.destroy();
-  }
-}
-
-function findPort(events: Events): number {
-  return Number(new URL(events.brokerUrl ?? '').port);
-}
+import { connectOwn } from './broker-clients.js';
+import { findPort, HOME_ASSISTANT, RealClient } from './real-client.js';
+import { aDraft, eventually, lacks, Mosquitto, started, startEvents } from './support.js';
 
 describe('Home Assistant at the embedded broker', () => {
   it.each([
@@ -216,89 +154,6 @@ describe('a session at the embedded broker', () => {
       before = after;
     }
     expect(broker.health().facts).toMatchObject({ clients: 1, clientsCutOff: 0, sessionsWaiting: 0 });
-  });
-});
-
-describe('other programs at the embedded broker', () => {
-  it('publish what they like on topics of their own: they are not cut off, and nobody hears it', async () => {
-    const events = await startEvents({ homeAssistant: HOME_ASSISTANT });
-    const port = findPort(events);
-    const everything = await RealClient.connect(port, { clientId: 'iobroker' });
-    await everything.client.subscribeAsync('#');
-    const programs = await Promise.all(
-      ['zigbee2mqtt/bridge/state', 'esphome/status', 'node-red/state'].map((topic) =>
-        RealClient.connect(port, {
-          clientId: topic,
-          clean: false,
-          will: { topic, payload: Buffer.from('offline'), qos: 1, retain: true },
-        }),
-      ),
-    );
-    for (const { client } of programs) {
-      await client.publishAsync(client.options.clientId ?? '', 'online', { qos: 1, retain: true });
-      await client.subscribeAsync(['homeassistant/status', 'zigbee2mqtt/#'], { qos: 1 });
-      const announcements = Array.from({ length: 200 }, (_, i) =>
-        client.publishAsync(`homeassistant/sensor/0x${i}/config`, '{"name":"not of Lintel"}', {
-          qos: (i % 3) as 0 | 1 | 2,
-          retain: true,
-        }),
-      );
-      await Promise.all(announcements);
-      await client.publishAsync('zigbee2mqtt/bridge/devices', 'x'.repeat(300_000), { retain: true });
-    }
-    const event = await events.emit(aDraft());
-    await eventually(() => everything.count(/\/match$/) === 1);
-    expect(everything.heard.find(({ topic }) => topic.endsWith('match'))?.payload).toBe(JSON.stringify(event));
-    expect(everything.count(/^(homeassistant\/sensor|zigbee2mqtt|esphome|node-red)/)).toBe(0);
-    for (const program of [...programs, everything]) expect(program).toMatchObject({ connects: 1, closes: 0 });
-    for (const program of programs) program.lose();
-    await eventually(() => programs.every(({ connects }) => connects === 2));
-    expect(programs.every(({ isSessionPresent }) => isSessionPresent)).toBe(true);
-    expect(events.health()).toMatchObject({ status: 'ok', facts: { clientsCutOff: 0 } });
-  });
-
-  it('as MQTT Explorer subscribe to # and $SYS/#: one is granted, the other refused', async () => {
-    const events = await startEvents();
-    const explorer = await RealClient.connect(findPort(events), { clientId: 'explorer' });
-    const subscribed = explorer.client.subscribeAsync(['#', '$SYS/#']);
-    await subscribed.catch(() => undefined);
-    await events.emit(aDraft());
-    await eventually(() => explorer.count(/\/match$/) === 1);
-    expect(explorer).toMatchObject({ connects: 1, closes: 0 });
-  });
-
-  it('that speak MQTT 5 only get a clear refusal', async () => {
-    const events = await startEvents();
-    const client = connectAsync(events.brokerUrl ?? '', { protocolVersion: 5, reconnectPeriod: 0 });
-    await expect(client).rejects.toThrow();
-    const socket = await dial(findPort(events));
-    const answered = once(socket, 'data') as Promise<[Buffer]>;
-    // An MQTT 5 CONNECT with an empty list of properties.
-    socket.write(Buffer.from('101000044d5154540502003c000003616263', 'hex'));
-    expect((await answered)[0]).toEqual(Buffer.from([0x20, 2, 0, 1]));
-  });
-});
-
-describe.skipIf(lacks('mosquitto at the embedded broker', 'mosquitto_sub', 'mosquitto_pub'))('mosquitto', () => {
-  it('keeps a session over its return, and publishes with a will', async () => {
-    const events = await startEvents();
-    const port = findPort(events);
-    const session = ['-c', '-i', 'recorder', '-q', '1'];
-    const first = await Subscriber.start(port, 'lintel/+/history', session);
-    await first.end();
-    await eventually(() => events.health().facts?.sessionsWaiting === 1);
-    await events.emit(aDraft());
-    await eventually(() => events.stats().published === 1);
-    const second = await Subscriber.start(port, 'lintel/+/history', session);
-    await eventually(() => second.recorded.length === 1);
-    expect(second.messages.map(({ qos, retained }) => [qos, retained])).toEqual([[1, false]]);
-    for (const qos of ['0', '1', '2']) {
-      const args = ['-h', '127.0.0.1', '-p', `${port}`, '-q', qos, '-r', '-t', 'stat/x', '-m', 'on'];
-      const will = ['--will-topic', 'stat/lwt', '--will-payload', 'gone', '--will-retain', '--will-qos', '1'];
-      const [code] = (await once(spawn('mosquitto_pub', [...args, ...will]), 'exit')) as [number];
-      expect(code).toBe(0);
-    }
-    expect(events.health().facts).toMatchObject({ clientMessagesIgnored: 3, clientsCutOff: 0 });
   });
 });
 

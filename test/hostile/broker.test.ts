@@ -242,7 +242,7 @@ describe('subscriptions', () => {
     const { port } = await startBroker();
     const { socket } = await join(port, 'tireless');
     const closed = untilClosed(socket);
-    for (let i = 0; i < 200; i++) socket.write(subscribePacket(['#']));
+    for (let i = 0; i < 1_000; i++) socket.write(subscribePacket(['#']));
     await closed;
   });
 });
