@@ -15,7 +15,6 @@ class CameraStamps {
   void observe(std::optional<double> timestampMs, Clock::time_point arrived);
   /// Returns the time stamp of the newest picture in milliseconds; 0 while they are not believed.
   double timestampMs() const { return areLive_ ? latestMs_ : 0; }
-  bool areLive() const { return areLive_; }
 
  private:
   bool isRefuted_ = false;

@@ -103,10 +103,8 @@ bool HttpReader::retrieve(Frame& frame) {
   return problem.empty();
 }
 
-SourceClock HttpReader::clock() const {
-  if (other_) return other_->clock();
-  return stamps_.areLive() ? SourceClock::live : SourceClock::none;
-}
+/// The time stamps of MJPEG are made when a picture is sent, and go on when the sensor has frozen: they prove nothing.
+SourceClock HttpReader::clock() const { return other_ ? other_->clock() : SourceClock::none; }
 
 std::string HttpReader::describeLoss() const {
   if (other_) return other_->describeLoss();

@@ -163,6 +163,37 @@ describe('pictures as cameras make them', () => {
     expect(Math.max(...pixels.map((value, i) => Math.abs(value - upright[i]!)))).toBeLessThanOrEqual(6);
   });
 
+  test('have the time stamps that the camera sends, which do not prove that it lives', async () => {
+    const style = MJPEG_STYLES.find((one) => one.name === 'many headers')!;
+    const url = await httpCamera((_request, response) => {
+      response.writeHead(200, TYPE);
+      const began = performance.now();
+      // The style adds a tenth of a second for each number.
+      play(response, () => response.write(style.part(jpegAt(5), (performance.now() - began) / 100)) || true);
+    });
+    const capture = new TestCapture({ type: 'url', url });
+    const stamps: number[] = [];
+    await capture.until(() => {
+      const { timestampMs, clock, arrivedMs } = capture.state.picture ?? {};
+      if (timestampMs === undefined || arrivedMs === undefined) return false;
+      expect(clock).toBe('none');
+      stamps.push(timestampMs);
+      return stamps.length > 5;
+    });
+    expect(stamps[0]).toBeGreaterThan(1_700_000_001_000);
+    expect(stamps.at(-1)).toBeGreaterThan(stamps[0]!);
+    expect(capture.state.picture?.unchangedMs).toBeGreaterThan(1_000);
+  });
+
+  test('whose time stamps do not go on have none', async () => {
+    const style = MJPEG_STYLES.find((one) => one.name === 'many headers')!;
+    const fixed = { ...style, part: (jpeg: Buffer) => style.part(jpeg, 7) };
+    const url = await httpCamera((_request, response) => playStyle(response, fixed, jpegAt));
+    const capture = new TestCapture({ type: 'url', url });
+    await capture.until(() => capture.state.frameNumber > 20);
+    expect(capture.state.picture?.timestampMs).toBeUndefined();
+  });
+
   test('of another size follow without a stale picture', async () => {
     const large = addon.encodeJpeg(wrap(waves(320, 240)), 90);
     const url = await httpCamera((_request, response) =>
