@@ -19,7 +19,7 @@ export interface AnnouncedLimits {
  * How a message may be sent. `main`: on the connection of everything else. `alone`: on a connection of its own, because a message like it
  * may have ended a connection. `none`: not at all.
  */
-export type Route = { route: 'main' | 'alone' } | { route: 'none'; refusal: Refusal };
+export type DeliveryRoute = { route: 'main' | 'alone' } | { route: 'none'; refusal: Refusal };
 
 /** A topic on which a message ended its connection. */
 interface DistrustedTopic {
@@ -88,7 +88,7 @@ export class BrokerLimits {
   }
 
   /** Decides how a message of this size may be sent. */
-  route(delivery: Pick<Delivery, 'id' | 'topic' | 'lane'>, bytes: number): Route {
+  route(delivery: Pick<Delivery, 'id' | 'topic' | 'lane'>, bytes: number): DeliveryRoute {
     const { maximumPacketBytes } = this.#announced;
     if (bytes > maximumPacketBytes) return { route: 'none', refusal: refuseSize(bytes, maximumPacketBytes) };
     const isDistrusted = bytes >= this.#distrustedBytes;

@@ -5,14 +5,14 @@ import { makeEventTopic, makeHistoryTopic } from './topics.js';
 /** Order in which messages are sent where the broker takes only a few at the same time. */
 export const LANES = ['live', 'status', 'side', 'history'] as const;
 
-export type Lane = (typeof LANES)[number];
+export type SendLane = (typeof LANES)[number];
 
 /** One MQTT message with QoS 1, or with QoS 0 for a broker that takes no other. */
 export interface Delivery {
   /** Name of the message on all connections, such as `history/17`; where it is absent, the topic. */
   id?: string;
   /** `side` where it is absent. */
-  lane?: Lane;
+  lane?: SendLane;
   topic: string;
   payload: string | Buffer;
   retain: boolean;

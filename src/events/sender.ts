@@ -1,6 +1,6 @@
 // The sending of messages on one connection: the form that the broker takes, suspects alone, and a verdict for what it does not take.
 import type { Clock } from '../domain/time.js';
-import type { BrokerLimits, Route } from './broker-limits.js';
+import type { BrokerLimits, DeliveryRoute } from './broker-limits.js';
 import { nameDelivery, type Delivery } from './delivery.js';
 import type { Connection } from './mqtt-connection.js';
 import { refuseByEnd, toRefusal, type Refusal } from './refusal.js';
@@ -111,7 +111,7 @@ export class Sender {
     const { limits, tryAlone, clock } = this.#options;
     const { expiresAtMs } = delivery;
     if (expiresAtMs !== undefined && clock() >= expiresAtMs) return { state: 'expired' };
-    const route: Route = isAlone && limits.fits(bytes) ? { route: 'alone' } : limits.route(delivery, bytes);
+    const route: DeliveryRoute = isAlone && limits.fits(bytes) ? { route: 'alone' } : limits.route(delivery, bytes);
     if (route.route === 'none') return { state: 'refused', refusal: route.refusal };
     if (route.route === 'main') return this.#offer(delivery, bytes);
     const verdict: Verdict = tryAlone ? await tryAlone(delivery, bytes) : { state: 'unavailable' };

@@ -8,7 +8,7 @@ import { refuseByEnd, toRefusal, type Refusal } from './refusal.js';
 export type Verdict =
   { state: 'accepted' } | { state: 'unavailable' } | { state: 'refused' | 'ended'; refusal: Refusal };
 
-export interface TrialOptions extends Omit<ConnectionOptions, 'will'> {
+export interface SuspectTrialOptions extends Omit<ConnectionOptions, 'will'> {
   /** The connection of everything else. That it stands proves that the message, and not the broker, is the reason. */
   main: Pick<Connection, 'open' | 'probe' | 'closed'>;
   /** Called with true when a second connection stands, and with false when it is over. */
@@ -23,13 +23,13 @@ const IDLE_MS = 5_000;
 
 /** Tries one message after the other, on one second connection as long as it stands. */
 export class Trial {
-  readonly #options: TrialOptions;
+  readonly #options: SuspectTrialOptions;
   #connection: Connection | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #isEnded = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: TrialOptions) {
+  constructor(options: SuspectTrialOptions) {
     this.#options = options;
   }
 
