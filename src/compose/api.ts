@@ -3,6 +3,7 @@ import { MAX_FETCHES } from '../api/core/fetch-image.js';
 import { createRequestLimits, type RequestLimits } from '../api/core/request-limits.js';
 import { ApiServer, type MountedApi, type ServicePage } from '../api/core/server.js';
 import { createDeviceApi } from '../api/device/create.js';
+import type { Figures } from '../api/device/services.js';
 import { createNhnApi } from '../api/nhn/create.js';
 import { findPolicy } from '../domain/enrolment-policy.js';
 import type { Events } from '../events/events.js';
@@ -91,6 +92,9 @@ function createDevice(base: ServiceBase, inputs: ApiInputs, requestLimits: Reque
     auditLog: audit,
     signingKey: () => events.publicKey,
     health: () => health.liveness(),
+    figures: () => readFigures(base, inputs),
+    configuration: () => config,
+    listKeys: () => ({ app: keys.appKeys.list(), admin: keys.adminKeys.list() }),
     adminKeys: keys.adminKeys,
     gallery,
     vision,
@@ -105,6 +109,19 @@ function createDevice(base: ServiceBase, inputs: ApiInputs, requestLimits: Reque
     timers,
     log,
   });
+}
+
+function readFigures({ monotonic }: ServiceBase, { storage, vision, events }: ApiInputs): Figures {
+  const { groups, faces } = storage.gallery.stats();
+  const { stored, pending, published, dropped } = events.stats();
+  const { workers, busy, queued, completed } = vision.stats();
+  return {
+    uptimeSeconds: Math.round(monotonic() / 1_000),
+    memoryBytes: process.memoryUsage.rss(),
+    gallery: { groups, faces },
+    events: { stored, pending, published, dropped },
+    vision: { workers, busy, queued, completed },
+  };
 }
 
 function createPages(health: HealthRegistry, metrics: Metrics): ServicePage[] {

@@ -20,7 +20,7 @@ import { putState, readState } from './event-log-state.js';
 import { EventChain, hashEvent, NO_HASH, type ChainLink } from './event-chain.js';
 import { EVENT_KEYS, readEvent, searchEvents } from './event-records.js';
 import { EventRetention, type EventLimits } from './event-retention.js';
-import type { Gap, GapReason, HistoryRecord, HistorySource } from './history.js';
+import type { EventFeed, Gap, GapReason, HistoryRecord, HistorySource } from './history.js';
 import { SetAside, type SetAsideStore } from './set-aside.js';
 
 /** The part of the store that the event log uses. */
@@ -83,13 +83,14 @@ interface Emission {
  * The numbers, the bytes and the marks of the consumers are written in the batch that changes the events. Therefore neither a crash nor a
  * refused write can make a gap or use a number twice.
  */
-export class EventLog implements Part, EventSink, EventReader {
+export class EventLog implements Part, EventSink, EventReader, EventFeed {
   readonly name = 'event-log';
   readonly #options: EventLogOptions;
   readonly #retention: EventRetention;
   readonly #chain = new EventChain();
   readonly #setAside = new SetAside();
   readonly #waiting: Emission[] = [];
+  readonly #watchers = new Set<() => void>();
   /** For each consumer, the number up to which it has settled every event. */
   readonly #marks = new Map<string, number>();
   /** False while the disk does not have the current marks. */
@@ -168,6 +169,30 @@ export class EventLog implements Part, EventSink, EventReader {
     return searchEvents(this.#requireSpace(), { after: this.#retention.removed, last: this.#last }, filter);
   }
 
+  /** Sequence number of the newest stored event; 0 before the first one. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Reads like EventFeed.readAfter. The gaps are not linked. @throws AppError STORE_UNAVAILABLE, STOPPED */
+  async readAfter(sequence: number, limit: number): Promise<HistoryRecord[]> {
+    const from = Math.max(sequence, this.#retention.removed) + 1;
+    const count = Math.max(0, Math.min(this.#last, from + limit - 1) - from + 1);
+    const records = await Promise.all(Array.from({ length: count }, (_, i) => this.#readOne(from + i)));
+    // Events may have been removed during the read.
+    const removed = Math.min(this.#retention.removed, this.#last);
+    if (removed <= sequence) return records;
+    const gap: HistoryRecord = { sequence: removed, gap: makeGap(sequence + 1, removed, 'removed') };
+    return [gap, ...records.filter((record) => record.sequence > removed)];
+  }
+
+  watch(listener: () => void): () => void {
+    // One function may be given twice.
+    const watcher = (): void => listener();
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
   /** Returns the log as one consumer reads it. @param consumer one of the consumers in the options */
   source(consumer: string): HistorySource {
     return {
@@ -235,15 +260,7 @@ export class EventLog implements Part, EventSink, EventReader {
   }
 
   async #read(consumer: string, after: number, limit: number): Promise<HistoryRecord[]> {
-    const first = Math.max(after, this.#readMark(consumer)) + 1;
-    const from = Math.max(first, this.#retention.removed + 1);
-    const count = Math.max(0, Math.min(this.#last, from + limit - 1) - from + 1);
-    const records = await Promise.all(Array.from({ length: count }, (_, i) => this.#readOne(from + i)));
-    // Events may have been removed during the read.
-    const removed = Math.min(this.#retention.removed, this.#last);
-    if (removed < first) return this.#chain.link(consumer, records);
-    const gap: HistoryRecord = { sequence: removed, gap: makeGap(first, removed, 'removed') };
-    return this.#chain.link(consumer, [gap, ...records.filter(({ sequence }) => sequence > removed)]);
+    return this.#chain.link(consumer, await this.readAfter(Math.max(after, this.#readMark(consumer)), limit));
   }
 
   async #readOne(sequence: number): Promise<HistoryRecord> {
@@ -345,6 +362,7 @@ export class EventLog implements Part, EventSink, EventReader {
     retention.limitCount(last, this.#settledByAll);
     onStored?.(stored.map(({ event }) => event));
     for (const { event, resolve } of stored) resolve(event);
+    if (stored.length > 0) for (const watcher of [...this.#watchers]) watcher();
     return true;
   }
 

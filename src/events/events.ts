@@ -18,7 +18,7 @@ import type { DeviceHealth, HistoryHead } from './device-status.js';
 import { EmbeddedBroker, type BrokerStats } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
 import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
-import { createHistoryEncoder } from './history.js';
+import { createHistoryEncoder, type EventFeed, type HistoryRecord } from './history.js';
 import { makeDiscoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
@@ -91,7 +91,7 @@ const IDLE: PublisherStats = {
 };
 
 /** Stores and publishes all events. The store must start before it and stop after it. */
-export class Events implements Part, EventSink, EventReader, ChallengeSink {
+export class Events implements Part, EventSink, EventReader, EventFeed, ChallengeSink {
   readonly name = 'events';
   readonly #options: EventsOptions;
   readonly #signer: EventSigner;
@@ -189,6 +189,20 @@ export class Events implements Part, EventSink, EventReader, ChallengeSink {
   /** Like EventLog.recent. @throws AppError STOPPED */
   recent(filter: EventFilter): Promise<EventPage> {
     return this.#log.recent(filter);
+  }
+
+  /** Like EventLog.last. */
+  get last(): number {
+    return this.#log.last;
+  }
+
+  /** Like EventLog.readAfter. @throws AppError STOPPED */
+  readAfter(sequence: number, limit: number): Promise<HistoryRecord[]> {
+    return this.#log.readAfter(sequence, limit);
+  }
+
+  watch(listener: () => void): () => void {
+    return this.#log.watch(listener);
   }
 
   /** Like MqttPublisher.resendSetAside. */

@@ -38,6 +38,16 @@ export interface HistorySource {
   settle(throughSequence: number): void;
 }
 
+/** The stored events in their order, for readers without a mark. */
+export interface EventFeed {
+  /** Sequence number of the newest stored event; 0 before the first one. */
+  readonly last: number;
+  /** Reads the events after this number, at most `limit`. A gap comes first if events before them are missing. */
+  readAfter(sequence: number, limit: number): Promise<HistoryRecord[]>;
+  /** Calls the listener after each write of new events. @returns the function that ends this */
+  watch(listener: () => void): () => void;
+}
+
 /** Name of the consumer that a message of the history is for. Each has its own gaps and its own marks `late`. */
 export type HistoryStream = 'mqtt' | 'webhook';
 

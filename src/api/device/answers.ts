@@ -272,6 +272,49 @@ export const healthAnswer = z.object({
   parts: z.record(z.string(), healthOfPart.extend({ required: z.boolean() })),
 });
 
+/** One message of the stream of the status. */
+export const statusMessage = z
+  .object({
+    at: time,
+    privacy: z.boolean(),
+    health: healthAnswer,
+    cameras: z.array(
+      z.object({
+        id: z.string(),
+        state: z.string(),
+        analysedFps: z.number(),
+        analysed: count,
+        fault: z.string().optional(),
+      }),
+    ),
+    figures: z.object({
+      uptimeSeconds: z.number(),
+      memoryBytes: count.meta({ description: 'Resident memory of the service.' }),
+      gallery: z.object({ groups: count, faces: count }),
+      events: z.object({ stored: count, pending: count, published: count, dropped: count }),
+      vision: z.object({ workers: count, busy: count, queued: count, completed: count }),
+    }),
+  })
+  .meta({ id: 'StatusMessage' });
+
+export const configurationAnswer = z.object({
+  configuration: z
+    .record(z.string(), z.unknown().meta({ description: 'A section, with the keys of the configuration file.' }))
+    .meta({ description: 'All values in force, defaults included.' }),
+});
+
+export const keyListAnswer = z.object({
+  keys: z.array(
+    z.object({
+      kind: z.enum(['app', 'admin']),
+      name: z.string(),
+      fingerprint: z.string().meta({ description: 'The audit log names the key by it.' }),
+      createdAt: time,
+      revokedAt: time.optional().meta({ description: 'Absent while the key is valid.' }),
+    }),
+  ),
+});
+
 export const versionAnswer = z.object({ version: z.string(), deviceId: z.string(), modelVersion: z.string() });
 
 /** Returns the field `recognisability` of an answer, rounded; nothing for a face without a condition. */

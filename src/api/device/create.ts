@@ -12,6 +12,7 @@ import type { RequestLimits } from '../core/request-limits.js';
 import type { MountedApi } from '../core/server.js';
 import { authenticateAdmin, isStillAdmin } from './admin-auth.js';
 import { CaptureRates } from './capture-rates.js';
+import { Feeds } from './feeds.js';
 import { LiveViews } from './live-views.js';
 import { createDeviceDocument, DOCUMENT_PATH } from './openapi.js';
 import { DEVICE_BASE, type DeviceReply, type DeviceRoute } from './route.js';
@@ -25,7 +26,7 @@ const MAX_BODY_BYTES = 16_384;
 
 export interface DeviceParts
   extends
-    Omit<DeviceServices, 'rates' | 'views' | 'viewAudit' | 'enrolments' | 'info' | 'gallery' | 'findScales'>,
+    Omit<DeviceServices, 'rates' | 'views' | 'feeds' | 'viewAudit' | 'enrolments' | 'info' | 'gallery' | 'findScales'>,
     Pick<EnrolmentsParts, 'scales' | 'otherModels' | 'livenessThresholds'> {
   gallery: GroupsGallery & EnrolmentsParts['gallery'];
   config: Pick<Config, 'deviceId' | 'cameras'>;
@@ -47,6 +48,7 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
     ...parts,
     rates: new CaptureRates(clock),
     views: new LiveViews({ cameras, config: config.cameras, clock, timers }),
+    feeds: new Feeds(timers),
     viewAudit: new ViewAudit({ audit, clock }),
     enrolments: new Enrolments({ ...parts, config: config.cameras }),
     findScales: (modelVersion) =>
@@ -73,6 +75,7 @@ export function createDeviceApi(parts: DeviceParts): DeviceApi {
     middleware: () => api.middleware(),
     close: () => {
       services.views.close();
+      services.feeds.close();
       services.enrolments.close();
       streams.close();
     },
@@ -91,7 +94,9 @@ function listEndpoints(
     authenticate: (credentials) => {
       const actor = route.open ? 'nobody' : `admin:${authenticateAdmin(credentials, adminKeys, attempts)}`;
       const isAllowed = (): boolean => isStillAdmin(credentials.headers, adminKeys);
-      return (request) => route.handle(services, { ...request, actor, isAllowed });
+      const lastEventId = credentials.headers['last-event-id'];
+      const caller = { actor, isAllowed, lastEventId: Array.isArray(lastEventId) ? lastEventId.join() : lastEventId };
+      return (request) => route.handle(services, { ...request, ...caller });
     },
   }));
 }

@@ -2,12 +2,17 @@
 import { z } from 'zod';
 import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { EVENT_TYPES, type EventFilter, type RecognitionEvent } from '../../events/event.js';
-import { wholeNumberText } from '../core/parameters.js';
+import { clientError } from '../../errors.js';
+import { parseNumber, wholeNumberText } from '../core/parameters.js';
 import { eventListAnswer } from './answers.js';
+import { createEventSource } from './event-feed.js';
 import { linkNextPage, textSequence } from './parameters.js';
+import { SSE_TYPE } from './sse.js';
 import { DEVICE_BASE, deviceRoute, type DeviceRoute } from './route.js';
 
 const PATH = '/events';
+/** Interval in which a stream without events sends a comment, so that no proxy takes it for dead. */
+const HEARTBEAT_MS = 15_000;
 
 const types = z
   .string()
@@ -65,4 +70,41 @@ export const eventRoutes: readonly DeviceRoute[] = [
       return { json: { events: page.events, ...next } };
     },
   }),
+  deviceRoute({
+    name: 'streamEvents',
+    summary: 'The events as they come (server-sent events), after those that the client has missed',
+    description:
+      'The id of a message is the sequence number of its event; a client that connects again sends the last one as Last-Event-ID. A ' +
+      'message `gap` (from, to, reason) stands for events that cannot be sent: `removed`, `unreadable`, or `too-many` missed ones. The ' +
+      'stream ends when the admin key is revoked and when the service stops. A slow client is cut off.',
+    method: 'GET',
+    path: `${PATH}/stream`,
+    query: z.strictObject({
+      after: z.preprocess(
+        parseNumber,
+        z
+          .int()
+          .min(0)
+          .optional()
+          .meta({ description: 'Sequence number of the last event that the client has; by default only new ones.' }),
+      ),
+    }),
+    media: [SSE_TYPE],
+    refusals: ['SERVER_BUSY', 'STORE_UNAVAILABLE'],
+    handle: async ({ events, feeds }, { query, lastEventId, actor, isAllowed, gone }) => {
+      const source = createEventSource(events, parseLastEventId(lastEventId) ?? query.after);
+      const stream = feeds.open(source, { actor, isAllowed, intervalMs: HEARTBEAT_MS });
+      if (gone.aborted) stream.destroy();
+      return { stream, contentType: SSE_TYPE };
+    },
+  }),
 ];
+
+/** @throws AppError INVALID_PARAM: it is not a sequence number */
+function parseLastEventId(text: string | undefined): number | undefined {
+  // A browser that has had no message yet sends an empty one.
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw clientError('INVALID_PARAM', 'The header Last-Event-ID must be a sequence number.');
+  return Number(text);
+}

@@ -2,7 +2,7 @@
 import { Components, createDocument, type DocumentedOperation } from '../core/openapi.js';
 import type { ErrorCode } from '../../errors.js';
 import { ADMIN_KEY_HEADER } from './admin-auth.js';
-import { errorAnswer, progressLine } from './answers.js';
+import { errorAnswer, progressLine, statusMessage } from './answers.js';
 import { DEVICE_BASE, type DeviceRoute } from './route.js';
 import { STATUSES } from './statuses.js';
 
@@ -35,8 +35,9 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
   };
   const operations = routes.map((route) => describeRoute(route, components));
   const document = createDocument(head, operations, components);
-  // No response refers to this schema, because a guided enrolment answers with many lines of it: it is added here.
+  // No response refers to these schemas, because a stream answers with many of them: they are added here.
   components.describe(progressLine.array());
+  components.describe(statusMessage.array());
   return document;
 }
 

@@ -11,6 +11,8 @@ export const DEVICE_BASE = '/device/v1';
 export type AdminRequest<Path extends string, Query, Body> = RouteRequest<Path, Query, Body> & {
   /** `admin:{name of the key}`, for the audit log; `nobody` on an open route. */
   actor: string;
+  /** Value of the header Last-Event-ID: the last message that the client of a stream has. */
+  lastEventId: string | undefined;
   /** Tells whether the admin key of the request is still valid. A handler that takes a while calls it before it shows or stores anything. */
   isAllowed: () => boolean;
 };

@@ -10,11 +10,14 @@ import type { SimilarityScales } from '../../domain/similarity-scales.js';
 import type { Gallery } from '../../gallery/gallery.types.js';
 import type { GalleryPeople } from '../../gallery/gallery-people.js';
 import type { EventReader } from '../../events/event.js';
+import type { EventFeed } from '../../events/history.js';
+import type { RegisteredKey } from '../../keys/key-registry.js';
 import type { SigningKeyInfo } from '../../events/signing.js';
 import type { HealthAnswer } from '../../ops/health.js';
 import type { PrivacyChange } from '../../privacy/privacy-switch.js';
 import type { UnknownFaces } from '../../privacy/unknown-faces.js';
 import type { CaptureRates } from './capture-rates.js';
+import type { Feeds } from './feeds.js';
 import type { LiveViews } from './live-views.js';
 import type { ViewAudit } from './view-audit.js';
 
@@ -38,10 +41,27 @@ export interface GroupsGallery extends Pick<Gallery, 'group' | 'listGroups' | 'l
   readonly people: Pick<GalleryPeople, 'count' | 'list' | 'summary' | 'closest' | 'delete' | 'rename' | 'move'>;
 }
 
+/** Figures of the whole service. Counts are since its start. */
+export interface Figures {
+  uptimeSeconds: number;
+  /** Resident memory of the process. */
+  memoryBytes: number;
+  gallery: { groups: number; faces: number };
+  /** `pending`: not published in the history yet. */
+  events: { stored: number; pending: number; published: number; dropped: number };
+  vision: { workers: number; busy: number; queued: number; completed: number };
+}
+
+export interface ListedKeys {
+  app: readonly RegisteredKey[];
+  admin: readonly RegisteredKey[];
+}
+
 export interface DeviceServices {
   cameras: CameraControl;
   rates: CaptureRates;
   views: LiveViews;
+  feeds: Feeds;
   viewAudit: ViewAudit;
   enrolments: Enrolments;
   gallery: GroupsGallery;
@@ -51,7 +71,13 @@ export interface DeviceServices {
   findScales: (modelVersion: string) => SimilarityScales | undefined;
   /** Returns the enrolment policy of a group. */
   findPolicy: (groupId: string) => EnrolmentPolicy;
-  events: EventReader;
+  events: EventReader & EventFeed;
+  /** Reads the main figures of the service. */
+  figures: () => Figures;
+  /** Returns the configuration in force. */
+  configuration: () => object;
+  /** Lists the keys of both kinds, the revoked ones included. */
+  listKeys: () => ListedKeys;
   privacy: PrivacyControl;
   unknownFaces: Pick<UnknownFaces, 'list' | 'get' | 'picture' | 'delete' | 'deleteAll'>;
   audit: AuditSink;

@@ -23,6 +23,7 @@ import type { SimilarityScales } from '../../../src/domain/similarity-scales.js'
 import { systemTimers, type Clock, type Timers } from '../../../src/domain/time.js';
 import { AppError } from '../../../src/errors.js';
 import type { EventFilter, RecognitionEvent } from '../../../src/events/event.js';
+import type { EventFeed } from '../../../src/events/history.js';
 import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
 import type { HealthAnswer } from '../../../src/ops/health.js';
 import { PrivacySwitch } from '../../../src/privacy/privacy-switch.js';
@@ -179,6 +180,9 @@ export interface DeviceOptions {
   timers?: Timers;
   log?: Log;
   events?: RecognitionEvent[];
+  /** Events of the streams; none by default. */
+  feed?: EventFeed;
+  configuration?: object;
   health?: () => HealthAnswer;
   livenessThreshold?: number;
   /** Their embeddings are turned by a right angle. */
@@ -315,7 +319,21 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
         const last = found.at(-1)?.sequence ?? 0;
         return last > 1 ? { events: found, before: last } : { events: found };
       },
+      get last() {
+        return options.feed?.last ?? 0;
+      },
+      readAfter: async (sequence, limit) => (await options.feed?.readAfter(sequence, limit)) ?? [],
+      watch: (listener) => options.feed?.watch(listener) ?? (() => undefined),
     },
+    figures: () => ({
+      uptimeSeconds: 1,
+      memoryBytes: 2,
+      gallery: { groups: 1, faces: 0 },
+      events: { stored: 0, pending: 0, published: 0, dropped: 0 },
+      vision: { workers: 1, busy: 0, queued: 0, completed: 0 },
+    }),
+    configuration: () => options.configuration ?? config,
+    listKeys: () => ({ app: appKeys.list(), admin: adminKeys.list() }),
     privacy,
     unknownFaces,
     audit,

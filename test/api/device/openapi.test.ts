@@ -42,6 +42,10 @@ const OPERATIONS: Record<string, string> = {
   'POST /groups/{groupId}/persons/rename': 'renamePerson',
   'POST /groups/{groupId}/persons/move': 'movePerson',
   'GET /events': 'listEvents',
+  'GET /events/stream': 'streamEvents',
+  'GET /status/stream': 'streamStatus',
+  'GET /configuration': 'showConfiguration',
+  'GET /keys': 'listKeys',
   'GET /privacy': 'showPrivacy',
   'PUT /privacy': 'setPrivacy',
   'GET /unknown-faces': 'listUnknownFaces',
@@ -249,6 +253,10 @@ test('every answer is what the document says, to the field, and so is every refu
   await ask('showFrame', '/cameras/front/frame');
   await ask('showPrivacy', '/privacy');
   await ask('listAudit', '/audit?limit=2');
+  await ask('streamEvents', '/events/stream?after=x');
+  await ask('streamStatus', '/status/stream?everyMs=1');
+  await ask('showConfiguration', '/configuration');
+  await ask('listKeys', '/keys');
   await ask('showSigningKey', '/signing-key');
   await ask('showHealth', '/health');
   await ask('showVersion', '/version');
