@@ -181,7 +181,8 @@ std::string LibavInput::openFile() {
   context_->pb = file_;
   context_->io_open = refuseNested;
   Dictionary formatOptions;
-  formatOptions.set("protocol_whitelist", "file");
+  // The file is open already, and no format may open anything else: lists of files do it without io_open.
+  formatOptions.set("protocol_whitelist", "none");
   if (avformat_open_input(&context_, url.c_str(), nullptr, formatOptions.get()) < 0) return unreadable;
   if (avformat_find_stream_info(context_, nullptr) < 0) return unreadable;
   return {};
