@@ -1,6 +1,7 @@
 // How long the recognition at one camera waits for faces and shots: the times of the configuration, and longer at a slow camera.
 import type { FramePace } from '../camera/frame-pace.js';
 import { CHALLENGE_FPS, type CameraConfig } from '../config/camera-schema.js';
+import { DOUBTFUL_GAP_MS } from './path-tracker.js';
 
 /**
  * Nobody counts as out of sight before this number of frame intervals: a face may be missed in one frame, and the next frame may come half an
@@ -18,10 +19,12 @@ const MAX_WAIT_FRAMES = 5;
 /** Frames that the shots of a decision may be spread over, beyond one for each shot: a face may be missed, or not be fit. */
 const SPARE_FRAMES = 2;
 /**
- * Frames per second below which nobody is asked to turn the head. It is less than CHALLENGE_FPS, because a camera that is set to 8 frames per
- * second, and analyses a source of 10, sometimes gives fewer.
+ * Frames per second below which the operator is told that turns of the head are missed. It is less than CHALLENGE_FPS, because a camera that is
+ * set to 8 frames per second, and analyses a source of 10, sometimes gives fewer.
  */
-const LEAST_CHALLENGE_FPS = 6;
+const GOOD_CHALLENGE_FPS = 6;
+/** Frames per second below which nobody is asked to turn the head: the doubt about each step would interrupt every turn. */
+const LEAST_CHALLENGE_FPS = 1_000 / DOUBTFUL_GAP_MS;
 
 /** All times in ms; they are read at each use, because they follow the pace. */
 export class Patience {
@@ -48,17 +51,19 @@ export class Patience {
     return Math.max(this.gapMs, this.#pace.isKnown ? MAX_PATH_GAP_MS : this.#config.readTimeoutMs);
   }
 
-  /** True when the frames are too few to see a turn of the head; false while their number is not known. */
+  /** True when the frames are too few to see any turn of the head; false while their number is not known. */
   get isTooSlowForChallenge(): boolean {
     return (this.#pace.perSecond ?? Infinity) < LEAST_CHALLENGE_FPS;
   }
 
   /** Describes that the frames are too few for a challenge, for the operator; undefined where they suffice. */
   describeSlowness(): string | undefined {
-    if (!this.isTooSlowForChallenge) return undefined;
+    const { perSecond = Infinity } = this.#pace;
+    if (perSecond >= GOOD_CHALLENGE_FPS) return undefined;
+    const isTooSlow = this.isTooSlowForChallenge;
     return (
-      `only ${this.#pace.perSecond?.toFixed(1)} frames per second are analysed, and liveness: challenge needs ${CHALLENGE_FPS}: ` +
-      'nobody is asked to turn the head, and nobody is matched'
+      `only ${perSecond.toFixed(1)} frames per second are analysed, and liveness: challenge needs ${CHALLENGE_FPS}: ` +
+      (isTooSlow ? 'nobody is asked to turn the head, and nobody is matched' : 'turns of the head are missed')
     );
   }
 

@@ -239,7 +239,7 @@ describe('liveness: challenge', () => {
   };
   const sway = (n: number) => [{ ...ahead, x: ahead.x + 4 * (n % 3) }];
 
-  test.each([1, 2, 4])('asks nobody at %s frames per second, and says so', async (sourceFps) => {
+  test.each([1, 2, 3])('asks nobody at %s frames per second, and says so', async (sourceFps) => {
     const door = await openChallenging({ maxFps: 10, sourceFps, jitter: 0, loss: 0 });
     await door.playFrames(10, () => []);
     expect(door.recogniser.health()).toEqual({
@@ -251,6 +251,16 @@ describe('liveness: challenge', () => {
     await door.playFrames(20, sway);
     expect(door.challenges.all).toEqual([]);
     expect(door.events.reasons).toEqual(['uncertain too-few-frames']);
+  });
+
+  test('asks at 5 frames per second, and says that turns are missed', async () => {
+    const door = await openChallenging({ maxFps: 10, sourceFps: 5, jitter: 0, loss: 0 });
+    await door.playFrames(10, () => []);
+    expect(door.recogniser.health().detail).toBe(
+      'only 5.0 frames per second are analysed, and liveness: challenge needs 8: turns of the head are missed',
+    );
+    await door.playFrames(6, sway);
+    expect(door.challenges.published).toEqual(['open left']);
   });
 
   test('asks when the camera has become fast enough', async () => {
