@@ -102,9 +102,9 @@ describe.skipIf(isMissing)('a stream over HTTP', () => {
     const film = encodeClip('film.ts', [...numberedInput(5), ...H264]);
     const playlist = `#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://${film}\n#EXT-X-ENDLIST\n`;
     const url = await serve((request, response) => {
-      if (request.url === '/redirect') return response.writeHead(302, { location: `file://${film}` }).end();
-      if (request.url === '/list') return response.end(`ffconcat version 1.0\nfile 'file:${film}'\n`);
-      response.writeHead(200, { 'content-type': 'application/vnd.apple.mpegurl' }).end(playlist);
+      if (request.url === '/redirect') response.writeHead(302, { location: `file://${film}` }).end();
+      else if (request.url === '/list') response.end(`ffconcat version 1.0\nfile 'file:${film}'\n`);
+      else response.writeHead(200, { 'content-type': 'application/vnd.apple.mpegurl' }).end(playlist);
     });
     for (const path of ['/film.m3u8', '/redirect', '/list']) {
       const capture = new TestCapture({ type: 'url', url: `${url}${path}` }, { readTimeoutMs: 1_000 });
@@ -119,9 +119,9 @@ describe.skipIf(isMissing)('a stream over HTTP', () => {
     const film = encodeClip('film.ts', [...numberedInput(20), ...H264]);
     copyFileSync(film, join(folder, 'film.ts'));
     const url = await serve((request, response) => {
-      if (request.url === '/film.ts') return response.end(readFileSync(film));
-      response.writeHead(200, { 'content-type': 'application/vnd.apple.mpegurl' });
-      response.end('#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfilm.ts\n#EXT-X-ENDLIST\n');
+      response.setHeader('content-type', 'application/vnd.apple.mpegurl');
+      if (request.url === '/film.ts') response.end(readFileSync(film));
+      else response.end('#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfilm.ts\n#EXT-X-ENDLIST\n');
     });
     const capture = new TestCapture({ type: 'url', url: `${url}/film.m3u8` });
     await capture.until(() => capture.state.frameNumber === 20);
