@@ -16,6 +16,10 @@ constexpr double kUsualFps = 25;
 constexpr milliseconds kGrace(500);
 /// Most frames at the beginning of a stream that are skipped: five seconds at 50 frames per second.
 constexpr int kMostBuffered = 250;
+/// Delay from which the pictures of segments count anew, and the longest time that one of them is kept before it is due:
+/// a stream begins three segments before its end, of 10 s at most.
+constexpr milliseconds kMostLate(500);
+constexpr milliseconds kLongestSegment(30'000);
 /// Interval between two measurements of a picture.
 constexpr milliseconds kMeasureEvery(200);
 
@@ -193,6 +197,7 @@ bool Capture::readFrames(Reader& reader) {
       noteMiss(reader, grab);
       continue;
     }
+    if (reader.clock() == SourceClock::segments && !waitForTime(reader.timestampMs())) break;
     const int64_t capturedAtMs = wallClockMs();
     const Clock::time_point arrived = Clock::now();
     std::shared_ptr<Frame> frame = pool_->take();
@@ -256,6 +261,23 @@ void Capture::look(const Frame& frame, Clock::time_point arrived, double timesta
     picture_.timestampFaults++;
     picture_.timestampMs = timestampMs;
   }
+}
+
+/// Waits until a picture of a segment is due: the pictures of a segment come all at once, and only the newest would be
+/// seen. They are played at their own rate from the first one on. @returns false where the capture was closed meanwhile
+bool Capture::waitForTime(double timestampMs) {
+  const Clock::time_point now = Clock::now();
+  const auto behindFirst = std::chrono::duration<double, std::milli>(timestampMs - firstTimestampMs_);
+  Clock::time_point due = firstAt_ + std::chrono::duration_cast<Clock::duration>(behindFirst);
+  // A picture that is late, or whose time stamp jumped, is the first one of a new count.
+  if (due < now - kMostLate || due > now + kLongestSegment) {
+    firstAt_ = due = now;
+    firstTimestampMs_ = timestampMs;
+  }
+  expectNothing();
+  Lock lock(mutex_);
+  readerWakes_.wait_until(lock, due, [this] { return stopping_; });
+  return !stopping_;
 }
 
 bool Capture::waitForTurn() {

@@ -97,6 +97,7 @@ class Capture : public std::enable_shared_from_this<Capture> {
   bool readFrames(Reader& reader);
   void noteMiss(const Reader& reader, Grab grab);
   bool waitForTurn();
+  bool waitForTime(double timestampMs);
   void look(const Frame& frame, Clock::time_point arrived, double timestampMs);
   void publish(std::shared_ptr<Frame> frame, const StreamFormat& format);
 
@@ -141,6 +142,9 @@ class Capture : public std::enable_shared_from_this<Capture> {
   // Used by the reading thread alone:
   /// Time at which the next frame of a file is due.
   Clock::time_point due_;
+  /// Arrival and time stamp of the first picture of segments that are played at their own rate.
+  Clock::time_point firstAt_;
+  double firstTimestampMs_ = 0;
   std::shared_ptr<const Frame> previous_;
   PictureState picture_;
   Clock::time_point unchangedSince_;
