@@ -223,7 +223,7 @@ describe('lintel models calibrate --held-out', () => {
         manifest,
       });
     const pickEmbedder = (set: string) => getModelSet(loadManifest(manifest), set).embedder;
-    const figures = '2 genuine, 0.1 million impostor, int8';
+    const figures = '2 genuine, 0.1 million impostor, int8, corrected for conditions';
 
     const standardBefore = pickEmbedder('standard');
     const measured = await calibrate('--set', 'builtin');
