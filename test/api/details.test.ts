@@ -69,8 +69,11 @@ test('so does the message of every status of the device API', () => {
 
 const queries = [...DEVICE_ROUTES, ...DIALECTS.flatMap(({ routes }) => routes)].flatMap(({ name, query }) => {
   if (query === undefined) return [];
-  const { properties = {} } = z.toJSONSchema(query, { io: 'input' });
-  return Object.keys(properties).map((parameter) => ({ operation: name, parameter, query }));
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
+  return Object.keys(properties).map((parameter) => {
+    const others = required.filter((other) => other !== parameter).map((other) => `&${other}=x`);
+    return { operation: name, parameter, query, others: others.join('') };
+  });
 });
 
 test('there are query parameters to check', () => {
@@ -78,9 +81,9 @@ test('there are query parameters to check', () => {
 });
 
 test.each(queries)('$operation says that $parameter must be given once, where it is given twice', (one) => {
-  const { parameter, query } = one;
+  const { parameter, query, others } = one;
   for (const value of ['1', '', 'true']) {
-    const twice = parseQuery(`${parameter}=${value}&${parameter}=${value}`);
+    const twice = parseQuery(`${parameter}=${value}&${parameter}=${value}${others}`);
     expect(() => checkInput(query, twice, 'parameter')).toThrow(`The parameter ${parameter} must be given once.`);
   }
 });
