@@ -163,12 +163,16 @@ export function decodePublish(flags: number, body: Buffer): PublishPacket {
   return { topic, id, qos, retain: (flags & 0x01) !== 0, payload: reader.readRest() };
 }
 
-/** Reads a SUBSCRIBE. @throws Error for a packet that MQTT does not allow */
+/** Most topic filters of one packet, twice the subscriptions that a client may have. 2,000 short ones in each of many packets held up the main thread. */
+export const MAX_FILTERS = 1_000;
+
+/** Reads a SUBSCRIBE. @throws Error for a packet that MQTT does not allow, and for more than MAX_FILTERS filters */
 export function decodeSubscribe(body: Buffer): SubscribePacket {
   const reader = new BodyReader(body);
   const id = reader.readId();
   const requests: SubscribePacket['requests'] = [];
   do {
+    checkCount(requests.length);
     const filter = parseFilter(reader.readText());
     // The upper six bits are reserved: they are 0.
     requests.push({ filter, qos: checkQos(reader.readByte()) });
@@ -176,13 +180,15 @@ export function decodeSubscribe(body: Buffer): SubscribePacket {
   return { id, requests };
 }
 
-/** Reads an UNSUBSCRIBE. @throws Error for a packet that MQTT does not allow */
+/** Reads an UNSUBSCRIBE. @throws Error for a packet that MQTT does not allow, and for more than MAX_FILTERS filters */
 export function decodeUnsubscribe(body: Buffer): UnsubscribePacket {
   const reader = new BodyReader(body);
   const id = reader.readId();
   const filters: string[] = [];
-  do filters.push(parseFilter(reader.readText()).text);
-  while (!reader.isAtEnd);
+  do {
+    checkCount(filters.length);
+    filters.push(parseFilter(reader.readText()).text);
+  } while (!reader.isAtEnd);
   return { id, filters };
 }
 
@@ -197,6 +203,10 @@ export function decodeId(body: Buffer): number {
 /** Checks a PINGREQ or a DISCONNECT. @throws Error when it is not empty */
 export function checkEmpty(body: Buffer): void {
   new BodyReader(body).end();
+}
+
+function checkCount(filters: number): void {
+  if (filters >= MAX_FILTERS) throw new Error(`more than ${MAX_FILTERS} topic filters in one packet`);
 }
 
 function checkQos(value: number): Qos {

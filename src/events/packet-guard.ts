@@ -7,6 +7,8 @@ import type { RawPacket } from './packet-reader.js';
 /** Packets that a client may send at once, and in each second after that: some programs send a SUBSCRIBE for each of their subscriptions. */
 const PACKETS_AT_ONCE = 600;
 const PACKETS_PER_SECOND = 10;
+/** A larger packet counts as several: its topic filters cost time. */
+const BYTES_PER_PACKET = 1_024;
 /** Messages that are passed on to others, in the same way: commands and births. */
 const ACCEPTED_AT_ONCE = 100;
 /** All messages in the same way, also those that are ignored: a program that describes hundreds of devices publishes them all at its start. */
@@ -56,7 +58,7 @@ export class PacketGuard {
       return waitMs;
     }
     if (ACKNOWLEDGEMENTS.includes(type) && this.#expected > 0) this.#expected--;
-    else take(this.#packets);
+    else take(this.#packets, 1 + Math.floor(length / BYTES_PER_PACKET));
     return 0;
   }
 
@@ -66,6 +68,6 @@ export class PacketGuard {
   }
 }
 
-function take(bucket: TokenBucket): void {
-  if (!bucket.take()) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
+function take(bucket: TokenBucket, amount = 1): void {
+  if (!bucket.take(amount)) throw new Error(`more than ${PACKETS_PER_SECOND} MQTT packets a second`);
 }

@@ -238,6 +238,20 @@ describe('subscriptions', () => {
     expect(answer.subarray(-1_000).filter((code) => code === 0x80)).toHaveLength(1_000 - MAX_SUBSCRIPTIONS);
   });
 
+  it('end the connection where one packet has more than a thousand filters, or large packets come without end', async () => {
+    const { port } = await startBroker();
+    const many = await join(port, 'many');
+    const cut = untilClosed(many.socket);
+    many.socket.write(subscribePacket(Array.from({ length: 1_001 }, (_, i) => `t/${i}`)));
+    await cut;
+    const large = await join(port, 'large');
+    const over = untilClosed(large.socket);
+    // 12 KB each: 600 small packets are allowed at once, and 50 of these.
+    const packet = subscribePacket(Array.from({ length: 900 }, (_, i) => `topic/${i}`));
+    for (let i = 0; i < 60; i++) large.socket.write(packet);
+    await over;
+  });
+
   it('end the connection when they come without end', async () => {
     const { port } = await startBroker();
     const { socket } = await join(port, 'tireless');
