@@ -49,7 +49,7 @@ export class FrameAnalyser {
   readonly #pauseMs: number;
   readonly #mostAttributed: number;
   #handle: number | undefined;
-  /** What the last delivered frame was part of. */
+  /** Capture and format of the last delivered frame; widths and heights in pixels. */
   #stream: { handle: number; streamChanges: number; widthPx: number; heightPx: number } | undefined;
   /** Number of the last frame of the capture that needs no analysis any more. */
   #after = 0;

@@ -20,7 +20,7 @@ import { encodeAnswer, encodeConnack, encodeSuback, PINGRESP, type SubscribeCode
 import type { RawPacket } from './packet-reader.js';
 import type { TopicFilter } from './topic-filters.js';
 
-/** What the broker decides for its clients. */
+/** Decisions that the broker takes for its clients. */
 export interface ClientHost {
   /** Decides about a CONNECT. */
   admit(client: BrokerClient, packet: ConnectPacket): Promise<Admission>;

@@ -33,7 +33,7 @@ const CUT_CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 const FOREIGN_CODE = /^Invalid \w+ reason code/;
 
 /**
- * What happened, beside the reason in words. `cut`: the connection was closed without a reason that counts. `silence`: the broker did not acknowledge a
+ * Kind of the failure, beside the reason in words. `cut`: the connection was closed without a reason that counts. `silence`: the broker did not acknowledge a
  * message in time.
  */
 export type FailureKind = 'cut' | 'silence' | 'other';

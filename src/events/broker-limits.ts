@@ -3,13 +3,13 @@ import type { Clock } from '../domain/time.js';
 import { nameDelivery, type Delivery } from './delivery.js';
 import { refuseSize, type Refusal } from './refusal.js';
 
-/** What a broker of MQTT 5 announces when it accepts a connection. */
+/** Limits that a broker of MQTT 5 announces in its CONNACK. */
 export interface AnnouncedLimits {
   /** Largest packet in bytes; Infinity where the broker names none. */
   maximumPacketBytes: number;
   /** Highest quality of service. */
   maximumQos: 0 | 1;
-  /** Whether the broker keeps retained messages. */
+  /** True where the broker keeps retained messages. */
   retainAvailable: boolean;
   /** Number of QoS 1 messages that it accepts before it has sent a PUBACK; Infinity where it names none. */
   receiveMaximum: number;

@@ -49,7 +49,7 @@ export interface BrokerSessionOptions extends ConnectionOptions {
   historyHead?: (() => HistoryHead) | undefined;
   encodeHistory: HistoryEncoder;
   sign: EventSigner['sign'];
-  /** What the broker takes, as far as it is known. */
+  /** Known limits of the broker. */
   limits: BrokerLimits;
   /** Place for the events that the broker does not take. */
   setAside?: SetAsideStore | undefined;

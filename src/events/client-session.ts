@@ -12,7 +12,7 @@ export interface BrokerMessage {
   qos: Qos;
 }
 
-/** Where a session sends to while its client is connected. */
+/** Connection that a session sends to while its client is there. */
 export interface Outlet {
   send(pieces: readonly Buffer[]): void;
   /** The client will acknowledge a message with this number of packets. */
@@ -55,7 +55,7 @@ export class ClientSession {
   readonly #filters = new Map<string, Qos>();
   /** The subscriptions with a wildcard: only these have to be compared with each topic. */
   readonly #patterns = new Map<string, { levels: readonly string[]; qos: Qos }>();
-  /** By packet identifier, oldest first. */
+  /** Messages that the client has not acknowledged, by packet identifier; oldest first. */
   readonly #unacknowledged = new Map<number, Unacknowledged>();
   #queuedBytes = 0;
   #lastId = 0;

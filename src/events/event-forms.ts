@@ -8,7 +8,7 @@ import type { Form } from './sender.js';
 import type { EventSigner } from './signing.js';
 import { leaveOutSnapshot, nameOmission } from './without-snapshot.js';
 
-/** What a form says: the whole record, the event without its snapshot, or that the event is missing. */
+/** Content of a form: the whole record, the event without its snapshot, or that the event is missing. */
 export type FormName = 'whole' | 'without-snapshot' | 'gap';
 
 export interface NamedForm {

@@ -68,7 +68,7 @@ export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
   setAside: number;
   webhook?: WebhookStats & { pending: number };
   commands?: CommanderStats;
-  /** Of Lintel's own broker, where it runs. */
+  /** Counts of Lintel's own broker; absent where another broker is used. */
   broker?: BrokerStats;
 }
 

@@ -14,7 +14,7 @@ export interface Gap {
   from: number;
   to: number;
   reason: GapReason;
-  /** What the broker does not take, in words; only with the reasons `too-large` and `refused`. */
+  /** Reason of the refusal, in words; only with the reasons `too-large` and `refused`. */
   detail?: string | undefined;
   /** Hash of the event before the gap; NO_HASH where it is not known. */
   previous: string;

@@ -90,7 +90,7 @@ export interface ConnectionOptions {
   version: ProtocolVersion;
   deviceId: string;
   clientId: string;
-  /** Where it is absent, the broker publishes nothing when the connection ends. */
+  /** Message that the broker publishes when the connection ends without a DISCONNECT; absent: none. */
   will?: WillOptions | undefined;
   timing: ConnectionTiming;
   clock: Clock;

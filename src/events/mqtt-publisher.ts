@@ -188,7 +188,7 @@ export class MqttPublisher implements Part {
       : { status: 'degraded', detail: `MQTT broker: ${problem}`, facts };
   }
 
-  /** What was set aside on an earlier connection, or before a restart. */
+  /** Events that were set aside on an earlier connection, or before a restart. */
   #describeSetAside(): string | undefined {
     const entries = this.#options.setAside?.list() ?? [];
     const newest = entries.at(-1);

@@ -36,7 +36,7 @@ export interface SenderOptions {
   clock: Clock;
 }
 
-/** What happened to one form. */
+/** Result of sending one form. */
 type Result = { state: 'accepted' } | { state: 'expired' } | { state: 'refused' | 'ended' | 'busy'; refusal: Refusal };
 
 export class Sender {

@@ -6,7 +6,7 @@ import { setAsideEntrySchema, type SetAsideEntry } from './set-aside.js';
 
 /** Answer to each request. */
 export interface SetAsideAnswer {
-  /** What is set aside now, oldest event first. */
+  /** Events that are set aside now, oldest first. */
   entries: SetAsideEntry[];
   /** Number of events that the broker took, or that were forgotten; absent for a list, and without a connection to the broker. */
   count?: number | undefined;

@@ -121,7 +121,7 @@ export interface StreamFormat {
 }
 
 /**
- * What the presentation times of a source say. `none`: nothing, there are none or the reader makes them up. `segments`: the pictures come in
+ * Meaning of the presentation times of a source. `none`: nothing, there are none or the reader makes them up. `segments`: the pictures come in
  * segments of some seconds; the times go on where the source lives, but each picture is late. `live`: when the pictures were taken.
  */
 export type SourceClock = 'none' | 'segments' | 'live';
@@ -173,7 +173,7 @@ export interface JpegOptions {
 
 /** One picture of an MJPEG stream. */
 export interface StreamPart {
-  /** From the marker SOI to the marker EOI; to the end of the part where the EOI is missing. */
+  /** Bytes from the marker SOI to the marker EOI; to the end of the part where the EOI is missing. */
   jpeg: Buffer;
   /** Header X-Timestamp in milliseconds; absent where the part has none. */
   timestampMs?: number;

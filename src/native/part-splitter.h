@@ -11,7 +11,7 @@ namespace lintel {
 
 /// One picture of a stream, as the camera sent it.
 struct PartPicture {
-  /// From the marker SOI to the marker EOI. Where the camera sends no EOI, or the picture is cut short, to the end of the
+  /// Bytes from the marker SOI to the marker EOI. Where the camera sends no EOI, or the picture is cut short, to the end of the
   /// part.
   std::vector<unsigned char> jpeg;
   /// Value of the header X-Timestamp in milliseconds; absent where the part has none that can be read.

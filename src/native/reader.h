@@ -44,7 +44,7 @@ struct StreamFormat {
   bool operator!=(const StreamFormat& other) const { return !(*this == other); }
 };
 
-/// What the presentation times of a source say.
+/// Meaning of the presentation times of a source.
 enum class SourceClock {
   /// Nothing: there are none, or the reader makes them up.
   none,

@@ -45,6 +45,17 @@ const changeFields = {
   }),
 };
 
+/** Refusals of the operations that give faces to another person or group. */
+const CHANGE_REFUSALS = [
+  'NOT_FOUND',
+  'GROUP_NOT_FOUND',
+  'PERSON_EXISTS',
+  'MODEL_VERSION_MISMATCH',
+  'QUOTA_EXCEEDED',
+  'ENROLMENT_REFUSED',
+  'STORE_UNAVAILABLE',
+] as const;
+
 export const personRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'listPersons',
@@ -131,15 +142,7 @@ export const personRoutes: readonly DeviceRoute[] = [
     path: `${GROUP}/persons/rename`,
     body: z.strictObject({ ...changeFields, to: externalImageId.meta({ description: 'The new externalImageId.' }) }),
     data: personChangedAnswer,
-    refusals: [
-      'NOT_FOUND',
-      'GROUP_NOT_FOUND',
-      'PERSON_EXISTS',
-      'MODEL_VERSION_MISMATCH',
-      'QUOTA_EXCEEDED',
-      'ENROLMENT_REFUSED',
-      'STORE_UNAVAILABLE',
-    ],
+    refusals: CHANGE_REFUSALS,
     handle: async (services, { params: { groupId }, body, actor }) => {
       const { appKey, externalImageId, to, merge } = body;
       if (to === externalImageId)
@@ -163,15 +166,7 @@ export const personRoutes: readonly DeviceRoute[] = [
         .meta({ description: 'Id of the other group.' }),
     }),
     data: personChangedAnswer,
-    refusals: [
-      'NOT_FOUND',
-      'GROUP_NOT_FOUND',
-      'PERSON_EXISTS',
-      'MODEL_VERSION_MISMATCH',
-      'QUOTA_EXCEEDED',
-      'ENROLMENT_REFUSED',
-      'STORE_UNAVAILABLE',
-    ],
+    refusals: CHANGE_REFUSALS,
     handle: async (services, { params: { groupId }, body, actor }) => {
       const { appKey, externalImageId, group, merge } = body;
       const ref = findGroupRef(services, appKey, groupId);

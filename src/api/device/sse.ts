@@ -8,7 +8,7 @@ export const SSE_TYPE = 'text/event-stream';
 /** Time after which a browser connects again. */
 const RETRY_MS = 3_000;
 
-/** What a stream sends. Texts are whole messages: lines of fields, and an empty line. */
+/** Source of the messages that a stream sends. Texts are whole messages: lines of fields, and an empty line. */
 export interface SseSource {
   /** Returns the next messages; an empty text when there are none now. */
   read(): Promise<string>;
