@@ -11,6 +11,7 @@ const allowed = {
   store: ['domain', 'platform'],
   keys: ['domain', 'platform', 'config', 'store'],
   clock: ['domain', 'store'],
+  fleet: ['domain', 'platform', 'store', 'gallery', 'events'],
   vision: ['domain', 'native', 'platform', 'models', 'config'],
   camera: ['domain', 'native', 'platform', 'config', 'vision'],
   gallery: ['domain', 'platform', 'store', 'models', 'config'],
@@ -22,7 +23,7 @@ const allowed = {
   ops: ['domain', 'native', 'platform', 'config'],
   api: [
     ...['domain', 'platform', 'vision', 'camera', 'gallery', 'enrolment', 'events', 'audit', 'privacy', 'keys'],
-    ...['models', 'config', 'ops'],
+    ...['models', 'config', 'ops', 'fleet'],
   ],
 };
 /** Rooms within a room: the other ones of the same room that each may not import. */
@@ -30,14 +31,14 @@ const apart = { 'api/core': ['nhn', 'device'], 'api/nhn': ['device'], 'api/devic
 /** Tools that run on demand: the command line alone imports them, the service never does. */
 const onDemand = ['models/quantise', 'models/calibrate'];
 /** Rooms that put the others together: they may import every room, and no other room imports them. */
-const rooms = [...Object.keys(allowed), 'compose', 'cli'];
+const rooms = [...Object.keys(allowed), 'compose', 'cli', 'console'];
 
 /** The one file through which each third-party library with state or native code is used. */
 const doors = {
   'onnxruntime-node': 'src/models/session.ts',
   'classic-level': 'src/store/database.ts',
   'age-encryption': 'src/store/age-file.ts',
-  usearch: 'src/gallery/vector-index.ts',
+  usearch: 'src/gallery/usearch-scans.ts',
   mqtt: 'src/events/mqtt-connection.ts',
   sharp: 'src/vision/sharp-decoder.ts',
 };
@@ -72,7 +73,44 @@ const directions = [
     return direction(folder, [...forbiddenIn(room), ...others], `src/${folder} does not import: ${others.join(', ')}`);
   }),
 ];
-directions.push(direction('compose', ['cli'], 'src/compose does not import the command line'));
+directions.push(
+  direction('compose', ['cli', 'console'], 'src/compose does not import the command line or the console'),
+);
+// Unlike the other rooms, the command line imports main.ts, the tools that run on demand, and libraries by themselves.
+directions.push({
+  files: ['src/cli/**/*.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: '^(\\.\\./)+console/', message: 'src/cli does not import the console, which runs in browsers' },
+        ],
+      },
+    ],
+  },
+});
+/**
+ * The console runs in browsers: of the service it knows the types of the answers, and pure functions of the domain. It has a folder `api` of
+ * its own, whose files are named in the rule.
+ */
+const consoleDirection = {
+  files: ['src/console/**/*.ts', 'src/console/**/*.tsx'],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^(\\.\\./)+(?!api/(client|stream|types|use-fetch)\\.js$)(${rooms.filter((room) => room !== 'domain' && room !== 'console').join('|')})/`,
+            allowTypeImports: true,
+            message: 'src/console may import only: domain, errors; of other rooms it imports types alone',
+          },
+        ],
+      },
+    ],
+  },
+};
 const openDoors = Object.entries(doors).map(([name, file]) => {
   const base = directions.findLast((d) => file.startsWith(d.files[0].replace('**/*.ts', '')));
   const [level, options] = base.rules['no-restricted-imports'];
@@ -86,7 +124,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'var/', 'bench/results/'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.json', './src/console/tsconfig.json'] } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
@@ -109,7 +147,9 @@ export default tseslint.config(
     files: ['test/e2e/**/*.ts'],
     rules: { '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-assignment': 'off' },
   },
-  { files: ['*.js', 'scripts/**/*.mjs', 'tools/**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  { files: ['*.js', 'scripts/**/*.{mjs,cjs}', 'tools/**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   ...directions,
+  consoleDirection,
   ...openDoors,
 );

@@ -40,7 +40,7 @@ export async function run({ short, only, list, json, against }: StreamsOptions):
   const inOrder = kinds.flatMap(({ name }) => results.filter(({ kind }) => kind === name));
   if (json) console.log(JSON.stringify(inOrder, null, 2));
   else printStreams(inOrder);
-  writeResults('streams', inOrder, !json);
+  writeResults('streams', inOrder, { isTold: !json });
   if (inOrder.some(({ missed }) => missed.length > 0)) process.exitCode = 1;
 }
 

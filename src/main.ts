@@ -5,13 +5,23 @@ import { createAdminSocket } from './compose/admin.js';
 import { createApi } from './compose/api.js';
 import { createBase, type BaseInputs } from './compose/base.js';
 import { createEvents } from './compose/events.js';
-import { chooseModels } from './compose/models.js';
-import { addHealthSources, createServiceMetrics, createSupervision } from './compose/ops.js';
+import { createFleet, describeHealth } from './compose/fleet.js';
+import { chooseModels, findModel } from './compose/models.js';
+import {
+  addHealthSources,
+  createDoctor,
+  createMemoryTrimmer,
+  createServiceMetrics,
+  createSupervision,
+  createVitals,
+} from './compose/ops.js';
 import { createCameras, createPrivacySwitch, createVision, type RecognisingCameras } from './compose/recognition.js';
 import { RunningService, type Service } from './compose/running-service.js';
 import { readSecrets } from './compose/secrets.js';
 import { STOP_BUDGET } from './compose/stop-budget.js';
+import { createSignIn } from './compose/sign-in.js';
 import { createStorage } from './compose/storage.js';
+import type { CopyTrust } from './gallery/copy-trust.js';
 import { requireTrustedFolders } from './keys/trusted-folders.js';
 import { loadManifest, type Manifest } from './models/manifest.js';
 import { HealthRegistry } from './ops/health.js';
@@ -39,13 +49,50 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const storage = createStorage(base, { secrets, models });
   const vision = createVision(base, models);
   const events = createEvents(base, { secrets, storage, health, cameras: () => cameras });
-  const cameras: RecognisingCameras = createCameras(base, { secrets, models, storage, vision, events });
+  const fleet = createFleet(base, {
+    storage,
+    modelVersions: [models.set.modelVersion, ...models.otherModels.keys()],
+    findScales: (modelVersion) => findModel(models, modelVersion)?.scales,
+    events,
+    describeHealth: () => describeHealth(health.report()),
+  });
+  const copyTrust: CopyTrust = (ref) => (fleet?.isStale(ref) ? 'stale' : undefined);
+  const cameras: RecognisingCameras = createCameras(base, {
+    secrets,
+    models,
+    storage,
+    vision,
+    events,
+    copyTrust,
+  });
   const privacy = createPrivacySwitch(base, cameras, storage);
-  const metrics = createServiceMetrics(base, { storage, vision, events, cameras, api: () => api });
-  const api: ApiServer = createApi(base, { models, storage, vision, events, cameras, privacy, health, metrics });
-  const admin = createAdminSocket(base, { models, storage, cameras, events });
+  const { vitals, requests } = createVitals(base, cameras);
+  const memory = createMemoryTrimmer(base);
+  const doctor = createDoctor(base, () => api);
+  const metrics = createServiceMetrics(base, {
+    ...{ storage, vision, events, cameras, vitals, requests },
+    fleet: fleet?.admin,
+    api: () => api,
+  });
+  const signIn = createSignIn(base, storage);
+  const api: ApiServer = await createApi(base, {
+    models,
+    storage,
+    vision,
+    events,
+    cameras,
+    privacy,
+    health,
+    metrics,
+    vitals,
+    signIn,
+    doctor,
+    fleet: fleet?.admin,
+    copyTrust,
+  });
+  const admin = createAdminSocket(base, { models, storage, cameras, events, signIn, fleet: fleet?.admin });
   const supervision = createSupervision(base, { storage, vision, cameras, health });
-  addHealthSources(health, base, { storage, vision, events, cameras, privacy, api });
+  addHealthSources(health, base, { storage, vision, events, cameras, privacy, api, fleet: fleet?.admin });
 
   const { store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces, check } = storage;
   const { monotonic, timers, log, paths } = base;
@@ -53,7 +100,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   const lifecycle: Lifecycle = new Lifecycle({
     parts: [
       ...[store, audit, masterKey, serviceEntries, keys, clockGuard, gallery, unknownFaces, check],
-      ...[vision, events, privacy, cameras, api, admin],
+      ...[vision, events, ...(fleet ? [fleet.part] : []), privacy, cameras, vitals, memory, doctor, api, admin],
     ],
     stopBudget: STOP_BUDGET,
     monotonic,

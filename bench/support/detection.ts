@@ -9,6 +9,8 @@ import type { Addon, NativeImage } from '../../src/native/addon.js';
 import { decodePicture } from '../../src/vision/decode.js';
 import type { Detector } from '../../src/vision/detect.js';
 import type { DetectedFace } from '../../src/vision/detections.js';
+import type { LondonPhoto } from '../../test/support/london.js';
+import { landmarkError as measureLandmarkError } from '../../test/support/turned.js';
 
 /** Overlap from which two detections count as the same face. */
 const SAME_IOU = 0.5;
@@ -112,6 +114,81 @@ export async function measureSceneRecall(
     found += boxes.filter(has).length;
   }
   return found / wanted;
+}
+
+/** Recall of known faces of one range of sizes, 0..1, in frames at the scale of a camera and at the frame's own size. */
+export interface FrameRecall {
+  /** Shorter side of the known boxes. */
+  fromPx: number;
+  toPx: number;
+  wanted: number;
+  coarse: number;
+  full: number;
+  /** Faces that were found at the coarse scale where none is known. */
+  falseOnes: number;
+}
+
+/** Ranges of sizes. Faces of less than 66 px may be found as smaller than the 60 px that a camera wants. */
+const FRAME_SIZES_PX = [66, 90, 150, Infinity] as const;
+/** Smallest face at which a frame of 640 x 480 px is searched at its own size. */
+const FULL_SCALE_FACE_PX = 28;
+
+/** Measures which known faces a camera finds in the scenes, by their size. */
+export async function measureFrameRecall(
+  detector: Detector,
+  scenes: readonly ComposedScene[],
+  addon: Addon,
+): Promise<FrameRecall[]> {
+  const ranges = FRAME_SIZES_PX.slice(1).map((toPx, i): FrameRecall => {
+    return { fromPx: FRAME_SIZES_PX[i]!, toPx, wanted: 0, coarse: 0, full: 0, falseOnes: 0 };
+  });
+  for (const [i, { rgb, widthPx, heightPx, boxes }] of scenes.entries()) {
+    const image = addon.wrapRgb(rgb, widthPx, heightPx);
+    const coarse = await detector.detect(image, { minFacePx: MIN_FACE_PX, frameNumber: i + 1 });
+    const full = await detector.detect(image, { minFacePx: FULL_SCALE_FACE_PX, frameNumber: i + 1 });
+    image.release();
+    const has = (faces: readonly DetectedFace[], box: Box): boolean =>
+      faces.some(({ boxPx }) => boxIou(boxPx, box) >= KNOWN_IOU);
+    for (const box of boxes) {
+      const sidePx = Math.min(boxWidth(box), boxHeight(box));
+      const range = ranges.find(({ fromPx, toPx }) => sidePx >= fromPx && sidePx < toPx);
+      if (!range) continue;
+      range.wanted++;
+      range.coarse += Number(has(coarse, box));
+      range.full += Number(has(full, box));
+    }
+    ranges[0]!.falseOnes += coarse.filter(({ boxPx }) => boxes.every((box) => boxIou(boxPx, box) < 0.2)).length;
+  }
+  return ranges;
+}
+
+/** Mean distance of the landmarks from those that people set by hand, in % of the eye distance. */
+export interface HumanErrors {
+  still: number;
+  frame: number;
+  /** Number of people who were found in neither. */
+  missed: number;
+}
+
+/** Compares the landmarks in the photos of ../shared/london with those that people set. Both define some points a little differently. */
+export async function measureHumanErrors(
+  detector: Detector,
+  photos: readonly LondonPhoto[],
+  addon: Addon,
+): Promise<HumanErrors> {
+  const errors = { still: [] as number[], frame: [] as number[] };
+  let missed = 0;
+  for (const [i, { path, landmarksPx }] of photos.entries()) {
+    const image = await decodePicture(readFileSync(path), addon);
+    const [still] = await detector.detect(image, { minFacePx: MIN_FACE_PX });
+    const [frame] = await detector.detect(image, { minFacePx: MIN_FACE_PX, frameNumber: i + 1 });
+    image.release();
+    if (still) errors.still.push(measureLandmarkError(landmarksPx, still.landmarksPx));
+    if (frame) errors.frame.push(measureLandmarkError(landmarksPx, frame.landmarksPx));
+    if (!still || !frame) missed++;
+  }
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { still: mean(errors.still), frame: mean(errors.frame), missed };
 }
 
 function landmarkError(reference: DetectedFace, face: DetectedFace): number {

@@ -1,4 +1,5 @@
 // Rates with their confidence bounds: exact binomial bounds, and a bootstrap over people for rates of pairs.
+import { findBetaQuantile } from '../../src/domain/binomial.js';
 import { seededRandom } from '../../tools/rendered-people/random.js';
 
 /** Share of the probability that lies beyond a one-sided bound. */
@@ -11,58 +12,13 @@ const RESAMPLES = 400;
  */
 export function upperBound(hits: number, trials: number, beyond = BEYOND): number {
   if (trials === 0 || hits >= trials) return 1;
-  return findRoot((rate) => betaShare(rate, hits + 1, trials - hits) - (1 - beyond));
+  return findBetaQuantile(1 - beyond, hits + 1, trials - hits);
 }
 
 /** Returns the lower 95 % confidence bound of a rate by Clopper and Pearson. */
 export function lowerBound(hits: number, trials: number, beyond = BEYOND): number {
   if (hits === 0) return 0;
-  return findRoot((rate) => betaShare(rate, hits, trials - hits + 1) - beyond);
-}
-
-/** Finds where a rising function of 0..1 crosses 0. */
-function findRoot(rising: (x: number) => number): number {
-  let low = 0;
-  let high = 1;
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (rising(middle) < 0) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
-
-/** Returns the regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's method). */
-export function betaShare(x: number, a: number, b: number): number {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  // The fraction converges fast below the mean; beyond it the mirrored function is computed.
-  if (x > (a + 1) / (a + b + 2)) return 1 - betaShare(1 - x, b, a);
-  const front = Math.exp(a * Math.log(x) + b * Math.log1p(-x) + logGamma(a + b) - logGamma(a) - logGamma(b)) / a;
-  const keep = (value: number): number => (Math.abs(value) < 1e-300 ? 1e-300 : value);
-  let c = 1;
-  let d = 1 / keep(1 - ((a + b) * x) / (a + 1));
-  let fraction = d;
-  for (let m = 1; m < 10_000; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / keep(1 + even * d);
-    c = keep(1 + even / c);
-    fraction *= c * d;
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / keep(1 + odd * d);
-    c = keep(1 + odd / c);
-    fraction *= c * d;
-    if (Math.abs(c * d - 1) < 1e-12) break;
-  }
-  return front * fraction;
-}
-
-/** Returns log(gamma(x)) for x > 0, by Stirling's series; small x are shifted up first. */
-function logGamma(x: number): number {
-  if (x < 10) return logGamma(x + 1) - Math.log(x);
-  return (
-    (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5)
-  );
+  return findBetaQuantile(beyond, hits, trials - hits + 1);
 }
 
 /** Pairs of different people that were accepted, out of all pairs between two lists of faces. */

@@ -1,5 +1,5 @@
 // The audit log as lines of JSON: the form in which a running service sends it to the command line.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../errors.js';
 import { auditHeadSchema, auditRecordSchema } from './audit-record.js';
 import type { AuditLine } from './audit-space.js';

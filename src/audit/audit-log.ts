@@ -3,11 +3,21 @@ import type { AuditAction, AuditEntry, AuditSink } from '../domain/audit.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
-import type { Clock } from '../domain/time.js';
+import { systemTimers, type Clock, type Timers } from '../domain/time.js';
 import { AppError } from '../errors.js';
 import type { NoteJournal, Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
+import { AuditCheck } from './audit-check.js';
 import { GENESIS, chainEntry, type AuditHead, type AuditRecord } from './audit-record.js';
-import { AUDIT_LABEL, ENTRY_KEYS, HEAD_KEY, encodeRecord, readAuditLog, readHead, readItems } from './audit-space.js';
+import {
+  AUDIT_LABEL,
+  ENTRY_KEYS,
+  HEAD_KEY,
+  encodeRecord,
+  readAuditLog,
+  readHead,
+  readItems,
+  type AuditLine,
+} from './audit-space.js';
 import { verifyAuditLog, type AuditReport } from './verify.js';
 
 export interface AuditLogOptions {
@@ -17,11 +27,16 @@ export interface AuditLogOptions {
   log: Log;
   /** Greatest number of entries, damaged ones included, that one page examines; 20,000 by default. */
   maxExamined?: number;
+  /** Milliseconds that never go back, as performance.now. */
+  monotonic?: Clock;
+  timers?: Timers;
 }
 
 export interface AuditFilter {
   action?: AuditAction | undefined;
   actor?: string | undefined;
+  /** Only entries whose subject has this value, such as a faceId. */
+  about?: string | undefined;
 }
 
 export interface AuditPage {
@@ -46,6 +61,8 @@ const MAX_EXAMINED = 20_000;
  */
 export class AuditLog implements Part, AuditSink, NoteMaker {
   readonly name = 'audit';
+  /** The check of the whole log while the service runs. */
+  readonly check: AuditCheck;
   readonly #options: AuditLogOptions;
   readonly #journal: NoteJournal = {
     begin: (drafts) => this.#begin(drafts),
@@ -66,6 +83,9 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
+    const { store, clock, monotonic = () => performance.now(), timers = systemTimers } = options;
+    const read = (): AsyncIterable<AuditLine> => readAuditLog(store);
+    this.check = new AuditCheck({ read, count: () => this.#stored.sequence, clock, monotonic, timers });
   }
 
   /** @throws AppError STORE_UNAVAILABLE */
@@ -85,6 +105,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   /** Notes that were made before the stop are still written. */
   async stop(): Promise<void> {
     this.#running = false;
+    await this.check.stop();
   }
 
   async append(entry: AuditEntry): Promise<void> {
@@ -132,6 +153,15 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
     return { records };
   }
 
+  /** Reads one entry. @returns undefined when it is missing or damaged @throws AppError STORE_UNAVAILABLE, STOPPED */
+  async find(sequence: number): Promise<AuditRecord | undefined> {
+    const key = ENTRY_KEYS.encode(sequence);
+    for await (const item of readItems(this.#requireSpace(), { gte: key, lte: key })) {
+      if (item.kind === 'entry') return item.record;
+    }
+    return undefined;
+  }
+
   /** Reads and checks the whole log, as verifyAuditLog does. @throws AppError STORE_UNAVAILABLE, STOPPED */
   async verify(expectHead?: string): Promise<AuditReport> {
     this.#requireSpace();
@@ -145,7 +175,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
   health(): Health {
     if (!this.#running) return { status: 'failed', detail: 'the audit log is not open' };
     const facts = { entries: this.#stored.sequence };
-    return this.#damaged
+    return this.#damaged || this.check.hasProblem
       ? { status: 'degraded', detail: 'the audit log is damaged: run "lintel audit verify"', facts }
       : { status: 'ok', facts };
   }
@@ -197,6 +227,7 @@ export class AuditLog implements Part, AuditSink, NoteMaker {
 function matches(record: AuditRecord, filter: AuditFilter): boolean {
   return (
     (filter.action === undefined || record.action === filter.action) &&
-    (filter.actor === undefined || record.actor === filter.actor)
+    (filter.actor === undefined || record.actor === filter.actor) &&
+    (filter.about === undefined || Object.values(record.subject).some((value) => String(value) === filter.about))
   );
 }

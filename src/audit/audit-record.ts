@@ -1,6 +1,6 @@
 // One entry of the audit log as it is stored: numbered, dated, and chained to the entry before by that entry's hash.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditAction, AuditEntry } from '../domain/audit.js';
 import { canonicalJson } from '../platform/canonical-json.js';
 

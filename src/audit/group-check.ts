@@ -12,7 +12,7 @@ interface KnownGroup {
   owner: string;
   groupId: string;
   isDeleted: boolean;
-  /** Faces that were enrolled and not deleted; undefined where the log does not hold all enrolments, as after a restore. */
+  /** Faces that were enrolled and not deleted; undefined where the log does not hold all enrolments: after a restore, and of a copy. */
   faces: Set<string> | undefined;
 }
 
@@ -31,6 +31,8 @@ export class GroupCheck {
     const group = this.#groups.get(key) ?? { owner, groupId, isDeleted: false, faces: undefined };
     this.#groups.set(key, group);
     if (action === 'group.deleted') group.isDeleted = true;
+    // The faces of a copy are entered one by one at the authority alone. Its head says whether it is whole.
+    if (action === 'group.copied') group.faces = undefined;
     if (typeof faceId !== 'string') return;
     if (action === 'face.enrolled') group.faces?.add(faceId);
     if (action === 'face.deleted') group.faces?.delete(faceId);

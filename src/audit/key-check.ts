@@ -1,4 +1,5 @@
 // Compares the registries of keys with the audit log, which holds an entry for each key that was made, taken over or revoked.
+import { DEFAULT_ROLE } from '../domain/role.js';
 import type { AuditRecord } from './audit-record.js';
 
 /** A key as its registry lists it. */
@@ -8,12 +9,15 @@ export interface ListedKey {
   name: string;
   /** 16 hexadecimal digits over the digests of the key. */
   fingerprint: string;
+  /** Absent for an appKey. */
+  role?: string | undefined;
   revokedAt?: string | undefined;
 }
 
 interface LoggedKey {
   name: string;
   fingerprint: string | undefined;
+  role: string | undefined;
   isRevoked: boolean;
   /** Sequence of the entry that took the key over from a plain file of an older version, with no entry about the key before it. */
   importedUnknown?: number;
@@ -37,13 +41,15 @@ export class KeyCheck {
     if (typeof id !== 'string' || typeof name !== 'string') return;
     const known = this.#logged.get(id);
     const fingerprint = typeof subject.fingerprint === 'string' ? subject.fingerprint : known?.fingerprint;
-    if (action === 'key.created') this.#logged.set(id, { name, fingerprint, isRevoked: false });
-    if (action === 'key.revoked') this.#logged.set(id, { name, fingerprint, isRevoked: true });
+    const role = typeof subject.role === 'string' ? subject.role : known?.role;
+    if (action === 'key.created') this.#logged.set(id, { name, fingerprint, role, isRevoked: false });
+    if (action === 'key.revoked') this.#logged.set(id, { name, fingerprint, role, isRevoked: true });
     if (action === 'key.imported') {
       const isUnknown = known === undefined && subject.from === 'file';
       this.#logged.set(id, {
         name,
         fingerprint,
+        role,
         isRevoked: subject.revoked === true,
         ...(isUnknown ? { importedUnknown: sequence } : {}),
       });
@@ -55,7 +61,7 @@ export class KeyCheck {
     const problems: string[] = [];
     const doubts: string[] = [];
     const found = new Set<string>();
-    for (const { id, name, fingerprint, revokedAt } of keys) {
+    for (const { id, name, fingerprint, role, revokedAt } of keys) {
       found.add(id);
       const logged = this.#logged.get(id);
       const key = `the key "${name}" (${id})`;
@@ -64,6 +70,8 @@ export class KeyCheck {
         problems.push(`${key} is valid, but the audit log shows that it was revoked`);
       } else if (logged.fingerprint !== undefined && logged.fingerprint !== fingerprint) {
         problems.push(`${key} has another digest than the one in the audit log`);
+      } else if ((logged.role ?? DEFAULT_ROLE) !== (role ?? DEFAULT_ROLE)) {
+        problems.push(`${key} has another role than the one in the audit log`);
       } else if (logged.importedUnknown !== undefined && revokedAt === undefined) {
         doubts.push(
           `${key} was in the plain registry that an upgrade took over (entry ${logged.importedUnknown}), and no earlier entry ` +

@@ -1,5 +1,5 @@
 // The entries that the service itself appends to the audit log: its starts, and changes of its configuration.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditEntry } from '../domain/audit.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';

@@ -21,6 +21,8 @@ export interface AnalysisStats {
   analysed: number;
   /** Analyses per second over the last ten seconds, or at a slow camera over the last four frames. */
   fps: number;
+  /** Time from the capture of each frame to the end of its analysis, summed over all analysed frames. */
+  analysisMs: number;
   /** Capture time of the last analysed frame, epoch in ms. */
   lastFrameAtMs?: number;
   /** Analyses that the full queue refused. */
@@ -41,6 +43,7 @@ export class AnalysisTally {
   readonly #parts: AnalysisTallyParts;
   readonly #rate = new RateMeter();
   #analysed = 0;
+  #analysisMs = 0;
   #lastFrameAtMs: number | undefined;
   #refused = 0;
   #refusedInARow = 0;
@@ -63,6 +66,8 @@ export class AnalysisTally {
     const { pace, clock } = this.#parts;
     const nowMs = clock();
     this.#rate.add(nowMs);
+    // The clock may have been set back since the capture.
+    this.#analysisMs += Math.max(0, nowMs - frame.capturedAtMs);
     if (this.#lastFrameAtMs !== undefined) pace.observe(frame.capturedAtMs - this.#lastFrameAtMs);
     this.#lastFrameAtMs = frame.capturedAtMs;
     if (this.#failure === undefined) return;
@@ -105,6 +110,7 @@ export class AnalysisTally {
     const { pace, clock } = this.#parts;
     return {
       analysed: this.#analysed,
+      analysisMs: Math.round(this.#analysisMs),
       fps: this.#rate.perSecond(clock(), pace.spanMs(RATE_FRAMES, RATE_WINDOW_MS)),
       ...(this.#lastFrameAtMs === undefined ? {} : { lastFrameAtMs: this.#lastFrameAtMs }),
       refused: this.#refused,

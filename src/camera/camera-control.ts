@@ -4,6 +4,7 @@ import type { Health } from '../domain/health.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import type { CameraStats } from './camera.js';
 import type { Counters } from './frame-consumer.js';
+import type { SeenTracks } from './seen-tracks.js';
 
 export interface CameraView {
   id: string;
@@ -37,6 +38,8 @@ export interface FrameJpeg {
   frameNumber: number;
   /** Epoch, ms. */
   capturedAtMs: number;
+  /** Time at which the encoding began, epoch, ms; earlier than the request where viewers share the JPEG. Default: now. */
+  encodedAtMs?: number;
 }
 
 /** All methods with a camera id throw AppError CAMERA_NOT_FOUND for an id that is not configured. */
@@ -44,6 +47,13 @@ export interface CameraControl {
   views(): CameraView[];
   /** Returns the newest frame, encoded in a worker; undefined when there is none (newer), also while the camera is paused or lost. */
   frame(cameraId: string, options: FrameJpegOptions): Promise<FrameJpeg | undefined>;
+  /**
+   * Returns the tracks in the newest analysed frame, the same object for all callers until there is a newer one; undefined when there is
+   * none, or it is so old that the faces have moved since.
+   */
+  tracks(cameraId: string): SeenTracks | undefined;
+  /** Calls the listener after a change of the privacy switch, or of the status or the fault of a camera. @returns a function that stops it */
+  watchStates(listener: () => void): () => void;
   /** Calls the listener for every analysed frame, with crop and quality of all faces. @returns a function that stops it */
   watch(cameraId: string, listener: (frame: AnalysedFrame) => void): () => void;
   /** Closes the source until `resume`. Resolves when it is closed. Pausing twice is harmless. */

@@ -16,6 +16,8 @@ export interface CameraStateParts {
   password: string | undefined;
   clock: Clock;
   log: Log;
+  /** Called after the status has changed. */
+  onChange?: (() => void) | undefined;
 }
 
 export class CameraState {
@@ -55,6 +57,7 @@ export class CameraState {
     if (status === 'ended') log.info({ cameraId }, 'the file was played to its end');
     if (isHeld(status) && !wasHeld) log.info({ cameraId, status }, 'the camera is held closed');
     if (wasHeld && status === 'opening') log.info({ cameraId }, 'the camera may be opened again');
+    this.#parts.onChange?.();
   }
 
   enterOpening(): void {

@@ -34,9 +34,13 @@ export interface CameraParts {
   vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes?: () => readonly Box[] | undefined;
+  /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere; else undefined, the default. */
+  knownBoxes?: () => readonly Box[] | undefined;
   onFrame: FrameListener;
   /** Called before the first frame after the stream changed: tracks must not go on over it. */
   onStreamChange?: () => void;
+  /** Called after the status or the fault of the picture has changed. */
+  onStateChange?: () => void;
   clock: Clock;
   timers: Timers;
   log: Log;
@@ -101,6 +105,7 @@ export class Camera implements Part {
       timers,
       log,
       settledBoxes = () => undefined,
+      knownBoxes = () => undefined,
       onStreamChange = () => undefined,
     } = parts;
     const cameraId = config.id;
@@ -115,6 +120,8 @@ export class Camera implements Part {
     this.#analyser = new FrameAnalyser({
       ...parts,
       settledBoxes,
+      knownBoxes,
+      pace: this.pace,
       onStreamChange,
       gate: this.#gate,
       tally: this.#tally,
@@ -122,7 +129,7 @@ export class Camera implements Part {
     // A file may show the same picture for any time, and be read at any speed.
     const freezeMs = config.source.type === 'file' ? 0 : config.freezeMs;
     this.#faults = new PictureFaults({ ...config, freezeMs, decisionMs: () => this.pace.spanMs(config.outOf, 0) });
-    this.#state = new CameraState({ cameraId, password, clock, log });
+    this.#state = new CameraState({ cameraId, password, clock, log, onChange: parts.onStateChange });
     this.#changes = new StreamChanges({ cameraId, clock, log });
   }
 
@@ -325,7 +332,8 @@ export class Camera implements Part {
   }
 
   #logFaults(changes: readonly FaultChange[]): void {
-    const { log, config } = this.#parts;
+    const { log, config, onStateChange } = this.#parts;
+    if (changes.length > 0) onStateChange?.();
     for (const { fault, begins } of changes) {
       if (!begins) {
         log.info({ cameraId: config.id, fault }, 'the fault of the picture is over');

@@ -11,7 +11,10 @@ import { Camera, type CameraStats } from './camera.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from './camera-control.js';
 import type { CaptureAddon } from './capture-slot.js';
 import type { Counters, EventCount, FrameConsumer } from './frame-consumer.js';
-import { chooseShownBoxes, type SeenFaces } from './shown-boxes.js';
+import { PictureShare } from './picture-share.js';
+import type { SeenTracks } from './seen-tracks.js';
+import { chooseShownBoxes, isRecent, type SeenFaces } from './shown-boxes.js';
+import { StateWatch } from './state-watch.js';
 
 export interface CamerasParts<Stats extends Counters = Counters> {
   cameras: readonly CameraConfig[];
@@ -20,7 +23,10 @@ export interface CamerasParts<Stats extends Counters = Counters> {
   /** State of the privacy switch at construction; off by default. */
   privacy?: boolean;
   addon: CaptureAddon;
-  vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
+  /** `forCamera` returns the same with the lane of one camera. Default: all cameras share a lane. */
+  vision: Pick<Vision, 'analyseFrame' | 'encodeFrame'> & {
+    forCamera?: (cameraId: string) => Pick<Vision, 'analyseFrame' | 'encodeFrame'>;
+  };
   /**
    * Makes the consumer of one camera's frames.
    * @param cameraProblem returns why the picture cannot be trusted now, in words; undefined while it can
@@ -48,12 +54,16 @@ interface CameraEntry<Stats extends Counters> {
   watchers: Set<FrameWatcher>;
   /** Faces of the newest analysed frame. */
   newest: SeenFaces | undefined;
+  /** Tracks of the newest analysed frame, where a viewer has asked for them since. */
+  tracks: SeenTracks | undefined;
+  pictures: PictureShare;
 }
 
 export class Cameras<Stats extends Counters = Counters> implements Part, CameraControl {
   readonly name = 'cameras';
   readonly #parts: CamerasParts<Stats>;
   readonly #entries: readonly CameraEntry<Stats>[];
+  readonly #states = new StateWatch();
   #privacy: boolean;
 
   constructor(parts: CamerasParts<Stats>) {
@@ -88,18 +98,18 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
 
   async setPrivacy(on: boolean): Promise<void> {
     this.#privacy = on;
-    await Promise.all(
-      this.#entries.map((entry) => {
-        entry.newest = undefined;
-        if (on) entry.consumer.forgetAll();
-        return entry.camera.setPrivate(on);
-      }),
-    );
+    const changes = this.#entries.map((entry) => {
+      forgetPictures(entry);
+      if (on) entry.consumer.forgetAll();
+      return entry.camera.setPrivate(on);
+    });
+    this.#states.changed();
+    await Promise.all(changes);
   }
 
   async pause(cameraId: string): Promise<void> {
     const entry = this.#find(cameraId);
-    entry.newest = undefined;
+    forgetPictures(entry);
     entry.consumer.forgetAll();
     await entry.camera.pause();
   }
@@ -117,12 +127,27 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
   }
 
   async frame(cameraId: string, { boxes, ...options }: FrameJpegOptions): Promise<FrameJpeg | undefined> {
-    const { camera, consumer, newest } = this.#find(cameraId);
+    const { camera, consumer, newest, pictures } = this.#find(cameraId);
     const drawn = boxes ? chooseShownBoxes(newest, consumer, this.#parts.clock(), camera.pace) : [];
-    const frame = await camera.encode({ ...options, boxes: drawn });
-    if (!frame) return undefined;
+    const frame = await pictures.take({ ...options, boxes: drawn });
+    // A picture that is shared may be older than the loss of the camera.
+    if (camera.status !== 'running') pictures.forget();
+    if (!frame || camera.status !== 'running') return undefined;
     const { buffer, byteOffset, byteLength } = frame.jpeg;
     return { ...frame, jpeg: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength) };
+  }
+
+  tracks(cameraId: string): SeenTracks | undefined {
+    const entry = this.#find(cameraId);
+    const { newest, camera, consumer } = entry;
+    if (!newest || !isRecent(newest, this.#parts.clock(), camera.pace)) return undefined;
+    const { capturedAtMs, widthPx, heightPx } = newest;
+    entry.tracks ??= { capturedAtMs, widthPx, heightPx, tracks: consumer.seenTracks() };
+    return entry.tracks;
+  }
+
+  watchStates(listener: () => void): () => void {
+    return this.#states.watch(listener);
   }
 
   views(): CameraView[] {
@@ -168,25 +193,33 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
       ...(password === undefined ? {} : { password }),
       isPrivate: this.#privacy,
       addon,
-      vision,
+      vision: vision.forCamera?.(config.id) ?? vision,
       // A watcher needs crop and quality of every face.
       settledBoxes: () => (watchers.size > 0 ? undefined : consumer.settledBoxes()),
+      knownBoxes: () => (watchers.size > 0 ? undefined : consumer.knownBoxes()),
       onFrame: async (frame) => {
         const { capturedAtMs, widthPx, heightPx, faces } = frame;
         entry.newest = { capturedAtMs, widthPx, heightPx, boxes: faces.map(({ boxPx }) => boxPx) };
         this.#notify(watchers, frame);
-        await consumer.onFrame(frame);
+        const done = consumer.onFrame(frame);
+        // The consumer has taken the boxes by now, and has the decisions at the end.
+        entry.tracks = undefined;
+        await done;
+        entry.tracks = undefined;
       },
       // No decision may rest on shots from both sides of the change.
       onStreamChange: () => {
-        entry.newest = undefined;
+        forgetPictures(entry);
         consumer.forgetAll();
       },
+      onStateChange: () => this.#states.changed(),
       clock,
       timers,
       log,
     });
-    const entry: CameraEntry<Stats> = { config, camera, consumer, watchers, newest: undefined };
+    const pictures = new PictureShare({ encode: (options) => camera.encode(options), clock });
+    const newest = undefined;
+    const entry: CameraEntry<Stats> = { config, camera, consumer, watchers, newest, tracks: undefined, pictures };
     return entry;
   }
 
@@ -206,6 +239,13 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
     if (!entry) throw clientError('CAMERA_NOT_FOUND', 'No camera of this id is configured.');
     return entry;
   }
+}
+
+/** Forgets everything that a viewer could be shown of the pictures so far. */
+function forgetPictures(entry: Pick<CameraEntry<Counters>, 'newest' | 'tracks' | 'pictures'>): void {
+  entry.newest = undefined;
+  entry.tracks = undefined;
+  entry.pictures.forget();
 }
 
 function createReport<Stats extends Counters>({ config, camera, consumer }: CameraEntry<Stats>): CameraReport<Stats> {

@@ -8,7 +8,9 @@ import { MAX_ATTRIBUTED } from '../vision/attributed-faces.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import type { AnalysisTally } from './analysis-tally.js';
 import type { CaptureAddon } from './capture-slot.js';
+import type { FramePace } from './frame-pace.js';
 import type { Gate } from './gate.js';
+import { SearchTurns } from './search-turns.js';
 
 /** Pause after an analysis that was refused or failed. */
 const RETRY_MS = 100;
@@ -35,6 +37,10 @@ export interface FrameAnalyserParts {
   vision: Pick<Vision, 'analyseFrame'>;
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes: () => readonly Box[] | undefined;
+  /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere; else undefined. */
+  knownBoxes: () => readonly Box[] | undefined;
+  /** Pace of the analysed frames. */
+  pace: Pick<FramePace, 'intervalMs'>;
   onFrame: FrameListener;
   /** Called before the first frame after a change of the stream or of its size: earlier frames show other pictures. */
   onStreamChange: () => void;
@@ -48,6 +54,7 @@ export class FrameAnalyser {
   readonly #parts: FrameAnalyserParts;
   readonly #pauseMs: number;
   readonly #mostAttributed: number;
+  readonly #turns: SearchTurns;
   #handle: number | undefined;
   /** Capture and format of the last delivered frame; widths and heights in pixels. */
   #stream: { handle: number; streamChanges: number; widthPx: number; heightPx: number } | undefined;
@@ -61,6 +68,7 @@ export class FrameAnalyser {
   constructor(parts: FrameAnalyserParts) {
     this.#parts = parts;
     this.#pauseMs = findShortestIntervalMs(parts.config);
+    this.#turns = new SearchTurns(parts);
     const shares = Math.max(1, this.#pauseMs / ATTRIBUTED_FRAME_MS);
     this.#mostAttributed = Math.min(MOST_FACES, Math.floor(MAX_ATTRIBUTED * shares));
   }
@@ -69,6 +77,7 @@ export class FrameAnalyser {
   attach(handle: number): void {
     this.#handle = handle;
     this.#after = 0;
+    this.#turns.reset();
   }
 
   detach(): void {
@@ -138,11 +147,12 @@ export class FrameAnalyser {
   }
 
   async #analyse(handle: number, lastFrame: number | undefined): Promise<AnalysedFrame | undefined> {
-    const { vision, config, settledBoxes, gate, tally, clock } = this.#parts;
+    const { vision, config, settledBoxes, knownBoxes, gate, tally, clock } = this.#parts;
     const { minFacePx } = config;
     const mask = config.mask !== false;
     const liveness = config.liveness !== 'off';
     const settled = settledBoxes();
+    const search = this.#turns.next(knownBoxes(), clock());
     const options = {
       after: this.#after,
       mask,
@@ -150,6 +160,7 @@ export class FrameAnalyser {
       minFacePx,
       ...(this.#mostAttributed > MAX_ATTRIBUTED ? { mostAttributed: this.#mostAttributed } : {}),
       ...(settled === undefined ? {} : { settled }),
+      ...(search === undefined ? {} : { search }),
     };
     this.#sinceMs = clock();
     try {
@@ -162,6 +173,7 @@ export class FrameAnalyser {
         return undefined;
       }
       this.#after = frame.frameNumber;
+      this.#turns.note(frame);
       tally.succeeded(frame);
       return frame;
     } catch (error) {

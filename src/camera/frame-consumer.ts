@@ -3,6 +3,7 @@ import type { HeadChallenge } from '../domain/challenge.js';
 import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { AnalysedFrame } from '../vision/vision.js';
+import type { SeenTrack } from './seen-tracks.js';
 
 /** Counters since the service started, by name. */
 export type Counters = Readonly<Record<string, number>>;
@@ -20,8 +21,12 @@ export interface FrameConsumer<Stats extends Counters = Counters> {
   onFrame(frame: AnalysedFrame): Promise<void>;
   /** Returns where the next frame will show faces that need no embedding, mask or liveness. */
   settledBoxes(): readonly Box[];
+  /** Returns where the next frame will show all faces in sight, where it needs no search elsewhere for now; undefined where it does. */
+  knownBoxes(): readonly Box[] | undefined;
   /** Returns where the matched persons are now. */
   matchedBoxes(): readonly Box[];
+  /** Describes the tracks in the newest frame. Looking changes nothing: no decision depends on it. */
+  seenTracks(): readonly SeenTrack[];
   /** Returns the challenges that can still be answered, the oldest first. */
   openChallenges(): readonly HeadChallenge[];
   /** Drops all faces in sight without an event: the camera is paused or private, or its stream changed. */

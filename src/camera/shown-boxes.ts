@@ -18,6 +18,15 @@ export interface SeenFaces {
   boxes: readonly Box[];
 }
 
+/** Returns whether the faces are where the analysis saw them. */
+export function isRecent(
+  { capturedAtMs }: Pick<SeenFaces, 'capturedAtMs'>,
+  nowMs: number,
+  pace: Pick<FramePace, 'spanMs'>,
+): boolean {
+  return nowMs - capturedAtMs <= pace.spanMs(MAX_AGE_FRAMES, MAX_AGE_MS);
+}
+
 /** Returns a green box for each matched face and a red one for each other face; none when the analysis is too old. */
 export function chooseShownBoxes(
   seen: SeenFaces | undefined,
@@ -25,7 +34,7 @@ export function chooseShownBoxes(
   nowMs: number,
   pace: Pick<FramePace, 'spanMs'>,
 ): DrawnBox[] {
-  if (seen === undefined || nowMs - seen.capturedAtMs > pace.spanMs(MAX_AGE_FRAMES, MAX_AGE_MS)) return [];
+  if (seen === undefined || !isRecent(seen, nowMs, pace)) return [];
   const matched = consumer.matchedBoxes();
   return seen.boxes.map((box) => ({
     box,

@@ -38,6 +38,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => [(await import('./keys.js')).registerKeys, (await import('./rotate.js')).registerRotate],
   },
   {
+    name: 'console',
+    description: 'sign in to the console in the browser',
+    load: async () => [(await import('./console.js')).registerConsole],
+  },
+  {
     name: 'events',
     description:
       'print the signing key, verify recorded events, list and resend refused ones, send a command to a device',
@@ -47,6 +52,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'audit',
     description: 'list, verify and export the audit log',
     load: async () => [(await import('./audit.js')).registerAudit],
+  },
+  {
+    name: 'fleet',
+    description: 'share one gallery among many doors: invite, approve and remove doors, prove deletions',
+    load: async () => (await import('./fleet/fleet.js')).FLEET_COMMANDS,
   },
   {
     name: 'models',

@@ -5,7 +5,11 @@ import type { LoadedConfig } from '../config/load.js';
 import type { Clock } from '../domain/time.js';
 import type { Output } from './output.js';
 
+/** Standard input, or its stand-in in a test. */
+export type Input = NodeJS.ReadableStream & AsyncIterable<Buffer | string> & { readonly isTTY?: boolean | undefined };
+
 export interface CliContext {
+  stdin: Input;
   stdout: Output;
   stderr: Output;
   /** The working directory, to which paths on the command line are relative. */

@@ -74,7 +74,7 @@ that comes over the network can be trusted only as far as the network.`,
     )
     .action(async (file: string, options: { publicKey?: string; url?: string }) => {
       const publicKey = await readPublicKey(options, context);
-      const input = file === '-' ? process.stdin : createReadStream(resolve(context.cwd, file));
+      const input = file === '-' ? context.stdin : createReadStream(resolve(context.cwd, file));
       const verifier = new MessageVerifier(publicKey, context.clock());
       const invalid = await verifyLines(input, verifier, context);
       const reports = verifier.reports();

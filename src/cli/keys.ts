@@ -1,5 +1,9 @@
 // `lintel keys`: the appKeys of the REST API, and the admin keys of the device API.
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { ROLES, type Role } from '../domain/role.js';
+import { AppError } from '../errors.js';
+import type { NewKey } from '../keys/key-registry.js';
+import type { KeyActions } from '../keys/key-requests.js';
 import { ADMIN_KEY, APP_KEY, type KeyKind } from '../keys/stored-keys.js';
 import { loadCommandConfig, type CliContext } from './context.js';
 import { listStoredKeys, withKeys } from './own-keys.js';
@@ -19,13 +23,26 @@ export function registerKeys(keys: Command, context: CliContext): void {
     )
     .argument('<name>', 'name of the key: letters, digits, - _ and . (the configuration of a camera names its appKey)')
     .option(ADMIN_FLAG, 'make an admin key instead, which opens the device API (/device/v1) and no group; one line')
-    .action(async (name: string, options: KindOption, command: Command) => {
+    .addOption(
+      new Option(
+        '--role <role>',
+        'what the admin key may do: viewer: look; operator: also enrol, delete people, pause, privacy; admin: everything (default: admin)',
+      ).choices(ROLES),
+    )
+    .action(async (name: string, options: KindOption & { role?: Role }, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
+      const { role } = options;
       const kind = pickKind(options);
-      const { key, secretKey } = await withKeys(config, context, kind, (keys) => keys.create(name), { create: true });
+      if (role !== undefined && !kind.hasRole) {
+        throw new AppError('INVALID_PARAM', `--role needs ${ADMIN_FLAG}: only admin keys have roles`);
+      }
+      const create = (keys: KeyActions): Promise<NewKey> => keys.create(name, role);
+      const { key, secretKey, entry } = await withKeys(config, context, kind, create, { create: true });
       if (secretKey === undefined) {
         context.stdout.write(`${key}\n`);
-        context.stderr.write(`This is the admin key "${name}". A running service accepts it from now on.\n`);
+        context.stderr.write(
+          `This is the admin key "${name}", with the role ${entry.role}. A running service accepts it from now on.\n`,
+        );
         return;
       }
       context.stdout.write(`${key}\n${secretKey}\n`);
@@ -37,7 +54,7 @@ export function registerKeys(keys: Command, context: CliContext): void {
 
   keys
     .command('list')
-    .description('list the names and ids of the keys; the keys themselves are not stored')
+    .description('list the names and ids of the keys, and the roles of admin keys; the keys themselves are not stored')
     .option(ADMIN_FLAG, 'list the admin keys instead of the appKeys')
     .action(async (options: KindOption, command: Command) => {
       const { config } = await loadCommandConfig(command, context);
@@ -51,13 +68,16 @@ export function registerKeys(keys: Command, context: CliContext): void {
         context.stderr.write(`There are no ${kind.noun}s. Make one with: lintel keys add ${example}\n`);
         return;
       }
-      const rows = all.map(({ name, id, createdAt, revokedAt }) => [
+      const rows = all.map(({ name, id, role, createdAt, revokedAt }) => [
         name,
         id,
+        ...(role === undefined ? [] : [role]),
         formatMinute(createdAt),
         revokedAt === undefined ? '' : formatMinute(revokedAt),
       ]);
-      context.stdout.write(formatTable([['NAME', 'ID', 'MADE', 'REVOKED'], ...rows]));
+      context.stdout.write(
+        formatTable([['NAME', 'ID', ...(kind.hasRole ? ['ROLE'] : []), 'MADE', 'REVOKED'], ...rows]),
+      );
     });
 
   keys

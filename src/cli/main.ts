@@ -10,9 +10,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-process.exitCode = await runProgram(
+// Without an await: the bundle that scripts/build-service.mjs makes cannot have one here.
+void runProgram(
   process.argv.slice(2),
   {
+    // A getter, because the stream is opened at the first look.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     cwd: process.cwd(),
@@ -21,4 +26,6 @@ process.exitCode = await runProgram(
     version: readVersion(),
   },
   COMMANDS,
-);
+).then((exitCode) => {
+  process.exitCode = exitCode;
+});

@@ -20,6 +20,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
+/** Replaces control characters, which could move the cursor or start a new line, by `?`: for texts that another device has written. */
+export function makePrintable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+}
+
 /**
  * Pads the cells of each column to the same width.
  * @param rows the header, where there is one, comes first; a row may have fewer cells than others

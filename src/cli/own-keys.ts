@@ -2,6 +2,7 @@
 import { json } from 'node:stream/consumers';
 import { dataPaths } from '../config/paths.js';
 import type { Config } from '../config/schema.js';
+import type { Role } from '../domain/role.js';
 import { AppError } from '../errors.js';
 import type { NewKey, RegisteredKey } from '../keys/key-registry.js';
 import {
@@ -39,13 +40,13 @@ export async function withKeys<T>(
   if (!listed) {
     return withOwnStore(config, context, (_store, { keys }) => work(pickKeyActions(keys, kind.id)), options);
   }
-  const ask = async <A extends object>(path: string, name: string): Promise<A> => {
-    const answer = await askJson<A>(adminSocket, 'POST', makeKeyRequest(path, kind, name));
+  const ask = async <A extends object>(path: string, name: string, role?: Role): Promise<A> => {
+    const answer = await askJson<A>(adminSocket, 'POST', makeKeyRequest(path, kind, { name, role }));
     return answer ?? Promise.reject(new AppError('STOPPED', 'the service stopped before it answered'));
   };
   return work({
     list: async () => listed,
-    create: (name) => ask<NewKey>(KEYS_PATH, name),
+    create: (name, role) => ask<NewKey>(KEYS_PATH, name, role),
     revoke: (name) => ask<RegisteredKey>(REVOKE_PATH, name),
   });
 }

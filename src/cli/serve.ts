@@ -20,7 +20,7 @@ service also prints on standard error where it listens, where the first appKey i
 try.`,
     )
     .action(async (_options: unknown, command: Command) => {
-      const { config } = await loadCommandConfig(command, context);
+      const { config, file: configFile } = await loadCommandConfig(command, context);
       // The database creates its files with modes that this mask limits; the systemd unit sets the same mask.
       process.umask(0o077);
       // Imported here, so that the other commands, above all the doctor, work where a native library is missing.
@@ -29,7 +29,13 @@ try.`,
       const output = new LogOutput(process.stdout.fd);
       const log = createLog(config.log.level, writesToJournal(journalStream) ? forJournal(output) : output);
       const { environment } = context;
-      const service = await createService({ config, environment, log, droppedLogLines: () => output.dropped });
+      const service = await createService({
+        config,
+        configFile,
+        environment,
+        log,
+        droppedLogLines: () => output.dropped,
+      });
       // From here on a signal stops the service, also during the start: then the parts that are started already are stopped.
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));

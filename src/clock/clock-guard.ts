@@ -124,7 +124,8 @@ export class ClockGuard implements Part, TrustGuard {
 
   health(): Health {
     const detail = this.problem();
-    return detail === undefined ? { status: 'ok' } : { status: 'degraded', detail };
+    const facts = { trusted: detail === undefined, lastTrustedAt: new Date(this.#floorMs).toISOString() };
+    return detail === undefined ? { status: 'ok', facts } : { status: 'degraded', detail, facts };
   }
 
   async #readFloor(): Promise<void> {

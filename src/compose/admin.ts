@@ -5,15 +5,19 @@ import { auditFirst } from '../audit/audited.js';
 import { AppError } from '../errors.js';
 import type { Events } from '../events/events.js';
 import { createSetAsideRoutes } from '../events/set-aside-requests.js';
+import { createFleetRoutes } from '../fleet/fleet-requests.js';
+import type { FleetAdmin } from '../fleet/fleet.types.js';
 import { exportGallery } from '../gallery/backup-records.js';
 import { readStoredGroups, reportRecords } from '../gallery/stored-groups.js';
 import { createKeyRoutes } from '../keys/key-requests.js';
+import { createTokenRoutes } from '../keys/sign-in-tokens.js';
 import { AdminSocket, type AdminRoute } from '../platform/admin-socket.js';
 import type { RecognisingCameras } from './recognition.js';
 import { streamLivenessLines, makeLivenessPath } from '../recognition/liveness-lines.js';
 import { pickLivenessThreshold } from '../recognition/liveness-mode.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
+import type { SignIn } from './sign-in.js';
 import type { Storage } from './storage.js';
 
 const EXPORTED = { action: 'gallery.exported', actor: 'cli' } as const;
@@ -24,6 +28,9 @@ export interface AdminInputs {
   storage: Storage;
   events: Events;
   cameras: RecognisingCameras;
+  signIn: SignIn;
+  /** Absent where the device stands alone. */
+  fleet?: FleetAdmin | undefined;
 }
 
 export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): AdminSocket {
@@ -43,7 +50,9 @@ export function createAdminSocket(base: ServiceBase, inputs: AdminInputs): Admin
       'POST /clock': () => runOnly(() => audit.append(CLOCK_ACCEPTED).then(() => clockGuard.accept())),
       'POST /master-key': () => runOnly(() => masterKey.rotate()),
       ...createKeyRoutes(keys),
+      ...createTokenRoutes(inputs.signIn.signInTokens),
       ...createSetAsideRoutes(inputs.events),
+      ...createFleetRoutes(inputs.fleet),
       ...createLivenessRoutes(base, inputs),
     },
     log,

@@ -9,6 +9,8 @@ import { loadAddon, type Addon } from '../native/addon.js';
 export interface ServiceBase {
   readonly config: Config;
   readonly environment: Environment;
+  /** Absolute path of the configuration file; undefined where there is none. */
+  readonly configFile: string | undefined;
   readonly log: Log;
   /** Returns how many lines of the log were dropped since the start; default: always 0. */
   readonly droppedLogLines: () => number;
@@ -24,12 +26,13 @@ export interface ServiceBase {
 }
 
 export type BaseInputs = Pick<ServiceBase, 'config' | 'environment' | 'log'> &
-  Partial<Pick<ServiceBase, 'droppedLogLines'>>;
+  Partial<Pick<ServiceBase, 'droppedLogLines' | 'configFile'>>;
 
 /** Loads the native addon. @throws Error when the addon is not built or a library is missing */
 export function createBase(inputs: BaseInputs): ServiceBase {
   return {
     droppedLogLines: () => 0,
+    configFile: undefined,
     ...inputs,
     paths: dataPaths(inputs.config),
     version: readVersion(),

@@ -30,6 +30,7 @@ export function createEvents(base: ServiceBase, { secrets, storage, health, came
     ...secrets.events,
     cameras: config.cameras.map(({ id }) => id),
     softwareVersion: version,
+    fleet: config.fleet !== undefined && config.fleet.events !== 'none',
     commands: createCommandTarget(cameras),
     audit: storage.audit,
     deviceHealth: () => withoutDetails(health.report()),
@@ -49,8 +50,13 @@ function createCommandTarget(cameras: () => ControlledCameras): CommandTarget {
   };
 }
 
-/** Keeps the status of each part and leaves out the details: those are only for readers of /healthz. */
+/** Keeps the status of each part and the stale copies, and leaves out the details: those are only for readers of /healthz. */
 function withoutDetails({ status, parts }: HealthReport): DeviceHealth {
   const statuses = Object.entries(parts).map(([name, part]) => [name, part.status] as const);
-  return { status, parts: Object.fromEntries(statuses) };
+  const stale = parts.fleet?.facts?.staleGroups;
+  return {
+    status,
+    parts: Object.fromEntries(statuses),
+    ...(Array.isArray(stale) && { staleGroups: stale as readonly string[] }),
+  };
 }

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { Cameras } from '../camera/cameras.js';
 import type { Events } from '../events/events.js';
+import type { CopyTrust } from '../gallery/copy-trust.js';
 import { PrivacySwitch } from '../privacy/privacy-switch.js';
 import type { RecogniserStats } from '../recognition/recogniser-stats.js';
 import { Recogniser, type RecogniserParts } from '../recognition/recogniser.js';
@@ -18,16 +19,17 @@ export interface CamerasInputs {
   storage: Pick<Storage, 'clockGuard' | 'gallery' | 'keys' | 'unknownFaces'>;
   vision: WorkerPool;
   events: Events;
+  /** Tells which groups are copies that are too old to grant anybody. */
+  copyTrust: CopyTrust;
 }
 
 export function createVision({ config, log }: ServiceBase, models: ServiceModels): WorkerPool {
   const { set, others, fallback, precisions, modelsDir } = models;
   const { providers } = config.models;
-  const hasCameras = config.cameras.length > 0;
   return new WorkerPool({
     ...{ set, others, fallback, precisions, modelsDir, providers },
     ...config.vision,
-    hasCameras,
+    cameras: config.cameras.length,
     log,
   });
 }
@@ -52,15 +54,17 @@ export function createCameras(base: ServiceBase, inputs: CamerasInputs): Recogni
 
 function createRecogniser(
   { config, addon, clock, monotonic, timers, log }: ServiceBase,
-  { models, storage, vision, events }: CamerasInputs,
+  { models, storage, vision, events, copyTrust }: CamerasInputs,
   camera: Pick<RecogniserParts, 'config' | 'cameraProblem'>,
 ): Recogniser {
   const { clockGuard, gallery, keys, unknownFaces } = storage;
   return new Recogniser({
     ...camera,
     findOwner: (name) => keys.appKeys.findId(name),
-    vision,
+    vision: vision.forCamera(camera.config.id),
     gallery,
+    successors: gallery.successors,
+    copyTrust,
     events,
     challenges: events,
     chooseSide: () => (randomInt(2) === 0 ? 'left' : 'right'),

@@ -68,6 +68,10 @@ export function createStorage(base: ServiceBase, { secrets, models }: StorageInp
       findPolicy: (groupId) => findPolicy(config.gallery, groupId),
       estimateCondition: (modelVersion, embedding) => findModel(models, modelVersion)?.estimateCondition?.(embedding),
       findScales: (modelVersion) => findModel(models, modelVersion)?.scales,
+      successors: config.gallery.successors && {
+        groups: config.gallery.successors,
+        modelVersion: models.set.modelVersion,
+      },
       clock,
       log,
     }),

@@ -1,5 +1,5 @@
 // The part of the configuration schema that describes cameras: their sources, groups and rules.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 import { filePath, plainUrl } from './fields.js';
 
@@ -268,7 +268,8 @@ export type WatchedGroupConfig = { group: string; appKey: string } & (
   { threshold: number } | { targetFalseAcceptPerAttempt: number }
 );
 
-const DEFAULT_THRESHOLD = 90;
+/** Similarity from which a shot agrees on a person, unless the configuration says another one. */
+export const DEFAULT_THRESHOLD = 90;
 
 /**
  * Returns the shortest time between two analysed frames that the configuration allows; 0 where every frame of a file is analysed. Single
@@ -280,7 +281,9 @@ export function findShortestIntervalMs({ maxFps, source }: Pick<CameraConfig, 'm
 }
 
 /** Lists the groups of a camera, each with its appKey and its rule. The rule of a group takes precedence over the camera's. */
-export function listWatchedGroups(camera: CameraConfig): WatchedGroupConfig[] {
+export function listWatchedGroups(
+  camera: Pick<CameraConfig, 'appKey' | 'group' | 'groups' | 'threshold' | 'targetFalseAcceptPerAttempt'>,
+): WatchedGroupConfig[] {
   const groups = camera.groups ?? (camera.group === undefined ? [] : [{ group: camera.group }]);
   return groups.map((one: z.infer<typeof watchedGroupSchema>) => {
     const isOwnRule = one.threshold !== undefined || one.targetFalseAcceptPerAttempt !== undefined;

@@ -1,5 +1,5 @@
 // Field types that several parts of the configuration share.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const filePath = z.string().min(1);
 

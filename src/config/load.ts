@@ -109,6 +109,25 @@ export function parseConfig(text: string, file: string): Config {
   return config;
 }
 
+/**
+ * Checks the text of a configuration file, or of a part of one, without reading any file.
+ * @returns one line for each problem, such as `cameras[0].threshold: must be at most 100 (line 4)`; empty where there is none
+ */
+export function listConfigProblems(text: string): string[] {
+  try {
+    parseConfig(text, '/lintel.yaml');
+    return [];
+  } catch (error) {
+    if (error instanceof AppError) return error.message.split(PROBLEM_INDENT).slice(1);
+    // The parser calls itself for each level of a text.
+    if (error instanceof RangeError) return ['the text is nested too deeply'];
+    throw error;
+  }
+}
+
+/** Stands before each problem in the message of an error. */
+const PROBLEM_INDENT = '\n  ';
+
 const TOO_LONG = `the file is longer than ${MAX_FILE_BYTES.toLocaleString('en')} bytes`;
 
 function shorten<T>(problems: readonly T[]): readonly T[] {
@@ -119,7 +138,7 @@ function shorten<T>(problems: readonly T[]): readonly T[] {
 function invalid(file: string, problems: readonly string[], cause?: unknown, count = problems.length): AppError {
   const more = count > problems.length ? [`and ${count - problems.length} more problems`] : [];
   const lines = [`the configuration ${file} is not valid:`, ...problems, ...more];
-  return new AppError('CONFIG_INVALID', lines.join('\n  '), { cause });
+  return new AppError('CONFIG_INVALID', lines.join(PROBLEM_INDENT), { cause });
 }
 
 /** Finds the keys that their map has already. @returns offsets in characters */
@@ -186,7 +205,7 @@ function describeSyntaxError(error: YAMLError): string {
 
 function resolvePaths(config: Config, base: string): Config {
   const absolute = (path: string): string => resolve(base, path);
-  const { http, models, mqtt, webhook, cameras, ...rest } = structuredClone(config);
+  const { http, models, mqtt, webhook, fleet, cameras, ...rest } = structuredClone(config);
   if (http.tls) http.tls = { certFile: absolute(http.tls.certFile), keyFile: absolute(http.tls.keyFile) };
   if (models.dir !== undefined) models.dir = absolute(models.dir);
   if (mqtt.passwordFile !== undefined) mqtt.passwordFile = absolute(mqtt.passwordFile);
@@ -196,6 +215,7 @@ function resolvePaths(config: Config, base: string): Config {
   if (tls) mqtt.embedded.tls = { certFile: absolute(tls.certFile), keyFile: absolute(tls.keyFile) };
   if (mqtt.commands) mqtt.commands.secretFile = absolute(mqtt.commands.secretFile);
   if (webhook?.secretFile !== undefined) webhook.secretFile = absolute(webhook.secretFile);
+  if (fleet?.folder !== undefined) fleet.folder = absolute(fleet.folder);
   for (const { source } of cameras) {
     if (source.type === 'file') source.path = absolute(source.path);
     if ('passwordFile' in source && source.passwordFile !== undefined) {
@@ -203,5 +223,5 @@ function resolvePaths(config: Config, base: string): Config {
     }
   }
   const folders = { dataDir: absolute(rest.dataDir), keysDir: absolute(rest.keysDir) };
-  return { ...rest, ...folders, http, models, mqtt, ...(webhook && { webhook }), cameras };
+  return { ...rest, ...folders, http, models, mqtt, ...(webhook && { webhook }), ...(fleet && { fleet }), cameras };
 }

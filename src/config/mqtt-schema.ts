@@ -1,5 +1,5 @@
 // The part of the configuration about MQTT: your broker, or Lintel's own.
-import { z } from 'zod';
+import * as z from 'zod';
 import { isLoopback } from '../platform/network.js';
 import { filePath, plainUrl } from './fields.js';
 

@@ -1,10 +1,12 @@
 // The one schema of the configuration file: types, checks, defaults and the documentation of every key.
-import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENROLMENT_POLICIES } from '../domain/enrolment-policy.js';
 import { DEVICE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
 import { camerasSchema } from './camera-schema.js';
+import { consoleSchema } from './console-schema.js';
+import { findDefaultWorkers, MOST_WORKERS } from './default-workers.js';
 import { filePath, isOrigin, plainUrl } from './fields.js';
+import { fleetSchema } from './fleet-schema.js';
 import { mqttSchema } from './mqtt-schema.js';
 
 /** Name of a host, `*.` and a name, or `*`. */
@@ -90,6 +92,7 @@ export const configSchema = z.strictObject({
         .describe('HTTPS in place of HTTP; changed files are loaded while the service runs'),
     })
     .prefault({}),
+  console: consoleSchema,
   images: z
     .strictObject({
       allowNetworks: z
@@ -129,17 +132,19 @@ export const configSchema = z.strictObject({
       workers: z
         .int()
         .min(1)
-        .max(64)
-        .default(Math.min(64, availableParallelism()))
+        .max(MOST_WORKERS)
+        .default(findDefaultWorkers())
         .describe(
-          'worker threads; default: the number of CPU cores; with cameras at least 2, one for the cameras alone',
+          'worker threads; default: the number of CPU cores, as far as the memory suffices; with cameras at least 2, some for the cameras alone',
         ),
       queueLength: z
         .int()
         .min(1)
         .max(10_000)
         .default(64)
-        .describe('pictures that may wait for a worker; further requests get the answer ServerBusy'),
+        .describe(
+          'pictures that may wait for a worker, of the requests and of each camera; further requests get the answer ServerBusy',
+        ),
       pictureTimeoutMs: z
         .int()
         .min(1_000)
@@ -172,6 +177,13 @@ export const configSchema = z.strictObject({
         )
         .optional()
         .describe('groups with a policy of their own'),
+      successors: z
+        .array(z.string().regex(GROUP_ID_PATTERN))
+        .max(1_000)
+        .optional()
+        .describe(
+          'groups of other models that are enrolled under those in use as well, each in the group of its id and --next; cameras change to that one when it has everybody',
+        ),
     })
     .prefault({}),
   mqtt: mqttSchema,
@@ -193,7 +205,12 @@ export const configSchema = z.strictObject({
         .max(10_000_000)
         .default(100_000)
         .describe('most events on this device; the oldest are removed first'),
-      maxBytes: z.int().min(100_000).max(100_000_000_000).default(200_000_000).describe('total size of the events'),
+      maxBytes: z
+        .int()
+        .min(100_000)
+        .max(100_000_000_000)
+        .default(200_000_000)
+        .describe('total size of the events, with what led to them'),
       maxAgeHours: z
         .number()
         .min(0.001)
@@ -219,6 +236,7 @@ export const configSchema = z.strictObject({
         .describe('most faces of strangers; the oldest are removed first'),
     })
     .prefault({}),
+  fleet: fleetSchema,
   cameras: camerasSchema,
   log: z
     .strictObject({

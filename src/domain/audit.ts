@@ -4,9 +4,12 @@ export const AUDIT_ACTIONS = [
   'service.started',
   'config.changed',
   'group.created',
+  'group.copied',
   'group.deleted',
+  'group.measured',
   'face.enrolled',
   'face.refused',
+  'picture.checked',
   'face.deleted',
   'person.deleted',
   'person.renamed',
@@ -17,6 +20,9 @@ export const AUDIT_ACTIONS = [
   'key.imported',
   'key.revoked',
   'key.rotated',
+  'session.opened',
+  'session.ended',
+  'session.refused',
   'store.adopted',
   'store.accepted',
   'store.replaced',
@@ -25,8 +31,17 @@ export const AUDIT_ACTIONS = [
   'camera.paused',
   'camera.resumed',
   'camera.viewed',
+  'doctor.run',
   'unknown-face.viewed',
   'unknown-face.deleted',
+  'fleet.founded',
+  'fleet.invited',
+  'fleet.joined',
+  'fleet.approved',
+  'fleet.refused',
+  'fleet.removed',
+  'fleet.left',
+  'fleet.attacked',
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
@@ -40,6 +55,7 @@ export interface AuditEntry {
 }
 
 const TAKING_AWAY: readonly AuditAction[] = [
+  'group.copied',
   'group.deleted',
   'face.deleted',
   'person.deleted',
@@ -48,6 +64,8 @@ const TAKING_AWAY: readonly AuditAction[] = [
   'unknown-face.deleted',
   'key.revoked',
   'key.rotated',
+  'fleet.removed',
+  'fleet.left',
 ];
 
 /** Returns whether the entry records that something must not come back. */

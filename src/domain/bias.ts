@@ -55,7 +55,8 @@ export function correctedCosine(one: EmbeddedFace, other: EmbeddedFace): number 
   return Math.max(-1, Math.min(1, plain - caused));
 }
 
-function dotBiases(a: Float32Array | undefined, b: Float32Array | undefined): number {
+/** Returns the part of a cosine that two biases cause; 0 where one of them is not known. @throws TypeError for another length */
+export function dotBiases(a: Float32Array | undefined, b: Float32Array | undefined): number {
   for (const bias of [a, b]) if (bias) requireBiasLength(bias);
   return a && b ? dot(a, b) : 0;
 }

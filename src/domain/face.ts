@@ -71,7 +71,7 @@ export interface Face {
    */
   isAlignmentSure?: false;
   pose: Pose;
-  /** Present in frames of a camera. */
+  /** Present in frames of a camera, and for the embedded faces of a picture; for all faces of a picture if crops are requested. */
   quality?: Quality;
   /** Present if requested; true: the face wears a mask. */
   masked?: boolean;
@@ -85,7 +85,7 @@ export interface Face {
   condition?: FaceCondition;
   /** Present in a picture beside the condition, where a measure of the crop is bad: the best explanation of a low recognisability. */
   flaw?: FaceFlaw;
-  /** Present in frames of a camera: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
+  /** Present as the quality is: the aligned crop, 112 x 112, RGB interleaved, 8 bit (37,632 bytes). */
   crop?: Uint8Array;
 }
 
@@ -140,6 +140,14 @@ export function boxIou(a: Box, b: Box): number {
 /** Limits of the API's input guide: recognition needs a face of at least 60 x 60 px, with |yaw| and |pitch| of at most 45 degrees. */
 export const MIN_FACE_PX = 60;
 export const MAX_YAW_PITCH_DEGREES = 45;
+
+/** Detection score from which a face was found upright and whole: no search of the turned picture is needed for it. */
+const SURE_SCORE = 0.8;
+
+/** Tells whether the detector was sure of a face. */
+export function isSureFace({ detectionScore }: Pick<Face, 'detectionScore'>): boolean {
+  return detectionScore >= SURE_SCORE;
+}
 
 /** Tells whether a face is large enough, and turned little enough, to be recognised. */
 export function isEligible(face: Pick<Face, 'boxPx' | 'pose'>): boolean {

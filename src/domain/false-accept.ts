@@ -55,6 +55,12 @@ export class FalseAcceptCurve {
     return Math.max(this.#points[0]!.cosine, Math.min(HIGHEST_THRESHOLD_COSINE, cosine));
   }
 
+  /** Returns which bound of `cosineAt` a result of it is; undefined for one between the bounds. */
+  nameBound(cosine: number): 'lowest' | 'highest' | undefined {
+    if (cosine >= HIGHEST_THRESHOLD_COSINE) return 'highest';
+    return cosine <= this.#points[0]!.cosine ? 'lowest' : undefined;
+  }
+
   /** Returns the first pair of neighbours whose second point is far enough, otherwise the last pair. */
   #findSegment(isFarEnough: (end: CurvePoint) => boolean): readonly [CurvePoint, CurvePoint] {
     const last = this.#points.length - 1;
@@ -82,4 +88,13 @@ export interface DoorAttempt {
 export function farPerComparison(target: number, { enrolledFaces, agree, outOf }: DoorAttempt): number {
   const comparisons = Math.max(1, enrolledFaces) * Math.max(1, outOf / agree);
   return -Math.expm1(Math.log1p(-target) / comparisons);
+}
+
+/**
+ * Returns the most attempts of strangers that end in a false accept at this FAR per comparison, as a share, 0..1: the inverse of
+ * farPerComparison. It is an upper bound for frames that depend on each other, and an estimate for comparisons with people who do.
+ */
+export function acceptsPerAttempt(far: number, { enrolledFaces, agree, outOf }: DoorAttempt): number {
+  if (enrolledFaces === 0) return 0;
+  return -Math.expm1(Math.log1p(-Math.min(far, 1)) * enrolledFaces * Math.max(1, outOf / agree));
 }

@@ -1,10 +1,16 @@
 // Watches a camera until the shots of one guided enrolment are collected, or until its deadline.
 import { isPaused, type CameraControl } from '../camera/camera-control.js';
+import { toFractionBox } from '../domain/face.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
+import type { AnalysedFrame } from '../vision/vision.js';
 import type { EnrolmentCall, EnrolmentProgress } from './enrolment.types.js';
+import type { FrameReason } from './enrolment-refused.js';
 import type { ShotCollector } from './shot-collector.js';
 
+/** Movement of the face that is worth a progress message of its own: degrees of yaw or pitch, and the share of the frame. */
+const MOVED_DEGREES = 2;
+const MOVED_SHARE = 0.02;
 /** Interval of the checks of the deadline, the caller and the camera. */
 const CHECK_INTERVAL_MS = 250;
 
@@ -30,15 +36,16 @@ export async function collectShots(parts: CollectShotsParts): Promise<void> {
   let timer: unknown;
   let unwatch: (() => void) | undefined;
   let onAbort: (() => void) | undefined;
-  let last: EnrolmentProgress = { collected: collector.shots.length, wanted: collector.wanted };
+  let last: EnrolmentProgress = describeProgress(collector);
   try {
     const collected = new Promise<void>((resolve, reject) => {
       unwatch = cameras.watch(cameraId, (frame) => {
         const reason = collector.take(frame);
-        const progress = { collected: collector.shots.length, wanted: collector.wanted, ...(reason && { reason }) };
-        const isNew = progress.collected !== last.collected || progress.reason !== last.reason;
-        if (isNew) call.onProgress(progress);
-        last = progress;
+        const progress = describeProgress(collector, frame, reason);
+        if (isNews(progress, last)) {
+          call.onProgress(progress);
+          last = progress;
+        }
         if (collector.isComplete) resolve();
       });
       const check = (): void => {
@@ -62,6 +69,33 @@ export async function collectShots(parts: CollectShotsParts): Promise<void> {
     if (onAbort) call.signal.removeEventListener('abort', onAbort);
     timers.clearTimeout(timer);
   }
+}
+
+/** Describes how far the collector is. @param frame newest frame; its only face is described */
+export function describeProgress(
+  collector: Pick<ShotCollector, 'shots' | 'wanted' | 'poses' | 'posesWanted'>,
+  frame?: Pick<AnalysedFrame, 'faces' | 'widthPx' | 'heightPx'>,
+  reason?: FrameReason,
+): EnrolmentProgress {
+  const { shots, wanted, poses, posesWanted } = collector;
+  const [face, ...others] = frame?.faces ?? [];
+  const seen =
+    frame && face && others.length === 0
+      ? { bbox: toFractionBox(face.boxPx, frame), pose: face.pose, ...(face.quality && { quality: face.quality }) }
+      : undefined;
+  const collected = shots.length;
+  return { collected, wanted, poses, posesWanted, ...(reason && { reason }), ...(seen && { face: seen }) };
+}
+
+/** Tells whether a person should learn of the progress: of another count or reason, or of a face that moved. */
+function isNews(now: EnrolmentProgress, last: EnrolmentProgress): boolean {
+  if (now.collected !== last.collected || now.reason !== last.reason || now.poses.length !== last.poses.length)
+    return true;
+  if (!now.face || !last.face) return now.face !== last.face;
+  const [one, other] = [now.face, last.face];
+  const turned = Math.max(Math.abs(one.pose.yaw - other.pose.yaw), Math.abs(one.pose.pitch - other.pose.pitch));
+  const sides = ['x0', 'y0', 'x1', 'y1'] as const;
+  return turned >= MOVED_DEGREES || sides.some((side) => Math.abs(one.bbox[side] - other.bbox[side]) >= MOVED_SHARE);
 }
 
 /** Returns why nobody may be enrolled for this caller now: the client is gone, its key was revoked, or privacy is on. */

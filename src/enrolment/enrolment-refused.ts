@@ -1,5 +1,6 @@
 // The reasons for which a guided enrolment is refused, and the hints that the person gets meanwhile.
 import { AppError } from '../errors.js';
+import type { FaceReport } from './face-report.types.js';
 
 /** Problems of one frame: the hint for the person, and the text of the refusal when the problem stays. */
 export const FRAME_REASONS = {
@@ -23,6 +24,13 @@ export const FRAME_REASONS = {
 } as const;
 
 export type FrameReason = keyof typeof FRAME_REASONS;
+
+/** Texts of the refusals of an uploaded picture, where those of a camera do not fit. */
+const PICTURE_REFUSALS: Partial<Record<FrameReason, string>> = {
+  'no-face': 'The picture has no face of at least 60 x 60 px.',
+  'several-faces': 'The picture shows several faces.',
+  tilted: 'The head is tilted by more than 45 degrees, or the picture is not upright.',
+};
 
 /** Problems of all frames together, with the text of the refusal. */
 export const PERSON_REASONS = {
@@ -48,17 +56,30 @@ export interface EnrolledAs {
   similarity: number;
 }
 
-/** Foreseen end of a guided enrolment without an enrolled face. */
+export interface RefusalDetails {
+  enrolledAs?: EnrolledAs;
+  /** The largest face of the picture; absent for an enrolment from a camera. */
+  report?: FaceReport;
+  /** True for an uploaded picture. */
+  isPicture?: boolean;
+}
+
+/** Foreseen end of an enrolment without an enrolled face. */
 export class EnrolmentRefused extends AppError {
   readonly reason: EnrolmentReason;
-  readonly enrolledAs: EnrolledAs | undefined;
+  readonly details: RefusalDetails;
 
-  constructor(reason: EnrolmentReason, enrolledAs?: EnrolledAs) {
-    const detail = isFrameReason(reason) ? FRAME_REASONS[reason].refusal : PERSON_REASONS[reason];
+  constructor(reason: EnrolmentReason, details: RefusalDetails = {}) {
+    const detail = describeReason(reason, details.isPicture);
     super('ENROLMENT_REFUSED', detail, { detail });
     this.reason = reason;
-    this.enrolledAs = enrolledAs;
+    this.details = details;
   }
+}
+
+function describeReason(reason: EnrolmentReason, isPicture = false): string {
+  if (!isFrameReason(reason)) return PERSON_REASONS[reason];
+  return (isPicture ? PICTURE_REFUSALS[reason] : undefined) ?? FRAME_REASONS[reason].refusal;
 }
 
 function isFrameReason(reason: EnrolmentReason): reason is FrameReason {

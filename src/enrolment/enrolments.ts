@@ -1,25 +1,18 @@
 // Guided enrolment from a camera: collects shots of one person, checks them, and enrols the best of them.
 import type { CameraControl } from '../camera/camera-control.js';
 import { findShortestIntervalMs, type CameraConfig } from '../config/camera-schema.js';
-import type { EmbeddedFace } from '../domain/embedding.js';
-import type { OtherModels } from '../domain/other-models.js';
-import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, clientError } from '../errors.js';
-import type {
-  EnrolledFace,
-  Enrolment as StoredEnrolment,
-  Gallery,
-  GroupRef,
-  NewFace,
-} from '../gallery/gallery.types.js';
+import type { EnrolledFace, GroupRef, NewFace } from '../gallery/gallery.types.js';
 import type { UnknownShot } from '../recognition/event-reporter.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import { demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from '../recognition/liveness-mode.js';
 import type { Vision } from '../vision/vision.js';
-import { collectShots, findProblem } from './collect-shots.js';
+import { collectShots, describeProgress, findProblem } from './collect-shots.js';
 import type { EnrolmentCall, EnrolmentRequest, EnrolmentResult } from './enrolment.types.js';
 import { EnrolmentRefused, type FrameReason } from './enrolment-refused.js';
+import type { FaceReport } from './face-report.types.js';
+import { GroupEnrolment, type GroupEnrolmentParts, type WatchingCamera } from './group-enrolment.js';
 import {
   chooseFaces,
   judgeEmbedded,
@@ -32,22 +25,14 @@ import { ShotCollector } from './shot-collector.js';
 
 /** Bounding box of a face whose picture is its aligned crop, as fractions. */
 const WHOLE_PICTURE = { x0: 0, y0: 0, x1: 1, y1: 1 };
-/** Enrolled faces that are compared to find the person under another externalImageId. */
-const NEAREST_FACES = 50;
 
-type EnrolmentCamera = Pick<CameraConfig, 'id' | 'appKey' | 'liveness' | 'livenessThreshold' | 'maxFps' | 'source'>;
+type EnrolmentCamera = WatchingCamera &
+  Pick<CameraConfig, 'id' | 'liveness' | 'livenessThreshold' | 'maxFps' | 'source'>;
 
-export interface EnrolmentsParts {
+export interface EnrolmentsParts extends GroupEnrolmentParts {
   cameras: Pick<CameraControl, 'views' | 'watch' | 'privacy'>;
   config: readonly EnrolmentCamera[];
   vision: Pick<Vision, 'modelVersion' | 'embedCrops'>;
-  gallery: Pick<Gallery, 'group' | 'freePlaces' | 'enrol' | 'searchByEmbedding'>;
-  /** Returns the id of an appKey by its name; undefined when there is none. */
-  findOwner: (name: string) => string | undefined;
-  /** Scales of the vision's model version. */
-  scales: SimilarityScales;
-  /** Further installed models; groups of these are served as well. */
-  otherModels?: OtherModels;
   /** Thresholds of the liveness model, in logit(live) - logit(spoof); absent without such a model. */
   livenessThresholds?: DefaultThresholds;
   clock: Clock;
@@ -68,12 +53,14 @@ interface Enrolment {
 /** Runs at most one enrolment at a time for each camera. */
 export class Enrolments {
   readonly #parts: EnrolmentsParts;
+  readonly #group: GroupEnrolment;
   /** Function that cancels the running enrolment, by camera id. */
   readonly #running = new Map<string, (error: AppError) => void>();
   #closed = false;
 
   constructor(parts: EnrolmentsParts) {
     this.#parts = parts;
+    this.#group = new GroupEnrolment(parts);
   }
 
   isRunning(cameraId: string): boolean {
@@ -94,7 +81,7 @@ export class Enrolments {
     if (this.isRunning(cameraId)) {
       throw clientError('CAMERA_UNAVAILABLE', 'Somebody is being enrolled at this camera already.');
     }
-    const ref = this.#findGroup(request, camera.appKey);
+    const ref = this.#group.find(request.group, request.appKey ?? camera.appKey);
     const collector = new ShotCollector({ ...request, needsLiveness: demandsLiveness(camera.liveness) });
     if (collector.needed * findShortestIntervalMs(camera) > request.timeoutMs) {
       throw new EnrolmentRefused('too-few-frames');
@@ -111,13 +98,13 @@ export class Enrolments {
    * @throws AppError as `begin` and its promise
    */
   async enrolKept(
-    kept: Pick<UnknownShot, 'cameraId' | 'embedding' | 'condition' | 'modelVersion'>,
+    kept: Pick<UnknownShot, 'cameraId' | 'embedding' | 'condition' | 'quality' | 'modelVersion' | 'crop'>,
     request: Pick<EnrolmentRequest, 'group' | 'appKey' | 'externalImageId' | 'duplicateThreshold' | 'enrolment'>,
     actor: string,
   ): Promise<{ groupId: string; imageId: string; face: EnrolledFace }> {
     const camera = this.#parts.config.find(({ id }) => id === kept.cameraId);
     if (!camera) throw new AppError('CAMERA_NOT_FOUND', 'the camera of the kept face is not configured any more');
-    const ref = this.#findGroup(request, camera.appKey);
+    const ref = this.#group.find(request.group, request.appKey ?? camera.appKey);
     const { modelVersion } = this.#parts.gallery.group(ref);
     if (kept.modelVersion !== modelVersion) {
       const detail = `The face was kept under the models ${kept.modelVersion}, the group was enrolled under ${modelVersion}.`;
@@ -126,12 +113,20 @@ export class Enrolments {
     // One kept shot is too few for the liveness decision.
     if (demandsLiveness(camera.liveness)) throw new EnrolmentRefused('liveness-missing');
     const { embedding, condition } = kept;
-    if (!this.#findScales(modelVersion).isRecognisable(condition)) throw new EnrolmentRefused('not-recognisable');
+    if (!this.#group.findScales(modelVersion).isRecognisable(condition)) throw new EnrolmentRefused('not-recognisable');
     const embedded = { embedding, ...(condition && { condition }) };
-    this.#requireNew(ref, embedded, request);
+    this.#group.requireNew(ref, embedded, request);
     const { externalImageId } = request;
-    const face = { externalImageId, bbox: WHOLE_PICTURE, detectionScore: 1, ...embedded };
-    const { imageId, enrolled } = await this.#store(ref, [face], request, actor);
+    const { quality } = kept;
+    const face = {
+      externalImageId,
+      bbox: WHOLE_PICTURE,
+      detectionScore: 1,
+      quality,
+      origin: 'stranger' as const,
+      ...embedded,
+    };
+    const { imageId, enrolled } = await this.#group.store(ref, { faces: [face], crops: [kept.crop], request, actor });
     const [first] = enrolled;
     if (!first) throw new TypeError('the gallery enrolled no face');
     return { groupId: ref.groupId, imageId, face: first };
@@ -153,22 +148,24 @@ export class Enrolments {
     const { gallery, cameras } = this.#parts;
     const { modelVersion } = gallery.group(ref);
     const shots = await this.#collectPerson(enrolment, modelVersion);
-    if (gallery.group(ref).modelVersion !== modelVersion) {
-      throw clientError('MODEL_VERSION_MISMATCH', 'The group was created again, under other models, in the meantime.');
-    }
+    this.#group.requireSame(ref, modelVersion);
     const chosen = chooseFaces(shots, request.faces);
-    this.#requireNew(ref, chosen[0], request);
+    const [best] = chosen;
+    this.#group.requireNew(ref, best, request);
+    const closest = this.#group.findClosest(ref, best, request);
     const problem = findProblem(call, cameras);
     if (problem) throw problem;
-    const { imageId, enrolled } = await this.#store(
-      ref,
-      chosen.map(({ bbox, detectionScore, embedding, condition }) => {
-        const { externalImageId } = request;
-        return { externalImageId, bbox, detectionScore, embedding, ...(condition && { condition }) };
-      }),
+    const faces = chosen.map(({ bbox, detectionScore, quality, embedding, condition }): NewFace => {
+      const { externalImageId } = request;
+      const facts = { quality, origin: 'camera' as const };
+      return { externalImageId, bbox, detectionScore, ...facts, embedding, ...(condition && { condition }) };
+    });
+    const { imageId, enrolled } = await this.#group.store(ref, {
+      faces,
+      crops: chosen.map(({ crop }) => crop),
       request,
-      call.actor,
-    );
+      actor: call.actor,
+    });
     return {
       groupId: ref.groupId,
       imageId,
@@ -176,31 +173,12 @@ export class Enrolments {
         const face = enrolled[i];
         return face ? [{ face, quality }] : [];
       }),
+      report: describeShot(best),
+      ...(closest && { closest }),
       framesSeen: collector.seen,
       framesUsed: collector.shots.length,
       hints: collector.listReasons(),
     };
-  }
-
-  /**
-   * Enrols faces of one person.
-   * @throws AppError QUOTA_EXCEEDED, STORE_UNAVAILABLE; EnrolmentRefused id-of-somebody-else
-   */
-  async #store(
-    ref: GroupRef,
-    faces: readonly NewFace[],
-    { enrolment: policy }: Pick<EnrolmentRequest, 'enrolment'>,
-    actor: string,
-  ): Promise<StoredEnrolment> {
-    const { gallery } = this.#parts;
-    const scales = this.#findScales(gallery.group(ref).modelVersion);
-    // Frames that show several faces were left out: the person was alone.
-    const rules = { policy, scales, facesInPicture: 1, isOnePerson: true };
-    const enrolment = await gallery.enrol(ref, faces, actor, rules);
-    const refused = enrolment.outcomes.find(({ isRefused }) => isRefused);
-    if (!refused) return enrolment;
-    const { faceId, similarity = 0 } = refused.concern ?? {};
-    throw new EnrolmentRefused('id-of-somebody-else', faceId === undefined ? undefined : { faceId, similarity });
   }
 
   /**
@@ -214,7 +192,7 @@ export class Enrolments {
   ): Promise<PersonShots> {
     const { cameras, vision, clock, timers } = this.#parts;
     const livenessThreshold = pickLivenessThreshold(camera, this.#parts.livenessThresholds);
-    const scales = this.#findScales(modelVersion);
+    const scales = this.#group.findScales(modelVersion);
     const deadlineMs = clock() + request.timeoutMs;
     const shots: EmbeddedShot[] = [];
     for (;;) {
@@ -232,7 +210,7 @@ export class Enrolments {
         reason = problem;
       });
       if (reason) {
-        call.onProgress({ collected: shots.length, wanted: collector.wanted, reason });
+        call.onProgress(describeProgress(collector, undefined, reason));
         continue;
       }
       const person = selectPersonShots(shots, scales);
@@ -246,51 +224,15 @@ export class Enrolments {
       }
     }
   }
+}
 
-  /**
-   * Finds the group, whose models must be installed and which must have a free place.
-   * @throws AppError NOT_FOUND, GROUP_NOT_FOUND, MODEL_VERSION_MISMATCH, QUOTA_EXCEEDED
-   */
-  #findGroup({ group: groupId, appKey }: Pick<EnrolmentRequest, 'group' | 'appKey'>, cameraKey: string): GroupRef {
-    const { gallery, vision, otherModels, findOwner } = this.#parts;
-    const owner = findOwner(appKey ?? cameraKey);
-    if (owner === undefined) throw clientError('NOT_FOUND', 'There is no valid appKey of this name.');
-    const ref = { owner, groupId };
-    const { modelVersion } = gallery.group(ref);
-    if (modelVersion !== vision.modelVersion && !otherModels?.has(modelVersion)) {
-      const detail = `The group was enrolled under the models ${modelVersion}, which are not installed.`;
-      throw clientError('MODEL_VERSION_MISMATCH', detail);
-    }
-    if (gallery.freePlaces(ref) <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
-    return ref;
-  }
-
-  #findScales(modelVersion: string): SimilarityScales {
-    const { scales, otherModels } = this.#parts;
-    return otherModels?.get(modelVersion)?.scales ?? scales;
-  }
-
-  /** Checks that the person has no other externalImageId in the group. @throws EnrolmentRefused already-enrolled-as-somebody-else */
-  #requireNew(
-    ref: GroupRef,
-    { embedding, condition }: EmbeddedFace,
-    {
-      externalImageId,
-      duplicateThreshold: threshold,
-    }: Pick<EnrolmentRequest, 'externalImageId' | 'duplicateThreshold'>,
-  ): void {
-    const { gallery } = this.#parts;
-    const scales = this.#findScales(gallery.group(ref).modelVersion);
-    const probe = { embedding, ...(condition && { condition }) };
-    for (const { face, similarity } of gallery.searchByEmbedding(ref, probe, {
-      limit: NEAREST_FACES,
-      threshold,
-      scales,
-    })) {
-      const { faceId, externalImageId: other } = face;
-      if (other === externalImageId) continue;
-      const enrolledAs = { faceId, similarity, ...(other === undefined ? {} : { externalImageId: other }) };
-      throw new EnrolmentRefused('already-enrolled-as-somebody-else', enrolledAs);
-    }
-  }
+function describeShot({ bbox, pose, measures, detectionScore, masked, condition }: EmbeddedShot): FaceReport {
+  return {
+    bbox,
+    pose,
+    quality: measures,
+    detectionScore,
+    ...(masked === undefined ? {} : { masked }),
+    ...(condition && { condition }),
+  };
 }

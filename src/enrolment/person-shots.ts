@@ -5,14 +5,13 @@ import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { fuseLiveness, type LivenessVerdict } from '../recognition/liveness.js';
 import { NO_EVIDENCE, type Evidence } from '../recognition/presentation-evidence.js';
 import { EnrolmentRefused, type FrameReason } from './enrolment-refused.js';
+import { pickPoses } from './poses.js';
 import type { EnrolmentShot } from './shot-collector.js';
 
 /** Similarity from which two shots show one person: one false accept in 10,000 comparisons. */
 const SAME_PERSON_SIMILARITY = 80;
 /** Share of the shots that must show the person of the best one; a shot that is blurred by movement may fail. */
 const MIN_SAME_SHARE = 0.8;
-/** Two shots with less difference in pose show the same view. */
-const MIN_POSE_DIFFERENCE_DEGREES = 6;
 
 export interface EmbeddedShot extends EnrolmentShot, EmbeddedFace {}
 
@@ -55,15 +54,7 @@ export function judgeLiveness(
 }
 
 /** Returns the best shot, and up to `count - 1` further ones that differ in pose from each other. */
-export function chooseFaces([best, ...others]: PersonShots, count: number): [EmbeddedShot, ...EmbeddedShot[]] {
-  const chosen: [EmbeddedShot, ...EmbeddedShot[]] = [best];
-  for (const shot of others) {
-    if (chosen.length >= count) break;
-    if (chosen.every(({ pose }) => hasOtherPose(pose, shot.pose))) chosen.push(shot);
-  }
-  return chosen;
-}
-
-function hasOtherPose(a: EnrolmentShot['pose'], b: EnrolmentShot['pose']): boolean {
-  return Math.hypot(a.yaw - b.yaw, a.pitch - b.pitch) >= MIN_POSE_DIFFERENCE_DEGREES;
+export function chooseFaces(shots: PersonShots, count: number): [EmbeddedShot, ...EmbeddedShot[]] {
+  const [best] = shots;
+  return [best, ...pickPoses(shots, count).filter((shot) => shot !== best)];
 }

@@ -1,10 +1,11 @@
 // The shots of one guided enrolment: fit frames are kept, the reasons of the others are counted.
-import { toFractionBox, type Box, type Pose } from '../domain/face.js';
+import { toFractionBox, type Box, type Pose, type Quality } from '../domain/face.js';
 import { MIN_LIVENESS_SAMPLES } from '../recognition/liveness.js';
 import { PresentationEvidence, type Evidence } from '../recognition/presentation-evidence.js';
 import type { AnalysedFrame } from '../vision/vision.js';
 import { EnrolmentRefused, type EnrolmentReason, type FrameReason } from './enrolment-refused.js';
 import { judgeFrame } from './frame-check.js';
+import { pickPoses } from './poses.js';
 
 /** Number of shots that is enough at the deadline. */
 const ENOUGH_SHOTS = 3;
@@ -17,6 +18,7 @@ export interface EnrolmentShot {
   crop: Uint8Array;
   /** `Quality.overall`, 0..1. */
   quality: number;
+  measures: Quality;
   pose: Pose;
   /** Fractions of the frame, 0..1. */
   bbox: Box;
@@ -30,6 +32,8 @@ export interface EnrolmentShot {
 export interface CollectorOptions {
   /** Number of shots to collect. */
   frames: number;
+  /** Number of faces to enrol: as many different poses are collected. Default: 1. */
+  faces?: number;
   minQuality: number;
   /** True: a frame without a liveness score is not used, and at least MIN_LIVENESS_SAMPLES shots are collected. */
   needsLiveness: boolean;
@@ -63,6 +67,19 @@ export class ShotCollector {
   }
 
   get isComplete(): boolean {
+    return this.#hasAllShots && this.poses.length >= this.posesWanted;
+  }
+
+  /** Different poses among the shots, the best shot first; at most as many as are wanted. */
+  get poses(): Pose[] {
+    return pickPoses(this.#shots, this.posesWanted).map(({ pose }) => pose);
+  }
+
+  get posesWanted(): number {
+    return this.#options.faces ?? 1;
+  }
+
+  get #hasAllShots(): boolean {
     return this.#shots.length >= this.#wanted;
   }
 
@@ -99,16 +116,23 @@ export class ShotCollector {
       this.#count('liveness-missing');
       return undefined;
     }
-    this.#shots.push({
+    const shot: EnrolmentShot = {
       crop,
       quality: quality.overall,
+      measures: quality,
       pose,
       bbox: toFractionBox(boxPx, frame),
       detectionScore,
       ...(masked === undefined ? {} : { masked }),
       ...(livenessScore === undefined ? {} : { livenessScore }),
-    });
+    };
+    // Once there are enough shots, only one of another pose is worth its memory.
+    if (!this.#hasAllShots || this.#addsPose(shot)) this.#shots.push(shot);
     return undefined;
+  }
+
+  #addsPose(shot: EnrolmentShot): boolean {
+    return pickPoses([...this.#shots, shot], this.posesWanted).length > this.poses.length;
   }
 
   /** Returns the evidence of a print or a screen in all frames with exactly one face. */

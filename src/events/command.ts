@@ -1,6 +1,6 @@
 // Commands over MQTT: their form, their MAC, and the rules by which they are refused.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEVICE_ID_PATTERN } from '../domain/ids.js';
 import type { Clock } from '../domain/time.js';
 import { canonicalJson } from '../platform/canonical-json.js';

@@ -9,6 +9,8 @@ export type OfflineReason = 'stopped' | 'connection-lost';
 export interface DeviceHealth {
   status: HealthStatus;
   parts: Readonly<Record<string, HealthStatus>>;
+  /** Ids of the copied groups of the fleet that grant nobody, because nothing fresh was heard of them; absent where there are none. */
+  staleGroups?: readonly string[];
 }
 
 /**

@@ -1,6 +1,6 @@
 // The chain of the events: each one carries the hash of the one before it, so that nobody can leave one out, add one or change their order.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from '../platform/canonical-json.js';
 import type { Operation, Space } from '../store/sealed-store.js';
 import { readEvent } from './event-records.js';

@@ -7,6 +7,7 @@ import { CUT, listHistoryForms, listLiveForms, type FormMaker, type NamedForm } 
 import type { RecognitionEvent } from './event.js';
 import type { HistoryRecord } from './history.js';
 import type { HistoryReceipt, HistorySending } from './history-drain.js';
+import { LesserForms } from './lesser-forms.js';
 import type { Connection } from './mqtt-connection.js';
 import type { Refusal } from './refusal.js';
 import type { RefusedTopics } from './refused-topics.js';
@@ -42,6 +43,7 @@ const SNAPSHOTS = 'snapshots';
 
 export class EventDelivery {
   readonly #options: EventDeliveryOptions;
+  readonly #lesserForms = new LesserForms();
 
   constructor(options: EventDeliveryOptions) {
     this.#options = options;
@@ -64,8 +66,17 @@ export class EventDelivery {
   publishHistory(record: HistoryRecord, late: boolean): HistorySending {
     const { sender } = this.#options;
     const forms = listHistoryForms(record, late, this.#options);
-    const { bytes, isAside, outcome } = sender.send(forms.map(({ make }) => make));
-    return { bytes, isAside, receipt: outcome.then((result) => this.#receive(record, forms, result)) };
+    const turn = this.#lesserForms.begin();
+    const { bytes, isAside, outcome } = sender.send(
+      forms.map(({ make }) => make),
+      turn.waitForTurn,
+    );
+    const receipt = outcome.then((result) => this.#receive(record, forms, result));
+    receipt.then(
+      ({ state }) => turn.end(state === 'blocked'),
+      () => turn.end(false),
+    );
+    return { bytes, isAside, receipt };
   }
 
   #noteLive(event: RecognitionEvent, forms: readonly NamedForm[], outcome: SendOutcome): void {

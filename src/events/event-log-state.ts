@@ -1,5 +1,5 @@
 // The state record of the event log on the disk: its numbers, its bytes, and the marks of its consumers.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../errors.js';
 import type { Operation, Space } from '../store/sealed-store.js';
 import { EVENT_KEYS } from './event-records.js';
@@ -12,7 +12,7 @@ const stateSchema = z.strictObject({
   last: z.int().min(0),
   /** Every event up to this number is removed. */
   removed: z.int().min(0),
-  /** Bytes of the stored events. */
+  /** Bytes of the stored events, with their grounds. */
   bytes: z.int().min(0),
   /** For each consumer, the number up to which it has settled every event. */
   marks: z.record(z.string(), z.int().min(0)),

@@ -1,27 +1,29 @@
 // The event log: each event is signed, numbered without gaps and stored before it is published, and kept until a limit removes it.
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import { systemTimers, type Clock, type Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { AppError, describeError } from '../errors.js';
 import type { SealedStore, Space } from '../store/sealed-store.js';
-import {
-  recognitionEventSchema,
-  type EventDraft,
-  type EventFilter,
-  type EventPage,
-  type EventReader,
-  type EventSink,
-  type RecognitionEvent,
+import { checkDraft, checkGrounds } from './drafts.js';
+import type {
+  EventDraft,
+  EventFilter,
+  EventPage,
+  EventReader,
+  EventSink,
+  OpenedEvent,
+  RecognitionEvent,
 } from './event.js';
 import { putState, readState } from './event-log-state.js';
 import { EventChain, hashEvent, NO_HASH, type ChainLink } from './event-chain.js';
-import { EVENT_KEYS, readEvent, searchEvents } from './event-records.js';
+import { EVENT_KEYS, GROUNDS_KEYS, readEvent, readGrounds, searchEvents } from './event-records.js';
 import { EventRetention, type EventLimits } from './event-retention.js';
+import { makeGrounds, type GroundsDraft } from './grounds.js';
 import type { EventFeed, Gap, GapReason, HistoryRecord, HistorySource } from './history.js';
 import { SetAside, type SetAsideStore } from './set-aside.js';
+import type { EventSigner } from './signing.js';
 
 /** The part of the store that the event log uses. */
 export type EventStore = Pick<SealedStore, 'openSpace' | 'write'>;
@@ -33,7 +35,7 @@ export interface EventLogOptions {
   limits: EventLimits;
   /** Names of the consumers, which settle events. Each has a mark that outlives a restart; a new consumer starts with the next event. */
   consumers: readonly string[];
-  sign: (event: Omit<RecognitionEvent, 'keyId' | 'signature'>) => RecognitionEvent;
+  signer: Pick<EventSigner, 'sign' | 'signObject'>;
   clock: Clock;
   log: Log;
   /** Called with stored events, in order, before their emissions resolve. */
@@ -48,7 +50,7 @@ export interface EventLogOptions {
 export interface EventLogStats {
   /** Number of events that are kept now. */
   stored: number;
-  /** Bytes of these events. */
+  /** Bytes of these events, with their grounds. */
   bytes: number;
   /** Events that a limit removed before every consumer had settled them. */
   dropped: number;
@@ -61,20 +63,10 @@ export const EVENTS_LABEL = 'outbox';
 /** Number of emissions that may wait for the disk. */
 const MAX_WAITING = 1_000;
 
-const draftSchema = recognitionEventSchema.omit({
-  version: true,
-  eventId: true,
-  sequence: true,
-  deviceId: true,
-  previous: true,
-  snapshotOmitted: true,
-  keyId: true,
-  signature: true,
-});
-
 /** An emission that waits for the disk. */
 interface Emission {
   draft: EventDraft;
+  grounds: GroundsDraft | undefined;
   resolve: (event: RecognitionEvent) => void;
   reject: (error: unknown) => void;
 }
@@ -143,20 +135,20 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
   }
 
   /**
-   * Stores an event. When it rejects, the event is not stored and no number is used.
+   * Stores an event. When it rejects, the event is not stored and no number is used. Grounds that are not valid are left out: a door
+   * must not stay shut for them.
    * @throws AppError STOPPED; STORE_UNAVAILABLE: the disk refuses; SERVER_BUSY: too many emissions wait for the disk
    * @throws TypeError for a draft that does not make a valid event
    */
-  async emit(draft: EventDraft): Promise<RecognitionEvent> {
+  async emit(draft: EventDraft, grounds?: GroundsDraft): Promise<RecognitionEvent> {
     if (!this.#running) throw new AppError('STOPPED', 'the event log is not running');
-    const checked = draftSchema.safeParse(draft);
-    if (!checked.success) throw new TypeError(`the draft is not an event: ${z.prettifyError(checked.error)}`);
+    const checked = checkDraft(draft);
     if (this.#waiting.length >= MAX_WAITING) {
       this.#refused++;
       throw new AppError('SERVER_BUSY', 'too many events wait for the disk');
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ draft: checked.data, resolve, reject });
+      this.#waiting.push({ draft: checked, grounds: this.#checkGrounds(grounds), resolve, reject });
       void this.#write();
     });
   }
@@ -167,6 +159,14 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
    */
   async recent(filter: EventFilter): Promise<EventPage> {
     return searchEvents(this.#requireSpace(), { after: this.#retention.removed, last: this.#last }, filter);
+  }
+
+  async open(sequence: number): Promise<OpenedEvent | undefined> {
+    const space = this.#requireSpace();
+    const [found, beside] = await Promise.all([readEvent(space, sequence), readGrounds(space, sequence)]);
+    // Earlier versions of Lintel stored events of another shape.
+    if (found?.event.version !== 2) return undefined;
+    return { event: found.event, grounds: beside?.grounds };
   }
 
   /** Sequence number of the newest stored event; 0 before the first one. */
@@ -245,6 +245,13 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
     return this.#storeFailure;
   }
 
+  #checkGrounds(grounds: GroundsDraft | undefined): GroundsDraft | undefined {
+    const checked = grounds && checkGrounds(grounds);
+    if (!checked || 'grounds' in checked) return checked?.grounds;
+    this.#options.log.error({ reason: checked.problem }, 'an event is stored without its grounds: they are not valid');
+    return undefined;
+  }
+
   #requireSpace(): Space {
     if (!this.#space) throw new AppError('STOPPED', 'the event log is not running');
     return this.#space;
@@ -305,28 +312,30 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
 
   /** Writes the emissions, the removals and the marks in one batch. @returns false when the store refused */
   async #writeBatch(emissions: readonly Emission[]): Promise<boolean> {
-    const { store, log, onStored } = this.#options;
+    const { store, log, onStored, signer } = this.#options;
     const retention = this.#retention;
     const marksChanged = this.#hasUnwritten;
     let restoreSetAside: (() => void) | undefined;
     this.#marksAreOnDisk = true;
     const stored: { event: RecognitionEvent; resolve: Emission['resolve'] }[] = [];
+    const puts: { key: Buffer; value: Buffer }[] = [];
     const last = this.#last + emissions.length;
     let removed: number;
     let bytes: number;
     let { head } = this.#chain;
     try {
       const space = this.#requireSpace();
-      for (const { draft, resolve } of emissions) {
+      for (const { draft, grounds, resolve } of emissions) {
         const event = this.#complete(draft, head);
-        head = { sequence: event.sequence, hash: hashEvent(event) };
+        const { sequence } = event;
+        head = { sequence, hash: hashEvent(event) };
         stored.push({ event, resolve });
+        puts.push({ key: EVENT_KEYS.encode(sequence), value: encodeJson(event) });
+        if (!grounds) continue;
+        const beside = makeGrounds(grounds, event, head.hash, signer.signObject);
+        puts.push({ key: GROUNDS_KEYS.encode(sequence), value: encodeJson(beside) });
       }
-      const puts = stored.map(({ event }) => ({
-        key: EVENT_KEYS.encode(event.sequence),
-        value: Buffer.from(JSON.stringify(event)),
-      }));
-      const found = retention.isDue(this.#last) ? await retention.findOldest(space, this.#last, puts.length) : [];
+      const found = retention.isDue(this.#last) ? await retention.findOldest(space, this.#last, stored.length) : [];
       const oldest = found ?? [];
       if (puts.length + oldest.length === 0 && !marksChanged) return found !== undefined;
       const { removedOnDisk } = retention;
@@ -341,7 +350,9 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
       const marks = Object.fromEntries(this.#marks);
       await store.write([
         ...puts.map(({ key, value }) => space.put(key, value)),
-        ...oldest.map((_, index) => space.delete(EVENT_KEYS.encode(removedOnDisk + 1 + index))),
+        ...oldest.flatMap((_, index) =>
+          [EVENT_KEYS, GROUNDS_KEYS].map((keys) => space.delete(keys.encode(removedOnDisk + 1 + index))),
+        ),
         putState(space, { last, removed, bytes, marks }),
         this.#chain.put(space, head),
         ...setAside.operations,
@@ -367,9 +378,13 @@ export class EventLog implements Part, EventSink, EventReader, EventFeed {
   }
 
   #complete(draft: EventDraft, { sequence, hash }: ChainLink): RecognitionEvent {
-    const { deviceId, newId = randomUUID, sign } = this.#options;
-    return sign({ version: 2, eventId: newId(), sequence: sequence + 1, deviceId, previous: hash, ...draft });
+    const { deviceId, newId = randomUUID, signer } = this.#options;
+    return signer.sign({ version: 2, eventId: newId(), sequence: sequence + 1, deviceId, previous: hash, ...draft });
   }
+}
+
+function encodeJson(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
 }
 
 /** Makes a gap that is not linked yet. */

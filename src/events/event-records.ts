@@ -3,9 +3,12 @@ import { AppError } from '../errors.js';
 import type { Space } from '../store/sealed-store.js';
 import { makeDecimalSequenceKeys } from '../store/sequence-keys.js';
 import type { EventFilter, EventPage, RecognitionEvent } from './event.js';
+import type { DecisionGrounds } from './grounds.js';
 
 /** Keys of the stored events. */
 export const EVENT_KEYS = makeDecimalSequenceKeys('event/');
+/** Keys of the grounds of the events, by the number of the event. */
+export const GROUNDS_KEYS = makeDecimalSequenceKeys('grounds/');
 
 /** Number of events that one search examines at most: about 100 ms of this thread, with pauses in between. */
 const MAX_EXAMINED = 5_000;
@@ -19,9 +22,27 @@ export async function readEvent(
   space: Pick<Space, 'get'>,
   sequence: number,
 ): Promise<{ event: RecognitionEvent; bytes: number } | undefined> {
+  const value = await readRecord(space, EVENT_KEYS.encode(sequence));
+  return value && { event: parseEvent(value), bytes: value.length };
+}
+
+/**
+ * Reads the grounds of one event.
+ * @returns undefined when there are none, or they are damaged
+ * @throws AppError STORE_UNAVAILABLE
+ */
+export async function readGrounds(
+  space: Pick<Space, 'get'>,
+  sequence: number,
+): Promise<{ grounds: DecisionGrounds; bytes: number } | undefined> {
+  const value = await readRecord(space, GROUNDS_KEYS.encode(sequence));
+  return value && { grounds: JSON.parse(value.toString()) as DecisionGrounds, bytes: value.length };
+}
+
+/** Reads a record. @returns undefined when it is missing or damaged @throws AppError STORE_UNAVAILABLE */
+async function readRecord(space: Pick<Space, 'get'>, key: Buffer): Promise<Buffer | undefined> {
   try {
-    const value = await space.get(EVENT_KEYS.encode(sequence));
-    return value && { event: parseEvent(value), bytes: value.length };
+    return await space.get(key);
   } catch (error) {
     if (error instanceof AppError && error.code === 'STORE_CORRUPT') return undefined;
     throw error;
@@ -63,10 +84,11 @@ function parseEvent(value: Buffer): RecognitionEvent {
 }
 
 function matches(event: RecognitionEvent, filter: EventFilter): boolean {
-  const { types, cameraId, externalImageId, fromMs = -Infinity, toMs = Infinity } = filter;
+  const { types, reasons, cameraId, externalImageId, fromMs = -Infinity, toMs = Infinity } = filter;
   // Earlier versions of Lintel stored events of another shape.
   if (event.version !== 2) return false;
   if (types && !types.includes(event.type)) return false;
+  if (reasons && !reasons.includes(event.reason)) return false;
   if (cameraId !== undefined && event.cameraId !== cameraId) return false;
   if (externalImageId !== undefined && event.externalImageId !== externalImageId) return false;
   const decidedAtMs = Date.parse(event.decidedAt);

@@ -4,7 +4,7 @@ import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { describeError } from '../errors.js';
 import type { Space } from '../store/sealed-store.js';
-import { readEvent } from './event-records.js';
+import { readEvent, readGrounds } from './event-records.js';
 
 export interface EventLimits {
   maxEvents: number;
@@ -34,7 +34,7 @@ export class EventRetention {
   #removed = 0;
   /** Every event up to this number is gone from the disk. */
   #removedOnDisk = 0;
-  /** Bytes of the events on the disk. */
+  /** Bytes of the events on the disk, with their grounds. */
   #bytes = 0;
   /** Number of events that were removed before every consumer had settled them. */
   #dropped = 0;
@@ -148,8 +148,13 @@ export class EventRetention {
   }
 }
 
-/** Reads the bytes and the time of an event. An event that cannot be read counts as empty and very old. */
+/**
+ * Reads the bytes of an event with its grounds, and its time. What cannot be read counts as empty, and an event then as very old.
+ */
 async function measureEvent(space: Space, sequence: number): Promise<{ size: number; decidedAtMs: number }> {
-  const found = await readEvent(space, sequence);
-  return found ? { size: found.bytes, decidedAtMs: Date.parse(found.event.decidedAt) } : { size: 0, decidedAtMs: 0 };
+  const [found, beside] = await Promise.all([readEvent(space, sequence), readGrounds(space, sequence)]);
+  return {
+    size: (found?.bytes ?? 0) + (beside?.bytes ?? 0),
+    decidedAtMs: found ? Date.parse(found.event.decidedAt) : 0,
+  };
 }

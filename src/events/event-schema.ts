@@ -1,5 +1,5 @@
 // The JSON Schema of the event payload for integrators, made from the schema in event.ts.
-import { z } from 'zod';
+import * as z from 'zod';
 import { recognitionEventSchema } from './event.js';
 
 /** Makes the JSON Schema (draft 2020-12) that match-event.schema.json holds. */

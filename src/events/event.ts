@@ -1,6 +1,8 @@
 // The events that Lintel publishes: version 2 of their payload, and the interfaces for writing and reading them.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEVICE_ID_PATTERN, EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../domain/ids.js';
+import { LIVENESS_MODES } from '../domain/liveness-modes.js';
+import type { DecisionGrounds, GroundsDraft } from './grounds.js';
 
 const fraction = z.number().min(0).max(1);
 
@@ -26,6 +28,7 @@ export const REASONS = {
   'clock-wrong': 'uncertain: an enrolled person, but the clock of the device cannot be trusted',
   'camera-fault': 'uncertain: an enrolled person, but the picture of the camera cannot be trusted',
   'group-unusable': 'uncertain: the group is missing, or enrolled under other models',
+  'gallery-stale': 'uncertain: the group is a copy of the fleet that is too old to be relied on',
 } as const;
 
 export type Reason = keyof typeof REASONS;
@@ -41,7 +44,7 @@ export const EVIDENCE = {
 
 export type EvidenceName = keyof typeof EVIDENCE;
 
-export const LIVENESS_MODES = ['challenge', 'required', 'observe'] as const;
+export const LIVENESS_VERDICTS = ['live', 'spoof', 'unsure', 'unavailable'] as const;
 
 /**
  * Reasons why the broker does not take a message: it is larger than the broker allows, or the broker refuses it in another way. Also
@@ -80,7 +83,7 @@ export const recognitionEventSchema = z
     liveness: z
       .strictObject({
         mode: z.enum(LIVENESS_MODES),
-        verdict: z.enum(['live', 'spoof', 'unsure', 'unavailable']),
+        verdict: z.enum(LIVENESS_VERDICTS),
         score: z.number().optional().describe('logit(live) - logit(spoof), fused over the frames of the track'),
         threshold: z.number().optional(),
         evidence: z
@@ -153,8 +156,11 @@ export type EventDraft = Omit<
 
 /** Takes the decisions that are to be published: every event goes through it. */
 export interface EventSink {
-  /** Resolves with the complete event when it is safely stored. It is published afterwards. */
-  emit(draft: EventDraft): Promise<RecognitionEvent>;
+  /**
+   * Resolves with the complete event when it is safely stored. It is published afterwards.
+   * @param grounds what led to the decision; stored beside the event, and not published
+   */
+  emit(draft: EventDraft, grounds?: GroundsDraft): Promise<RecognitionEvent>;
 }
 
 export interface EventFilter {
@@ -163,6 +169,7 @@ export interface EventFilter {
   /** Largest number of events of a page, 1..1000. */
   limit: number;
   types?: readonly RecognitionEvent['type'][] | undefined;
+  reasons?: readonly Reason[] | undefined;
   cameraId?: string | undefined;
   externalImageId?: string | undefined;
   /** Earliest decidedAt, epoch milliseconds. */
@@ -178,8 +185,17 @@ export interface EventPage {
   before?: number;
 }
 
+/** A stored event as one reader opens it. */
+export interface OpenedEvent {
+  event: RecognitionEvent;
+  /** Absent for an event of an earlier version of Lintel, and where its record is damaged. */
+  grounds?: DecisionGrounds | undefined;
+}
+
 /** Reads the stored events. */
 export interface EventReader {
   /** Lists events, newest first. */
   recent(filter: EventFilter): Promise<EventPage>;
+  /** Reads one event with its grounds; undefined where it is not stored, or damaged. */
+  open(sequence: number): Promise<OpenedEvent | undefined>;
 }

@@ -17,8 +17,23 @@ import { hasExpired } from './delivery.js';
 import type { DeviceHealth, HistoryHead } from './device-status.js';
 import { EmbeddedBroker, type BrokerStats } from './embedded-broker.js';
 import { EventLog, type EventLogStats, type EventStore } from './event-log.js';
-import type { EventDraft, EventFilter, EventPage, EventReader, EventSink, RecognitionEvent } from './event.js';
-import { createHistoryEncoder, type EventFeed, type HistoryRecord } from './history.js';
+import type {
+  EventDraft,
+  EventFilter,
+  EventPage,
+  EventReader,
+  EventSink,
+  OpenedEvent,
+  RecognitionEvent,
+} from './event.js';
+import type { GroundsDraft } from './grounds.js';
+import {
+  createHistoryEncoder,
+  type EventFeed,
+  type HistoryEncoder,
+  type HistoryRecord,
+  type HistorySource,
+} from './history.js';
 import { makeDiscoveryMessages } from './home-assistant.js';
 import { LiveLane, type LiveStats } from './live-lane.js';
 import type { BrokerTarget } from './mqtt-connection.js';
@@ -29,7 +44,7 @@ import { makeMqttClientId, makeCommandTopic } from './topics.js';
 import { Webhook, type WebhookStats, type WebhookTiming } from './webhook.js';
 
 export interface EventsOptions {
-  config: Pick<Config, 'mqtt' | 'webhook' | 'events' | 'deviceId'>;
+  config: Pick<Config, 'mqtt' | 'webhook' | 'events' | 'deviceId' | 'fleet'>;
   store: EventStore;
   clock: Clock;
   log: Log;
@@ -59,6 +74,8 @@ export interface EventsOptions {
   random?: () => number;
   timing?: Partial<PublisherTiming> | undefined;
   webhookTiming?: Partial<WebhookTiming> | undefined;
+  /** Whether a fleet takes the history too: see `fleetHistory`. */
+  fleet?: boolean | undefined;
 }
 
 export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
@@ -67,6 +84,8 @@ export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
   /** Events that the broker did not take, or not whole, and that can be sent again. */
   setAside: number;
   webhook?: WebhookStats & { pending: number };
+  /** Events that the log of the fleet does not have yet; absent where no fleet takes the history. */
+  fleetPending?: number;
   commands?: CommanderStats;
   /** Counts of Lintel's own broker; absent where another broker is used. */
   broker?: BrokerStats;
@@ -74,6 +93,7 @@ export interface EventsStats extends EventLogStats, PublisherStats, LiveStats {
 
 const MQTT = 'mqtt';
 const WEBHOOK = 'webhook';
+const FLEET = 'fleet';
 /** Number of events that are checked at a start for being still fresh. */
 const MAX_RESTORED = 1_000;
 
@@ -93,6 +113,8 @@ const IDLE: PublisherStats = {
 /** Stores and publishes all events. The store must start before it and stop after it. */
 export class Events implements Part, EventSink, EventReader, EventFeed, ChallengeSink {
   readonly name = 'events';
+  /** Health of the way to the log of the fleet, which is part of the health of the events; undefined where there is no such way now. */
+  uplinkHealth: (() => Health) | undefined;
   readonly #options: EventsOptions;
   readonly #signer: EventSigner;
   readonly #log: EventLog;
@@ -115,8 +137,8 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
       store,
       deviceId,
       limits: config.events,
-      consumers: webhook ? [MQTT, WEBHOOK] : [MQTT],
-      sign: (event) => signer.sign(event),
+      consumers: [MQTT, ...(webhook ? [WEBHOOK] : []), ...(options.fleet ? [FLEET] : [])],
+      signer,
       clock,
       log,
       onStored: (events) => this.#onStored(events),
@@ -177,8 +199,8 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
   }
 
   /** Like EventLog.emit: resolves when the event is stored. */
-  emit(draft: EventDraft): Promise<RecognitionEvent> {
-    return this.#log.emit(draft);
+  emit(draft: EventDraft, grounds?: GroundsDraft): Promise<RecognitionEvent> {
+    return this.#log.emit(draft, grounds);
   }
 
   publishChallenge(challenge: HeadChallenge): void {
@@ -189,6 +211,11 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
   /** Like EventLog.recent. @throws AppError STOPPED */
   recent(filter: EventFilter): Promise<EventPage> {
     return this.#log.recent(filter);
+  }
+
+  /** Like EventLog.open. @throws AppError STOPPED, STORE_UNAVAILABLE */
+  open(sequence: number): Promise<OpenedEvent | undefined> {
+    return this.#log.open(sequence);
   }
 
   /** Like EventLog.last. */
@@ -203,6 +230,12 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
 
   watch(listener: () => void): () => void {
     return this.#log.watch(listener);
+  }
+
+  /** The history as the fleet takes it. It begins with the first event after the option `fleet` was set for the first time. */
+  get fleetHistory(): { source: HistorySource; encodeHistory: HistoryEncoder } {
+    const encodeHistory = createHistoryEncoder(this.#options.config.deviceId, FLEET, this.#signer.signObject);
+    return { source: this.#log.source(FLEET), encodeHistory };
   }
 
   /** Like MqttPublisher.resendSetAside. */
@@ -233,6 +266,7 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
       pending: this.#log.pending(MQTT),
       setAside: this.#log.setAside.list().length,
       ...(webhook && { webhook }),
+      ...(this.#options.fleet && { fleetPending: this.#log.pending(FLEET) }),
       ...(commands && { commands }),
       ...(broker && { broker }),
     };
@@ -243,9 +277,10 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
       status: 'failed' as const,
       detail: 'the publisher is not started',
     };
-    const { pending, published, expired, dropped, stored, webhook } = this.stats();
+    const { pending, published, expired, dropped, stored, webhook, fleetPending } = this.stats();
     const broker = this.#broker?.health();
     const webhookHealth = this.#webhook?.health();
+    const uplinkHealth = this.uplinkHealth?.();
     const facts = {
       ...publisher.facts,
       ...broker?.facts,
@@ -257,11 +292,14 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
       signingKey: this.publicKey.keyId,
       ...(webhookHealth?.facts && { webhook: webhookHealth.facts.webhook }),
       ...(webhook && { webhookPending: webhook.pending, webhookRefused: webhook.refused }),
+      ...uplinkHealth?.facts,
+      ...(fleetPending !== undefined && { fleetEventsPending: fleetPending }),
     };
     const storeFailure = this.#log.storeFailure();
     if (storeFailure) return { status: 'failed', detail: `events cannot be stored: ${storeFailure}`, facts };
     if (broker && broker.status !== 'ok') return { ...broker, facts };
-    if (publisher.status === 'ok' && webhookHealth) return { ...webhookHealth, facts };
+    const beside = [webhookHealth, uplinkHealth].find((one) => one && one.status !== 'ok');
+    if (publisher.status === 'ok' && beside) return { ...beside, facts };
     return { ...publisher, facts };
   }
 
@@ -295,7 +333,8 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
     const { config, cameras, softwareVersion } = this.#options;
     if (!config.mqtt.homeAssistant) return [];
     const { discoveryPrefix: prefix } = config.mqtt.homeAssistant;
-    return makeDiscoveryMessages({ prefix, deviceId: config.deviceId, cameras, softwareVersion });
+    const { deviceId, fleet } = config;
+    return makeDiscoveryMessages({ prefix, deviceId, cameras, softwareVersion, isFleetDoor: fleet?.role === 'door' });
   }
 
   async #startBroker(): Promise<BrokerTarget> {

@@ -31,14 +31,17 @@ export interface HistoryReport {
 /** The verdict on one message: `problem` makes it invalid, `notes` are remarks. */
 export interface ElementPlacement {
   problem?: string | undefined;
+  /** True where all that the message says came before. */
+  isRepeat?: boolean | undefined;
   notes: string[];
 }
 
-/** Number of messages that are remembered. A duplicate of an older message counts as misplaced. */
+/** Number of messages that are remembered by default. A duplicate of an older message counts as misplaced. */
 const MAX_REMEMBERED = 100_000;
 
 export class HistoryCheck {
   readonly #deviceId: string;
+  readonly #remembered: number;
   /** Name of the stream in the first signed message. */
   #stream: string | undefined;
   #first: number | undefined;
@@ -53,8 +56,10 @@ export class HistoryCheck {
   #misplaced = 0;
   #unsigned = 0;
 
-  constructor(deviceId: string) {
+  /** @param remembered number of messages whose ids are kept, to tell a duplicate from another event with the same number */
+  constructor(deviceId: string, remembered = MAX_REMEMBERED) {
     this.#deviceId = deviceId;
+    this.#remembered = remembered;
   }
 
   /** Places a message that is not signed. @returns why it is invalid */
@@ -82,10 +87,10 @@ export class HistoryCheck {
     if (before !== undefined && before !== eventId) {
       return { problem: 'another event has the same sequence number', notes: [] };
     }
-    if (before !== undefined) return { notes: ['duplicate'] };
+    if (before !== undefined) return { notes: ['duplicate'], isRepeat: true };
     this.#seen.set(sequence, eventId);
     // A stream may be endless: the memory for it stays limited.
-    if (this.#seen.size > MAX_REMEMBERED) this.#seen.delete(this.#seen.keys().next().value ?? 0);
+    if (this.#seen.size > this.#remembered) this.#seen.delete(this.#seen.keys().next().value ?? 0);
     if (this.#first !== undefined && sequence <= this.#last) return this.#placeLate(event);
     const notes = this.#skipTo(sequence);
     const follows = this.#last === sequence - 1 && this.#lastHash !== undefined && previous !== undefined;
@@ -105,7 +110,7 @@ export class HistoryCheck {
     }
     if (this.#first !== undefined && to <= this.#last) {
       const rest = withoutRange(this.#missing, { from, to });
-      if (countNumbers(rest) === countNumbers(this.#missing)) return { notes: [...notes, 'duplicate'] };
+      if (countNumbers(rest) === countNumbers(this.#missing)) return { notes: [...notes, 'duplicate'], isRepeat: true };
       this.#missing = rest;
       this.#declared.push({ from, to, reason });
       // The broker refused the event after it had taken the next ones.
@@ -125,6 +130,7 @@ export class HistoryCheck {
   /** Places an event behind one with a higher number. */
   #placeLate({ sequence, snapshotOmitted }: RecognitionEvent): ElementPlacement {
     const number = { from: sequence, to: sequence };
+    const missing = countNumbers(this.#missing);
     this.#missing = withoutRange(this.#missing, number);
     const omitted = this.#declared.find(
       ({ from, to, reason }) => from <= sequence && sequence <= to && isOmission(reason),
@@ -136,7 +142,12 @@ export class HistoryCheck {
     // The broker refused the event with its snapshot after it had taken the next ones.
     if (snapshotOmitted) return { notes: [] };
     this.#misplaced++;
-    return { notes: ['out of order'] };
+    // Its number is covered, so that it came before, too long ago to be remembered.
+    const isRepeat =
+      sequence >= (this.#first ?? 0) &&
+      countNumbers(this.#missing) === missing &&
+      !this.#declared.some(({ from, to }) => from <= sequence && sequence <= to);
+    return { notes: ['out of order'], isRepeat };
   }
 
   report(): HistoryReport | undefined {

@@ -48,8 +48,11 @@ export interface EventFeed {
   watch(listener: () => void): () => void;
 }
 
+/** Consumers of the history. */
+export const HISTORY_STREAMS = ['mqtt', 'webhook', 'fleet'] as const;
+
 /** Name of the consumer that a message of the history is for. Each has its own gaps and its own marks `late`. */
-export type HistoryStream = 'mqtt' | 'webhook';
+export type HistoryStream = (typeof HISTORY_STREAMS)[number];
 
 /** Signs an object, as EventSigner.signObject. */
 type SignObject = <T extends object>(object: T) => T & { keyId: string; signature: string };

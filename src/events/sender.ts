@@ -46,8 +46,12 @@ export class Sender {
     this.#options = options;
   }
 
-  /** Sends the first form that the broker takes. @param forms in the order of preference, at least one */
-  send(forms: readonly Form[]): Sending {
+  /**
+   * Sends the first form that the broker takes.
+   * @param forms in the order of preference, at least one
+   * @param mayGoOn awaited before the form that follows a refused one; false: the message counts as refused without it
+   */
+  send(forms: readonly Form[], mayGoOn?: () => Promise<boolean>): Sending {
     const { connection, limits } = this.#options;
     let refusal: Refusal | undefined;
     for (const [index, form] of forms.entries()) {
@@ -59,7 +63,7 @@ export class Sender {
         continue;
       }
       const isAside = route.route === 'alone' && this.#options.tryAlone !== undefined;
-      const outcome = this.#sendFrom(forms, index, { delivery, bytes, first: refusal });
+      const outcome = this.#sendFrom(forms, index, { delivery, bytes, first: refusal, mayGoOn });
       return { bytes: isAside ? 0 : Buffer.byteLength(delivery.payload), isAside, outcome };
     }
     if (!refusal) throw new TypeError('a message needs at least one form');
@@ -78,7 +82,13 @@ export class Sender {
       delivery: prepared,
       bytes: preparedBytes,
       first,
-    }: { delivery: Delivery; bytes: number; first?: Refusal | undefined },
+      mayGoOn,
+    }: {
+      delivery: Delivery;
+      bytes: number;
+      first?: Refusal | undefined;
+      mayGoOn?: (() => Promise<boolean>) | undefined;
+    },
   ): Promise<SendOutcome> {
     const { connection, limits } = this.#options;
     let refusal = first;
@@ -87,6 +97,7 @@ export class Sender {
     let topic: string | undefined;
     for (const [index, form] of forms.entries()) {
       if (index < start) continue;
+      if (index > start && refusal && mayGoOn && !(await mayGoOn())) return { state: 'refused', refusal };
       const delivery = index === start ? prepared : form(refusal);
       const bytes = index === start ? preparedBytes : connection.measure(delivery);
       const result = await this.#sendForm(delivery, bytes, endedBytes < Infinity);

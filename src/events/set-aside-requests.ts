@@ -1,5 +1,5 @@
 // The requests about what the broker did not take, between the command line and the running service.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AdminRoute } from '../platform/admin-socket.js';
 import type { Events } from './events.js';
 import { setAsideEntrySchema, type SetAsideEntry } from './set-aside.js';

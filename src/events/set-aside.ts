@@ -1,5 +1,5 @@
 // What the broker did not take: the events that were set aside, on disk until they are sent again or removed.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Operation, Space } from '../store/sealed-store.js';
 import { makeDecimalSequenceKeys } from '../store/sequence-keys.js';
 import { OMISSION_REASONS, type RecognitionEvent } from './event.js';

@@ -1,11 +1,11 @@
 // The verification of recorded messages, line by line: their signatures, and what is missing in the history of each device.
 import type { KeyObject } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEVICE_ID_PATTERN } from '../domain/ids.js';
 import { recognitionEventSchema, type RecognitionEvent } from './event.js';
 import { NO_HASH } from './event-chain.js';
 import { HistoryCheck, type HistoryReport, type ElementPlacement } from './history-check.js';
-import { GAP_REASONS } from './history.js';
+import { GAP_REASONS, HISTORY_STREAMS } from './history.js';
 import { isSignedBy, describeSigningKey } from './signing.js';
 
 export interface LineVerdict {
@@ -15,6 +15,8 @@ export interface LineVerdict {
   notes: string[];
   /** Device, sequence number, camera and type of the event; absent when the line holds no event. */
   title?: string;
+  /** True where all that a message of the history says came before. */
+  isRepeat?: true;
 }
 
 /** Members of the messages of Lintel that are not events: each such message has one of them. */
@@ -25,7 +27,7 @@ const EVENT_MEMBERS = ['type', 'eventId', 'sequence', 'signature'];
 const deviceId = z.string().regex(DEVICE_ID_PATTERN);
 const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const signed = { keyId: z.string(), signature: z.string() };
-const placed = { version: z.literal(1), deviceId, stream: z.enum(['mqtt', 'webhook']), ...signed };
+const placed = { version: z.literal(1), deviceId, stream: z.enum(HISTORY_STREAMS), ...signed };
 /** Message of Lintel 0.2 and before: nothing signs `late` and gaps. */
 const unsignedEventSchema = z.strictObject({
   version: z.literal(1),
@@ -52,24 +54,30 @@ const headSchema = z.strictObject({
   ...signed,
 });
 
-/** Number of live events that are remembered for each device. A duplicate of an older one is not noticed. */
+/** Number of events that are remembered for each device. A duplicate of an older live one is not noticed. */
 const MAX_REMEMBERED = 100_000;
 
 /** Verifies one stream of messages: it remembers the history of each device. */
 export class MessageVerifier {
-  readonly #publicKey: KeyObject;
-  readonly #keyId: string;
+  /** Public keys by their ids. */
+  readonly #publicKeys: ReadonlyMap<string, KeyObject>;
   readonly #nowMs: number;
+  readonly #remembered: number;
   /** For each device, the eventId of each sequence number of live events. */
   readonly #live = new Map<string, Map<number, string>>();
   readonly #histories = new Map<string, HistoryCheck>();
   #strayGaps = 0;
 
-  /** @param nowMs time at which events are marked as expired, epoch milliseconds */
-  constructor(publicKey: KeyObject, nowMs: number) {
-    this.#publicKey = publicKey;
-    this.#keyId = describeSigningKey(publicKey).keyId;
+  /**
+   * @param publicKey the key of the devices, or all keys that they have had
+   * @param nowMs time at which events are marked as expired, epoch milliseconds
+   * @param remembered number of events that are remembered for each device, to notice a duplicate
+   */
+  constructor(publicKey: KeyObject | readonly KeyObject[], nowMs: number, remembered = MAX_REMEMBERED) {
+    const keys = Array.isArray(publicKey) ? (publicKey as readonly KeyObject[]) : [publicKey as KeyObject];
+    this.#publicKeys = new Map(keys.map((key) => [describeSigningKey(key).keyId, key]));
     this.#nowMs = nowMs;
+    this.#remembered = remembered;
   }
 
   /** Verifies one line. @param line JSON of an event or of a history message; text before the first brace, such as a topic, is ignored */
@@ -173,7 +181,7 @@ export class MessageVerifier {
     }
     seen.set(event.sequence, event.eventId);
     // A stream may be endless: the memory for it stays limited.
-    if (seen.size > MAX_REMEMBERED) seen.delete(seen.keys().next().value ?? 0);
+    if (seen.size > this.#remembered) seen.delete(seen.keys().next().value ?? 0);
     return toVerdict({ notes: [...verdict.notes, ...(before === undefined ? [] : ['duplicate'])] }, title);
   }
 
@@ -189,12 +197,14 @@ export class MessageVerifier {
   }
 
   #checkSignature(json: unknown, { keyId }: { keyId?: string | undefined }): string | undefined {
-    if (!isSignedBy(this.#publicKey, json)) return 'the signature is wrong';
-    return keyId === this.#keyId ? undefined : 'it names another signing key';
+    const key = this.#publicKeys.get(keyId ?? '');
+    if (key) return isSignedBy(key, json) ? undefined : 'the signature is wrong';
+    const isSigned = [...this.#publicKeys.values()].some((one) => isSignedBy(one, json));
+    return isSigned ? 'it names another signing key' : 'the signature is wrong';
   }
 
   #openHistory(device: string): HistoryCheck {
-    const history = this.#histories.get(device) ?? new HistoryCheck(device);
+    const history = this.#histories.get(device) ?? new HistoryCheck(device, this.#remembered);
     this.#histories.set(device, history);
     return history;
   }
@@ -204,9 +214,9 @@ function invalid(reason: string, title?: string): LineVerdict {
   return { verdict: 'invalid', notes: [reason], ...(title === undefined ? {} : { title }) };
 }
 
-function toVerdict({ problem, notes }: ElementPlacement, title?: string): LineVerdict {
+function toVerdict({ problem, notes, isRepeat }: ElementPlacement, title?: string): LineVerdict {
   if (problem !== undefined) return invalid(problem, title);
-  return { verdict: 'valid', notes, ...(title === undefined ? {} : { title }) };
+  return { verdict: 'valid', notes, ...(title === undefined ? {} : { title }), ...(isRepeat ? { isRepeat } : {}) };
 }
 
 /**

@@ -1,5 +1,5 @@
 // What a backup may hold: the greatest payloads and counts, the form of its records, and their order.
-import { z } from 'zod';
+import * as z from 'zod';
 import { GROUP_ID_PATTERN } from '../domain/ids.js';
 import { AppError } from '../errors.js';
 import type { BackupEnd, BackupRecord, GalleryTotals } from './backup.types.js';
@@ -24,6 +24,9 @@ const MAX_PAYLOAD_BYTES: Readonly<Record<string, number>> = {
 const MAX_GROUPS = 100_000;
 const MAX_FACES = 10_000_000;
 
+/** The last time that a Date can have; a list of groups would fail on a later one. */
+const LAST_DATE_MS = 8.64e15;
+
 const count = z.int().min(0);
 const beginSchema = z.object({
   createdAtMs: z.number(),
@@ -35,7 +38,7 @@ const groupSchema = z.looseObject({
   owner: z.string().min(1).max(64),
   groupId: z.string().regex(GROUP_ID_PATTERN),
   modelVersion: z.string().min(1).max(64),
-  createdAtMs: z.number(),
+  createdAtMs: z.number().min(0).max(LAST_DATE_MS),
 });
 
 /** Checks that a record of this kind may have a payload of this length. @throws AppError STORE_CORRUPT */

@@ -12,7 +12,8 @@ const MAX_BATCH_FACES = 1_000;
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Yields the gallery as it is at the first record, whatever is changed afterwards.
+ * Yields the gallery as it is at the first record, whatever is changed afterwards. Copies of the fleet are left out: a device gets them from
+ * the authority again, where they may have changed since.
  * @param readAppKeys returns the registry of appKeys. It is called last: the registry also has the owner of a group that was created
  * meanwhile
  * @throws AppError STORE_UNAVAILABLE, STORE_CORRUPT
@@ -33,6 +34,7 @@ export async function* readGallery(
         end.damaged++;
         continue;
       }
+      if ((await readGroup(space))?.copyOf) continue;
       spaces.push(space);
       totals.groups++;
       totals.faces += await space.count(FACE_KEYS.range);
@@ -96,7 +98,10 @@ export async function writeGallery(
         break;
       case 'group': {
         const { group } = record;
-        space = await store.createSpace(GROUP_LABEL, (made) => [made.put(GROUP_KEY, encodeGroup(group))]);
+        // A copy without its head could not be brought up to date.
+        space = group.copyOf
+          ? undefined
+          : await store.createSpace(GROUP_LABEL, (made) => [made.put(GROUP_KEY, encodeGroup(group))]);
         break;
       }
       case 'face':

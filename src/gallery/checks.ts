@@ -33,6 +33,34 @@ export function mustBeCondition(condition: FaceCondition | undefined): void {
   throw new TypeError('the recognisability of a face must be between 0 and 1');
 }
 
+/** Refuses a quality that is not within 0..1. */
+export function mustBeQuality(quality: number | undefined): void {
+  if (quality === undefined || (quality >= 0 && quality <= 1)) return;
+  throw new TypeError('the quality of a face must be between 0 and 1');
+}
+
+/** Facts about a group on which it depends whether it can be changed. */
+export interface GroupOrigin {
+  groupId: string;
+  copyOf?: { authority: string };
+  successorOf?: string;
+}
+
+/** Refuses a change of a copy by anybody but the fleet, and a change of a successor. @throws AppError GROUP_READ_ONLY */
+export function mustBeWritable(group: GroupOrigin | undefined): void {
+  if (group?.successorOf !== undefined) {
+    throw clientError(
+      'GROUP_READ_ONLY',
+      `The group ${group.groupId} follows the group ${group.successorOf} under other models; change that one.`,
+    );
+  }
+  if (!group?.copyOf) return;
+  throw clientError(
+    'GROUP_READ_ONLY',
+    `The group ${group.groupId} is a copy of the fleet and cannot be changed here; change it at the authority ${group.copyOf.authority}.`,
+  );
+}
+
 /** Returns the value of a face that was looked up. @throws AppError FACE_NOT_FOUND when it is undefined */
 export function mustBeFound<T>(value: T | undefined): T {
   if (value === undefined) throw faceNotFound();

@@ -6,8 +6,12 @@ import type { EnrolledFace, IdentityConcern } from './gallery.types.js';
 type Subject = AuditEntry['subject'];
 
 /** Describes an enrolled face. Leaves out the externalImageId, which may be a name: the audit log outlives the face. */
-export function describeEnrolled({ faceId, imageId }: EnrolledFace, concern: IdentityConcern | undefined): Subject {
-  return { faceId, imageId, ...(concern && describeConcern(concern)) };
+export function describeEnrolled(
+  { faceId, imageId }: EnrolledFace,
+  concern: IdentityConcern | undefined,
+  facts: Subject = {},
+): Subject {
+  return { faceId, imageId, ...facts, ...(concern && describeConcern(concern)) };
 }
 
 /** Describes the refused faces of a picture: each by itself, or all of them in one entry where the picture has several faces. */

@@ -3,20 +3,20 @@ import { endianness } from 'node:os';
 import type { FaceCondition } from '../domain/condition.js';
 import { AppError } from '../errors.js';
 import { makeBinarySequenceKeys } from '../store/sequence-keys.js';
-import type { EnrolledFace } from './gallery.types.js';
+import { decodeOrigin, decodeQuality, encodeOrigin, encodeQuality } from './enrolment-facts.js';
+import type { CopyOrigin, EnrolledFace, EnrolmentFacts } from './gallery.types.js';
 
 const GROUP_VERSION = 1;
-const FACE_VERSION = 2;
-/** Records of Lintel before conditions were measured: without the last two fields of the header. */
-const FACE_VERSION_WITHOUT_CONDITION = 1;
+const FACE_VERSION = 3;
 const MAX_TEXT_BYTES = 255;
+const CONDITION_AT = 3 + 5 * 8;
+const FACTS_AT = CONDITION_AT + 1 + 8;
 /**
- * Bytes of a face before the texts: version (1), dimensions (2), then x0, y0, x1, y1, detectionScore in float64; from version 2 on also the
- * condition (1) and the recognisability in float64.
+ * Bytes of a face before the texts, by version. Version 1: the version (1), dimensions (2), then x0, y0, x1, y1, detectionScore in float64.
+ * Version 2 also: the condition (1) and the recognisability in float64. Version 3 also: the time of the enrolment in milliseconds (6; 0: not
+ * known), the quality in steps of 0.0001 (2; 65535: not measured) and the origin (1; 0: not known).
  */
-const HEADER_BYTES = 3 + 5 * 8 + 1 + 8;
-const HEADER_BYTES_WITHOUT_CONDITION = 3 + 5 * 8;
-const CONDITION_AT = HEADER_BYTES_WITHOUT_CONDITION;
+const HEADER_BYTES: Readonly<Record<number, number>> = { 1: CONDITION_AT, 2: FACTS_AT, 3: FACTS_AT + 6 + 2 + 1 };
 /** Values of the condition's byte. */
 const CONDITION = { unknown: 0, bare: 1, masked: 2 } as const;
 
@@ -32,6 +32,10 @@ export interface GroupRecord {
   groupId: string;
   modelVersion: string;
   createdAtMs: number;
+  /** Absent for a group of this device alone. */
+  copyOf?: CopyOrigin;
+  /** Id of the group that this one follows under another model version; see successors.ts. */
+  successorOf?: string;
 }
 
 /**
@@ -41,12 +45,15 @@ export interface GroupRecord {
 export function encodeFace(face: EnrolledFace, embedding: Float32Array): Buffer {
   const { x0, y0, x1, y1 } = face.bbox;
   const { condition } = face;
-  const header = Buffer.alloc(HEADER_BYTES);
+  const header = Buffer.alloc(HEADER_BYTES[FACE_VERSION]!);
   header[0] = FACE_VERSION;
   header.writeUInt16LE(embedding.length, 1);
   [x0, y0, x1, y1, face.detectionScore].forEach((value, i) => header.writeDoubleLE(value, 3 + i * 8));
   header[CONDITION_AT] = condition ? CONDITION[condition.masked ? 'masked' : 'bare'] : CONDITION.unknown;
   header.writeDoubleLE(condition?.recognisability ?? 0, CONDITION_AT + 1);
+  header.writeUIntLE(face.enrolledAtMs ?? 0, FACTS_AT, 6);
+  header.writeUInt16LE(encodeQuality(face.quality), FACTS_AT + 6);
+  header[FACTS_AT + 8] = encodeOrigin(face.origin);
   const texts = [face.faceId, face.imageId, face.externalImageId ?? ''].map(encodeText);
   const floats = Buffer.from(embedding.buffer, embedding.byteOffset, embedding.byteLength);
   return Buffer.concat([header, ...texts, littleEndian(floats)]);
@@ -58,16 +65,18 @@ export interface DecodedFace {
 }
 
 /**
- * Decodes a face of either version. Its condition is undefined where the record does not have it.
+ * Decodes a face of any version. Fields that the record does not have are undefined. The face of a record of version 1 or 2 becomes one of
+ * version 3 when it is written again.
  * @param scratch array that the embedding is written into if it has the right length; a start with many faces reuses one array
  * @throws AppError STORE_CORRUPT
  */
 export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace {
-  const hasCondition = record[0] === FACE_VERSION;
-  if (!hasCondition && record[0] !== FACE_VERSION_WITHOUT_CONDITION) throw unknownFormat('face');
-  let at = hasCondition ? HEADER_BYTES : HEADER_BYTES_WITHOUT_CONDITION;
-  if (record.length < at) throw unknownFormat('face');
-  const condition = hasCondition ? decodeCondition(record) : undefined;
+  const version = record[0] ?? 0;
+  const headerBytes = HEADER_BYTES[version];
+  if (headerBytes === undefined || record.length < headerBytes) throw unknownFormat('face');
+  let at = headerBytes;
+  const condition = version >= 2 ? decodeCondition(record) : undefined;
+  const facts = version >= 3 ? decodeFacts(record) : {};
   const dimensions = record.readUInt16LE(1);
   const number = (i: number): number => record.readDoubleLE(3 + i * 8);
   const text = (): string => {
@@ -88,6 +97,7 @@ export function decodeFace(record: Buffer, scratch?: Float32Array): DecodedFace 
     bbox: { x0: number(0), y0: number(1), x1: number(2), y1: number(3) },
     detectionScore: number(4),
     ...(condition && { condition }),
+    ...facts,
   };
   if (externalImageId !== '') face.externalImageId = externalImageId;
   return { face, embedding };
@@ -104,6 +114,22 @@ function decodeCondition(record: Buffer): FaceCondition | undefined {
       return { recognisability, masked: true };
     default:
       throw unknownFormat('face');
+  }
+}
+
+function decodeFacts(record: Buffer): EnrolmentFacts {
+  const enrolledAtMs = record.readUIntLE(FACTS_AT, 6);
+  const quality = decodeQuality(record.readUInt16LE(FACTS_AT + 6));
+  try {
+    const origin = decodeOrigin(record[FACTS_AT + 8]!);
+    if (Number.isNaN(quality)) throw new TypeError('the bits are no quality');
+    return {
+      ...(enrolledAtMs > 0 && { enrolledAtMs }),
+      ...(quality !== undefined && { quality }),
+      ...(origin !== undefined && { origin }),
+    };
+  } catch (cause) {
+    throw unknownFormat('face', cause);
   }
 }
 

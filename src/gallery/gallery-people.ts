@@ -1,18 +1,20 @@
 // The people of the groups: lists them, and deletes, renames and moves all faces of one person at once.
-import type { AuditEntry } from '../domain/audit.js';
 import type { EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import { clientError, type AppError } from '../errors.js';
-import type { Note, Operation, SealedStore } from '../store/sealed-store.js';
-import { groupNotFound } from './checks.js';
+import type { Note } from '../store/sealed-store.js';
+import { groupNotFound, mustBeWritable } from './checks.js';
 import { describeEnrolled } from './enrolment-entries.js';
 import { judgeFaces } from './enrolment-judge.js';
 import { decodeFace, encodeFace, FACE_KEYS, type DecodedFace } from './face-record.js';
+import type { FacesWrite, FaceWrites } from './face-writes.js';
+import type { WrittenFace } from './gallery-changes.js';
+import { findProof } from './audit-proof.js';
+import type { GalleryChangeEntry, MakeNote } from './gallery-notes.js';
 import type { GroupRef, IdentityConcern } from './gallery.types.js';
 import { runInTurn, type Group } from './group-directory.js';
 import { completeCondition, type EstimateCondition } from './load.js';
 import type {
-  AuditProof,
   ClosestPerson,
   PersonChange,
   PersonChangeOptions,
@@ -28,16 +30,13 @@ import type {
  */
 const MAX_BATCH_FACES = 1_000;
 
-type Change = Pick<AuditEntry, 'action' | 'subject'>;
-
 export interface GalleryPeopleParts {
-  store: Pick<SealedStore, 'write'>;
+  writes: FaceWrites;
   /** @throws AppError GROUP_NOT_FOUND, STOPPED */
   findGroup: (ref: GroupRef) => Group;
   findPolicy: (groupId: string) => EnrolmentPolicy;
   countFreePlaces: (group: Group) => number;
-  /** Makes a note of changes of a group; undefined without an audit log. */
-  makeNote: (ref: GroupRef, actor: string, changes: readonly Change[]) => Note | undefined;
+  makeNote: MakeNote;
   estimateCondition: EstimateCondition | undefined;
 }
 
@@ -62,12 +61,14 @@ export class GalleryPeople {
     return this.#parts.findGroup(ref).faces.countPersons();
   }
 
-  list(ref: GroupRef, page: PersonPageRequest): PersonPage {
-    return this.#parts.findGroup(ref).faces.listPersons(page);
+  /** @param scales scales of the group's model version; undefined where it is not installed */
+  list(ref: GroupRef, page: PersonPageRequest, scales?: SimilarityScales): PersonPage {
+    return this.#parts.findGroup(ref).faces.listPersons(page, scales);
   }
 
-  summary(ref: GroupRef, externalImageId: string): PersonSummary {
-    const [person] = this.#parts.findGroup(ref).faces.summarisePersons([externalImageId]);
+  /** @param scales scales of the group's model version; undefined where it is not installed */
+  summary(ref: GroupRef, externalImageId: string, scales?: SimilarityScales): PersonSummary {
+    const [person] = this.#parts.findGroup(ref).faces.summarisePersons([externalImageId], scales);
     if (!person) throw personNotFound();
     return person;
   }
@@ -94,7 +95,7 @@ export class GalleryPeople {
    * @returns the entry of the last batch as the proof
    */
   async delete(ref: GroupRef, externalImageId: string, actor: string): Promise<PersonChange> {
-    const group = this.#parts.findGroup(ref);
+    const group = this.#findWritable(ref);
     return runInTurn([group], async () => {
       let deleted = 0;
       for (;;) {
@@ -105,9 +106,9 @@ export class GalleryPeople {
         if (faceIds.length + deleted === 0) throw personNotFound();
         const isLast = faceIds.length < MAX_BATCH_FACES || group.faces.countFaces(externalImageId) === faceIds.length;
         deleted += faceIds.length;
-        const summary: Change = { action: 'person.deleted', subject: { faces: deleted } };
+        const summary: GalleryChangeEntry = { action: 'person.deleted', subject: { faces: deleted } };
         const note = this.#parts.makeNote(ref, actor, [
-          ...faceIds.map((faceId): Change => ({ action: 'face.deleted', subject: { faceId } })),
+          ...faceIds.map((faceId): GalleryChangeEntry => ({ action: 'face.deleted', subject: { faceId } })),
           ...(isLast ? [summary] : []),
         ]);
         await this.#remove(group, externalImageId, faceIds, [], note);
@@ -127,7 +128,7 @@ export class GalleryPeople {
     to: string,
     { merge, scales, actor }: PersonChangeOptions,
   ): Promise<PersonChange | RefusedChange> {
-    const group = this.#parts.findGroup(ref);
+    const group = this.#findWritable(ref);
     return runInTurn([group], async () => {
       const stored = await this.#readPerson(ref, group, from);
       const merged = requireFree(group, to, merge);
@@ -137,10 +138,7 @@ export class GalleryPeople {
       const note = this.#parts.makeNote(ref, actor, [
         { action: 'person.renamed', subject: { faces: renamed.length, merged } },
       ]);
-      await this.#parts.store.write(
-        renamed.map((one) => putFace(group, one)),
-        note,
-      );
+      await this.#parts.writes.write([{ group, puts: renamed.map(encodeStored) }], note);
       group.faces.rename(new Set(renamed.map(({ face }) => face.faceId)), from, to);
       return { faces: renamed.length, merged, ...findProof(note) };
     });
@@ -156,10 +154,10 @@ export class GalleryPeople {
     toGroupId: string,
     { merge, scales, actor }: PersonChangeOptions,
   ): Promise<PersonChange | RefusedChange> {
-    const { findGroup, countFreePlaces, makeNote, estimateCondition } = this.#parts;
+    const { countFreePlaces, makeNote, estimateCondition } = this.#parts;
     const toRef = { owner: ref.owner, groupId: toGroupId };
-    const source = findGroup(ref);
-    const target = findGroup(toRef);
+    const source = this.#findWritable(ref);
+    const target = this.#findWritable(toRef);
     if (source === target) throw clientError('INVALID_PARAM', 'The person is in this group already.');
     if (source.record.modelVersion !== target.record.modelVersion) {
       throw clientError('MODEL_VERSION_MISMATCH', 'The two groups were enrolled under different models.');
@@ -175,13 +173,13 @@ export class GalleryPeople {
       }
       const arriving = stored.map((one) => ({ ...one, sequence: target.nextSequence++ }));
       const fromNote = makeNote(ref, actor, [
-        ...stored.map(({ face: { faceId } }): Change => ({ action: 'face.deleted', subject: { faceId } })),
+        ...stored.map(({ face: { faceId } }): GalleryChangeEntry => ({ action: 'face.deleted', subject: { faceId } })),
         { action: 'person.moved', subject: { toGroupId, faces: stored.length, merged } },
       ]);
       const toNote = makeNote(
         toRef,
         actor,
-        stored.map(({ face }, i): Change => ({
+        stored.map(({ face }, i): GalleryChangeEntry => ({
           action: 'face.enrolled',
           subject: describeEnrolled(face, concerns[i]),
         })),
@@ -190,8 +188,8 @@ export class GalleryPeople {
       target.reserved += arriving.length;
       try {
         const faceIds = stored.map(({ face }) => face.faceId);
-        const puts = arriving.map((one) => putFace(target, one));
-        await this.#remove(source, externalImageId, faceIds, puts, note);
+        const arrival = { group: target, puts: arriving.map(encodeStored) };
+        await this.#remove(source, externalImageId, faceIds, [arrival], note);
         for (const { face, sequence, embedding } of arriving) {
           const condition = completeCondition(face.condition, () =>
             estimateCondition?.(target.record.modelVersion, embedding),
@@ -205,20 +203,20 @@ export class GalleryPeople {
     });
   }
 
-  /** Removes faces of a person, in one batch with other operations. */
+  /** Removes faces of a person, in one batch with other changes. */
   async #remove(
     group: Group,
     externalImageId: string,
     faceIds: readonly string[],
-    others: readonly Operation[],
+    others: readonly FacesWrite[],
     note: Note | undefined,
   ): Promise<void> {
-    const erasures = faceIds.map((faceId) => {
+    const deletes = faceIds.map((faceId) => {
       const sequence = group.faces.findSequence(faceId);
       if (sequence === undefined) throw new TypeError('the group does not have this face');
-      return group.space.erase(FACE_KEYS.encode(sequence));
+      return { faceId, sequence };
     });
-    const removal = this.#parts.store.write([...others, ...erasures], note);
+    const removal = this.#parts.writes.write([...others, { group, deletes }], note);
     // A deletion of one of these faces waits for this one, and ends like it.
     for (const faceId of faceIds) group.leaving.set(faceId, removal);
     try {
@@ -295,14 +293,21 @@ export class GalleryPeople {
     return { concern: refused?.concern, concerns: judged.map(({ concern }) => concern) };
   }
 
+  /** @throws AppError GROUP_NOT_FOUND, GROUP_READ_ONLY */
+  #findWritable(ref: GroupRef): Group {
+    const group = this.#parts.findGroup(ref);
+    mustBeWritable(group.record);
+    return group;
+  }
+
   /** @throws AppError GROUP_NOT_FOUND: the group was deleted while the change waited for its turn */
   #requireSame(ref: GroupRef, group: Group): void {
     if (this.#parts.findGroup(ref) !== group) throw groupNotFound();
   }
 }
 
-function putFace({ space }: Group, { face, sequence, embedding }: StoredFace): Operation {
-  return space.put(FACE_KEYS.encode(sequence), encodeFace(face, embedding));
+function encodeStored({ face, sequence, embedding }: StoredFace): WrittenFace {
+  return { faceId: face.faceId, sequence, record: encodeFace(face, embedding) };
 }
 
 /** Returns whether the group has a person of this externalImageId. @throws AppError PERSON_EXISTS when it has, and may not merge */
@@ -312,13 +317,6 @@ function requireFree(group: Group, externalImageId: string, merge: boolean): boo
     throw clientError('PERSON_EXISTS', 'There is a person with this externalImageId already; merge joins the two.');
   }
   return exists;
-}
-
-/** Returns the number and hash of the last entry of a note. */
-function findProof(note: Note | undefined): { proof?: AuditProof } {
-  const draft = note?.drafts.at(-1);
-  const proof = draft && note?.findRecord?.(draft);
-  return proof ? { proof: { ...proof } } : {};
 }
 
 function personNotFound(): AppError {

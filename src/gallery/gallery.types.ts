@@ -1,20 +1,52 @@
 // The interface of the gallery, and its values: groups and enrolled faces.
+import type { AuditEntry } from '../domain/audit.js';
 import type { FaceCondition } from '../domain/condition.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { Box } from '../domain/face.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
+import type { ProvenChange } from './audit-proof.js';
+
+/** Origin of a copied group. */
+export interface CopyOrigin {
+  /** Ids of the fleet and of the group in it, 32 hexadecimal digits each. */
+  fleet: string;
+  group: string;
+  /** Device id of the authority, for messages. */
+  authority: string;
+}
 
 export interface GroupInfo {
   groupId: string;
   modelVersion: string;
   createdAtMs: number;
   faceCount: number;
+  /** Set for a copy of a group of the fleet, which this device cannot change. */
+  copyOf?: CopyOrigin;
+  /** Id of the group that this one follows under another model version: it cannot be changed by itself. */
+  successorOf?: string;
+}
+
+/**
+ * Origins of an enrolled face. `nhn`: a client of the NHN API. `camera`: guided enrolment. `file`: a picture that was sent to the device
+ * API. `bulk`: `lintel gallery enrol`. `stranger`: the kept face of an unknown person.
+ */
+export const FACE_ORIGINS = ['nhn', 'camera', 'file', 'bulk', 'stranger'] as const;
+
+export type FaceOrigin = (typeof FACE_ORIGINS)[number];
+
+/** When, how well and from where a face was enrolled. Faces that were enrolled before Lintel recorded these facts have none of them. */
+export interface EnrolmentFacts {
+  /** Epoch, ms. */
+  enrolledAtMs?: number | undefined;
+  /** `Quality.overall`, 0..1, with four decimal places; undefined where it was not measured. */
+  quality?: number | undefined;
+  origin?: FaceOrigin | undefined;
 }
 
 /** An enrolled face without its embedding. */
-export interface EnrolledFace {
+export interface EnrolledFace extends EnrolmentFacts {
   /** UUID. */
   faceId: string;
   /** UUID; all faces of one picture have the same. */
@@ -29,7 +61,7 @@ export interface EnrolledFace {
 }
 
 /** A face to enrol. The gallery gives it a faceId. */
-export interface NewFace extends EmbeddedFace {
+export interface NewFace extends EmbeddedFace, Pick<EnrolmentFacts, 'quality' | 'origin'> {
   externalImageId?: string;
   bbox: Box;
   detectionScore: number;
@@ -82,6 +114,10 @@ export interface EnrolmentRules {
   facesInPicture: number;
   /** True for faces of one person: where one of them is refused, all are. */
   isOnePerson?: boolean | undefined;
+  /** Further facts for the entries of the enrolled faces in the audit log; never a name. */
+  facts?: AuditEntry['subject'] | undefined;
+  /** Makes the ids, first that of the picture and then those of the faces, as UUIDs; default: random ones. */
+  newId?: (() => string) | undefined;
 }
 
 /**
@@ -116,6 +152,22 @@ export interface Enrolment {
   outcomes: FaceOutcome[];
 }
 
+/** A group that is a copy, as an enrolment into it is handed to its authority. */
+export interface CopiedGroup {
+  copyOf: { group: string; authority: string };
+  modelVersion: string;
+  /** Returns whether the copy holds a face. */
+  holds: (faceId: string) => boolean;
+}
+
+/** Hands an enrolment to the authority of a copy. It resolves when the copy holds the faces, and throws what Gallery.enrol throws. */
+export type ProposeEnrolment = (
+  copy: CopiedGroup,
+  faces: readonly NewFace[],
+  actor: string,
+  rules?: EnrolmentRules,
+) => Promise<Enrolment>;
+
 export interface SearchOptions {
   /** Maximum number of matches. */
   limit: number;
@@ -132,20 +184,24 @@ export interface SearchOptions {
  */
 export interface Gallery {
   /** @throws AppError DUPLICATED_GROUP, QUOTA_EXCEEDED */
-  createGroup(ref: GroupRef, modelVersion: string, actor?: string): Promise<void>;
+  createGroup(ref: GroupRef, modelVersion: string, actor?: string): Promise<ProvenChange>;
   group(ref: GroupRef): GroupInfo;
   /** Lists groups in the order of their ids. @throws AppError INVALID_TOKEN */
   listGroups(owner: string, page: PageRequest): Promise<Page<GroupInfo>>;
-  deleteGroup(ref: GroupRef, actor?: string): Promise<void>;
+  deleteGroup(ref: GroupRef, actor?: string): Promise<ProvenChange>;
   /** Returns the number of places that are free in the group; enrolments under way have already taken theirs. */
   freePlaces(ref: GroupRef): number;
+  /** Checks that faces may be enrolled in a group. @throws AppError GROUP_READ_ONLY: it is a copy, and nothing is handed to its authority */
+  requireEnrollable(ref: GroupRef): void;
   /**
    * Enrols all faces of one picture in one atomic write, or the first ones if not all fit. Faces that the policy forbids are left out, and
    * the audit log records them. Without rules no face is judged.
    * @throws AppError QUOTA_EXCEEDED: none fits
    */
   enrol(ref: GroupRef, faces: readonly NewFace[], actor?: string, rules?: EnrolmentRules): Promise<Enrolment>;
-  deleteFace(ref: GroupRef, faceId: string, actor?: string): Promise<void>;
+  /** Judges faces as `enrol` would now, and stores nothing: no outcome has an enrolled face. */
+  judge(ref: GroupRef, faces: readonly NewFace[], rules: EnrolmentRules): FaceOutcome[];
+  deleteFace(ref: GroupRef, faceId: string, actor?: string): Promise<ProvenChange>;
   face(ref: GroupRef, faceId: string): EnrolledFace;
   /** Lists faces, newest first. A token is valid for the filter that it was issued with. @throws AppError INVALID_TOKEN */
   listFaces(ref: GroupRef, page: PageRequest, filter?: FaceFilter): Promise<Page<EnrolledFace>>;

@@ -14,6 +14,8 @@ export interface Group {
   reserved: number;
   /** Set while the group is being deleted. The group is not found then; it is found again if the deletion fails. */
   deletion?: Promise<void>;
+  /** Set while a new version of a copy takes the group's place. */
+  replacement?: Promise<void>;
   /** The last of the changes that are made one after another: judged enrolments, and changes of people. It never rejects. */
   turns?: Promise<void>;
   /** Deletions of faces that are under way, by faceId. */
@@ -77,6 +79,13 @@ export class GroupDirectory {
     if (owner.groups.get(group.record.groupId) !== group) return;
     owner.groups.delete(group.record.groupId);
     owner.ids.splice(findFirstAfter(owner.ids, group.record.groupId) - 1, 1);
+  }
+
+  /** Puts a group of the same owner and id in the place of another one. */
+  replace(present: Group, next: Group): void {
+    const { groups } = this.#owner(present.record.owner);
+    if (groups.get(present.record.groupId) !== present) throw new TypeError('the directory does not have this group');
+    groups.set(next.record.groupId, next);
   }
 
   /** Yields the groups of one owner whose ids are greater than `after`, in order, without those that are being deleted. */

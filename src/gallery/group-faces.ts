@@ -5,6 +5,7 @@ import { compareTemplates, roundSimilarity } from '../domain/reported-similarity
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import { ConditionColumn } from './condition-column.js';
+import { EnrolmentColumn } from './enrolment-facts.js';
 import type { EnrolledFace, FaceFilter, FaceMatch, PersonMatch, SearchOptions } from './gallery.types.js';
 import { growTo } from './growable.js';
 import { listPersonIds, PersonTally } from './person-listing.js';
@@ -32,21 +33,29 @@ export class GroupFaces {
   readonly #imageIds: string[] = [];
   readonly #externalImageIds: (string | undefined)[] = [];
   readonly #conditions: ConditionColumn;
+  readonly #enrolments: EnrolmentColumn;
   #numbers: Float64Array;
   #sequences: Float64Array;
   /** Made by the first search for people. */
   #persons: Persons | undefined;
+  #revision = 0;
 
   /** @param expected number of faces for which memory is reserved */
   constructor(expected = 0) {
     this.#expected = expected;
     this.#conditions = new ConditionColumn(expected);
+    this.#enrolments = new EnrolmentColumn(expected);
     this.#numbers = new Float64Array(expected * NUMBERS_PER_ROW);
     this.#sequences = new Float64Array(expected);
   }
 
   get size(): number {
     return this.#faceIds.length;
+  }
+
+  /** Rises with every change of a face. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Dimensions of the embeddings; undefined before the first face is added. */
@@ -61,7 +70,7 @@ export class GroupFaces {
    */
   add(face: EnrolledFace, sequence: number, embedding: Float32Array): void {
     if (this.#rows.has(face.faceId)) throw new TypeError('the group has this face already');
-    this.#index ??= new VectorIndex(embedding.length + BIAS_LENGTH, this.#expected);
+    this.#index ??= new VectorIndex(embedding.length + BIAS_LENGTH, { rows: this.#expected });
     const row = this.#index.append(joinBias({ embedding, ...(face.condition && { condition: face.condition }) }));
     this.#numbers = growTo(this.#numbers, (row + 1) * NUMBERS_PER_ROW);
     this.#sequences = growTo(this.#sequences, row + 1);
@@ -69,6 +78,7 @@ export class GroupFaces {
     this.#numbers.set([x0, y0, x1, y1, face.detectionScore], row * NUMBERS_PER_ROW);
     this.#sequences[row] = sequence;
     this.#conditions.append(face.condition);
+    this.#enrolments.append(face);
     this.#faceIds.push(face.faceId);
     // Faces of one picture lie side by side: they share one string.
     const previous = this.#imageIds.at(-1);
@@ -76,6 +86,7 @@ export class GroupFaces {
     this.#externalImageIds.push(face.externalImageId);
     this.#rows.set(face.faceId, row);
     this.#persons?.add(row);
+    this.#revision++;
   }
 
   /** Removes a face. @returns false if there is no such face */
@@ -91,6 +102,7 @@ export class GroupFaces {
     const last = this.size - 1;
     this.#index.remove(row);
     this.#conditions.remove(row);
+    this.#enrolments.remove(row);
     this.#numbers.copyWithin(row * NUMBERS_PER_ROW, last * NUMBERS_PER_ROW, (last + 1) * NUMBERS_PER_ROW);
     this.#sequences[row] = this.#sequences[last]!;
     this.#rows.set(this.#faceIds[last]!, row);
@@ -99,6 +111,7 @@ export class GroupFaces {
     moveLast(this.#externalImageIds, row);
     this.#rows.delete(faceId);
     this.#persons?.remove(row, person);
+    this.#revision++;
     return true;
   }
 
@@ -126,6 +139,12 @@ export class GroupFaces {
       rows.add(row);
     }
     this.#persons?.rename(from, to, rows, (a, b) => this.#sequences[a]! - this.#sequences[b]!);
+    this.#revision++;
+  }
+
+  /** Returns the ids of all faces, in no particular order. */
+  faceIds(): readonly string[] {
+    return this.#faceIds;
   }
 
   face(faceId: string): EnrolledFace | undefined {
@@ -138,17 +157,33 @@ export class GroupFaces {
     return row === undefined ? undefined : this.#sequences[row];
   }
 
+  /** Returns the key of the person of a face; undefined for an unknown face. Faces with one key are one person. */
+  findPersonKey(faceId: string): string | undefined {
+    const row = this.#rows.get(faceId);
+    return row === undefined ? undefined : this.#makePersonKey(row);
+  }
+
+  /** Returns the externalImageId of the face in a row, 0 to size - 1; a removal moves the last row into the gap. */
+  externalImageId(row: number): string | undefined {
+    return this.#externalImageIds[row];
+  }
+
+  /** Tells whether the face in a row may match. */
+  isRecognisable(row: number, scales: SimilarityScales): boolean {
+    return this.#conditions.findRecognisable(scales).flags[row] === 1;
+  }
+
   /** Returns a face as a probe, with a copy of its embedding. */
   template(faceId: string): Template | undefined {
     const row = this.#rows.get(faceId);
-    return row === undefined ? undefined : this.#read(row);
+    return row === undefined ? undefined : this.read(row);
   }
 
   /** Returns the reported similarity of a face and a probe, 0..100, as a search does. */
   compare(faceId: string, probe: Template, scales: SimilarityScales): number | undefined {
     const row = this.#rows.get(faceId);
     if (row === undefined || !this.#index) return undefined;
-    return compareTemplates(this.#read(row), probe, scales);
+    return compareTemplates(this.read(row), probe, scales);
   }
 
   /**
@@ -179,19 +214,25 @@ export class GroupFaces {
     return rows.slice(0, limit).map((row) => this.#faceIds[row]!);
   }
 
-  listPersons({ limit, after, prefix }: PersonPageRequest): PersonPage {
-    const ids = listPersonIds(this.#externalImageIds, { limit: limit + 1, after, prefix });
-    const persons = this.summarisePersons(ids.slice(0, limit));
+  /** @param scales undefined where the models of the group are not installed */
+  listPersons({ limit, ...filter }: PersonPageRequest, scales: SimilarityScales | undefined): PersonPage {
+    const ids = listPersonIds(this.#externalImageIds, { limit: limit + 1, ...filter });
+    const persons = this.summarisePersons(ids.slice(0, limit), scales);
     const last = persons.at(-1);
     return ids.length > limit && last ? { persons, next: last.externalImageId } : { persons };
   }
 
-  /** Returns what is known of these people, in this order, in one pass over all faces; people without a face are left out. */
-  summarisePersons(externalImageIds: readonly string[]): PersonSummary[] {
+  /**
+   * Returns what is known of these people, in this order, in one pass over all faces; people without a face are left out.
+   * @param scales undefined where the models of the group are not installed
+   */
+  summarisePersons(externalImageIds: readonly string[], scales: SimilarityScales | undefined): PersonSummary[] {
     const tallies = new Map(externalImageIds.map((id) => [id, new PersonTally(id)]));
+    const flags = scales && this.#conditions.findRecognisable(scales).flags;
     for (let row = 0; row < this.size; row++) {
       const id = this.#externalImageIds[row];
-      if (id !== undefined) tallies.get(id)?.add(this.#faceAt(row));
+      const tally = id === undefined ? undefined : tallies.get(id);
+      tally?.add(this.#faceAt(row), flags && flags[row] === 1);
     }
     return [...tallies.values()].flatMap((tally) => tally.summary() ?? []);
   }
@@ -259,8 +300,9 @@ export class GroupFaces {
           isMasked: (row) => this.#conditions.isMasked(row),
           findRecognisable: () => this.#conditions.findRecognisable(scales),
           externalImageId: (row) => this.#externalImageIds[row],
+          sequence: (row) => this.#sequences[row]!,
           detectionScore: (row) => this.#numbers[row * NUMBERS_PER_ROW + 4]!,
-          read: (row) => this.#read(row),
+          read: (row) => this.read(row),
         },
         scales,
       );
@@ -268,14 +310,23 @@ export class GroupFaces {
     return this.#persons;
   }
 
-  /** Faces with one key are one person. */
   #makePersonKey(row: number): string {
-    const externalImageId = this.#externalImageIds[row];
-    return externalImageId === undefined ? `face ${this.#faceIds[row]!}` : `person ${externalImageId}`;
+    return derivePersonKey(this.#externalImageIds[row], this.#faceIds[row]!);
   }
 
-  #read(row: number): EmbeddedFace {
-    const { embedding, bias } = splitBias(this.#index!.vector(row));
+  /** Returns the reported similarity of the faces in two rows, 0..100, as `compare` does. */
+  compareRows(one: number, other: number, scales: SimilarityScales): number {
+    const index = this.#index!;
+    return compareTemplates(this.#join(index.view(one), one), this.#join(index.view(other), other), scales);
+  }
+
+  /** Returns a copy of the face in a row. */
+  read(row: number): EmbeddedFace {
+    return this.#join(this.#index!.vector(row), row);
+  }
+
+  #join(vector: Float32Array, row: number): EmbeddedFace {
+    const { embedding, bias } = splitBias(vector);
     const condition = this.#conditions.at(row);
     return { embedding, ...(condition && { condition: { ...condition, bias } }) };
   }
@@ -309,11 +360,19 @@ export class GroupFaces {
     const bbox = { x0: numbers[at]!, y0: numbers[at + 1]!, x1: numbers[at + 2]!, y1: numbers[at + 3]! };
     const detectionScore = numbers[at + 4]!;
     const condition = this.#conditions.at(row);
+    const enrolledAtMs = this.#enrolments.time(row);
+    const quality = this.#enrolments.quality(row);
+    const origin = this.#enrolments.origin(row);
     // Complete literals: adding a property afterwards would cost an extra block of memory for each of 4096 matches.
     return externalImageId === undefined
-      ? { faceId, imageId, bbox, detectionScore, condition }
-      : { faceId, imageId, externalImageId, bbox, detectionScore, condition };
+      ? { faceId, imageId, bbox, detectionScore, condition, enrolledAtMs, quality, origin }
+      : { faceId, imageId, externalImageId, bbox, detectionScore, condition, enrolledAtMs, quality, origin };
   }
+}
+
+/** Returns the key of a person of one group: a face without an externalImageId is a person of its own. */
+export function derivePersonKey(externalImageId: string | undefined, faceId: string): string {
+  return externalImageId === undefined ? `face ${faceId}` : `person ${externalImageId}`;
 }
 
 /** Moves the last element of a column to a row. */

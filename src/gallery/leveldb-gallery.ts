@@ -1,22 +1,25 @@
 // The gallery over the sealed store. Reads are answered from memory; every change is on the disk before it is in memory.
 import { randomUUID } from 'node:crypto';
-import type { AuditAction, AuditEntry } from '../domain/audit.js';
 import { pickStricter, type EnrolmentPolicy } from '../domain/enrolment-policy.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
-import { AppError, clientError } from '../errors.js';
+import { AppError } from '../errors.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
-import type { Note, NoteMaker, Operation, SealedStore, Space } from '../store/sealed-store.js';
-import { FACE_KEYS, GROUP_KEY, encodeGroup, type GroupRecord } from './face-record.js';
+import type { NoteMaker, SealedStore } from '../store/sealed-store.js';
+import { FaceWrites } from './face-writes.js';
+import { GalleryChanges } from './gallery-changes.js';
+import { FLEET, GroupCopies } from './group-copies.js';
 import type {
+  CopyOrigin,
   EnrolledFace,
   Enrolment,
   EnrolmentRules,
   FaceFilter,
   FaceMatch,
+  FaceOutcome,
   Gallery,
   GroupInfo,
   GroupRef,
@@ -24,22 +27,30 @@ import type {
   Page,
   PageRequest,
   PersonMatch,
+  ProposeEnrolment,
   SearchOptions,
 } from './gallery.types.js';
 import { judgeFaces, type JudgedFace } from './enrolment-judge.js';
-import { newGroup, runInTurn, type Group } from './group-directory.js';
-import { GROUP_LABEL, loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
+import { runInTurn, type Group, type GroupDirectory } from './group-directory.js';
+import { GroupLifecycle } from './group-lifecycle.js';
+import { loadGroups, type EstimateCondition, type LoadedGroups, type LoadProgress } from './load.js';
 import {
   faceNotFound,
   groupNotFound,
   mustBeCondition,
   mustBeEmbedding,
   mustBeFound,
+  mustBeQuality,
   mustBeTemplate,
+  mustBeWritable,
 } from './checks.js';
+import { SimilarityMeter } from './group-similarities.js';
 import { describeGroup, Listings } from './listings.js';
 import { PageTokens } from './page-token.js';
+import { findProof, type ProvenChange } from './audit-proof.js';
+import { createNoteMaker, type MakeNote } from './gallery-notes.js';
 import { GalleryPeople } from './gallery-people.js';
+import { Successors } from './successors.js';
 import { writeEnrolment } from './write-enrolment.js';
 
 export type { EstimateCondition, LoadProgress } from './load.js';
@@ -67,6 +78,8 @@ export interface LevelGalleryOptions {
    * without it by the first search.
    */
   findScales?: ((modelVersion: string) => SimilarityScales | undefined) | undefined;
+  /** Groups that are enrolled under the models in use as well, while they change from other ones: see successors.ts. */
+  successors?: { groups: readonly string[]; modelVersion: string } | undefined;
   /** Makes UUIDs for faces and pictures. */
   newId?: () => string;
   /** Is called from time to time while the gallery is loaded. */
@@ -93,19 +106,60 @@ export class LevelGallery implements Gallery, Part {
   readonly name = 'gallery';
   /** The people of the groups: lists and changes of whole people. */
   readonly people: GalleryPeople;
+  /** Groups that are copies of a group of the fleet. */
+  readonly copies: GroupCopies;
+  /** Tells of every change of a group that is no copy. */
+  readonly changes: GalleryChanges;
+  /** Groups under the next model version. */
+  readonly successors: Successors;
+  /** Measures how alike the faces of a group are. */
+  readonly similarities: SimilarityMeter;
+  /** Takes enrolments into copies; undefined: they are refused with GROUP_READ_ONLY. */
+  proposeEnrolment: ProposeEnrolment | undefined;
   readonly #options: LevelGalleryOptions;
+  readonly #makeNote: MakeNote;
+  readonly #writes: FaceWrites;
+  readonly #lifecycle: GroupLifecycle;
   #running: Running | undefined;
 
   constructor(options: LevelGalleryOptions) {
     this.#options = options;
-    const { store, findPolicy = () => 'open', estimateCondition } = options;
-    this.people = new GalleryPeople({
+    const { store, audit, limits, findPolicy = () => 'open', estimateCondition, findScales, clock, log } = options;
+    this.changes = new GalleryChanges(log);
+    const writes = new FaceWrites(store, this.changes);
+    this.#writes = writes;
+    const makeNote = createNoteMaker(audit);
+    this.#makeNote = makeNote;
+    const findDirectory = (): GroupDirectory => this.#run().directory;
+    const { maxGroups } = limits;
+    this.#lifecycle = new GroupLifecycle({ store, changes: this.changes, findDirectory, maxGroups, makeNote, clock });
+    this.similarities = new SimilarityMeter((ref) => this.#group(ref).faces);
+    this.copies = new GroupCopies({
       store,
+      findGroup: (ref) => this.#group(ref),
+      findDirectory,
+      makeNote,
+      estimateCondition,
+      findScales,
+    });
+    this.successors = new Successors({
+      kept: options.successors,
+      writes,
+      changes: this.changes,
+      findDirectory,
+      create: (ref, kind, actor) => this.#lifecycle.create(ref, kind, actor),
+      delete: (ref, actor) => this.#lifecycle.delete(ref, actor),
+      makeNote,
+      estimateCondition,
+      log,
+    });
+    this.people = new GalleryPeople({
+      writes,
       findPolicy,
       estimateCondition,
       findGroup: (ref) => this.#group(ref),
       countFreePlaces: (group) => this.#freePlaces(group),
-      makeNote: (ref, actor, changes) => this.#noteAll(ref, actor, changes),
+      makeNote,
     });
   }
 
@@ -113,6 +167,7 @@ export class LevelGallery implements Gallery, Part {
   async start(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new TypeError('the gallery is started already');
     const { store, clock, log, estimateCondition, findScales, onProgress = () => undefined } = this.#options;
+    await this.copies.clean();
     const loaded = await loadGroups({ store, log, signal, estimateCondition, onProgress });
     for (const { record, faces } of loaded.directory.all()) {
       signal.throwIfAborted();
@@ -122,30 +177,21 @@ export class LevelGallery implements Gallery, Part {
     await store.releaseMemory();
     const tokens = new PageTokens({ key: store.deriveKey('page-token'), clock });
     this.#running = { ...loaded, listings: new Listings(tokens) };
+    await this.successors.start();
   }
 
   async stop(): Promise<void> {
+    await this.successors.stop();
     this.#running = undefined;
   }
 
-  async createGroup(ref: GroupRef, modelVersion: string, actor = SERVICE): Promise<void> {
-    const { directory } = this.#run();
-    for (;;) {
-      const group = directory.find(ref);
-      if (group && !group.deletion) throw clientError('DUPLICATED_GROUP', 'There is a group with this id already.');
-      // A creation or deletion of this id is under way. It may succeed or fail, so look again afterwards.
-      const underWay = group?.deletion ?? directory.creation(ref);
-      if (!underWay) break;
-      await underWay.catch(() => undefined);
-    }
-    const { maxGroups } = this.#options.limits;
-    if (directory.count(ref.owner) >= maxGroups) {
-      throw clientError('QUOTA_EXCEEDED', `There are ${maxGroups} groups already, which is the limit.`);
-    }
-    const { owner, groupId } = ref;
-    const record = { owner, groupId, modelVersion, createdAtMs: this.#options.clock() };
-    const note = this.#note(ref, 'group.created', actor, [{ modelVersion }]);
-    await directory.addLater(ref, this.#create(record, note));
+  async createGroup(ref: GroupRef, modelVersion: string, actor = SERVICE): Promise<ProvenChange> {
+    return this.#lifecycle.create(ref, { modelVersion }, actor);
+  }
+
+  /** Creates a group that is a copy of a group of the fleet: see `copies`. @throws AppError DUPLICATED_GROUP, QUOTA_EXCEEDED */
+  async createCopy(ref: GroupRef, modelVersion: string, copyOf: CopyOrigin): Promise<ProvenChange> {
+    return this.#lifecycle.create(ref, { modelVersion, copyOf }, FLEET);
   }
 
   group(ref: GroupRef): GroupInfo {
@@ -157,40 +203,47 @@ export class LevelGallery implements Gallery, Part {
     return listings.listGroups(directory, owner, page);
   }
 
-  async deleteGroup(ref: GroupRef, actor = SERVICE): Promise<void> {
-    const { directory } = this.#run();
-    const group = directory.find(ref);
-    // A second deletion of the same group ends like the first.
-    if (group?.deletion) await group.deletion;
-    if (!group || group.deletion) throw groupNotFound();
-    // Enrolments that are under way are written before the key is destroyed; later ones do not find the group.
-    const faces = group.faces.size + group.reserved - group.leaving.size;
-    const note = this.#note(ref, 'group.deleted', actor, [{ faces }]);
-    group.deletion = this.#options.store.destroySpace(group.space, note);
-    try {
-      await group.deletion;
-      directory.remove(group);
-    } catch (error) {
-      delete group.deletion;
-      throw error;
-    }
+  async deleteGroup(ref: GroupRef, actor = SERVICE): Promise<ProvenChange> {
+    const record = this.#run().directory.find(ref)?.record;
+    // The successor of a group may be deleted by itself: that ends the change to its models.
+    if (record?.successorOf === undefined) mustBeWritable(record);
+    return this.#lifecycle.delete(ref, actor);
+  }
+
+  /** Deletes a copy, because the fleet has deleted the group, or this device has left it. @throws AppError GROUP_NOT_FOUND */
+  async deleteCopy(ref: GroupRef): Promise<ProvenChange> {
+    return this.#lifecycle.delete(ref, FLEET);
   }
 
   freePlaces(ref: GroupRef): number {
     return this.#freePlaces(this.#group(ref));
   }
 
+  requireEnrollable(ref: GroupRef): void {
+    const { record } = this.#group(ref);
+    if (!(record.copyOf && this.proposeEnrolment)) mustBeWritable(record);
+  }
+
   async enrol(ref: GroupRef, faces: readonly NewFace[], actor = SERVICE, rules?: EnrolmentRules): Promise<Enrolment> {
     const group = this.#group(ref);
+    const { copyOf, modelVersion } = group.record;
+    this.requireEnrollable(ref);
+    const propose = copyOf && this.proposeEnrolment;
     const dimensions = group.faces.dimensions ?? faces[0]?.embedding.length ?? 0;
-    for (const { embedding, condition } of faces) {
+    for (const { embedding, condition, quality } of faces) {
       mustBeEmbedding(embedding, dimensions);
       mustBeCondition(condition);
+      mustBeQuality(quality);
     }
-    const policy = pickStricter(rules?.policy ?? 'open', this.#options.findPolicy?.(ref.groupId) ?? 'open');
+    if (propose) {
+      // A copy may be replaced while the authority decides: it is looked up each time.
+      const holds = (faceId: string): boolean => this.#group(ref).faces.face(faceId) !== undefined;
+      return propose({ copyOf, modelVersion, holds }, faces, actor, rules);
+    }
     if (!rules) return this.#enrolJudged(ref, group, faces.map(acceptUnjudged), actor);
+    const policy = this.#pickPolicy(ref, rules);
     const enrolJudged = (): Promise<Enrolment> =>
-      this.#enrolJudged(ref, group, judgeFaces(faces, group.faces, { ...rules, policy }), actor);
+      this.#enrolJudged(ref, group, judgeFaces(faces, group.faces, { ...rules, policy }), actor, rules);
     if (policy === 'open') return enrolJudged();
     // One at a time: a face must be judged by the faces that were enrolled before it, also by those that are being written.
     return runInTurn([group], async () => {
@@ -199,32 +252,51 @@ export class LevelGallery implements Gallery, Part {
     });
   }
 
-  #enrolJudged(ref: GroupRef, group: Group, judged: readonly JudgedFace[], actor: string): Promise<Enrolment> {
-    const { store, estimateCondition, newId = randomUUID } = this.#options;
+  judge(ref: GroupRef, faces: readonly NewFace[], rules: EnrolmentRules): FaceOutcome[] {
+    const judged = judgeFaces(faces, this.#group(ref).faces, { ...rules, policy: this.#pickPolicy(ref, rules) });
+    return judged.map(({ concern, isRefused }) => ({ ...(concern && { concern }), isRefused }));
+  }
+
+  #pickPolicy({ groupId }: GroupRef, { policy = 'open' }: EnrolmentRules): EnrolmentPolicy {
+    return pickStricter(policy, this.#options.findPolicy?.(groupId) ?? 'open');
+  }
+
+  #enrolJudged(
+    ref: GroupRef,
+    group: Group,
+    judged: readonly JudgedFace[],
+    actor: string,
+    { facts, newId = this.#options.newId ?? randomUUID }: Pick<EnrolmentRules, 'facts' | 'newId'> = {},
+  ): Promise<Enrolment> {
+    const { estimateCondition, clock } = this.#options;
     return writeEnrolment({
       group,
       judged,
+      facts,
       freePlaces: this.#freePlaces(group),
-      store,
-      makeNote: (changes) => this.#noteAll(ref, actor, changes),
+      writes: this.#writes,
+      makeNote: (changes) => this.#makeNote(ref, actor, changes),
       estimateCondition,
+      clock,
       newId,
     });
   }
 
-  async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<void> {
+  async deleteFace(ref: GroupRef, faceId: string, actor = SERVICE): Promise<ProvenChange> {
     const group = this.#group(ref);
+    mustBeWritable(group.record);
     const leaving = group.leaving.get(faceId);
     // A second deletion of the same face ends like the first.
     if (leaving) await leaving;
     const sequence = group.faces.findSequence(faceId);
     if (leaving || sequence === undefined) throw faceNotFound();
-    const note = this.#note(ref, 'face.deleted', actor, [{ faceId }]);
-    const deletion = this.#options.store.write([group.space.erase(FACE_KEYS.encode(sequence))], note);
+    const note = this.#makeNote(ref, actor, [{ action: 'face.deleted', subject: { faceId } }]);
+    const deletion = this.#writes.write([{ group, deletes: [{ faceId, sequence }] }], note);
     group.leaving.set(faceId, deletion);
     try {
       await deletion;
       group.faces.remove(faceId);
+      return findProof(note);
     } finally {
       group.leaving.delete(faceId);
     }
@@ -290,37 +362,6 @@ export class LevelGallery implements Gallery, Part {
       return { status: 'degraded', detail, facts: { ...facts, damagedGroups, damagedFaces } };
     }
     return { ...store, facts };
-  }
-
-  async #create(record: GroupRecord, note: Note | undefined): Promise<Group> {
-    const contents = (space: Space): Operation[] => [space.put(GROUP_KEY, encodeGroup(record))];
-    return newGroup(record, await this.#options.store.createSpace(GROUP_LABEL, contents, note), 0);
-  }
-
-  /** Makes a note with one entry for each subject. */
-  #note(
-    ref: GroupRef,
-    action: AuditAction,
-    actor: string,
-    subjects: readonly AuditEntry['subject'][],
-  ): Note | undefined {
-    return this.#noteAll(
-      ref,
-      actor,
-      subjects.map((subject) => ({ action, subject })),
-    );
-  }
-
-  /** Makes a note of several changes of a group; undefined where there are none. */
-  #noteAll(
-    { owner, groupId }: GroupRef,
-    actor: string,
-    changes: readonly Pick<AuditEntry, 'action' | 'subject'>[],
-  ): Note | undefined {
-    if (changes.length === 0) return undefined;
-    return this.#options.audit?.note(
-      changes.map(({ action, subject }) => ({ action, actor, subject: { owner, groupId, ...subject } })),
-    );
   }
 
   #freePlaces(group: Group): number {

@@ -29,8 +29,10 @@ export class Listings {
   /** Lists the faces of a group that pass the filter, newest first. @throws AppError INVALID_TOKEN */
   listFaces(group: Group, page: PageRequest, filter: FaceFilter): Page<EnrolledFace> {
     const { faceId = null, imageId = null, externalImageId = null } = filter;
-    // The id of the space: if the group is deleted and a new one gets its name, tokens of the old one are not valid there.
-    const scope = ['faces', group.record.owner, group.space.id, JSON.stringify([faceId, imageId, externalImageId])];
+    // The id of the space: if the group is deleted and a new one gets its name, tokens of the old one are not valid there. The space of a copy
+    // may be another one after each version.
+    const { owner, copyOf } = group.record;
+    const scope = ['faces', owner, copyOf?.group ?? group.space.id, JSON.stringify([faceId, imageId, externalImageId])];
     const position = page.token === undefined ? undefined : this.#tokens.read(scope, page.token);
     const limit = position?.limit ?? page.limit;
     const { faces, next } = group.faces.newestBefore(position ? Number(position.cursor) : Infinity, limit, filter);
@@ -42,6 +44,10 @@ export class Listings {
 
 /** Returns what clients see of a group. */
 export function describeGroup({ record, faces }: Group): GroupInfo {
-  const { groupId, modelVersion, createdAtMs } = record;
-  return { groupId, modelVersion, createdAtMs, faceCount: faces.size };
+  const { groupId, modelVersion, createdAtMs, copyOf, successorOf } = record;
+  const origin = {
+    ...(copyOf && { copyOf }),
+    ...(successorOf !== undefined && { successorOf }),
+  };
+  return { groupId, modelVersion, createdAtMs, faceCount: faces.size, ...origin };
 }

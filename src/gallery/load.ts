@@ -112,10 +112,10 @@ async function loadGroup(
   for await (const [key, value] of space.entries({}, onDamaged, tally)) {
     if (key.equals(GROUP_KEY)) {
       // The number of faces is stated: an array that grows is half as large again in the end, and exists twice while it is copied.
-      const expectedFaces = Math.max(0, ((await space.statedCount()) ?? 1) - 1);
+      const stated = (await space.statedCount()) ?? 1;
       const record = tryDecodeGroup(value);
       if (record instanceof AppError) unreadable = record;
-      else group = newGroup(record, space, expectedFaces);
+      else group = newGroup(record, space, countFaces(record, stated));
       continue;
     }
     if (!group || !isFaceKey(key)) continue;
@@ -139,6 +139,11 @@ async function loadGroup(
   if (problem !== undefined) return new AppError('STORE_ALTERED', problem);
   if (!group) return unreadable ?? new AppError('STORE_CORRUPT', 'a group has lost its record');
   return { group, damaged };
+}
+
+/** @param stated number of all records of the group. A copy has a head, and a record beside each face. */
+function countFaces({ copyOf }: GroupRecord, stated: number): number {
+  return Math.max(0, copyOf ? Math.floor((stated - 2) / 2) : stated - 1);
 }
 
 function isFaceKey(key: Buffer): boolean {

@@ -8,13 +8,16 @@ import type { BestAndWorst, PersonPageRequest, PersonSummary } from './person.ty
  */
 export function listPersonIds(
   column: readonly (string | undefined)[],
-  { limit, after = '', prefix = '' }: PersonPageRequest,
+  { limit, after = '', prefix = '', search = '' }: PersonPageRequest,
 ): string[] {
+  const part = search.toLowerCase();
   let smallest = new Set<string>();
   let ceiling: string | undefined;
   for (const id of column) {
     if (id === undefined || id <= after || !id.startsWith(prefix)) continue;
     if (ceiling !== undefined && id > ceiling) continue;
+    // Last, because it costs most.
+    if (part !== '' && !id.toLowerCase().includes(part)) continue;
     smallest.add(id);
     if (smallest.size < 4 * limit) continue;
     const kept = sortIds(smallest).slice(0, limit);
@@ -36,14 +39,24 @@ export class PersonTally {
   #masked = 0;
   #detectionScore: BestAndWorst | undefined;
   #recognisability: BestAndWorst | undefined;
+  #quality: BestAndWorst | undefined;
+  #recognisable: number | undefined;
+  #firstMs = Infinity;
+  #lastMs = -Infinity;
 
   constructor(externalImageId: string) {
     this.#externalImageId = externalImageId;
   }
 
-  add({ detectionScore, condition }: EnrolledFace): void {
+  /** @param isRecognisable undefined where the models are not installed */
+  add({ detectionScore, condition, quality, enrolledAtMs }: EnrolledFace, isRecognisable: boolean | undefined): void {
     this.#faces++;
     this.#detectionScore = widen(this.#detectionScore, detectionScore);
+    if (quality !== undefined) this.#quality = widen(this.#quality, quality);
+    if (isRecognisable !== undefined) this.#recognisable = (this.#recognisable ?? 0) + Number(isRecognisable);
+    // A face without a time is older than all that have one.
+    this.#firstMs = Math.min(this.#firstMs, enrolledAtMs ?? -Infinity);
+    this.#lastMs = Math.max(this.#lastMs, enrolledAtMs ?? -Infinity);
     if (!condition) return;
     if (condition.masked) this.#masked++;
     this.#recognisability = widen(this.#recognisability, condition.recognisability);
@@ -58,6 +71,10 @@ export class PersonTally {
       masked: this.#masked,
       detectionScore: this.#detectionScore,
       ...(this.#recognisability && { recognisability: this.#recognisability }),
+      ...(this.#quality && { quality: this.#quality }),
+      ...(this.#recognisable !== undefined && { recognisable: this.#recognisable }),
+      ...(Number.isFinite(this.#firstMs) && { firstEnrolledAtMs: this.#firstMs }),
+      ...(Number.isFinite(this.#lastMs) && { lastEnrolledAtMs: this.#lastMs }),
     };
   }
 }

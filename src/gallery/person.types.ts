@@ -1,5 +1,6 @@
 // Values of the lists and the changes of people. A person is all faces of a group that have one externalImageId.
 import type { SimilarityScales } from '../domain/similarity-scales.js';
+import type { AuditProof } from './audit-proof.js';
 import type { IdentityConcern } from './gallery.types.js';
 
 /** The best and the worst of several faces, 0..1. */
@@ -17,6 +18,14 @@ export interface PersonSummary {
   detectionScore: BestAndWorst;
   /** Absent where no face has a measure of it. */
   recognisability?: BestAndWorst;
+  /** `Quality.overall`; absent where it was measured of no face. */
+  quality?: BestAndWorst;
+  /** Number of faces that can be recognised; absent where the models of the group are not installed. */
+  recognisable?: number;
+  /** Epoch, ms; absent where a face has no time: the first one was enrolled before the times were recorded. */
+  firstEnrolledAtMs?: number;
+  /** Epoch, ms; absent where no face has a time. */
+  lastEnrolledAtMs?: number;
 }
 
 export interface PersonPageRequest {
@@ -26,6 +35,8 @@ export interface PersonPageRequest {
   after?: string | undefined;
   /** Only people whose externalImageId begins with it are listed. */
   prefix?: string | undefined;
+  /** Only people whose externalImageId contains it are listed, in upper or lower case. */
+  search?: string | undefined;
 }
 
 export interface PersonPage {
@@ -43,13 +54,6 @@ export interface ClosestPerson {
   faceId: string;
   /** 0..100. */
   similarity: number;
-}
-
-/** The entry of the audit log that records a change. */
-export interface AuditProof {
-  sequence: number;
-  /** SHA-256 in hexadecimal. */
-  hash: string;
 }
 
 /** A change of a person that is on the disk. */

@@ -19,6 +19,8 @@ export interface FaceRows {
   findRecognisable(): RecognisableRows;
   externalImageId(row: number): string | undefined;
   detectionScore(row: number): number;
+  /** Rises from enrolment to enrolment. */
+  sequence(row: number): number;
   /** Returns a copy of the face. */
   read(row: number): EmbeddedFace;
 }
@@ -170,8 +172,14 @@ export class Persons {
     if (externalImageId === undefined) return;
     const known = this.#rows.get(externalImageId);
     if (known === undefined) this.#rows.set(externalImageId, row);
-    else if (typeof known === 'number') this.#rows.set(externalImageId, [known, row]);
-    else known.push(row);
+    else this.#rows.set(externalImageId, this.#insert(typeof known === 'number' ? [known] : known, row));
+  }
+
+  /** Adds a row to those of a person. Faces of a copy, and rows after a removal, do not come in the order of their enrolment. */
+  #insert(rows: number[], row: number): number[] {
+    const isNewest = this.#faces.sequence(rows.at(-1)!) < this.#faces.sequence(row);
+    rows.push(row);
+    return isNewest ? rows : rows.sort((a, b) => this.#faces.sequence(a) - this.#faces.sequence(b));
   }
 
   #listRows(externalImageId: string): readonly number[] {
@@ -225,7 +233,7 @@ export class Persons {
 
   #addMean(externalImageId: string, { template, members }: PersonTemplate<Member>): void {
     const vector = joinBias(template);
-    this.#index ??= new VectorIndex(vector.length, this.#expectedMeans);
+    this.#index ??= new VectorIndex(vector.length, { rows: this.#expectedMeans });
     const meanRow = this.#index.append(vector);
     this.#conditions.append(template.condition);
     this.#means.push({ externalImageId, members: members.map(({ row }) => row) });

@@ -4,7 +4,8 @@ import { cosineFloor, roundSimilarity } from '../domain/reported-similarity.js';
 import type { SimilarityScales } from '../domain/similarity-scales.js';
 import type { Template } from '../domain/template.js';
 import type { RecognisableRows } from './condition-column.js';
-import type { Hits, VectorIndex } from './vector-index.js';
+import type { Hits } from './candidate-list.js';
+import type { VectorIndex } from './vector-index.js';
 
 /** A search that is not complete yet asks for this number of times as many rows. */
 const MORE = 4;

@@ -4,7 +4,7 @@ import type { AlteredSpace, SealedStore } from '../store/sealed-store.js';
 import { FACE_KEYS, GROUP_KEY, decodeGroup } from './face-record.js';
 import { GROUP_LABEL } from './load.js';
 
-export interface StoredGroup {
+export interface StoredGroupInfo {
   /** Id of its space in the store. */
   spaceId: string;
   /** Id of an appKey. */
@@ -21,7 +21,7 @@ export interface RecordsReport {
   /** Problems of the database as a whole, one sentence each. */
   problems: readonly string[];
   altered: readonly AlteredSpace[];
-  groups: readonly StoredGroup[];
+  groups: readonly StoredGroupInfo[];
 }
 
 /** Adds up every record of the store. @throws AppError STORE_UNAVAILABLE */
@@ -33,9 +33,9 @@ export async function reportRecords(store: SealedStore): Promise<RecordsReport> 
  * Lists the groups in the order of owners and ids. Groups that cannot be read are left out; `lintel gallery verify` reports them.
  * @throws AppError STORE_UNAVAILABLE
  */
-export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroup[]> {
+export async function readStoredGroups(store: Pick<SealedStore, 'snapshot'>): Promise<StoredGroupInfo[]> {
   const snapshot = await store.snapshot(GROUP_LABEL);
-  const groups: StoredGroup[] = [];
+  const groups: StoredGroupInfo[] = [];
   try {
     for (const space of snapshot.spaces) {
       try {

@@ -160,6 +160,9 @@ function describeImport(
   from: 'file' | 'backup',
 ): AuditEntry[] {
   return keys.map((stored) =>
-    describeChange(kind, 'key.imported', listKey(stored), actor, { from, revoked: stored.revokedAt !== undefined }),
+    describeChange(kind, 'key.imported', listKey(kind, stored), actor, {
+      from,
+      revoked: stored.revokedAt !== undefined,
+    }),
   );
 }

@@ -1,4 +1,5 @@
 // The requests by which the command line changes and lists keys through the running service, and their answers.
+import { ROLES, type Role } from '../domain/role.js';
 import { AppError } from '../errors.js';
 import type { AdminRoute } from '../platform/admin-socket.js';
 import type { KeyRegistry, NewKey, RegisteredKey } from './key-registry.js';
@@ -11,7 +12,8 @@ export const REVOKE_PATH = '/keys/revoke';
 /** What the command line can do with the keys of one kind, through the service or on the store itself. */
 export interface KeyActions {
   list(): Promise<KeyList>;
-  create(name: string): Promise<NewKey>;
+  /** @param role only for admin keys; default: `admin` */
+  create(name: string, role?: Role): Promise<NewKey>;
   revoke(nameOrId: string): Promise<RegisteredKey>;
 }
 
@@ -30,8 +32,16 @@ export interface OpenRegistries {
 }
 
 /** Returns the path of a request with its parameters. */
-export function makeKeyRequest(path: string, kind: KeyKind, name?: string): string {
-  const parameters = new URLSearchParams({ kind: kind.id, ...(name === undefined ? {} : { name }) });
+export function makeKeyRequest(
+  path: string,
+  kind: KeyKind,
+  { name, role }: { name?: string; role?: Role | undefined } = {},
+): string {
+  const parameters = new URLSearchParams({
+    kind: kind.id,
+    ...(name === undefined ? {} : { name }),
+    ...(role === undefined ? {} : { role }),
+  });
   return `${path}?${parameters.toString()}`;
 }
 
@@ -42,21 +52,29 @@ export function pickKeyActions(registries: OpenRegistries, kind: string | null):
   if (!registry) throw new AppError('INVALID_PARAM', `kind must be ${APP_KEY.id} or ${ADMIN_KEY.id}`);
   return {
     list: async () => ({ keys: registry.list(), ignoredFiles: registries.ignoredFiles }),
-    create: (name) => registry.create(name),
+    create: (name, role) => registry.create(name, { role }),
     revoke: (nameOrId) => registry.revoke(nameOrId),
   };
 }
 
 /** Creates the routes of the admin socket. Each answers with JSON: a KeyList, a NewKey or a RegisteredKey. */
 export function createKeyRoutes(registries: OpenRegistries): Record<string, AdminRoute> {
-  const answer = (work: (keys: KeyActions, name: string) => Promise<object>): AdminRoute =>
+  const answer = (work: (keys: KeyActions, name: string, role: Role | undefined) => Promise<object>): AdminRoute =>
     async function* (asked) {
       const keys = pickKeyActions(registries, asked.get('kind'));
-      yield Buffer.from(JSON.stringify(await work(keys, asked.get('name') ?? '')));
+      yield Buffer.from(JSON.stringify(await work(keys, asked.get('name') ?? '', parseRole(asked.get('role')))));
     };
   return {
     [`GET ${KEYS_PATH}`]: answer((keys) => keys.list()),
-    [`POST ${KEYS_PATH}`]: answer((keys, name) => keys.create(name)),
+    [`POST ${KEYS_PATH}`]: answer((keys, name, role) => keys.create(name, role)),
     [`POST ${REVOKE_PATH}`]: answer((keys, name) => keys.revoke(name)),
   };
+}
+
+/** @throws AppError INVALID_PARAM */
+function parseRole(text: string | null): Role | undefined {
+  const role = ROLES.find((one) => one === text);
+  if (text !== null && role === undefined)
+    throw new AppError('INVALID_PARAM', `role must be one of ${ROLES.join(', ')}`);
+  return role;
 }

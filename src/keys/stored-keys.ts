@@ -1,6 +1,7 @@
 // The stored form of a registry of keys: JSON of names and digests, in the sealed store, in backups, and in the plain files of Lintel 0.2.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
+import { ROLES } from '../domain/role.js';
 import { AppError } from '../errors.js';
 
 export const KEY_NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,64}$/;
@@ -19,6 +20,8 @@ const storedKeySchema = z.strictObject({
   sha256: digest,
   /** Digest of the secretKey, which v2.0 of the REST API asks for. Admin keys have none, and neither have the oldest appKeys. */
   secretSha256: digest.optional(),
+  /** What an admin key may do; absent for `admin`, so that versions without roles read such a registry. An appKey has none. */
+  role: z.enum(ROLES).optional(),
   createdAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
 });
@@ -33,13 +36,15 @@ export interface KeyKind {
   /** Name of such a key in messages. */
   readonly noun: string;
   readonly hasSecretKey: boolean;
+  /** Whether its keys have roles. */
+  readonly hasRole: boolean;
 }
 
 /** Keys of the REST API. The id of an appKey owns the groups that were created with it. */
-export const APP_KEY: KeyKind = { id: 'app', noun: 'appKey', hasSecretKey: true };
+export const APP_KEY: KeyKind = { id: 'app', noun: 'appKey', hasSecretKey: true, hasRole: false };
 
 /** Keys of the device API. */
-export const ADMIN_KEY: KeyKind = { id: 'admin', noun: 'admin key', hasSecretKey: false };
+export const ADMIN_KEY: KeyKind = { id: 'admin', noun: 'admin key', hasSecretKey: false, hasRole: true };
 
 /** Encodes a registry as JSON. */
 export function encodeRegistry(keys: readonly StoredKey[]): Buffer {
@@ -70,6 +75,9 @@ export function decodeRegistry(content: Buffer, kind: KeyKind, where: string): S
   const { keys } = parsed.data;
   if (new Set(keys.map(({ id }) => id)).size < keys.length) {
     throw new AppError('SECRET_INVALID', `${where} is not a registry of ${kind.noun}s: it has one id twice`);
+  }
+  if (!kind.hasRole && keys.some(({ role }) => role !== undefined)) {
+    throw new AppError('SECRET_INVALID', `${where} is not a registry of ${kind.noun}s: a key in it has a role`);
   }
   return keys;
 }

@@ -1,6 +1,6 @@
 // Condition heads on the disk: the file that the manifest names for an embedder.
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConditionHead } from '../domain/condition-head.js';
 import { AppError, describeError } from '../errors.js';
 import { readFileAtMostSync } from '../platform/read-file.js';

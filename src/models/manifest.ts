@@ -1,6 +1,6 @@
 // The manifest of the model sets, models/manifest.json, and its schema: models are data, not code.
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Environment } from '../config/environment.js';
 import type { Config } from '../config/schema.js';
 import { AppError } from '../errors.js';
@@ -137,26 +137,17 @@ const livenessSchema = z.strictObject({
   quantised: quantisedModel,
 });
 
-/** A mask model's input shows the square around the box, `boxFactor` times the box's longer side, fitted into the middle. */
-const squareView = z.strictObject({
-  boxFactor: z.number().min(1).max(4),
-  border: z.enum(['constant', 'reflect']),
-});
-/** A mask model's input shows the face with its landmarks on the embedder's template. */
-const templateView = z.literal('template');
-
-/** Input [1,3,heightPx,widthPx] float32. Output [1,n,classes] float32: scores of n boxes, or of the one face. */
+/**
+ * Input [1,3,heightPx,widthPx] float32: the face with its landmarks on the embedder's template. Output [1,2] float32 logits; a face is masked where
+ * the second one is the greater one.
+ */
 const maskSchema = z.strictObject({
   task: z.literal('mask'),
   ...file,
   input: fixedInput,
-  view: z.union([squareView, templateView]),
   output: z.strictObject({
     name: z.string(),
-    classes: z.union([
-      z.tuple([z.string(), z.literal('face'), z.literal('maskedFace')]),
-      z.tuple([z.literal('face'), z.literal('maskedFace')]),
-    ]),
+    classes: z.tuple([z.literal('face'), z.literal('maskedFace')]),
   }),
   quantised: quantisedModel,
 });
@@ -260,7 +251,7 @@ export function getModelSet(manifest: Manifest, name: string): ModelSet {
   };
   const embedder = pick('embedder', set.embedder);
   const mask = set.mask === undefined ? undefined : pick('mask', set.mask);
-  if (mask?.view === 'template' && !isSameSize(mask.input, embedder.input)) {
+  if (mask && !isSameSize(mask.input, embedder.input)) {
     const problem = `"${set.mask}" takes the embedder's aligned face, but its input has another size`;
     throw new AppError('MODEL_INVALID', `set "${name}": ${problem}`);
   }

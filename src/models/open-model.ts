@@ -1,10 +1,11 @@
 // Opening of a model: reads and verifies its file, loads it, and runs it once.
 import type { Model } from './manifest.js';
 import { readModel, type ModelPlaces } from './model-files.js';
+import { inPrecision, isBuiltIn, readPrecision } from './precision.js';
 import { ModelSession, type FloatTensor } from './session.js';
 
 /**
- * Opens a model on the first provider that really runs it.
+ * Opens a model on the first provider that really runs it. A built-in model for which no form was chosen runs in float.
  * @param providers names as onnxruntime knows them, in order of preference
  * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH, PROVIDER_UNAVAILABLE
  */
@@ -13,9 +14,10 @@ export async function openModel(
   modelsDir: ModelPlaces,
   providers: readonly string[],
 ): Promise<ModelSession> {
-  const bytes = await readModel(modelsDir, model);
-  const { inFloat } = model;
-  return ModelSession.create(model.file, bytes, { providers, warmUp: createWarmUpInput(model), inFloat });
+  const form = isBuiltIn(model) && readPrecision(model) === 'float' ? inPrecision(model, 'float') : model;
+  const bytes = await readModel(modelsDir, form);
+  const { inFloat } = form;
+  return ModelSession.create(form.file, bytes, { providers, warmUp: createWarmUpInput(model), inFloat });
 }
 
 /** Creates the input on which a model is tried: black, in the shape that the model gets most often. */

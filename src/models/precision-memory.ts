@@ -1,7 +1,7 @@
 // Memory of the measured forms of the models, so that the next start is quick and reports the same similarities.
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readFileAtMost } from '../platform/read-file.js';
 import { replaceFile } from '../platform/write-file.js';
 import { listModels, type ModelSet } from './manifest.js';
@@ -10,19 +10,23 @@ import type { PrecisionDecision } from './precision.js';
 /** A file of four decisions has less than 1 kB. */
 const MAX_BYTES = 64 * 1024;
 
+/** Method of the measurement. Results of another method are not trusted: by the wall clock, a busy machine took float for the faster form. */
+const METHOD = 'processor time, interleaved';
+
 const decisionSchema = z.strictObject({
   precision: z.enum(['float', 'int8']),
   reason: z.string(),
   speedup: z.number().optional(),
+  isDoubtful: z.literal(true).optional(),
 });
 /** `of` holds the hash of the circumstances under which the decisions were made. */
 const memorySchema = z.strictObject({ of: z.string(), decisions: z.array(decisionSchema) });
 
-/** Hashes everything that a measurement depends on: model files, processor, providers and version of Lintel. @returns hexadecimal sha256 */
+/** Hashes everything that a measurement depends on: its method, model files, processor, providers and version of Lintel. @returns hexadecimal sha256 */
 export function hashCircumstances(set: ModelSet, providers: readonly string[], version: string): string {
   const files = listModels(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
   const processors = cpus();
-  const all = [version, process.arch, processors.length, processors[0]?.model, providers, files];
+  const all = [METHOD, version, process.arch, processors.length, processors[0]?.model, providers, files];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
@@ -31,7 +35,12 @@ export async function recall(path: string, circumstances: string): Promise<reado
   try {
     const { of, decisions } = memorySchema.parse(JSON.parse((await readFileAtMost(path, MAX_BYTES)).toString()));
     if (of !== circumstances) return undefined;
-    return decisions.map(({ speedup, ...rest }) => ({ ...rest, ...(speedup === undefined ? {} : { speedup }) }));
+    return decisions.map(({ precision, reason, speedup, isDoubtful }) => ({
+      precision,
+      reason,
+      ...(speedup !== undefined && { speedup }),
+      ...(isDoubtful && { isDoubtful }),
+    }));
   } catch {
     return undefined;
   }

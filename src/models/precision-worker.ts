@@ -1,26 +1,36 @@
-// A worker thread that measures both forms of a set's models, answers which form is faster for each, and ends.
+// A worker thread that measures both forms of a set's models by processor time, answers which form is faster for each, and ends.
 import { parentPort, workerData } from 'node:worker_threads';
 import { AppError, describeError } from '../errors.js';
+import { loadAddon } from '../native/addon.js';
 import { listModels, type Model } from './manifest.js';
 import { createWarmUpInput, openModel } from './open-model.js';
-import { choosePrecision, inPrecision, readProcessorFlags, type Precision, type TimedForm } from './precision.js';
+import type { TimedForm } from './precision-trial.js';
+import { choosePrecision, inPrecision, readProcessorFlags, type Precision } from './precision.js';
 import type { TrialAnswer, TrialOrder } from './set-precision.js';
 
 if (!parentPort) throw new TypeError('the models are measured in a worker thread only');
 const port = parentPort;
 
 try {
-  const { set, modelsDir, providers } = workerData as TrialOrder;
+  const { set, modelsDir, providers, earlier } = workerData as TrialOrder;
   const flags = readProcessorFlags();
+  const addon = loadAddon();
   const decisions = [];
-  for (const model of listModels(set)) {
+  for (const [i, model] of listModels(set).entries()) {
+    const before = earlier?.[i];
+    if (before && !before.isDoubtful) {
+      decisions.push(before);
+      continue;
+    }
     decisions.push(
       await choosePrecision(model, 'auto', {
         architecture: process.arch,
         flags,
         provider: await findProvider(model, modelsDir, providers),
         open: (precision) => openForm(model, precision, modelsDir),
-        clock: () => performance.now(),
+        // A session with one thread computes in the thread that calls it.
+        clock: () => addon.threadCpuMs(),
+        earlier: before?.precision,
       }),
     );
   }

@@ -1,7 +1,9 @@
 // The form in which a model runs: the float file, or its 8-bit form where that is present, correct on this processor and measurably faster.
 import { readFileSync } from 'node:fs';
+import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
 import type { Model, ModelSet } from './manifest.js';
+import { measureSpeedup, type TimedForm, type FormTrial } from './precision-trial.js';
 
 export type Precision = 'float' | 'int8';
 /** Value of `models.precision` in the configuration. */
@@ -74,19 +76,14 @@ export function readProcessorFlags(path = '/proc/cpuinfo'): Set<string> {
   }
 }
 
-/** A loaded form of a model, together with an input. */
-export interface TimedForm {
-  /** Runs the model once. */
-  run(): Promise<unknown>;
-  release(): Promise<void>;
-}
-
 export interface PrecisionDecision {
   precision: Precision;
   /** Reason in words, for the log, the health report and the doctor. */
   reason: string;
-  /** Time of a run in float divided by the time in 8 bits; absent where it was not measured. */
+  /** Processor time of a run in float divided by that in 8 bits; absent where it was not measured. */
   speedup?: number;
+  /** Present where the measurement does not show on which side of the least speed-up the model is. The next start measures it again. */
+  isDoubtful?: true;
   /** Present where there is an 8-bit form that could not be tried. */
   hasFailed?: true;
 }
@@ -98,12 +95,12 @@ export interface PrecisionParts {
   provider: string;
   /** Loads one form; fails where its file is missing or wrong. */
   open: (precision: Precision) => Promise<TimedForm>;
-  /** Returns milliseconds from any origin. */
-  clock: () => number;
+  /** Processor time of the calling thread in milliseconds: a busy machine lengthens every other time. */
+  clock: Clock;
+  /** Choice of an earlier start that was made in doubt. It stays unless this measurement is clear. */
+  earlier?: Precision | undefined;
 }
 
-/** Runs of each form that are timed. */
-const ROUNDS = 15;
 /** Smallest speed-up that is worth the error of 8 bits. */
 const LEAST_SPEEDUP = 1.1;
 
@@ -125,44 +122,34 @@ export async function choosePrecision(
   if (!model.quantised) return float('it has no 8-bit form');
   if (parts.provider !== 'cpu') return float(`it runs on ${parts.provider}`);
   if (!multipliesBytes(parts.architecture, parts.flags)) return float('the processor has no dot product of bytes');
-  let speedup: number;
+  let trial: FormTrial;
   try {
-    speedup = await measureSpeedup(parts);
+    trial = await compareForms(parts);
   } catch (error) {
     return { ...float(`the 8-bit form cannot be used: ${describeError(error)}`), hasFailed: true };
   }
-  const reason = `8 bits are ${speedup.toFixed(2)} times as fast here`;
-  return { precision: speedup >= LEAST_SPEEDUP ? 'int8' : 'float', reason, speedup };
+  return decide(trial, parts.earlier);
 }
 
-/** Compares the median times of both forms. They run in turn, so that a busy moment of the machine slows down both. */
-async function measureSpeedup({ open, clock }: PrecisionParts): Promise<number> {
+function decide({ speedup, low, high, isClear }: FormTrial, earlier: Precision | undefined): PrecisionDecision {
+  const faster = speedup >= LEAST_SPEEDUP ? 'int8' : 'float';
+  const reason = `8 bits are ${speedup.toFixed(2)} times as fast here`;
+  if (isClear) return { precision: faster, reason, speedup };
+  const doubt = `${reason}, or ${low.toFixed(2)} to ${high.toFixed(2)}: the next start measures again`;
+  return { precision: earlier ?? faster, reason: doubt, speedup, isDoubtful: true };
+}
+
+/** Compares the processor times of both forms. */
+async function compareForms({ open, clock }: PrecisionParts): Promise<FormTrial> {
   const float = await open('float');
   try {
     const int8 = await open('int8');
     try {
-      const times = { float: [] as number[], int8: [] as number[] };
-      for (let round = 0; round < ROUNDS; round++) {
-        times.float.push(await timed(float, clock));
-        times.int8.push(await timed(int8, clock));
-      }
-      return median(times.float) / median(times.int8);
+      return await measureSpeedup({ float, int8, clock, bound: LEAST_SPEEDUP });
     } finally {
       await int8.release();
     }
   } finally {
     await float.release();
   }
-}
-
-async function timed(form: TimedForm, clock: () => number): Promise<number> {
-  const start = clock();
-  await form.run();
-  return clock() - start;
-}
-
-function median(values: readonly number[]): number {
-  const middle = values.toSorted((a, b) => a - b)[values.length >> 1];
-  if (middle === undefined) throw new RangeError('there is no median of nothing');
-  return middle;
 }

@@ -135,6 +135,8 @@ function sessionOptions(provider: string, inFloat: boolean): InferenceSession.Se
     graphOptimizationLevel: 'all',
     // The detector's input changes its shape with the picture, and onnxruntime would keep a memory pattern for every shape.
     enableMemPattern: false,
+    // An arena of onnxruntime grows by powers of two for each new shape, and returns nothing before the session is released.
+    enableCpuMemArena: false,
     logSeverityLevel: 4,
     // Each layer then keeps its float kernel. The roundings between the layers stay. The graph needs them: they also cut off values below
     // zero in place of the activation functions.

@@ -24,9 +24,11 @@ export interface TrialOrder {
   modelsDir: string;
   /** Execution providers in order of preference. */
   providers: readonly string[];
+  /** Decisions of an earlier start, one for each model: only those made in doubt are measured again. */
+  earlier?: readonly PrecisionDecision[] | undefined;
 }
 
-export interface SetPrecisionOptions extends TrialOrder {
+export interface SetPrecisionOptions extends Omit<TrialOrder, 'earlier'> {
   choice: PrecisionChoice;
   /** File in which the measured forms are kept for the next start, and the version of Lintel. Default: each start measures. */
   memory?: { file: string; version: string };
@@ -73,8 +75,9 @@ async function recallOrMeasure(options: SetPrecisionOptions): Promise<readonly P
   if (!memory) return measure(options);
   const circumstances = hashCircumstances(set, providers, memory.version);
   const recalled = await recall(memory.file, circumstances);
-  if (recalled && (await canBeUsed(recalled, options))) return recalled;
-  const decisions = await measure(options);
+  const earlier = recalled && (await canBeUsed(recalled, options)) ? recalled : undefined;
+  if (earlier?.every(({ isDoubtful }) => !isDoubtful)) return earlier;
+  const decisions = await measure({ ...options, earlier });
   // A decision is not kept where an 8-bit form could not be tried: its file may be made later.
   if (decisions.every(({ hasFailed }) => !hasFailed)) await remember(memory.file, circumstances, decisions);
   return decisions;
@@ -99,10 +102,11 @@ function measure({
   set,
   modelsDir,
   providers,
+  earlier,
   workerFile,
-}: SetPrecisionOptions): Promise<readonly PrecisionDecision[]> {
+}: SetPrecisionOptions & Pick<TrialOrder, 'earlier'>): Promise<readonly PrecisionDecision[]> {
   const worker = new Worker(workerFile ?? new URL('./precision-worker.js', import.meta.url), {
-    workerData: { set, modelsDir, providers } satisfies TrialOrder,
+    workerData: { set, modelsDir, providers, earlier } satisfies TrialOrder,
   });
   return new Promise((resolve, reject) => {
     worker.once('message', (answer: TrialAnswer) => {

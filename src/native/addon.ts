@@ -184,7 +184,11 @@ export interface StreamPart {
  * TypeError, an argument outside its range a RangeError.
  */
 export interface Addon {
-  /** Returns the versions of OpenCV and FFmpeg, and the video back-ends that OpenCV was built with (GSTREAMER, V4L2, …). */
+  /**
+   * Returns the versions of OpenCV and FFmpeg, and the video back-ends that OpenCV was built with (GSTREAMER, V4L2, …). The last two are
+   * getters: they load the libraries of the cameras, which the service otherwise does when a camera needs them.
+   * @throws Error in these getters where such a library is missing
+   */
   info(): { opencv: string; backends: string[]; ffmpeg: string };
 
   /**
@@ -258,8 +262,23 @@ export interface Addon {
    */
   decodeCameraPicture(bytes: Uint8Array): NativeImage | undefined;
 
+  /**
+   * Returns memory that the process has freed, but its allocator still holds, to the kernel. The work is done on a thread of the pool; for
+   * some milliseconds an allocation of another thread may wait for it. Without glibc it does nothing.
+   */
+  trimMemory(): Promise<void>;
+  /**
+   * Drops the pages of code and constants that the program and its libraries have read. Those still in use come back from the page cache at
+   * the next access; those that only the start needed do not.
+   * @returns size of the dropped mappings in bytes, more than was resident
+   */
+  dropProgramPages(): number;
+
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;
+
+  /** Returns the processor time that the calling thread has used, in milliseconds. Other threads and processes do not lengthen it. */
+  threadCpuMs(): number;
 }
 
 /** Path of the addon that `scripts/build-native` makes: build/lintel.node under the project's root, two folders above src/native and dist/native. */

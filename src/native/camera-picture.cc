@@ -1,11 +1,12 @@
 // A picture of a camera in its coded form, JPEG or PNG, which becomes a frame.
 #include "camera-picture.h"
 
-#include <opencv2/imgcodecs.hpp>
-
 #include <cstring>
+#include <stdexcept>
 
 #include "camera-jpeg.h"
+#include "plugin-devices.h"
+#include "plugin.h"
 
 namespace lintel {
 namespace {
@@ -25,7 +26,11 @@ std::string decodePng(const std::vector<unsigned char>& bytes, cv::Mat& bgr) {
       static_cast<double>(width) * height > kMostCameraPixels) {
     return kTooManyPixels;
   }
-  cv::imdecode(bytes, cv::IMREAD_COLOR, &bgr);
+  try {
+    findIn<decltype(lintelDecodePng)>(kDevicesPlugin, "lintelDecodePng")(bytes, bgr);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
   return bgr.empty() ? kDamagedPicture : "";
 }
 

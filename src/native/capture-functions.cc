@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "image.h"
 #include "instance.h"
+#include "reader.h"
 #include "registry.h"
 #include "signal.h"
 
@@ -173,6 +174,7 @@ Napi::Value openCapture(const Napi::CallbackInfo& info) {
   const auto onChange = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
   const std::shared_ptr<Signal> signal =
       Signal::create(info.Env(), "lintel capture", false, [onChange](Napi::Env) { onChange->Call({}); });
+  loadReaderLibrary(options);
   const int handle = Registry::instance().open(std::move(options), how, [signal] { signal->notify(); });
   return Napi::Number::New(info.Env(), handle);
 }

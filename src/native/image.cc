@@ -1,7 +1,6 @@
 // A picture as JavaScript holds it: a wrapped RGB buffer or a captured frame, never copied.
 #include "image.h"
 
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "encode-jpeg.h"
 #include "instance.h"
 
 namespace lintel {
@@ -189,18 +189,20 @@ Napi::Value encodeJpeg(const Napi::CallbackInfo& info) {
     cv::resize(pixels, scaled, drawing.size, 0, 0, cv::INTER_AREA);
     pixels = scaled;
   }
-  if (picture.order == Order::rgb) {
-    cv::Mat swapped;
-    cv::cvtColor(pixels, swapped, cv::COLOR_RGB2BGR);
-    pixels = swapped;
-  }
+  bool isRgb = picture.order == Order::rgb;
   if (!drawing.boxes.empty()) {
+    if (isRgb) {
+      cv::Mat swapped;
+      cv::cvtColor(pixels, swapped, cv::COLOR_RGB2BGR);
+      pixels = swapped;
+      isRgb = false;
+    }
     if (pixels.data == picture.pixels.data) pixels = pixels.clone();
     drawBoxes(pixels, drawing, whole);
   }
   std::vector<uchar> bytes;
-  if (!cv::imencode(".jpg", pixels, bytes, {cv::IMWRITE_JPEG_QUALITY, quality})) {
-    throw Napi::Error::New(info.Env(), "the picture could not be encoded as JPEG");
+  if (const std::string problem = encodeAsJpeg(pixels, isRgb, quality, bytes); !problem.empty()) {
+    throw Napi::Error::New(info.Env(), "the picture could not be encoded as JPEG: " + problem);
   }
   return Napi::Buffer<uchar>::Copy(info.Env(), bytes.data(), bytes.size());
 }

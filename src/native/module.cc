@@ -1,11 +1,12 @@
 // Entry point of the addon: the functions that it exports to each environment.
-#include <malloc.h>
 #include <napi.h>
 
 #include <opencv2/core.hpp>
-#include <opencv2/videoio/registry.hpp>
+#include <opencv2/core/utils/logger.hpp>
 
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "arguments.h"
 #include "capture-functions.h"
@@ -13,12 +14,15 @@
 #include "image.h"
 #include "instance.h"
 #include "jpeg.h"
+#include "memory.h"
 #include "notify.h"
 #include "part-functions.h"
-#include "reader-libav.h"
-#include "reader-opencv.h"
+#include "plugin-devices.h"
+#include "plugin-streams.h"
+#include "plugin.h"
 #include "registry.h"
 #include "tensor-functions.h"
+#include "thread-time.h"
 
 namespace lintel {
 namespace {
@@ -27,31 +31,34 @@ namespace {
 void prepareProcess() {
   static std::once_flag once;
   std::call_once(once, [] {
-#ifdef __GLIBC__
-    // Blocks of a megabyte and more go back to the kernel when they are freed. By default glibc raises this size with each such block, up to
-    // 32 MB, and from then on keeps what pictures and bodies have used.
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-#endif
+    limitFreedMemory();
     // The worker threads are the parallelism. More threads inside OpenCV would only take cores away from them.
     cv::setNumThreads(1);
     // Errors arrive as exceptions. Without this, OpenCV prints them as well.
     cv::redirectError([](int, const char*, const char*, const char*, int, void*) { return 0; });
-    prepareOpenCv();
-    prepareLibav();
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   });
 }
 
+Napi::Value listBackends(const Napi::CallbackInfo& call) {
+  std::vector<std::string> names;
+  findIn<decltype(lintelListBackends)>(kDevicesPlugin, "lintelListBackends")(names);
+  Napi::Array backends = Napi::Array::New(call.Env());
+  for (const std::string& name : names) backends.Set(backends.Length(), name);
+  return backends;
+}
+
+Napi::Value readFfmpegVersion(const Napi::CallbackInfo& call) {
+  return Napi::String::New(
+      call.Env(), findIn<decltype(lintelReadFfmpegVersion)>(kStreamsPlugin, "lintelReadFfmpegVersion")());
+}
+
 Napi::Value info(const Napi::CallbackInfo& call) {
-  const Napi::Env env = call.Env();
-  Napi::Array backends = Napi::Array::New(env);
-  for (const cv::VideoCaptureAPIs backend : cv::videoio_registry::getBackends()) {
-    if (!cv::videoio_registry::hasBackend(backend)) continue;
-    backends.Set(backends.Length(), cv::videoio_registry::getBackendName(backend));
-  }
-  Napi::Object object = Napi::Object::New(env);
+  Napi::Object object = Napi::Object::New(call.Env());
   object.Set("opencv", cv::getVersionString());
-  object.Set("backends", backends);
-  object.Set("ffmpeg", av_version_info());
+  // Getters, because these two load the libraries of the cameras.
+  object.DefineProperties({Napi::PropertyDescriptor::Accessor<listBackends>("backends", napi_enumerable),
+                           Napi::PropertyDescriptor::Accessor<readFfmpegVersion>("ffmpeg", napi_enumerable)});
   return object;
 }
 
@@ -74,7 +81,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<closeCapture>(exports, "closeCapture");
   exportFunction<splitParts>(exports, "splitParts");
   exportFunction<decodeCameraPicture>(exports, "decodeCameraPicture");
+  exportFunction<dropProgramPages>(exports, "dropProgramPages");
+  exportFunction<trimMemory>(exports, "trimMemory");
   exportFunction<sdNotify>(exports, "sdNotify");
+  exportFunction<threadCpuMs>(exports, "threadCpuMs");
   return exports;
 }
 

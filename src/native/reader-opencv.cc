@@ -1,7 +1,6 @@
 // Reads pictures through OpenCV: V4L2 devices and GStreamer pipelines.
 #include "reader-opencv.h"
 
-#include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include <cmath>
@@ -32,8 +31,6 @@ bool toBgr(cv::Mat& pixels) {
 }
 
 }  // namespace
-
-void prepareOpenCv() { cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT); }
 
 std::string OpenCvReader::open() {
   std::string problem = openSource();

@@ -9,9 +9,6 @@
 
 namespace lintel {
 
-/// Silences OpenCV. Must be called once, before any source is opened.
-void prepareOpenCv();
-
 class OpenCvReader : public Reader {
  public:
   explicit OpenCvReader(const SourceOptions& options) : options_(options) {}

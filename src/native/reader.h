@@ -89,6 +89,10 @@ class Reader {
   virtual std::string describeLoss() const = 0;
 };
 
+/// Loads the library of a source's reader on the calling thread. A process crashes that ends while another of its threads
+/// loads a library, so the thread that opens a capture does this before the capture's own thread begins.
+void loadReaderLibrary(const SourceOptions& options);
+
 /// Makes the reader of a source.
 /// @param isStopped becomes true when the reader must give up what it waits for; must live longer than the reader
 std::unique_ptr<Reader> makeReader(const SourceOptions& options, const std::atomic<bool>& isStopped);

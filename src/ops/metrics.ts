@@ -1,89 +1,10 @@
 // The metrics of the service for Prometheus. They are read from the parts for each request of /metrics.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** Functions that read the numbers. Counters count since the service started. */
-export interface MetricsSources {
-  build: { version: string; node: string; opencv: string };
-  models: () => { modelVersion: string; models: readonly { task: string; precision: string; provider: string }[] };
-  /**
-   * `completed`: pictures and frames that were analysed, also without success. `rejected`: those that the full queue refused, or that waited
-   * for too long. `overdue`: those that took too long. `cancelled`: those whose client had gone.
-   */
-  vision: () => {
-    workers: number;
-    busy: number;
-    queued: number;
-    completed: number;
-    rejected: number;
-    overdue: number;
-    cancelled: number;
-  };
-  cameras: () => readonly {
-    id: string;
-    camera: {
-      status: string;
-      /** Fault of the picture; absent without a fault. */
-      fault?: string | undefined;
-      /** Frames read from the source. */
-      frames: number;
-      /** Frames that newer ones replaced before they were analysed. */
-      dropped: number;
-      /** Pictures that were skipped because they are damaged, or rest on one that is missing. */
-      damaged: number;
-      streamChanges: number;
-      analysed: number;
-      /** Frames analysed per second, recently. */
-      fps: number;
-      losses: number;
-      reopenings: number;
-      /** Delay of the frames, in milliseconds. */
-      delayMs: number;
-    };
-    recognition: { tracks: number; embedded: number; lostEvents: number };
-    /** Decisions by type and reason. */
-    eventCounts: readonly { type: string; reason: string; count: number }[];
-  }[];
-  /** `published`: events of the history. `dropped`: removed before they were published. `expired`: too late for their live topic. */
-  events: () => {
-    published: number;
-    pending: number;
-    dropped: number;
-    expired: number;
-    stored: number;
-    connected: boolean;
-    /** Lintel's own broker, where it runs. `ignored`: messages of clients that were not passed on. */
-    broker?: {
-      clients: number;
-      refused: number;
-      cutOff: number;
-      ignored: number;
-      sessionsWaiting: number;
-      sessionMessagesDropped: number;
-    };
-    /** Events that wait until the broker takes them whole. */
-    setAside: number;
-    /** Counts of what the broker did not take. */
-    liveRefused: number;
-    liveWithoutSnapshot: number;
-    historyRefused: number;
-    historyWithoutSnapshot: number;
-  };
-  gallery: () => { groups: number; faces: number };
-  http: () => {
-    /** Connections that are open. */
-    connections: number;
-    /** Idle connections that were closed in favour of new ones. */
-    connectionsClosed: number;
-    /** Bytes of bodies and large answers that are held. */
-    heldBytes: number;
-    /** Connections and requests that were refused, by reason. */
-    refused: Readonly<Record<string, number>>;
-  };
-  /** Lines of the log that were dropped for a slow reader. */
-  droppedLogLines: () => number;
-}
-
-type CameraSource = ReturnType<MetricsSources['cameras']>[number];
+import { addCameras } from './camera-metrics.js';
+import { addEvents } from './event-metrics.js';
+import { addFleet } from './fleet-metrics.js';
+import { counter, gauge } from './metric-kinds.js';
+import type { MetricsSources } from './metrics-sources.js';
 
 /** An answered request of one of the two APIs. */
 export interface AnsweredRequest {
@@ -116,6 +37,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
   addEvents(registry, sources.events);
   addGallery(registry, sources.gallery);
   addHttp(registry, sources.http);
+  addVitals(registry, sources.vitals);
+  addFleet(registry, sources.fleet);
   const { droppedLogLines } = sources;
   counter(registry, 'lintel_log_lines_dropped_total', 'Log lines dropped for a slow reader', droppedLogLines);
   const durations = new Histogram({
@@ -177,151 +100,6 @@ function addVision(registry: Registry, vision: MetricsSources['vision']): void {
   counter(registry, 'lintel_vision_cancelled_total', cancelled, () => vision().cancelled);
 }
 
-function addCameras(registry: Registry, cameras: MetricsSources['cameras']): void {
-  new Gauge({
-    name: 'lintel_camera_status',
-    help: '1 for the status that each camera is in',
-    labelNames: ['camera', 'status'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { id, camera } of cameras()) this.set({ camera: id, status: camera.status }, 1);
-    },
-  });
-  new Gauge({
-    name: 'lintel_camera_fault',
-    help: '1 for the fault that the picture of each camera has',
-    labelNames: ['camera', 'fault'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { id, camera } of cameras()) {
-        if (camera.fault !== undefined) this.set({ camera: id, fault: camera.fault }, 1);
-      }
-    },
-  });
-  const measured = [
-    ['lintel_camera_analysed_fps', 'Frames analysed per second, recently', (one: CameraSource) => one.camera.fps],
-    ['lintel_camera_delay_seconds', 'Delay of the frames', (one: CameraSource) => one.camera.delayMs / 1_000],
-  ] as const;
-  for (const [name, help, read] of measured) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['camera'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const one of cameras()) this.set({ camera: one.id }, read(one));
-      },
-    });
-  }
-  const counted = [
-    ['lintel_camera_frames_total', 'Frames read from the source', (one: CameraSource) => one.camera.frames],
-    [
-      'lintel_camera_dropped_frames_total',
-      'Frames that newer ones replaced before they were analysed',
-      (one: CameraSource) => one.camera.dropped,
-    ],
-    [
-      'lintel_camera_damaged_frames_total',
-      'Pictures that were skipped because they are damaged, or rest on one that is missing',
-      (one: CameraSource) => one.camera.damaged,
-    ],
-    [
-      'lintel_camera_stream_changes_total',
-      'Number of times that the stream changed its size, codec, pixel format, range or rotation',
-      (one: CameraSource) => one.camera.streamChanges,
-    ],
-    ['lintel_camera_analysed_frames_total', 'Frames analysed', (one: CameraSource) => one.camera.analysed],
-    [
-      'lintel_camera_losses_total',
-      'Number of times that the source was lost or could not be opened',
-      (one: CameraSource) => one.camera.losses,
-    ],
-    [
-      'lintel_camera_reopenings_total',
-      'Number of times that the source was opened again because of a frozen picture or a drifting clock',
-      (one: CameraSource) => one.camera.reopenings,
-    ],
-    ['lintel_tracks_total', 'Faces followed', (one: CameraSource) => one.recognition.tracks],
-    ['lintel_embedded_shots_total', 'Shots that were embedded', (one: CameraSource) => one.recognition.embedded],
-    ['lintel_lost_events_total', 'Events that could not be stored', (one: CameraSource) => one.recognition.lostEvents],
-  ] as const;
-  for (const [name, help, read] of counted) {
-    new Counter({
-      name,
-      help,
-      labelNames: ['camera'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const one of cameras()) this.inc({ camera: one.id }, read(one));
-      },
-    });
-  }
-  new Counter({
-    name: 'lintel_decisions_total',
-    help: 'Decisions that were announced',
-    labelNames: ['camera', 'type', 'reason'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { id, eventCounts } of cameras()) {
-        for (const { type, reason, count } of eventCounts) this.inc({ camera: id, type, reason }, count);
-      }
-    },
-  });
-}
-
-function addEvents(registry: Registry, events: MetricsSources['events']): void {
-  counter(
-    registry,
-    'lintel_events_published_total',
-    'Events of the history that the broker acknowledged',
-    () => events().published,
-  );
-  counter(registry, 'lintel_events_dropped_total', 'Events removed before they were published', () => events().dropped);
-  counter(registry, 'lintel_events_expired_total', 'Events too late for their live topic', () => events().expired);
-  new Counter({
-    name: 'lintel_events_refused_total',
-    help: 'Events that the broker did not take, by topic (live, history) and part (event, snapshot)',
-    labelNames: ['topic', 'part'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      const { liveRefused, liveWithoutSnapshot, historyRefused, historyWithoutSnapshot } = events();
-      this.inc({ topic: 'live', part: 'event' }, liveRefused);
-      this.inc({ topic: 'live', part: 'snapshot' }, liveWithoutSnapshot);
-      this.inc({ topic: 'history', part: 'event' }, historyRefused);
-      this.inc({ topic: 'history', part: 'snapshot' }, historyWithoutSnapshot);
-    },
-  });
-  gauge(registry, 'lintel_events_set_aside', 'Events that the broker did not take whole', () => events().setAside);
-  gauge(registry, 'lintel_events_pending', 'Events that wait for the broker', () => events().pending);
-  gauge(registry, 'lintel_events_stored', 'Events kept on this device', () => events().stored);
-  gauge(registry, 'lintel_broker_connected', '1 while the MQTT broker is connected', () => Number(events().connected));
-  addBroker(registry, () => events().broker);
-}
-
-/** All are 0 where Lintel runs no broker of its own. */
-function addBroker(registry: Registry, broker: () => ReturnType<MetricsSources['events']>['broker']): void {
-  gauge(registry, 'lintel_broker_clients', "Clients of Lintel's own broker", () => broker()?.clients ?? 0);
-  gauge(
-    registry,
-    'lintel_broker_sessions_waiting',
-    "Sessions of absent clients of Lintel's own broker",
-    () => broker()?.sessionsWaiting ?? 0,
-  );
-  const counts = [
-    ['lintel_broker_refused_total', "Clients that Lintel's own broker refused", 'refused'],
-    ['lintel_broker_cut_off_total', "Clients that Lintel's own broker cut off", 'cutOff'],
-    ['lintel_broker_ignored_total', "Messages of clients that Lintel's own broker did not pass on", 'ignored'],
-    ['lintel_broker_undelivered_total', 'Messages that did not reach an absent client', 'sessionMessagesDropped'],
-  ] as const;
-  for (const [name, help, key] of counts) counter(registry, name, help, () => broker()?.[key] ?? 0);
-}
-
 function addGallery(registry: Registry, gallery: MetricsSources['gallery']): void {
   gauge(registry, 'lintel_gallery_groups', 'Groups', () => gallery().groups);
   gauge(registry, 'lintel_gallery_faces', 'Enrolled faces', () => gallery().faces);
@@ -348,26 +126,24 @@ function addHttp(registry: Registry, http: MetricsSources['http']): void {
   });
 }
 
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read());
-    },
-  });
-}
-
-/** Adds a counter whose value a part counts itself. */
-function counter(registry: Registry, name: string, help: string, read: () => number): void {
-  new Counter({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(read());
-    },
-  });
+/** A device that cannot measure one of them has no line for it. */
+function addVitals(registry: Registry, vitals: MetricsSources['vitals']): void {
+  const measured = [
+    ['lintel_temperature_celsius', 'Temperature of the hottest sensor of the device', 'temperatureCelsius'],
+    ['lintel_disk_free_bytes', 'Space of the file system of the data that can still be written', 'diskFreeBytes'],
+  ] as const;
+  for (const [name, help, key] of measured) {
+    new Gauge({
+      name,
+      help,
+      // A label keeps the gauge without a line until it has a value.
+      labelNames: ['device'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        const value = vitals()[key];
+        if (value !== undefined) this.set(value);
+      },
+    });
+  }
 }

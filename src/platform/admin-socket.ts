@@ -16,8 +16,9 @@ const MAX_CONNECTIONS = 16;
 /**
  * Streams the answer. An error closes the connection before the end of the body.
  * @param parameters those behind the `?` of the request
+ * @param signal aborts when the client has gone, or the answer is complete
  */
-export type AdminRoute = (parameters: URLSearchParams) => AsyncIterable<Uint8Array>;
+export type AdminRoute = (parameters: URLSearchParams, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 
 /** Body of an answer with HTTP 500. */
 export interface AdminFailure {
@@ -78,15 +79,21 @@ export class AdminSocket implements Part {
     const { routes, log } = this.#options;
     const [path, query] = (request.url ?? '').split('?', 2);
     const name = `${request.method} ${path}`;
+    const closed = new AbortController();
+    response.once('close', () => closed.abort());
     try {
       const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
       if (!route) throw new AppError('INVALID_PARAM', 'the service does not know this request');
-      const body = route(new URLSearchParams(query))[Symbol.asyncIterator]();
+      const body = route(new URLSearchParams(query), closed.signal)[Symbol.asyncIterator]();
       // An error before the first bytes is answered with its message; a later one cuts the body off.
       const first = await body.next();
       response.writeHead(200, { 'content-type': 'application/octet-stream', connection: 'close' });
       await pipeline(Readable.from(streamFrom(first, body)), response);
     } catch (error) {
+      if (isClientGone(error, response, closed.signal)) {
+        log.info({ request: name }, 'the client of an admin request went before its answer was complete');
+        return;
+      }
       log.warn({ request: name, error: describeError(error) }, 'an admin request failed');
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { connection: 'close' }).end(JSON.stringify(describeFailure(error)));
@@ -105,6 +112,12 @@ async function* streamFrom(
   } finally {
     await rest.return?.();
   }
+}
+
+/** Tells whether a request failed because its client went, as one that follows events does. */
+function isClientGone(error: unknown, response: ServerResponse, closed: AbortSignal): boolean {
+  if (!response.headersSent) return closed.aborted;
+  return (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 function describeFailure(error: unknown): AdminFailure {

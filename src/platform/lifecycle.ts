@@ -23,7 +23,7 @@ export class Lifecycle {
   readonly #options: LifecycleOptions;
   readonly #abort = new AbortController();
   #state: LifecycleState = 'idle';
-  /** Parts whose start was called, in the order of the calls. */
+  /** Parts that are prepared and not started yet, then those whose start was called, in the order of the calls. */
   #begun: Part[] = [];
   #budget: SharedBudget | undefined;
   #starting: Promise<void> | undefined;
@@ -65,11 +65,13 @@ export class Lifecycle {
     const { parts, log, monotonic, onStarting } = this.#options;
     const aborted = signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
     try {
+      if (aborted.aborted) throw createInterruption();
+      for (const part of parts) this.#prepare(part);
       for (const part of parts) {
         if (aborted.aborted) throw createInterruption();
         onStarting?.(part.name);
         const beganMs = monotonic();
-        this.#begun.push(part);
+        this.#begun = [...this.#begun.filter((one) => one !== part), part];
         await this.#startPart(part, aborted);
         log.info({ part: part.name, tookMs: Math.round(monotonic() - beganMs) }, 'part started');
       }
@@ -81,6 +83,12 @@ export class Lifecycle {
       if (failures.length === 0) throw reason;
       throw new AggregateError([reason, ...failures], describeError(reason), { cause: reason });
     }
+  }
+
+  #prepare(part: Part): void {
+    if (!part.prepare) return;
+    this.#begun.push(part);
+    part.prepare();
   }
 
   async #startPart(part: Part, aborted: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 // The privacy switch: while it is on, no camera of this device is open, also after a restart.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CameraControl } from '../camera/camera-control.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';

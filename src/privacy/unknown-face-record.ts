@@ -1,6 +1,6 @@
 // The records of a kept face in the sealed store: one with what a listing shows, and one with the crop and the embedding.
 import { endianness } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FaceCondition } from '../domain/condition.js';
 import { AppError } from '../errors.js';
 import { makeBinarySequenceKeys } from '../store/sequence-keys.js';

@@ -23,6 +23,8 @@ export interface Circumstances {
   isLast: boolean;
   /** True when every group of the camera could be searched. */
   areGroupsUsable: boolean;
+  /** False when the group of the recognised person is a copy that is too old; where nobody was recognised, when any group of the camera is. */
+  isGalleryFresh: boolean;
   isClockRight: boolean;
   isCameraRight: boolean;
 }
@@ -33,16 +35,18 @@ export interface Circumstances {
  * @returns undefined when a further shot, or the answer to a challenge, is to be waited for; `challenge` when one is to be issued
  */
 export function decide(circumstances: Circumstances): Decision | 'challenge' | undefined {
-  const { identity, bareness, liveness, challenge, isLast, areGroupsUsable, isClockRight, isCameraRight } =
-    circumstances;
+  const { identity, bareness, liveness, challenge, isLast } = circumstances;
+  const { areGroupsUsable, isGalleryFresh, isClockRight, isCameraRight } = circumstances;
   const isRequired = demandsLiveness(liveness.mode);
   const isSpoof = isRequired && liveness.verdict === 'spoof';
   if (challenge === 'failed' || (challenge && isSpoof)) return { type: 'uncertain', reason: 'challenge-failed' };
   if (isSpoof) return { type: 'spoof', reason: 'not-alive' };
   if (identity.kind === 'unknown') {
+    if (!isGalleryFresh) return { type: 'uncertain', reason: 'gallery-stale' };
     if (!areGroupsUsable) return { type: 'uncertain', reason: 'group-unusable' };
     return { type: 'unknown', reason: identity.reason };
   }
+  if (!isGalleryFresh) return { type: 'uncertain', reason: 'gallery-stale' };
   if (!isClockRight) return { type: 'uncertain', reason: 'clock-wrong' };
   if (!isCameraRight) return { type: 'uncertain', reason: 'camera-fault' };
   if (bareness === 'masked' || (bareness === 'unsure' && isLast)) return { type: 'uncertain', reason: 'masked' };

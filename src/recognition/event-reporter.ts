@@ -6,12 +6,14 @@ import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
 import type { EventDraft, EventSink } from '../events/event.js';
+import type { GroundsDraft } from '../events/grounds.js';
 import { Appearances, type Appearance, type TrackProbe } from './appearances.js';
 import type { Decision } from './decision.js';
 import { chooseShownShot, decideMasked, draftEvent } from './draft-event.js';
-import type { Candidate, CandidateGroup } from './identity.js';
+import { draftGrounds } from './draft-grounds.js';
 import type { Patience } from './patience.js';
 import type { SearchedShot } from './shot.js';
+import type { TrackDecision } from './track-decision.js';
 
 /** Limit of a JPEG in an event, whose base64 has at most 100,000 characters. */
 const MAX_SNAPSHOT_BYTES = 74_000;
@@ -51,22 +53,6 @@ export interface EventReporterParts {
   log: Log;
 }
 
-/** A decision on one track, with the shots that it rests on. */
-export interface TrackDecision {
-  decision: Decision;
-  trackId: number;
-  firstSeenMs: number;
-  lastSeenMs: number;
-  /** Key of the person that shots agreed on, whatever the decision. */
-  person?: string | undefined;
-  /** The shots that chose the person, each with its candidate, or all shots; in the order of capture, at least one. */
-  grounds: readonly { shot: SearchedShot; candidate?: Candidate | undefined }[];
-  /** All shots of the track. */
-  shots: readonly SearchedShot[];
-  firstGroup: CandidateGroup;
-  liveness: EventDraft['liveness'];
-}
-
 export type ReportResult =
   /** An event was made. `stored` resolves when it is stored or could not be; it never rejects. */
   | { kind: 'event'; appearance: Appearance; stored: Promise<void> }
@@ -101,6 +87,8 @@ export class EventReporter {
     silenced: 0,
     /** Events that could not be stored, and are lost. */
     lostEvents: 0,
+    /** Time from the capture of the newest shot of each match to its decision, summed over all matches. */
+    matchMs: 0,
   };
 
   constructor(parts: EventReporterParts) {
@@ -177,23 +165,32 @@ export class EventReporter {
     const groundShots = grounds.map(({ shot }) => shot);
     const shown = chooseShownShot(groundShots, config.eventTtlMs);
     const { embedding } = shown;
+    const decidedAtMs = clock();
+    const nearest = grounds.find(({ shot }) => shot === shown)?.candidate ?? shown.candidates[0];
     const draft = draftEvent(config, {
       decision,
       trackId,
       shown,
-      nearest: grounds.find(({ shot }) => shot === shown)?.candidate ?? shown.candidates[0],
+      nearest,
       firstGroup,
       liveness,
       masked: decideMasked(groundShots, shown),
       snapshot: this.#encodeSnapshot(shown),
       modelVersion,
-      decidedAtMs: clock(),
+      decidedAtMs,
     });
     const appearance: Appearance = { type: decision.type, person, embedding, eventAtMs, lastSeenMs };
     this.#appearances.add(appearance);
     this.#count(decision);
+    if (decision.type === 'match') this.#addWait(groundShots, decidedAtMs);
     if (decision.type === 'unknown') this.#keepFace(trackId, shown);
-    return { kind: 'event', appearance, stored: this.#store(draft) };
+    const beside = draftGrounds(config, decided, { shown, group: nearest?.group ?? firstGroup, modelVersion });
+    return { kind: 'event', appearance, stored: this.#store(draft, beside) };
+  }
+
+  #addWait(shots: readonly SearchedShot[], decidedAtMs: number): void {
+    const newestMs = shots.at(-1)?.capturedAtMs ?? decidedAtMs;
+    this.counts.matchMs += Math.max(0, Math.round(decidedAtMs - newestMs));
   }
 
   #count({ type, reason }: Decision): void {
@@ -230,10 +227,10 @@ export class EventReporter {
   }
 
   /** Stores an event. Never rejects: a failure is counted, declared and logged when it begins. */
-  async #store(draft: EventDraft): Promise<void> {
+  async #store(draft: EventDraft, grounds: GroundsDraft): Promise<void> {
     const { events, log, config } = this.#parts;
     try {
-      await events.emit(draft);
+      await events.emit(draft, grounds);
       this.#isFailing = false;
     } catch (error) {
       this.counts.lostEvents++;

@@ -1,5 +1,6 @@
 // Decides who a track shows: `agree` of the last `outOf` shots must agree on one candidate, clear of the next one.
 import type { Reason } from '../events/event.js';
+import type { ShotResult, ThresholdBasis } from '../events/grounds.js';
 import type { EnrolledFace } from '../gallery/gallery.types.js';
 
 /** A watched group at the time of a search. */
@@ -11,8 +12,12 @@ export interface CandidateGroup {
   order: number;
   /** Similarity from which a shot agrees on a person of this group, 1..100. */
   threshold: number;
+  /** Why it is this threshold; absent where nobody needs to know. */
+  basis?: ThresholdBasis | undefined;
   /** Model version of its embeddings, where that is not the version in use. */
   modelVersion?: string;
+  /** True for a copy that was too old to be relied on at the time of the search. */
+  isStale?: boolean;
 }
 
 /** An enrolled person in one group, with the face there that is most similar to the probe. */
@@ -49,7 +54,10 @@ export interface AgreeingShot<S extends CandidateShot> {
 export type UnknownReason = Extract<Reason, 'below-threshold' | 'empty-group' | 'tie' | 'disagreement'>;
 
 export type Identity<S extends CandidateShot> =
-  /** `agreeing`: the shots among the last `outOf` that chose this person, in the first group where enough of them did; at least one. */
+  /**
+   * `agreeing`: the shots among the last `outOf` that chose this person, in the first group where enough of them did; at least one. A stale
+   * group comes after all others.
+   */
   | { kind: 'match'; person: string; agreeing: AgreeingShot<S>[] }
   | { kind: 'unknown'; reason: UnknownReason }
   /** `leading`: number of shots that agree on the foremost person so far. */
@@ -93,6 +101,11 @@ function choosePerson({ candidates }: CandidateShot, margin: number): ShotChoice
 export function findAgreedCandidate(shot: CandidateShot, margin: number): Candidate | undefined {
   const choice = choosePerson(shot, margin);
   return choice.kind === 'agrees' ? choice.chosen[0] : undefined;
+}
+
+/** Names what one shot says. */
+export function nameShotResult(shot: CandidateShot, margin: number): ShotResult {
+  return choosePerson(shot, margin).kind;
 }
 
 /** Returns the person that one shot agrees on; undefined when there is none. */
@@ -144,14 +157,18 @@ export function decideIdentity<S extends CandidateShot>(shots: readonly S[], rul
   const counted = shots.slice(-rule.outOf);
   const [foremost, next] = rankSupport(counted, rule.margin);
   if (foremost && foremost.count >= rule.agree && foremost.count > (next?.count ?? 0)) {
-    const orders = [...foremost.byGroup.keys()].sort((a, b) => a - b);
-    const agreeing = orders
-      .map((order) => foremost.byGroup.get(order) ?? [])
+    const agreeing = [...foremost.byGroup]
+      .sort(([a, shots], [b, others]) => Number(hasStale(shots)) - Number(hasStale(others)) || a - b)
+      .map(([, group]) => group)
       .find((group) => group.length >= rule.agree);
     if (agreeing) return { kind: 'match', person: foremost.person, agreeing };
   }
   if (shots.length >= rule.outOf) return { kind: 'unknown', reason: explainUnknown(counted, rule) };
   return { kind: 'undecided', leading: foremost?.count ?? 0 };
+}
+
+function hasStale(agreeing: readonly { candidate: Candidate }[]): boolean {
+  return agreeing.some(({ candidate }) => candidate.group.isStale);
 }
 
 /** Decides on a track that ended undecided: `unknown` when there were at least `agree` shots and none agreed on anybody. */

@@ -106,6 +106,11 @@ export class PathTracker {
     return path?.isSeen ? predict(path, atMs) : undefined;
   }
 
+  /** True when the newest frame shows the faces of all paths. */
+  get areAllSeen(): boolean {
+    return this.#paths.every(({ isSeen }) => isSeen);
+  }
+
   get size(): number {
     return this.#paths.length;
   }

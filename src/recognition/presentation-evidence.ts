@@ -120,26 +120,29 @@ export class PresentationEvidence {
   }
 
   judge(): Evidence {
+    const evidence = this.peek();
+    for (const name of evidence.attack) this.#found.add(name);
+    return evidence;
+  }
+
+  /** Returns what `judge` would return, and keeps nothing of it. */
+  peek(): Evidence {
     const border = judgeBorder(this.#frames.flatMap((frame) => frame.border ?? []));
-    if (border === 'tied') this.#found.add('border');
-    if (
-      this.#isFrequent(
-        ({ periodicity }) => periodicity,
-        (value) => value >= PATTERN,
-      )
-    )
-      this.#found.add('pattern');
-    if (
-      this.#isFrequent(
-        ({ isGrey }) => isGrey,
-        (value) => value,
-      )
-    )
-      this.#found.add('grey');
-    if (this.#isFlat()) this.#found.add('flat');
-    if (this.#isStill()) this.#found.add('still');
-    const attack = [...this.#found];
-    return { attack, doubts: border === 'open' && !this.#found.has('border') ? ['border'] : [] };
+    const found = new Set(this.#found);
+    if (border === 'tied') found.add('border');
+    const hasPattern = this.#isFrequent(
+      ({ periodicity }) => periodicity,
+      (value) => value >= PATTERN,
+    );
+    if (hasPattern) found.add('pattern');
+    const hasNoColour = this.#isFrequent(
+      ({ isGrey }) => isGrey,
+      (value) => value,
+    );
+    if (hasNoColour) found.add('grey');
+    if (this.#isFlat()) found.add('flat');
+    if (this.#isStill()) found.add('still');
+    return { attack: [...found], doubts: border === 'open' && !found.has('border') ? ['border'] : [] };
   }
 
   #isFrequent<T>(read: (frame: Frame) => T | undefined, counts: (value: T) => boolean): boolean {

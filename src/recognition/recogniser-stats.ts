@@ -29,4 +29,6 @@ export type RecogniserStats = {
   challengesFailed: number;
   /** Events that could not be stored. */
   lostEvents: number;
+  /** Time from the capture of the newest shot of each match to its decision, summed over all matches, in milliseconds. */
+  matchMs: number;
 };

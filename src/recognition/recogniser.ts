@@ -1,9 +1,10 @@
 // Recognition at one camera: takes frames with faces, and makes one event of each appearance of a person.
 import type { EventCount, FrameConsumer } from '../camera/frame-consumer.js';
 import { FramePace } from '../camera/frame-pace.js';
+import type { SeenTrack } from '../camera/seen-tracks.js';
 import type { CameraConfig } from '../config/camera-schema.js';
 import type { ChallengeSink, HeadChallenge, HeadSide } from '../domain/challenge.js';
-import type { Box, Face } from '../domain/face.js';
+import type { Box } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { OtherModels } from '../domain/other-models.js';
@@ -12,18 +13,23 @@ import type { Clock, Timers } from '../domain/time.js';
 import type { TrustGuard } from '../domain/trust.js';
 import { describeError } from '../errors.js';
 import type { EventSink } from '../events/event.js';
+import type { CopyTrust } from '../gallery/copy-trust.js';
 import type { Gallery } from '../gallery/gallery.types.js';
+import type { Successors } from '../gallery/successors.js';
 import type { AnalysedFrame, Vision } from '../vision/vision.js';
 import { Challenges } from './challenges.js';
+import { describeTrack } from './describe-track.js';
 import { EventReporter, type UnknownFaceKeeper } from './event-reporter.js';
+import { FacePlaces } from './face-places.js';
 import { findAgreedPerson } from './identity.js';
 import { demandsChallenge, demandsLiveness, pickLivenessThreshold, type DefaultThresholds } from './liveness-mode.js';
 import { OtherEmbedder } from './other-embedder.js';
-import { DOUBTFUL_GAP_MS, PathTracker, type PathStep } from './path-tracker.js';
+import { PathTracker } from './path-tracker.js';
 import { Patience } from './patience.js';
 import { PendingWork } from './pending-work.js';
 import type { RecogniserStats } from './recogniser-stats.js';
-import { createShot, judgeMask, type SearchedShot, type Shot } from './shot.js';
+import { judgeMask, type SearchedShot } from './shot.js';
+import { giveBack, ShotChoice, type TrackedShot } from './shot-choice.js';
 import { createShotProbes, SAME_FACE_SIMILARITY } from './shot-probe.js';
 import { markCropMasked, ShotSearch, type EmbeddedCrop } from './shot-search.js';
 import type { Track } from './track.js';
@@ -31,24 +37,16 @@ import { TrackDecider } from './track-decider.js';
 import { Tracks } from './tracks.js';
 import { WatchedGroups } from './watched-groups.js';
 
-/** Interval of the checks that a decided track still shows the same face; and the same while every step is in doubt. */
-const RECHECK_MS = 5_000;
-const MIN_RECHECK_MS = 500;
 /** A face whose shot was not recognisable has no other shot for this time: a covered face must not cost an embedding in each frame. */
 const UNRECOGNISABLE_PAUSE_MS = 200;
-/**
- * Shots that are embedded in a frame of 250 ms or less; in a crowd the others wait for the next frame, so that the first decisions come
- * sooner. Where frames are further apart, the next frame is late for that, and more of them are embedded.
- */
-const EMBEDDED_PER_FRAME = 4;
-const EMBEDDED_FRAME_MS = 250;
-/** Most shots of a frame, however far it is from the next one. */
-const MAX_EMBEDDED_PER_FRAME = 20;
-
 export interface RecogniserParts {
   config: CameraConfig;
   vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'embedCrops'>;
   gallery: Pick<Gallery, 'group' | 'searchPersons' | 'compareWithPerson'>;
+  /** Finds the groups that follow others under the next models; without it there are none. */
+  successors?: Pick<Successors, 'describe' | 'confirms'> | undefined;
+  /** Tells which groups are copies that are too old to be relied on; default: none. */
+  copyTrust?: CopyTrust | undefined;
   /** Returns the id of an appKey by its name; undefined when there is none. */
   findOwner: (name: string) => string | undefined;
   events: EventSink;
@@ -76,27 +74,13 @@ export interface RecogniserParts {
   log: Log;
 }
 
-/** A face of this frame, with the track that it should continue. */
-interface TrackedFace {
-  step: PathStep;
-  track: Track;
-  face: Face;
-}
-
-/** A shot of this frame that is to be embedded. */
-interface TrackedShot {
-  step: PathStep;
-  track: Track;
-  shot: Shot;
-  /** True: it would be an answer to the challenge of the track. */
-  isAnswer?: boolean;
-}
-
 export class Recogniser implements FrameConsumer<RecogniserStats> {
   readonly #parts: RecogniserParts;
   readonly #groups: WatchedGroups;
   readonly #paths: PathTracker;
   readonly #tracks: Tracks;
+  readonly #places: FacePlaces;
+  readonly #choice: ShotChoice;
   readonly #search: ShotSearch;
   readonly #reporter: EventReporter;
   readonly #challenges: Challenges;
@@ -141,6 +125,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     this.#groups = groups;
     this.#paths = new PathTracker(limits);
     this.#tracks = new Tracks({ sameCosine, limits, shotLimit: config.outOf });
+    this.#places = new FacePlaces({ paths: this.#paths, tracks: this.#tracks, pace });
     this.#search = new ShotSearch({ cameraId: config.id, vision, groups, others, log });
     this.#reporter = new EventReporter({ ...parts, patience, modelVersion, sameCosine });
     this.#challenges = new Challenges({
@@ -149,6 +134,7 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       isMirrored: config.flip !== 'none',
       sink: parts.challenges,
     });
+    this.#choice = new ShotChoice({ config, hasLiveness, challenges: this.#challenges, pace });
     this.#decider = new TrackDecider({
       ...parts,
       patience,
@@ -174,10 +160,10 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     work.add(...seen.map(({ track }) => this.#decider.onFrame(track, nowMs)));
     const shots = frame.faces.flatMap((face, i) => {
       const tracked = seen[i];
-      if (tracked && tracked.track.state !== 'settled') tracked.track.evidence.add(face, nowMs);
-      return tracked ? this.#takeShot({ ...tracked, face }, frame) : [];
+      if (tracked && tracked.track.state !== 'settled') tracked.track.see(face, nowMs);
+      return tracked ? this.#choice.take({ ...tracked, face }, frame, nowMs) : [];
     });
-    const shown = await this.#embed(this.#limitShots(shots));
+    const shown = await this.#embed(this.#choice.limit(shots));
     work.add(...shown.map((track) => this.#decider.onShot(track, nowMs)));
     this.#reporter.forget(this.#earliestOpenMs(), nowMs);
     await work.finish();
@@ -185,21 +171,25 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
   }
 
   settledBoxes(): Box[] {
-    const nextMs = this.#nowMs + this.#intervalMs;
-    // Frames that are far apart put every step in doubt, so that each face must be compared again, and needs its crop.
-    const isDoubtNext = this.#pace.intervalMs > DOUBTFUL_GAP_MS;
-    return this.#tracks.inSight().flatMap(([pathId, track]) => {
-      if (this.#isDue(track, nextMs)) return [];
-      if (isDoubtNext && nextMs - track.checkedAtMs >= MIN_RECHECK_MS) return [];
-      return this.#paths.expectedAt(pathId, nextMs) ?? [];
-    });
+    return this.#places.settled(this.#nextMs);
+  }
+
+  knownBoxes(): Box[] | undefined {
+    return this.#places.known(this.#nextMs);
   }
 
   matchedBoxes(): Box[] {
-    return this.#tracks
-      .inSight()
-      .filter(([, { decision, isDoubtful }]) => decision?.type === 'match' && !isDoubtful)
-      .flatMap(([pathId]) => this.#paths.expectedAt(pathId, this.#nowMs) ?? []);
+    return this.#places.matched(this.#nowMs);
+  }
+
+  seenTracks(): SeenTrack[] {
+    const challenges = this.#challenges.list();
+    const rule = this.#parts.config;
+    return this.#places
+      .inSight(this.#nowMs)
+      .map(({ track, box }) =>
+        describeTrack(track, { box, rule, challenges, liveness: this.#decider.peekLiveness(track) }),
+      );
   }
 
   forgetAll(): void {
@@ -246,45 +236,6 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
       this.#reporter.problem() ??
       this.#search.problem();
     return problem === undefined ? { status: 'ok' } : { status: 'degraded', detail: problem };
-  }
-
-  /** Returns whether a shot of a track would be useful at a time. */
-  #isDue({ state, isDoubtful, checkedAtMs, dueAtMs, notBeforeMs }: Track, atMs: number): boolean {
-    if (atMs < notBeforeMs) return false;
-    if (state === 'open' || isDoubtful) return true;
-    return atMs - checkedAtMs >= RECHECK_MS || (dueAtMs !== undefined && atMs >= dueAtMs);
-  }
-
-  /** Returns the shot to embed now, if the track of this face needs one. */
-  #takeShot({ step, track, face }: TrackedFace, frame: AnalysedFrame): TrackedShot[] {
-    const { config, vision } = this.#parts;
-    const isWatched = demandsChallenge(config.liveness) && track.state !== 'settled';
-    const isAnswer = isWatched && this.#challenges.watch(track, face, this.#nowMs);
-    if (this.#nowMs < track.notBeforeMs) return [];
-    const needsLiveness = demandsLiveness(config.liveness) && vision.hasLiveness && track.state !== 'settled';
-    const shot = createShot(face, frame, needsLiveness);
-    if (isAnswer && shot && track.state === 'open') {
-      track.bestShots.count(shot, this.#nowMs);
-      return [{ step, track, shot, isAnswer }];
-    }
-    if (track.state === 'open') {
-      const taken = track.bestShots.take(shot, this.#nowMs, track.isDecisionNear);
-      return taken ? [{ step, track, shot: taken }] : [];
-    }
-    const isTooSoon = step.isTouching && this.#nowMs - track.checkedAtMs < MIN_RECHECK_MS;
-    if (!shot || isTooSoon || !this.#isDue(track, this.#nowMs)) return [];
-    return [{ step, track, shot }];
-  }
-
-  /** Returns the shots that are embedded in this frame: those of open tracks first, then by quality. The others are given back. */
-  #limitShots(shots: readonly TrackedShot[]): TrackedShot[] {
-    const frames = this.#pace.spanMs(1, EMBEDDED_FRAME_MS) / EMBEDDED_FRAME_MS;
-    const limit = Math.min(MAX_EMBEDDED_PER_FRAME, Math.floor(EMBEDDED_PER_FRAME * frames));
-    if (shots.length <= limit) return [...shots];
-    const rank = ({ track }: TrackedShot): number => (track.state === 'open' ? 1 + track.shots.length : 0);
-    const sorted = shots.toSorted((a, b) => rank(b) - rank(a) || b.shot.quality - a.shot.quality);
-    sorted.slice(limit).forEach((one) => giveBack(one, one.shot));
-    return sorted.slice(0, limit);
   }
 
   /** Embeds and searches the shots of a frame. @returns the tracks that got a shot */
@@ -355,6 +306,11 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     return shown;
   }
 
+  /** Time at which the next frame is expected. */
+  get #nextMs(): number {
+    return this.#nowMs + this.#intervalMs;
+  }
+
   #earliestOpenMs(): number {
     const open = this.#tracks.all().filter(({ state }) => state === 'open');
     return Math.min(this.#nowMs, ...open.map(({ firstSeenMs }) => firstSeenMs));
@@ -391,9 +347,4 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     if (this.#idleTimer !== undefined) this.#parts.timers.clearTimeout(this.#idleTimer);
     this.#idleTimer = undefined;
   }
-}
-
-/** Gives a shot back to an open track. A check of a decided track is made later instead. @param again the shot, if it may be tried again */
-function giveBack({ track }: TrackedShot, again: Shot | undefined): void {
-  if (track.state === 'open') track.bestShots.giveBack(again);
 }

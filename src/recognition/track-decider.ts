@@ -10,6 +10,7 @@ import { decideIdentity, decideIdentityAtEnd, findAgreedCandidate, type Identity
 import { fuseLiveness, type FusedLiveness } from './liveness.js';
 import { demandsLiveness } from './liveness-mode.js';
 import type { Patience } from './patience.js';
+import type { Evidence } from './presentation-evidence.js';
 import type { SearchedShot } from './shot.js';
 import type { Track } from './track.js';
 import type { WatchedGroups } from './watched-groups.js';
@@ -122,6 +123,12 @@ export class TrackDecider {
     return nowMs + this.#retryMs;
   }
 
+  /** Returns the liveness of a track so far, for a viewer: it changes nothing. */
+  peekLiveness(track: Track): EventDraft['liveness'] {
+    const person = track.person ?? track.agreed?.person;
+    return this.#describeLiveness(this.#judgeLiveness(track, person, track.evidence.peek()));
+  }
+
   async #decide(track: Track, nowMs: number): Promise<void> {
     const { config } = this.#parts;
     const identity = decideIdentity(track.shots, config);
@@ -149,7 +156,7 @@ export class TrackDecider {
     const { config, groups, patience } = this.#parts;
     const { shotLifeMs } = patience;
     track.shots = track.shots.filter(({ atMs }) => nowMs - atMs <= shotLifeMs);
-    if (track.decision?.reason === 'group-unusable') {
+    if (track.person === undefined && isAboutGroups(track.decision)) {
       if (groups.problem() === undefined) track.reopen(config.outOf);
       return;
     }
@@ -170,6 +177,9 @@ export class TrackDecider {
       challenge: challenges.judge(track),
       isLast: stage !== 'waiting',
       areGroupsUsable: groups.problem() === undefined,
+      isGalleryFresh: !groups.isStale(
+        identity.kind === 'match' ? identity.agreeing[0]?.candidate.group.order : undefined,
+      ),
       isClockRight: trust.problem() === undefined,
       isCameraRight: cameraProblem?.() === undefined,
     };
@@ -224,13 +234,14 @@ export class TrackDecider {
   /**
    * Fuses the liveness of the shots that showed this person alone, so that a live person in the frame does not make a picture of another
    * person count as live.
+   * @param evidence beside the scores. Default: it is judged now, and what is found stays with the track
    */
-  #judgeLiveness(track: Track, person: string | undefined): FusedLiveness {
+  #judgeLiveness(track: Track, person: string | undefined, evidence?: Evidence): FusedLiveness {
     const { config, hasLiveness, livenessThreshold: threshold, reporter } = this.#parts;
     if (config.liveness === 'off' || !hasLiveness) return { verdict: 'unavailable' };
     const samples = track.liveness.filter((sample) => person === undefined || sample.person === person);
     const isSuspect = track.decision?.type === 'spoof' || reporter.isSuspect(createProbe(track, person));
-    return fuseLiveness(samples, { threshold, isSuspect, evidence: track.evidence.judge() });
+    return fuseLiveness(samples, { threshold, isSuspect, evidence: evidence ?? track.evidence.judge() });
   }
 
   async #report(track: Track, decision: Decision, identity: DecidedIdentity | undefined, nowMs: number): Promise<void> {
@@ -248,10 +259,14 @@ export class TrackDecider {
         shots,
         firstGroup: groups.first(),
         liveness: this.#describeLiveness(this.#judgeLiveness(track, match?.person)),
+        livenessSamples: track.liveness,
+        decidedAtMs: nowMs,
       },
       nowMs,
     );
     this.#parts.challenges.end(track, decision.reason === 'challenge-failed');
+    const face = decision.type === 'match' ? match?.agreeing[0]?.candidate.face : undefined;
+    track.matched = face && { faceId: face.faceId, externalImageId: face.externalImageId };
     this.#settle(track, decision, match?.person, result, nowMs);
     if (result.kind === 'event') await result.stored;
   }
@@ -291,8 +306,13 @@ function createProbe({ shots, firstSeenMs }: Track, person: string | undefined):
   return { person, embeddings: shots.map(({ embedding }) => embedding), firstSeenMs };
 }
 
+/** Tells whether a decision was made because a group could not be searched or relied on. */
+function isAboutGroups(decision: Pick<Decision, 'reason'> | undefined): boolean {
+  return decision?.reason === 'group-unusable' || decision?.reason === 'gallery-stale';
+}
+
 /** Only a recognised person can become a match later, and waiting does not bring a missing liveness model. */
 function mayBecomeMatch({ type, reason }: Decision, person: string | undefined): boolean {
-  if (reason === 'group-unusable') return true;
+  if (isAboutGroups({ reason })) return true;
   return (type === 'spoof' || type === 'uncertain') && reason !== 'liveness-missing' && person !== undefined;
 }

@@ -1,6 +1,7 @@
 // One track: everything that is known of one face before one camera, from its first sight to its last.
 import { correctedCosine } from '../domain/bias.js';
 import type { EmbeddedFace } from '../domain/embedding.js';
+import type { Face } from '../domain/face.js';
 import type { Appearance } from './appearances.js';
 import { BestShots } from './best-shots.js';
 import type { Challenge } from './challenge.js';
@@ -11,6 +12,9 @@ import type { LivenessSample } from './liveness.js';
 import { PresentationEvidence } from './presentation-evidence.js';
 import type { ReferenceShot, SearchedShot } from './shot.js';
 
+/** Interval of the checks that a decided track still shows the same face; and the same while every step is in doubt. */
+const RECHECK_MS = 5_000;
+export const MIN_RECHECK_MS = 500;
 /** A face is recognised again by the newest and the best of its shots; more of them would add nothing. */
 const MAX_REFERENCES = 3;
 /** Limit of searched shots and of liveness samples, for a track that stays undecided for long. */
@@ -23,6 +27,15 @@ const MAX_CROPS = 8;
  * become a match. `settled`: nothing more is to be decided; now and then a check makes sure that it still shows the same face.
  */
 export type TrackState = 'open' | 'provisional' | 'settled';
+
+/** Figures of one searched shot. `similarity` and `threshold` are absent in an empty group. */
+export interface ShotFigures {
+  similarity?: number;
+  threshold?: number;
+  quality: number;
+  recognisability?: number;
+  masked?: boolean;
+}
 
 /** Embeddings are held in memory only, as long as the track. Times are parameters and must not decrease. */
 export class Track {
@@ -42,7 +55,7 @@ export class Track {
   /** Searched shots, in the order of their embedding. */
   shots: SearchedShot[] = [];
   /** Liveness of all shots so far, with the person that each of them agreed on. */
-  readonly liveness: (LivenessSample & { person: string | undefined })[] = [];
+  readonly liveness: (LivenessSample & { person: string | undefined; atMs: number })[] = [];
 
   /** Evidence of a print or a screen, from every frame of the track. */
   readonly evidence = new PresentationEvidence();
@@ -58,6 +71,12 @@ export class Track {
   /** The last decision, and the person that it is about. */
   decision: Decision | undefined;
   person: string | undefined;
+  /** The matched face; undefined where the decision is no match. */
+  matched: { faceId: string; externalImageId?: string | undefined } | undefined;
+  /** Quality of the face in the newest frame, 0..1, while the track is not settled. */
+  quality: number | undefined;
+  /** Figures of the newest shot, for viewers; they outlive the shots of a settled track. */
+  newest: ShotFigures | undefined;
   appearance: Appearance | undefined;
   /** Time of the next shot of a provisional track, or of the next decision on a settled one that is in its cool-down. */
   dueAtMs: number | undefined;
@@ -79,6 +98,13 @@ export class Track {
   /** True when at least one shot showed the face. */
   get hasReference(): boolean {
     return this.#references.length > 0;
+  }
+
+  /** Returns whether a shot would be useful at a time. */
+  isDue(atMs: number): boolean {
+    if (atMs < this.notBeforeMs) return false;
+    if (this.state === 'open' || this.isDoubtful) return true;
+    return atMs - this.checkedAtMs >= RECHECK_MS || (this.dueAtMs !== undefined && atMs >= this.dueAtMs);
   }
 
   /**
@@ -116,13 +142,20 @@ export class Track {
     this.turn?.interrupt();
   }
 
+  /** Takes a frame of the face. */
+  see(face: Face, nowMs: number): void {
+    this.evidence.add(face, nowMs);
+    this.quality = face.quality && Math.min(1, face.quality.overall);
+  }
+
   /** Adds a searched shot, with the person that it agrees on. */
   add(shot: SearchedShot, person: string | undefined): void {
     this.shots = [...this.shots, shot].slice(-MAX_SHOTS);
     delete this.shots[this.shots.length - 1 - MAX_CROPS]?.crop;
-    const { livenessScore: score, quality } = shot;
+    const { livenessScore: score, quality, atMs } = shot;
+    this.newest = describeShot(shot);
     if (score === undefined) return;
-    this.liveness.push({ score, quality, person });
+    this.liveness.push({ score, quality, person, atMs });
     if (this.liveness.length > MAX_SHOTS) this.liveness.shift();
   }
 
@@ -135,4 +168,14 @@ export class Track {
     this.agreed = undefined;
     this.dueAtMs = undefined;
   }
+}
+
+function describeShot({ candidates, quality, condition, masked }: SearchedShot): ShotFigures {
+  const [nearest] = candidates;
+  return {
+    ...(nearest && { similarity: nearest.similarity, threshold: nearest.group.threshold }),
+    quality,
+    ...(condition && { recognisability: condition.recognisability }),
+    ...(masked !== undefined && { masked }),
+  };
 }

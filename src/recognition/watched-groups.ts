@@ -24,6 +24,14 @@ export class WatchedGroups {
     return problems.length === 0 ? undefined : problems.join('; ');
   }
 
+  /**
+   * Tells whether a group is a copy that is too old to be relied on.
+   * @param order of the group among those of the camera; undefined: any of them
+   */
+  isStale(order?: number): boolean {
+    return this.#groups.some((group, i) => (order === undefined || i === order) && group.isStale());
+  }
+
   /** Returns the candidates of all groups, most similar first; of equals, those of the earlier group. @throws what the gallery throws */
   findNearest(probes: ShotProbes): Candidate[] {
     return this.#groups

@@ -1,6 +1,6 @@
 // The counter outside of the data directory: the version of the newest root. It shows that a whole database was put back.
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Log } from '../domain/log.js';
 import type { Timers } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';

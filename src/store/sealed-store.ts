@@ -12,11 +12,12 @@ import { Eraser, readAgain } from './eraser.js';
 import type { Note } from './note.js';
 import type { Operation } from './records.js';
 import { Roots } from './roots.js';
-import { checkRoots, describePending, listAltered, type AlteredSpace } from './start-check.js';
+import { checkRoots, describePending, listAlteredNow } from './start-check.js';
 import { deriveKey, deriveMasterSealingKey, type SealingKey } from './sealing.js';
 import type { Space } from './space.js';
-import { Spaces } from './spaces.js';
-import type { SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
+import { Spaces, type SpaceReplacement } from './spaces.js';
+import { describeStoreHealth } from './store-health.js';
+import type { AlteredSpace, SealedStoreOptions, StoreSnapshot, StoreStats } from './store.types.js';
 import { WriteQueue } from './write-queue.js';
 
 export type * from './store.types.js';
@@ -149,17 +150,7 @@ export class SealedStore implements Part {
       this.#startedSpaces()
         .all()
         .map(({ label }) => label);
-    const found: AlteredSpace[] = [];
-    for (const label of new Set(wanted)) {
-      const snapshot = await this.snapshot(label);
-      try {
-        const spaces = snapshot.spaces.map((space) => ({ label, space }));
-        found.push(...(await listAltered(spaces, { opens: true })));
-      } finally {
-        await snapshot.close();
-      }
-    }
-    return found;
+    return listAlteredNow([...new Set(wanted)], (label) => this.snapshot(label));
   }
 
   /** What a start found that it did not refuse: see `onAltered`. One sentence each. */
@@ -193,6 +184,14 @@ export class SealedStore implements Part {
   /** Makes a further space with this label, and its first records, in one atomic batch. */
   async createSpace(label: string, contents: (space: Space) => Operation[], note?: Note): Promise<Space> {
     return this.#startedSpaces().create(label, contents, note);
+  }
+
+  /**
+   * Gives a space another label, and destroys the one that it replaces, as `destroySpace` does, in one atomic batch.
+   * @param change.contents further operations for the same batch
+   */
+  async relabelSpace(space: Space, label: string, change: SpaceReplacement = {}): Promise<void> {
+    await this.#startedSpaces().relabel(space, label, change);
   }
 
   /**
@@ -318,11 +317,7 @@ export class SealedStore implements Part {
   }
 
   health(): Health {
-    const { damagedSpaces } = this.stats();
-    if (!this.#database.isOpen) return { status: 'failed', detail: 'the store is not open' };
-    if (this.#database.isBroken) return { status: 'failed', detail: 'the disk refuses writes' };
-    if (damagedSpaces === 0) return { status: 'ok' };
-    return { status: 'degraded', detail: `${damagedSpaces} key records do not open` };
+    return describeStoreHealth(this.stats(), this.#database);
   }
 
   #createSpaces(masterKey: Uint8Array): { spaces: Spaces; roots: Roots } {

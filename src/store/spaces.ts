@@ -33,6 +33,14 @@ export interface SpacesOptions {
   log: Log;
 }
 
+/** What a change of a label takes with it. */
+export interface SpaceReplacement {
+  /** Space that is destroyed in the same batch. */
+  replaced?: Space;
+  contents?: readonly Operation[];
+  note?: Note | undefined;
+}
+
 /** Form of a database: empty, of a version before roots, or as this version writes it. */
 export type StoreForm = 'new' | 'without roots' | 'with roots';
 
@@ -194,12 +202,27 @@ export class Spaces {
     return entry.space;
   }
 
+  /** See SealedStore.relabelSpace. */
+  async relabel(space: Space, label: string, { replaced, contents = [], note }: SpaceReplacement): Promise<void> {
+    while (this.#rotation) await this.#rotation.catch(() => undefined);
+    const entry = this.#findEntry(space);
+    const value = sealKeyRecord(this.#master, entry.uid, { ...entry, label }, this.#options.randomBytes);
+    const operations = [{ key: keyPlace(entry.uid), value }, ...contents];
+    if (replaced) await this.#destroy(replaced, operations, note);
+    else await this.#options.write(operations, note);
+    entry.label = label;
+  }
+
   async destroy(space: Space, note?: Note): Promise<void> {
-    const entry = this.#entries.get(space.id);
-    if (!entry || entry.space !== space || space.destroyed) throw new TypeError('no space of this store');
+    await this.#destroy(space, [], note);
+  }
+
+  /** Destroys a space in one batch with other operations. */
+  async #destroy(space: Space, others: readonly Operation[], note: Note | undefined): Promise<void> {
+    const entry = this.#findEntry(space);
     space.markDestroyed(true);
     try {
-      await this.#options.write([{ key: keyPlace(entry.uid), erase: true }], note);
+      await this.#options.write([...others, { key: keyPlace(entry.uid), erase: true }], note);
     } catch (error) {
       space.markDestroyed(false);
       throw error;
@@ -207,6 +230,13 @@ export class Spaces {
     this.#entries.delete(space.id);
     entry.dataKey.secret.fill(0);
     this.#leftovers.add(entry.uid);
+  }
+
+  /** @throws TypeError for a space that is destroyed, or of another store */
+  #findEntry(space: Space): Entry {
+    const entry = this.#entries.get(space.id);
+    if (!entry || entry.space !== space || space.destroyed) throw new TypeError('no space of this store');
+    return entry;
   }
 
   idle(): Promise<void> {

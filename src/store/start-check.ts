@@ -8,13 +8,8 @@ import { newStoreId, PENDING, type TopRoot } from './root-records.js';
 import type { Roots } from './roots.js';
 import type { RandomBytes } from './sealing.js';
 import type { Space } from './space.js';
+import type { AlteredSpace, OnAltered, StoreSnapshot } from './store.types.js';
 import type { StoreForm } from './spaces.js';
-
-/**
- * `refuse`: the start fails. `report`: the store can be read and not written. `accept`: new roots are made of the records as they are, and
- * the counter goes on from them.
- */
-export type OnAltered = 'refuse' | 'report' | 'accept';
 
 export interface StartCheckOptions {
   form: StoreForm;
@@ -76,13 +71,6 @@ export async function checkRoots(options: StartCheckOptions): Promise<string[]> 
   return problems.map(({ message }) => message);
 }
 
-/** A space whose records do not add up, or do not all open. */
-export interface AlteredSpace {
-  label: string;
-  id: string;
-  problem: string;
-}
-
 /**
  * Adds up spaces.
  * @param opens true when every record is opened as well
@@ -96,6 +84,24 @@ export async function listAltered(
   for (const { label, space } of spaces) {
     const problem = await (opens ? space.findDamage() : space.findProblem());
     if (problem !== undefined) found.push({ label, id: space.id, problem });
+  }
+  return found;
+}
+
+/** Like `listAltered`, for all spaces with these labels as they are when their turn comes; every record is opened as well. */
+export async function listAlteredNow(
+  labels: readonly string[],
+  takeSnapshot: (label: string) => Promise<StoreSnapshot>,
+): Promise<AlteredSpace[]> {
+  const found: AlteredSpace[] = [];
+  for (const label of labels) {
+    const snapshot = await takeSnapshot(label);
+    try {
+      const spaces = snapshot.spaces.map((space) => ({ label, space }));
+      found.push(...(await listAltered(spaces, { opens: true })));
+    } finally {
+      await snapshot.close();
+    }
   }
   return found;
 }

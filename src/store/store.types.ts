@@ -2,12 +2,23 @@
 import type { Log } from '../domain/log.js';
 import type { RandomBytes } from './sealing.js';
 import type { Space } from './space.js';
-import type { OnAltered } from './start-check.js';
 
 export type { Note, NoteJournal, NoteMaker } from './note.js';
 export type { KeyRange, Operation } from './records.js';
 export type { OnDamaged, Space } from './space.js';
-export type { AlteredSpace, OnAltered } from './start-check.js';
+
+/**
+ * `refuse`: the start fails. `report`: the store can be read and not written. `accept`: new roots are made of the records as they are, and
+ * the counter goes on from them.
+ */
+export type OnAltered = 'refuse' | 'report' | 'accept';
+
+/** A space whose records do not add up, or do not all open. */
+export interface AlteredSpace {
+  label: string;
+  id: string;
+  problem: string;
+}
 
 /** Spaces as they were at one moment. They can only be read. */
 export interface StoreSnapshot {

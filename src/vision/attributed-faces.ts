@@ -3,8 +3,8 @@ import { isEligible, type Face } from '../domain/face.js';
 import { MIN_SHOT_QUALITY } from './quality.js';
 
 /**
- * Most faces of one frame whose mask and liveness are determined; the others get their turn in later frames. The mask model alone takes
- * as long as the detection of a frame: without this limit, the results for a crowd would be late.
+ * Most faces of one frame whose mask and liveness are determined; the others get their turn in later frames. The liveness of a face takes
+ * about as long as the detection of a frame: without this limit, the results for a crowd would be late.
  */
 export const MAX_ATTRIBUTED = 3;
 

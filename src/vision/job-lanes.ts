@@ -1,5 +1,6 @@
-// The queue in front of the workers: cameras and requests wait in lanes of their own, so that requests never delay a camera.
+// The queues in front of the workers: a lane for each camera and one for the requests, so that requests never delay a camera.
 import type { Clock } from '../domain/time.js';
+import { CameraLanes } from './camera-lanes.js';
 
 /** `camera`: frames and their crops; `request`: jobs that an API client waits for. */
 export type Lane = 'camera' | 'request';
@@ -11,74 +12,77 @@ const REQUEST_INTERVAL_MS = 1_000;
 export interface JobLanesOptions {
   /** Most jobs that may wait in each lane. */
   capacity: number;
-  /** True serves requests only while no camera waits, apart from one request a second. False lets the lanes take turns. */
+  /** True serves requests only while no camera waits, apart from one request a second. False lets cameras and requests take turns. */
   camerasFirst: boolean;
   /** Monotonic, in milliseconds. */
   clock: Clock;
 }
 
-/**
- * Two bounded lanes, each served in order. A camera has at most one frame in its lane, so the cameras take turns, and each frame is the newest
- * one when its turn comes.
- */
+/** Bounded lanes, each served in order. The cameras share their turns by time: see CameraLanes. */
 export class JobLanes<T> {
   readonly #options: JobLanesOptions;
-  readonly #lanes: Record<Lane, T[]> = { camera: [], request: [] };
+  readonly #cameras: CameraLanes<T>;
+  readonly #requests: T[] = [];
   #next: Lane = 'camera';
   /** Time at which a request was served last, or had nothing to wait for. */
   #lastRequestMs = -Infinity;
 
   constructor(options: JobLanesOptions) {
     this.#options = options;
+    this.#cameras = new CameraLanes(options.capacity);
   }
 
-  /** Number of jobs that wait in both lanes together. */
+  /** Number of jobs that wait in all lanes together. */
   get length(): number {
-    return this.#lanes.camera.length + this.#lanes.request.length;
+    return this.#cameras.length + this.#requests.length;
   }
 
-  /** Number of jobs that wait in one lane. */
+  /** Number of jobs that wait in the lanes of the cameras, or in that of the requests. */
   count(lane: Lane): number {
-    return this.#lanes[lane].length;
+    return lane === 'camera' ? this.#cameras.length : this.#requests.length;
   }
 
-  isFull(lane: Lane): boolean {
-    return this.#lanes[lane].length >= this.#options.capacity;
+  /** @param camera id of the camera. Default: the lane of camera jobs that belong to no camera */
+  isFull(lane: Lane, camera = ''): boolean {
+    return lane === 'camera' ? this.#cameras.isFull(camera) : this.#requests.length >= this.#options.capacity;
   }
 
-  push(lane: Lane, job: T): void {
-    if (lane === 'request' && this.#lanes.request.length === 0) this.#lastRequestMs = this.#options.clock();
-    this.#lanes[lane].push(job);
+  /** @param camera as for isFull */
+  push(lane: Lane, job: T, camera = ''): void {
+    if (lane === 'camera') return this.#cameras.push(camera, job);
+    if (this.#requests.length === 0) this.#lastRequestMs = this.#options.clock();
+    this.#requests.push(job);
   }
 
-  /** Removes and returns the job whose turn it is. @param only the lane that is served. Default: both @returns undefined when there is none */
+  /** Removes and returns the job whose turn it is. @param only the lanes that are served. Default: all @returns undefined when there is none */
   shift(only?: Lane): T | undefined {
     const lane = only ?? this.#chooseLane();
-    const job = this.#lanes[lane].shift();
+    const job = lane === 'camera' ? this.#cameras.shift() : this.#requests.shift();
     if (job === undefined) return undefined;
     this.#next = OTHER[lane];
     if (lane === 'request') this.#lastRequestMs = this.#options.clock();
     return job;
   }
 
+  /** Notes the end of a camera's job. @param tookMs time for which it had a worker @param camera as for isFull */
+  end(tookMs: number, camera = ''): void {
+    this.#cameras.end(camera, tookMs);
+  }
+
   /** Removes one job, wherever it waits. @returns false where it does not wait */
   remove(job: T): boolean {
-    for (const jobs of Object.values(this.#lanes)) {
-      const index = jobs.indexOf(job);
-      if (index >= 0) return jobs.splice(index, 1).length > 0;
-    }
-    return false;
+    const index = this.#requests.indexOf(job);
+    return index >= 0 ? this.#requests.splice(index, 1).length > 0 : this.#cameras.remove(job);
   }
 
   /** Removes and returns all jobs; those of the cameras come first. */
   drain(): T[] {
-    return [...this.#lanes.camera.splice(0), ...this.#lanes.request.splice(0)];
+    return [...this.#cameras.drain(), ...this.#requests.splice(0)];
   }
 
   #chooseLane(): Lane {
-    const { camera, request } = this.#lanes;
-    if (camera.length === 0) return 'request';
-    if (request.length === 0) return 'camera';
+    if (this.#cameras.length === 0) return 'request';
+    if (this.#requests.length === 0) return 'camera';
     if (!this.#options.camerasFirst) return this.#next;
     return this.#options.clock() - this.#lastRequestMs >= REQUEST_INTERVAL_MS ? 'request' : 'camera';
   }

@@ -8,7 +8,7 @@ import { openModel } from '../models/open-model.js';
 import type { OtherSet } from '../models/other-sets.js';
 import { readPrecision, type Precision } from '../models/precision.js';
 import type { ModelSession, ProviderFailure } from '../models/session.js';
-import type { Addon, NativeImage } from '../native/addon.js';
+import type { Addon, CapturedFrame, NativeImage } from '../native/addon.js';
 import { pickAttributedFaces } from './attributed-faces.js';
 import { LivenessScorer, MaskClassifier } from './attributes.js';
 import { decodePicture } from './decode.js';
@@ -22,7 +22,8 @@ import type { PictureDecoder } from './picture-decoder.js';
 import { estimatePose } from './pose.js';
 import { PresentationMeter } from './presentation.js';
 import { findFlaw, measureQuality } from './quality.js';
-import type { AnalyseOptions, AnalysedFrame, FrameOptions } from './vision.js';
+import { areAllFound, planSearch } from './search-plan.js';
+import type { AnalyseOptions, AnalysedFrame, FrameOptions, FrameSearch } from './vision.js';
 
 /** The contract's bounds for one picture: most faces, and shorter side of the smallest face. */
 const MAX_FACES = 20;
@@ -126,13 +127,16 @@ export class Pipeline {
         const isEmbedded = toEmbed > 0 && isEligible(face);
         // The condition of an embedded face needs the verdict of the mask model, whether or not the caller asks for it.
         await this.#addAttributes(image, face, { ...options, mask: options.mask || isEmbedded });
-        if (isEmbedded) {
-          const crop = embedder.align(image, face.landmarksPx);
+        const crop = isEmbedded || options.crops ? embedder.align(image, face.landmarksPx) : undefined;
+        const quality = crop && measureQuality(face, crop, embedder.widthPx);
+        if (options.crops && crop && quality) Object.assign(face, { crop, quality });
+        if (isEmbedded && crop && quality) {
           Object.assign(face, await embedder.embed(crop));
           // Either verdict counts: the mask model sees what the embedding may not show.
           if (face.masked === true && face.condition) face.condition = markMasked(face.condition);
           if (face.isAlignmentSure === false) face.condition = { masked: false, ...face.condition, recognisability: 0 };
-          const flaw = face.condition && findFlaw(face, measureQuality(face, crop, embedder.widthPx), crop);
+          face.quality = quality;
+          const flaw = face.condition && findFlaw(face, quality, crop);
           if (flaw) face.flaw = flaw;
           toEmbed--;
         }
@@ -150,14 +154,9 @@ export class Pipeline {
     const frame = this.#addon.captureFrame(captureHandle, options.after);
     if (!frame) return undefined;
     try {
-      const detected = await this.#detector.detect(frame, {
-        minFacePx: options.minFacePx,
-        frameNumber: frame.frameNumber,
-        maxFaces: MAX_FACES,
-        isWanted: (boxPx) => !isSettled(boxPx, options.settled),
-      });
-      const faces = detected.map((found): Face => {
-        const face = describeFace(found);
+      const { found, searched } = await this.#searchFrame(frame, options);
+      const faces = found.map((one): Face => {
+        const face = describeFace(one);
         if (isSettled(face.boxPx, options.settled)) return face;
         // The crop outlives the frame: the best shots of a track are embedded later.
         face.crop = this.#embedder.align(frame, face.landmarksPx);
@@ -169,7 +168,7 @@ export class Pipeline {
         if (options.liveness) face.presentation = this.#presentation.measure(frame, face);
       }
       const { widthPx, heightPx, frameNumber, capturedAtMs, streamChanges } = frame;
-      return { widthPx, heightPx, frameNumber, capturedAtMs, streamChanges, faces };
+      return { widthPx, heightPx, frameNumber, capturedAtMs, streamChanges, faces, ...(searched && { searched }) };
     } finally {
       frame.release();
     }
@@ -187,6 +186,21 @@ export class Pipeline {
   async close(): Promise<void> {
     for (const session of this.#sessions) await session.release();
     await this.#otherEmbedders.close();
+  }
+
+  /** Finds the faces of a frame: around the places where they are expected, and in the whole picture where that does not find all of them. */
+  async #searchFrame(
+    frame: CapturedFrame,
+    { minFacePx, settled, search }: FrameOptions,
+  ): Promise<Pick<AnalysedFrame, 'searched'> & { found: DetectedFace[] }> {
+    const isWanted = (boxPx: Box): boolean => !isSettled(boxPx, settled);
+    const options = { minFacePx, frameNumber: frame.frameNumber, maxFaces: MAX_FACES, isWanted };
+    const squares = search && isSameStream(frame, search) ? planSearch({ minFacePx, ...search }) : undefined;
+    if (!search || !squares) return { found: await this.#detector.detect(frame, options) };
+    const found = await this.#detector.detect(frame, { ...options, squares });
+    const boxes = found.map(({ boxPx }) => boxPx);
+    if (areAllFound(search.around, boxes)) return { found, searched: 'around' };
+    return { found: await this.#detector.detect(frame, options), searched: 'again' };
   }
 
   async #decode(bytes: Uint8Array): Promise<NativeImage> {
@@ -210,6 +224,11 @@ export class Pipeline {
 
 function describeFace(found: DetectedFace): Face {
   return { ...found, pose: estimatePose(found.landmarksPx) };
+}
+
+function isSameStream(frame: CapturedFrame, search: FrameSearch): boolean {
+  const { widthPx, heightPx, streamChanges } = search;
+  return frame.widthPx === widthPx && frame.heightPx === heightPx && frame.streamChanges === streamChanges;
 }
 
 function isSettled(box: Box, settled: readonly Box[] = []): boolean {

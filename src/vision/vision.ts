@@ -16,6 +16,8 @@ export interface AnalyseOptions {
   aligned?: boolean;
   /** Model version of the embeddings. Default: the loaded set's. */
   modelVersion?: string;
+  /** True adds to each face its aligned crop and its quality, as the faces of a frame have them. */
+  crops?: boolean;
 }
 
 export interface AnalysedFrame extends AnalysedImage {
@@ -24,6 +26,21 @@ export interface AnalysedFrame extends AnalysedImage {
   /** Wall clock, milliseconds since the epoch. */
   capturedAtMs: number;
   /** Number of times that the stream of the capture had changed before this frame. */
+  streamChanges: number;
+  /**
+   * Part of the picture that was searched, where the search was limited (FrameOptions.search): `around` the expected faces alone, or the whole
+   * picture `again` because one of them was not there. Absent: the whole picture.
+   */
+  searched?: 'around' | 'again';
+}
+
+/** Limits of the search of a frame. */
+export interface FrameSearch {
+  /** Boxes in which all faces in sight are expected, in pixels of the frame. */
+  around: readonly Box[];
+  /** Size and stream changes of the frame that the boxes are from. A frame that differs is searched as a whole. */
+  widthPx: number;
+  heightPx: number;
   streamChanges: number;
 }
 
@@ -41,6 +58,11 @@ export interface FrameOptions {
    * that costs more (crop, quality, mask, liveness).
    */
   settled?: readonly Box[];
+  /**
+   * Limits the search to places in which faces are expected. Where one of them is missed, or they are too many, the whole picture is searched.
+   * Default: the whole picture is searched.
+   */
+  search?: FrameSearch;
 }
 
 /** A rectangle to draw, in pixels of the frame before it is scaled. */

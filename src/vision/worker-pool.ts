@@ -4,25 +4,28 @@ import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
 import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
+import type { Clock } from '../domain/time.js';
 import { AppError, clientError, describeError } from '../errors.js';
 import { describePrecision, type ChosenPrecision } from '../models/set-precision.js';
 import { JobLanes, type Lane } from './job-lanes.js';
-import type { OtherLoading } from './other-embedders.js';
+import { OtherProblems } from './other-problems.js';
 import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
+import type { WorkerActivity, WorkerPoolStats } from './worker-activity.js';
 import type { Job, JobResults, WorkerSetup } from './worker-protocol.js';
-import { WorkerSlot, type PendingJob } from './worker-slot.js';
+import { countCameraWorkers, FreeWorkers, type WorkerKind } from './worker-shares.js';
+import { WorkerSlot, type JobSlot, type PendingJob, type WorkerSlotOptions } from './worker-slot.js';
 
 export interface WorkerPoolOptions extends WorkerSetup {
   /** Number of worker threads. Where frames of cameras are analysed, there are at least two. */
   workers: number;
-  /** True where frames of cameras are analysed: the first worker then serves cameras alone, and the others serve them first. Default: false. */
-  hasCameras?: boolean;
+  /** Number of cameras: the first workers then serve cameras alone (see countCameraWorkers), and the others serve them first. Default: 0. */
+  cameras?: number;
   /** Longest time that a request's picture may wait, and longest time that a worker may work on it. Default: 10 s. */
   pictureTimeoutMs?: number;
   /** Time after which a worker that does not react to the end of its job is replaced. Default: 10 s. */
   cancelTimeoutMs?: number;
-  /** Most jobs that wait in each lane, the cameras' and the requests'. A further job is refused with SERVER_BUSY. */
+  /** Most jobs that wait in each lane, of a camera or of the requests. A further job is refused with SERVER_BUSY. */
   queueLength: number;
   /** Reason why the set is not the configured one, for the health report. */
   fallback?: string | undefined;
@@ -31,33 +34,18 @@ export interface WorkerPoolOptions extends WorkerSetup {
   log: Log;
   /** File of the worker thread. Default: dist/vision/worker.js; tests, which run the sources, name another one. */
   workerFile?: URL;
+  /** Monotonic, in milliseconds; and what makes the place of a worker. Default: real ones; simulations pass their own. */
+  clock?: Clock;
+  openSlot?: (options: WorkerSlotOptions) => JobSlot;
 }
 
-export interface WorkerPoolStats {
-  /** Workers that are ready. */
-  workers: number;
-  /** Workers that run a job. */
-  busy: number;
-  /** Jobs that wait. */
-  queued: number;
-  completed: number;
-  /** Jobs that were refused because their lane was full, or because they had waited for too long. */
-  rejected: number;
-  /** Jobs that were ended because they had run for too long. */
-  overdue: number;
-  /** Jobs whose caller did not want the result any more, waiting or running. */
-  cancelled: number;
-  /** Workers that died and were started again. */
-  restarts: number;
-}
+/** The part of the pool that a camera needs, on the lane of that camera. */
+export type CameraVision = Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseFrame' | 'encodeFrame' | 'embedCrops'>;
 
-/** Progress of one worker, for the watchdog. */
-export interface WorkerActivity {
-  id: string;
-  /** The worker has a job, or a job waits that it could take. */
-  busy: boolean;
-  /** Number of jobs that ended. */
-  done: number;
+interface SubmitOptions {
+  /** Id of the camera whose lane the job waits in. */
+  camera?: string | undefined;
+  cancelled?: AbortSignal | undefined;
 }
 
 /** Lane of each kind of job. A JPEG of a live view is a request, so that viewers do not delay the cameras. */
@@ -78,13 +66,15 @@ const RESTART_DELAY_MS = 1_000;
 export class WorkerPool implements Vision, Part {
   readonly name = 'vision';
   readonly #options: WorkerPoolOptions;
-  readonly #slots: WorkerSlot[] = [];
+  readonly #slots: JobSlot[] = [];
+  readonly #clock: Clock;
+  readonly #free = new FreeWorkers();
   readonly #queue: JobLanes<PendingJob>;
   readonly #restartTimers = new Set<NodeJS.Timeout>();
   #providers: readonly ProviderReport[] = [];
-  /** Reason why the embedder of a model version could not be loaded, from the worker that tried last. */
-  readonly #otherProblems = new Map<string, string>();
+  readonly #others: OtherProblems;
   #running = false;
+  #launch: Promise<unknown> | undefined;
   #completed = 0;
   #rejected = 0;
   #overdue = 0;
@@ -93,8 +83,10 @@ export class WorkerPool implements Vision, Part {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    const { queueLength: capacity, hasCameras: camerasFirst = false } = options;
-    this.#queue = new JobLanes({ capacity, camerasFirst, clock: () => performance.now() });
+    this.#others = new OtherProblems(options.log);
+    const { queueLength: capacity, cameras = 0 } = options;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#queue = new JobLanes({ capacity, camerasFirst: cameras > 0, clock: this.#clock });
   }
 
   get modelVersion(): string {
@@ -110,10 +102,19 @@ export class WorkerPool implements Vision, Part {
     return this.#providers;
   }
 
-  /** Number of workers: one of them serves cameras alone where there are cameras, and requests need another one. */
+  /** Number of workers: where there are cameras, one of them at least serves cameras alone, and requests need another one. */
   get #workers(): number {
-    const { workers, hasCameras = false } = this.#options;
-    return hasCameras ? Math.max(2, workers) : workers;
+    const { workers, cameras = 0 } = this.#options;
+    return cameras > 0 ? Math.max(2, workers) : workers;
+  }
+
+  /** Lets the workers load their models while other parts start. */
+  prepare(): void {
+    this.#running = true;
+    while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot(this.#slots.length));
+    this.#launch = Promise.all(this.#slots.map((slot) => slot.launch()));
+    // start() reports a failure.
+    this.#launch.catch(() => undefined);
   }
 
   /**
@@ -121,22 +122,36 @@ export class WorkerPool implements Vision, Part {
    * @throws AppError MODEL_MISSING, MODEL_HASH_MISMATCH, PROVIDER_UNAVAILABLE, ADDON_MISSING, WORKER_FAILED
    */
   async start(signal: AbortSignal): Promise<void> {
-    this.#running = true;
-    while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot(this.#slots.length));
-    await Promise.all(this.#slots.map((slot) => slot.launch()));
+    if (!this.#launch) this.prepare();
+    await this.#launch;
     signal.throwIfAborted();
   }
 
   async stop(): Promise<void> {
     this.#running = false;
+    this.#launch = undefined;
     for (const timer of this.#restartTimers) clearTimeout(timer);
     this.#restartTimers.clear();
     for (const pending of this.#queue.drain()) pending.reject(createStoppedError());
+    this.#free.clear();
     await Promise.all(this.#slots.splice(0).map((slot) => slot.close()));
   }
 
+  /** Returns this pool with the lane of a camera: its jobs wait there, and share the workers with other cameras by time. */
+  forCamera(camera: string): CameraVision {
+    return {
+      modelVersion: this.modelVersion,
+      hasLiveness: this.hasLiveness,
+      analyseFrame: (captureHandle, options) =>
+        this.#submit<'frame'>({ kind: 'frame', captureHandle, options }, { camera }),
+      encodeFrame: (captureHandle, options) => this.encodeFrame(captureHandle, options),
+      embedCrops: (crops, modelVersion) =>
+        this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion }, { camera }),
+    };
+  }
+
   analyseImage(bytes: Uint8Array, options: AnalyseOptions, cancelled?: AbortSignal): Promise<AnalysedImage> {
-    return this.#submit<'image'>({ kind: 'image', bytes: compact(bytes), options }, cancelled);
+    return this.#submit<'image'>({ kind: 'image', bytes: compact(bytes), options }, { cancelled });
   }
 
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
@@ -199,23 +214,24 @@ export class WorkerPool implements Vision, Part {
       const [failure] = failures;
       if (failure) return `runs on ${provider}: a preferred provider failed: ${failure.reason}`;
     }
-    for (const [version, problem] of this.#otherProblems) {
-      return `the models of ${version} cannot be loaded: ${problem}`;
-    }
-    return undefined;
+    return this.#others.describe();
   }
 
-  #submit<K extends keyof JobResults>(job: Extract<Job, { kind: K }>, cancelled?: AbortSignal): Promise<JobResults[K]> {
+  #submit<K extends keyof JobResults>(
+    job: Extract<Job, { kind: K }>,
+    { camera, cancelled }: SubmitOptions = {},
+  ): Promise<JobResults[K]> {
     if (!this.#running) return Promise.reject(createStoppedError());
     if (cancelled?.aborted) return Promise.reject(cancelled.reason as Error);
     const lane = LANES[job.kind];
-    if (this.#queue.isFull(lane)) {
+    if (this.#queue.isFull(lane, camera)) {
       this.#rejected++;
       return Promise.reject(createBusyError('The work queue is full.'));
     }
     return new Promise((resolve, reject) => {
       const pending: PendingJob = {
         job,
+        camera,
         limitMs: lane === 'camera' ? CAMERA_TIMEOUT_MS : this.#pictureTimeoutMs,
         resolve: (result) => {
           settle();
@@ -229,11 +245,12 @@ export class WorkerPool implements Vision, Part {
       const onAbort = (): void => this.#cancel(pending, cancelled?.reason);
       const patience = lane === 'camera' ? undefined : setTimeout(() => this.#giveUp(pending), this.#pictureTimeoutMs);
       const settle = (): void => {
+        this.#charge(pending);
         clearTimeout(patience);
         cancelled?.removeEventListener('abort', onAbort);
       };
       cancelled?.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(lane, pending);
+      this.#queue.push(lane, pending, camera);
       this.#dispatch();
     });
   }
@@ -267,40 +284,57 @@ export class WorkerPool implements Vision, Part {
     return createBusyError(`The picture could not be analysed within ${limit}.`);
   }
 
+  /** Gives waiting jobs to free workers. Its time depends on neither the number of workers nor that of the waiting jobs. */
   #dispatch(): void {
-    for (const [index, slot] of this.#slots.entries()) {
-      if (!slot.isFree) continue;
-      const next = this.#queue.shift(this.#isForCameras(index) ? 'camera' : undefined);
-      if (next) slot.run(next);
+    for (;;) {
+      // A camera leaves the workers that requests can have as long as one of its own is free.
+      const isForCamera = this.#queue.count('camera') > 0 && this.#free.has('camera');
+      if (!isForCamera && !(this.#queue.length > 0 && this.#free.has('any'))) return;
+      const pending = this.#queue.shift(isForCamera ? 'camera' : undefined);
+      const slot = this.#free.take(isForCamera ? 'camera' : 'any', pending?.camera);
+      if (!pending || !slot) return;
+      pending.startedMs = this.#clock();
+      slot.run(pending);
     }
   }
 
-  /** Tells whether this worker serves cameras alone, so that no request can hold it up. */
-  #isForCameras(index: number): boolean {
-    return this.#options.hasCameras === true && index === 0;
+  /** Charges a camera with the time for which its job had a worker. */
+  #charge(pending: PendingJob): void {
+    const { startedMs, camera, job } = pending;
+    if (startedMs === undefined || LANES[job.kind] !== 'camera') return;
+    delete pending.startedMs;
+    this.#queue.end(this.#clock() - startedMs, camera);
+  }
+
+  #readKind(index: number): WorkerKind {
+    const { cameras = 0 } = this.#options;
+    return index < countCameraWorkers(this.#workers, cameras) ? 'camera' : 'any';
   }
 
   #countWaitingFor(index: number): number {
-    return this.#isForCameras(index) ? this.#queue.count('camera') : this.#queue.length;
+    return this.#readKind(index) === 'camera' ? this.#queue.count('camera') : this.#queue.length;
   }
 
-  #createSlot(index: number): WorkerSlot {
-    const { set, others = [], modelsDir, providers, workerFile, log, hasCameras } = this.#options;
-    const yields = hasCameras === true && !this.#isForCameras(index);
-    const { cancelTimeoutMs = CANCEL_TIMEOUT_MS } = this.#options;
-    const slot: WorkerSlot = new WorkerSlot({
+  #createSlot(index: number): JobSlot {
+    const { set, others = [], modelsDir, providers, workerFile, log, cameras = 0 } = this.#options;
+    const kind = this.#readKind(index);
+    const yields = cameras > 0 && kind === 'any';
+    const { cancelTimeoutMs = CANCEL_TIMEOUT_MS, openSlot = (parts) => new WorkerSlot(parts) } = this.#options;
+    const slot: JobSlot = openSlot({
       setup: { set, others, modelsDir, providers, ...(yields && { niceness: REQUEST_NICENESS }) },
       workerFile: workerFile ?? new URL('./worker.js', import.meta.url),
       log,
       cancelTimeoutMs,
       onReady: (reports) => {
         this.#providers = reports;
+        this.#free.add(kind, slot);
         this.#dispatch();
       },
-      onOther: (loading) => this.#noteOther(loading),
+      onOther: (loading) => this.#others.note(loading),
       onOverdue: (job, isDecoding) => this.#refuseOverdue(job, isDecoding),
       onJobEnd: () => {
         this.#completed++;
+        this.#free.add(kind, slot);
         this.#dispatch();
       },
       onDeath: () => {
@@ -310,22 +344,7 @@ export class WorkerPool implements Vision, Part {
     return slot;
   }
 
-  /** Logs a change once, although every worker loads the embedder itself and retries. */
-  #noteOther({ modelVersion, problem }: OtherLoading): void {
-    const { log } = this.#options;
-    const before = this.#otherProblems.get(modelVersion);
-    if (problem === undefined) {
-      this.#otherProblems.delete(modelVersion);
-      if (before !== undefined) log.info({ modelVersion }, 'the models of another version can be loaded again');
-      return;
-    }
-    this.#otherProblems.set(modelVersion, problem);
-    if (problem !== before) {
-      log.warn({ modelVersion, reason: problem }, 'the models of another version cannot be loaded');
-    }
-  }
-
-  #restartLater(slot: WorkerSlot): void {
+  #restartLater(slot: JobSlot): void {
     const timer = setTimeout(() => {
       this.#restartTimers.delete(timer);
       this.#restarts++;

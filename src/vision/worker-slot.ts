@@ -19,6 +19,10 @@ import {
 /** A job with the promise that its caller waits for. */
 export interface PendingJob {
   job: Job;
+  /** Id of the camera whose job it is; undefined for a request, and for crops that belong to no camera. */
+  camera?: string | undefined;
+  /** Time at which a worker began it, in milliseconds from any origin; absent while it waits. */
+  startedMs?: number;
   /** The job is cancelled when it has run for this long. */
   limitMs: number;
   resolve(result: JobResults[keyof JobResults]): void;
@@ -45,12 +49,17 @@ export interface WorkerSlotOptions {
 
 /**
  * Size to which the young generation of a worker's JavaScript heap may grow. A worker makes little garbage there. V8's default lets it
- * grow to 48 MB; the lower limit saved 35 MB with two workers, and made them 5 % faster because more stays in the processor's caches
- * (AMD EPYC, November 2026).
+ * grow to 48 MB. With 4 MB it held 8 MB, with 1 MB it holds 2 to 4 MB, and a still takes the same processor time (AMD EPYC, November 2026).
  */
-const YOUNG_GENERATION_MB = 4;
+const YOUNG_GENERATION_MB = 1;
 /** Time in which the worker of a closed slot must end. After it the thread is terminated, as the end of the process would do. */
 const CLOSE_TIMEOUT_MS = 2_500;
+
+/** The part of a slot that the pool needs. */
+export type JobSlot = Pick<
+  WorkerSlot,
+  'isReady' | 'isBusy' | 'isFree' | 'endedJobs' | 'launch' | 'run' | 'cancel' | 'close'
+>;
 
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;

@@ -20,7 +20,13 @@ import {
 if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
 const port = parentPort;
 
-try {
+// Without an await at the top: the bundle that scripts/build-service.mjs makes cannot have one.
+void begin().catch((error: unknown) => {
+  post({ type: 'failed', error: toWireError(error) });
+  port.close();
+});
+
+async function begin(): Promise<void> {
   const { controlMemory, niceness, ...setup } = workerData as WorkerData;
   if (niceness !== undefined) lowerPriority(niceness);
   const decoder = new DecoderProcess();
@@ -46,9 +52,6 @@ try {
     );
   });
   post({ type: 'ready', providers: pipeline.providers });
-} catch (error) {
-  post({ type: 'failed', error: toWireError(error) });
-  port.close();
 }
 
 /** Lowers the priority of this thread: on Linux, setpriority with 0 changes the calling thread alone. */

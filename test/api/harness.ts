@@ -9,11 +9,11 @@ import { createNhnApi, type NhnApiParts } from '../../src/api/nhn/create.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
 import type { EnrolmentPolicies } from '../../src/domain/enrolment-policy.js';
 import type { FaceCondition } from '../../src/domain/condition.js';
-import { isEligible, type AnalysedImage, type Face, type FaceFlaw } from '../../src/domain/face.js';
+import { isEligible, type AnalysedImage, type Face, type FaceFlaw, type Quality } from '../../src/domain/face.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
 import { SimilarityScales } from '../../src/domain/similarity-scales.js';
 import { AppError, type ErrorCode } from '../../src/errors.js';
-import type { Gallery } from '../../src/gallery/gallery.types.js';
+import type { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import type { AnalyseOptions } from '../../src/vision/vision.js';
 import { openKeys } from '../keys/support.js';
 import { openGallery } from './gallery.js';
@@ -38,6 +38,9 @@ export interface ScriptedFace {
   yaw?: number;
   pitch?: number;
   masked?: boolean;
+  quality?: Partial<Quality>;
+  /** Grey value of the whole crop. */
+  grey?: number;
   condition?: FaceCondition;
   flaw?: FaceFlaw;
   liveness?: number;
@@ -109,7 +112,8 @@ function scriptedFace(entry: ScriptedFace, options: AnalyseOptions): Face {
     landmarksPx: [point, point, point, point, point],
     detectionScore: 0.98765,
     pose: { yaw: entry.yaw ?? 1.5, pitch: entry.pitch ?? -2.25, roll: 3 },
-    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 1 },
+    quality: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 1, ...entry.quality },
+    ...(options.crops && { crop: new Uint8Array(112 * 112 * 3).fill(entry.grey ?? 128) }),
     embedding,
     ...(entry.condition && { condition: entry.condition }),
     ...(entry.flaw && { flaw: entry.flaw }),
@@ -139,7 +143,7 @@ export interface Answer {
 
 export interface Harness {
   vision: ScriptedVision;
-  gallery: Gallery;
+  gallery: LevelGallery;
   appKeys: KeyRegistry;
   server: ApiServer;
   /** `http://127.0.0.1:port` */

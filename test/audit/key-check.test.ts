@@ -29,6 +29,8 @@ describe('a registry', () => {
   it.each<[string, Entry[], ListedKey[]]>([
     ['a key that was made', [created], [key()]],
     ['a key that was revoked', [created, revoked], [key({ revokedAt: 'today' })]],
+    ['a key with a role', [['key.created', { fingerprint: 'f1', role: 'viewer' }]], [key({ role: 'viewer' })]],
+    ['an admin key of a version without roles', [created], [key({ role: 'admin' })]],
     ['a key of Lintel 0.2 that was taken over', [oldCreated, imported()], [key()]],
     ['a revoked key that was taken over', [imported({ revoked: true })], [key({ revokedAt: 'today' })]],
     ['a key of a backup', [imported({ from: 'backup' })], [key()]],
@@ -50,6 +52,12 @@ describe('a registry', () => {
       [created, revoked],
       [key()],
       `${KEY} is valid, but the audit log shows that`,
+    ],
+    [
+      'a role that was raised',
+      [['key.created', { fingerprint: 'f1', role: 'viewer' }]],
+      [key({ role: 'admin' })],
+      `${KEY} has another role than the one`,
     ],
     ['a digest that was replaced', [created], [key({ fingerprint: 'f2' })], `${KEY} has another digest than the one`],
     ['a registry from before a key was made', [created], [], `${KEY} is missing: the audit log shows no revocation`],

@@ -1,6 +1,7 @@
 // Confidence bounds of rates, against values that are known in another way.
 import { describe, expect, it } from 'vitest';
-import { betaShare, bootstrapBound, lowerBound, upperBound } from '../../bench/support/rates.js';
+import { bootstrapBound, lowerBound, upperBound } from '../../bench/support/rates.js';
+import { incompleteBeta } from '../../src/domain/binomial.js';
 
 describe('upperBound and lowerBound', () => {
   it('bounds no hits by the rule of three', () => {
@@ -36,14 +37,14 @@ describe('upperBound and lowerBound', () => {
   });
 });
 
-describe('betaShare', () => {
+describe('incompleteBeta', () => {
   it.each([
     [0.3, 1, 1, 0.3],
     [0.3, 2, 1, 0.09],
     [0.3, 1, 3, 1 - 0.7 ** 3],
     [0.5, 7, 7, 0.5],
   ])('I_%f(%f, %f) is %f', (x, a, b, share) => {
-    expect(betaShare(x, a, b)).toBeCloseTo(share, 9);
+    expect(incompleteBeta(x, a, b)).toBeCloseTo(share, 9);
   });
 });
 

@@ -103,6 +103,65 @@ describe('the states of a camera', () => {
   });
 });
 
+describe('frames are searched around the faces in sight alone', () => {
+  const known = [{ x0: 100, y0: 100, x1: 200, y1: 230 }];
+  const withKnown = (knownBoxes = (): typeof known | undefined => known) => setUp({ maxFps: 10 }, { knownBoxes });
+  /** Shoots frames every 100 ms. @returns the frames from the first one on: W was to be searched as a whole, a around the faces */
+  const play = async ({ vision, shoot, timers }: ReturnType<typeof setUp>, frames: number): Promise<string> => {
+    for (let n = 0; n < frames; n++) {
+      await shoot();
+      await timers.advance(100);
+    }
+    return vision.asked.map(({ search }) => (search ? 'a' : 'W')).join('');
+  };
+
+  test('between whole searches, of which there are three a second', async () => {
+    const door = withKnown();
+    await door.camera.start(live);
+    expect(await play(door, 10)).toBe('WaaWaaWaaW');
+    const size = { widthPx: 640, heightPx: 480, streamChanges: 0 };
+    expect(door.vision.asked[1]?.search).toEqual({ around: known, ...size });
+  });
+
+  test('not while anything is in doubt', async () => {
+    const door = withKnown(() => undefined);
+    await door.camera.start(live);
+    expect(await play(door, 6)).toBe('WWWWWW');
+  });
+
+  test('not where a frame was searched again because a face was missed, for eight frames', async () => {
+    const door = withKnown();
+    await door.camera.start(live);
+    await play(door, 1);
+    door.vision.searched = 'again';
+    await play(door, 1);
+    door.vision.searched = 'around';
+    expect(await play(door, 9)).toBe('WaWWWWWWWWa');
+  });
+
+  test('not in the first frame of a source that was opened again', async () => {
+    const door = withKnown();
+    await door.camera.start(live);
+    await play(door, 2);
+    door.addon.last.fail('unplugged');
+    await door.timers.advance(BACK_OFF_MS[0]);
+    // The pace must be known again before a search is limited.
+    expect(await play(door, 8)).toMatch(/^WaW+a+W/);
+  });
+
+  test('not before a whole search succeeded: one that failed found nobody', async () => {
+    const door = withKnown();
+    await door.camera.start(live);
+    await play(door, 3);
+    door.vision.script = () => {
+      throw new Error('a broken model');
+    };
+    await play(door, 1);
+    door.vision.script = () => undefined;
+    expect(await play(door, 3)).toBe('WaaWWaa');
+  });
+});
+
 describe('a source that is lost', () => {
   test('is opened again after stepped waits, and logged once', async () => {
     const { camera, addon, timers, log } = setUp();

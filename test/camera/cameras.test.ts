@@ -251,6 +251,8 @@ describe('the operations on the cameras', () => {
     expect(seen[0]?.faces[0]?.crop).toBeDefined();
     expect(all.reports()[0]?.camera.errors).toBe(0);
     for (const { handle, settled } of frames.asked) expect(settled === undefined).toBe(handle === 0);
+    // A watcher collects the faces of everybody: no search is limited for it.
+    expect(frames.asked.some(({ handle, search }) => handle === 0 && search)).toBe(false);
     stop();
     stop();
     await shoot();
@@ -275,6 +277,73 @@ describe('the operations on the cameras', () => {
     addon.find(0).fail('gone');
     await settle();
     expect(await all.frame('front', LOOK)).toBeUndefined();
+  });
+
+  test('a crowd of viewers costs one encoding of a frame, and one description of its tracks', async () => {
+    const { all, frames, shoot } = await running();
+    frames.makeFaces = () => [face({ person: 3, x: 80, y: 60 })];
+    await shoot();
+    const look = { ...LOOK, boxes: false };
+    const pictures = await Promise.all(Array.from({ length: 200 }, () => all.frame('front', look)));
+    expect(new Set(pictures.map((picture) => picture?.frameNumber))).toEqual(new Set([1]));
+    expect(frames.encoded).toHaveLength(1);
+    const seen = all.tracks('front');
+    expect(seen).toMatchObject({ widthPx: 640, tracks: [{ trackId: 1, state: 'looking' }] });
+    expect(all.tracks('front')).toBe(seen);
+    await shoot();
+    expect(all.tracks('front')).not.toBe(seen);
+  });
+
+  test('no track and no shared picture outlives a pause, privacy, or the loss of the camera', async () => {
+    const { all, frames, shoot, addon, timers } = await running();
+    const look = { ...LOOK, boxes: false };
+    frames.makeFaces = () => [face({ person: 3, x: 80, y: 60 })];
+    await shoot();
+    await all.frame('front', look);
+    await all.pause('front');
+    expect([await all.frame('front', look), all.tracks('front')]).toEqual([undefined, undefined]);
+    await all.resume('front');
+    await shoot();
+    expect(await all.frame('front', look)).toBeDefined();
+    await all.setPrivacy(true);
+    expect([await all.frame('front', look), all.tracks('front')]).toEqual([undefined, undefined]);
+    await all.setPrivacy(false);
+    await shoot();
+    expect(await all.frame('front', look)).toBeDefined();
+    for (const capture of addon.captures) if (!capture.isClosed) capture.fail('gone');
+    await settle();
+    expect(await all.frame('front', look)).toBeUndefined();
+    await timers.advance(1_001);
+    expect(all.tracks('front')).toBeUndefined();
+  });
+
+  test('a listener learns of every change of a state at once, until it stops', async () => {
+    const { all, addon, shoot } = await running();
+    await shoot();
+    const seen: string[] = [];
+    const stop = all.watchStates(() =>
+      seen.push(
+        `${all.privacy} ${all
+          .views()
+          .map(({ stats }) => stats.status)
+          .join()}`,
+      ),
+    );
+    const paused = all.pause('front');
+    await paused;
+    expect(seen).toEqual(['false paused,running']);
+    await all.setPrivacy(true);
+    expect(seen[1]).toBe('true paused,running');
+    expect(seen.at(-1)).toBe('true private,private');
+    await all.setPrivacy(false);
+    const before = seen.length;
+    addon.last.fail('gone');
+    await settle();
+    expect(seen.length).toBeGreaterThan(before);
+    stop();
+    const after = seen.length;
+    await all.setPrivacy(true);
+    expect(seen).toHaveLength(after);
   });
 
   test('the view of each has its state, counters, picture size and groups', async () => {

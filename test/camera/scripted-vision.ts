@@ -8,6 +8,8 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
   /** Called with the number of the analysis, from 1, before its frame is taken; may throw, or wait. */
   script: (analysis: number) => void | Promise<void> = () => undefined;
   makeFaces: (frameNumber: number) => Face[] = () => [];
+  /** What a frame says of its search, where its search was limited. */
+  searched: AnalysedFrame['searched'] = 'around';
   readonly asked: (FrameOptions & { handle: number })[] = [];
   readonly encoded: (EncodeOptions & { handle: number })[] = [];
   underWay = 0;
@@ -36,7 +38,9 @@ export class ScriptedVision implements Pick<Vision, 'analyseFrame' | 'encodeFram
       if (!frame) return undefined;
       const { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges } = frame;
       frame.release();
-      return { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges, faces: this.makeFaces(frameNumber) };
+      const searched = options.search && this.searched;
+      const faces = this.makeFaces(frameNumber);
+      return { frameNumber, capturedAtMs, widthPx, heightPx, streamChanges, faces, ...(searched && { searched }) };
     } finally {
       this.underWay--;
     }

@@ -92,6 +92,40 @@ describe('lintel keys', () => {
   });
 });
 
+describe('lintel keys with a role', () => {
+  it('makes an admin key with it, and lists it', async () => {
+    const cwd = tempDir();
+    const added = await keys(cwd, 'add', 'desk', '--admin', '--role', 'operator');
+    expect(added.code).toBe(0);
+    expect(added.stderr).toContain('This is the admin key "desk", with the role operator.');
+    expect((await keys(cwd, 'add', 'owner', '--admin')).stderr).toContain('with the role admin.');
+    const { stdout } = await keys(cwd, 'list', '--admin');
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['NAME', 'ID', 'ROLE', 'MADE', 'REVOKED'],
+      ['desk', expect.any(String), 'operator', '2030-01-31 12:00'],
+      ['owner', expect.any(String), 'admin', '2030-01-31 12:00'],
+      [''],
+    ]);
+  });
+
+  it('through a running service as well', async () => {
+    const { cwd, keys: served } = await createBackupDevice({ faces: 0 });
+    const { stdout } = await keys(cwd, 'add', 'desk', '--admin', '--role', 'viewer');
+    expect(served.adminKeys.authenticate(stdout.trim())).toMatchObject({ name: 'desk', role: 'viewer' });
+  });
+
+  it.each([
+    [['add', 'desk', '--role', 'viewer'], 1, 'lintel: --role needs --admin: only admin keys have roles'],
+    [['add', 'desk', '--admin', '--role', 'king'], 2, 'Allowed choices are viewer, operator, admin'],
+  ])('refuses %j', async (args, code, sentence) => {
+    const cwd = tempDir();
+    const run = await keys(cwd, ...args);
+    expect([run.code, run.stdout]).toEqual([code, '']);
+    expect(run.stderr).toContain(sentence);
+    expect(await readdir(cwd)).toEqual([]);
+  });
+});
+
 describe('lintel keys with a running service', () => {
   it('adds, lists and revokes through the service, at once, with an entry for each change', async () => {
     const { cwd, keys: served, store } = await createBackupDevice({ faces: 0 });

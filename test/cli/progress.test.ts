@@ -44,12 +44,12 @@ describe('on a terminal', () => {
   });
 
   it.each([20, 40, 60, 200])('keeps to one line of %i columns', (columns) => {
-    const { progress: p, output, wait } = progress({ tty: true, columns, label: 'RFB-640-masked_face-v2.onnx' });
+    const { progress: p, output, wait } = progress({ tty: true, columns, label: 'espressif-mbf-of-a-long-name.onnx' });
     wait(5000);
     p.update(500);
     const drawn = output.text.replace('\r\u001b[K', '');
     expect(drawn.length).toBeLessThan(columns);
-    expect(drawn.startsWith('RFB-640-masked_face')).toBe(true);
+    expect(drawn.startsWith('espressif-mbf-of-a-')).toBe(true);
     expect(drawn.includes('[')).toBe(columns > 60);
   });
 

@@ -2,9 +2,10 @@
 import { execFile } from 'node:child_process';
 import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ADDON_PATH } from '../../src/native/addon.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { tempDir } from '../support/temp-dir.js';
 
@@ -38,15 +39,19 @@ async function commands(bodies: Record<string, string>): Promise<string> {
 }
 
 describe('the scripts', () => {
-  it.each(['scripts/setup', 'scripts/start', 'scripts/test'])('%s --help prints its usage', async (script) => {
-    const { code, stdout } = await run(script, ['--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`^Usage: ${script}`));
-  });
+  it.each(['scripts/setup', 'scripts/start', 'scripts/fleet-demo', 'scripts/test'])(
+    '%s --help prints its usage',
+    async (script) => {
+      const { code, stdout } = await run(script, ['--help']);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`^Usage: ${script}`));
+    },
+  );
 
   it.each([
     ['scripts/setup', ['--fast'], 2, 'setup: unknown option --fast'],
     ['scripts/setup', ['--config'], 2, 'setup: --config needs a file'],
+    ['scripts/fleet-demo', ['--fast'], 2, 'fleet-demo: unknown option --fast'],
     ['scripts/start', ['--config'], 2, 'start: --config needs a file'],
     ['scripts/start', ['--config', '/no/such.yaml'], 1, 'start: there is no configuration file /no/such.yaml'],
     ['scripts/start', ['--config=none.yaml'], 1, 'start: there is no configuration file none.yaml'],
@@ -97,19 +102,142 @@ describe('setup', () => {
   it('lists the missing packages and their purpose before it installs them, and prints one sentence when that fails', async () => {
     const calls = join(tempDir(), 'calls');
     const fake = `echo "$0 $*" >> ${calls}; echo "E: Unable to fetch some archives" >&2; exit 100`;
-    const bin = await commands({ 'pkg-config': 'exit 1', 'apt-get': fake, sudo: '"$@"' });
+    // Where the npm packages of this checkout are not those of its lock file, setup would install them beside.
+    const bin = await commands({ 'pkg-config': 'exit 1', 'apt-get': fake, sudo: '"$@"', npm: 'exec sleep 60' });
     const { code, stdout, stderr } = await run('scripts/setup', [], { PATH: `${bin}:${process.env.PATH}` });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^Missing system packages:\n(.*\n)* {2}libopencv-dev +OpenCV 4: cameras and pictures\n/);
-    expect(stdout).toMatch(/\nInstalling them with apt-get(, through sudo)?; that can take some minutes\.\n$/);
+    expect(stdout).toMatch(/^Missing system packages:\n(.*\n)* {2}libavformat-dev +FFmpeg: streams and video files\n/);
+    expect(stdout).toMatch(/\nInstalling them with apt-get(, through sudo)?; that can take some minutes\.\n/);
     expect(stderr).toContain('E: Unable to fetch some archives\n');
-    expect(stderr).toMatch(/setup: apt-get could not install .*libopencv-dev.*\. Is this machine online\? Otherwise/);
+    expect(stderr).toMatch(/setup: apt-get could not install .*libavformat-dev.*\. Is this machine online\? Otherwise/);
     const [update, install, ...more] = (await readFile(calls, 'utf8')).trim().split('\n');
     expect(more).toEqual([]);
     expect(update).toMatch(/ update$/);
-    expect(install).toMatch(/ install -y --no-install-recommends .*libopencv-dev/);
+    expect(install).toMatch(/ install -y --no-install-recommends .*libavformat-dev/);
   });
 });
+
+describe('setup of a new checkout', () => {
+  it('installs the npm packages beside the system packages, and ends that work when it fails', async () => {
+    const checkout = tempDir();
+    const pidFile = join(checkout, 'npm-pid');
+    for (const name of ['scripts/setup', 'package.json', 'package-lock.json']) {
+      await cp(join(root, name), join(checkout, name), { recursive: true });
+    }
+    const bin = await commands({
+      'pkg-config': 'exit 1',
+      sudo: '"$@"',
+      npm: `echo $$ > ${pidFile}; exec sleep 300`,
+      'apt-get': `[[ "$*" == *install* ]] || exit 0; until [[ -s ${pidFile} ]]; do sleep 0.05; done; exit 100`,
+    });
+    const { code, stderr } = await run(join(relative(root, checkout), 'scripts/setup'), [], {
+      PATH: `${bin}:${process.env.PATH}`,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('setup: apt-get could not install');
+    // Of a process that has ended, and that its parent has not asked for yet, the command line is empty.
+    const commandLine = `/proc/${(await readFile(pidFile, 'utf8')).trim()}/cmdline`;
+    expect(await readFile(commandLine, 'utf8').catch(() => '')).toBe('');
+  });
+
+  it('does nothing where nothing has changed since all was complete', async () => {
+    const checkout = tempDir();
+    for (const folder of ['models/ranges', 'models/files', 'build', 'src', 'scripts']) {
+      await mkdir(join(checkout, folder), { recursive: true });
+    }
+    for (const file of ['models/manifest.json', 'models/ranges/one.json', 'src/one.ts']) {
+      await writeFile(join(checkout, file), '{}');
+    }
+    const names = [
+      'describe_checkout',
+      'is_complete',
+      'note_complete',
+      'configured_set',
+      'models_are_there',
+      'quantised_stamp',
+    ];
+    const functions = `tests=false; nats=false; config=()\n${await readFunctions(names)}`;
+    const script = join(checkout, 'check');
+    const call = async (body: string): Promise<string> => {
+      await writeFile(script, `#!/bin/bash\nset -euo pipefail\n${functions}\n${body}\n`, { mode: 0o755 });
+      return (await run(relative(root, script), [], {}, checkout)).stdout.trim();
+    };
+    const ask = 'note_complete; if is_complete; then echo yes; else echo no; fi';
+    // The 8-bit forms are not made yet.
+    expect(await call(ask)).toBe('no');
+    expect(await call(`quantised_stamp >models/files/.quantised; ${ask}`)).toBe('yes');
+    const check = 'if is_complete; then echo yes; else echo no; fi';
+    expect(await call(check)).toBe('yes');
+    // Of the same size and with its old date.
+    expect(await call(`cp -p src/one.ts old; printf '[]' >src/one.ts; touch -r old src/one.ts; ${check}`)).toBe('no');
+    expect(await call(`note_complete; tests=true; ${check}`)).toBe('no');
+    expect(await call(`note_complete; rm src/one.ts; ${check}`)).toBe('no');
+  });
+
+  it('reports why the npm packages cannot be installed', async () => {
+    const checkout = tempDir();
+    for (const name of ['scripts/setup', 'package.json', 'package-lock.json']) {
+      await cp(join(root, name), join(checkout, name), { recursive: true });
+    }
+    const bin = await commands({ npm: 'echo "npm error" >&2; exit 1', 'apt-get': 'exit 0', sudo: '"$@"' });
+    const { code, stderr } = await run(join(relative(root, checkout), 'scripts/setup'), [], {
+      PATH: `${bin}:${process.env.PATH}`,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('npm error\nsetup: npm ci failed. Is this machine online?');
+  });
+});
+
+describe('a machine without a compiler', () => {
+  /** Runs addon_is_brought of scripts/setup in a checkout with the addon of this one. @returns its exit code and output */
+  async function isBrought(
+    tools: Record<string, string>,
+    source = 'int main;',
+  ): Promise<{ code: number; stderr: string }> {
+    const checkout = tempDir();
+    const bin = await commands(tools);
+    for (const name of ['bash', 'find', 'sort', 'xargs', 'sha256sum', 'uname', 'cat', 'env']) {
+      if (!(name in tools)) await symlink(`/usr/bin/${name}`, join(bin, name));
+    }
+    await symlink(process.execPath, join(bin, 'node'));
+    for (const folder of ['src/native', 'build', 'scripts']) await mkdir(join(checkout, folder), { recursive: true });
+    await copyFile(join(root, 'scripts/build-native'), join(checkout, 'scripts/build-native'));
+    for (const name of ['lintel.node', 'lintel-streams.so', 'lintel-devices.so']) {
+      await copyFile(join(dirname(ADDON_PATH), name), join(checkout, 'build', name));
+    }
+    await writeFile(join(checkout, 'src/native/one.cc'), 'int main;');
+    const script = join(checkout, 'script');
+    const names = ['addon_stamp', 'addon_is_brought'];
+    await writeFile(script, `#!/usr/bin/env bash\n${await readFunctions(names)}\n"$@"\n`);
+    await chmod(script, 0o755);
+    const env = { PATH: bin };
+    const { stdout } = await run(relative(root, script), ['addon_stamp'], env, checkout);
+    await writeFile(join(checkout, 'build/.stamp'), stdout);
+    await writeFile(join(checkout, 'src/native/one.cc'), source);
+    const { code, stderr } = await run(relative(root, script), ['addon_is_brought'], env, checkout);
+    return { code, stderr };
+  }
+
+  it('takes the addon that was built elsewhere from the same sources', async () => {
+    expect(await isBrought({})).toEqual({ code: 0, stderr: '' });
+  });
+
+  it.each([
+    ['the sources are others', {}, 'int other;'],
+    ['a compiler is here, which decides by itself', { 'g++': 'exit 0' }, 'int main;'],
+    ['the addon is for another machine', { uname: 'echo $RANDOM$RANDOM' }, 'int main;'],
+  ])('does not take it where %s', async (_where, tools, source) => {
+    expect((await isBrought(tools, source)).code).toBe(1);
+  });
+});
+
+/** Reads functions of scripts/setup by their names. */
+async function readFunctions(names: readonly string[]): Promise<string> {
+  const setup = await readFile(join(root, 'scripts/setup'), 'utf8');
+  return names
+    .map((name) => new RegExp(`^${name}\\(\\) \\{(.*\\}$|[^]*?^\\}$)`, 'm').exec(setup)?.[0] ?? `no ${name}`)
+    .join('\n');
+}
 
 describe('the download of the models', () => {
   const SENTENCE =
@@ -123,13 +251,12 @@ describe('the download of the models', () => {
     await copyFile(join(root, 'models/manifest.json'), join(checkout, 'models/manifest.json'));
     await symlink(join(root, 'dist'), join(checkout, 'dist'));
     if (config !== undefined) await writeFile(join(checkout, 'lintel.yaml'), config);
-    const setup = await readFile(join(root, 'scripts/setup'), 'utf8');
-    const functions = ['say', 'configured_set', 'models_are_there', 'origin_answers', 'fetch_models'].map((name) => {
-      return new RegExp(`^${name}\\(\\) \\{(.*\\}$|[^]*?^\\}$)`, 'm').exec(setup)?.[0] ?? `no ${name}`;
-    });
+    const functions = await readFunctions([
+      ...['say', 'configured_set', 'models_are_there', 'origin_answers', 'fetch_models'],
+    ]);
     const given = `tests=false; config=(${config === undefined ? '' : '--config lintel.yaml'})`;
     const script = join(checkout, 'fetch');
-    await writeFile(script, `#!/bin/bash\nset -euo pipefail\n${given}\n${functions.join('\n')}\nfetch_models\n`);
+    await writeFile(script, `#!/bin/bash\nset -euo pipefail\n${given}\n${functions}\nfetch_models\n`);
     await chmod(script, 0o755);
     const env = {
       LINTEL_MODELS_FROM: from,
@@ -208,18 +335,26 @@ describe('the count of the tests', () => {
     status,
     assertionResults: tests.map((state) => ({ status: state })),
   });
+  const report = (testResults: object[], [passed = 0, failed = 0, pending = 0]: number[]) => ({
+    ...{ numPassedTests: passed, numFailedTests: failed, numPendingTests: pending, numTodoTests: 0 },
+    testResults,
+  });
+  const more = report([file('passed', 'passed', 'skipped')], [1, 0, 1]);
   it.each([
-    [0, [file('passed', 'passed', 'passed')], [2, 0, 0], '2 passed, 0 failed'],
-    [0, [file('passed', 'passed', 'skipped')], [1, 0, 1], '1 passed, 0 failed, 1 skipped'],
-    [1, [file('failed', 'passed', 'failed')], [1, 1, 0], '1 passed, 1 failed'],
-    [1, [file('failed'), file('passed', 'passed')], [1, 0, 0], '1 passed, 1 failed'],
-    [1, [file('passed', 'passed')], [1, 0, 0], '1 passed, 1 failed'],
-  ])('of a run that ended with %i', async (status, testResults, [passed, failed, pending], line) => {
-    const report = join(tempDir(), 'report.json');
-    const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: pending, numTodoTests: 0 };
-    await writeFile(report, JSON.stringify({ ...counts, testResults }));
+    [0, [report([file('passed', 'passed', 'passed')], [2])], '2 passed, 0 failed'],
+    [0, [report([file('passed', 'passed', 'skipped')], [1, 0, 1])], '1 passed, 0 failed, 1 skipped'],
+    [1, [report([file('failed', 'passed', 'failed')], [1, 1])], '1 passed, 1 failed'],
+    [1, [report([file('failed'), file('passed', 'passed')], [1])], '1 passed, 1 failed'],
+    [1, [report([file('passed', 'passed')], [1])], '1 passed, 1 failed'],
+    [0, [report([file('passed', 'passed')], [1]), more], '2 passed, 0 failed, 1 skipped'],
+    [1, [report([file('failed', 'failed')], [0, 1]), more], '1 passed, 1 failed, 1 skipped'],
+  ])('of runs that ended with %i', async (status, reports, line) => {
+    const folder = tempDir();
+    const paths = reports.map((_, i) => join(folder, `${i}.json`));
+    for (const [i, path] of paths.entries()) await writeFile(path, JSON.stringify(reports[i]));
+    const command = [join(root, 'scripts/count-tests.mjs'), String(status), ...paths];
     const ran = await new Promise<string>((resolve, reject) =>
-      execFile(process.execPath, [join(root, 'scripts/count-tests.mjs'), report, String(status)], (error, stdout) =>
+      execFile(process.execPath, command, (error, stdout) =>
         error ? reject(new Error(error.message)) : resolve(stdout),
       ),
     );

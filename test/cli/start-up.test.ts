@@ -1,8 +1,8 @@
 // The start of a command loads only what that command needs.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CLI } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -29,8 +29,15 @@ function loadedBy(args: readonly string[]): { packages: Set<string>; files: stri
     { cwd: dir, encoding: 'utf8' },
   );
   const urls = [...output.matchAll(/^LOADED (.*)$/gm)].map(([, url = '']) => url);
+  const files = urls.filter((url) => url.includes('/dist/'));
   const packages = urls.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
-  return { packages: new Set(packages), files: urls.filter((url) => url.includes('/dist/')) };
+  return { packages: new Set([...packages, ...files.flatMap(listBundled)]), files };
+}
+
+/** Lists the packages in a file of dist: the bundler writes the path of each module above it. */
+function listBundled(url: string): string[] {
+  const text = readFileSync(url.startsWith('file:') ? fileURLToPath(url) : url, 'utf8');
+  return [...text.matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(([, name = '']) => name);
 }
 
 describe('the start of lintel', () => {

@@ -1,4 +1,5 @@
 // Runs commands under test: the outputs keep what is written, the environment is empty, the clock stands still.
+import { Readable } from 'node:stream';
 import type { CliContext, RegisterCommand } from '../../src/cli/context.js';
 import type { Output } from '../../src/cli/output.js';
 import { runProgram } from '../../src/cli/program.js';
@@ -33,6 +34,7 @@ export async function lintel(
   const code = await runProgram(
     args,
     {
+      stdin: Readable.from([]),
       stdout,
       stderr,
       cwd: '/',

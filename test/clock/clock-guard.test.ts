@@ -107,7 +107,7 @@ describe('while it runs', () => {
     expect(device.guard.problem()).toContain('it is trusted in 1 s');
     await device.pass(2 * SECOND);
     expect(device.guard.problem()).toBeUndefined();
-    expect(device.guard.health()).toEqual({ status: 'ok' });
+    expect(device.guard.health()).toMatchObject({ status: 'ok', facts: { trusted: true } });
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { ERROR_RESULTS, SUCCESS_RESULTS } from '../../src/api/nhn/envelope.js';
 import { PICTURE_FAULTS } from '../../src/camera/picture-faults.js';
 import { ENROLMENT_REASONS } from '../../src/enrolment/enrolment-refused.js';
 import { EVENT_TYPES, REASONS, recognitionEventSchema } from '../../src/events/event.js';
+import { decisionGroundsSchema, SHOT_RESULTS } from '../../src/events/grounds.js';
 import { checkCommands } from './command-rules.js';
 import { listMetrics, listSourceWords, readText } from './facts.js';
 import {
@@ -96,6 +97,15 @@ describe('docs/events.md', () => {
   it('has every type and every reason of an event', () => {
     expect(listFirstColumn(page, '`type`')).toEqual([...EVENT_TYPES]);
     expect(listFirstColumn(page, '`reason`').sort()).toEqual(Object.keys(REASONS).sort());
+  });
+
+  it('has every field of the grounds of a decision and of their shots', () => {
+    const { version, deviceId, ...fields } = decisionGroundsSchema.shape;
+    expect([version, deviceId]).not.toContain(undefined);
+    expect(listFirstColumn(page, 'of the grounds').sort()).toEqual(Object.keys(fields).sort());
+    const shot = fields.shots.element.shape;
+    expect(listFirstColumn(page, 'of a shot').sort()).toEqual(Object.keys(shot).sort());
+    expect(page.inlineCodes.map(({ text }) => text)).toEqual(expect.arrayContaining(Object.keys(SHOT_RESULTS)));
   });
 
   it('has every field of an event', () => {

@@ -1,6 +1,7 @@
 // What the code has: the program, the configuration, topics, routes, metrics and names. The rules compare the pages with it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { createDeviceDocument } from '../../src/api/device/openapi.js';
@@ -20,6 +21,8 @@ import {
   makeSnapshotTopic,
   makeStatusTopic,
 } from '../../src/events/topics.js';
+import { namePrefixes } from '../../src/fleet/nats/permissions.js';
+import { nameEventStream } from '../../src/fleet/subjects.js';
 import { createMetrics } from '../../src/ops/metrics.js';
 import { Written } from '../cli/terminal.js';
 import { listFiles, ROOT } from './pages.js';
@@ -40,6 +43,7 @@ const LOADED = await Promise.all(COMMANDS.map(async ({ name, load }) => ({ name,
 /** A fresh program whose commands do nothing: parsing a command line only checks it. */
 export function createIdleProgram(): Command {
   const context = {
+    stdin: Readable.from([]),
     stdout: new Written(),
     stderr: new Written(),
     cwd: '/',
@@ -89,7 +93,9 @@ export function listTopics(): string[][] {
   const others = [makeHistoryTopic, makeStatusTopic, makeCommandTopic, makeCommandResultTopic].map((topic) =>
     topic(ANY),
   );
-  return [...types, ...others, makeSnapshotTopic(ANY, ANY), makeChallengeTopic(ANY, ANY)].map((topic) =>
+  // The gateway of the fleet's server has subjects of NATS as topics.
+  const gateway = `${namePrefixes(ANY).messages}.${nameEventStream(ANY)}`.replaceAll('.', '/');
+  return [...types, ...others, makeSnapshotTopic(ANY, ANY), makeChallengeTopic(ANY, ANY), gateway].map((topic) =>
     topic.split('/'),
   );
 }
@@ -137,8 +143,10 @@ export async function listMetrics(): Promise<string[]> {
     vision: () => ({ workers: 0, busy: 0, queued: 0, completed: 0, rejected: 0, overdue: 0, cancelled: 0 }),
     cameras: () => [],
     events: () => ({ published: 0, pending: 0, dropped: 0, expired: 0, stored: 0, connected: false, ...REFUSED }),
+    fleet: () => undefined,
     http: () => ({ connections: 0, connectionsClosed: 0, heldBytes: 0, refused: {} }),
     gallery: () => ({ groups: 0, faces: 0 }),
+    vitals: () => ({}),
     droppedLogLines: () => 0,
   });
   return [...(await metrics.text()).matchAll(/^# TYPE (lintel_\w+) /gm)].map(([, name = '']) => name);

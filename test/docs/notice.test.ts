@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { lockSchema, manifestSchema, writeNotice } from '../../tools/notice/notice.js';
+import { BUNDLED, lockSchema, manifestSchema, readLicences, writeNotice } from '../../tools/notice/notice.js';
 
 const root = new URL('../../', import.meta.url);
 const readText = (path: string): string => readFileSync(new URL(path, root), 'utf8');
@@ -10,10 +10,11 @@ const readJson = (path: string): unknown => JSON.parse(readText(path));
 
 const lock = lockSchema.parse(readJson('package-lock.json'));
 const manifest = manifestSchema.parse(readJson('models/manifest.json'));
+const licences = readLicences();
 
 describe('NOTICE', () => {
   it('is what "npm run notice" writes', () => {
-    expect(readText('NOTICE')).toBe(writeNotice({ lock, manifest }));
+    expect(readText('NOTICE')).toBe(writeNotice({ lock, manifest, licences }));
   });
 
   it('names every model with its licence', () => {
@@ -36,6 +37,15 @@ describe('NOTICE', () => {
     }
   });
 
+  it('names the packages in the bundle of the console, and holds their licences', () => {
+    const notice = readText('NOTICE');
+    for (const name of BUNDLED) {
+      expect(notice).toMatch(new RegExp(`^${name} \\d[\\d.]* +MIT$`, 'm'));
+      expect(notice).toContain(/^Copyright .*$/m.exec(licences[name])?.[0]);
+    }
+    expect(notice).toContain('The above copyright notice and this permission notice shall be included');
+  });
+
   it('leaves out development dependencies and other platforms', () => {
     const notice = readText('NOTICE');
     for (const name of ['vitest', 'eslint', '@img/sharp-darwin-arm64', '@img/sharp-win32-x64']) {
@@ -45,9 +55,9 @@ describe('NOTICE', () => {
 
   it('refuses a package without a licence, and shows a changed licence', () => {
     const packages = { ...lock.packages, 'node_modules/koa': { version: '9.9.9' } };
-    expect(() => writeNotice({ lock: { packages }, manifest })).toThrow('no licence for node_modules/koa');
+    expect(() => writeNotice({ lock: { packages }, manifest, licences })).toThrow('no licence for node_modules/koa');
     const changed = { ...lock.packages, 'node_modules/koa': { version: '9.9.9', license: 'GPL-3.0-only' } };
-    expect(writeNotice({ lock: { packages: changed }, manifest })).toMatch(/^koa 9\.9\.9 +GPL-3\.0-only$/m);
+    expect(writeNotice({ lock: { packages: changed }, manifest, licences })).toMatch(/^koa 9\.9\.9 +GPL-3\.0-only$/m);
   });
 });
 

@@ -52,7 +52,7 @@ describe('commands in shell blocks', () => {
     ['curl -s -X PUT http://127.0.0.1:8080/device/v1/privacies', 'no route PUT /device/v1/privacies'],
     ['curl -s "http://127.0.0.1:8080/device/v1/events?kind=match"', 'has no parameter kind'],
     ['curl -s http://door.example/healthz', 'which is not the service'],
-    ["mosquitto_sub -t 'lintel/+/+/+/+'", 'Lintel has no topic lintel/+/+/+/+'],
+    ["mosquitto_sub -t 'lintel/+/+/+/+/+'", 'Lintel has no topic lintel/+/+/+/+/+'],
   ])('%s', (command, problem) => {
     expect(shell(command)).toEqual([expect.stringContaining(problem)]);
   });

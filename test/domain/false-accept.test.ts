@@ -1,6 +1,11 @@
 // From a tolerated rate of false accepts to a threshold.
 import { describe, expect, it } from 'vitest';
-import { FalseAcceptCurve, farPerComparison, HIGHEST_THRESHOLD_COSINE } from '../../src/domain/false-accept.js';
+import {
+  acceptsPerAttempt,
+  FalseAcceptCurve,
+  farPerComparison,
+  HIGHEST_THRESHOLD_COSINE,
+} from '../../src/domain/false-accept.js';
 import { SimilarityScale } from '../../src/domain/similarity.js';
 
 const points = [
@@ -82,5 +87,21 @@ describe('the FAR of one comparison', () => {
     expect(farPerComparison(1e-3, { ...one, agree: 3, outOf: 3 })).toBeCloseTo(1e-3, 12);
     expect(farPerComparison(1e-3, { ...one, agree: 3, outOf: 5 })).toBeCloseTo(6e-4, 6);
     expect(farPerComparison(1e-3, { ...one, agree: 1, outOf: 5 })).toBeCloseTo(2e-4, 6);
+  });
+});
+
+describe('the false accepts per attempt', () => {
+  it.each([
+    [1e-4, 200, 3, 5],
+    [1e-6, 100_000, 1, 1],
+    [1e-2, 1, 5, 5],
+  ])('are the target %d again at the FAR that it demands, with %d faces', (target, enrolledFaces, agree, outOf) => {
+    const attempt = { enrolledFaces, agree, outOf };
+    expect(acceptsPerAttempt(farPerComparison(target, attempt), attempt) / target).toBeCloseTo(1, 9);
+  });
+
+  it('are none in an empty group, and all where every comparison accepts', () => {
+    expect(acceptsPerAttempt(0.1, { enrolledFaces: 0, agree: 1, outOf: 1 })).toBe(0);
+    expect(acceptsPerAttempt(1, { enrolledFaces: 2, agree: 1, outOf: 1 })).toBe(1);
   });
 });

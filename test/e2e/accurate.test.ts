@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchModel } from '../../src/models/fetch-model.js';
 import { getModelSet, listModels, loadManifest } from '../../src/models/manifest.js';
+import { isBuiltIn } from '../../src/models/precision.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { encodePicture } from '../../tools/rendered-people/clip-file.js';
 import { GUEST_SEED, renderPortrait, STRANGER_SEED } from '../../tools/rendered-people/demo-clip.js';
@@ -21,7 +22,8 @@ describe.skipIf(skip)('a service with the set accurate', () => {
 
   beforeAll(async () => {
     const set = getModelSet(loadManifest(), 'accurate');
-    for (const model of listModels(set)) await fetchModel(modelsDir, model, { from: sharedFilesDir });
+    for (const model of listModels(set).filter((one) => !isBuiltIn(one)))
+      await fetchModel(modelsDir, model, { from: sharedFilesDir });
   });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { encodePicture } from '../../tools/rendered-people/clip-file.js';
-import { GUEST_SEED, renderDemoClip, renderPortrait } from '../../tools/rendered-people/demo-clip.js';
+import { GUEST_SEED, renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { recognitionEventSchema } from '../../src/events/event.js';
 import { isSignedBy } from '../../src/events/signing.js';
 import { loadAddon } from '../../src/native/addon.js';
+import { DEMO_CLIP } from '../console/scenes.js';
 import { Mosquitto, Subscriber, lacks, type HistoryMessage } from '../events/support.js';
 import { bestModels, standardModels } from '../support/model-sets.js';
 import { facesDir, missing } from '../support/shared.js';
@@ -48,14 +49,12 @@ async function photoClip(folder: string): Promise<Clip> {
   return { path, portrait: guest![0]! };
 }
 
-/** Makes the clip of the demonstration: the guest, then a stranger, as rendered heads. */
-async function renderedClip(folder: string): Promise<Clip> {
-  const addon = loadAddon();
-  const path = join(folder, 'clip.avi');
-  await renderDemoClip(path, { addon });
-  return { path, portrait: encodePicture(renderPortrait(GUEST_SEED), addon) };
+/** Returns the clip of the demonstration: the guest, then a stranger, as rendered heads. */
+async function renderedClip(): Promise<Clip> {
+  return { path: DEMO_CLIP, portrait: encodePicture(renderPortrait(GUEST_SEED), loadAddon()) };
 }
 
+const LONG = { timeout: 90_000 };
 const sources = [
   { name: 'photographs', models: facesDir === undefined ? undefined : standardModels, threshold: 80, make: photoClip },
   { name: 'rendered faces', models: bestModels, threshold: 90, make: renderedClip },
@@ -65,7 +64,8 @@ describe.each(sources)('a clip of $name', ({ name, models, threshold, make }) =>
   const what = `the clip of ${name}`;
   const skip = missing(what, models?.modelsDir) || lacks(what, 'mosquitto', 'mosquitto_sub', 'stdbuf');
 
-  it.skipIf(skip)('causes exactly one match for the enrolled person, and none for the stranger', async () => {
+  // Two starts of the service, and a clip of 12 s in real time.
+  it.skipIf(skip)('causes exactly one match for the enrolled person, and none for the stranger', LONG, async () => {
     const folder = tempDir();
     const clip = await make(folder);
     const broker = await Mosquitto.start();

@@ -13,6 +13,7 @@ import { renderPortrait } from '../../tools/rendered-people/demo-clip.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import type { Picture } from '../../tools/rendered-people/head.js';
 import type { HeadChallenge, HeadSide } from '../../src/domain/challenge.js';
+import type { Box } from '../../src/domain/face.js';
 import type { Health } from '../../src/domain/health.js';
 import { silentLog } from '../../src/domain/log.js';
 import { systemTimers } from '../../src/domain/time.js';
@@ -126,6 +127,8 @@ export function standing(x: number, fromMs: number, toMs: number, { y = 0.5, siz
 }
 
 export interface Played {
+  /** File of the clip. */
+  path: string;
   events: RecognitionEvent[];
   /** Challenges, when they began and when they ended. */
   challenges: HeadChallenge[];
@@ -135,6 +138,8 @@ export interface Played {
   /** Scores of the liveness model. */
   scores: number[];
   fullyAnalysed: number;
+  /** What was searched and found in each frame. */
+  frames: { frameNumber: number; searched: AnalysedFrame['searched']; boxes: Box[] }[];
 }
 
 /** Plays clips. One pipeline serves all clips; each clip has its own gallery. */
@@ -182,6 +187,8 @@ export class ClipDoor {
   /**
    * Plays a clip to its end. There are ten frames per second in the clip's own time, however fast they are analysed.
    * @param side side of the challenges
+   * @param again what came of the same clip before, so that it is not rendered once more
+   * @param around true: between whole searches, frames are searched around the faces in sight, as at a door
    * @param liveness scores that replace the model's; a set without a liveness model then counts as having one
    */
   async play(
@@ -191,15 +198,27 @@ export class ClipDoor {
       keys = {},
       liveness,
       side = 'left',
-    }: { keys?: object | undefined; liveness?: number | undefined; side?: HeadSide } = {},
+      around = false,
+      again,
+    }: {
+      keys?: object | undefined;
+      liveness?: number | undefined;
+      side?: HeadSide;
+      around?: boolean;
+      again?: Played;
+    } = {},
   ): Promise<Played> {
-    const path = join(tempDir(), 'clip.mjpeg');
-    await renderClip({ widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script }, path, { addon });
+    const path = again?.path ?? join(tempDir(), 'clip.mjpeg');
+    const whole = { widthPx: 640, heightPx: 480, fps: FPS, background: 3, samples: 1, ...script };
+    if (!again) await renderClip(whole, path, { addon });
     const timers = new ManualTimers();
     const startMs = timers.nowMs;
     const events: RecognitionEvent[] = [];
     const challenges: HeadChallenge[] = [];
     const scores: number[] = [];
+    const frames: Played['frames'] = [];
+    /** Time of the newest frame that was analysed; the recogniser may still be at the one before. */
+    let newestMs = startMs;
     let fullyAnalysed = 0;
     const camera = { id: 'front', group: group.groupId, source: { type: 'file', path, realTime: false }, ...keys };
     const config = configSchema.parse({ cameras: [camera] }).cameras[0]!;
@@ -217,7 +236,11 @@ export class ClipDoor {
           const isScored = set.liveness ? face.livenessScore !== undefined : face.crop !== undefined;
           if (isScored && liveness !== undefined) face.livenessScore = liveness;
         }
-        return frame;
+        if (!frame) return undefined;
+        const { frameNumber, searched, faces } = frame;
+        frames.push({ frameNumber, searched, boxes: faces.map(({ boxPx }) => boxPx) });
+        newestMs = startMs + (frameNumber * 1_000) / FPS;
+        return { ...frame, capturedAtMs: newestMs };
       },
       embedCrops: (crops) => pipeline.embedCrops(crops),
       encodeFrame: async () => undefined,
@@ -249,17 +272,17 @@ export class ClipDoor {
       log: silentLog,
     });
     const atTimeOfClip = async (frame: AnalysedFrame) => {
-      const capturedAtMs = startMs + (frame.frameNumber * 1_000) / FPS;
-      await timers.advance(capturedAtMs - timers.nowMs);
-      await recogniser.onFrame({ ...frame, capturedAtMs });
+      await timers.advance(frame.capturedAtMs - timers.nowMs);
+      await recogniser.onFrame(frame);
     };
     const source = new Camera({
       config,
       addon,
       vision,
       settledBoxes: () => recogniser.settledBoxes(),
+      knownBoxes: () => (around ? recogniser.knownBoxes() : undefined),
       onFrame: atTimeOfClip,
-      clock: Date.now,
+      clock: () => newestMs,
       timers: systemTimers,
       log: silentLog,
     });
@@ -273,7 +296,7 @@ export class ClipDoor {
     await timers.advance(1_100);
     const [stats, health] = [recogniser.stats(), recogniser.health()];
     await recogniser.stop();
-    return { events, challenges, stats, health, scores, fullyAnalysed };
+    return { path, events, challenges, stats, health, scores, fullyAnalysed, frames };
   }
 }
 

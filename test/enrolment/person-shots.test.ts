@@ -14,6 +14,7 @@ function shot({
   return {
     crop: new Uint8Array(0),
     quality,
+    measures: { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: quality },
     pose: { yaw, pitch: 0, roll: 0 },
     bbox,
     detectionScore: 0.9,

@@ -14,7 +14,7 @@ async function openLog(store: EventStore, change: Partial<EventLogOptions & Even
   const { maxEvents = 100, maxBytes = 1_000_000, maxAgeHours = 1, ...options } = change;
   const limits = { maxEvents, maxBytes, maxAgeHours };
   const base = { deviceId: 'gate', consumers: ['mqtt'], clock: Date.now, log: silentLog };
-  return started(new EventLog({ ...base, sign: (event) => signer.sign(event), ...options, store, limits }));
+  return started(new EventLog({ ...base, signer, ...options, store, limits }));
 }
 
 function emitMany(log: EventLog, count: number): Promise<RecognitionEvent[]> {

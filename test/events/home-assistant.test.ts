@@ -34,6 +34,21 @@ describe('the discovery messages', () => {
     });
   });
 
+  it('have a problem for the stale copies of a door of a fleet, and of no other device', () => {
+    const options = { prefix: 'homeassistant', deviceId: 'gate', cameras: [] };
+    expect(makeDiscoveryMessages(options)).toEqual([]);
+    const [message, ...others] = makeDiscoveryMessages({ ...options, isFleetDoor: true });
+    expect([message?.topic, message?.retain, others]).toEqual([
+      'homeassistant/binary_sensor/gate/fleet/config',
+      true,
+      [],
+    ]);
+    expect(JSON.parse(String(message?.payload))).toMatchObject({
+      ...{ state_topic: 'lintel/gate/status', device_class: 'problem', availability_topic: 'lintel/gate/status' },
+      value_template: expect.stringContaining("get('staleGroups')") as string,
+    });
+  });
+
   it('leave the picture of an event out', () => {
     expect(String(messages[0]?.payload)).not.toContain('snapshot');
   });

@@ -49,7 +49,7 @@ async function startPublisher(target: BrokerTarget): Promise<{ log: EventLog; pu
     deviceId: 'gate',
     limits: { maxEvents: 1_000, maxBytes: 1_000_000, maxAgeHours: 1 },
     consumers: ['mqtt'],
-    sign: (event) => signer.sign(event),
+    signer,
     clock: Date.now,
     log: silentLog,
     onStored: (events) => {

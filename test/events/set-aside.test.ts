@@ -30,7 +30,7 @@ function entry(sequence: number): SetAsideEntry {
 async function openLog(store: SealedStore, maxEvents = 100): Promise<EventLog> {
   const limits = { maxEvents, maxBytes: 1_000_000, maxAgeHours: 1 };
   const base = { deviceId: 'gate', consumers: ['mqtt'], clock: Date.now, log: silentLog };
-  return started(new EventLog({ ...base, limits, store, sign: (event) => signer.sign(event) }));
+  return started(new EventLog({ ...base, limits, store, signer }));
 }
 
 describe('what was set aside', () => {

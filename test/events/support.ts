@@ -6,6 +6,7 @@ import { configSchema, type Config } from '../../src/config/schema.js';
 import { silentLog, type Log } from '../../src/domain/log.js';
 import type { Part } from '../../src/domain/part.js';
 import type { EventDraft, RecognitionEvent } from '../../src/events/event.js';
+import type { GroundsDraft } from '../../src/events/grounds.js';
 import { Events, type EventsOptions } from '../../src/events/events.js';
 import type { Gap } from '../../src/events/history.js';
 import type { PublisherTiming } from '../../src/events/mqtt-publisher.js';
@@ -55,6 +56,33 @@ export function aDraft(ttlMs = 60_000, change: Partial<EventDraft> = {}): EventD
     bbox: { x0: 0.25, y0: 0.25, x1: 0.5, y1: 0.75 },
     quality: 0.8,
     modelVersion: 'test-1',
+    ...change,
+  };
+}
+
+/** Makes the grounds of a match. @param shots number of shots */
+export function aGroundsDraft(shots = 5, change: Partial<GroundsDraft> = {}): GroundsDraft {
+  return {
+    trackBeganAt: new Date(Date.now() - 700).toISOString(),
+    decidedAfterMs: 600,
+    agree: 3,
+    outOf: 5,
+    margin: 2,
+    mask: true,
+    liveness: { mode: 'required', threshold: 1.25 },
+    threshold: { value: 90, basis: { source: 'configured' }, scale: 'test-1' },
+    shots: Array.from({ length: shots }, (_, i) => ({
+      atMs: i * 100,
+      quality: 0.812,
+      result: 'agrees' as const,
+      agreed: true as const,
+      first: { externalImageId: 'guest-1', similarity: 97.5 },
+      second: { externalImageId: 'guest-2', similarity: 31.25 },
+      liveness: 3.14,
+      masked: false,
+      recognisability: 0.912,
+      correction: 0.012,
+    })),
     ...change,
   };
 }

@@ -170,6 +170,7 @@ test.each<[string, BackupRecord[]]>([
   ['a group of 5 kB', withGroup({ more: 'x'.repeat(5_000) })],
   ['a group without an owner', withGroup({ owner: undefined })],
   ['a group whose id is no group id', withGroup({ groupId: '../door' })],
+  ['a group whose time is beyond all dates', withGroup({ createdAtMs: 1e300 })],
   ['a group whose time is text', withGroup({ createdAtMs: 'today' })],
   [
     'a face of 40 kB',
@@ -228,3 +229,26 @@ test('refuses records that are cut off, of no known kind, or too long to be one'
 async function* slices(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
+
+test('copies of the fleet are in no backup, and a backup that has one gives none', async () => {
+  const { gallery, store } = await filled(await temporaryDirectory());
+  const origin = { fleet: 'f'.repeat(32), group: 'a'.repeat(32), authority: 'head-office' };
+  await gallery.createCopy({ owner: staff.owner, groupId: 'copied' }, 'm1', origin);
+  const records = await collect(readGallery(store, clock, readAppKeys));
+  expect(records.flatMap((one) => (one.kind === 'group' ? [one.group.groupId] : []))).toEqual(
+    expect.not.arrayContaining(['copied']),
+  );
+  expect(records[0]).toMatchObject({ kind: 'begin', totals: { groups: 2, faces: 61 } });
+  const target = await openStore(await temporaryDirectory(), { masterKey: Buffer.alloc(32, 9) });
+  async function* withCopy(): AsyncGenerator<BackupRecord> {
+    for (const record of records) {
+      yield record;
+      if (record.kind === 'begin') {
+        const group = { owner: staff.owner, groupId: 'copied', modelVersion: 'm1', createdAtMs: 0, copyOf: origin };
+        yield { kind: 'group', group };
+      }
+    }
+  }
+  await writeGallery(target, withCopy());
+  expect(target.spaces('group')).toHaveLength(2);
+});

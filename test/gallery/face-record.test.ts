@@ -1,6 +1,6 @@
 // The stored forms of faces and groups.
 import { expect, test } from 'vitest';
-import type { EnrolledFace } from '../../src/gallery/gallery.types.js';
+import { FACE_ORIGINS, type EnrolledFace } from '../../src/gallery/gallery.types.js';
 import {
   FACE_KEYS,
   GROUP_KEY,
@@ -29,6 +29,15 @@ test.each([
   ['without one', unnamed],
   ['with the longest one', { ...face, externalImageId: 'x'.repeat(255) }],
   ['with the condition of a bare face', { ...face, condition: { recognisability: 1 / 3, masked: false } }],
+  [
+    'with all facts of its enrolment',
+    { ...face, enrolledAtMs: 1_790_000_000_123, quality: 0.8765, origin: 'camera' as const },
+  ],
+  [
+    'with the worst quality and the latest time',
+    { ...unnamed, enrolledAtMs: 2 ** 48 - 1, quality: 0, origin: 'nhn' as const },
+  ],
+  ['with the best quality alone', { ...unnamed, quality: 1 }],
   ['with the condition of a masked face', { ...unnamed, condition: { recognisability: 0, masked: true } }],
 ])('a face %s comes back to the last bit', (_name, original) => {
   const embedding = randomEmbedding(random);
@@ -44,6 +53,38 @@ test('a face that was stored without its condition comes back without one', () =
     for (let length = 0; length < old.length; length++) {
       expect(() => decodeFace(old.subarray(0, length)), `length ${length}`).toThrow(withCode('STORE_CORRUPT'));
     }
+  }
+});
+
+test('a record of version 2 has its condition, and no enrolment facts; written anew it is of version 3', () => {
+  const embedding = randomEmbedding(random);
+  const original = { ...face, condition: { recognisability: 0.7, masked: true } };
+  const facts = { enrolledAtMs: 1_790_000_000_123, quality: 0.5, origin: 'bulk' as const };
+  const old = makeOldRecord(encodeFace({ ...original, ...facts }, embedding), 2);
+  expect(decodeFace(old)).toEqual({ face: original, embedding });
+  const again = encodeFace(decodeFace(old).face, embedding);
+  expect([again[0], decodeFace(again).face]).toEqual([3, original]);
+  for (let length = 0; length < old.length; length++) {
+    expect(() => decodeFace(old.subarray(0, length)), `length ${length}`).toThrow(withCode('STORE_CORRUPT'));
+  }
+});
+
+test.each(FACE_ORIGINS)('the origin %s comes back', (origin) => {
+  const embedding = randomEmbedding(random);
+  expect(decodeFace(encodeFace({ ...face, origin }, embedding)).face.origin).toBe(origin);
+});
+
+test('a quality that is none, or an origin of a later version, is STORE_CORRUPT', () => {
+  const record = encodeFace({ ...face, quality: 1, origin: 'stranger' }, randomEmbedding(random));
+  const spoil: ((odd: Buffer) => void)[] = [
+    (odd) => odd.writeUInt16LE(10_001, 58),
+    (odd) => odd.writeUInt16LE(65_534, 58),
+    (odd) => odd.writeUInt8(6, 60),
+  ];
+  for (const change of spoil) {
+    const odd = Buffer.from(record);
+    change(odd);
+    expect(() => decodeFace(odd)).toThrow(withCode('STORE_CORRUPT'));
   }
 });
 
@@ -69,7 +110,7 @@ test('a face record cut off anywhere, or of another version, is STORE_CORRUPT', 
   const odd = Buffer.from(record);
   odd[43] = 3;
   expect(() => decodeFace(odd)).toThrow(withCode('STORE_CORRUPT'));
-  for (const version of [0, 3]) {
+  for (const version of [0, 4]) {
     record[0] = version;
     expect(() => decodeFace(record)).toThrow(withCode('STORE_CORRUPT'));
   }

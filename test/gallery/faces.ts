@@ -37,7 +37,7 @@ export function scan(vectors: readonly Float32Array[], probe: Float32Array): { i
     .sort((a, b) => b.cosine - a.cosine || a.index - b.index);
 }
 
-/** Makes a face record as Lintel 0.2 wrote it: version 1, without the condition. */
-export function makeOldRecord(record: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(1), record.subarray(1, 43), record.subarray(52)]);
+/** Makes a face record of an older version: 1 as Lintel 0.2 wrote it, without the condition; 2 without the facts of the enrolment. */
+export function makeOldRecord(record: Buffer, version: 1 | 2 = 1): Buffer {
+  return Buffer.concat([Buffer.of(version), record.subarray(1, version === 1 ? 43 : 52), record.subarray(61)]);
 }

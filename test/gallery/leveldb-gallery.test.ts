@@ -42,7 +42,8 @@ describe('groups', () => {
     const { gallery } = await openGallery(await temporaryDirectory(), {
       limits: { maxGroups: 3, maxFacesPerGroup: 10 },
     });
-    const create = (owner: string, i: number): Promise<void> => gallery.createGroup({ owner, groupId: `g${i}` }, 'm1');
+    const create = (owner: string, i: number): Promise<unknown> =>
+      gallery.createGroup({ owner, groupId: `g${i}` }, 'm1');
     const tries = await Promise.allSettled(Array.from({ length: 6 }, (_, i) => create('one', i)));
     const failures = tries.filter((result) => result.status === 'rejected');
     expect(failures.map((result) => result.reason as unknown)).toEqual(Array(3).fill(withCode('QUOTA_EXCEEDED')));
@@ -69,7 +70,7 @@ describe('groups', () => {
     await gallery.createGroup(staff, 'm1');
     const tries = await Promise.allSettled([gallery.deleteGroup(staff), gallery.deleteGroup(staff)]);
     expect(tries).toEqual([
-      { status: 'fulfilled', value: undefined },
+      { status: 'fulfilled', value: {} },
       { status: 'rejected', reason: withCode('GROUP_NOT_FOUND') },
     ]);
   });
@@ -131,6 +132,7 @@ describe('enrolment', () => {
         ...(externalImageId ? { externalImageId } : {}),
         bbox,
         detectionScore,
+        enrolledAtMs: expect.any(Number) as number,
       })),
     );
     expect(new Set([imageId, ...enrolled.map((face) => face.faceId)]).size).toBe(3);

@@ -103,6 +103,8 @@ describe('the list of people', () => {
       masked: 1,
       detectionScore: { best: 0.75, worst: 0.5 },
       recognisability: { best: 0.9, worst: 0.3 },
+      firstEnrolledAtMs: expect.any(Number) as number,
+      lastEnrolledAtMs: expect.any(Number) as number,
     });
     expect(first.next).toBe('b');
     const second = gallery.people.list(staff, { limit: 2, after: 'b' });
@@ -111,6 +113,8 @@ describe('the list of people', () => {
     const ofC = gallery.people.list(staff, { limit: 2, prefix: 'c:' });
     expect(ofC.persons.map(({ externalImageId }) => externalImageId)).toEqual(['c:1']);
     expect(gallery.people.list(staff, { limit: 2, prefix: 'd' })).toEqual({ persons: [] });
+    const found = gallery.people.list(staff, { limit: 2, search: 'C:' });
+    expect(found.persons.map(({ externalImageId }) => externalImageId)).toEqual(['c:1']);
   });
 
   test('of many people has the same pages as a sorted list', async () => {

@@ -1,6 +1,7 @@
 // The vector index against a float64 scan of everything.
 import { describe, expect, test } from 'vitest';
-import { VectorIndex, type IndexSearch } from '../../src/gallery/vector-index.js';
+import type { IndexSearch } from '../../src/gallery/exact-search.js';
+import { VectorIndex } from '../../src/gallery/vector-index.js';
 import { randomNumbers } from '../store/values.js';
 import { randomEmbedding, scan } from './faces.js';
 
@@ -8,7 +9,7 @@ const byRow = (a: number, b: number): number => a - b;
 const all: IndexSearch = { limit: 1_000, minCosine: -1, compareTies: byRow };
 
 function indexOf(vectors: readonly Float32Array[], rows = 0): VectorIndex {
-  const index = new VectorIndex(vectors[0]!.length, rows);
+  const index = new VectorIndex(vectors[0]!.length, { rows });
   for (const vector of vectors) index.append(vector);
   return index;
 }
@@ -127,7 +128,7 @@ test('what is handed in may lie anywhere in its buffer, and is copied', () => {
   const random = randomNumbers(7);
   const vectors = [randomEmbedding(random), randomEmbedding(random)];
   const offset = new Float32Array(128 * 3);
-  const index = new VectorIndex(128, 1);
+  const index = new VectorIndex(128, { rows: 1 });
   for (const vector of vectors) {
     offset.set(vector, 128);
     index.append(offset.subarray(128, 256));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJsonObject } from '../../src/api/core/json-body.js';
-import { Turns } from '../../src/api/core/turns.js';
+import { RequestTurns } from '../../src/api/core/turns.js';
 import { bestModels } from '../support/model-sets.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -35,8 +35,8 @@ const HOSTILE: [string, string, number][] = [
 ];
 
 describe('a body of the largest size', () => {
-  /** Turns that measure the work between them. */
-  class TimedTurns extends Turns {
+  /** RequestTurns that measure the work between them. */
+  class TimedTurns extends RequestTurns {
     longestMs = 0;
     #beganMs = performance.now();
 

@@ -10,15 +10,16 @@ describe('a door under picture bombs', () => {
       folder: tempDir(),
       ...bestModels,
       attacks: ['picture-bombs', 'slow-pictures', 'leaving-clients'],
-      attackSeconds: 8,
-      quietSeconds: 4,
-      allSeconds: 8,
+      // All at once: npm run siege runs each of them alone as well.
+      attackSeconds: 0,
+      quietSeconds: 3,
+      allSeconds: 18,
     });
     const announced = phases.map(({ latenciesMs }) => latenciesMs.length).reduce((sum, count) => sum + count, 0);
     const expected = phases.reduce((sum, phase) => sum + phase.expected, 0);
     // Other tests run on the same processors: npm run siege asks for every appearance.
     expect(announced).toBeGreaterThanOrEqual(expected / 2);
-    expect(expected).toBeGreaterThan(5);
+    expect(expected).toBeGreaterThan(3);
     const { attempts } = phases.find(({ name }) => name === 'all')!;
     // -45080: the JPEG of 2,000 scans; 0: the PNG, whose texts are dropped.
     expect([attempts['-45080'], attempts['0']].every((count) => (count ?? 0) > 0)).toBe(true);

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { FEEDS_PER_KEY } from '../../src/api/device/feeds.js';
+import { VIEWERS_PER_CAMERA } from '../../src/api/device/live-views.js';
 import { startDevice, type Device } from '../api/device/harness.js';
 
 let device: Device;
@@ -33,6 +34,19 @@ test('of a hundred viewers at once a few are served and the others refused, and 
   for (const { socket } of viewers) socket.destroy();
   await expect.poll(() => device.services.feeds.count).toBe(0);
   expect((await device.call('GET', '/version')).status).toBe(200);
+});
+
+test('of two hundred live views four are served, the others are told that there are too many', async () => {
+  device.cameras.show('front', 'frame 1');
+  const viewers = Array.from({ length: 200 }, () => ask('/cameras/front/live?tracks=true&fps=5'));
+  const lines = await Promise.all(viewers.map(({ status }) => status));
+  expect(lines.filter((line) => line.includes(' 200 '))).toHaveLength(VIEWERS_PER_CAMERA);
+  expect(lines.filter((line) => line.includes(' 503 '))).toHaveLength(200 - VIEWERS_PER_CAMERA);
+  const { status, body } = await device.call('GET', '/cameras/front/live');
+  expect([status, body.error.message]).toEqual([503, 'There are too many live views.']);
+  for (const { socket } of viewers) socket.destroy();
+  await expect.poll(() => device.services.views.count('front')).toBe(0);
+  expect((await device.call('GET', '/cameras/front/tracks')).status).toBe(200);
 });
 
 test('clients that leave at once keep no place', async () => {

@@ -128,7 +128,7 @@ function createParts(folders: Folders, { masterKey, signingKey }: Secrets, log: 
       deviceId: 'device',
       limits: { maxEvents: 100, maxBytes: 1_000_000, maxAgeHours: 1_000_000 },
       consumers: ['mqtt'],
-      sign: (event) => signer.sign(event),
+      signer,
       clock,
       timers,
       log,

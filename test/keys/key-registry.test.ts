@@ -196,7 +196,7 @@ describe('the audit log', () => {
     const { store, appKeys, keys } = await open();
     const { batches } = store.stats();
     const { entry: app } = await appKeys.create('door');
-    const { entry: admin } = await keys.adminKeys.create('desk', 'admin:default');
+    const { entry: admin } = await keys.adminKeys.create('desk', { actor: 'admin:default' });
     await appKeys.revoke('door');
     expect(store.stats().batches - batches).toBe(3);
     const subject = { id: app.id, name: 'door', fingerprint: app.fingerprint };
@@ -205,10 +205,42 @@ describe('the audit log', () => {
       [
         'key.created',
         'admin:default',
-        { id: admin.id, name: 'desk', kind: ADMIN_KEY.id, fingerprint: admin.fingerprint },
+        { id: admin.id, name: 'desk', kind: ADMIN_KEY.id, fingerprint: admin.fingerprint, role: 'admin' },
       ],
       ['key.revoked', 'cli', subject],
     ]);
+  });
+});
+
+describe('a role', () => {
+  test('is stored with an admin key, survives a restart, and is that of an admin where none is given', async () => {
+    const { keys, store } = await open();
+    await keys.adminKeys.create('desk', { role: 'viewer' });
+    await keys.adminKeys.create('guard', { role: 'operator' });
+    await keys.adminKeys.create('owner');
+    const roles = (all: KeyRegistry): unknown[] => all.list().map(({ name, role }) => [name, role]);
+    const expected = [
+      ['desk', 'viewer'],
+      ['guard', 'operator'],
+      ['owner', 'admin'],
+    ];
+    expect(roles(keys.adminKeys)).toEqual(expected);
+    expect((await keys.adminKeys.revoke('desk')).role).toBe('viewer');
+    // A version without roles reads a registry whose keys are all of admins, and refuses any other.
+    expect(keys.adminKeys.encode().toString()).not.toContain('"admin"');
+    expect(roles((await openKeys(store)).adminKeys)).toEqual(expected);
+  });
+
+  test('is refused for an appKey, when it is made and in a registry', async () => {
+    const { appKeys, keys } = await open();
+    await expect(appKeys.create('door', { role: 'viewer' })).rejects.toThrow('an appKey has no role');
+    expect(appKeys.list()).toEqual([]);
+    await keys.adminKeys.create('desk', { role: 'viewer' });
+    const content = keys.adminKeys.encode();
+    expect(() => decodeRegistry(content, APP_KEY, 'it')).toThrow(
+      'it is not a registry of appKeys: a key in it has a role',
+    );
+    expect(decodeRegistry(content, ADMIN_KEY, 'it')).toMatchObject([{ role: 'viewer' }]);
   });
 });
 

@@ -368,8 +368,7 @@ describe('the manifest', () => {
 
   it('refuses a set whose mask model takes aligned faces of another size than the embedder', () => {
     const manifest: Manifest = structuredClone(loadManifest());
-    manifest.models['builtin-mask'] = { ...(manifest.models['builtin-mask'] as MaskModel), view: 'template' };
-    (manifest.models['builtin-mask'].input as { widthPx: number }).widthPx = 96;
+    (manifest.models['builtin-mask'] as MaskModel).input.widthPx = 96;
     expect(() => getModelSet(manifest, 'builtin')).toThrow(/its input has another size/);
   });
 

@@ -21,7 +21,9 @@ function manifestWith(change: (embedder: EmbedderModel) => void = () => undefine
   if (embedder.quantised) Object.assign(embedder.quantised, { file: 'older.int8.onnx', sha256: sha256(INT8) });
   change(embedder);
   manifest.models.older = embedder;
-  manifest.sets = { standard, older: { ...standard, modelVersion: 'older-1', embedder: 'older' } };
+  // Without a mask model, which would need crops of the embedder's size.
+  const { detector, description } = standard;
+  manifest.sets = { standard, older: { detector, description, modelVersion: 'older-1', embedder: 'older' } };
   return manifest;
 }
 

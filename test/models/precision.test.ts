@@ -13,8 +13,9 @@ import {
   readProcessorFlags,
   type Precision,
   type PrecisionParts,
-  type TimedForm,
 } from '../../src/models/precision.js';
+import type { TimedForm } from '../../src/models/precision-trial.js';
+import { seededRandom } from '../../tools/rendered-people/random.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const set = getModelSet(loadManifest(), 'standard');
@@ -128,6 +129,38 @@ describe('the choice', () => {
     expect(decision.precision).toBe('float');
     expect(decision.reason).toMatch(reason);
     expect(machine.released).toBe(machine.opened);
+  });
+
+  it.each<[string, Precision | undefined, number, Precision]>([
+    ['follows the median at the first start', undefined, 1.11, 'int8'],
+    ['follows the median at the first start', undefined, 1.09, 'float'],
+    ['stays what an earlier start chose', 'float', 1.11, 'float'],
+    ['stays what an earlier start chose', 'int8', 1.09, 'int8'],
+  ])('in doubt %s: %s, %d', async (_name, earlier, speedup, expected) => {
+    const machine = new Machine();
+    const random = seededRandom(7);
+    const takes = { float: 2 * speedup, int8: 2 };
+    machine.takesMs = {
+      get float() {
+        return takes.float * (1 + 0.5 * random());
+      },
+      get int8() {
+        return takes.int8 * (1 + 0.5 * random());
+      },
+    };
+    const decision = await choosePrecision(model, 'auto', Object.assign(machine, { earlier }));
+    expect(decision).toMatchObject({
+      isDoubtful: true,
+      reason: expect.stringMatching(/next start measures again$/) as string,
+    });
+    if (earlier) expect(decision.precision).toBe(expected);
+    else expect(decision.precision).toBe(decision.speedup! >= 1.1 ? 'int8' : 'float');
+  });
+
+  it('changes from a doubtful one as soon as the measurement is clear', async () => {
+    const machine = Object.assign(new Machine(), { earlier: 'float' as const });
+    const decision = await choosePrecision(model, 'auto', machine);
+    expect(decision).toEqual({ precision: 'int8', reason: '8 bits are 2.00 times as fast here', speedup: 2 });
   });
 
   it('is float when there is no usable 8-bit form', async () => {

@@ -1,16 +1,19 @@
 // The forms of a whole set, chosen at the start of the service in a worker thread.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadManifest, MANIFEST_PATH, getModelSet, listModels } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import {
+  isBuiltIn,
   multipliesBytes,
   readPrecision,
   readProcessorFlags,
   type PrecisionChoice,
+  setInForms,
 } from '../../src/models/precision.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { readRanges } from '../../src/models/quantise/ranges.js';
@@ -28,7 +31,7 @@ function choose(modelsDir: string, choice: PrecisionChoice, workerFile = PRECISI
 describe('a configured form', () => {
   it('float needs neither the files nor a trial', async () => {
     const chosen = await choose(tempDir(), 'float', new URL('file:///nonesuch.js'));
-    expect(chosen.set).toEqual(set);
+    expect(chosen.set).toEqual(setInForms(set, () => 'float'));
     expect(chosen.precisions.map(describePrecision)[0]).toBe('detector: float, configured');
   });
 
@@ -68,7 +71,7 @@ describe('the forms of the built-in set', () => {
 
   it('are measured for "auto", and run in float where integer kernels would overflow', async () => {
     const { set: chosen, precisions } = await at('auto');
-    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
+    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here/ : /^the processor has no dot product/;
     for (const one of precisions) expect(one.reason).toMatch(reason);
     expect(listModels(chosen).map(readPrecision)).toEqual(precisions.map(({ precision }) => precision));
     if (!measurable) expect(listModels(chosen).every(({ inFloat }) => inFloat)).toBe(true);
@@ -111,6 +114,42 @@ describe('the measured choice', () => {
     expect(first.precisions[1]).toEqual({ task: 'embedder', ...measured });
   });
 
+  it('is measured again where it was made in doubt, the other models not', async () => {
+    const folder = tempDir();
+    const doubtful = { ...measured, isDoubtful: true } as const;
+    const decisions = listModels(set).map((_, i) => (i === 1 ? doubtful : measured));
+    const script = join(folder, 'doubts.mjs');
+    // The first trial has nothing from before; the second one gets the decisions of the first, and is certain.
+    writeFileSync(
+      script,
+      `import { parentPort, workerData } from 'node:worker_threads';
+      const { earlier } = workerData;
+      const decisions = ${JSON.stringify(decisions)};
+      parentPort.postMessage({ decisions: earlier
+        ? earlier.map((one) => (one.isDoubtful ? { precision: 'int8', reason: 'asked again', speedup: 2 } : one))
+        : decisions });`,
+    );
+    const first = await at(folder, pathToFileURL(script));
+    expect(first.precisions.map(({ isDoubtful = false }) => isDoubtful)).toEqual([false, true, false, false]);
+    const second = await at(folder, pathToFileURL(script)).catch((error: unknown) => error);
+    // The 8-bit file is not in this folder: what counts is that the answer was asked for, and is kept.
+    expect(second).toMatchObject({ precisions: [measured, { reason: 'asked again' }, measured, measured] });
+  });
+
+  it('is not trusted where it was measured by another method', async () => {
+    const folder = tempDir();
+    await at(folder, saying(measured));
+    const file = join(folder, 'memory.json');
+    const { decisions } = JSON.parse(readFileSync(file, 'utf8')) as { decisions: object[] };
+    // As version 1 wrote it, which measured by the wall clock.
+    const processors = cpus();
+    const models = listModels(set).map(({ sha256, quantised }) => [sha256, quantised?.sha256 ?? null]);
+    const all = ['1', process.arch, processors.length, processors[0]?.model, ['cpu'], models];
+    const of = createHash('sha256').update(JSON.stringify(all)).digest('hex');
+    writeFileSync(file, JSON.stringify({ of, decisions }));
+    await expect(at(folder, NO_WORKER)).rejects.toThrow();
+  });
+
   it('is measured again by another version of Lintel, and when the file is not valid', async () => {
     const folder = tempDir();
     await at(folder, saying(measured));
@@ -144,7 +183,8 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
   beforeAll(async () => {
     mkdirSync(both);
     mkdirSync(floatOnly);
-    for (const model of listModels(set)) {
+    // The mask model is part of the installation.
+    for (const model of listModels(set).filter((one) => !isBuiltIn(one))) {
       for (const dir of [both, floatOnly]) copyFileSync(join(sharedModelsDir ?? '', model.file), join(dir, model.file));
       if (!model.quantised) continue;
       const ranges = readRanges(join(dirname(MANIFEST_PATH), model.quantised.ranges));
@@ -187,14 +227,15 @@ describe.skipIf(missing('the forms of the standard set', sharedModelsDir))('the 
   it('are measured for "auto", each with its reason', async () => {
     const { precisions } = await choose(both, 'auto');
     const measurable = multipliesBytes(process.arch, readProcessorFlags());
-    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here$/ : /^the processor has no dot product/;
+    const reason = measurable ? /^8 bits are \d+\.\d\d times as fast here/ : /^the processor has no dot product/;
     for (const one of precisions.slice(0, 3)) expect(one.reason).toMatch(reason);
     expect(precisions[3]).toEqual({ task: 'liveness', precision: 'float', reason: 'it has no 8-bit form' });
   });
 
   it('are float when the 8-bit files are missing, and the reason names the command that makes them', async () => {
     const chosen = await choose(floatOnly, 'auto');
-    expect(chosen.set).toEqual(set);
+    // The mask model has its 8-bit file everywhere: it is part of the installation.
+    expect({ ...chosen.set, mask: set.mask }).toEqual(set);
     const measurable = multipliesBytes(process.arch, readProcessorFlags());
     expect(chosen.precisions[0]!.reason).toMatch(measurable ? /"lintel models quantise"/ : /no dot product/);
   });

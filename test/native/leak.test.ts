@@ -16,6 +16,7 @@ const SETTLED = `
       gc();
       await new Promise((resolve) => setImmediate(resolve));
     }
+    await addon.trimMemory();
     return process.memoryUsage().rss / 1e6;
   };
   setInterval(() => undefined, 1000);`;

@@ -44,11 +44,12 @@ async function watch(url: string, frames = 3): Promise<TestCapture> {
 describe('a camera of single pictures', () => {
   test('is asked at its interval, and declares its rate', async () => {
     const { url, times } = await camera();
+    const beganMs = performance.now();
     const capture = new TestCapture(snapshot(url, 100));
     await capture.until(() => capture.state.frameNumber >= 6);
     expect(capture.state).toMatchObject({ fps: 10, widthPx: 160, heightPx: 120, status: 'running' });
-    // The machine may be busy, so intervals may be longer, but never shorter.
-    expect(times[5]! - times[0]!).toBeGreaterThan(450);
+    // On a busy machine the server notices requests late, but the sixth one never comes before five intervals are over.
+    expect(times[5]! - beganMs).toBeGreaterThan(450);
   });
 
   test('stops asking when it is closed', async () => {

@@ -98,7 +98,12 @@ describe('a process', () => {
     const script = `
       const source = { type: 'file', path: values, loop: true, realTime: false };
       const handle = addon.openCapture(options(source), () => undefined);
-      setTimeout(() => console.log(addon.captureState(handle).status), 200);`;
+      const timer = setInterval(() => {
+        const { status } = addon.captureState(handle);
+        if (status === 'opening') return;
+        clearInterval(timer);
+        console.log(status);
+      }, 10);`;
     const end = await runChild(script, clip(5));
     expect(end).toEqual({ code: 0, signal: null, stdout: 'running\n', stderr: '' });
   });

@@ -1,6 +1,7 @@
 // The text of GET /metrics.
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type MetricsSources } from '../../src/ops/metrics.js';
+import type { MetricsSources } from '../../src/ops/metrics-sources.js';
+import { createMetrics } from '../../src/ops/metrics.js';
 
 function camera(
   id: string,
@@ -17,6 +18,7 @@ function camera(
         damaged: 0,
         streamChanges: 0,
         analysed: 0,
+        analysisMs: 0,
         fps: 0,
         losses: 0,
         reopenings: 0,
@@ -24,7 +26,7 @@ function camera(
       },
       ...changes,
     },
-    recognition: { tracks: 4, embedded: 9, lostEvents: 1 },
+    recognition: { tracks: 4, embedded: 9, lostEvents: 1, matchMs: 1_800 },
     eventCounts,
   };
 }
@@ -45,6 +47,7 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
           damaged: 8,
           streamChanges: 5,
           analysed: 55,
+          analysisMs: 2_750,
           fps: 9.5,
           losses: 2,
           reopenings: 1,
@@ -58,11 +61,22 @@ function sources(changes: Partial<MetricsSources> = {}): MetricsSources {
       camera('yard', { status: 'lost', fault: 'covered', frames: 7 }),
     ],
     events: () => ({
-      ...{ published: 11, pending: 2, dropped: 1, expired: 4, stored: 13, connected: true, ...REFUSED },
+      ...{
+        published: 11,
+        pending: 2,
+        fleetPending: 8,
+        dropped: 1,
+        expired: 4,
+        stored: 13,
+        connected: true,
+        ...REFUSED,
+      },
       broker: { clients: 7, refused: 3, cutOff: 4, ignored: 50, sessionsWaiting: 2, sessionMessagesDropped: 6 },
     }),
     gallery: () => ({ groups: 3, faces: 1000 }),
     http: () => ({ connections: 5, connectionsClosed: 6, heldBytes: 700, refused: { host: 8, bytes: 0 } }),
+    fleet: () => undefined,
+    vitals: () => ({ temperatureCelsius: 51.5 }),
     droppedLogLines: () => 12,
     ...changes,
   };
@@ -104,6 +118,11 @@ describe('the metrics', () => {
         'lintel_camera_delay_seconds{camera="yard"} 0',
         'lintel_camera_analysed_frames_total{camera="front"} 55',
         'lintel_camera_analysed_frames_total{camera="yard"} 0',
+        'lintel_camera_analysis_seconds_total{camera="front"} 2.75',
+        'lintel_camera_analysis_seconds_total{camera="yard"} 0',
+        'lintel_camera_match_seconds_total{camera="front"} 1.8',
+        'lintel_camera_match_seconds_total{camera="yard"} 1.8',
+        'lintel_temperature_celsius 51.5',
         'lintel_camera_losses_total{camera="front"} 2',
         'lintel_camera_losses_total{camera="yard"} 0',
         'lintel_camera_reopenings_total{camera="front"} 1',
@@ -118,6 +137,7 @@ describe('the metrics', () => {
         'lintel_events_stored 13',
         'lintel_events_published_total 11',
         'lintel_events_pending 2',
+        'lintel_events_fleet_pending 8',
         'lintel_events_dropped_total 1',
         'lintel_events_expired_total 4',
         'lintel_events_set_aside 5',
@@ -205,5 +225,59 @@ describe('the metrics', () => {
     one.observeRequest({ route: 'GET /groups', status: 200, resultCode: 0, seconds: 0.01 });
     expect(await one.text()).toContain('route="GET /groups"');
     expect(await two.text()).not.toContain('route="GET /groups"');
+  });
+
+  describe('of the fleet', () => {
+    const read = async (fleet: MetricsSources['fleet']): Promise<string[]> =>
+      (await samples(await createMetrics(sources({ fleet })).text())).filter((line) =>
+        line.startsWith('lintel_fleet_'),
+      );
+    const atMs = Date.parse('2026-01-01T00:01:30Z');
+    const group = { groupId: 'staff', version: 7, records: 120, issuedAt: '2026-01-01T00:00:00Z', state: 'stale' };
+
+    it('are absent where the device is in none', async () => {
+      expect(await read(() => undefined)).toEqual([]);
+    });
+
+    it('show the copies of a door, and the heads that it has refused', async () => {
+      const counts = { refusedHeads: { 'rolled-back': 2, forged: 1 } };
+      const log = { kind: 'nats', isConnected: false };
+      expect(await read(() => ({ role: 'door', log, atMs, groups: [group], doors: [], counts }))).toEqual([
+        'lintel_fleet_role{role="door"} 1',
+        'lintel_fleet_connected{log="nats"} 0',
+        'lintel_fleet_group_version{group="staff"} 7',
+        'lintel_fleet_group_records{group="staff"} 120',
+        'lintel_fleet_group_lag_seconds{group="staff"} 90',
+        'lintel_fleet_group_state{group="staff",state="stale"} 1',
+        'lintel_fleet_refused_heads_total{reason="rolled-back"} 2',
+        'lintel_fleet_refused_heads_total{reason="forged"} 1',
+      ]);
+    });
+
+    it('count the doors of the authority by state, and read its state once for each request', async () => {
+      let reads = 0;
+      const doors = [
+        { state: 'waiting', problems: [] },
+        { state: 'approved', lagVersions: 2, problems: ['The models are missing.'] },
+        { state: 'approved', lagVersions: 0, problems: [] },
+      ];
+      const lines = await read(() => {
+        reads += 1;
+        const log = { kind: 'folder', isConnected: true };
+        return { role: 'authority', log, atMs, groups: [], doors, counts: { publications: 9 } };
+      });
+      expect(lines).toEqual([
+        'lintel_fleet_role{role="authority"} 1',
+        'lintel_fleet_connected{log="folder"} 1',
+        'lintel_fleet_doors{state="waiting"} 1',
+        'lintel_fleet_doors{state="approved"} 2',
+        'lintel_fleet_doors{state="refused"} 0',
+        'lintel_fleet_doors{state="removed"} 0',
+        'lintel_fleet_doors_behind{role="authority"} 1',
+        'lintel_fleet_doors_with_problems{role="authority"} 1',
+        'lintel_fleet_publications_total{role="authority"} 9',
+      ]);
+      expect(reads).toBe(1);
+    });
   });
 });

@@ -114,6 +114,30 @@ describe('a lifecycle', () => {
     expect(calls).toEqual(['start slow', 'start next']);
   });
 
+  it('prepares parts before the first one starts, and stops one that was prepared and not started', async () => {
+    const calls: string[] = [];
+    const failing = part('b', calls, { start: () => Promise.reject(new Error('b fails')) });
+    const prepared = { ...part('c', calls), prepare: () => calls.push('prepare c') };
+    await expect(lifecycle([part('a', calls), failing, prepared]).start()).rejects.toThrow('b fails');
+    expect(calls).toEqual(['prepare c', 'start a', 'start b', 'stop b', 'stop a', 'stop c']);
+  });
+
+  it('stops a part that was prepared in the place of its start', async () => {
+    const calls: string[] = [];
+    const prepared = { ...part('b', calls), prepare: () => calls.push('prepare b') };
+    const service = lifecycle([part('a', calls), prepared, part('c', calls)]);
+    await service.start();
+    await service.stop();
+    expect(calls).toEqual(['prepare b', 'start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a']);
+  });
+
+  it('that is aborted before its beginning prepares nothing', async () => {
+    const calls: string[] = [];
+    const prepared = { ...part('a', calls), prepare: () => calls.push('prepare a') };
+    await expect(lifecycle([prepared]).start(AbortSignal.abort())).rejects.toMatchObject({ code: 'STOPPED' });
+    expect(calls).toEqual([]);
+  });
+
   it('that was never started stops nothing', async () => {
     const calls: string[] = [];
     const whole = lifecycle([part('a', calls)]);

@@ -12,6 +12,7 @@ const well: Circumstances = {
   challenge: undefined,
   isLast: false,
   areGroupsUsable: true,
+  isGalleryFresh: true,
   isClockRight: true,
   isCameraRight: true,
 };
@@ -43,6 +44,9 @@ test.each<{ name: string; facts: Partial<Circumstances>; expected: string }>([
   { name: 'a bare face', facts: { bareness: 'bare' }, expected: 'match agreed' },
   { name: 'a spoof in a mask', facts: { bareness: 'masked', ...required('spoof') }, expected: 'spoof not-alive' },
   { name: 'a match in one of two groups', facts: { areGroupsUsable: false }, expected: 'match agreed' },
+  { name: 'a match in a copy that is too old', facts: { isGalleryFresh: false }, expected: 'uncertain gallery-stale' },
+  { name: 'a stranger beside a copy that is too old', facts: { isGalleryFresh: false, identity: unknown, areGroupsUsable: false }, expected: 'uncertain gallery-stale' },
+  { name: 'a spoof of a person in a copy that is too old', facts: { isGalleryFresh: false, ...required('spoof') }, expected: 'spoof not-alive' },
   { name: 'nobody in the groups that could be searched', facts: { areGroupsUsable: false, identity: unknown }, expected: 'uncertain group-unusable' },
   { name: 'a live person who was not asked', facts: challenged(undefined), expected: 'challenge' },
   { name: 'a person of unsure liveness who was not asked', facts: challenged(undefined, 'unsure'), expected: 'challenge' },

@@ -16,6 +16,7 @@ import {
   type EventSink,
   type RecognitionEvent,
 } from '../../src/events/event.js';
+import { groundsDraftSchema, type GroundsDraft } from '../../src/events/grounds.js';
 import type { GroupRef } from '../../src/gallery/gallery.types.js';
 import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { Recogniser, type RecogniserParts } from '../../src/recognition/recogniser.js';
@@ -97,10 +98,13 @@ export function face(shown: SceneFace): Face {
 /** Completes events as the outbox does, checks them against their schema, and records them. */
 export class RecordedEvents implements EventSink {
   readonly all: RecognitionEvent[] = [];
+  /** Grounds of each event, in order. */
+  readonly grounds: GroundsDraft[] = [];
   refusal: Error | undefined;
 
-  async emit(draft: EventDraft): Promise<RecognitionEvent> {
+  async emit(draft: EventDraft, grounds?: GroundsDraft): Promise<RecognitionEvent> {
     if (this.refusal) throw this.refusal;
+    this.grounds.push(groundsDraftSchema.parse(grounds));
     const sequence = this.all.length + 1;
     const eventId = `00000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
     const event = recognitionEventSchema.parse({ version: 2, eventId, sequence, deviceId: 'lintel', ...draft });

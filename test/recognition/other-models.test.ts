@@ -1,16 +1,21 @@
 // Groups that were enrolled under other models than those in use: searched by embeddings of their models, on their scale.
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createModelScales } from '../support/model-scales.js';
 import { markMasked } from '../../src/domain/bias.js';
 import type { EmbeddedFace } from '../../src/domain/embedding.js';
 import type { OtherModels } from '../../src/domain/other-models.js';
 import { AppError } from '../../src/errors.js';
-import { createEmbedding, CropReader, openDoor, staff, type SceneFace } from './door.js';
+import type { RecognitionEvent } from '../../src/events/event.js';
+import { encodeFace } from '../../src/gallery/face-record.js';
+import type { GroupRef } from '../../src/gallery/gallery.types.js';
+import { createEmbedding, CropReader, openDoor, openGallery, staff, type SceneFace } from './door.js';
 
 const OLDER = 'older-1';
 const SHIFT = 10;
 const anna = 0;
 const bert = 1;
+const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
 const guests = { ...staff, groupId: 'guests' };
 const points = [
   { cosine: 0.5, similarity: 91, far: 1e-3 },
@@ -194,4 +199,42 @@ test('a gallery that cannot be read is declared, and no embedding is begun', asy
     status: 'degraded',
     detail: 'group staff cannot be read: the disk refuses',
   });
+});
+
+test('a door changes to the successor of its group when that has everybody, and back when it lacks somebody', async () => {
+  const shared = await openGallery();
+  const vision = new TwoModels();
+  const next = { ...staff, groupId: 'staff--next' };
+  const origin = { fleet: 'f'.repeat(32), group: 'a'.repeat(32), authority: 'head-office' };
+  await shared.createCopy(staff, OLDER, origin);
+  await shared.createCopy(next, vision.modelVersion, { ...origin, group: 'b'.repeat(32) });
+  const faceIds = [randomUUID(), randomUUID()];
+  /** Applies a version that has a person more. */
+  const add = async (ref: GroupRef, person: number, embedding: Float32Array): Promise<void> => {
+    const faceId = faceIds[person]!;
+    const face = { faceId, imageId: randomUUID(), externalImageId: `p${person}`, bbox, detectionScore: 1 };
+    const record = encodeFace(face, embedding);
+    const put = { id: `${person}`.repeat(32), digest: randomBytes(32), sequence: person + 1, record };
+    await shared.copies.apply(ref, { head: '{}', puts: [put], deletes: [] });
+  };
+  const parts = { vision, otherModels, successors: shared.successors };
+  const door = await openDoor({ keys: { group: 'staff' }, shared, parts });
+  const visit = async (person: number): Promise<RecognitionEvent | undefined> => {
+    await door.play(4_000, () => []);
+    await door.play(1_500, standing({ person, x: 320 }));
+    return door.events.all.at(-1);
+  };
+  await add(staff, anna, createEmbedding(anna + SHIFT, 1));
+  expect(await visit(anna)).toMatchObject({ type: 'match', externalImageId: 'p0', modelVersion: OLDER });
+  await add(next, anna, createEmbedding(anna, 1));
+  const moved = { type: 'match', faceId: faceIds[anna], groupId: 'staff', modelVersion: vision.modelVersion };
+  expect(await visit(anna)).toMatchObject(moved);
+  await add(staff, bert, createEmbedding(bert + SHIFT, 1));
+  expect(await visit(bert)).toMatchObject({ type: 'match', externalImageId: 'p1', modelVersion: OLDER });
+  await add(next, bert, createEmbedding(bert, 1));
+  expect(await visit(bert)).toMatchObject({ type: 'match', modelVersion: vision.modelVersion });
+  // Anna is dismissed: the successor has her still, and she is a stranger all the same.
+  await shared.copies.apply(staff, { head: '{}', puts: [], deletes: ['0'.repeat(32)] });
+  expect(await visit(anna)).toMatchObject({ type: 'unknown' });
+  expect(await visit(bert)).toMatchObject({ type: 'match', modelVersion: vision.modelVersion });
 });

@@ -209,6 +209,13 @@ describe('at any rate', () => {
     expect(watchStill(fps, 11_100 / fps).judge().attack).toEqual(['still']);
   });
 
+  test('a viewer sees the evidence, and what only a viewer saw is not kept', () => {
+    const evidence = watchStill(10, 3_200);
+    expect(evidence.peek().attack).toEqual(['still']);
+    for (let n = 0; n < 64; n++) evidence.add(face({ ...alive(n), x: 320 + 40 * (n % 2) }), 3_300 + n * 100);
+    expect(evidence.judge().attack).toEqual([]);
+  });
+
   test('frames in doubt count when a shot confirms them, and not otherwise', () => {
     const show = (isConfirmed: boolean): readonly string[] => {
       const evidence = new PresentationEvidence();

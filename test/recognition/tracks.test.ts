@@ -197,6 +197,62 @@ describe('settled boxes', () => {
   });
 });
 
+describe('known boxes', () => {
+  const two = (): SceneFace[] => [
+    { person: anna, x: 150 },
+    { person: zoe, x: 450 },
+  ];
+
+  test('are those of everybody in sight, where they will be in the next frame, once all are decided', async () => {
+    const door = await openDoorTo([anna, 'anna']);
+    expect(door.recogniser.knownBoxes()).toBeUndefined();
+    await door.play(300, two);
+    // Anna is decided, and the stranger is not yet.
+    expect(door.events.published).toEqual(['match anna']);
+    expect(door.recogniser.knownBoxes()).toBeUndefined();
+    await door.play(600, two);
+    expect(door.recogniser.knownBoxes()).toEqual(two().map((shown) => face(shown).boxPx));
+  });
+
+  test('stay known while a check is due: it needs the crop of one face alone', async () => {
+    const door = await openDoorTo([anna, 'anna']);
+    await door.play(5_200, standing({ person: anna, x: 320 }));
+    expect(door.recogniser.settledBoxes()).toHaveLength(0);
+    expect(door.recogniser.knownBoxes()).toHaveLength(1);
+  });
+
+  test.each([
+    { name: 'one of two is out of sight, until the path ends', next: () => two().slice(0, 1), afterMs: 1_100 },
+    {
+      name: 'somebody new is there, until they are decided',
+      next: () => [...two(), { person: 8, x: 300, y: 100 }],
+      afterMs: 900,
+    },
+    {
+      name: 'two touch, until a shot shows who is who',
+      next: () => [two()[0]!, { ...two()[1]!, x: 235 }],
+      afterMs: Infinity,
+    },
+    { name: 'nobody is there', next: () => [], afterMs: Infinity },
+  ])('are unknown where $name', async ({ next, afterMs }) => {
+    const door = await openDoorTo([anna, 'anna']);
+    await door.play(1_000, two);
+    expect(door.recogniser.knownBoxes()).toHaveLength(2);
+    await door.play(100, next);
+    expect(door.recogniser.knownBoxes()).toBeUndefined();
+    if (afterMs === Infinity) return;
+    await door.play(afterMs, next);
+    expect(door.recogniser.knownBoxes()).toHaveLength(next().length);
+  });
+
+  test('are unknown after all was forgotten', async () => {
+    const door = await openDoorTo([anna, 'anna']);
+    await door.play(1_000, two);
+    door.recogniser.forgetAll();
+    expect(door.recogniser.knownBoxes()).toBeUndefined();
+  });
+});
+
 test('matched boxes are those of matched persons, while their tracks are not doubtful', async () => {
   const door = await openDoorTo([anna, 'anna']);
   await door.play(1_500, () => [

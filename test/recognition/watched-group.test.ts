@@ -54,7 +54,8 @@ test('an unforeseen error of the gallery is declared, and thrown where a search 
   const group = new WatchedGroup(createParts(gallery));
   expect(group.problem()).toBe('group staff cannot be read: the disk is gone');
   expect(() => group.findNearest(plain(probe))).toThrow('the disk is gone');
-  expect(group.state()).toEqual({ appKey: 'default', groupId: 'staff', order: 0, threshold: 90 });
+  const basis = { source: 'configured' };
+  expect(group.state()).toEqual({ appKey: 'default', groupId: 'staff', order: 0, threshold: 90, basis });
 });
 
 test('of many enrolled faces of one person and one of another, both are found, the first one by the mean', async () => {

@@ -8,7 +8,7 @@ import { silentLog } from '../../src/domain/log.js';
 import { deriveMasterSealingKey, seal } from '../../src/store/sealing.js';
 import type { SealedStore, SealedStoreOptions } from '../../src/store/sealed-store.js';
 import { readRecords } from '../audit/support.js';
-import { openStore, temporaryDirectory, withCode, withRaw } from './support.js';
+import { collect, openStore, temporaryDirectory, withCode, withRaw } from './support.js';
 import { masterKey } from './values.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -252,4 +252,26 @@ test('the roots stay right through every kind of change', async () => {
   const again = await device.open({ masterKey: Buffer.alloc(32, 9) });
   expect(await again.findAltered()).toEqual([]);
   expect(again.spaces('group')).toHaveLength(3);
+});
+
+test('a space takes the place of another one in one batch: never both, never none', async () => {
+  const device = await makeDevice();
+  const store = await device.open();
+  const old = await store.createSpace('group', (s) => [s.put(bytes('a'), bytes('old'))]);
+  const next = await store.createSpace('staged', (s) => [s.put(bytes('a'), bytes('new'))]);
+  await store.relabelSpace(next, 'group', { replaced: old, contents: [next.put(bytes('b'), bytes('head'))] });
+  const check = async (open: SealedStore): Promise<void> => {
+    expect(await open.findAltered()).toEqual([]);
+    expect(open.spaces('staged')).toEqual([]);
+    const [only, ...others] = open.spaces('group');
+    expect(others).toEqual([]);
+    expect(await collect(only!.keys())).toEqual([bytes('a'), bytes('b')]);
+    expect(await only!.get(bytes('a'))).toEqual(bytes('new'));
+  };
+  await check(store);
+  expect(() => old.put(bytes('a'), bytes('late'))).toThrow(TypeError);
+  await expect(store.relabelSpace(old, 'group')).rejects.toThrow(TypeError);
+  await store.rotateMasterKey(Buffer.alloc(32, 9));
+  await store.stop();
+  await check(await device.open({ masterKey: Buffer.alloc(32, 9) }));
 });

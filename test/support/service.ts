@@ -50,6 +50,8 @@ export interface ServiceOptions {
   precision?: PrecisionChoice;
   /** Pins the service to these processors (`taskset`), such as `0` or `0,1`. */
   cpus?: string;
+  /** Root of another built checkout whose service is started. Default: this one. */
+  checkout?: string;
   /** Soft and hard limit of open files. Default: those of this process. */
   openFiles?: number;
   /** Configuration. Its top-level keys replace the defaults of the tests. */
@@ -58,7 +60,7 @@ export interface ServiceOptions {
 
 /** Starts a service. Resolves when it is ready; rejects with its output when it ends before. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { folder, modelsDir, set = 'standard', precision = 'float', cpus, openFiles, config } = options;
+  const { folder, modelsDir, set = 'standard', precision = 'float', cpus, checkout, openFiles, config } = options;
   mkdirSync(folder, { recursive: true });
   const configFile = join(folder, 'lintel.yaml');
   writeFileSync(
@@ -78,7 +80,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}`]),
     process.execPath,
     '--max-semi-space-size=4',
-    CLI,
+    checkout === undefined ? CLI : join(checkout, 'dist', 'cli', 'main.js'),
   ];
   const child = spawn(command[0]!, [...command.slice(1), 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],

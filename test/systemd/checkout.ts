@@ -27,13 +27,15 @@ if (behaviour !== 'silent') {
 
 export function checkout(version: string, behaviour: Behaviour = 'ready'): string {
   const folder = join(tempDir(), 'checkout');
-  for (const path of ['scripts', 'dist/cli', 'build', 'var']) mkdirSync(join(folder, path), { recursive: true });
+  for (const path of ['scripts', 'dist/cli', 'dist/console/files', 'build', 'var'])
+    mkdirSync(join(folder, path), { recursive: true });
   for (const name of ['scripts/install', 'scripts/uninstall', 'systemd', 'lintel.example.yaml']) {
     cpSync(join(projectRoot, name), join(folder, name), { recursive: true });
   }
   cpSync(ADDON_PATH, join(folder, 'build/lintel.node'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'lintel', version, type: 'module' }));
   writeFileSync(join(folder, 'dist/cli/main.js'), MAIN.replace('BEHAVIOUR', JSON.stringify(behaviour)));
+  writeFileSync(join(folder, 'dist/console/files/main-ABCDEFGH.js'), '0;');
   writeFileSync(join(folder, 'var/secret'), 'not to be taken along');
   const setup = behaviour === 'unbuildable' ? 'echo "setup: no compiler" >&2; exit 1' : 'exit 0';
   writeFileSync(join(folder, 'scripts/setup'), `#!/bin/sh\n${setup}\n`, { mode: 0o755 });

@@ -32,6 +32,8 @@ describe('install', () => {
     expect(statSync(machine.path('etc/lintel/keys')).mode & 0o777).toBe(0o700);
     expect(machine.has('opt/lintel/current/var')).toBe(false);
     expect(machine.has('usr/local/bin/lintel')).toBe(true);
+    // The console is installed as it was bundled: scripts/setup bundles it again only where its sources changed.
+    expect(machine.read('opt/lintel/current/dist/console/files/main-ABCDEFGH.js')).toBe('0;');
   });
 
   it('upgrades when it runs again, and keeps data, configuration and the last three versions', async () => {

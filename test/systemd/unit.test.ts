@@ -1,9 +1,12 @@
 // The systemd unit: checked with systemd-analyze, and against the rest of the installation.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { STOP_BUDGET } from '../../src/compose/stop-budget.js';
+import { generateServerFiles } from '../../src/fleet/nats/server-config.js';
+import { makeServerKeys } from '../../src/fleet/nats/server-keys.js';
 import { tempDir } from '../support/temp-dir.js';
 import { Machine, checkout, projectRoot, run } from './checkout.js';
 
@@ -95,5 +98,46 @@ describe('the unit', () => {
   it('lets the service open video devices and no others', () => {
     expect(values('DevicePolicy')).toEqual(['closed']);
     expect(values('DeviceAllow')).toEqual(['char-video4linux rw']);
+  });
+});
+
+describe('the unit of the NATS server', () => {
+  const nats = readFileSync(join(projectRoot, 'systemd/lintel-nats.service'), 'utf8');
+
+  it.skipIf(lacks)('is rated 1.5 or less, and has no fault', async () => {
+    const args = ['security', '--offline=true', '--no-pager', join(projectRoot, 'systemd/lintel-nats.service')];
+    const { stdout, stderr } = await run('systemd-analyze', args);
+    const exposure = /Overall exposure level for lintel-nats\.service: ([\d.]+)/.exec(stdout)?.[1];
+    expect(Number(exposure), stdout + stderr).toBeLessThanOrEqual(1.5);
+    const file = join(tempDir(), 'lintel-nats.service');
+    writeFileSync(file, nats.replaceAll(/^ExecStart=.*$/gm, 'ExecStart=/bin/true'));
+    const verified = await run('systemd-analyze', ['verify', '--man=false', file]);
+    expect({ code: verified.code, stderr: verified.stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('runs the generated configuration as another user, which writes the store alone', () => {
+    const making = { now: Date.now, randomBytes };
+    const keys = makeServerKeys({ fleet: 'aa', ...making });
+    const { files } = generateServerFiles(keys, { hosts: ['fleet.example.org'], ...making });
+    const config = files.find(({ name }) => name === 'nats-server.conf')!.content;
+    const path = /-c (\S+)$/.exec(values('ExecStart', nats)[0] ?? '')?.[1];
+    expect(config).toContain(`"nats-server -t -c ${path}"`);
+    expect(config).toContain(`store_dir: "/var/lib/${values('StateDirectory', nats)[0]}"`);
+    expect(values('User', nats)).toEqual(['nats']);
+    expect(values('ReadWritePaths', nats)).toEqual([]);
+  });
+
+  it('is installed but not enabled, and stays where a server was set up', async () => {
+    const machine = new Machine();
+    const source = checkout('1.0.0');
+    await run(join(source, 'scripts/install'), ['--root', machine.root]);
+    expect(machine.read('etc/systemd/system/lintel-nats.service')).toBe(nats);
+    expect(existsSync(machine.path('etc/systemd/system/multi-user.target.wants/lintel-nats.service'))).toBe(false);
+    mkdirSync(machine.path('etc/lintel-nats'), { recursive: true });
+    await run(join(source, 'scripts/uninstall'), ['--root', machine.root]);
+    expect(machine.read('etc/systemd/system/lintel-nats.service')).toBe(nats);
+    rmSync(machine.path('etc/lintel-nats'), { recursive: true });
+    await run(join(source, 'scripts/uninstall'), ['--root', machine.root]);
+    expect(existsSync(machine.path('etc/systemd/system/lintel-nats.service'))).toBe(false);
   });
 });

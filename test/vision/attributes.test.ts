@@ -5,13 +5,12 @@ import { renderFace } from '../../tools/rendered-people/render-face.js';
 import { loadManifest, getModelSet, type MaskModel } from '../../src/models/manifest.js';
 import type { FloatTensor } from '../../src/models/session.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { MaskClassifier, fitSquare } from '../../src/vision/attributes.js';
+import { MaskClassifier } from '../../src/vision/attributes.js';
 
 const addon = loadAddon();
 const manifest = loadManifest();
 const { embedder, mask: aligned } = getModelSet(manifest, 'builtin');
-const { mask: square } = getModelSet(manifest, 'standard');
-if (aligned?.view !== 'template' || !square || square.view === 'template') throw new Error('the sets have other views');
+if (!aligned) throw new Error('the set has no mask model');
 const { template } = embedder;
 const [CROP, WIDTH, HEIGHT] = [112, 400, 300];
 
@@ -73,36 +72,16 @@ describe('a mask model of aligned faces', () => {
       const { rgb, landmarksPx } = scene(angle, scale);
       const session = new Shown(plain, [1, 0]);
       const classifier = new MaskClassifier({ addon, session, model: plain, template });
-      // This model does not use the box.
-      const boxPx = { x0: 0, y0: 0, x1: 10, y1: 10 };
-      await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
+      await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { landmarksPx });
       expect(session.input?.dims).toEqual([1, 3, CROP, CROP]);
       if (!session.input) return;
       expect(meanDifference(crop, session.input)).toBeLessThan(5);
       // The difference is large when the face is at another place.
       const shifted = scene(angle + 15, scale);
-      await classifier.isMasked(addon.wrapRgb(shifted.rgb, WIDTH, HEIGHT), { boxPx, landmarksPx });
+      await classifier.isMasked(addon.wrapRgb(shifted.rgb, WIDTH, HEIGHT), { landmarksPx });
       expect(meanDifference(crop, session.input)).toBeGreaterThan(8);
     },
   );
-});
-
-describe('a mask model of squares', () => {
-  it('gets the square around the box', async () => {
-    const { rgb, landmarksPx } = scene(0, 1);
-    const boxPx = { x0: 150, y0: 100, x1: 250, y1: 180 };
-    const session = new Shown(square, [0, 1, 0]);
-    const { input, view } = square;
-    if (view === 'template') return;
-    const image = addon.wrapRgb(rgb, WIDTH, HEIGHT);
-    await new MaskClassifier({ addon, session, model: square, template }).isMasked(image, { boxPx, landmarksPx });
-    const expected = new Float32Array(3 * input.widthPx * input.heightPx);
-    const { widthPx, heightPx, order, mean, std } = input;
-    const matrix = fitSquare(boxPx, { factor: view.boxFactor, widthPx, heightPx });
-    addon.warpToTensor(image, expected, { widthPx, heightPx, matrix, border: view.border, order, mean, std });
-    expect(session.input?.dims).toEqual([1, 3, heightPx, widthPx]);
-    expect(session.input?.data.every((value, i) => value === expected[i])).toBe(true);
-  });
 });
 
 describe('a face is masked', () => {
@@ -110,13 +89,21 @@ describe('a face is masked', () => {
     ['where that logit is the greater one', aligned, [-3, -2], true],
     ['not where the other one is', aligned, [4, -1], false],
     ['not where both are alike', aligned, [1, 1], false],
-    ['by the best box, whatever is in the background', square, [9, 0.1, 0.2, 0, 0.7, 0.3, 5, 0, 0.8], true],
-    ['not where the best box is bare', square, [0, 0.1, 0.2, 9, 0.9, 0.3], false],
-    ['not where there is no box', square, [], false],
   ])('%s', async (_words, model, scores, expected) => {
     const { rgb, landmarksPx } = scene(0, 1);
     const classifier = new MaskClassifier({ addon, session: new Shown(model, scores), model, template });
-    const boxPx = { x0: 150, y0: 100, x1: 250, y1: 200 };
-    expect(await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { boxPx, landmarksPx })).toBe(expected);
+    expect(await classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { landmarksPx })).toBe(expected);
+  });
+
+  it.each([[[]], [[1]]])('with an error where the model returns only %j', async (scores) => {
+    const { rgb, landmarksPx } = scene(0, 1);
+    const classifier = new MaskClassifier({ addon, session: new Shown(aligned, scores), model: aligned, template });
+    await expect(classifier.isMasked(addon.wrapRgb(rgb, WIDTH, HEIGHT), { landmarksPx })).rejects.toThrow(/only/);
+  });
+});
+
+describe('every set', () => {
+  it('has the mask model of Lintel', () => {
+    for (const name of Object.keys(manifest.sets)) expect(getModelSet(manifest, name).mask).toEqual(aligned);
   });
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { encodePicture } from '../../tools/rendered-people/clip-file.js';
 import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
 import { renderScene } from '../../tools/rendered-people/render-face.js';
-import type { Box, Face } from '../../src/domain/face.js';
+import { boxIou, type Box, type Face } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { pickAttributedFaces } from '../../src/vision/attributed-faces.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
@@ -76,6 +76,50 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
     expect(frame.faces[0]!.landmarksPx).toHaveLength(5);
     expect(frame.faces[0]!.pose).toBeDefined();
     expect(computed(await analyse({ settled: truth }))).toEqual(['-', '-', '-']);
+  });
+
+  describe('that is searched around expected faces', () => {
+    const stream = { widthPx: 640, heightPx: 480, streamChanges: 0 };
+    const around = (...indices: number[]): Box[] => indices.map((i) => truth[i]!);
+    const places = ({ faces }: AnalysedFrame): number[] =>
+      faces.map(({ boxPx }) => Math.floor((boxPx.x0 + boxPx.x1) / 2 / 210)).toSorted();
+
+    it('has these faces alone, and as much of them as ever', async () => {
+      const frame = await analyse({ search: { around: around(0), ...stream } });
+      expect(frame.searched).toBe('around');
+      expect(places(frame)).toEqual([0]);
+      expect(computed(frame)).toEqual([known('cml')]);
+      expect(computed(await analyse({ settled: truth, search: { around: around(0), ...stream } }))).toEqual(['-']);
+      expect(boxIou(frame.faces[0]!.boxPx, (await analyse({})).faces[0]!.boxPx)).toBeGreaterThan(0.75);
+    });
+
+    it('has each face once where the squares overlap', async () => {
+      const frame = await analyse({ search: { around: around(0, 1, 2), ...stream } });
+      expect([frame.searched, places(frame)]).toEqual(['around', [0, 1, 2]]);
+    });
+
+    it.each([
+      { name: 'has moved by a third of its size', shift: 0.33, searched: 'around', found: [0] },
+      { name: 'has leapt', shift: 0.8, searched: 'again', found: [0, 1, 2] },
+      { name: 'is gone', shift: -1.4, searched: 'again', found: [0, 1, 2] },
+    ])('where a face $name, is searched $searched', async ({ shift, searched, found }) => {
+      const { x0, y0, x1, y1 } = truth[0]!;
+      const byPx = shift * (x1 - x0);
+      const expected = { x0: x0 + byPx, y0: y0 - byPx / 4, x1: x1 + byPx, y1: y1 - byPx / 4 };
+      const frame = await analyse({ search: { around: [expected], ...stream } });
+      expect([frame.searched, places(frame)]).toEqual([searched, found]);
+    });
+
+    it.each([
+      { name: 'another width', change: { widthPx: 1280 } },
+      { name: 'another height', change: { heightPx: 360 } },
+      { name: 'another stream', change: { streamChanges: 1 } },
+      { name: 'nobody in it', change: { around: [] } },
+      { name: 'boxes that are no numbers', change: { around: [{ x0: NaN, y0: 0, x1: NaN, y1: 9 }] } },
+    ])('is searched as a whole where the search is for $name', async ({ change }) => {
+      const frame = await analyse({ search: { around: around(0), ...stream, ...change } });
+      expect([frame.searched, places(frame)]).toEqual([undefined, [0, 1, 2]]);
+    });
   });
 
   it('does not count a face as settled that overlaps the box too little', async () => {

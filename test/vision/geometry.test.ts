@@ -122,21 +122,4 @@ describe('fitSquare', () => {
     expect(apply(matrix, { x: 120, y: 90 })).toEqual({ x: 320, y: 240 });
     expect(matrix[0]).toBeCloseTo(480 / 120);
   });
-
-  it.each([
-    [90, { x: 120, y: 130 }],
-    [-90, { x: 120, y: 50 }],
-    [180, { x: 80, y: 90 }],
-  ])('shows a head that is turned by %i degrees upright: what lies to its side lies to the right', (rollDeg, side) => {
-    const view = { factor: 1, widthPx: 80, heightPx: 80, rollDeg };
-    const shown = apply(fitSquare({ x0: 80, y0: 50, x1: 160, y1: 130 }, view), side);
-    expect(shown.x).toBeCloseTo(80);
-    expect(shown.y).toBeCloseTo(40);
-  });
-
-  it('leaves a head upright that is tilted a little', () => {
-    const box = { x0: 80, y0: 50, x1: 160, y1: 130 };
-    const view = { factor: 1, widthPx: 80, heightPx: 80 };
-    expect(fitSquare(box, { ...view, rollDeg: -15 })).toEqual(fitSquare(box, view));
-  });
 });

@@ -49,6 +49,19 @@ describe('the lanes', () => {
     expect([lanes.shift(), lanes.shift(), lanes.shift()]).toEqual(['r1', 'r3', undefined]);
   });
 
+  it('have a lane for each camera, with its own limit and a share of the turns', () => {
+    const lanes = new JobLanes<string>(lanesOf(2));
+    for (const job of ['a1', 'a2']) lanes.push('camera', job, 'a');
+    lanes.push('camera', 'b1', 'b');
+    expect([lanes.isFull('camera', 'a'), lanes.isFull('camera', 'b'), lanes.isFull('camera')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([lanes.count('camera'), lanes.length]).toEqual([3, 3]);
+    expect([lanes.shift('camera'), lanes.shift('camera'), lanes.shift('camera')]).toEqual(['a1', 'b1', 'a2']);
+  });
+
   it('serve cameras first where there are some, and one request a second all the same', () => {
     let nowMs = 5_000;
     const lanes = new JobLanes<string>({ capacity: 10, camerasFirst: true, clock: () => nowMs });

@@ -139,7 +139,7 @@ describe('a pool with cameras', () => {
     { workers: 2, running: 1 },
     { workers: 3, running: 2 },
   ])('with $workers configured workers lets requests hold $running', async ({ workers, running }) => {
-    const pool = await startPool({ workers, hasCameras: true });
+    const pool = await startPool({ workers, cameras: 1 });
     const bombs = Array.from({ length: 8 }, () => pool.analyseImage(picture(HANGING), PICTURE).catch(() => undefined));
     expect(pool.stats()).toMatchObject({ workers: Math.max(2, workers), busy: running, queued: 8 - running });
     // No frame and no crop waits for a request: all of them are answered while every other worker hangs.

@@ -53,11 +53,11 @@ function listNiceness(): number[] {
 
 describe('the worker pool', () => {
   it.each([
-    { hasCameras: true, yields: true },
-    { hasCameras: false, yields: false },
-  ])('lets requests yield to cameras where there are any: $hasCameras', async ({ hasCameras, yields }) => {
+    { cameras: 1, yields: true },
+    { cameras: 0, yields: false },
+  ])('lets requests yield to cameras where there are any: $cameras', async ({ cameras, yields }) => {
     const usual = Math.max(...listNiceness());
-    const pool = await startedPool({ workers: 2, hasCameras });
+    const pool = await startedPool({ workers: 2, cameras });
     const niceness = listNiceness();
     // The main thread and the cameras' worker keep their priority.
     expect(niceness.filter((one) => one <= usual).length).toBeGreaterThanOrEqual(2);

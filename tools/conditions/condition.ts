@@ -5,6 +5,7 @@ import type { Picture } from '../rendered-people/head.js';
 import { between, pick, seededRandom } from '../rendered-people/random.js';
 import { addGlare, addNoise, blur, darken, encodePng, mirror, shrinkAndEnlarge } from './pixels.js';
 import { Composer, extendCrop, FACE_PX, PORTRAIT_PX } from './portrait.js';
+import { BEARDS, drawBeard, drawHeld, drawRareMask, drawScarf, HELD, RARE_MASKS, SCARVES } from './coverings.js';
 import { drawCover, drawGlasses, drawMask, MASK_SHAPES } from './worn.js';
 
 /** Kinds of steps with a number, and the range of that number. */
@@ -30,6 +31,10 @@ const WORDS = {
   upper: ['flat', 'textured'],
   glasses: ['clear', 'dark'],
   mask: MASK_SHAPES,
+  rare: RARE_MASKS,
+  scarf: SCARVES,
+  beard: BEARDS,
+  held: HELD,
 } as const;
 
 type NumberKind = keyof typeof NUMBERS;
@@ -116,8 +121,14 @@ export class PictureMaker {
         : (word as (typeof WORDS)[K][number]);
     };
     const [glasses, mask, lower, upper] = [choose('glasses'), choose('mask'), choose('lower'), choose('upper')];
+    // These draw their numbers behind the older kinds, whose pictures stay as they are.
+    const [rare, scarf, beard, held] = [choose('rare'), choose('scarf'), choose('beard'), choose('held')];
+    if (beard) drawBeard(worn, beard, random);
     if (glasses) drawGlasses(worn, glasses, random);
     if (mask) drawMask(worn, mask, random);
+    if (rare) drawRareMask(worn, rare, random);
+    if (scarf) drawScarf(worn, scarf, random);
+    if (held) drawHeld(worn, held, random);
     if (lower) drawCover(worn, 'lower', lower, random);
     if (upper) drawCover(worn, 'upper', upper, random);
     const offsetX = Math.round(between(random, -8, 8));

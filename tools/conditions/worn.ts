@@ -4,10 +4,10 @@ import { between, mix, pick, valueNoise, type Random } from '../rendered-people/
 import { coverAt, paint } from './pixels.js';
 import { CROP_PX, MARGIN_PX, PORTRAIT_PX } from './portrait.js';
 
-type Colour = readonly [number, number, number];
+export type Colour = readonly [number, number, number];
 
 /** Position of the middle of the face on an aligned crop, and the heights of eyes, nose and mouth. */
-const FACE = { middle: 56, eyes: 51.6, leftEye: 38.3, rightEye: 73.5, nose: 71.7, mouth: 92.3 };
+export const FACE = { middle: 56, eyes: 51.6, leftEye: 38.3, rightEye: 73.5, nose: 71.7, mouth: 92.3 };
 
 export const MASK_SHAPES = ['surgical', 'cloth', 'ffp'] as const;
 export type MaskShape = (typeof MASK_SHAPES)[number];
@@ -24,7 +24,7 @@ const SURGICAL: readonly Colour[] = [
 const WHITE: Colour = [232, 232, 228];
 
 /** Calls `draw` for each pixel of a portrait. @param draw gets the index of the red byte and the place on the crop */
-function forEachPixel(draw: (at: number, x: number, y: number) => void): void {
+export function forEachPixel(draw: (at: number, x: number, y: number) => void): void {
   for (let row = 0; row < PORTRAIT_PX; row++) {
     for (let column = 0; column < PORTRAIT_PX; column++) {
       draw((row * PORTRAIT_PX + column) * 3, column + 0.5 - MARGIN_PX, row + 0.5 - MARGIN_PX);
@@ -156,7 +156,7 @@ export function drawCover({ rgb }: Picture, part: 'lower' | 'upper', surface: Su
 }
 
 /** Returns the mean level of the cheeks, 0..255: how much light falls onto the face. */
-function measureLight(rgb: Uint8Array): number {
+export function measureLight(rgb: Uint8Array): number {
   let sum = 0;
   let count = 0;
   for (let y = 60; y < 90; y += 2) {
@@ -169,6 +169,6 @@ function measureLight(rgb: Uint8Array): number {
   return sum / count;
 }
 
-function scaled([red, green, blue]: Colour, level: number): Colour {
+export function scaled([red, green, blue]: Colour, level: number): Colour {
   return [red * level, green * level, blue * level];
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { facesDir, sharedModelsDir } from '../../test/support/shared.js';
 import { canMount, runFullDisk, type DiskTally } from './disk.js';
+import { listFaults, runFleet, SHORT, type FleetTally } from './fleet.js';
 import { BROKER_PROGRAMS } from './events-broker.js';
 import { runEvents, type EventsTally } from './events-rounds.js';
 import { createGalleryTarget } from './gallery-target.js';
@@ -25,6 +26,7 @@ const USAGE = `Usage: npm run faults -- kill [--kills N] [--seed N] [--through g
        npm run faults -- disk [--rounds N] [--seed N]
        npm run faults -- streams [--rounds N] [--seed N]
        npm run faults -- events [--events N] [--broker-kills N] [--process-kills N] [--seed N]
+       npm run faults -- fleet [--short] [--operations N] [--kills N] [--seed N]
        npm run faults -- all [--rounds N] [--seed N]
 
 kill   Kills a process (kill -9) at random moments while concurrent clients register and delete faces. After each restart,
@@ -40,14 +42,19 @@ streams
        stay constant. Then the cameras lose their connection 1,000 times, which must not leak either.
 events Kills mosquitto and the process that produces the events. The history has every sequence number, in order, and no
        match arrives after its expiry. Needs mosquitto.
-all    Runs kill through the gallery, kill through the service, disk, streams and events in full (some 25 minutes).
+fleet  Runs an authority, five doors and a real nats-server, each in a process. While people are enrolled and deleted at random, all of them are
+       killed, the lines of doors are cut, slowed and disturbed, and the store of the server is lost or put back to an older one. At the end all
+       galleries are equal, nothing that was acknowledged is lost, nobody who was deleted is found, and no door had half a version. Needs nats-server.
+all    Runs kill through the gallery, kill through the service, disk, streams, events and fleet in full (some 35 minutes).
 
-  --kills N      number of kills (default 200); the same as --rounds for kill
+  --kills N      number of kills (default 200; 100 for fleet); the same as --rounds for kill
   --rounds N     number of kills or of times that the disk is filled (default 200), or of faults of each stream (default 50)
   --seed N       seed of the random moments and requests (default 1)
   --events N     number of events to produce (default 5000)
   --broker-kills N, --process-kills N
                  number of kills of the broker (default 50) and of the process that owns the events (default 10)
+  --operations N number of enrolments and deletions at the authority (default 2000)
+  --short        fleet: 60 operations and one fault of each kind
   --through X    gallery (default) or service
 `;
 
@@ -60,6 +67,8 @@ const { values, positionals } = parseArgs({
     events: { type: 'string', default: '5000' },
     'broker-kills': { type: 'string', default: '50' },
     'process-kills': { type: 'string', default: '10' },
+    operations: { type: 'string', default: '2000' },
+    short: { type: 'boolean', default: false },
     through: { type: 'string', default: 'gallery' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -69,12 +78,13 @@ const kills = Number(values.kills ?? rounds);
 const seed = Number(values.seed);
 const eventCount = Number(values.events);
 const brokerKills = Number(values['broker-kills']);
+const operations = values.short ? 60 : Number(values.operations);
 const processKills = Number(values['process-kills']);
 const understood =
-  [eventCount, brokerKills].every((n) => Number.isInteger(n) && n > 0) &&
+  [eventCount, brokerKills, operations].every((n) => Number.isInteger(n) && n > 0) &&
   Number.isInteger(processKills) &&
   processKills >= 0 &&
-  ['kill', 'disk', 'streams', 'events', 'all'].includes(positionals.join()) &&
+  ['kill', 'disk', 'streams', 'events', 'fleet', 'all'].includes(positionals.join()) &&
   [rounds, kills].every((n) => Number.isInteger(n) && n > 0) &&
   Number.isInteger(seed) &&
   ['gallery', 'service'].includes(values.through);
@@ -122,16 +132,32 @@ async function events(folder: string): Promise<EventsTally> {
   return runEvents({ folder, events: eventCount, brokerKills, processKills, seed, onRound });
 }
 
+function fleet(folder: string): Promise<FleetTally> {
+  const faults = values.short ? SHORT : listFaults(Number(values.kills ?? 100), seed);
+  // A run that cannot end says at least what it has found.
+  const told = new Set<string>();
+  const onFault = (done: number, problems: readonly string[]): void => {
+    for (const problem of problems) if (!told.has(problem)) console.log(problem);
+    for (const problem of problems) told.add(problem);
+    if (done % 10 === 0) console.log(`${done} of ${faults.length} faults, ${problems.length} problems`);
+  };
+  return runFleet({ folder, operations, faults, seed, onFault });
+}
+
 if (values.help || !understood) {
   process.stderr.write(USAGE);
   process.exitCode = values.help ? 0 : 2;
 } else {
-  const kinds: Record<string, (folder: string) => Promise<KillTally | DiskTally | StreamTally | EventsTally>> = {
+  const kinds: Record<
+    string,
+    (folder: string) => Promise<KillTally | DiskTally | StreamTally | EventsTally | FleetTally>
+  > = {
     'kill, through the gallery': (folder) => kill(folder, 'gallery'),
     'kill, through the service': (folder) => kill(folder, 'service'),
     disk,
     streams,
     events,
+    fleet,
   };
   const [wanted] = positionals;
   const chosen = wanted === 'kill' ? `kill, through the ${values.through}` : wanted;

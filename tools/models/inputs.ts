@@ -41,7 +41,7 @@ export async function* createInputs(
 /** Describes the inputs, for the record in the ranges file. */
 export function describeInputs(model: Model): string {
   if (model.task === 'embedder') return 'aligned faces of LFW';
-  if (model.task === 'mask' && model.view === 'template') return 'aligned faces of LFW, every second one masked';
+  if (model.task === 'mask') return 'aligned faces of LFW, every second one masked';
   return 'scenes composed of LFW faces and rendered heads';
 }
 
@@ -50,10 +50,9 @@ function oneInput(model: Model, crops: readonly Picture[], i: number, addon: Add
     case 'embedder':
       return alignedInput(model, crops[i]!, addon);
     case 'mask':
-      if (model.view !== 'template') return squareInput(model, model.view, crops, i, addon);
       return alignedInput(model, i % 2 === 1 ? withoutMouth(crops[i]!, i) : crops[i]!, addon);
     case 'liveness':
-      return squareInput(model, model, crops, i, addon);
+      return squareInput(model, crops, i, addon);
     case 'detector':
       return sceneInput(model, crops, i, addon);
   }
@@ -86,8 +85,7 @@ function sceneInput({ input }: DetectorModel, crops: readonly Picture[], i: numb
 }
 
 function squareInput(
-  { input }: LivenessModel | MaskModel,
-  { boxFactor, border }: Pick<LivenessModel, 'boxFactor' | 'border'>,
+  { input, boxFactor, border }: LivenessModel,
   crops: readonly Picture[],
   i: number,
   addon: Addon,

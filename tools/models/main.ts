@@ -6,6 +6,7 @@ import { registerRanges } from './ranges.js';
 import { registerSensitivity } from './sensitivity.js';
 
 const context = {
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   cwd: process.cwd(),

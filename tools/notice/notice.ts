@@ -1,4 +1,5 @@
 // The text of the file NOTICE: what Lintel is made of beside its own code, and under which licences.
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const packageSchema = z.object({
@@ -27,10 +28,15 @@ export const manifestSchema = z.object({
 export interface NoticeInputs {
   lock: z.infer<typeof lockSchema>;
   manifest: z.infer<typeof manifestSchema>;
+  /** Text of the file LICENSE of each bundled package, by its name. */
+  licences: Readonly<Record<(typeof BUNDLED)[number], string>>;
 }
 
 /** Header-only packages: development dependencies whose code is compiled into the native addon. */
 const COMPILED_IN = ['node-addon-api', 'node-api-headers'];
+
+/** Development dependencies whose code is part of the console's files (dist/console). An installation holds no folder of them. */
+export const BUNDLED = ['preact', '@preact/signals', '@preact/signals-core'] as const;
 
 /** Licences that packages write in another form than SPDX's. */
 const SPDX_NAMES: ReadonlyMap<string, string> = new Map([['Apache 2.0', 'Apache-2.0']]);
@@ -40,7 +46,8 @@ Copyright 2026 The Lintel authors
 
 Licensed under the Apache License, Version 2.0; its text is in the file LICENSE.
 
-This file is made by "npm run notice" from package-lock.json and models/manifest.json. A test compares it with both.
+This file is made by "npm run notice" from package-lock.json, models/manifest.json and the licences of the bundled packages.
+A test compares it with them.
 `;
 
 const MODELS = `
@@ -67,6 +74,14 @@ Compiled into the native addon
 
 `;
 
+const BUNDLE = `
+Bundled into the console
+------------------------
+
+The files of the console hold code of these packages, whose licences follow.
+
+`;
+
 const SYSTEM = `
 Libraries of the operating system
 ---------------------------------
@@ -76,12 +91,23 @@ libjpeg-turbo (IJG, BSD-3-Clause and Zlib) of the distribution. OpenCV in turn l
 them is part of this repository.
 `;
 
+/** Reads the licences of the bundled packages, as they are installed under node_modules. */
+export function readLicences(): NoticeInputs['licences'] {
+  const read = (name: string): string =>
+    readFileSync(new URL(`../../node_modules/${name}/LICENSE`, import.meta.url), 'utf8');
+  return {
+    preact: read('preact'),
+    '@preact/signals': read('@preact/signals'),
+    '@preact/signals-core': read('@preact/signals-core'),
+  };
+}
+
 /**
  * Returns the whole text of NOTICE.
  * @throws Error when a package of the lock file names no licence
  */
-export function writeNotice({ lock, manifest }: NoticeInputs): string {
-  const compiled = COMPILED_IN.map((name) => describePackage(`node_modules/${name}`, lock));
+export function writeNotice({ lock, manifest, licences }: NoticeInputs): string {
+  const describe = (name: string): string[] => describePackage(`node_modules/${name}`, lock);
   return [
     HEAD,
     MODELS,
@@ -89,7 +115,10 @@ export function writeNotice({ lock, manifest }: NoticeInputs): string {
     PACKAGES,
     listPackages(lock),
     COMPILED,
-    formatTable(compiled),
+    formatTable(COMPILED_IN.map(describe)),
+    BUNDLE,
+    formatTable(BUNDLED.map(describe)),
+    ...listLicences(licences),
     SYSTEM,
   ].join('');
 }
@@ -113,6 +142,13 @@ function listPackages(lock: NoticeInputs['lock']): string {
   const rows = folders.map((folder) => describePackage(folder, lock));
   const unique = new Map(rows.map((row) => [row.join(' '), row]));
   return formatTable([...unique.values()].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
+}
+
+/** Returns each licence once, below the names of the packages that have it. */
+function listLicences(licences: NoticeInputs['licences']): string[] {
+  const texts = new Map<string, string[]>();
+  for (const name of BUNDLED) texts.set(licences[name], [...(texts.get(licences[name]) ?? []), name]);
+  return [...texts].map(([text, names]) => `\n${names.join(', ')}:\n\n${text.trim()}\n`);
 }
 
 function describePackage(folder: string, { packages }: NoticeInputs['lock']): string[] {

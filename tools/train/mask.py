@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -53,14 +55,21 @@ class Costume:
         top = torch.where(low, m.uniform(n, 72, 82), top)
         x[masked] = self.worn(x[masked], top[masked])
         bare = torch.nonzero(~masked)[:, 0]
-        kinds = torch.randint(8, (len(bare),), generator=m.rng)
-        # a mask under the chin does not cover the mouth
-        for kind, dress in enumerate((self.under_chin, self.bearded, self.touched, self.glasses)):
+        # a mask under the chin does not cover the mouth, and neither a cup nor a hand is a mask
+        things = (self.under_chin, self.bearded, self.touched, self.glasses, self.cup, self.hand)
+        kinds = torch.randint(2 * len(things), (len(bare),), generator=m.rng)
+        for kind, dress in enumerate(things):
             at = bare[kinds == kind]
             if len(at) > 0:
                 x[at] = dress(x[at])
+        at = torch.nonzero(masked & (torch.rand(n, generator=m.rng) < 0.12))[:, 0]
+        if len(at) > 0:
+            x[at] = self.glasses(x[at])
         strength = m.uniform(n, 0.4, 2.0)
         x = m.degraded(m.lit(m.warp(x, strength), strength))
+        # too dark for the camera's gain: few levels are left, and the sensor's noise
+        dark = torch.where(torch.rand(n, generator=m.rng) < 0.12, m.uniform(n, 0.04, 0.4), torch.ones(n)).view(n, 1, 1, 1)
+        x = torch.where(dark < 1, x * dark + m.normal(n, 3, SIDE, SIDE) * 0.006, x)
         x = m.compressed((x * 255 + 0.5).clamp(0, 255).to(torch.uint8), 0.4)
         return x, label
 
@@ -111,7 +120,7 @@ class Costume:
         logo = ((u - m.normal(*shape) * 0.4) ** 2 + (v - 0.5) ** 2) < 0.02
         kind = torch.randint(12, shape, generator=m.rng)
         marks = ((kind == 0) & stripes) | ((kind == 1) & dots) | ((kind == 2) & clouds) | ((kind == 3) & logo)
-        cloth = torch.where(marks, second, first)
+        cloth = self._printed(torch.where(marks, second, first), u, v)
         pleats = torch.sin(v * m.uniform(n, 8, 26).view(shape)) * m.uniform(n, -0.1, 0.14).clamp_min(0).view(shape)
         ridge = torch.exp(-((u * 12) ** 2)) * m.uniform(n, -0.2, 0.25).clamp_min(0).view(shape)
         round_off = 1 - m.uniform(n, 0, 0.45).view(shape) * u**2 - m.uniform(n, -0.1, 0.3).view(shape) * v
@@ -121,6 +130,27 @@ class Costume:
         level = (x.mean((1, 2, 3), keepdim=True) / 0.45) ** m.uniform(n, 0, 1).view(shape)
         weave = m.normal(n, 1, SIDE, SIDE) * m.uniform(n, 0, 0.03).view(shape)
         return (cloth * (1 + pleats + ridge) * round_off * rim * light * level + weave).clamp(0, 1)
+
+    def _printed(self, cloth: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """Prints lips, with or without teeth, on some masks, and letters on others."""
+        m = self.mixer
+        n = len(cloth)
+        shape = (n, 1, 1, 1)
+        kind = torch.rand(shape, generator=m.rng)
+        across, down = u - m.normal(*shape) * 0.08, v - m.uniform(n, 0.35, 0.75).view(shape)
+        wide, high = m.uniform(n, 0.22, 0.55).view(shape), m.uniform(n, 0.06, 0.2).view(shape)
+        bent = down - m.uniform(n, -0.25, 0.35).view(shape) * across**2
+        lips = 1 - ((across / wide) ** 2 + (bent / high) ** 2)
+        red = torch.rand(n, 3, 1, 1, generator=m.rng) * torch.tensor([0.7, 0.5, 0.5]).view(1, 3, 1, 1)
+        red = red + torch.tensor([0.3, 0.0, 0.0]).view(1, 3, 1, 1)
+        inner = torch.where(torch.rand(shape, generator=m.rng) < 0.6, m.uniform(n, 0.7, 1).view(shape), red * 0.4)
+        mouth = torch.where(lips > m.uniform(n, 0.3, 1.0).view(shape), inner.expand(n, 3, 1, 1), red)
+        cloth = torch.where((kind < 0.12) & (lips > 0), mouth, cloth)
+        cells = torch.rand(n, 1, 28, 56, generator=m.rng)
+        cells = F.interpolate(cells, size=(SIDE, SIDE)) > m.uniform(n, 0.35, 0.65).view(shape)
+        band = (across.abs() < wide) & (bent.abs() < high * 0.7)
+        ink = torch.rand(n, 3, 1, 1, generator=m.rng)
+        return torch.where((kind > 0.92) & band & cells, ink, cloth)
 
     def _strapped(self, x, centre, half, upper, lower) -> torch.Tensor:
         """Draws straps from the mask's corners to the ears."""
@@ -174,6 +204,43 @@ class Costume:
             shade = tone * (1 + 0.25 * (p / wide).clamp(-1, 1))[:, None]
             x = x + torch.sigmoid(field * 1.5)[:, None] * (shade.clamp(0, 1) - x)
         return x
+
+    def cup(self, x: torch.Tensor) -> torch.Tensor:
+        """Draws a cup, a glass or a bottle before the mouth: a bar that widens or narrows downwards, its edge round."""
+        m = self.mixer
+        n = len(x)
+        shape = (n, 1, 1)
+        top, wide = m.uniform(n, 78, 98).view(shape), m.uniform(n, 9, 29).view(shape)
+        across = m.x - 56 - m.normal(n).view(shape) * 6 - m.uniform(n, -0.45, 0.45).view(shape) * (m.y - top)
+        half = wide * (1 - m.uniform(n, -0.1, 0.3).view(shape) * (m.y - top).clamp_min(0) / 34)
+        edge = top + m.uniform(n, -5, 5).view(shape) * (1 - (across / wide).clamp(-1, 1) ** 2).sqrt()
+        field = torch.minimum(m.y - edge, half - across.abs())
+        tone = torch.rand(n, 3, 1, 1, generator=m.rng)
+        round_off = 1 - m.uniform(n, 0, 0.6).view(shape) * ((across / wide).clamp(-1, 1) + m.normal(n).view(shape) * 0.3) ** 2
+        stripe = torch.sin((m.y - top) * m.uniform(n, 0.1, 0.9).view(shape)) * m.uniform(n, -0.3, 0.3).view(shape).clamp_min(0)
+        cover = torch.sigmoid(field * 1.5)[:, None] * m.uniform(n, 0.75, 1).view(n, 1, 1, 1)
+        return x + cover * ((tone * (round_off + stripe)[:, None]).clamp(0, 1) - x)
+
+    def hand(self, x: torch.Tensor) -> torch.Tensor:
+        """Draws fingers side by side, in the colour of the skin, from one side over the mouth or the chin."""
+        m = self.mixer
+        n = len(x)
+        shape = (n, 1, 1)
+        skin = x[:, :, 40:80, 40:72].mean((2, 3), keepdim=True) * m.uniform(n, 0.75, 1.25).view(n, 1, 1, 1)
+        side = torch.where(torch.rand(shape, generator=m.rng) < 0.5, -1.0, 1.0)
+        turn = m.uniform(n, -0.3, 0.9).view(shape)
+        cx, cy = 56 - side * m.uniform(n, -12, 26).view(shape), m.uniform(n, 80, 112).view(shape)
+        along = (m.x - cx) * side * torch.cos(turn) + (m.y - cy) * torch.sin(turn)
+        across = (m.y - cy) * torch.cos(turn) - (m.x - cx) * side * torch.sin(turn)
+        thick = m.uniform(n, 4, 7).view(shape)
+        row = (across / (2 * thick)).round().clamp(-2, 1)
+        offset = across - row * 2 * thick
+        tip = torch.sin(row * 2.1 + cx) * 4
+        field = thick * 1.05 - ((tip - along).clamp_min(0) ** 2 + offset**2).sqrt()
+        shade = 1.05 - m.uniform(n, 0.1, 0.5).view(shape) * (offset / thick).abs().clamp_max(1) ** 3
+        knuckle = 1 - 0.12 * torch.exp(-(((along - tip - m.uniform(n, 10, 18).view(shape)) / 2) ** 2))
+        cover = torch.sigmoid(field * 1.5)[:, None]
+        return x + cover * ((skin * (shade * knuckle)[:, None]).clamp(0, 1) - x)
 
     def glasses(self, x: torch.Tensor) -> torch.Tensor:
         """Draws dark glasses."""
@@ -230,6 +297,34 @@ def folded(head: MaskHead) -> MaskHead:
     return copy
 
 
+def adopt(head: MaskHead, file: Path) -> None:
+    """Loads the weights of an exported 8-bit file; the normalisations, which are folded into them, become identities."""
+    graph = onnx.load(str(file)).graph
+    stored = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    maker = {name: node for node in graph.node for name in node.output}
+
+    def value(name: str) -> torch.Tensor:
+        if name in stored:
+            return torch.from_numpy(stored[name].astype(np.float32))
+        whole, scale, zero = (stored[one].astype(np.float32) for one in maker[name].input)
+        along = (-1,) + (1,) * (whole.ndim - 1)
+        return torch.from_numpy((whole - zero.reshape(along)) * scale.reshape(along))
+
+    convolutions = [node for node in graph.node if node.op_type == 'Conv']
+    layers = [m for m in head.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    for i, layer in enumerate(layers):
+        if isinstance(layer, nn.BatchNorm2d):
+            continue
+        weight, *bias = (value(name) for name in convolutions.pop(0).input[1:])
+        layer.weight.data = weight * (SCALE if i == 0 else 1)
+        if layer.bias is not None:
+            layer.bias.data = bias[0]
+        elif bias:
+            norm = layers[i + 1]
+            norm.weight.data.fill_(math.sqrt(1 + norm.eps))
+            norm.bias.data = bias[0]
+
+
 def export(head: MaskHead, file: Path) -> None:
     """Writes ONNX: `input` float32 [1,3,112,112] RGB 0..255, the face on the template -> `logits` [1,2]: bare, masked."""
     names = {'input_names': ['input'], 'output_names': ['logits']}
@@ -251,7 +346,10 @@ def train(a: argparse.Namespace) -> None:
     faces = load_faces(a.shared)
     costume = Costume(Mixer(faces.pictures[~faces.held_out], a.seed))
     test, expected = Costume(Mixer(faces.pictures[faces.held_out], a.seed + 1)).batch(512)
-    head = MaskHead().to(memory_format=torch.channels_last)
+    head = MaskHead()
+    if a.start:
+        adopt(head, a.start)
+    head = head.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(head.parameters(), lr=0, weight_decay=0.02)
     first = 0
     if (a.out / 'checkpoint.pt').exists():
@@ -265,11 +363,12 @@ def train(a: argparse.Namespace) -> None:
     tally = Tally()
     total = a.pictures // a.batch
     for step in range(first, total):
-        rate = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / total))
+        rate = a.rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / total))
         for group in optimiser.param_groups:
             group['lr'] = rate
         x, label = costume.batch(a.batch)
-        head.train()
+        # The normalisations of a network that was exported are identities, and stay so.
+        head.train(not a.start)
         answer = head(as_input(x.permute(0, 2, 3, 1)))
         loss = F.cross_entropy(answer, label.long(), label_smoothing=0.03)
         optimiser.zero_grad(set_to_none=True)
@@ -316,6 +415,8 @@ OPTIONS = {
     '--pictures': {'type': int, 'default': 200_000},
     '--batch': {'type': int, 'default': 64},
     '--every': {'type': int, 'default': 100, 'help': 'steps between log lines and checkpoints'},
+    '--start': {'type': Path, 'help': '8-bit file whose weights the training starts with'},
+    '--rate': {'type': float, 'default': 2e-3, 'help': 'greatest learning rate'},
     '--seed': {'type': int, 'default': 3},
     '--threads': {'type': int, 'default': 2},
 }

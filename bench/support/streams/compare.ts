@@ -84,7 +84,7 @@ export async function compareReaders(options: CompareOptions): Promise<void> {
   }
   if (options.json) console.log(JSON.stringify(results, null, 2));
   else printComparison(results);
-  writeResults('streams-readers', results, !options.json);
+  writeResults('streams-readers', results, { isTold: !options.json });
 }
 
 function findAddon(path: string): string | undefined {

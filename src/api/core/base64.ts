@@ -1,6 +1,6 @@
 // Standard base64 of pictures: decoded from a short text, or step by step from the bytes of a JSON body.
 import { clientError, type AppError } from '../../errors.js';
-import type { Turns } from './turns.js';
+import type { RequestTurns } from './turns.js';
 
 /**
  * Decodes standard base64 with full padding or none. White space, a data: prefix and the URL alphabet are refused.
@@ -48,7 +48,11 @@ const EQUALS = 0x3d;
  * @param raw UTF-8; some writers of JSON escape each slash. The bytes are overwritten
  * @returns undefined where the text is no JSON at all, because of a control character or an unknown escape
  */
-export async function decodeJsonBase64(raw: Buffer, maxBytes: number, turns: Turns): Promise<DecodedText | undefined> {
+export async function decodeJsonBase64(
+  raw: Buffer,
+  maxBytes: number,
+  turns: RequestTurns,
+): Promise<DecodedText | undefined> {
   const start = Buffer.from(raw.subarray(0, EXAMINED_CHARACTERS));
   const { text, hasOtherEscape } = await unescapeSlashes(raw, turns);
   const digits = hasOtherEscape ? undefined : trimPadding(text);
@@ -70,7 +74,7 @@ export function createTooLargeError(maxBytes: number): AppError {
 }
 
 /** Replaces `\/` by `/`, in place. Where another escape comes first, the text stays as it is from there on. */
-async function unescapeSlashes(raw: Buffer, turns: Turns): Promise<{ text: Buffer; hasOtherEscape: boolean }> {
+async function unescapeSlashes(raw: Buffer, turns: RequestTurns): Promise<{ text: Buffer; hasOtherEscape: boolean }> {
   let from = raw.indexOf(BACKSLASH);
   if (from < 0) return { text: raw, hasOtherEscape: false };
   let to = from;
@@ -102,7 +106,7 @@ function trimPadding(text: Buffer): Buffer | undefined {
 }
 
 /** @returns undefined when a character is not a digit of standard base64 */
-async function decodeDigits(digits: Buffer, length: number, turns: Turns): Promise<Uint8Array | undefined> {
+async function decodeDigits(digits: Buffer, length: number, turns: RequestTurns): Promise<Uint8Array | undefined> {
   if (digits.includes('-') || digits.includes('_') || digits.includes('=')) return undefined;
   const bytes = Buffer.allocUnsafeSlow(length);
   let written = 0;
@@ -120,7 +124,7 @@ async function decodeDigits(digits: Buffer, length: number, turns: Turns): Promi
 }
 
 /** Tells whether the bytes may stand between the quotes of a JSON text. They are UTF-8, and hold no quote that is not escaped. */
-async function isJsonText(text: Buffer, turns: Turns): Promise<boolean> {
+async function isJsonText(text: Buffer, turns: RequestTurns): Promise<boolean> {
   for (let at = 0; at < text.length;) {
     const end = Math.min(text.length, at + STEP_BYTES);
     while (at < end) {

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { Duplex } from 'node:stream';
-import type { Turns } from './turns.js';
+import type { RequestTurns } from './turns.js';
 
 /** Time that the handling of one portion should take. */
 const PORTION_MS = 1;
@@ -19,7 +19,7 @@ const MAX_PORTION_BYTES = 65_536;
  */
 export class FairSocket extends Duplex {
   readonly #socket: Socket;
-  readonly #turns: Turns;
+  readonly #turns: RequestTurns;
   #portionBytes = FIRST_PORTION_BYTES;
   /** Bytes that were received and not yet handed to the parser. */
   #waiting: Buffer = Buffer.alloc(0);
@@ -28,7 +28,7 @@ export class FairSocket extends Duplex {
   #isWanted = false;
   #isScheduled = false;
 
-  constructor(socket: Socket, turns: Turns) {
+  constructor(socket: Socket, turns: RequestTurns) {
     super({ allowHalfOpen: true, readableHighWaterMark: 0, writableHighWaterMark: socket.writableHighWaterMark });
     this.#socket = socket;
     this.#turns = turns;

@@ -9,7 +9,7 @@ import { readRequestHost, type AllowedHosts } from './allowed-hosts.js';
 import type { ConnectionGate } from './connection-gate.js';
 import type { AllowedOrigins } from './cross-origin.js';
 import { FairSocket } from './fair-socket.js';
-import type { Turns } from './turns.js';
+import type { RequestTurns } from './turns.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Limit of the header fields of a request, in number and in bytes together. */
@@ -34,7 +34,7 @@ export interface GuardedServerOptions {
   gate: ConnectionGate;
   hosts: HostGuard;
   origins: AllowedOrigins;
-  turns: Turns;
+  turns: RequestTurns;
 }
 
 /** Creates the server; it does not listen yet. @param listener gets the requests that every guard has let through */

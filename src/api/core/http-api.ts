@@ -1,12 +1,13 @@
 // One HTTP API: mounts its routes, and handles every request, from its id to its line in the access log.
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import Router, { type RouterContext } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../domain/log.js';
 import { AppError } from '../../errors.js';
+import { readRequestHost } from './allowed-hosts.js';
 import { ClientGone, discardBody } from './body.js';
 import type { ByteBudget, Reservation } from './byte-budget.js';
 import { readInput, type InputRules } from './request-input.js';
@@ -18,6 +19,11 @@ export interface Credentials {
   /** Parameters of the path, percent-decoded. */
   params: Readonly<Record<string, string>>;
   headers: IncomingHttpHeaders;
+  method: string;
+  /** Host that the request asks for, with its port where it names one; undefined where it names none. */
+  host: string | undefined;
+  /** Whether it came by TLS. */
+  isEncrypted: boolean;
   /** IP address of the other end of the connection. */
   remoteAddress: string;
 }
@@ -81,7 +87,10 @@ export interface HttpApiOptions<Reply> {
   ownedPath?: string;
   /** OpenAPI document of an API with an owned path; it is made at the first request. */
   document?: { pattern: string; make: () => object };
-  /** How many bytes of an unwanted body are read before the connection is closed. */
+  /**
+   * How many bytes of an unwanted body are read before the connection is closed. A route that takes a picture file reads as many as an API
+   * without a limit of its own, once the caller is known: a browser that is still sending does not read the answer.
+   */
   maxDiscardedBytes?: number;
   log: Log;
   observer?: RequestObserver | undefined;
@@ -98,6 +107,8 @@ interface RequestState {
   isAnswered?: boolean;
   /** Bytes of the request, and later of its answer. */
   reservation: Reservation;
+  /** Set once the caller of a route that takes a picture file is known. */
+  isPictureExpected?: boolean;
 }
 
 export class HttpApi<Reply> {
@@ -148,8 +159,8 @@ export class HttpApi<Reply> {
     // The router treats HEAD as GET: a picture would be made but not sent, and the audit log would record a view of it.
     if (ctx.method === 'HEAD' && ownedPath !== undefined) refuseMethod(ctx, [route.method]);
     const { params } = ctx;
-    const remoteAddress = ctx.req.socket.remoteAddress ?? '';
-    const run = authenticate({ params, headers: ctx.req.headers, remoteAddress });
+    const run = authenticate({ params, ...readCredentials(ctx.req) });
+    state.isPictureExpected = route.pictureTypes !== undefined;
     const source = { request: ctx.req, querystring: ctx.querystring, limits, reservation };
     const { query, body, isTooLong } = await readInput(source, route, input);
     const gone = new AbortController();
@@ -202,7 +213,8 @@ export class HttpApi<Reply> {
       }
     }
     if (state.isAnswered || ownedPath !== undefined) ctx.set('cache-control', 'no-store');
-    if (!(await discardBody(ctx.req, maxDiscardedBytes))) ctx.set('connection', 'close');
+    const mostDiscardedBytes = state.isPictureExpected ? undefined : maxDiscardedBytes;
+    if (!(await discardBody(ctx.req, mostDiscardedBytes))) ctx.set('connection', 'close');
 
     const seconds = (monotonicMs() - startedMs) / 1_000;
     const durationMs = Math.round(seconds * 1e5) / 100;
@@ -231,6 +243,16 @@ function holdAnswer(ctx: Context, reservation: Reservation, budget: ByteBudget):
   if (ctx.res.closed) return reservation.release();
   reservation.beginTransfer(budget.nowMs(), () => ctx.res.destroy());
   ctx.res.once('close', () => reservation.release());
+}
+
+function readCredentials({ headers, method = '', url = '', socket }: IncomingMessage): Omit<Credentials, 'params'> {
+  return {
+    headers,
+    method,
+    host: readRequestHost(url, headers.host),
+    isEncrypted: 'encrypted' in socket && socket.encrypted === true,
+    remoteAddress: socket.remoteAddress ?? '',
+  };
 }
 
 /** @throws AppError METHOD_NOT_ALLOWED */

@@ -5,7 +5,7 @@ import { clientError, type AppError } from '../../errors.js';
 import { decodeJsonBase64 } from './base64.js';
 import { LongBase64 } from './image-input.js';
 import { scanJson, type LongText } from './json-scan.js';
-import type { Turns } from './turns.js';
+import type { RequestTurns } from './turns.js';
 
 export interface JsonRules {
   /** Name of the body that the operation takes, for the message, such as `a JSON object`. */
@@ -24,7 +24,11 @@ export interface JsonRules {
  * @param body overwritten: the caller must not use it again
  * @throws AppError INVALID_PARAM: the body is empty, not UTF-8, not JSON, not an object, or beyond the bounds
  */
-export async function parseJsonObject(body: Buffer, rules: JsonRules, turns: Turns): Promise<Record<string, unknown>> {
+export async function parseJsonObject(
+  body: Buffer,
+  rules: JsonRules,
+  turns: RequestTurns,
+): Promise<Record<string, unknown>> {
   if (body.length === 0) throw clientError('INVALID_PARAM', 'The body is empty; it must be a JSON object.');
   const foreign = nameForeignBody(body);
   if (foreign !== undefined) throw clientError('INVALID_PARAM', `The body is ${foreign}; it must be ${rules.wanted}.`);
@@ -52,7 +56,7 @@ async function putBack(
   fields: Record<string, unknown>,
   { field, raw }: LongText,
   maxImageBytes: number,
-  turns: Turns,
+  turns: RequestTurns,
 ): Promise<void> {
   const decoded = await decodeJsonBase64(raw, maxImageBytes, turns);
   if (!decoded) throw createMalformedError();

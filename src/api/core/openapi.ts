@@ -1,5 +1,5 @@
 // OpenAPI 3.1: the parts of a document that follow from the schemas of the routes.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnyRoute } from './route.js';
 
 export type JsonSchema = Record<string, unknown>;
@@ -11,6 +11,8 @@ export interface DocumentedOperation {
   pattern: string;
   operationId: string;
   tags?: readonly string[];
+  /** Fields of the operation whose names begin with `x-`. */
+  extensions?: Readonly<Record<`x-${string}`, string>>;
   /** Security requirements; undefined leaves the field out. */
   security?: readonly object[] | undefined;
   /** Returns the responses by status. */
@@ -50,16 +52,17 @@ export function createDocument(
 }
 
 function describeOperation(operation: DocumentedOperation, path: string, components: Components): object {
-  const { route, operationId, tags, security, responses } = operation;
-  const { summary, description, query, body, form } = route;
+  const { route, operationId, tags, extensions, security, responses } = operation;
+  const { summary, description, query, body } = route;
   return {
     operationId,
     summary,
     ...(description !== undefined && { description }),
     ...(tags && { tags }),
+    ...extensions,
     ...(security && { security }),
     parameters: [...listPathParameters(path), ...(query === undefined ? [] : listQueryParameters(query, components))],
-    ...(body !== undefined && { requestBody: describeBody(body, form, components) }),
+    ...(body !== undefined && { requestBody: describeBody(body, route, components) }),
     responses: responses(),
   };
 }
@@ -87,7 +90,11 @@ function listQueryParameters(query: z.ZodType, components: Components): object[]
   }));
 }
 
-function describeBody(body: z.ZodType, form: z.ZodType | undefined, components: Components): object {
+function describeBody(body: z.ZodType, { form, pictureTypes }: AnyRoute, components: Components): object {
+  if (pictureTypes) {
+    const schema = components.describe(body);
+    return { required: true, content: Object.fromEntries(pictureTypes.map((type) => [type, { schema }])) };
+  }
   const content: Record<string, object> = { 'application/json': { schema: components.describe(body) } };
   if (form !== undefined) content['multipart/form-data'] = { schema: components.describe(form) };
   return { required: true, content };

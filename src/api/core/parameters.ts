@@ -1,5 +1,5 @@
 // Checking of parameters: the words for a broken rule, and the schemas that both APIs share.
-import { z } from 'zod';
+import * as z from 'zod';
 import { clientError } from '../../errors.js';
 
 /** Value of a query parameter that is given more than once; no schema accepts it. */

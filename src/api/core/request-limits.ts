@@ -3,11 +3,11 @@ import { performance } from 'node:perf_hooks';
 import type { Config } from '../../config/schema.js';
 import { countBodyBytes } from './body.js';
 import { ByteBudget } from './byte-budget.js';
-import { Turns } from './turns.js';
+import { RequestTurns } from './turns.js';
 
 export interface RequestLimits {
   budget: ByteBudget;
-  turns: Turns;
+  turns: RequestTurns;
 }
 
 /** Most pictures of one request: compare has two. */
@@ -28,5 +28,5 @@ export function createRequestLimits({ http, monotonicMs }: RequestLimitsOptions)
     maxBytes: Math.max(http.maxBytesInFlight, largest),
     monotonicMs: monotonicMs ?? (() => performance.now()),
   });
-  return { budget, turns: new Turns() };
+  return { budget, turns: new RequestTurns() };
 }

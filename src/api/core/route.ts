@@ -45,6 +45,11 @@ export interface RouteDeclaration<
   body?: Body;
   /** Schema of a multipart form that is accepted in place of the JSON body; its output is that of `body`. */
   form?: z.ZodType<z.output<Body>>;
+  /**
+   * Content types of a body that is one picture file, for the OpenAPI document; any other type of picture and application/octet-stream are
+   * read as well. `body` is then the schema of its bytes.
+   */
+  pictureTypes?: readonly string[];
   /** Fields of the body that hold pictures; the limit on the length of the body follows from their number. */
   imageFields?: readonly string[];
   /** Schema of the answer's data. */

@@ -36,6 +36,8 @@ export interface MountedApi {
   pages?: readonly ServicePage[];
   /** Ends answers that would otherwise go on when the server stops. */
   close?(): void;
+  /** Ends what requests need, when none is served any more. */
+  end?(): void;
 }
 
 /** Numbers of the server since it was started. */
@@ -196,12 +198,8 @@ export class ApiServer implements Part {
     this.#address = undefined;
     this.#tls?.stop();
     for (const api of this.#options.apis) api.close?.();
-    if (!server?.listening) return;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const timer = setTimeout(() => server.closeAllConnections(), this.#options.stopTimeoutMs ?? 5_000);
-    await closed;
-    clearTimeout(timer);
+    if (server?.listening) await closeServer(server, this.#options.stopTimeoutMs ?? 5_000);
+    for (const api of this.#options.apis) api.end?.();
   }
 
   #createApp(): Koa {
@@ -253,4 +251,13 @@ function createPageRouter(pages: readonly ServicePage[], log: Log): Router {
     });
   }
   return router;
+}
+
+/** Lets the requests that are being served end, and closes the connections that are left after the time limit. */
+async function closeServer(server: Server, timeoutMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  await closed;
+  clearTimeout(timer);
 }

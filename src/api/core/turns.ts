@@ -4,7 +4,7 @@
  * Lets requests go on one after the other, so that cameras, MQTT and timers are served between them. Without turns, all requests whose
  * bytes arrive together are handled in the same round of the event loop, and the sum of their work holds everything else up.
  */
-export class Turns {
+export class RequestTurns {
   readonly #waiting: (() => void)[] = [];
   #isScheduled = false;
 

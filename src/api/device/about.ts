@@ -1,10 +1,11 @@
-// Routes about the device itself: its signing key, its health, its version, its configuration and its keys.
-import { z } from 'zod';
-import type { RegisteredKey } from '../../keys/key-registry.js';
+// Routes about the device itself: its signing key, its health, its version and its configuration.
+import * as z from 'zod';
 import { maskSecrets } from '../../config/mask-secrets.js';
 import { wholeNumberText } from '../core/parameters.js';
-import { configurationAnswer, healthAnswer, keyListAnswer, signingKeyAnswer, versionAnswer } from './answers.js';
+import { configurationAnswer, healthAnswer, historyAnswer, signingKeyAnswer, versionAnswer } from './answers.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
+import { HISTORY_SPANS } from '../../ops/history.js';
+import { describeHistory } from './history.js';
 import { SSE_TYPE } from './sse.js';
 import { createStatusSource } from './status-feed.js';
 
@@ -14,7 +15,7 @@ export const aboutRoutes: readonly DeviceRoute[] = [
     summary: 'The public key that checks the signatures of events',
     method: 'GET',
     path: '/signing-key',
-    open: true,
+    role: 'none',
     data: signingKeyAnswer,
     handle: async ({ signingKey }) => {
       const { keyId, algorithm, publicKeyPem, publicKeyJwk } = signingKey();
@@ -27,6 +28,7 @@ export const aboutRoutes: readonly DeviceRoute[] = [
     description: 'The status is 503 when a part has failed that the service cannot work without.',
     method: 'GET',
     path: '/health',
+    role: 'viewer',
     data: healthAnswer,
     statuses: [503],
     handle: async ({ health }) => {
@@ -39,16 +41,19 @@ export const aboutRoutes: readonly DeviceRoute[] = [
     summary: 'The version of Lintel, of its models, and the id of this device',
     method: 'GET',
     path: '/version',
+    role: 'viewer',
     data: versionAnswer,
     handle: async ({ info }) => ({ json: info() }),
   }),
   deviceRoute({
     name: 'streamStatus',
-    summary: 'Health, cameras and main figures at every interval (server-sent events)',
+    summary: 'Health, cameras and main figures as they change, and at every interval (server-sent events)',
     description:
-      'Each message is a StatusMessage. The stream ends when the admin key is revoked and when the service stops.',
+      'Each message is a StatusMessage. A message comes at once when privacy, the state or the fault of a camera changes, and when an event ' +
+      'is stored. The stream ends when the admin key is revoked and when the service stops.',
     method: 'GET',
     path: '/status/stream',
+    role: 'viewer',
     query: z.strictObject({ everyMs: wholeNumberText(1_000, 60_000, 5_000) }),
     media: [SSE_TYPE],
     refusals: ['SERVER_BUSY'],
@@ -59,6 +64,23 @@ export const aboutRoutes: readonly DeviceRoute[] = [
     },
   }),
   deviceRoute({
+    name: 'showHistory',
+    summary: 'Rates and latency of the last hour or day',
+    description:
+      'An hour has steps of 10 seconds, a day has steps of 5 minutes. The history is kept in memory and begins with the start of the service. ' +
+      'requestMs and analysisMs are means of the step: from a request to its answer, and from the capture of a frame to the end of its ' +
+      'analysis. matchMs is the mean time from the capture of the newest shot to the decision, of the matches of the step. delayMs, ' +
+      'temperatureCelsius and loopLagMs are the highest values of the step.',
+    method: 'GET',
+    path: '/status/history',
+    role: 'viewer',
+    query: z.strictObject({ span: z.enum(HISTORY_SPANS).default('hour') }),
+    data: historyAnswer,
+    handle: async ({ history, clock }, { query: { span } }) => ({
+      json: describeHistory(history(span), span, clock()),
+    }),
+  }),
+  deviceRoute({
     name: 'showConfiguration',
     summary: 'The configuration in force, without secrets',
     description:
@@ -66,25 +88,10 @@ export const aboutRoutes: readonly DeviceRoute[] = [
       'query) is masked.',
     method: 'GET',
     path: '/configuration',
+    role: 'admin',
     data: configurationAnswer,
     handle: async ({ configuration }) => ({
       json: { configuration: maskSecrets(configuration()) as Record<string, unknown> },
     }),
-  }),
-  deviceRoute({
-    name: 'listKeys',
-    summary: 'The appKeys and the admin keys by name, never a key itself',
-    method: 'GET',
-    path: '/keys',
-    data: keyListAnswer,
-    handle: async ({ listKeys }) => {
-      const { app, admin } = listKeys();
-      const describe =
-        (kind: 'app' | 'admin') =>
-        ({ name, fingerprint, createdAt, revokedAt }: RegisteredKey) => {
-          return { kind, name, fingerprint, createdAt, ...(revokedAt !== undefined && { revokedAt }) };
-        };
-      return { json: { keys: [...app.map(describe('app')), ...admin.map(describe('admin'))] } };
-    },
   }),
 ];

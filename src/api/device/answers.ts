@@ -1,16 +1,18 @@
 // Schemas of the answers. The types of the code and the responses of the OpenAPI document are derived from them.
-import { z } from 'zod';
+import * as z from 'zod';
 import { HEAD_SIDES } from '../../domain/challenge.js';
 import type { FaceCondition } from '../../domain/condition.js';
-import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { rounded } from '../../domain/face.js';
-import { recognitionEventSchema } from '../../events/event.js';
-import { ENROLMENT_REASONS, FRAME_REASONS, type FrameReason } from '../../enrolment/enrolment-refused.js';
+import { ROLES } from '../../domain/role.js';
+import { HISTORY_SPANS } from '../../ops/history.js';
+import { CAMERA_LINES, SERVICE_LINES } from '../../ops/vitals.js';
+import { ENROLMENT_REASONS } from '../../enrolment/enrolment-refused.js';
+import { faceReportAnswer } from './face-answers.js';
 
 const count = z.int().min(0);
 const fraction = z.number().min(0).max(1);
 const percent = z.number().min(0).max(100);
-const recognisability = fraction.optional().meta({
+export const recognisability = fraction.optional().meta({
   description:
     'Whether the embedding describes the person: low for a blurred, covered, dark or tiny face. Absent where the models have no measure of it.',
 });
@@ -50,7 +52,13 @@ export const cameraAnswer = z
     lastFrameAt: time.optional(),
     widthPx: count.optional(),
     heightPx: count.optional(),
-    groups: z.array(z.object({ appKey: z.string(), groupId: z.string() })),
+    groups: z.array(
+      z.object({
+        appKey: z.string(),
+        groupId: z.string(),
+        copyOf: z.string().optional().meta({ description: 'Authority of the fleet whose group this is a copy of.' }),
+      }),
+    ),
     recognition: z.record(z.string(), z.number()).meta({ description: 'Counters since the start of the service.' }),
     viewers: count.meta({ description: 'Number of open live views.' }),
     challenges: z
@@ -71,29 +79,6 @@ export const cameraAnswer = z
 
 export const cameraListAnswer = z.object({ privacy: z.boolean(), cameras: z.array(cameraAnswer) });
 
-const hint = z.object({
-  reason: z.enum(ENROLMENT_REASONS),
-  frames: z.int().min(1).meta({ description: 'Number of frames with this problem.' }),
-});
-
-export const enrolmentAnswer = z
-  .object({
-    groupId: z.string(),
-    faceId: z.uuid(),
-    imageId: z.uuid(),
-    externalImageId: z.string(),
-    quality: fraction.meta({ description: 'Quality of the best frame.' }),
-    recognisability,
-    faces: z
-      .array(z.object({ faceId: z.uuid(), quality: fraction, recognisability }))
-      .min(1)
-      .meta({ description: 'All faces that were enrolled, the best one first.' }),
-    framesSeen: count,
-    framesUsed: count,
-    hints: z.array(hint).meta({ description: 'Problems that frames had, the most frequent first.' }),
-  })
-  .meta({ id: 'Enrolment' });
-
 export const errorAnswer = z
   .object({
     error: z.object({
@@ -108,47 +93,14 @@ export const errorAnswer = z
             'The face under which the person is already enrolled, or the face of another person under this externalImageId, when that ' +
             'is the reason.',
         }),
+      face: faceReportAnswer
+        .optional()
+        .meta({ description: 'The largest face of an uploaded picture that is refused.' }),
     }),
   })
   .meta({ id: 'Error' });
 
-/** One line of an enrolment with progress=true; the last line is `result` or `error`. */
-export const progressLine = z
-  .discriminatedUnion('type', [
-    z.object({
-      type: z.literal('progress'),
-      collected: count,
-      wanted: count,
-      reason: z.enum(Object.keys(FRAME_REASONS) as [FrameReason, ...FrameReason[]]).optional(),
-      hint: z.string().optional().meta({ description: 'Hint for the person in front of the camera.' }),
-    }),
-    z.object({ type: z.literal('result'), result: enrolmentAnswer }),
-    z.object({ type: z.literal('error'), error: errorAnswer.shape.error }),
-  ])
-  .meta({ id: 'ProgressLine' });
-
 const next = z.string().optional().meta({ description: 'Path of the next page; absent on the last page.' });
-
-export const eventListAnswer = z.object({
-  events: z.array(recognitionEventSchema.meta({ id: 'RecognitionEvent' })),
-  before: z.int().optional().meta({ description: 'Value of `before` for the next page.' }),
-  next,
-});
-
-export const auditListAnswer = z.object({
-  entries: z.array(
-    z.object({
-      sequence: z.int().min(1),
-      at: time,
-      action: z.string(),
-      actor: z.string(),
-      subject: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-      hash: z.string().meta({ description: 'Chained to the previous entry: see lintel audit verify.' }),
-    }),
-  ),
-  before: z.int().optional().meta({ description: 'Value of `before` for the next page.' }),
-  next,
-});
 
 export const signingKeyAnswer = z.object({
   keyId: z.string(),
@@ -162,6 +114,19 @@ export const privacyAnswer = z.object({
   stored: z.boolean().meta({
     description: 'False: privacy is on, but the disk refused to store that, so privacy would be off after a restart.',
   }),
+});
+
+export const privacyStateAnswer = privacyAnswer.extend({
+  changedAt: time.optional().meta({ description: 'Time of the last change; absent where the audit log has none.' }),
+  changedBy: z.string().optional().meta({ description: 'Who made it, as the audit log names them.' }),
+  retention: z
+    .object({
+      unknownFacesHours: z.number().meta({ description: 'Time for which faces of strangers are kept; 0: none is.' }),
+      unknownFacesMax: count,
+      eventsHours: z.number().meta({ description: 'Time for which events are kept.' }),
+      eventsMax: count,
+    })
+    .meta({ description: 'Limits of what is kept of the people before the cameras, from the configuration.' }),
 });
 
 export const unknownFaceListAnswer = z.object({
@@ -187,83 +152,6 @@ export const unknownFaceEnrolmentAnswer = z.object({
   externalImageId: z.string(),
 });
 
-/** The entry of the audit log that records a change. */
-const proof = z
-  .object({ sequence: z.int().min(1), hash: z.string() })
-  .meta({ description: 'Entry of the audit log that records it: see GET /audit.' });
-
-export const groupListAnswer = z.object({
-  groups: z.array(
-    z.object({
-      groupId: z.string(),
-      createdAt: time,
-      faces: count,
-      persons: count.meta({ description: 'People by externalImageId; faces without one are not counted.' }),
-      modelVersion: z.string(),
-      modelInstalled: z.boolean().meta({ description: 'False: the group is kept, but nobody in it is recognised.' }),
-      policy: z.enum(ENROLMENT_POLICIES),
-    }),
-  ),
-  before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
-  next,
-});
-
-const bestAndWorst = z.object({ best: fraction, worst: fraction });
-
-export const personListAnswer = z.object({
-  persons: z.array(
-    z
-      .object({
-        externalImageId: z.string(),
-        faces: z.int().min(1),
-        masked: count.meta({ description: 'Number of faces with a mask.' }),
-        detectionScore: bestAndWorst,
-        recognisability: bestAndWorst
-          .optional()
-          .meta({ description: 'Absent where the models have no measure of it.' }),
-      })
-      .meta({ id: 'Person' }),
-  ),
-  after: z.string().optional().meta({ description: 'Value of `after` for the next page.' }),
-  next,
-});
-
-export const personFacesAnswer = z.object({
-  faces: z.array(
-    z.object({
-      faceId: z.uuid(),
-      imageId: z.uuid(),
-      detectionScore: fraction,
-      recognisability,
-      masked: z.boolean().optional().meta({ description: 'Absent where it is not known.' }),
-    }),
-  ),
-  before: z.string().optional().meta({ description: 'Value of `before` for the next page.' }),
-  next,
-});
-
-export const closestPersonAnswer = z.object({
-  closest: z
-    .object({
-      externalImageId: z
-        .string()
-        .optional()
-        .meta({ description: 'Absent for a face without one, which is a person of its own.' }),
-      faceId: z.uuid(),
-      similarity: percent,
-    })
-    .optional()
-    .meta({ description: 'Absent where nobody else is enrolled, or where no face of the person is recognisable.' }),
-});
-
-export const personDeletedAnswer = z.object({ deleted: z.int().min(1), audit: proof });
-
-export const personChangedAnswer = z.object({
-  faces: z.int().min(1).meta({ description: 'Number of faces that were changed.' }),
-  merged: z.boolean().meta({ description: 'Whether they joined a person who was there already.' }),
-  audit: proof,
-});
-
 export const deletedAnswer = z.object({ deleted: count });
 
 export const healthAnswer = z.object({
@@ -277,6 +165,7 @@ export const statusMessage = z
   .object({
     at: time,
     privacy: z.boolean(),
+    lastEvent: count.meta({ description: 'Sequence number of the newest event; 0 where there is none.' }),
     health: healthAnswer,
     cameras: z.array(
       z.object({
@@ -290,12 +179,57 @@ export const statusMessage = z
     figures: z.object({
       uptimeSeconds: z.number(),
       memoryBytes: count.meta({ description: 'Resident memory of the service.' }),
+      machineMemoryBytes: count.meta({ description: 'Memory of the whole machine.' }),
+      machineMemoryFreeBytes: count.meta({ description: 'Memory of the machine that programs can still get.' }),
+      diskFreeBytes: count
+        .optional()
+        .meta({ description: 'Space of the file system of the data that can still be written.' }),
+      temperatureCelsius: z
+        .number()
+        .optional()
+        .meta({ description: 'Hottest sensor of the device; absent where it has none.' }),
+      loopLagMs: z.number().meta({ description: 'Longest delay of the event loop in the last ten seconds.' }),
       gallery: z.object({ groups: count, faces: count }),
       events: z.object({ stored: count, pending: count, published: count, dropped: count }),
       vision: z.object({ workers: count, busy: count, queued: count, completed: count }),
+      models: z
+        .array(z.object({ task: z.string(), precision: z.string(), provider: z.string() }))
+        .meta({ description: 'Loaded models, with the form and the execution provider that each runs in.' }),
     }),
   })
   .meta({ id: 'StatusMessage' });
+
+const lineValues = z
+  .array(z.number().nullable())
+  .meta({ description: 'One value for each step, the oldest first; null where nothing was measured.' });
+
+const describeLines = <Name extends string>(names: readonly Name[]) =>
+  z.object(Object.fromEntries(names.map((name) => [name, lineValues])) as Record<Name, typeof lineValues>);
+
+export const historyAnswer = z
+  .object({
+    span: z.enum(HISTORY_SPANS),
+    stepSeconds: z.int().min(1),
+    endsAt: time.meta({ description: 'Time at which the last step ended.' }),
+    bytes: count.meta({ description: 'Memory that the values of both spans take in the service; it does not grow.' }),
+    service: describeLines(SERVICE_LINES),
+    cameras: z.array(z.object({ id: z.string(), lines: describeLines(CAMERA_LINES) })),
+  })
+  .meta({ id: 'History' });
+
+export const doctorAnswer = z
+  .object({
+    version: z.string(),
+    at: time,
+    counts: z.object({ ok: count, warn: count, fail: count }),
+    checks: z.array(
+      z.object({
+        title: z.string(),
+        findings: z.array(z.object({ level: z.enum(['ok', 'warn', 'fail']), text: z.string() })),
+      }),
+    ),
+  })
+  .meta({ id: 'DoctorReport' });
 
 export const configurationAnswer = z.object({
   configuration: z
@@ -303,17 +237,62 @@ export const configurationAnswer = z.object({
     .meta({ description: 'All values in force, defaults included.' }),
 });
 
-export const keyListAnswer = z.object({
-  keys: z.array(
+export const configurationCheckAnswer = z.object({
+  valid: z.boolean(),
+  problems: z.array(z.string()).meta({ description: 'Each names the key, the rule that it breaks, and its line.' }),
+});
+
+export const keyAnswer = z.object({
+  kind: z.enum(['app', 'admin']),
+  id: z.uuid(),
+  name: z.string(),
+  fingerprint: z.string().meta({ description: 'The audit log names the key by it.' }),
+  role: z.enum(ROLES).optional().meta({ description: 'What an admin key may do; an appKey has no role.' }),
+  createdAt: time,
+  revokedAt: time.optional().meta({ description: 'Absent while the key is valid.' }),
+  current: z.boolean().meta({ description: 'Whether it is the key of this request, or of its session.' }),
+});
+
+export const keyListAnswer = z.object({ keys: z.array(keyAnswer) });
+
+export const newKeyAnswer = keyAnswer.extend({
+  key: z.string().meta({ description: 'The key itself, which cannot be shown again.' }),
+  secretKey: z.string().optional().meta({ description: 'Only of an appKey: v2.0 of the REST API asks for it.' }),
+});
+
+export const revokedKeyAnswer = keyAnswer;
+
+const sessionFields = {
+  id: z.uuid().meta({ description: 'Names the session, and opens nothing.' }),
+  name: z.string().meta({ description: 'Name of the admin key; console@device for a one-time link.' }),
+  role: z.enum(ROLES),
+  expiresAt: time.meta({ description: 'The session ends then at the latest.' }),
+};
+
+export const sessionAnswer = z.object({
+  ...sessionFields,
+  idleSeconds: count.meta({ description: 'Time until the session ends, unless the user does something.' }),
+});
+
+export const ownSessionAnswer = sessionAnswer.partial().extend({
+  signedIn: z
+    .boolean()
+    .meta({ description: 'False: the request has neither a cookie nor a key, and the other fields are absent.' }),
+});
+
+export const sessionListAnswer = z.object({
+  sessions: z.array(
     z.object({
-      kind: z.enum(['app', 'admin']),
-      name: z.string(),
-      fingerprint: z.string().meta({ description: 'The audit log names the key by it.' }),
-      createdAt: time,
-      revokedAt: time.optional().meta({ description: 'Absent while the key is valid.' }),
+      ...sessionFields,
+      address: z.string().meta({ description: 'Network address that signed in.' }),
+      openedAt: time,
+      activeAt: time.meta({ description: 'Last time at which the user did something.' }),
+      current: z.boolean().meta({ description: 'Whether it is the session of this request.' }),
     }),
   ),
 });
+
+export const signedOutAnswer = z.object({ id: z.uuid() });
 
 export const versionAnswer = z.object({ version: z.string(), deviceId: z.string(), modelVersion: z.string() });
 

@@ -48,7 +48,7 @@ function describeCamera(services: DeviceServices, view: CameraView): z.output<ty
     ...(lastFrameAtMs !== undefined && { lastFrameAt: new Date(lastFrameAtMs).toISOString() }),
     ...(widthPx !== undefined && { widthPx }),
     ...(heightPx !== undefined && { heightPx }),
-    groups: groups.map(({ appKey, groupId }) => ({ appKey, groupId })),
+    groups: groups.map(({ appKey, groupId }) => ({ appKey, groupId, ...findOrigin(services, appKey, groupId) })),
     recognition: { ...recognition },
     challenges: challenges.map(({ trackId, side, issuedAtMs, expiresAtMs }) => ({
       trackId,
@@ -65,12 +65,30 @@ function roundToTenths(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
+/** Returns where a group is copied from; nothing for a group of this device, and for one that is not there. */
+function findOrigin(
+  { gallery, findOwner }: Pick<DeviceServices, 'gallery' | 'findOwner'>,
+  appKey: string,
+  groupId: string,
+): { copyOf?: string } {
+  const owner = findOwner(appKey);
+  if (owner === undefined) return {};
+  try {
+    const { copyOf } = gallery.group({ owner, groupId });
+    return copyOf ? { copyOf: copyOf.authority } : {};
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'GROUP_NOT_FOUND') return {};
+    throw error;
+  }
+}
+
 export const cameraRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'listCameras',
     summary: 'List the cameras, with their state and rates',
     method: 'GET',
     path: '/cameras',
+    role: 'viewer',
     data: cameraListAnswer,
     handle: async (services) => {
       const cameras = services.cameras.views().map((view) => describeCamera(services, view));
@@ -82,6 +100,7 @@ export const cameraRoutes: readonly DeviceRoute[] = [
     summary: 'Show a camera',
     method: 'GET',
     path: '/cameras/:cameraId',
+    role: 'viewer',
     data: cameraAnswer,
     refusals: ['CAMERA_NOT_FOUND'],
     handle: async (services, { params }) => ({
@@ -95,6 +114,7 @@ export const cameraRoutes: readonly DeviceRoute[] = [
       'The answer comes when the source is closed. Live views and an enrolment at this camera end. Pausing twice is harmless.',
     method: 'POST',
     path: '/cameras/:cameraId/pause',
+    role: 'operator',
     data: cameraAnswer,
     refusals: ['CAMERA_NOT_FOUND'],
     handle: async (services, { params: { cameraId }, actor }) => {
@@ -112,6 +132,7 @@ export const cameraRoutes: readonly DeviceRoute[] = [
     summary: 'Open the source of a paused camera again',
     method: 'POST',
     path: '/cameras/:cameraId/resume',
+    role: 'operator',
     data: cameraAnswer,
     refusals: ['CAMERA_NOT_FOUND', 'STORE_UNAVAILABLE'],
     handle: async (services, { params: { cameraId }, actor }) => {

@@ -3,10 +3,13 @@ import type { Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
 import { SseStream, type SseSource } from './sse.js';
 
-/** Limit of all streams together. */
-export const FEEDS_IN_ALL = 16;
+/** Limit of all streams together: a page of the console has up to three. */
+export const FEEDS_IN_ALL = 64;
 /** Limit of streams with the same admin key, so that one key cannot take all places. */
-export const FEEDS_PER_KEY = 8;
+export const FEEDS_PER_KEY = 48;
+
+/** Time for which a text is shared: the figures in it are not older. */
+const SHARED_MS = 100;
 
 export interface FeedOptions {
   /** Holder of the admin key, as the audit log names it. */
@@ -18,6 +21,7 @@ export interface FeedOptions {
 export class Feeds {
   readonly #timers: Timers;
   readonly #feeds = new Map<SseStream, string>();
+  #shared: { name: string; text: string } | undefined;
   #closed = false;
 
   constructor(timers: Timers) {
@@ -40,9 +44,23 @@ export class Feeds {
     return stream;
   }
 
+  /** Returns a text that was made for another stream a moment ago under the same name, or makes it. */
+  share(name: string, make: () => string): string {
+    if (this.#shared?.name === name) return this.#shared.text;
+    const text = make();
+    this.#shared = { name, text };
+    this.#timers.setTimeout(() => (this.#shared = undefined), SHARED_MS);
+    return text;
+  }
+
   /** Number of open streams. */
   get count(): number {
     return this.#feeds.size;
+  }
+
+  /** Ends the streams whose key or session is not valid any more. */
+  endRefused(): void {
+    for (const stream of this.#feeds.keys()) stream.endIfRefused();
   }
 
   /** Ends all streams; none can be opened after this. */

@@ -4,6 +4,7 @@ import type { CameraConfig } from '../../config/camera-schema.js';
 import type { Clock, Timers } from '../../domain/time.js';
 import { AppError, clientError } from '../../errors.js';
 import { LOST_MS, MjpegStream } from './mjpeg.js';
+import { TrackTexts } from './track-list.js';
 
 /** Limit of viewers of one camera. */
 export const VIEWERS_PER_CAMERA = 4;
@@ -16,7 +17,7 @@ const ANY_FRAME = 0;
 
 export interface LiveViewsParts {
   config: readonly Pick<CameraConfig, 'id' | 'readTimeoutMs'>[];
-  cameras: Pick<CameraControl, 'frame' | 'privacy' | 'views'>;
+  cameras: Pick<CameraControl, 'frame' | 'privacy' | 'tracks' | 'views'>;
   clock: Clock;
   timers: Timers;
 }
@@ -26,6 +27,8 @@ export interface LiveViewOptions {
   actor: string;
   fps: number;
   boxes: boolean;
+  /** True: the tracks are sent before each frame, as TrackList. */
+  tracks: boolean;
   /** Quality of the JPEG frames, 1..100. */
   quality: number;
   /** Wider frames are scaled down; 0 keeps their size. */
@@ -37,6 +40,7 @@ export interface LiveViewOptions {
 interface View {
   cameraId: string;
   actor: string;
+  isAllowed: () => boolean;
   /** Absent until its first frame is encoded. */
   stream?: MjpegStream;
 }
@@ -44,6 +48,7 @@ interface View {
 export class LiveViews {
   readonly #parts: LiveViewsParts;
   readonly #views = new Set<View>();
+  readonly #texts = new TrackTexts();
   #closed = false;
 
   constructor(parts: LiveViewsParts) {
@@ -54,7 +59,7 @@ export class LiveViews {
    * Opens a view. It counts against the limits until its stream is closed, so the caller must destroy the stream.
    * @throws AppError CAMERA_NOT_FOUND, CAMERA_UNAVAILABLE, PRIVACY_ON, SERVER_BUSY: too many viewers; STOPPED
    */
-  async open(cameraId: string, { actor, fps, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
+  async open(cameraId: string, { actor, fps, tracks, isAllowed, ...picture }: LiveViewOptions): Promise<MjpegStream> {
     const { cameras, config, clock, timers } = this.#parts;
     if (this.#closed) throw new AppError('STOPPED', 'the service is stopping');
     if (this.count(cameraId) >= VIEWERS_PER_CAMERA || this.#views.size >= VIEWERS_IN_ALL) {
@@ -63,7 +68,7 @@ export class LiveViews {
     if ([...this.#views].filter((view) => view.actor === actor).length >= VIEWERS_PER_KEY) {
       throw clientError('SERVER_BUSY', 'There are too many live views with this admin key.');
     }
-    const view: View = { cameraId, actor };
+    const view: View = { cameraId, actor, isAllowed };
     this.#views.add(view);
     try {
       const first = await requireFrame(cameras, cameraId, { ...picture, after: ANY_FRAME });
@@ -71,6 +76,7 @@ export class LiveViews {
       const stream = new MjpegStream({
         first,
         next: (after) => cameras.frame(cameraId, { ...picture, after }),
+        ...(tracks && { describe: () => this.#texts.write(cameraId, cameras.tracks(cameraId)) }),
         isOver: () => !isAllowed() || cameras.privacy || isPaused(cameras, cameraId),
         intervalMs: 1_000 / fps,
         // A camera may take up to readTimeoutMs for a frame, and is lost after that.
@@ -97,6 +103,11 @@ export class LiveViews {
     for (const view of this.#views) {
       if (cameraId === undefined || view.cameraId === cameraId) view.stream?.finish();
     }
+  }
+
+  /** Ends the views whose key or session is not valid any more. */
+  endRefused(): void {
+    for (const { isAllowed, stream } of this.#views) if (!isAllowed()) stream?.finish();
   }
 
   /** Ends all views; no view can be opened after this. */

@@ -1,4 +1,4 @@
-// One live view: JPEG frames as a multipart stream. The next frame is encoded only when the viewer has received the one before.
+// One live view: JPEG frames as a multipart stream, with a description before each frame where that is wanted. The next frame is encoded only when the viewer has received the one before.
 import { Readable } from 'node:stream';
 import type { FrameJpeg } from '../../camera/camera-control.js';
 import type { Clock, Timers } from '../../domain/time.js';
@@ -7,6 +7,9 @@ const BOUNDARY = 'lintel-frame';
 /** Media type of the stream, without its boundary. */
 export const MJPEG_MEDIUM = 'multipart/x-mixed-replace';
 export const MJPEG_TYPE = `${MJPEG_MEDIUM}; boundary=${BOUNDARY}`;
+/** Media type of a stream with descriptions, without its boundary. */
+export const DESCRIBED_MEDIUM = 'multipart/mixed';
+export const DESCRIBED_TYPE = `${DESCRIBED_MEDIUM}; boundary=${BOUNDARY}`;
 
 /** Time without a new frame after which the view ends, where the camera may not take longer for one. */
 export const LOST_MS = 10_000;
@@ -19,6 +22,8 @@ export interface MjpegParts {
   first: FrameJpeg;
   /** Returns a frame with a higher number than `after`; undefined when there is none. */
   next: (after: number) => Promise<FrameJpeg | undefined>;
+  /** Returns a JSON text that is sent as a part of its own before each frame; without it, no such part is sent. */
+  describe?: (() => string) | undefined;
   /** Tells whether the view must end even if there are more frames. */
   isOver: () => boolean;
   /** Minimum interval between two frames. */
@@ -84,7 +89,7 @@ export class MjpegStream extends Readable {
 
   /** Waits for the next frame. @returns its part of the stream; undefined when the view is over */
   async #produce(): Promise<Buffer | undefined> {
-    const { first, next, isOver, intervalMs, lostMs = LOST_MS, clock } = this.#parts;
+    const { first, next, describe, isOver, intervalMs, lostMs = LOST_MS, clock } = this.#parts;
     const isFirst = this.#frameNumber === 0;
     if (!isFirst) await this.#pause(this.#sentAtMs + intervalMs - clock());
     while (!this.#ending && !isOver()) {
@@ -93,8 +98,10 @@ export class MjpegStream extends Readable {
       if (isOver()) return undefined;
       if (frame) {
         this.#frameNumber = frame.frameNumber;
-        this.#sentAtMs = this.#newFrameAtMs = clock();
-        return encodePart(frame, isFirst);
+        this.#newFrameAtMs = clock();
+        // Viewers that share a frame ask for the next one at the same time, and share it as well.
+        this.#sentAtMs = Math.min(clock(), frame.encodedAtMs ?? Infinity);
+        return encodeParts(frame, describe?.(), isFirst);
       }
       if (clock() - this.#newFrameAtMs >= lostMs) return undefined;
       await this.#pause(POLL_MS);
@@ -115,10 +122,16 @@ export class MjpegStream extends Readable {
   }
 }
 
-/** Encodes one part. The boundary follows the picture, instead of preceding the next one: browsers show a picture at its end. */
-function encodePart({ jpeg, capturedAtMs }: FrameJpeg, isFirst: boolean): Buffer {
+/** Encodes a frame, and its description before it. The boundary follows each part: browsers show a picture at its end. */
+function encodeParts({ jpeg, capturedAtMs }: FrameJpeg, description: string | undefined, isFirst: boolean): Buffer {
+  const end = `\r\n--${BOUNDARY}\r\n`;
+  const text = description === undefined ? '' : encodeText(description) + end;
   const head =
-    `${isFirst ? `--${BOUNDARY}\r\n` : ''}Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n` +
+    `${isFirst ? `--${BOUNDARY}\r\n` : ''}${text}Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n` +
     `X-Captured-At: ${new Date(capturedAtMs).toISOString()}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), jpeg, Buffer.from(`\r\n--${BOUNDARY}\r\n`)]);
+  return Buffer.concat([Buffer.from(head), jpeg, Buffer.from(end)]);
+}
+
+function encodeText(json: string): string {
+  return `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`;
 }

@@ -2,7 +2,9 @@
 import { Components, createDocument, type DocumentedOperation } from '../core/openapi.js';
 import type { ErrorCode } from '../../errors.js';
 import { ADMIN_KEY_HEADER } from './admin-auth.js';
-import { errorAnswer, progressLine, statusMessage } from './answers.js';
+import { errorAnswer, statusMessage } from './answers.js';
+import { SECURE_COOKIE } from './channels.js';
+import { progressLine } from './enrol-answers.js';
 import { DEVICE_BASE, type DeviceRoute } from './route.js';
 import { STATUSES } from './statuses.js';
 
@@ -12,7 +14,13 @@ const ALWAYS: readonly ErrorCode[] = ['INVALID_PARAM'];
 /** Errors of every route that may have a body. */
 const WITH_BODY: readonly ErrorCode[] = ['UNSUPPORTED_ENCODING'];
 /** Errors of every route that asks for a key. */
-const AUTHENTICATED: readonly ErrorCode[] = ['UNAUTHORIZED_ADMIN_KEY', 'TOO_MANY_ATTEMPTS'];
+const AUTHENTICATED: readonly ErrorCode[] = [
+  'UNAUTHORIZED_ADMIN_KEY',
+  'SESSION_ENDED',
+  'ROLE_TOO_LOW',
+  'FOREIGN_ORIGIN',
+  'TOO_MANY_ATTEMPTS',
+];
 
 /** @param version version of this installation @returns a JSON value */
 export function createDeviceDocument(routes: readonly DeviceRoute[], version: string): object {
@@ -22,7 +30,7 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
     version,
     description:
       'The device beside the door: its cameras, enrolment in front of them, its events, its privacy switch. It asks for an admin key ' +
-      '(`lintel keys add NAME --admin`). Send the key over TLS only, unless the network is your own: see http.tls of the configuration.',
+      '(`lintel keys add NAME --admin`), whose role allows the operation: viewer, operator or admin (`x-lintel-role`). Send the key over TLS only, unless the network is your own: see http.tls of the configuration.',
     securitySchemes: {
       adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
       adminKeyHeader: {
@@ -30,6 +38,12 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
         in: 'header',
         name: ADMIN_KEY_HEADER,
         description: 'The same, without Bearer.',
+      },
+      session: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: SECURE_COOKIE,
+        description: 'A session of the console: see POST /device/v1/session.',
       },
     },
   };
@@ -42,12 +56,13 @@ export function createDeviceDocument(routes: readonly DeviceRoute[], version: st
 }
 
 function describeRoute(route: DeviceRoute, components: Components): DocumentedOperation {
-  const { name, summary, data, media = [], statuses = [], open } = route;
+  const { name, summary, data, media = [], statuses = [], role } = route;
   return {
-    route,
+    route: { ...route, description: describeOperation(route) },
     pattern: DEVICE_BASE + route.path,
     operationId: name,
-    security: open ? [] : [{ adminKey: [] }, { adminKeyHeader: [] }],
+    ...(role !== 'none' && { extensions: { 'x-lintel-role': role } }),
+    security: role === 'none' ? [] : [{ adminKey: [] }, { adminKeyHeader: [] }, { session: [] }],
     responses: () => {
       const json = data === undefined ? {} : { 'application/json': { schema: components.describe(data) } };
       const others = Object.fromEntries(media.map((type) => [type, { schema: describeMedium(type) }]));
@@ -60,8 +75,15 @@ function describeRoute(route: DeviceRoute, components: Components): DocumentedOp
   };
 }
 
-function listRefusals({ method, open, refusals = [] }: DeviceRoute): ErrorCode[] {
-  return [...ALWAYS, ...(method === 'GET' ? [] : WITH_BODY), ...(open ? [] : AUTHENTICATED), ...refusals];
+/** Returns the description of a route, with the role that it needs. */
+function describeOperation({ description, role }: DeviceRoute): string {
+  const access =
+    role === 'none' ? 'It asks for no key.' : `It needs the role ${role}${role === 'admin' ? '' : ' or a higher one'}.`;
+  return description === undefined ? access : `${description} ${access}`;
+}
+
+function listRefusals({ method, role, refusals = [] }: DeviceRoute): ErrorCode[] {
+  return [...ALWAYS, ...(method === 'GET' ? [] : WITH_BODY), ...(role === 'none' ? [] : AUTHENTICATED), ...refusals];
 }
 
 function describeMedium(type: string): object {

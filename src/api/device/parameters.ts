@@ -1,5 +1,5 @@
 // Schemas of the parameters that several routes of the device API share, and the link to the next page of a list.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { EXTERNAL_IMAGE_ID_PATTERN, GROUP_ID_PATTERN } from '../../domain/ids.js';
 import { parseFlag, parseNumber, wholeNumberText } from '../core/parameters.js';
@@ -9,6 +9,16 @@ export const textSequence = z.preprocess(
   parseNumber,
   z.int().min(1).optional().meta({ description: 'Only older entries: the `before` of the previous page.' }),
 );
+
+/** Schema of a time; its output is epoch milliseconds. */
+export const textTime = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-01-31T12:00:00Z' })
+  .transform((text) => Date.parse(text));
+
+/** Reads a sequence number in a path. @returns undefined for a text that is none */
+export function parseSequence(text: string): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
+}
 
 export const textFlag = z
   .preprocess(

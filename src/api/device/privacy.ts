@@ -1,17 +1,23 @@
 // Routes of the privacy switch.
-import { z } from 'zod';
-import { AppError } from '../../errors.js';
-import { privacyAnswer } from './answers.js';
+import * as z from 'zod';
+import { AppError, describeError } from '../../errors.js';
+import { privacyAnswer, privacyStateAnswer } from './answers.js';
 import { deviceRoute, type DeviceRoute } from './route.js';
+import type { DeviceServices } from './services.js';
 
 export const privacyRoutes: readonly DeviceRoute[] = [
   deviceRoute({
     name: 'showPrivacy',
-    summary: 'Whether privacy is on',
+    summary: 'Whether privacy is on, since when, and for how long events and faces are kept',
     method: 'GET',
     path: '/privacy',
-    data: privacyAnswer,
-    handle: async ({ privacy }) => ({ json: { on: privacy.on, stored: privacy.stored } }),
+    role: 'viewer',
+    data: privacyStateAnswer,
+    handle: async (services) => {
+      const { privacy, retention } = services;
+      const change = await findLastChange(services);
+      return { json: { on: privacy.on, stored: privacy.stored, ...change, retention: retention() } };
+    },
   }),
   deviceRoute({
     name: 'setPrivacy',
@@ -21,6 +27,7 @@ export const privacyRoutes: readonly DeviceRoute[] = [
       'store that; `stored` is false then. Off: the change is stored first, and refused when it cannot be stored.',
     method: 'PUT',
     path: '/privacy',
+    role: 'operator',
     body: z.strictObject({ on: z.boolean() }),
     data: privacyAnswer,
     refusals: ['STORE_UNAVAILABLE'],
@@ -35,3 +42,18 @@ export const privacyRoutes: readonly DeviceRoute[] = [
     },
   }),
 ];
+
+/** Returns who changed the switch last; nothing where the audit log has no such entry, or cannot be read. */
+async function findLastChange({
+  auditLog,
+  log,
+}: Pick<DeviceServices, 'auditLog' | 'log'>): Promise<{ changedAt?: string; changedBy?: string }> {
+  try {
+    const [last] = (await auditLog.list({ action: 'privacy.changed' }, { limit: 1 })).records;
+    return last ? { changedAt: last.at, changedBy: last.actor } : {};
+  } catch (error) {
+    // Whether privacy is on must be known even when the disk fails.
+    log.warn({ reason: describeError(error) }, 'the audit log cannot be read for the last change of privacy');
+    return {};
+  }
+}

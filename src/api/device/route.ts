@@ -1,25 +1,27 @@
 // Routes of the device API: the fields that they declare beside those that both APIs share, and the types of their answers.
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
+import type { Role } from '../../domain/role.js';
 import type { ErrorCode } from '../../errors.js';
+import type { Credentials } from '../core/http-api.js';
 import type { RouteDeclaration, RouteRequest } from '../core/route.js';
+import type { Caller } from './access.js';
 import type { DeviceServices } from './services.js';
 
 export const DEVICE_BASE = '/device/v1';
 
 /** A checked request, on behalf of an admin. */
-export type AdminRequest<Path extends string, Query, Body> = RouteRequest<Path, Query, Body> & {
-  /** `admin:{name of the key}`, for the audit log; `nobody` on an open route. */
-  actor: string;
-  /** Value of the header Last-Event-ID: the last message that the client of a stream has. */
-  lastEventId: string | undefined;
-  /** Tells whether the admin key of the request is still valid. A handler that takes a while calls it before it shows or stores anything. */
-  isAllowed: () => boolean;
-};
+export type AdminRequest<Path extends string, Query, Body> = RouteRequest<Path, Query, Body> &
+  /** A handler that takes a while calls `isAllowed` before it shows or stores anything. */
+  Caller & {
+    /** Value of the header Last-Event-ID: the last message that the client of a stream has. */
+    lastEventId: string | undefined;
+    credentials: Credentials;
+  };
 
 /** Answer of a route: JSON (status 200 by default), bytes, or a stream that is destroyed when the client closes the connection. */
 export type DeviceReply<Data = object> =
-  | { json: Data; status?: number }
+  | { json: Data; status?: number; headers?: Readonly<Record<string, string | string[]>> }
   | { bytes: Uint8Array; contentType: string; headers?: Readonly<Record<string, string>> }
   | { stream: Readable; contentType: string };
 
@@ -29,14 +31,16 @@ interface DeviceRouteSpec<
   Body extends z.ZodType,
   Data extends z.ZodType<object>,
 > extends RouteDeclaration<Path, Query, Body, Data> {
-  /** True for a route that asks for no admin key. */
-  open?: boolean;
+  /** Least role of the admin key; `none` for a route that asks for no key. */
+  role: Role | 'none';
   /** Statuses that the JSON answer may have beside 200. */
   statuses?: readonly number[];
   /** Content types of answers that are not JSON. */
   media?: readonly string[];
   /** Foreseen errors beside those of every route. */
   refusals?: readonly ErrorCode[];
+  /** Checks a request before its body is read. @throws AppError */
+  check?: (services: DeviceServices, credentials: Credentials) => void;
   handle(
     services: DeviceServices,
     request: AdminRequest<Path, z.output<Query>, z.output<Body>>,

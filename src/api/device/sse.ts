@@ -8,6 +8,12 @@ export const SSE_TYPE = 'text/event-stream';
 /** Time after which a browser connects again. */
 const RETRY_MS = 3_000;
 
+/**
+ * News waits this long before it is read and sent: what becomes known at the same moment, such as an event, is published first. With eight
+ * viewers the event came 6 ms later without this pause (November 2026).
+ */
+const YIELD_MS = 40;
+
 /** Source of the messages that a stream sends. Texts are whole messages: lines of fields, and an empty line. */
 export interface SseSource {
   /** Returns the next messages; an empty text when there are none now. */
@@ -48,6 +54,7 @@ export class SseStream extends Readable {
   #hasNews = true;
   #wake: (() => void) | undefined;
   #stallTimer: unknown;
+  #newsTimer: unknown;
 
   constructor(parts: SseParts) {
     // highWaterMark 0: nothing is read in advance.
@@ -55,7 +62,10 @@ export class SseStream extends Readable {
     this.#parts = parts;
     this.#endWatch = parts.source.watch(() => {
       this.#hasNews = true;
-      this.#wake?.();
+      this.#newsTimer ??= parts.timers.setTimeout(() => {
+        this.#newsTimer = undefined;
+        this.#wake?.();
+      }, YIELD_MS);
     });
   }
 
@@ -77,6 +87,11 @@ export class SseStream extends Readable {
     );
   }
 
+  /** Ends the stream where it may not go on. */
+  endIfRefused(): void {
+    if (!this.#parts.isAllowed()) this.finish();
+  }
+
   /** Ends the stream after the text that is being sent. */
   finish(): void {
     if (this.#ending || this.destroyed) return;
@@ -92,6 +107,7 @@ export class SseStream extends Readable {
   #end(): void {
     this.#ending = true;
     this.#parts.timers.clearTimeout(this.#stallTimer);
+    this.#parts.timers.clearTimeout(this.#newsTimer);
     this.#endWatch();
     this.#wake?.();
   }

@@ -17,6 +17,7 @@ export function createStatusEncoder(streams: OpenStreams): AnswerEncoder<DeviceR
       if ('json' in reply) {
         ctx.status = reply.status ?? 200;
         ctx.body = reply.json;
+        ctx.set({ ...reply.headers });
         return undefined;
       }
       ctx.status = 200;

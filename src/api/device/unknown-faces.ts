@@ -1,5 +1,5 @@
 // Routes of unknown faces, which are kept for some hours when the configuration says so.
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEVICE_ID_PATTERN } from '../../domain/ids.js';
 import { AppError, describeError } from '../../errors.js';
 import {
@@ -21,6 +21,7 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     summary: 'The kept faces of unknown people, newest first',
     method: 'GET',
     path: PATH,
+    role: 'admin',
     query: z.strictObject({
       limit: wholeNumberText(1, 1_000, 100),
       before: z.uuid('must be the id of a face').optional().meta({ description: 'The `before` of the previous page.' }),
@@ -47,6 +48,7 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     summary: 'The face of an unknown person as JPEG',
     method: 'GET',
     path: `${PATH}/:faceId`,
+    role: 'admin',
     media: ['image/jpeg'],
     refusals: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
     handle: async ({ unknownFaces, audit }, { params: { faceId }, actor }) => {
@@ -61,6 +63,7 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     summary: 'Delete the face of an unknown person',
     method: 'DELETE',
     path: `${PATH}/:faceId`,
+    role: 'admin',
     data: deletedAnswer,
     refusals: ['NOT_FOUND', 'STORE_UNAVAILABLE'],
     handle: async (services, { params: { faceId }, actor }) => {
@@ -75,12 +78,14 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     description: 'Refused when the camera requires liveness; the person must then be enrolled in front of it.',
     method: 'POST',
     path: `${PATH}/:faceId/enrol`,
+    role: 'admin',
     body: z.strictObject(enrolFields),
     data: unknownFaceEnrolmentAnswer,
     refusals: [
       'NOT_FOUND',
       'CAMERA_NOT_FOUND',
       'GROUP_NOT_FOUND',
+      'GROUP_READ_ONLY',
       'MODEL_VERSION_MISMATCH',
       'QUOTA_EXCEEDED',
       'ENROLMENT_REFUSED',
@@ -107,6 +112,7 @@ export const unknownFaceRoutes: readonly DeviceRoute[] = [
     summary: 'Delete the faces of all unknown people',
     method: 'DELETE',
     path: PATH,
+    role: 'admin',
     data: deletedAnswer,
     refusals: ['STORE_UNAVAILABLE'],
     handle: async (services, { actor }) => {

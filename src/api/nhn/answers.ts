@@ -1,5 +1,5 @@
 // Schemas of the answers' data. The types of the code and the responses of the OpenAPI document are derived from them.
-import { z } from 'zod';
+import * as z from 'zod';
 import { LANDMARK_TYPES } from '../../domain/face.js';
 
 const fraction = z.number().min(0).max(1);

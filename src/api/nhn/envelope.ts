@@ -13,6 +13,8 @@ const INVALID_PARAM: Result = { code: -40000, name: 'InvalidParam' };
 export const RESULTS: Readonly<Partial<Record<ErrorCode, Result>>> = {
   INVALID_PARAM,
   UNSUPPORTED_ENCODING: INVALID_PARAM,
+  // The contract has no code for a group that cannot be changed; the detail says where it can.
+  GROUP_READ_ONLY: INVALID_PARAM,
   INVALID_GROUP_ID: { code: -40010, name: 'InvalidGroupID' },
   DUPLICATED_GROUP: { code: -40020, name: 'DuplicatedGroupID' },
   GROUP_NOT_FOUND: { code: -40030, name: 'NotFoundGroupError' },
@@ -29,6 +31,7 @@ export const RESULTS: Readonly<Partial<Record<ErrorCode, Result>>> = {
   IMAGE_TIMEOUT: { code: -45060, name: 'ImageTimeoutError' },
   INVALID_IMAGE_FILE: { code: -45080, name: 'InvalidImageFileException' },
   SERVER_BUSY: { code: -50300, name: 'ServerBusy' },
+  GROUP_STALE: { code: -50310, name: 'GroupStale' },
 };
 const SUCCESS: Result = { code: 0, name: 'Success' };
 const PARTIAL_SUCCESS: Result = { code: 40070, name: 'ServiceQuotaExceededPartialSuccessException' };

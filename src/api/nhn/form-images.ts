@@ -1,5 +1,5 @@
 // Schemas of the pictures in a multipart form: a file, or the text of a URL where the form has a field for one.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImageInput } from '../core/image-input.js';
 import { FilePart } from '../core/multipart.js';
 

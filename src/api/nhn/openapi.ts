@@ -1,5 +1,5 @@
 // OpenAPI document of the NHN API.
-import { z } from 'zod';
+import * as z from 'zod';
 import { Components, createDocument, type DocumentedOperation } from '../core/openapi.js';
 import { ERROR_RESULTS, SUCCESS_RESULTS } from './envelope.js';
 import type { Dialect, Route } from './route.js';

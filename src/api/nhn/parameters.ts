@@ -1,5 +1,5 @@
 // Schemas of the parameters that several operations share.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENROLMENT_POLICIES } from '../../domain/enrolment-policy.js';
 import { EXTERNAL_IMAGE_ID_PATTERN } from '../../domain/ids.js';
 import { LongBase64, type ImageInput } from '../core/image-input.js';
@@ -153,6 +153,16 @@ const enrolment = z.enum(ENROLMENT_POLICIES).meta({
 export const enrolmentField = enrolment.nullish().transform((value) => value ?? undefined);
 /** Schema of an enrolment policy in a form. */
 export const enrolmentText = enrolment.optional();
+
+const origin = z.enum(['nhn', 'bulk']).meta({
+  default: 'nhn',
+  description: 'Origin that the device API shows for the faces: `bulk` for those of a batch of many people.',
+});
+
+/** Schema of the origin of faces in a JSON body; undefined when it is not given. */
+export const originField = origin.nullish().transform((value) => value ?? undefined);
+/** Schema of the origin of faces in a form. */
+export const originText = origin.optional();
 
 const flagText = (byDefault: boolean) =>
   z

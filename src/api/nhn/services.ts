@@ -5,6 +5,8 @@ import type { OtherModels } from '../../domain/other-models.js';
 import type { SimilarityScales } from '../../domain/similarity-scales.js';
 import type { EmbeddedFace } from '../../domain/embedding.js';
 import { clientError } from '../../errors.js';
+import type { SuccessorEnrolment } from '../../enrolment/successor-enrolment.js';
+import { mustBeFresh, trustEveryGroup, type CopyTrust } from '../../gallery/copy-trust.js';
 import type { EnrolledFace, Gallery, GroupInfo, GroupRef } from '../../gallery/gallery.types.js';
 import type { AnalyseOptions, Vision } from '../../vision/vision.js';
 import type { ImageInput, ImageSource } from '../core/image-input.js';
@@ -19,6 +21,10 @@ export type LivenessThresholds = Readonly<Record<SpoofingCondition, number>>;
 export interface Services {
   vision: Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseImage'>;
   gallery: Gallery;
+  /** Enrols under the next models as well; without it no group has a successor. */
+  successor?: Pick<SuccessorEnrolment, 'isWanted' | 'follow'> | undefined;
+  /** Tells which groups are copies that are too old to be relied on; default: none. */
+  copyTrust?: CopyTrust | undefined;
   /** Scales of the vision's model version. */
   scales: SimilarityScales;
   /** Further installed models; groups that were enrolled under them are served as well. */
@@ -52,6 +58,8 @@ export function chooseFields(services: Services, questions: FaceQuestions): Face
 export interface AnalysisOptions {
   /** Number of eligible faces that get an embedding, largest first. */
   embed: number;
+  /** True when the faces are to have their aligned crops. */
+  crops?: boolean;
   /** True for a picture that is one aligned crop of a face: see AnalyseOptions. */
   aligned?: boolean;
   /** Model version of the embeddings: that of the group they are compared with. */
@@ -65,7 +73,7 @@ export async function analyse(
   services: Services,
   input: ImageInput,
   fields: FaceFields,
-  { embed, aligned = false, modelVersion, cancelled: unwanted }: AnalysisOptions,
+  { embed, aligned = false, crops = false, modelVersion, cancelled: unwanted }: AnalysisOptions,
 ): Promise<AnalysedImage> {
   const cancelled = AbortSignal.any([services.gone, unwanted].filter((one) => one !== undefined));
   const isOther = modelVersion !== undefined && modelVersion !== services.vision.modelVersion;
@@ -74,6 +82,7 @@ export async function analyse(
     mask: fields.mask,
     liveness: fields.livenessThreshold !== undefined,
     ...(aligned && { aligned }),
+    ...(crops && { crops }),
     ...(isOther && { modelVersion }),
   };
   const bytes = await services.images.load(input, cancelled);
@@ -101,14 +110,20 @@ export function requireGroup(services: Services, ref: GroupRef): GroupInfo {
   return services.gallery.group(ref);
 }
 
-/** Returns a group whose models are installed. @throws AppError GROUP_NOT_FOUND; MODEL_VERSION_MISMATCH: they are not installed */
+/** Returns a group that faces can be enrolled in. @throws AppError like requireComparableGroup; GROUP_READ_ONLY instead of GROUP_STALE */
+export function requireWritableGroup(services: Services, ref: GroupRef): GroupInfo {
+  const group = requireInstalledGroup(services, ref);
+  services.gallery.requireEnrollable(ref);
+  return group;
+}
+
+/**
+ * Returns a group that faces can be compared with.
+ * @throws AppError GROUP_NOT_FOUND; MODEL_VERSION_MISMATCH: its models are not installed; GROUP_STALE
+ */
 export function requireComparableGroup(services: Services, ref: GroupRef): GroupInfo {
-  const group = requireGroup(services, ref);
-  const { vision, otherModels } = services;
-  if (group.modelVersion !== vision.modelVersion && !otherModels?.has(group.modelVersion)) {
-    const detail = `The group was enrolled under the model ${group.modelVersion}, which is not installed.`;
-    throw clientError('MODEL_VERSION_MISMATCH', detail);
-  }
+  const group = requireInstalledGroup(services, ref);
+  mustBeFresh(ref, services.copyTrust ?? trustEveryGroup);
   return group;
 }
 
@@ -124,4 +139,14 @@ export function findScales(
 export function requireFace(services: Services, ref: GroupRef, faceId: string): EnrolledFace {
   if (!UUID_PATTERN.test(faceId)) throw clientError('FACE_NOT_FOUND', 'There is no such face in the group.');
   return services.gallery.face(ref, faceId);
+}
+
+function requireInstalledGroup(services: Services, ref: GroupRef): GroupInfo {
+  const group = requireGroup(services, ref);
+  const { vision, otherModels } = services;
+  if (group.modelVersion !== vision.modelVersion && !otherModels?.has(group.modelVersion)) {
+    const detail = `The group was enrolled under the model ${group.modelVersion}, which is not installed.`;
+    throw clientError('MODEL_VERSION_MISMATCH', detail);
+  }
+  return group;
 }

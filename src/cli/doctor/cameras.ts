@@ -8,7 +8,7 @@ import { describeError } from '../../errors.js';
 import { readPasswordFile } from '../../keys/secrets.js';
 import type { Addon, CaptureState } from '../../native/addon.js';
 import { checkSources } from './connections.js';
-import { fail, ok, type DoctorFinding } from './finding.js';
+import { fail, ok, type DoctorFinding } from '../../domain/doctor.js';
 import { isServiceRunning } from './service.js';
 
 export type DoctorAddon = Pick<Addon, 'openCapture' | 'captureState' | 'closeCapture'>;

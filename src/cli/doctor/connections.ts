@@ -7,7 +7,7 @@ import type { CameraConfig } from '../../config/camera-schema.js';
 import type { Config } from '../../config/schema.js';
 import { describeError } from '../../errors.js';
 import { readBrokerPasswords, readMqttPassword, readPasswordFile } from '../../keys/secrets.js';
-import { fail, ok, type DoctorFinding } from './finding.js';
+import { fail, ok, type DoctorFinding } from '../../domain/doctor.js';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -112,7 +112,7 @@ interface ReachOptions {
 }
 
 /** Opens a connection and closes it again, without sending anything. @throws Error with the reason where that fails */
-async function reach({ host, port, timeoutMs = CONNECT_TIMEOUT_MS, tls }: ReachOptions): Promise<void> {
+export async function reach({ host, port, timeoutMs = CONNECT_TIMEOUT_MS, tls }: ReachOptions): Promise<void> {
   // TLS allows no address as a server name; without a name, the address of the certificate is checked.
   const serverName = isIP(host) ? {} : { servername: host };
   const socket: Socket = tls ? connectTls({ host, port, ...serverName, ...tls }) : connectTcp({ host, port });
@@ -129,6 +129,6 @@ async function reach({ host, port, timeoutMs = CONNECT_TIMEOUT_MS, tls }: ReachO
 }
 
 /** @returns an IPv6 address without its brackets, and any other host name unchanged */
-function withoutBrackets(hostname: string): string {
+export function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');
 }

@@ -2,8 +2,9 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readTemperature } from '../../ops/temperature.js';
 import { formatBytes } from '../output.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { fail, ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { readTextOrNothing, runCommand, type RunCommand } from './system.js';
 
 const HOT_CELSIUS = 80;
@@ -53,20 +54,15 @@ export function judgeThrottling(hex: string): DoctorFinding[] {
 
 /** @param sys folder where sysfs is mounted */
 export async function checkHeat(sys = '/sys', run: RunCommand = runCommand): Promise<DoctorFinding[]> {
-  const thermal = join(sys, 'class/thermal');
-  const zones = (await readdir(thermal).catch(() => [])).filter((name) => name.startsWith('thermal_zone'));
-  const celsius: number[] = [];
-  for (const zone of zones) {
-    const text = (await readTextOrNothing(join(thermal, zone, 'temp'))).trim();
-    if (/^\d+$/.test(text)) celsius.push(Number(text) / 1_000);
-  }
-  const hottest = Math.max(...celsius);
-  const level = hottest >= HOT_CELSIUS ? 'warn' : 'ok';
+  const hottest = await readTemperature(sys);
   const firmware = await readTextOrNothing(join(sys, 'devices/platform/soc/soc:firmware/get_throttled'));
   return [
-    celsius.length === 0
+    hottest === undefined
       ? ok('this system has no temperature sensor')
-      : { level, text: `${hottest.toFixed(0)} °C at the hottest of ${celsius.length} sensors` },
+      : {
+          level: hottest.celsius >= HOT_CELSIUS ? 'warn' : 'ok',
+          text: `${hottest.celsius.toFixed(0)} °C at the hottest of ${hottest.sensors} sensors`,
+        },
     ...judgeThrottling(firmware.trim() || ((await run('vcgencmd', ['get_throttled'])) ?? '').trim()),
   ];
 }

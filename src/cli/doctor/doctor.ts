@@ -1,34 +1,12 @@
 // `lintel doctor`: checks the machine, the installation and the configuration, and prints a report that can be shared.
 import { InvalidArgumentError, type Command } from 'commander';
 import type { LoadedConfig } from '../../config/load.js';
-import { describeError } from '../../errors.js';
-import { loadAddon, type Addon } from '../../native/addon.js';
 import { loadCommandConfig, type CliContext } from '../context.js';
 import { SilentFailure } from '../program.js';
-import { checkCameras, type DoctorAddon } from './cameras.js';
-import { checkBroker } from './connections.js';
-import { checkHeat, checkInodes, checkMemory, checkVideoDevices } from './device.js';
-import { fail, ok } from './finding.js';
-import { checkGroups } from './groups.js';
-import { checkAddon, checkClock, checkLibraries, checkNode, checkPlatform } from './machine.js';
-import { checkModels, type InspectModels } from './models.js';
+import { listConfiguredChecks, listMachineChecks, type DoctorHooks } from './checks.js';
 import { waitUntilReady } from './ready.js';
-import { checkRecords } from './records.js';
 import { collectSecrets, createRedactor } from './redact.js';
-import { writeJson, writeText, type DoctorCheck } from './report.js';
-import { checkCertificates, checkKeyFiles } from './secrets.js';
-import { checkService } from './service.js';
-import { checkApiKeys, checkAudit, checkDataDir, checkMasterKey } from './storage.js';
-import { checkUnit, checkVersions } from './systemd.js';
-
-/** Parts that tests replace. */
-export interface DoctorHooks {
-  inspectModels?: InspectModels;
-  /** Path of the manifest of the model sets. */
-  manifestPath?: string;
-  /** Loads the native addon. Cameras are opened where it has the functions of a capture. */
-  loadAddon?: () => Pick<Addon, 'info'> & Partial<DoctorAddon>;
-}
+import { writeJson, writeText } from './report.js';
 
 interface DoctorOptions {
   json?: boolean;
@@ -99,58 +77,10 @@ function parseWholeNumber(text: string): number {
   return Number(text);
 }
 
-function listMachineChecks(context: CliContext, hooks: DoctorHooks): DoctorCheck[] {
-  return [
-    { title: 'node', run: () => checkNode(process.versions.node) },
-    { title: 'platform', run: checkPlatform },
-    { title: 'memory', run: checkMemory },
-    { title: 'heat', run: () => checkHeat() },
-    { title: 'clock', run: () => checkClock(context.clock()) },
-    { title: 'libraries', run: () => checkLibraries() },
-    { title: 'addon', run: () => checkAddon(hooks.loadAddon) },
-    { title: 'video', run: () => checkVideoDevices() },
-    { title: 'unit', run: async () => [...(await checkUnit()), ...(await checkVersions())] },
-  ];
-}
-
 async function tryLoadConfig(command: Command, context: CliContext): Promise<LoadedConfig | { error: unknown }> {
   try {
     return await loadCommandConfig(command, context);
   } catch (error) {
     return { error };
   }
-}
-
-/** @returns the checks that need the configuration; where it is not valid, only a check that says so */
-function listConfiguredChecks(
-  loaded: LoadedConfig | { error: unknown },
-  context: CliContext,
-  hooks: DoctorHooks,
-): DoctorCheck[] {
-  if ('error' in loaded) return [{ title: 'config', run: () => [fail(describeError(loaded.error))] }];
-  const { config, file } = loaded;
-  const { environment, clock } = context;
-  return [
-    { title: 'config', run: () => [ok(file ?? 'no configuration file: the defaults are used')] },
-    {
-      title: 'data',
-      run: async () => [...(await checkDataDir(config.dataDir)), ...(await checkInodes(config.dataDir))],
-    },
-    {
-      title: 'keys',
-      run: async () => [
-        await checkMasterKey(config, environment),
-        ...(await checkApiKeys(config, context)),
-        ...(await checkKeyFiles(config)),
-      ],
-    },
-    { title: 'certificates', run: () => checkCertificates(config, clock) },
-    { title: 'records', run: () => checkRecords(config, context) },
-    { title: 'audit', run: () => checkAudit(config, context) },
-    { title: 'models', run: () => checkModels(config, environment, hooks.inspectModels) },
-    { title: 'groups', run: () => checkGroups(config, context, hooks.manifestPath) },
-    { title: 'cameras', run: () => checkCameras(config, hooks.loadAddon ?? loadAddon) },
-    { title: 'broker', run: () => checkBroker(config.mqtt) },
-    { title: 'service', run: () => checkService(config.http) },
-  ];
 }

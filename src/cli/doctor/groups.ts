@@ -7,7 +7,7 @@ import { hasEntries } from '../../keys/secrets.js';
 import { MANIFEST_PATH } from '../../models/manifest.js';
 import type { CliContext } from '../context.js';
 import { listGroupsWithModels, MODELS_MISSING, type GroupWithModels } from '../gallery/groups.js';
-import { ok, warn, type DoctorFinding } from './finding.js';
+import { ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { isServiceRunning } from './service.js';
 import { describeForeignData } from './storage.js';
 

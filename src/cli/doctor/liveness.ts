@@ -1,6 +1,6 @@
 // `lintel doctor --liveness CAMERA`: guides a person through live, print and screen attempts, and reports APCER and BPCER of the camera.
 import { createInterface, type Interface } from 'node:readline/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LoadedConfig } from '../../config/load.js';
 import { dataPaths } from '../../config/paths.js';
 import { AppError } from '../../errors.js';

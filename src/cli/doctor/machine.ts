@@ -5,7 +5,7 @@ import { getPackageFile } from '../../config/paths.js';
 import { describeError } from '../../errors.js';
 import { loadAddon, type Addon } from '../../native/addon.js';
 import { formatBytes } from '../output.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { fail, ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { readTextOrNothing, runCommand } from './system.js';
 
 const MIN_NODE = [20, 19] as const;
@@ -78,7 +78,7 @@ const NATIVE_LIBRARIES: readonly [name: string, load: () => Promise<unknown>][] 
   ['onnxruntime-node', () => import('../../models/session.js')],
   ['sharp', () => import('../../vision/decode.js')],
   ['classic-level', () => import('../../store/sealed-store.js')],
-  ['usearch', () => import('../../gallery/vector-index.js')],
+  ['usearch', () => import('../../gallery/usearch-scans.js')],
 ];
 
 /** Loads each library here and not at the top of the file, so that one that cannot be loaded becomes a line of the report. */

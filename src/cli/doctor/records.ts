@@ -12,7 +12,7 @@ import { askService } from '../admin-client.js';
 import { withAuditLog } from '../audit.js';
 import type { CliContext } from '../context.js';
 import { withOwnStore } from '../own-store.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { fail, ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { isServiceRunning } from './service.js';
 import { describeForeignData } from './storage.js';
 

@@ -1,7 +1,16 @@
 // The doctor's report: runs the checks, removes the secrets from their findings, and writes them as text or as JSON.
+import {
+  fail,
+  formatReportCounts,
+  formatReportHead,
+  formatReportLine,
+  makeReport,
+  type CheckedSubject,
+  type DoctorFinding,
+  type FindingCounts,
+} from '../../domain/doctor.js';
 import { describeError } from '../../errors.js';
 import type { Output } from '../output.js';
-import { fail, type DoctorFinding, type FindingLevel } from './finding.js';
 
 /** One subject of the report, and the function that checks it. */
 export interface DoctorCheck {
@@ -9,7 +18,8 @@ export interface DoctorCheck {
   run: () => DoctorFinding[] | Promise<DoctorFinding[]>;
 }
 
-export type FindingCounts = Record<FindingLevel, number>;
+/** Removes secrets: findings repeat the texts of libraries and of a running service. */
+export type Redact = (text: string) => string;
 
 export interface ReportOptions {
   stdout: Output;
@@ -17,42 +27,35 @@ export interface ReportOptions {
   /** Time of the report: ISO 8601, UTC. */
   at: string;
   checks: readonly DoctorCheck[];
-  /** Removes secrets: findings repeat the texts of libraries and of a running service. */
-  redact: (text: string) => string;
+  redact: Redact;
 }
-
-const MARKS: Record<FindingLevel, string> = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' };
 
 /** Prints each finding as soon as it is known: when a check hangs, the last line shows which one. */
 export async function writeText({ stdout, version, at, checks, redact }: ReportOptions): Promise<FindingCounts> {
   const width = Math.max(...checks.map(({ title }) => title.length));
-  const indent = ' '.repeat(width + 8);
-  const counts: FindingCounts = { ok: 0, warn: 0, fail: 0 };
-  stdout.write(`Lintel ${version}, ${at}\n\n`);
-  for (const { title, run } of checks) {
-    for (const { level, text } of await runCheck(run, redact)) {
-      counts[level]++;
-      stdout.write(`${MARKS[level]}  ${title.padEnd(width)}  ${text.replaceAll('\n', `\n${indent}`)}\n`);
-    }
+  stdout.write(formatReportHead({ version, at }));
+  const done: CheckedSubject[] = [];
+  for (const check of checks) {
+    const findings = await runCheck(check, redact);
+    for (const finding of findings) stdout.write(formatReportLine(check.title, finding, width));
+    done.push({ title: check.title, findings });
   }
-  stdout.write(
-    `\n${counts.fail} failed, ${counts.warn} ${counts.warn === 1 ? 'warning' : 'warnings'}, ${counts.ok} ok\n`,
-  );
+  const { counts } = makeReport(version, at, done);
+  stdout.write(formatReportCounts(counts));
   return counts;
 }
 
 /** Prints one JSON document: `{version, at, counts, checks: [{title, findings: [{level, text}]}]}`. */
 export async function writeJson({ stdout, version, at, checks, redact }: ReportOptions): Promise<FindingCounts> {
-  const done: { title: string; findings: DoctorFinding[] }[] = [];
-  for (const { title, run } of checks) done.push({ title, findings: await runCheck(run, redact) });
-  const counts: FindingCounts = { ok: 0, warn: 0, fail: 0 };
-  for (const { level } of done.flatMap((check) => check.findings)) counts[level]++;
-  stdout.write(`${JSON.stringify({ version, at, counts, checks: done }, null, 2)}\n`);
-  return counts;
+  const done: CheckedSubject[] = [];
+  for (const check of checks) done.push({ title: check.title, findings: await runCheck(check, redact) });
+  const report = makeReport(version, at, done);
+  stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  return report.counts;
 }
 
-/** A check that throws is a finding as well. */
-async function runCheck(run: DoctorCheck['run'], redact: (text: string) => string): Promise<DoctorFinding[]> {
+/** Runs one check. A check that throws is a finding as well. @returns its findings without secrets */
+export async function runCheck({ run }: Pick<DoctorCheck, 'run'>, redact: Redact): Promise<DoctorFinding[]> {
   let findings: DoctorFinding[];
   try {
     findings = await run();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import type { Clock } from '../../domain/time.js';
 import { findFolderFaults } from '../../platform/trusted-folder.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { fail, ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { listSecretFiles } from './redact.js';
 
 const DAY_MS = 86_400_000;

@@ -2,10 +2,10 @@
 import { get as getSecurely } from 'node:https';
 import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Config } from '../../config/schema.js';
 import { getLocalServiceUrl } from '../service-url.js';
-import { ok, warn, type DoctorFinding } from './finding.js';
+import { ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 
 const ANSWER_TIMEOUT_MS = 3_000;
 

@@ -19,7 +19,7 @@ import type { CliContext } from '../context.js';
 import { listStoredKeys } from '../own-keys.js';
 import { withOwnStore } from '../own-store.js';
 import { formatBytes } from '../output.js';
-import { fail, ok, warn, type DoctorFinding } from './finding.js';
+import { fail, ok, warn, type DoctorFinding } from '../../domain/doctor.js';
 import { isServiceRunning } from './service.js';
 
 /** 100,000 faces and their events take about 100 MB, and LevelDB needs the same again to compact them. */

@@ -2,7 +2,7 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '../output.js';
-import { ok, warn, type DoctorFinding, type FindingLevel } from './finding.js';
+import { ok, warn, type DoctorFinding, type FindingLevel } from '../../domain/doctor.js';
 import { runCommand, type RunCommand } from './system.js';
 
 /** The properties of the unit that are asked for. Its environment is not among them: it may hold secrets. */

@@ -1,5 +1,5 @@
 // The operations of the REST API that an enrolment needs, and the fields of their answers that it reads.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EnrolmentPolicy } from '../../domain/enrolment-policy.js';
 import type { EnrolClient } from './client.js';
 
@@ -94,7 +94,7 @@ export class EnrolApi {
 
   /** Registers the only face of a picture. The service applies the policy, or that of the group where it is stricter. */
   async register(base64: string, externalImageId: string, enrolment: EnrolmentPolicy): Promise<ApiRegistration> {
-    const face = { externalImageId, limit: 1, enrolment, orientation: false, mask: false };
+    const face = { externalImageId, limit: 1, enrolment, origin: 'bulk', orientation: false, mask: false };
     const body = { image: { bytes: base64 }, ...face };
     const { data, detail } = await this.#client.call('POST', `/groups/${this.#group}`, registered, body);
     const faceId = data.addedFaces[0]?.faceId;

@@ -1,5 +1,5 @@
 // The HTTP client of the REST API: waits while the service is busy, and distinguishes a refusal of one request from one that all would get.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Timers } from '../../domain/time.js';
 import { AppError, describeError, type ErrorCode } from '../../errors.js';
 

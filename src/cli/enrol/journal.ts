@@ -1,6 +1,6 @@
 // The journal of an enrolment: the finished pictures, so that a second run enrols none of them again.
 import { open, type FileHandle } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../../errors.js';
 import { readFileAtMost } from '../../platform/read-file.js';
 

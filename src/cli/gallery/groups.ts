@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { dataPaths } from '../../config/paths.js';
 import type { Config } from '../../config/schema.js';
-import type { StoredGroup } from '../../gallery/stored-groups.js';
+import type { StoredGroupInfo } from '../../gallery/stored-groups.js';
 import { APP_KEY } from '../../keys/stored-keys.js';
 import { pickUsableSet } from '../../models/fallback.js';
 import { loadManifest, resolveModelsDir, MANIFEST_PATH } from '../../models/manifest.js';
@@ -47,7 +47,7 @@ refused with ModelVersionMismatch. Its faces stay, and work again once the model
 /** State of the models of a group that cannot be used. */
 export const MODELS_MISSING = 'not installed';
 
-export interface GroupWithModels extends Pick<StoredGroup, 'groupId' | 'modelVersion' | 'faces'> {
+export interface GroupWithModels extends Pick<StoredGroupInfo, 'groupId' | 'modelVersion' | 'faces'> {
   /** Name of the appKey that owns the group; its id where the registry does not have it. */
   appKey: string;
   /** State of its models on this device, in words. */
@@ -85,9 +85,12 @@ export async function listGroupsWithModels(
 }
 
 /** Reads the groups from the running service, or from the data directory where none runs. */
-async function readGroups(config: Config, context: Pick<CliContext, 'environment' | 'clock'>): Promise<StoredGroup[]> {
+async function readGroups(
+  config: Config,
+  context: Pick<CliContext, 'environment' | 'clock'>,
+): Promise<StoredGroupInfo[]> {
   const answer = await askService(dataPaths(config).adminSocket, 'GET', '/groups');
-  if (answer) return (await json(answer)) as StoredGroup[];
+  if (answer) return (await json(answer)) as StoredGroupInfo[];
   const { readStoredGroups } = await import('../../gallery/stored-groups.js');
   return withOwnStore(config, context, (store) => readStoredGroups(store));
 }

@@ -1,5 +1,5 @@
 // Recorded ranges of a model's tensors: a data file under models/ranges, from which a device quantises the model without any picture.
-import { z } from 'zod';
+import * as z from 'zod';
 import { AppError } from '../../errors.js';
 import { readFileAtMostSync } from '../../platform/read-file.js';
 import { layOut } from '../../platform/json-layout.js';

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FairSocket } from '../../../src/api/core/fair-socket.js';
-import { Turns } from '../../../src/api/core/turns.js';
+import { RequestTurns } from '../../../src/api/core/turns.js';
 
-const turns = new Turns();
+const turns = new RequestTurns();
 let server: Server;
 let accepted: FairSocket[];
 const clients: Socket[] = [];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeBase64 } from '../../../src/api/core/base64.js';
 import { LongBase64 } from '../../../src/api/core/image-input.js';
 import { parseJsonObject, type JsonRules } from '../../../src/api/core/json-body.js';
-import { Turns } from '../../../src/api/core/turns.js';
+import { RequestTurns } from '../../../src/api/core/turns.js';
 import { AppError } from '../../../src/errors.js';
 import { seedRandom } from '../../hostile/files.js';
 
@@ -14,7 +14,7 @@ const RULES: JsonRules = {
   maxFieldsBytes: 65_536,
   maxImageBytes: MAX,
 };
-const turns = new Turns();
+const turns = new RequestTurns();
 
 const parse = (text: string, rules: Partial<JsonRules> = {}) =>
   parseJsonObject(Buffer.from(text), { ...RULES, ...rules }, turns);

@@ -7,6 +7,7 @@ import type { ObservedRequest } from '../../../src/api/core/http-api.js';
 import { createRequestLimits } from '../../../src/api/core/request-limits.js';
 import { ApiServer } from '../../../src/api/core/server.js';
 import { silentLog } from '../../../src/domain/log.js';
+import { createDeferred } from '../../../src/platform/waiting.js';
 import { face, picture, recordingLog, startHarness, testConfig, type Harness } from '../harness.js';
 
 let harness: Harness;
@@ -168,6 +169,37 @@ describe('stopping', () => {
     expect(response.headers.get('connection')).toBe('close');
     expect(await response.json()).toMatchObject({ header: { resultCode: 0 } });
     await stopped;
+  });
+
+  test('takes away what requests need when the last one is answered', async () => {
+    harness = await startHarness();
+    const done: string[] = [];
+    const gate = createDeferred();
+    const server = new ApiServer({
+      config: testConfig({ http: { port: 0 } }),
+      apis: [
+        {
+          middleware: () => async (ctx) => {
+            done.push('asked');
+            await gate.promise;
+            done.push('answered');
+            ctx.body = 'yes';
+          },
+          close: () => done.push('close'),
+          end: () => done.push('end'),
+        },
+      ],
+      limits: createRequestLimits(testConfig()),
+      log: silentLog,
+    });
+    await server.start(new AbortController().signal);
+    const answer = fetch(`http://127.0.0.1:${server.address.port}/anything`);
+    await expect.poll(() => done).toEqual(['asked']);
+    const stopped = server.stop();
+    gate.resolve();
+    expect((await answer).status).toBe(200);
+    await stopped;
+    expect(done).toEqual(['asked', 'close', 'answered', 'end']);
   });
 
   test('cuts off what does not finish within the bound', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ATTEMPTS, AttemptLimit, MS_PER_ATTEMPT } from '../../../src/api/core/attempt-limit.js';
 import { DEVICE_ROUTES } from '../../../src/api/device/routes.js';
 import { STATUSES } from '../../../src/api/device/statuses.js';
+import { mayAct, ROLES, type Role } from '../../../src/domain/role.js';
 import { ManualTimers } from '../../camera/manual-timers.js';
 import { expectSentence } from '../details.js';
 import { startDevice, type Device } from './harness.js';
@@ -22,7 +23,7 @@ afterAll(() => device.close());
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
 describe('a request without a valid admin key', () => {
-  const closed = DEVICE_ROUTES.filter(({ open }) => !open).map(({ method, path }) => [method, path] as const);
+  const closed = DEVICE_ROUTES.filter(({ role }) => role !== 'none').map(({ method, path }) => [method, path] as const);
 
   test.each(closed)('is refused with 401 by %s %s, and nothing is done', async (method, path) => {
     const before = await device.audited();
@@ -52,6 +53,40 @@ describe('a request without a valid admin key', () => {
     expect((await device.call('GET', '/version', undefined, bearer(key))).status).toBe(200);
     await device.adminKeys.revoke('short');
     expect((await device.call('GET', '/version', undefined, bearer(key))).status).toBe(401);
+  });
+});
+
+describe('a role', () => {
+  const roleKeys = new Map<Role, string>();
+  beforeAll(async () => {
+    for (const role of ROLES) roleKeys.set(role, (await device.adminKeys.create(`as-${role}`, { role })).key);
+  });
+  const closed = DEVICE_ROUTES.flatMap(({ method, path, role }) => (role === 'none' ? [] : [{ method, path, role }]));
+
+  // An operation that is allowed must not be run here: a parameter that no route knows is refused after the role is checked.
+  test.each(closed)('$role is the least for $method $path', async ({ method, path, role: least }) => {
+    for (const role of ROLES) {
+      const headers = bearer(roleKeys.get(role) ?? '');
+      const answer = await device.call(
+        method,
+        `${path.replace(/:\w+/, 'none')}?no-such-parameter=1`,
+        undefined,
+        headers,
+      );
+      const { code, message } = answer.body.error;
+      if (mayAct(role, least)) expect([answer.status, code]).toEqual([400, 'INVALID_PARAM']);
+      else {
+        expect([answer.status, code]).toEqual([403, 'ROLE_TOO_LOW']);
+        expect(message).toContain(`the role ${least}`);
+        expect(message).toContain(`the role of this key is ${role}`);
+        expectSentence(message);
+      }
+    }
+  });
+
+  test('admin is that of a key that was made without one', () => {
+    expect(device.adminKeys.list()[0]).toMatchObject({ name: 'front-desk', role: 'admin' });
+    expect(mayAct(undefined, 'viewer')).toBe(false);
   });
 });
 

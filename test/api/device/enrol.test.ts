@@ -19,6 +19,7 @@ beforeEach(async () => {
 afterEach(() => device.close());
 
 const WISH = { group: 'door', externalImageId: 'alice', frames: 4, timeoutMs: 5_000 };
+const PERFECT = { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1 };
 const ref = (): { owner: string; groupId: string } => ({ owner: device.owner, groupId: 'door' });
 
 /** Begins, and resolves when the camera is watched. */
@@ -65,6 +66,13 @@ describe('a person before a camera', () => {
       externalImageId: 'alice',
       quality: 0.95,
       faces: [{ faceId: face.faceId, quality: 0.95 }],
+      face: {
+        bbox: { x0: 0.15625, y0: 0.208333, x1: 0.34375, y1: 0.5 },
+        pose: { yaw: 0, pitch: 0, roll: 0 },
+        quality: { ...PERFECT, overall: 0.95 },
+        detectionScore: 0.95,
+        masked: false,
+      },
       framesSeen: 7,
       framesUsed: 4,
       hints: [
@@ -129,6 +137,44 @@ describe('a person before a camera', () => {
     for (let n = 0; n < 4; n++) show(seen(10));
     show(seen(80, { quality: { overall: 0.6 } }));
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe('the closest other person', () => {
+  async function enrolTwo(degrees: number, threshold?: number): Promise<object> {
+    if (threshold !== undefined) {
+      await device.close();
+      device = await startDevice({ timers, clock: timers.clock, threshold });
+    }
+    const bbox = { x0: 0, y0: 0, x1: 1, y1: 1 };
+    const stored = (externalImageId: string, at: number) => ({
+      externalImageId,
+      bbox,
+      detectionScore: 1,
+      embedding: findEmbedding(at),
+    });
+    await device.gallery.enrol(ref(), [stored('bob', degrees), stored('carol', 95), stored('alice', 11)]);
+    const { answer } = await begin({ ...WISH, duplicateThreshold: 99 });
+    for (let n = 0; n < 4; n++) show(seen(10));
+    return (await answer).body;
+  }
+
+  // The cosines of 50, 35 and 23 degrees are 0.643, 0.819 and 0.921; a camera recognises people from 90 on, unless it is set otherwise.
+  test.each([
+    { degrees: 60, threshold: undefined, similarity: 64.28, lookalike: false },
+    { degrees: 45, threshold: undefined, similarity: 81.92, lookalike: true },
+    { degrees: 33, threshold: undefined, similarity: 92.05, lookalike: true },
+    { degrees: 45, threshold: 95, similarity: 81.92, lookalike: false },
+  ])('is named with an alarm where they look alike: $similarity at $threshold', async (one) => {
+    const { degrees, threshold, similarity, lookalike } = one;
+    expect(await enrolTwo(degrees, threshold)).toMatchObject({
+      closest: {
+        externalImageId: 'bob',
+        similarity: expect.closeTo(similarity, 1) as number,
+        threshold: threshold ?? 90,
+        lookalike,
+      },
+    });
   });
 });
 
@@ -633,13 +679,21 @@ describe('progress', () => {
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('application/x-ndjson');
     const told = readLines(body);
+    const poses = [{ yaw: 0, pitch: 0, roll: 0 }];
+    const quality = { ...PERFECT, overall: 0.9 };
+    const face = { bbox: { x0: 0.15625, y0: 0.208333, x1: 0.34375, y1: 0.5 }, pose: poses[0], quality };
+    const progress = { type: 'progress', wanted: 4, posesWanted: 1 };
     expect(told.slice(0, -1)).toEqual([
-      { type: 'progress', collected: 0, wanted: 4, reason: 'no-face', hint: 'step in front of the camera' },
-      { type: 'progress', collected: 0, wanted: 4, reason: 'turned', hint: 'look at the camera' },
-      { type: 'progress', collected: 1, wanted: 4 },
-      { type: 'progress', collected: 2, wanted: 4 },
-      { type: 'progress', collected: 3, wanted: 4 },
-      { type: 'progress', collected: 4, wanted: 4 },
+      { ...progress, collected: 0, poses: [], reason: 'no-face', hint: 'step in front of the camera' },
+      {
+        ...progress,
+        collected: 0,
+        poses: [],
+        face: { ...face, pose: { yaw: 40, pitch: 0, roll: 0 } },
+        reason: 'turned',
+        hint: 'look at the camera',
+      },
+      ...[1, 2, 3, 4].map((collected) => ({ ...progress, collected, poses, face })),
     ]);
     expect(told.at(-1)).toMatchObject({ type: 'result', result: { externalImageId: 'alice', framesUsed: 4 } });
   });
@@ -650,11 +704,50 @@ describe('progress', () => {
     show(seen(10, { sidePx: 60 }));
     const reader = (await response).body?.getReader();
     const first = (await reader?.read()) as { value: Uint8Array };
-    expect(readLines(Buffer.from(first.value).toString())).toEqual([
-      { type: 'progress', collected: 0, wanted: 4, reason: 'too-small', hint: 'come closer' },
+    expect(readLines(Buffer.from(first.value).toString())).toMatchObject([
+      { type: 'progress', collected: 0, wanted: 4, reason: 'too-small', hint: 'come closer', face: {}, poses: [] },
     ]);
     await reader?.cancel();
     await expect.poll(() => device.cameras.watchers('front')).toBe(0);
+  });
+
+  test('follows a face that moves, and the poses that are collected, until there are three of them', async () => {
+    const { answer } = await begin({ ...WISH, faces: 3 }, 'front', '?progress=true');
+    for (let n = 0; n < 4; n++) show(seen(10));
+    // Of the further frames, only those of another pose are kept; a movement of one degree is no news.
+    for (const yaw of [1, 3, -3, 12, 12, -12]) show(seen(10, { yaw, quality: { overall: 0.8 } }));
+    const told = readLines((await answer).body) as { collected: number; poses: { yaw: number }[]; hint?: string }[];
+    const hint = 'turn the head a little to one side, then to the other';
+    const line = (collected: number, yaw: number, poses: number[], rest = {}): object => ({
+      collected,
+      face: { pose: { yaw } },
+      poses: poses.map((one) => ({ yaw: one })),
+      posesWanted: 3,
+      ...rest,
+    });
+    expect(told).toMatchObject([
+      ...[1, 2, 3].map((collected) => line(collected, 0, [0])),
+      line(4, 0, [0], { hint }),
+      line(4, 3, [0], { hint }),
+      line(4, -3, [0], { hint }),
+      line(5, 12, [0, 12], { hint }),
+      line(6, -12, [0, 12, -12]),
+      { type: 'result', result: { framesSeen: 10, framesUsed: 6, faces: [{}, {}, {}] } },
+    ]);
+    expect(told.map((one) => one.hint)).toEqual([
+      ...Array<undefined>(3),
+      ...Array<string>(4).fill(hint),
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('goes on until the deadline where the person does not turn, and one face is enrolled', async () => {
+    const { answer } = await begin({ ...WISH, faces: 3 });
+    for (let n = 0; n < 9; n++) show(seen(10));
+    expect(device.cameras.watchers('front')).toBe(1);
+    await timers.advance(5_000);
+    expect((await answer).body).toMatchObject({ framesSeen: 9, framesUsed: 4, faces: [{}] });
   });
 
   test('ends with the refusal', async () => {

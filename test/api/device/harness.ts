@@ -3,16 +3,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyRegistry } from '../../../src/keys/key-registry.js';
+import { Sessions } from '../../../src/keys/sessions.js';
+import { SignInTokens } from '../../../src/keys/sign-in-tokens.js';
 import { createRequestLimits } from '../../../src/api/core/request-limits.js';
 import { createDeviceApi } from '../../../src/api/device/create.js';
 import type { ErrorBody } from '../../../src/api/device/statuses.js';
 import type { DeviceServices } from '../../../src/api/device/services.js';
-import { ApiServer } from '../../../src/api/core/server.js';
+import { ApiServer, type MountedApi } from '../../../src/api/core/server.js';
 import { createNhnApi } from '../../../src/api/nhn/create.js';
+import type { AuditReport } from '../../../src/audit/verify.js';
 import { AuditLog } from '../../../src/audit/audit-log.js';
 import type { CameraControl, CameraView, FrameJpeg, FrameJpegOptions } from '../../../src/camera/camera-control.js';
+import type { SeenTracks } from '../../../src/camera/seen-tracks.js';
+import { StateWatch } from '../../../src/camera/state-watch.js';
+import { listThresholds } from '../../../src/compose/thresholds.js';
 import type { CameraConfig } from '../../../src/config/camera-schema.js';
-import { configSchema } from '../../../src/config/schema.js';
+import { configSchema, type Config } from '../../../src/config/schema.js';
 import type { HeadChallenge } from '../../../src/domain/challenge.js';
 import type { FaceCondition } from '../../../src/domain/condition.js';
 import type { EnrolmentPolicy } from '../../../src/domain/enrolment-policy.js';
@@ -22,7 +28,8 @@ import type { OtherModels } from '../../../src/domain/other-models.js';
 import type { SimilarityScales } from '../../../src/domain/similarity-scales.js';
 import { systemTimers, type Clock, type Timers } from '../../../src/domain/time.js';
 import { AppError } from '../../../src/errors.js';
-import type { EventFilter, RecognitionEvent } from '../../../src/events/event.js';
+import type { EventFilter, EventReader, OpenedEvent, RecognitionEvent } from '../../../src/events/event.js';
+import type { DecisionGrounds } from '../../../src/events/grounds.js';
 import type { EventFeed } from '../../../src/events/history.js';
 import { LevelGallery } from '../../../src/gallery/leveldb-gallery.js';
 import type { HealthAnswer } from '../../../src/ops/health.js';
@@ -32,6 +39,10 @@ import { SealedStore } from '../../../src/store/sealed-store.js';
 import type { AnalysedFrame } from '../../../src/vision/vision.js';
 import { openKeys } from '../../keys/support.js';
 import { DIMENSIONS, MODEL, scales, ScriptedVision, testConfig } from '../harness.js';
+
+/** Idle and absolute limit of sessions, in the tests. */
+export const IDLE_MS = 30 * 60_000;
+export const LIFETIME_MS = 12 * 3_600_000;
 
 type Listener = (frame: AnalysedFrame) => void;
 
@@ -66,6 +77,19 @@ export class ScriptedCameras implements CameraControl {
     return this.#of(cameraId).listeners.size;
   }
 
+  /** Tracks of each camera, for viewers. */
+  readonly seen = new Map<string, SeenTracks>();
+  readonly #states = new StateWatch();
+
+  tracks(cameraId: string): SeenTracks | undefined {
+    this.#of(cameraId);
+    return this.privacy ? undefined : this.seen.get(cameraId);
+  }
+
+  watchStates(listener: () => void): () => void {
+    return this.#states.watch(listener);
+  }
+
   /** Challenges that can still be answered. */
   challenges: HeadChallenge[] = [];
 
@@ -83,6 +107,7 @@ export class ScriptedCameras implements CameraControl {
         reopenings: 0,
         delayMs: 0,
         analysed: 2,
+        analysisMs: 80,
         fps: 9.96,
         refused: 0,
         errors: 0,
@@ -111,15 +136,18 @@ export class ScriptedCameras implements CameraControl {
 
   async pause(cameraId: string): Promise<void> {
     this.#of(cameraId).status = 'paused';
+    this.#states.changed();
     await this.closeGate;
   }
 
   async resume(cameraId: string): Promise<void> {
     this.#of(cameraId).status = 'running';
+    this.#states.changed();
   }
 
   async setPrivacy(on: boolean): Promise<void> {
     this.privacy = on;
+    this.#states.changed();
     await this.closeGate;
   }
 
@@ -133,6 +161,38 @@ export class ScriptedCameras implements CameraControl {
 export const CAPTURED_AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 const CROP_BYTES = 112 * 112 * 3;
 const GOOD: Quality = { size: 1, sharpness: 1, pose: 1, exposure: 1, detection: 1, overall: 0.9 };
+
+/** Somebody who is matched, and somebody who must turn their head. */
+export const SEEN: SeenTracks = {
+  capturedAtMs: CAPTURED_AT_MS,
+  widthPx: 640,
+  heightPx: 480,
+  tracks: [
+    {
+      trackId: 7,
+      box: { x0: 64, y0: 48, x1: 320, y1: 500 },
+      state: 'match',
+      reason: 'agreed',
+      faceId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+      externalImageId: 'anna',
+      isDoubtful: false,
+      similarity: 93.123456,
+      threshold: 80,
+      liveness: { verdict: 'live', score: 3.14159, threshold: 1.5 },
+      masked: false,
+      quality: 0.876,
+      recognisability: 0.991,
+    },
+    {
+      trackId: 8,
+      box: { x0: 400, y0: 100, x1: 500, y1: 200 },
+      state: 'looking',
+      isDoubtful: true,
+      progress: { shots: 1, agreeing: 0, needed: 3 },
+      challenge: { side: 'left', expiresAtMs: CAPTURED_AT_MS + 5_000 },
+    },
+  ],
+};
 
 export interface SeenFace extends Partial<Omit<Face, 'quality'>> {
   /** Shorter side of the box. */
@@ -171,19 +231,36 @@ export function findEmbedding(degrees: number): Float32Array {
   return embedding;
 }
 
+const EMPTY_LINES = {
+  service: { requestsPerSecond: [], requestMs: [], memoryBytes: [], temperatureCelsius: [], loopLagMs: [] },
+  cameras: [],
+};
+
 const OK_PARTS = { store: { status: 'ok' as const, required: true } };
 
 export interface DeviceOptions {
   /** Liveness mode of the camera `yard`; `required` by default. */
   yardLiveness?: 'required' | 'challenge';
+  /** Threshold of both cameras. */
+  threshold?: number;
+  /** Values of the section `console`. */
+  console?: Partial<Config['console']>;
+  /** Values of the section `http`. */
+  http?: Partial<Config['http']>;
   clock?: Clock;
   timers?: Timers;
   log?: Log;
   events?: RecognitionEvent[];
+  /** Reads the stored events, in place of `events`. */
+  reader?: EventReader;
+  /** Events that can be opened, by their number, beside those of the feed. */
+  opened?: ReadonlyMap<number, OpenedEvent>;
   /** Events of the streams; none by default. */
-  feed?: EventFeed;
+  feed?: EventFeed & Partial<Pick<EventReader, 'open'>>;
   configuration?: object;
   health?: () => HealthAnswer;
+  history?: DeviceServices['history'];
+  doctor?: DeviceServices['doctor'];
   livenessThreshold?: number;
   /** Their embeddings are turned by a right angle. */
   otherModels?: OtherModels;
@@ -192,8 +269,16 @@ export interface DeviceOptions {
   /** Conditions of the faces that are embedded, in this order; the others have none. */
   conditions?: (FaceCondition | undefined)[];
   stopTimeoutMs?: number;
+  /** Cameras whose thresholds are listed; by default `front` and `yard`. */
+  watching?: readonly CameraConfig[];
   /** Enrolment policy of each group; by default `open`. */
   findPolicy?: (groupId: string) => EnrolmentPolicy;
+  /** The fleet; by default the device is in none. */
+  fleet?: DeviceServices['fleet'];
+  /** Value of `fleet.proposals`. */
+  proposals?: boolean;
+  /** APIs and pages beside those of the device, such as the console. */
+  apis?: readonly MountedApi[];
   observed?: [string, number][];
 }
 
@@ -206,12 +291,15 @@ export interface Device {
   audit: AuditLog;
   store: SealedStore;
   server: ApiServer;
+  /** The vision of uploaded pictures. */
+  pictures: ScriptedVision;
   /** Awaited before crops are embedded. */
   embedGate: { promise: Promise<void> };
   origin: string;
   appKey: string;
   adminKey: string;
   adminKeys: KeyRegistry;
+  signInTokens: SignInTokens;
   /** The id of the appKey. */
   owner: string;
   /** Event filters of all requests. */
@@ -242,8 +330,19 @@ export interface Body {
   viewers: number;
   faces: { id: string; quality: number }[];
   entries: { sequence: number }[];
+  id: string;
+  sessions: { id: string }[];
   parts: Record<string, object>;
   next: string;
+  hash: string;
+  previous: string;
+  event: RecognitionEvent;
+  signed: string;
+  grounds: DecisionGrounds;
+  signedGrounds: string;
+  startedAt: string;
+  endedAt: string;
+  report: AuditReport;
 }
 
 /** The group `door` of the appKey `default` is there, and empty. */
@@ -281,19 +380,35 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const { key: adminKey } = await adminKeys.create('front-desk');
   await gallery.createGroup({ owner: owner.id, groupId: 'door' }, MODEL);
 
+  const signInTokens = new SignInTokens(clock);
   const embedGate = { promise: Promise.resolve() };
   const filters: EventFilter[] = [];
   const { livenessThreshold } = options;
-  const { observed, otherModels } = options;
-  const config = testConfig();
+  const { observed, otherModels, threshold } = options;
+  const thresholds = threshold === undefined ? {} : { threshold };
+  const config = testConfig({ ...(options.http && { http: options.http }) });
+  const deviceCameras = [
+    cameraConfig('front', thresholds),
+    cameraConfig('yard', { liveness: yardLiveness, ...thresholds }),
+  ];
   const requestLimits = createRequestLimits(config);
+  const pictures = new ScriptedVision();
   const device = createDeviceApi({
     requestLimits,
-    config: { deviceId: 'gate', cameras: [cameraConfig('front'), cameraConfig('yard', { liveness: yardLiveness })] },
-    adminKeys,
+    config: {
+      ...config,
+      deviceId: 'gate',
+      cameras: deviceCameras,
+      console: { ...configSchema.parse({}).console, ...options.console },
+      ...(options.proposals && { fleet: configSchema.parse({ fleet: { role: 'door', proposals: true } }).fleet }),
+    },
+    keys: { app: appKeys, admin: adminKeys },
+    sessions: new Sessions({ adminKeys, idleMs: IDLE_MS, lifetimeMs: LIFETIME_MS, clock, monotonic: clock, timers }),
+    signInTokens,
     cameras,
     vision: {
       modelVersion: MODEL,
+      analyseImage: (bytes, options, cancelled) => pictures.analyseImage(bytes, options, cancelled),
       embedCrops: async (crops, modelVersion = MODEL) => {
         await embedGate.promise;
         const turned = modelVersion === MODEL ? 0 : 90;
@@ -307,6 +422,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     gallery,
     findOwner: (name) => appKeys.findId(name),
     findPolicy: options.findPolicy ?? (() => 'open'),
+    listThresholds: (group) => listThresholds(options.watching ?? deviceCameras, group),
     scales: options.scales ?? scales,
     ...(livenessThreshold === undefined
       ? {}
@@ -315,10 +431,12 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     events: {
       recent: async (filter) => {
         filters.push(filter);
+        if (options.reader) return options.reader.recent(filter);
         const found = events.filter(({ sequence }) => sequence < (filter.before ?? Infinity)).slice(0, filter.limit);
         const last = found.at(-1)?.sequence ?? 0;
         return last > 1 ? { events: found, before: last } : { events: found };
       },
+      open: async (sequence) => options.opened?.get(sequence) ?? options.feed?.open?.(sequence),
       get last() {
         return options.feed?.last ?? 0;
       },
@@ -331,9 +449,18 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       gallery: { groups: 1, faces: 0 },
       events: { stored: 0, pending: 0, published: 0, dropped: 0 },
       vision: { workers: 1, busy: 0, queued: 0, completed: 0 },
+      models: [{ task: 'detector', precision: 'int8', provider: 'cpu' }],
+      loopLagMs: 1.5,
+      machineMemoryBytes: 4,
+      machineMemoryFreeBytes: 3,
+      temperatureCelsius: 41.5,
     }),
+    doctor:
+      options.doctor ??
+      (async () => ({ version: '1', at: '2026-01-01T00:00:00.000Z', counts: { ok: 0, warn: 0, fail: 0 }, checks: [] })),
+    history: options.history ?? (() => ({ stepSeconds: 10, ageMs: 0, ...EMPTY_LINES })),
     configuration: () => options.configuration ?? config,
-    listKeys: () => ({ app: appKeys.list(), admin: adminKeys.list() }),
+    retention: () => ({ unknownFacesHours: 24, unknownFacesMax: 10, eventsHours: 168, eventsMax: 1_000 }),
     privacy,
     unknownFaces,
     audit,
@@ -345,6 +472,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       publicKeyJwk: { kty: 'OKP', crv: 'Ed25519', x: 'x', kid: '0123456789abcdef', use: 'sig', alg: 'EdDSA' },
     }),
     health: options.health ?? (() => ({ status: 200, body: { status: 'ok', ready: true, parts: OK_PARTS } })),
+    fleet: options.fleet,
     clock,
     timers,
     log,
@@ -354,7 +482,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const nhn = createNhnApi({ config, vision: new ScriptedVision(), gallery, appKeys, scales, requestLimits, log });
   const server = new ApiServer({
     config,
-    apis: [device, nhn],
+    apis: [...(options.apis ?? []), device, nhn],
     limits: requestLimits,
     log,
     ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
@@ -371,11 +499,13 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     audit,
     store,
     server,
+    pictures,
     embedGate,
     origin,
     appKey,
     adminKey,
     adminKeys,
+    signInTokens,
     owner: owner.id,
     filters,
     async call(method, path, body, headers = { authorization }) {

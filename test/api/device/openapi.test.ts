@@ -1,11 +1,16 @@
 // The OpenAPI document of the device API agrees with the code: the same routes, and schemas that fit its requests and answers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { hashEvent } from '../../../src/events/event-chain.js';
+import { makeGrounds } from '../../../src/events/grounds.js';
+import { EventSigner } from '../../../src/events/signing.js';
+import { aGroundsDraft, anEvent, SIGNING_KEY } from '../../events/support.js';
 import { createDeviceDocument } from '../../../src/api/device/openapi.js';
 import { DEVICE_ROUTES } from '../../../src/api/device/routes.js';
 import { readVersion } from '../../../src/config/paths.js';
-import { findEmbedding, seen, startDevice, type Called, type Device } from './harness.js';
-import { MODEL } from '../harness.js';
+import { findEmbedding, SEEN, seen, startDevice, type Called, type Device } from './harness.js';
+import { face, MODEL, type ScriptedFace } from '../harness.js';
+import { aDoor, ScriptedFleet, TOKEN } from './scripted-fleet.js';
 
 type Json = Record<string, unknown>;
 interface Content {
@@ -14,6 +19,8 @@ interface Content {
 interface Operation {
   operationId: string;
   summary: string;
+  description?: string;
+  'x-lintel-role'?: string;
   security: Json[];
   parameters: { name: string; in: 'path' | 'query'; required: boolean; schema: Json }[];
   requestBody?: Content & { required: boolean };
@@ -33,19 +40,36 @@ const OPERATIONS: Record<string, string> = {
   'POST /cameras/{cameraId}/resume': 'resumeCamera',
   'GET /cameras/{cameraId}/frame': 'showFrame',
   'GET /cameras/{cameraId}/live': 'watchLive',
+  'GET /cameras/{cameraId}/tracks': 'showTracks',
   'POST /cameras/{cameraId}/enrol': 'enrolFromCamera',
+  'POST /groups/{groupId}/enrol': 'enrolFromPicture',
+  'GET /app-keys': 'listAppKeys',
   'GET /groups': 'listGroups',
+  'POST /groups': 'createGroup',
+  'GET /groups/{groupId}': 'showGroup',
+  'DELETE /groups/{groupId}': 'deleteGroup',
   'GET /groups/{groupId}/persons': 'listPersons',
   'GET /groups/{groupId}/faces': 'listPersonFaces',
+  'DELETE /groups/{groupId}/faces/{faceId}': 'deleteFace',
   'GET /groups/{groupId}/closest': 'showClosestPerson',
+  'GET /groups/{groupId}/similarities': 'showSimilarities',
+  'GET /decisions': 'listDecisions',
   'DELETE /groups/{groupId}/persons': 'deletePerson',
   'POST /groups/{groupId}/persons/rename': 'renamePerson',
   'POST /groups/{groupId}/persons/move': 'movePerson',
   'GET /events': 'listEvents',
   'GET /events/stream': 'streamEvents',
+  'GET /events/{sequence}': 'showEvent',
   'GET /status/stream': 'streamStatus',
   'GET /configuration': 'showConfiguration',
+  'POST /session': 'openSession',
+  'GET /session': 'showSession',
+  'DELETE /session': 'endSession',
+  'GET /sessions': 'listSessions',
+  'DELETE /sessions/{sessionId}': 'endOtherSession',
   'GET /keys': 'listKeys',
+  'POST /keys': 'createKey',
+  'DELETE /keys/{keyId}': 'revokeKey',
   'GET /privacy': 'showPrivacy',
   'PUT /privacy': 'setPrivacy',
   'GET /unknown-faces': 'listUnknownFaces',
@@ -54,16 +78,36 @@ const OPERATIONS: Record<string, string> = {
   'DELETE /unknown-faces/{faceId}': 'deleteUnknownFace',
   'POST /unknown-faces/{faceId}/enrol': 'enrolUnknownFace',
   'GET /audit': 'listAudit',
+  'GET /audit/check': 'showAuditCheck',
+  'POST /audit/check': 'beginAuditCheck',
+  'GET /audit/{sequence}': 'showAuditEntry',
   'GET /signing-key': 'showSigningKey',
   'GET /health': 'showHealth',
+  'GET /status/history': 'showHistory',
+  'GET /doctor': 'runDoctor',
+  'POST /configuration/check': 'checkConfiguration',
   'GET /version': 'showVersion',
+  'GET /fleet': 'showFleet',
+  'POST /fleet/invites': 'inviteDoor',
+  'POST /fleet/doors/{door}/approve': 'approveDoor',
+  'POST /fleet/doors/{door}/refuse': 'refuseDoor',
+  'DELETE /fleet/doors/{door}': 'removeDoor',
+  'GET /fleet/proof': 'showFleetProof',
+  'POST /fleet/join': 'joinFleet',
+  'DELETE /fleet/membership': 'leaveFleet',
 };
+
+const EVENT = anEvent();
+const { signObject } = new EventSigner(SIGNING_KEY);
+const GROUNDS = makeGrounds(aGroundsDraft(), EVENT, hashEvent(EVENT), signObject);
+
+const FLEET = new ScriptedFleet('authority', [aDoor(1), aDoor(2)]);
 
 let device: Device;
 let document: Document;
 let operations: Map<string, Operation>;
 beforeAll(async () => {
-  device = await startDevice();
+  device = await startDevice({ opened: new Map([[1, { event: EVENT, grounds: GROUNDS }]]), fleet: FLEET });
   const response = await fetch(`${device.origin}/device/v1/openapi.json`);
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toContain('application/json');
@@ -112,18 +156,28 @@ describe('the document', () => {
     expect(new Set(Object.values(OPERATIONS)).size).toBe(DEVICE_ROUTES.length);
   });
 
-  test('names the parameters of each path, and asks for an admin key but for the signing key', () => {
+  test('names the parameters of each path, and asks for an admin key but for the signing key and to sign in', () => {
     for (const [key, { parameters, security, summary, operationId }] of operations) {
       const ofPath = parameters.filter((parameter) => parameter.in === 'path');
       expect(ofPath.map(({ name }) => `{${name}}`)).toEqual(key.match(/\{\w+\}/g) ?? []);
       const required = parameters.filter((parameter) => parameter.in === 'query' && parameter.required);
       // An externalImageId may be `..`, which a URL cannot hold in its path.
       expect(required.filter(({ name }) => name !== 'externalImageId')).toEqual([]);
-      expect(security.length).toBe(operationId === 'showSigningKey' ? 0 : 2);
+      expect(security.length).toBe(['showSigningKey', 'openSession', 'showSession'].includes(operationId) ? 0 : 3);
       expect(summary).not.toBe('');
     }
     for (const name of operations.get('GET /device/v1/version')?.security.flatMap((one) => Object.keys(one)) ?? []) {
       expect(document.components.securitySchemes).toHaveProperty(name);
+    }
+  });
+
+  test('states the least role of each operation, and the refusal of a lower one', () => {
+    for (const { name, method, path, role } of DEVICE_ROUTES) {
+      const operation = operations.get(`${method} /device/v1${path.replace(/:(\w+)/g, '{$1}')}`);
+      expect([name, operation?.['x-lintel-role']]).toEqual([name, role === 'none' ? undefined : role]);
+      expect(operation?.description).toContain(role === 'none' ? 'asks for no key' : `needs the role ${role}`);
+      const lower = operation?.responses['403']?.description ?? '';
+      expect([name, lower.includes('ROLE_TOO_LOW')]).toEqual([name, role !== 'none']);
     }
   });
 
@@ -171,9 +225,26 @@ test.each<[string, string, string, unknown]>([
   ['renamePerson', 'POST', '/groups/door/persons/rename', { externalImageId: 'a', to: 'b', merge: 'true' }],
   ['renamePerson', 'POST', '/groups/door/persons/rename', { externalImageId: 'a' }],
   ['renamePerson', 'POST', '/groups/door/persons/rename', { externalImageId: 'a', to: 'b c' }],
+  ['createGroup', 'POST', '/groups', { groupId: 'annexe' }],
+  ['createGroup', 'POST', '/groups', { groupId: 'Annexe' }],
+  ['createGroup', 'POST', '/groups', { groupId: 'annexe', modelVersion: 'x' }],
   ['movePerson', 'POST', '/groups/door/persons/move', { externalImageId: 'a', group: 'hall', merge: true }],
   ['movePerson', 'POST', '/groups/door/persons/move', { externalImageId: 'a', group: 'Hall' }],
   ['movePerson', 'POST', '/groups/door/persons/move', { externalImageId: 'a', group: 'hall', more: 1 }],
+  ['createKey', 'POST', '/keys', { kind: 'app', name: 'a b' }],
+  ['createKey', 'POST', '/keys', { kind: 'none', name: 'a' }],
+  ['createKey', 'POST', '/keys', { kind: 'admin', name: 'checked', role: 'viewer' }],
+  ['openSession', 'POST', '/session', { key: 1 }],
+  ['openSession', 'POST', '/session', { key: 'x', more: 1 }],
+  ['openSession', 'POST', '/session', { token: 'x' }],
+  ['approveDoor', 'POST', '/fleet/doors/none/approve', {}],
+  ['approveDoor', 'POST', '/fleet/doors/none/approve', { groups: ['staff'], fingerprint: '1a2b' }],
+  ['approveDoor', 'POST', '/fleet/doors/none/approve', { groups: [] }],
+  ['approveDoor', 'POST', '/fleet/doors/none/approve', { groups: ['Staff'] }],
+  ['approveDoor', 'POST', '/fleet/doors/none/approve', { more: 1 }],
+  ['joinFleet', 'POST', '/fleet/join', { token: 'x' }],
+  ['joinFleet', 'POST', '/fleet/join', { token: '' }],
+  ['joinFleet', 'POST', '/fleet/join', {}],
 ])('%s: %s %s %j is accepted by the code where the document accepts it', async (id, method, path, body) => {
   const schema = operation(id).requestBody?.content['application/json']?.schema ?? {};
   const { status } = await device.call(method, path, body);
@@ -182,9 +253,15 @@ test.each<[string, string, string, unknown]>([
 
 test('every answer is what the document says, to the field, and so is every refusal', async () => {
   const answers = new Map<string, Called[]>();
-  const ask = async (id: string, path: string, body?: unknown): Promise<Called> => {
+  const ask = async (
+    id: string,
+    path: string,
+    body?: unknown,
+    type = 'text/plain',
+    headers: Record<string, string> = { authorization: `Bearer ${device.adminKey}`, 'content-type': type },
+  ): Promise<Called> => {
     const [key] = Object.entries(OPERATIONS).find(([, name]) => name === id) ?? [''];
-    const answer = await device.call(key.replace(/ .*/, ''), path, body);
+    const answer = await device.call(key.replace(/ .*/, ''), path, body, headers);
     answers.set(id, [...(answers.get(id) ?? []), answer]);
     return answer;
   };
@@ -212,10 +289,17 @@ test('every answer is what the document says, to the field, and so is every refu
   await ask('showFrame', '/cameras/front/frame');
   await ask('showFrame', '/cameras/yard/frame');
   await ask('watchLive', '/cameras/yard/live');
+  device.cameras.seen.set('front', SEEN);
+  await ask('showTracks', '/cameras/front/tracks');
+  await ask('showTracks', '/cameras/none/tracks');
   await ask('pauseCamera', '/cameras/front/pause');
   await ask('resumeCamera', '/cameras/front/resume');
   await ask('listEvents', '/events');
   await ask('listEvents', '/events?limit=0');
+  await ask('listDecisions', '/decisions');
+  await ask('listDecisions', '/decisions?limit=0');
+  await ask('showEvent', '/events/1');
+  await ask('showEvent', '/events/2');
   const { body: listed } = await ask('listUnknownFaces', '/unknown-faces?limit=1');
   const { id } = listed.faces[0]!;
   await ask('showUnknownFace', `/unknown-faces/${id}`);
@@ -234,18 +318,36 @@ test('every answer is what the document says, to the field, and so is every refu
     group: 'door',
     externalImageId: 'a',
   });
+  const enrolPicture = (faces: ScriptedFace[]): Promise<Called> =>
+    ask('enrolFromPicture', '/groups/door/enrol?externalImageId=p', JSON.stringify({ faces }), 'image/jpeg');
+  expect((await enrolPicture([face(100)])).status).toBe(200);
+  expect((await enrolPicture([face(10)])).body.error.enrolledAs).toBeDefined();
+  await enrolPicture([]);
+  await ask('enrolFromPicture', '/groups/door/enrol?externalImageId=p', '{}');
   await device.gallery.createGroup({ owner: device.owner, groupId: 'hall' }, MODEL);
   await ask('listGroups', '/groups?limit=1');
   await ask('listGroups', '/groups?appKey=none');
+  await ask('listAppKeys', '/app-keys');
+  await ask('createGroup', '/groups', { groupId: 'new' });
+  await ask('showGroup', '/groups/new');
+  await ask('showGroup', '/groups/none');
+  await ask('createGroup', '/groups', { groupId: 'new' });
+  await ask('deleteGroup', '/groups/new');
+  await ask('deleteGroup', '/groups/new');
   await ask('listPersons', '/groups/door/persons?limit=1');
   await ask('listPersons', '/groups/none/persons');
-  await ask('listPersonFaces', '/groups/door/faces?externalImageId=a');
+  const { body: ofPerson } = await ask('listPersonFaces', '/groups/door/faces?externalImageId=a');
   await ask('listPersonFaces', '/groups/door/faces?externalImageId=nobody');
   await ask('showClosestPerson', '/groups/door/closest?externalImageId=a');
+  await ask('showSimilarities', '/groups/door/similarities');
+  await ask('showSimilarities', '/groups/none/similarities');
   await ask('renamePerson', '/groups/door/persons/rename', { externalImageId: 'a', to: 'c' });
   await ask('renamePerson', '/groups/door/persons/rename', { externalImageId: 'a', to: 'c' });
   await ask('movePerson', '/groups/door/persons/move', { externalImageId: 'c', group: 'hall' });
   await ask('showClosestPerson', '/groups/hall/closest?externalImageId=c');
+  const { faceId } = ofPerson.faces[0] as unknown as { faceId: string };
+  await ask('deleteFace', `/groups/hall/faces/${faceId}`);
+  await ask('deleteFace', `/groups/hall/faces/${faceId}`);
   await ask('deletePerson', '/groups/hall/persons?externalImageId=c');
   await ask('deletePerson', '/groups/hall/persons');
   await ask('deleteUnknownFaces', '/unknown-faces');
@@ -253,13 +355,58 @@ test('every answer is what the document says, to the field, and so is every refu
   await ask('showFrame', '/cameras/front/frame');
   await ask('showPrivacy', '/privacy');
   await ask('listAudit', '/audit?limit=2');
+  await ask('showAuditEntry', '/audit/1');
+  await ask('showAuditEntry', '/audit/none');
+  await ask('showAuditCheck', '/audit/check');
+  await ask('beginAuditCheck', '/audit/check');
+  await expect
+    .poll(async () => (await ask('showAuditCheck', '/audit/check')).body.state, { timeout: 15_000 })
+    .toBe('done');
   await ask('streamEvents', '/events/stream?after=x');
   await ask('streamStatus', '/status/stream?everyMs=1');
   await ask('showConfiguration', '/configuration');
   await ask('listKeys', '/keys');
+  await ask('createKey', '/keys', { kind: 'app', name: 'made' });
+  const { body: made } = await ask('createKey', '/keys', { kind: 'admin', name: 'made', role: 'viewer' });
+  await ask('createKey', '/keys', { kind: 'admin', name: 'made', role: 'viewer' });
+  await ask('revokeKey', `/keys/${made.id}`);
+  await ask('revokeKey', '/keys/none');
+  await ask('openSession', '/session', { key: device.adminKey });
+  await ask('openSession', '/session', { key: 'none' });
+  const { body: open } = await ask('listSessions', '/sessions');
+  await ask('endOtherSession', `/sessions/${open.sessions[0]!.id}`);
+  await ask('endOtherSession', '/sessions/none');
+  const token = device.signInTokens.create('viewer');
+  const { headers } = await device.call('POST', '/session', token);
+  const cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
+  await ask('showSession', '/session', undefined, undefined, { cookie });
+  await ask('endSession', '/session', undefined, undefined, { cookie, origin: device.origin });
+  await ask('showSession', '/session', undefined, undefined, { cookie });
+  await ask('endSession', '/session', undefined, undefined, { cookie, origin: 'https://evil.example' });
   await ask('showSigningKey', '/signing-key');
   await ask('showHealth', '/health');
+  await ask('showHistory', '/status/history?span=day');
+  await ask('runDoctor', '/doctor');
+  await ask('checkConfiguration', '/configuration/check', { text: 'http: {port: x}' });
   await ask('showVersion', '/version');
+  await ask('showFleet', '/fleet');
+  await ask('inviteDoor', '/fleet/invites');
+  await ask('approveDoor', '/fleet/doors/gate-1/approve', { groups: ['staff'] });
+  await ask('approveDoor', '/fleet/doors/none/approve', {});
+  await ask('refuseDoor', '/fleet/doors/gate-2/refuse');
+  await ask('refuseDoor', '/fleet/doors/gate-2/refuse');
+  await ask('showFleetProof', '/fleet/proof');
+  await ask('showFleetProof', '/fleet/proof?group=none');
+  await ask('removeDoor', '/fleet/doors/gate-1');
+  await ask('joinFleet', '/fleet/join', { token: TOKEN });
+  FLEET.role = 'door';
+  await ask('joinFleet', '/fleet/join', { token: 'none' });
+  await ask('joinFleet', '/fleet/join', { token: TOKEN });
+  FLEET.joining = { state: 'approved' };
+  await ask('showFleet', '/fleet');
+  await ask('inviteDoor', '/fleet/invites');
+  await ask('leaveFleet', '/fleet/membership');
+  await ask('leaveFleet', '/fleet/membership');
 
   expect([...answers.keys()].sort()).toEqual(Object.values(OPERATIONS).sort());
   for (const [id, given] of answers) {

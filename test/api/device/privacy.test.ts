@@ -162,12 +162,25 @@ describe('the switch', () => {
 });
 
 describe('over the device API', () => {
+  test('is shown while the audit log cannot be read', async () => {
+    const device = await startDevice();
+    onTestFinished(() => device.close());
+    device.audit.list = () => Promise.reject(new AppError('STORE_UNAVAILABLE', 'the disk is broken'));
+    const { status, body } = await device.call('GET', '/privacy');
+    expect([status, body]).toMatchObject([200, { on: false, stored: true }]);
+    expect(body).not.toHaveProperty('changedBy');
+  });
+
   test('is shown and changed', async () => {
     const device = await startDevice();
     onTestFinished(() => device.close());
-    expect((await device.call('GET', '/privacy')).body).toEqual({ on: false, stored: true });
+    const retention = { unknownFacesHours: 24, unknownFacesMax: 10, eventsHours: 168, eventsMax: 1_000 };
+    expect((await device.call('GET', '/privacy')).body).toEqual({ on: false, stored: true, retention });
     const on = await device.call('PUT', '/privacy', { on: true });
     expect([on.status, on.body]).toEqual([200, { on: true, stored: true }]);
+    const state = (await device.call('GET', '/privacy')).body;
+    const changedAt = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+    expect(state).toEqual({ on: true, stored: true, changedAt, changedBy: 'admin:front-desk', retention });
     expect((await device.call('GET', '/cameras')).body).toMatchObject({
       privacy: true,
       cameras: [{ state: 'private' }, {}],
@@ -188,6 +201,6 @@ describe('over the device API', () => {
     };
     const { status, body } = await device.call('PUT', '/privacy', { on: false });
     expect([status, body.error.code]).toEqual([503, 'STORE_UNAVAILABLE']);
-    expect((await device.call('GET', '/privacy')).body).toEqual({ on: true, stored: true });
+    expect((await device.call('GET', '/privacy')).body).toMatchObject({ on: true, stored: true });
   });
 });

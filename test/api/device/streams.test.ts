@@ -9,6 +9,7 @@ import { EventSigner } from '../../../src/events/signing.js';
 import { ManualTimers, settle } from '../../camera/manual-timers.js';
 import { aDraft, openStore, SIGNING_KEY } from '../../events/support.js';
 import { expectSentence } from '../details.js';
+import type { DeviceServices } from '../../../src/api/device/services.js';
 import { startDevice, type Device } from './harness.js';
 
 const signer = new EventSigner(SIGNING_KEY);
@@ -19,7 +20,7 @@ let device: Device;
 async function openLog(maxEvents: number): Promise<EventLog> {
   const limits = { maxEvents, maxBytes: 10_000_000, maxAgeHours: 1 };
   const base = { deviceId: 'gate', consumers: ['mqtt'], clock: Date.now, log: silentLog };
-  const opened = new EventLog({ ...base, store: await openStore(), limits, sign: (event) => signer.sign(event) });
+  const opened = new EventLog({ ...base, store: await openStore(), limits, signer });
   onTestFinished(() => opened.stop());
   await opened.start();
   return opened;
@@ -90,8 +91,10 @@ async function open(path = '/events/stream', headers: Record<string, string> = {
   return reader;
 }
 
+/** Streams send news 40 ms after it came. */
 async function emit(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await log.emit(aDraft());
+  await timers.advance(40);
 }
 
 describe('the stream of events', () => {
@@ -206,14 +209,81 @@ describe('the stream of the status', () => {
     await expect.poll(() => reader.messages.length).toBe(2);
     expect(reader.messages[0]?.data).toMatchObject({
       privacy: false,
+      lastEvent: 0,
       health: { status: 'ok', parts: { store: { status: 'ok' } } },
       cameras: [
         { id: 'front', state: 'running', analysedFps: 10 },
         { id: 'yard', fault: 'covered' },
       ],
-      figures: { gallery: { groups: 1 }, vision: { workers: 1 } },
+      figures: {
+        gallery: { groups: 1 },
+        vision: { workers: 1 },
+        temperatureCelsius: 41.5,
+        loopLagMs: 1.5,
+        models: [{ task: 'detector', precision: 'int8', provider: 'cpu' }],
+      },
     });
     expect(reader.messages[1]?.data).toMatchObject({ privacy: true, cameras: [{ state: 'private' }, {}] });
+  });
+
+  test('tells of a new event at once', async () => {
+    const reader = await open('/status/stream?everyMs=60000');
+    await expect.poll(() => reader.messages.length).toBe(1);
+    await emit(1);
+    await expect.poll(() => reader.messages.length).toBe(2);
+    expect(reader.messages[1]?.data).toMatchObject({ lastEvent: 1 });
+  });
+});
+
+describe('the history', () => {
+  const line = (...values: (number | null)[]) => values;
+  const history: DeviceServices['history'] = (span) => ({
+    stepSeconds: span === 'hour' ? 10 : 300,
+    ageMs: 4_000,
+    service: {
+      requestsPerSecond: line(0.123456, 2),
+      requestMs: line(null, 30),
+      memoryBytes: line(123_456_789, 1),
+      temperatureCelsius: line(null, null),
+      loopLagMs: line(1, 2),
+    },
+    cameras: [
+      {
+        id: 'front',
+        lines: { analysedFps: line(9, 10), delayMs: line(0, 0), analysisMs: line(80, 81), matchMs: line(null, 240) },
+      },
+    ],
+  });
+
+  test('of an hour and of a day has its lines, its step and its end', async () => {
+    const clock = (): number => Date.UTC(2026, 10, 28, 12, 0, 4);
+    const device = await startDevice({ history, clock });
+    onTestFinished(() => device.close());
+    const hour = await device.call('GET', '/status/history');
+    expect(hour.status).toBe(200);
+    expect(hour.body).toEqual({
+      span: 'hour',
+      stepSeconds: 10,
+      endsAt: '2026-11-28T12:00:00.000Z',
+      bytes: (360 + 288) * 4 * (5 + 4),
+      service: {
+        requestsPerSecond: [0.1235, 2],
+        requestMs: [null, 30],
+        memoryBytes: [123_500_000, 1],
+        temperatureCelsius: [null, null],
+        loopLagMs: [1, 2],
+      },
+      cameras: [
+        { id: 'front', lines: { analysedFps: [9, 10], delayMs: [0, 0], analysisMs: [80, 81], matchMs: [null, 240] } },
+      ],
+    });
+    expect((await device.call('GET', '/status/history?span=day')).body).toMatchObject({
+      span: 'day',
+      stepSeconds: 300,
+    });
+    const refused = await device.call('GET', '/status/history?span=week');
+    expect([refused.status, refused.body.error.code]).toEqual([400, 'INVALID_PARAM']);
+    expect((await device.call('GET', '/status/history', undefined, {})).status).toBe(401);
   });
 });
 
@@ -272,7 +342,7 @@ test('the configuration is shown without secrets, and the keys without themselve
   expect(body).toMatchObject({
     keys: [
       { kind: 'app', name: 'default', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
-      { kind: 'admin', name: 'front-desk' },
+      { kind: 'admin', name: 'front-desk', role: 'admin' },
       { kind: 'admin', name: 'old', revokedAt: expect.any(String) as string },
     ],
   });

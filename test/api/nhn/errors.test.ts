@@ -292,6 +292,7 @@ describe('documented errors', () => {
     expect(Object.entries(RESULTS).map(([code, result]) => `${code} ${result.code} ${result.name}`)).toEqual([
       'INVALID_PARAM -40000 InvalidParam',
       'UNSUPPORTED_ENCODING -40000 InvalidParam',
+      'GROUP_READ_ONLY -40000 InvalidParam',
       'INVALID_GROUP_ID -40010 InvalidGroupID',
       'DUPLICATED_GROUP -40020 DuplicatedGroupID',
       'GROUP_NOT_FOUND -40030 NotFoundGroupError',
@@ -308,6 +309,7 @@ describe('documented errors', () => {
       'IMAGE_TIMEOUT -45060 ImageTimeoutError',
       'INVALID_IMAGE_FILE -45080 InvalidImageFileException',
       'SERVER_BUSY -50300 ServerBusy',
+      'GROUP_STALE -50310 GroupStale',
     ]);
   });
 

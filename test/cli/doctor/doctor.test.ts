@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkAddon, checkClock, checkLibraries, checkNode } from '../../../src/cli/doctor/machine.js';
 import { checkApiKeys, checkDataDir, checkMasterKey, judgeSpace } from '../../../src/cli/doctor/storage.js';
-import { registerDoctor, type DoctorHooks } from '../../../src/cli/doctor/doctor.js';
+import type { DoctorHooks } from '../../../src/cli/doctor/checks.js';
+import { registerDoctor } from '../../../src/cli/doctor/doctor.js';
 import { registerKeys } from '../../../src/cli/keys.js';
 import { AppError } from '../../../src/errors.js';
 import { tempDir } from '../../support/temp-dir.js';
@@ -202,7 +203,7 @@ describe('the report', () => {
     const titles = stdout.split('\n').flatMap((line) => /^(?:ok {2}|warn|FAIL) {2}(\w+)/.exec(line)?.[1] ?? []);
     const machine = ['node', 'platform', 'memory', 'heat', 'clock', 'libraries', 'addon', 'video', 'unit'];
     const stored = ['data', 'keys', 'certificates', 'records', 'audit', 'models', 'groups'];
-    const configured = ['config', ...stored, 'cameras', 'broker', 'service'];
+    const configured = ['config', ...stored, 'cameras', 'broker', 'fleet', 'service'];
     expect([...new Set(titles)]).toEqual([...machine, ...configured]);
     expect(stdout).toContain('standard: complete');
     expect(stdout).toMatch(/\n0 failed, \d+ warnings?, \d+ ok\n$/);

@@ -58,8 +58,9 @@ async function createDevice(cameras: object[] = []): Promise<Device> {
   onTestFinished(stop);
   for (const part of parts) await part.start(signal);
   const { entry } = await keys.appKeys.create('desk');
-  const createGroup = (groupId: string, modelVersion = MODEL): Promise<void> =>
-    gallery.createGroup({ owner: entry.id, groupId }, modelVersion);
+  const createGroup = async (groupId: string, modelVersion = MODEL): Promise<void> => {
+    await gallery.createGroup({ owner: entry.id, groupId }, modelVersion);
+  };
   await createGroup('door');
   const check = (...args: string[]): Promise<Run> =>
     lintel(

@@ -1,5 +1,5 @@
 // Compare: the largest face of one picture with the faces of another.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
 import { compareTemplates } from '../../../domain/reported-similarity.js';
 import { AppError, clientError } from '../../../errors.js';

@@ -1,5 +1,5 @@
 // Detect: the faces of a picture, and which of them are attacks.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnalysedImage } from '../../../domain/face.js';
 import type { ImageInput } from '../../core/image-input.js';
 import { detectAnswer } from '../answers.js';

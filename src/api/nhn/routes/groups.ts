@@ -1,5 +1,5 @@
 // Groups: create, list, show, delete.
-import { z } from 'zod';
+import * as z from 'zod';
 import { GROUP_ID_PATTERN } from '../../../domain/ids.js';
 import { formatContractTime } from '../../../domain/time.js';
 import { clientError } from '../../../errors.js';

@@ -1,9 +1,9 @@
 // Register: enrols the faces of a picture in a group.
-import { z } from 'zod';
+import * as z from 'zod';
 import { toFractionBox, type AnalysedImage, type Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolmentPolicy } from '../../../domain/enrolment-policy.js';
-import type { EnrolledFace, FaceOutcome, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
+import type { EnrolledFace, FaceOrigin, FaceOutcome, GroupRef, NewFace } from '../../../gallery/gallery.types.js';
 import { registerAnswer, registerAnswerV2 } from '../answers.js';
 import { describeEnrolledFace, describeFace, type FaceFields } from '../face-details.js';
 import type { ImageInput } from '../../core/image-input.js';
@@ -18,6 +18,8 @@ import {
   faceFields,
   faceTexts,
   imageField,
+  originField,
+  originText,
   textLimit,
 } from '../parameters.js';
 import { route, type Route } from '../route.js';
@@ -26,7 +28,7 @@ import {
   chooseFields,
   findScales,
   pickEmbedding,
-  requireComparableGroup,
+  requireWritableGroup,
   requireGroup,
   type FaceQuestions,
   type Services,
@@ -61,19 +63,21 @@ export async function register(
     externalImageId?: string | undefined;
     limit: number;
     enrolment?: EnrolmentPolicy | undefined;
+    origin?: FaceOrigin | undefined;
   },
   actor: string,
 ): Promise<Registration> {
   const { gallery } = services;
   const fields = chooseFields(services, input);
-  const group = requireComparableGroup(services, ref);
+  const group = requireWritableGroup(services, ref);
   const { modelVersion } = group;
   if (gallery.freePlaces(ref) <= 0) throw clientError('QUOTA_EXCEEDED', 'The group is full.');
 
   const scales = findScales(services, group);
   // A face that cannot be recognised counts towards the limit: with a limit of 1, nobody but the largest face is meant.
-  const image = await analyse(services, input.image, fields, { embed: input.limit, modelVersion });
-  const { externalImageId } = input;
+  const crops = services.successor?.isWanted(ref) === true;
+  const image = await analyse(services, input.image, fields, { embed: input.limit, modelVersion, crops });
+  const { externalImageId, origin = 'nhn' } = input;
   const unrecognisable = image.faces.filter((face) => isUnrecognisable(face, scales));
   const chosen: Face[] = [];
   const newFaces: NewFace[] = [];
@@ -85,6 +89,8 @@ export async function register(
       ...(externalImageId !== undefined && { externalImageId }),
       bbox: toFractionBox(face.boxPx, image),
       detectionScore: face.detectionScore,
+      ...(face.quality && { quality: face.quality.overall }),
+      origin,
       ...embedded,
     });
   }
@@ -99,6 +105,8 @@ export async function register(
     const enrolled = outcomes[i]?.enrolled;
     return enrolled ? [{ face, enrolled }] : [];
   });
+  const followed = added.flatMap(({ face: { crop }, enrolled: { faceId } }) => (crop ? [{ faceId, crop }] : []));
+  await services.successor?.follow(ref, followed, actor);
   const addedFaces = new Set(added.map(({ face }) => face));
   const notAdded = image.faces.filter((face) => !addedFaces.has(face));
   const quotaReached = outcomes.some(({ enrolled, isRefused }) => !enrolled && !isRefused);
@@ -126,6 +134,7 @@ const registerBody = z.object({
   externalImageId: externalImageIdField,
   limit: bodyLimit(20, 3),
   enrolment: enrolmentField,
+  origin: originField,
   ...faceFields,
 });
 
@@ -159,13 +168,15 @@ export const registerRoutesV2: readonly Route[] = [
         externalImageId: externalImageIdText,
         limit: textLimit(20, 3),
         enrolment: enrolmentText,
+        origin: originText,
         ...faceTexts,
       })
-      .transform(({ imageFile: image, externalImageId, enrolment, ...rest }) => ({
+      .transform(({ imageFile: image, externalImageId, enrolment, origin, ...rest }) => ({
         ...rest,
         image,
         externalImageId,
         enrolment,
+        origin,
       })),
     imageFields: ['image'],
     data: registerAnswerV2,

@@ -1,5 +1,5 @@
 // Search in a group: by an enrolled face, or by the largest face of a picture.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
 import type { FaceMatch, GroupRef } from '../../../gallery/gallery.types.js';
 import { faceSearchAnswer, faceSearchAnswerV2, imageSearchAnswer, imageSearchAnswerV2 } from '../answers.js';

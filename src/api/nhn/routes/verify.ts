@@ -1,5 +1,5 @@
 // Verify: the similarity of one enrolled face and the largest face of a picture.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AnalysedImage, Face } from '../../../domain/face.js';
 import { clientError } from '../../../errors.js';
 import type { EnrolledFace, GroupRef } from '../../../gallery/gallery.types.js';

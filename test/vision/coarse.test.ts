@@ -1,0 +1,104 @@
+// Coarse to fine: which passes the detector makes over frames and still pictures, and that the faces stay the same.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderBackground } from '../../tools/rendered-people/background.js';
+import { DISTINCT_SEEDS } from '../../tools/rendered-people/distinct-seeds.js';
+import type { Picture } from '../../tools/rendered-people/head.js';
+import { renderScene } from '../../tools/rendered-people/render-face.js';
+import { boxIou } from '../../src/domain/face.js';
+import { openModel } from '../../src/models/open-model.js';
+import type { FloatTensor, ModelSession } from '../../src/models/session.js';
+import { loadAddon } from '../../src/native/addon.js';
+import { Detector, type DetectOptions } from '../../src/vision/detect.js';
+import type { DetectedFace } from '../../src/vision/detections.js';
+import { modelSetsAtHand } from '../support/model-sets.js';
+import { landmarkError } from '../support/turned.js';
+
+const addon = loadAddon();
+const SIZE = { widthPx: 640, heightPx: 480 };
+const LOOK = '128x128';
+const FRAME = { minFacePx: 60, frameNumber: 1 };
+
+describe.each(modelSetsAtHand)('the detector of the set $set', ({ models: { detector: model }, modelsDir }) => {
+  let session: ModelSession;
+  let detector: Detector;
+  /** Sizes of the tensors that the model ran on, apart from looks. */
+  let passes: string[] = [];
+  const people = renderPeople([75, 110]);
+  const empty: Picture = { ...SIZE, rgb: renderBackground(5, SIZE.widthPx, SIZE.heightPx) };
+
+  beforeAll(async () => {
+    session = await openModel(model, modelsDir, ['cpu']);
+    const counting = {
+      run: (feeds: Readonly<Record<string, FloatTensor>>) => {
+        const [, , heightPx, widthPx] = Object.values(feeds)[0]!.dims;
+        if (`${widthPx}x${heightPx}` !== LOOK) passes.push(`${widthPx}x${heightPx}`);
+        return session.run(feeds);
+      },
+    };
+    detector = new Detector({ addon, session: counting, model });
+  });
+  afterAll(() => session.release());
+
+  async function detect({ rgb, widthPx, heightPx }: Picture, options: DetectOptions): Promise<DetectedFace[]> {
+    passes = [];
+    const image = addon.wrapRgb(rgb, widthPx, heightPx);
+    try {
+      return await detector.detect(image, options);
+    } finally {
+      image.release();
+    }
+  }
+
+  it('makes one small pass over a frame with a sure face, and finds the faces of its own size', async () => {
+    // At 28 px a frame of this size is searched at its own size.
+    const exact = (await detect(people, { ...FRAME, minFacePx: 28 })).filter(({ boxPx }) => boxPx.x1 - boxPx.x0 > 60);
+    expect(passes).toEqual(['640x480']);
+    const faces = await detect(people, FRAME);
+    expect(passes).toEqual(['320x224']);
+    expect(faces).toHaveLength(2);
+    for (const [i, { boxPx, landmarksPx, isAlignmentSure }] of faces.entries()) {
+      expect(boxIou(boxPx, exact[i]!.boxPx)).toBeGreaterThan(0.75);
+      expect(landmarkError(exact[i]!.landmarksPx, landmarksPx)).toBeLessThan(5);
+      expect(isAlignmentSure).toBeUndefined();
+    }
+  });
+
+  it('searches a frame without a sure face close up and turned', async () => {
+    expect(await detect(empty, FRAME)).toEqual([]);
+    expect(passes.slice(0, 2)).toEqual(['320x224', '192x160']);
+    expect(['320x224', '224x320']).toContain(passes[2]);
+    expect(passes).toHaveLength(3);
+  });
+
+  it.each([0.7, 1, 1.15])('finds a face that fills %d of a frame', async (share) => {
+    const facePx = Math.round(SIZE.heightPx * share * 0.75);
+    const faces = await detect(renderPeople([facePx]), FRAME);
+    expect(faces).toHaveLength(1);
+    expect(faces[0]!.boxPx.x1 - faces[0]!.boxPx.x0).toBeGreaterThan(facePx * 0.6);
+  });
+
+  it('makes one pass over a still picture whose faces are clear, at a reduced scale', async () => {
+    const faces = await detect(people, { minFacePx: 60 });
+    expect(faces).toHaveLength(2);
+    expect(passes).toEqual(['384x288']);
+  });
+
+  it.each([
+    ['nobody is there', empty],
+    ['a face may be too small', renderPeople([60, 110])],
+  ])('searches a still picture at its own size where %s', async (_, picture) => {
+    await detect(picture, { minFacePx: 60 });
+    expect(passes.slice(0, 2)).toEqual(['384x288', '640x480']);
+  });
+});
+
+/** Renders people of these widths of the face side by side before a background. */
+function renderPeople(sizesPx: readonly number[]): Picture {
+  const heads = sizesPx.map((facePx, i) => ({
+    head: DISTINCT_SEEDS[i]!,
+    centreX: (SIZE.widthPx * (i + 0.5)) / sizesPx.length,
+    centreY: 230,
+    facePx,
+  }));
+  return renderScene({ ...SIZE, heads, background: 5, samples: 1 });
+}
