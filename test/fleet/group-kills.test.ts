@@ -1,6 +1,7 @@
 // The authority is cut off and killed at every single write: no version number ever gets two roots, and every copy ends equal.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { AppError } from '../../src/errors.js';
 import type { FaceChange, GroupPublisher } from '../../src/fleet/group-publisher.js';
 import { openHead } from '../../src/fleet/head.js';
 import { randomNumbers } from '../store/values.js';
@@ -38,17 +39,17 @@ async function countWrites(target: 'log' | 'state'): Promise<number> {
 
 describe.each(['log', 'state'] as const)('an authority that is killed at a write to the %s', (target) => {
   it('goes on after a restart, and the door has what the gallery has', async () => {
-    const total = await countWrites(target);
-    expect(total).toBeGreaterThan(target === 'log' ? 20 : 4);
-    for (let writes = 0; writes < total; writes++) {
+    // How many writes there are differs by a few: two faces with new ids may lie in one bucket.
+    for (let writes = 0, isCut = true; isCut; writes++) {
       const fleet = await startFleet();
       const { copy, store, faces } = fleet;
       const roots = watchRoots(fleet);
       await fleet.publisher.check();
       fleet[target].writesLeft = writes;
-      await expect(live(fleet, fleet.publisher)).rejects.toMatchObject({
-        code: target === 'log' ? 'FLEET_UNREACHABLE' : 'STORE_UNAVAILABLE',
-      });
+      const code = await live(fleet, fleet.publisher).catch((error: AppError) => error.code);
+      isCut = code !== undefined;
+      if (isCut) expect(code).toBe(target === 'log' ? 'FLEET_UNREACHABLE' : 'STORE_UNAVAILABLE');
+      else expect(writes).toBeGreaterThan(target === 'log' ? 15 : 4);
       // A door that looks meanwhile has a whole version, or keeps the one before.
       const { outcome } = await copy.sync();
       expect(['applied', 'incomplete', 'unchanged'], `${target} ${writes}: ${outcome}`).toContain(outcome);
