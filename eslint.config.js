@@ -14,7 +14,7 @@ const allowed = {
   fleet: ['domain', 'platform', 'store', 'gallery', 'events'],
   vision: ['domain', 'native', 'platform', 'models', 'config'],
   camera: ['domain', 'native', 'platform', 'config', 'vision'],
-  gallery: ['domain', 'platform', 'store', 'models', 'config'],
+  gallery: ['domain', 'native', 'platform', 'store', 'models', 'config'],
   audit: ['domain', 'platform', 'store', 'config'],
   events: ['domain', 'platform', 'store', 'models', 'config'],
   recognition: ['domain', 'platform', 'vision', 'camera', 'gallery', 'events', 'models', 'config'],

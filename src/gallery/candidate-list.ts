@@ -43,6 +43,11 @@ export class CandidateList {
     this.#runs = undefined;
   }
 
+  /** Adds rows with their cosines in float64. */
+  addAll(rows: Uint32Array, cosines: Float64Array): void {
+    for (let i = 0; i < rows.length; i++) this.add(rows[i]!, cosines[i]!);
+  }
+
   /** Adds the first rows of a scan with their estimates, the greatest one first. @param firstRow number of the first row of the block */
   addScan({ rows, distances, scale, error }: BlockScan, count: number, firstRow: number): void {
     this.#runs?.push(this.#rows.length);

@@ -1,6 +1,8 @@
 // The exact search of blocks of rows: a scan with a known error names candidates, and float64 decides where the scan cannot.
+import { loadAddon, type Addon } from '../native/addon.js';
 import { CandidateList } from './candidate-list.js';
 import type { CompareTies, Hits } from './candidate-list.js';
+import type { CopiedProbe } from './int8-copy.js';
 import type { Probe, RowBlock } from './row-block.js';
 import { SearchedBlock } from './searched-block.js';
 
@@ -13,23 +15,13 @@ export interface IndexSearch {
   compareTies: CompareTies;
 }
 
-/**
- * Number of rows that a scan of a block asks for, learnt from the searches before. It decides how long a search takes, never what it finds:
- * a scan that was not deep enough is made again.
- */
-export interface ScanDepth {
-  /** Rows beyond the share of the block, for searches of few rows. */
-  spare: number;
-  /** Rows for one row of the share, for searches of many rows. */
-  factor: number;
-}
-
-export const FIRST_DEPTH: Readonly<ScanDepth> = { spare: 32, factor: 1.75 };
-
 /** A search of at least this many rows is one of many rows: most of its cosines stay those of a scan of float32 rows. */
 const MANY = 256;
 /** Rows that a first scan asks for, where minCosine may leave only few hits of many. */
 const SHALLOW = 32;
+/** Rows that a first scan asks for beyond its share: rows are not spread evenly, and the bound leaves a few more. */
+const MORE_THAN_SHARE = 1.1;
+const SPARE = 16;
 /** Bisections that find the estimate of the last wanted row: after these, the rest of the interval holds hardly a row. */
 const BISECTIONS = 30;
 
@@ -38,32 +30,54 @@ const BISECTIONS = 30;
  * it is below the last row that is returned, or below minCosine.
  * @param blockRows rows of every block but the last one
  */
-export function searchBlocks(
+export function searchBlocks(blocks: readonly RowBlock[], blockRows: number, probe: Probe, search: IndexSearch): Hits {
+  const size = (blocks.length - 1) * blockRows + blocks.at(-1)!.size;
+  const wanted = Math.min(size, search.limit + (search.except === undefined ? 0 : 1));
+  const candidates = new CandidateList(blocks, blockRows, probe.vector);
+  if (probe.copy) searchCopies(blocks, probe.vector, probe.copy, { wanted, minCosine: search.minCosine }, candidates);
+  else searchFloats(blocks, blockRows, probe, { wanted, minCosine: search.minCosine, size }, candidates);
+  return candidates.order(search);
+}
+
+let addon: Addon | undefined;
+
+interface Wanted {
+  wanted: number;
+  minCosine: number;
+}
+
+/** Finds the nearest rows by a scan of their int8 copies. */
+function searchCopies(
+  blocks: readonly RowBlock[],
+  vector: Float32Array,
+  copy: CopiedProbe,
+  { wanted, minCosine }: Wanted,
+  candidates: CandidateList,
+): void {
+  addon ??= loadAddon();
+  const described = blocks.map((block) => block.describeCopy(copy));
+  const { rows, cosines } = addon.findNearestRows(described, copy.values, vector, wanted, minCosine);
+  candidates.addAll(rows, cosines);
+}
+
+/** Finds the nearest rows by scans of usearch. */
+function searchFloats(
   blocks: readonly RowBlock[],
   blockRows: number,
   probe: Probe,
-  search: IndexSearch,
-  depth: ScanDepth,
-): Hits {
-  const { limit, minCosine, except } = search;
-  const size = (blocks.length - 1) * blockRows + blocks.at(-1)!.size;
-  const wanted = Math.min(size, limit + (except === undefined ? 0 : 1));
+  { wanted, minCosine, size }: Wanted & { size: number },
+  candidates: CandidateList,
+): void {
   const isMany = wanted >= MANY;
   const searched = blocks.map((block, i) => {
     const share = Math.ceil((wanted * block.size) / size);
     return new SearchedBlock(block, i * blockRows, probe, { share, isExact: !isMany });
   });
   const isShallow = isMany && minCosine > -1 && searched[0]!.scan(SHALLOW).excludes(minCosine);
-  for (const block of searched) {
-    if (isShallow) block.scan(SHALLOW);
-    else block.scan(Math.ceil(isMany ? block.share * depth.factor : block.share + depth.spare));
-  }
+  for (const block of searched) block.scan(isShallow ? SHALLOW : Math.ceil(block.share * MORE_THAN_SHARE) + SPARE);
   const floor = isShallow ? minCosine : findFloor(searched, wanted, minCosine);
-  const candidates = new CandidateList(blocks, blockRows, probe.vector);
   // Cosines end at -1: a row whose inner product is below -1 is no worse than one of -1.
   for (const block of searched) block.collect(floor <= -1 ? -Infinity : floor, candidates);
-  if (!isShallow) learnDepth(depth, searched, isMany);
-  return candidates.order(search);
 }
 
 /**
@@ -82,16 +96,4 @@ function findFloor(searched: readonly SearchedBlock[], wanted: number, minCosine
   const bound = Math.min(...searched.map((block) => block.boundFrom(least)));
   // A sum that overflowed proves nothing.
   return Number.isFinite(bound) ? Math.max(minCosine, bound) : minCosine;
-}
-
-function learnDepth(depth: ScanDepth, searched: readonly SearchedBlock[], isMany: boolean): void {
-  if (!searched.every((block) => block.isOfCopy)) return;
-  if (isMany) {
-    const factor = Math.max(...searched.map((block) => block.candidates / block.share));
-    depth.factor = Math.min(8, Math.max(1.25, factor * 1.1));
-  } else {
-    const spare = Math.max(...searched.map((block) => block.candidates - block.share));
-    // Falls slowly: one scan too many costs more than some rows.
-    depth.spare = Math.min(1024, Math.max(8, Math.ceil(spare * 1.25), Math.floor(depth.spare * 0.95)));
-  }
 }

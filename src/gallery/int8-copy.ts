@@ -5,29 +5,22 @@ import { growTo } from './growable.js';
 const LEVELS = 127;
 /** Room for greater values of later rows: without it, many of the first rows would make the copy anew. */
 const HEADROOM = 1.05;
-/** Above this many dimensions, an inner product of two copies may not fit into the 24 bits of a float32: 127 x 127 x 1040 < 2^24. */
-export const MAX_INT8_DIMENSIONS = 1040;
-
 /**
- * The int8 copy of a row x is q(x) = round(x / step), with one step for all rows, so that the order of the integers is that of the
- * products. A probe p has a step of its own.
+ * The int8 copy of a row x is q(x) = round(x / step), with one step for all rows. That of a probe p is of 16 bits, and has a step of its own.
  *
  * Proof of the bound. Write x = step q(x) + r(x), and p = s q(p) + r(p), where r is what the rounding left. Then
  *
  *     p.x = step s q(p).q(x)  +  s q(p).r(x)  +  r(p).x
  *
  * and by Cauchy and Schwarz the last two terms are at most |s q(p)| |r(x)| + |r(p)| |x|. Nothing is assumed about the vectors: a value
- * that was clipped, a row that is not of length 1, or a probe of another kind only makes r longer, and |r(x)| is kept for each row.
+ * that was clipped, a row that is not of length 1, or a probe of another kind only makes r longer, and the greatest |r(x)| is kept.
  *
- * usearch's int8 kernels sum the products in int32 without saturation, and return 1 - sum in float32. All of these numbers are integers
- * below 2^24 in magnitude (see MAX_INT8_DIMENSIONS), so that none of them is rounded (usearch 2.25.3, numkong/include/numkong/dot).
+ * The products of the copies are whole numbers, and their sum fits into 32 bits (see quantiseProbe), so that none of them is rounded.
  */
 export class Int8Copy {
   readonly #dimensions: number;
   readonly #most: number;
   #values: Int8Array;
-  /** |r(x)| of each row, rounded up. */
-  #residuals: Float32Array;
   #step = 0;
   #maxResidual = 0;
 
@@ -40,11 +33,10 @@ export class Int8Copy {
     this.#dimensions = dimensions;
     this.#most = most;
     this.#values = new Int8Array(0);
-    this.#residuals = new Float32Array(0);
     this.#copyAll(rows, count);
   }
 
-  /** The copies, row by row, from the start of their buffer. */
+  /** The copies, row by row. */
   get values(): Int8Array {
     return this.#values;
   }
@@ -57,11 +49,6 @@ export class Int8Copy {
   /** Greatest |r(x)| of all rows. */
   get maxResidual(): number {
     return this.#maxResidual;
-  }
-
-  /** Returns |r(x)| of a row. */
-  residual(row: number): number {
-    return this.#residuals[row]!;
   }
 
   /** Copies one row that was added or changed. @param count number of rows, this one included */
@@ -85,20 +72,19 @@ export class Int8Copy {
     // Grows together with the rows.
     const reserved = Math.max(count, Math.min(this.#most, rows.length / this.#dimensions));
     this.#values = growTo(this.#values, reserved * this.#dimensions, this.#most * this.#dimensions);
-    this.#residuals = growTo(this.#residuals, reserved, this.#most);
   }
 
   #copy(row: number, rows: Float32Array): void {
     const dimensions = this.#dimensions;
     const at = row * dimensions;
-    this.#residuals[row] = quantise(rows, at, dimensions, this.#step, this.#values);
-    this.#maxResidual = Math.max(this.#maxResidual, this.#residuals[row]);
+    const residual = quantise(rows, { at, length: dimensions, step: this.#step, levels: LEVELS }, this.#values);
+    this.#maxResidual = Math.max(this.#maxResidual, residual);
   }
 }
 
-/** A probe as the scan of a copy needs it. */
-export interface Int8Probe {
-  values: Int8Array;
+/** A probe as it is multiplied with the copies. */
+export interface CopiedProbe {
+  values: Int16Array;
   /** The number that a value of 1 stands for: s. */
   step: number;
   /** |s q(p)| */
@@ -107,26 +93,45 @@ export interface Int8Probe {
   residual: number;
 }
 
-export function quantiseProbe(probe: Float32Array): Int8Probe {
-  const step = findGreatest(probe, 0, probe.length) / LEVELS;
-  const values = new Int8Array(probe.length);
-  const residual = quantise(probe, 0, probe.length, step, values);
+/** Greatest value of a probe. */
+const PROBE_LEVELS = 32_767;
+/** Greatest sum of the magnitudes of a probe's values: 128 times that is a sum of products that still fits into 32 bits. */
+const MOST_IN_ALL = Math.floor((2 ** 31 - 1) / 128);
+
+/** Copies a probe with 16 bits, with a step at which no sum of products with a row of int8 leaves 32 bits. */
+export function quantiseProbe(probe: Float32Array): CopiedProbe {
+  const { length: dimensions } = probe;
+  let total = 0;
+  for (const value of probe) total += Math.abs(value);
+  // Rounding adds at most 1/2 to each value.
+  const step = Math.max(findGreatest(probe, 0, dimensions) / PROBE_LEVELS, total / (MOST_IN_ALL - dimensions));
+  const values = new Int16Array(dimensions);
+  const residual = quantise(probe, { at: 0, length: dimensions, step, levels: PROBE_LEVELS }, values);
   let sum = 0;
   for (const value of values) sum += value * value;
   return { values, step, length: step * Math.sqrt(sum) * ROUND_UP, residual };
 }
 
-/** Covers the rounding of the sums, in float64, and of the residuals, to float32. */
+/** Covers the rounding of the sums in float64. */
 const ROUND_UP = 1 + 2 ** -22;
 
+interface Quantisation {
+  /** Place of the vector in both arrays. */
+  at: number;
+  length: number;
+  step: number;
+  /** Greatest value of the copy. */
+  levels: number;
+}
+
 /** Writes the copy of a vector at the same place. @returns |r|, rounded up */
-function quantise(from: Float32Array, at: number, length: number, step: number, to: Int8Array): number {
+function quantise(from: Float32Array, { at, length, step, levels }: Quantisation, to: Int8Array | Int16Array): number {
   // The step is 0 where all values are.
   const perStep = step > 0 ? 1 / step : 0;
   let sum = 0;
   for (let i = at; i < at + length; i++) {
     const value = from[i]!;
-    const level = Math.max(-LEVELS, Math.min(LEVELS, Math.round(value * perStep)));
+    const level = Math.max(-levels, Math.min(levels, Math.round(value * perStep)));
     to[i] = level;
     const rest = value - level * step;
     sum += rest * rest;

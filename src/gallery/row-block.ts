@@ -1,6 +1,7 @@
-// A block of rows: float32 vectors, an int8 copy where scans of it are faster, and the scans with their bounds.
+// A block of rows: float32 vectors, an int8 copy where scans of it are faster, and the bounds of both scans.
+import type { CopiedRows } from '../native/addon.js';
 import { growTo } from './growable.js';
-import { Int8Copy, type Int8Probe } from './int8-copy.js';
+import { Int8Copy, type CopiedProbe } from './int8-copy.js';
 import { scanRows, type ScannedRows } from './usearch-scans.js';
 
 /** A probe in both forms. */
@@ -9,7 +10,7 @@ export interface Probe {
   /** Length of the vector. */
   length: number;
   /** Absent where no block has an int8 copy. */
-  int8?: Int8Probe;
+  copy?: CopiedProbe;
 }
 
 /** The rows with the greatest estimates: no row that is missing has a greater estimate than the last one here. */
@@ -99,22 +100,17 @@ export class RowBlock {
     return { ...scanRows(rows, vector, this.#dimensions, count), scale: 1, error };
   }
 
-  /** Scans the int8 copy. For the bound see Int8Copy. */
-  scanCopy({ int8 }: Probe, count: number): BlockScan {
+  /** Returns the vectors with their int8 copy, and the bound of a scan of it (see Int8Copy). */
+  describeCopy({ length, residual, step }: CopiedProbe): CopiedRows {
     const copy = this.#copy!;
-    const values = copy.values.subarray(0, this.#size * this.#dimensions);
-    const error = this.#boundError(int8!, copy.maxResidual);
-    return { ...scanRows(values, int8!.values, this.#dimensions, count), scale: copy.step * int8!.step, error };
-  }
-
-  /** Returns the bound for one row of a scan of the copy; that of the scan covers all rows, the worst included. */
-  boundRowError({ int8 }: Probe, row: number): number {
-    return this.#boundError(int8!, this.#copy!.residual(row));
-  }
-
-  #boundError({ length, residual }: Int8Probe, rowResidual: number): number {
-    const error = length * rowResidual + residual * this.#maxLength;
-    return error + (length + residual) * this.#maxLength * SUM_ERROR;
+    const error = length * copy.maxResidual + residual * this.#maxLength;
+    return {
+      copies: copy.values,
+      vectors: this.#rows,
+      count: this.#size,
+      scale: copy.step * step,
+      error: error + (length + residual) * this.#maxLength * SUM_ERROR,
+    };
   }
 }
 

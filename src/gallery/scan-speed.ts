@@ -1,6 +1,7 @@
 // How fast the two scans are on this device: a processor without instructions for products of int8 may be slower with them.
-import { Int8Copy, MAX_INT8_DIMENSIONS, quantiseProbe } from './int8-copy.js';
-import { scanRows } from './usearch-scans.js';
+import { searchBlocks } from './exact-search.js';
+import { quantiseProbe } from './int8-copy.js';
+import { measureLength, RowBlock } from './row-block.js';
 
 /** Rows of a measured scan: some 20 to 60 microseconds, so that few scans are interrupted. */
 const ROWS = 2_048;
@@ -17,21 +18,25 @@ export type PrefersInt8 = (rows: Float32Array, dimensions: number) => boolean;
  * @param rows at least 2,048 rows of the index
  */
 export function prefersInt8(rows: Float32Array, dimensions: number): boolean {
-  if (dimensions > MAX_INT8_DIMENSIONS || rows.length < ROWS * dimensions) return false;
-  const floats = rows.slice(0, ROWS * dimensions);
-  const { values } = new Int8Copy(dimensions, floats, ROWS, ROWS);
-  const probe = floats.slice(0, dimensions);
-  const int8Probe = quantiseProbe(probe).values;
+  if (rows.length < ROWS * dimensions) return false;
+  const block = new RowBlock(dimensions, ROWS, ROWS);
+  for (let row = 0; row < ROWS; row++) block.append(rows.subarray(row * dimensions, (row + 1) * dimensions));
+  block.makeCopy();
+  const vector = rows.slice(0, dimensions);
+  const floats = { vector, length: measureLength(vector) };
+  const copied = { ...floats, copy: quantiseProbe(vector) };
+  const search = { limit: 10, minCosine: -1, compareTies: (a: number, b: number) => a - b };
   const fastest = { floats: Infinity, int8: Infinity };
   for (let round = 0; round < ROUNDS; round++) {
-    fastest.floats = Math.min(
-      fastest.floats,
-      measure(() => scanRows(floats, probe, dimensions, 10)),
-    );
-    fastest.int8 = Math.min(
-      fastest.int8,
-      measure(() => scanRows(values, int8Probe, dimensions, 10)),
-    );
+    for (const [form, probe] of [
+      ['floats', floats],
+      ['int8', copied],
+    ] as const) {
+      fastest[form] = Math.min(
+        fastest[form],
+        measure(() => searchBlocks([block], ROWS, probe, search)),
+      );
+    }
   }
   return fastest.int8 <= fastest.floats * MOST_OF_FLOATS;
 }

@@ -5,11 +5,6 @@ import type { BlockScan, Probe, RowBlock } from './row-block.js';
 
 /** A scan that is not deep enough is made again with this many times the rows. */
 const DEEPER = 4;
-/**
- * Part of a block from which the candidates of an int8 scan cost more than a scan of the float32 rows: 100,000 x 144 took 3.4 ms with
- * 600 candidates of 32,768 rows, and 8 ms with 2,300 (2026-11, x64); the float32 rows take 3 ms and 5 ms.
- */
-const MOST_CANDIDATES = 1 / 32;
 /** Part of a block from which computing all inner products costs less than a scan that sorts them. */
 const MOST_SCANNED = 1 / 2;
 /** Blocks below this size are not scanned: the call of usearch costs as much as 64 inner products. */
@@ -24,10 +19,7 @@ export class SearchedBlock {
   readonly #isExact: boolean;
   /** Undefined: every row is ranked. */
   #scan: BlockScan | undefined;
-  #isOfCopy = false;
-  /** Rows of the scan, from its beginning, that no bound excludes, and whose places in the candidates are known. */
-  #candidates = 0;
-  /** Cosines of the first rows of the scan, or of all rows of the block where there is no scan. */
+  /** Cosines of all rows of the block, where there is no scan. */
   #cosines: Float64Array = new Float64Array(0);
   /** The cosines in ascending order, where there is no scan. */
   #sorted: Float64Array = new Float64Array(0);
@@ -46,33 +38,18 @@ export class SearchedBlock {
     this.#isExact = isExact;
   }
 
-  /** Scans the block, of its copy where it has one. @param count number of rows that are asked for */
+  /** Scans the block. @param count number of rows that are asked for, at most all are found */
   scan(count: number): this {
-    this.#cosines = new Float64Array(0);
-    if (this.#block.hasCopy && count <= this.#block.size * MOST_CANDIDATES) {
-      this.#isOfCopy = true;
-      this.#scan = this.#block.scanCopy(this.#probe, count);
-    } else {
-      this.#scanFloats(Math.min(count, Math.ceil(this.share * 1.1) + 16));
-    }
-    return this;
-  }
-
-  #scanFloats(count: number): void {
-    this.#isOfCopy = false;
     this.#cosines = new Float64Array(0);
     const { size } = this.#block;
     if (size >= FEW_ROWS && count <= size * MOST_SCANNED) {
       this.#scan = this.#block.scanFloats(this.#probe, count);
-      return;
+      return this;
     }
     this.#scan = undefined;
     this.#cosines = Float64Array.from({ length: size }, (_, row) => this.#cosine(row));
     this.#sorted = this.#cosines.toSorted();
-  }
-
-  get isOfCopy(): boolean {
-    return this.#isOfCopy;
+    return this;
   }
 
   /** Bound of the errors of the estimates. */
@@ -86,11 +63,6 @@ export class SearchedBlock {
 
   get lastEstimate(): number {
     return this.#scan ? this.#estimate(this.#scan.rows.length - 1) : this.#sorted[0]!;
-  }
-
-  /** Number of rows that the bound did not exclude. */
-  get candidates(): number {
-    return this.#candidates;
   }
 
   /** Tells whether no row that is missing in the scan reaches a cosine. */
@@ -117,10 +89,7 @@ export class SearchedBlock {
     const count = this.countFrom(estimate);
     if (count === 0) return Infinity;
     if (!this.#scan) return this.#sorted.at(-count)!;
-    if (!this.#isOfCopy) return this.#estimate(count - 1) - this.error;
-    const cosines = this.#rank(this.#scan.rows.subarray(0, count));
-    this.#cosines = cosines;
-    return cosines.reduce((least, cosine) => Math.min(least, cosine), Infinity);
+    return this.#estimate(count - 1) - this.error;
   }
 
   /** Collects all rows that the bound does not prove to be below the floor. */
@@ -136,40 +105,23 @@ export class SearchedBlock {
       const count = scan.rows.length;
       const end = this.countFrom(floor - scan.error);
       if (end < count || count === this.#block.size) {
-        this.#candidates = end;
-        this.#collectScanned(scan, end, floor, candidates);
+        this.#collectScanned(scan, end, candidates);
         return;
       }
-      if (this.#isOfCopy && count * DEEPER <= this.#block.size * MOST_CANDIDATES) this.scan(count * DEEPER);
-      else this.#scanFloats(this.#isOfCopy ? Math.ceil(this.share * 1.1) + 16 : count * DEEPER);
+      this.scan(count * DEEPER);
     }
   }
 
-  #collectScanned(scan: BlockScan, end: number, floor: number, candidates: CandidateList): void {
-    if (!this.#isOfCopy && !this.#isExact) {
+  #collectScanned(scan: BlockScan, end: number, candidates: CandidateList): void {
+    if (!this.#isExact) {
       candidates.addScan(scan, end, this.#firstRow);
       return;
     }
-    const ranked = this.#cosines.length;
-    for (let i = 0; i < Math.min(ranked, end); i++) candidates.add(this.#firstRow + scan.rows[i]!, this.#cosines[i]!);
-    const places: number[] = [];
-    for (let i = ranked; i < end; i++) {
-      // The bound of the scan covers its worst row. That of the row itself may exclude it.
-      const error = this.#isOfCopy ? this.#block.boundRowError(this.#probe, scan.rows[i]!) : scan.error;
-      if (!(this.#estimate(i) + error < floor)) places.push(i);
-    }
-    const rows = Uint32Array.from(places, (place) => scan.rows[place]!);
-    this.#rank(rows).forEach((cosine, i) => candidates.add(this.#firstRow + rows[i]!, cosine));
+    for (const row of scan.rows.subarray(0, end)) candidates.add(this.#firstRow + row, this.#cosine(row));
   }
 
   #estimate(i: number): number {
     return this.#scan!.scale * (1 - this.#scan!.distances[i]!);
-  }
-
-  #rank(rows: Uint32Array): Float64Array {
-    const cosines = new Float64Array(rows.length);
-    for (let i = 0; i < rows.length; i++) cosines[i] = this.#cosine(rows[i]!);
-    return cosines;
   }
 
   #cosine(row: number): number {

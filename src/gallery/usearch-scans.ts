@@ -14,15 +14,10 @@ export interface ScannedRows {
 /**
  * Finds the rows with the greatest inner products by a scan of all rows.
  * @param matrix row by row; it begins at the start of its buffer, because usearch ignores byteOffset
- * @param probe of the same kind as the matrix, also at the start of its buffer
+ * @param probe also at the start of its buffer
  * @param count number of rows to find, at most all
  */
-export function scanRows<T extends Float32Array | Int8Array>(
-  matrix: T,
-  probe: T,
-  dimensions: number,
-  count: number,
-): ScannedRows {
+export function scanRows(matrix: Float32Array, probe: Float32Array, dimensions: number, count: number): ScannedRows {
   const { keys, distances } = exactSearch(matrix, probe, dimensions, count, MetricKind.IP, THREADS);
   // Row numbers are below 2^32: reading their low halves needs no BigInt for each.
   const halves = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);

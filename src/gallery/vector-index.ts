@@ -1,6 +1,6 @@
 // The vectors of one group in blocks of memory, searched exactly.
 import type { Hits } from './candidate-list.js';
-import { FIRST_DEPTH, searchBlocks, type IndexSearch, type ScanDepth } from './exact-search.js';
+import { searchBlocks, type IndexSearch } from './exact-search.js';
 import { clampedDot } from './inner-product.js';
 import { quantiseProbe } from './int8-copy.js';
 import { measureLength, RowBlock } from './row-block.js';
@@ -19,7 +19,7 @@ export interface VectorIndexOptions {
   rows?: number;
   /** Decides once, when the index becomes large, whether it has an int8 copy; default: a measurement. */
   prefersInt8?: PrefersInt8;
-  /** Default: 32,768. */
+  /** Default: 65,536. */
   blockRows?: number;
   /** Number of rows from which an int8 copy may be made; default: 4,096. */
   copyFrom?: number;
@@ -38,7 +38,6 @@ export class VectorIndex {
   #reserved: number;
   /** Undefined: the index has not been large yet. */
   #hasCopies: boolean | undefined;
-  readonly #depth: ScanDepth = { ...FIRST_DEPTH };
 
   constructor(dimensions: number, options: VectorIndexOptions = {}) {
     this.dimensions = dimensions;
@@ -105,8 +104,8 @@ export class VectorIndex {
     // A copy begins at the start of its buffer, as usearch needs it.
     const vector = Float32Array.from(probe);
     const length = measureLength(vector);
-    const parts = { vector, length, ...(this.#hasCopies && { int8: quantiseProbe(vector) }) };
-    return searchBlocks(this.#blocks, this.#blockRows, parts, search, this.#depth);
+    const parts = { vector, length, ...(this.#hasCopies && { copy: quantiseProbe(vector) }) };
+    return searchBlocks(this.#blocks, this.#blockRows, parts, search);
   }
 
   #block(row: number): RowBlock {

@@ -171,6 +171,23 @@ export interface JpegOptions {
   boxes?: readonly { x0: number; y0: number; x1: number; y1: number; colour: 'green' | 'red' }[];
 }
 
+/** Rows of float32 vectors with their int8 copies, as a search reads them. */
+export interface CopiedRows {
+  /** Copies and vectors, row by row: count * dimensions values, or more. */
+  copies: Int8Array;
+  vectors: Float32Array;
+  count: number;
+  /** The true inner product of a row and the probe is at most `error` away from scale * (product of the copies). Neither is negative. */
+  scale: number;
+  error: number;
+}
+
+/** Rows, numbered through all blocks, in ascending order, with their inner products in float64, clamped to -1..1. */
+export interface NearestRows {
+  rows: Uint32Array;
+  cosines: Float64Array;
+}
+
 /** One picture of an MJPEG stream. */
 export interface StreamPart {
   /** Bytes from the marker SOI to the marker EOI; to the end of the part where the EOI is missing. */
@@ -273,6 +290,23 @@ export interface Addon {
    * @returns size of the dropped mappings in bytes, more than was resident
    */
   dropProgramPages(): number;
+
+  /**
+   * Finds the rows that are nearest to a probe: a scan of the int8 copies excludes those that the error proves to be too far away, and the
+   * float32 vectors of the rest are multiplied in float64, with four sums side by side.
+   * @param copy the probe as the copies are multiplied with it; 128 times the sum of its magnitudes must fit into 32 bits
+   * @param probe the probe itself, of the same length
+   * @param wanted 1 or more
+   * @returns every row whose cosine is at least minCosine, and at least the `wanted`-th greatest one
+   * @throws RangeError for a block whose arrays do not hold `count` rows
+   */
+  findNearestRows(
+    blocks: readonly CopiedRows[],
+    copy: Int16Array,
+    probe: Float32Array,
+    wanted: number,
+    minCosine: number,
+  ): NearestRows;
 
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;

@@ -15,6 +15,7 @@
 #include "instance.h"
 #include "jpeg.h"
 #include "memory.h"
+#include "nearest-functions.h"
 #include "notify.h"
 #include "part-functions.h"
 #include "plugin-devices.h"
@@ -84,6 +85,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<dropProgramPages>(exports, "dropProgramPages");
   exportFunction<trimMemory>(exports, "trimMemory");
   exportFunction<sdNotify>(exports, "sdNotify");
+  exportFunction<findNearestRowsFunction>(exports, "findNearestRows");
   exportFunction<threadCpuMs>(exports, "threadCpuMs");
   return exports;
 }

@@ -69,6 +69,20 @@ function makeImage(addon: Addon, corpus: readonly Buffer[], dice: Dice): NativeI
   return image;
 }
 
+/** Makes the arguments of a search: blocks of rows whose arrays are sometimes too short, and a probe. */
+function makeSearch(dice: Dice, number: () => number): unknown[] {
+  const dimensions = dice.below(40);
+  const blocks = Array.from({ length: dice.below(4) }, () => {
+    const count = dice.below(60);
+    const length = dice.chance(0.05) ? dice.below(2_000) : count * dimensions;
+    const copies = new Int8Array(length).map(() => dice.below(256) - 128);
+    const vectors = new Float32Array(length).map(number);
+    return distortFields(dice, { copies, vectors, count, scale: Math.abs(number()), error: Math.abs(number()) });
+  });
+  const copy = new Int16Array(dimensions).map(() => dice.below(65_536) - 32_768);
+  return [blocks, copy, new Float32Array(dimensions).map(number), 1 + dice.below(100), number()];
+}
+
 /** Makes one call with arguments that are right apart from what `dice` changes. @returns name and arguments */
 function makeCall(image: NativeImage, corpus: readonly Buffer[], dice: Dice): [name: string, args: unknown[]] {
   const [widthPx, heightPx] = [1 + dice.below(140), 1 + dice.below(140)];
@@ -113,6 +127,7 @@ function makeCall(image: NativeImage, corpus: readonly Buffer[], dice: Dice): [n
       [dice.pick(['', 'multipart/x-mixed-replace; boundary="b']), [dice.pick(corpus), makeOddValue(dice)]],
     ],
     () => ['decodeCameraPicture', [dice.pick(corpus)]],
+    () => ['findNearestRows', makeSearch(dice, number)],
     () => ['captureState', [dice.below(10)]],
     () => ['captureFrame', [dice.below(10), dice.below(10)]],
     () => ['liveImageCount', []],
