@@ -1,4 +1,5 @@
 // Opening of a model: reads and verifies its file, loads it, and runs it once.
+import { arrangeLayers } from './arrange-layers.js';
 import type { Model } from './manifest.js';
 import { readModel, type ModelPlaces } from './model-files.js';
 import { inPrecision, isBuiltIn, readPrecision } from './precision.js';
@@ -17,7 +18,13 @@ export async function openModel(
   const form = isBuiltIn(model) && readPrecision(model) === 'float' ? inPrecision(model, 'float') : model;
   const bytes = await readModel(modelsDir, form);
   const { inFloat } = form;
-  return ModelSession.create(form.file, bytes, { providers, warmUp: createWarmUpInput(model), inFloat });
+  // Other processors and providers have no blocked layout.
+  const isBlocked = process.arch === 'x64' && providers[0] === 'cpu';
+  return ModelSession.create(form.file, isBlocked ? arrangeLayers(bytes) : bytes, {
+    providers,
+    warmUp: createWarmUpInput(model),
+    inFloat,
+  });
 }
 
 /** Creates the input on which a model is tried: black, in the shape that the model gets most often. */

@@ -16,7 +16,7 @@ import { readEspdl } from '../../src/models/espdl/espdl-model.js';
 import { loadManifest } from '../../src/models/manifest.js';
 import { readModel } from '../../src/models/model-files.js';
 import { recall } from '../../src/models/precision-memory.js';
-import { readOnnx } from '../../src/models/quantise/onnx/onnx-model.js';
+import { readOnnx } from '../../src/models/onnx/onnx-model.js';
 import { readRanges } from '../../src/models/quantise/ranges.js';
 import { decryptBackup, encryptBackup } from '../../src/store/backup-file.js';
 import { tinyEspdl, wrapEspdl, writeEspdl, writeFlatBuffer, type TestModel } from '../models/espdl-file.js';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { convertEspdl } from '../../src/models/espdl/convert.js';
 import { equaliseChannels, listEqualisableTensors } from '../../src/models/quantise/equalise.js';
-import { readOnnx, writeOnnx } from '../../src/models/quantise/onnx/onnx-model.js';
+import { readOnnx, writeOnnx } from '../../src/models/onnx/onnx-model.js';
 import { prepareModel } from '../../src/models/quantise/prepare.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';
 import { recordRanges } from '../../src/models/quantise/record-ranges.js';

@@ -1,8 +1,8 @@
 // An 8-bit model that is computed in float: close to the float model, apart from values that the ranges cut off.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { makeNode } from '../../src/models/quantise/onnx/onnx-graph.js';
-import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
-import { makeConstant } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { makeNode } from '../../src/models/onnx/onnx-graph.js';
+import { DATA_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/onnx/onnx-model.js';
+import { makeConstant } from '../../src/models/onnx/onnx-tensor.js';
 import { multipliesBytes, readProcessorFlags } from '../../src/models/precision.js';
 import { recordRanges } from '../../src/models/quantise/record-ranges.js';
 import { quantiseFile } from '../../src/models/quantise/quantise.js';

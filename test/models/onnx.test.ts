@@ -2,10 +2,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { makeNode, shortenNames } from '../../src/models/quantise/onnx/onnx-graph.js';
-import { ATTRIBUTE_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/quantise/onnx/onnx-model.js';
-import { makeConstant, readFloats, readIntegers } from '../../src/models/quantise/onnx/onnx-tensor.js';
-import { decodeMessage, encodeMessage, UNKNOWN, type MessageType } from '../../src/models/quantise/onnx/protobuf.js';
+import { makeNode, shortenNames } from '../../src/models/onnx/onnx-graph.js';
+import { ATTRIBUTE_TYPE, readOnnx, writeOnnx, type OnnxGraph } from '../../src/models/onnx/onnx-model.js';
+import { makeConstant, readFloats, readIntegers } from '../../src/models/onnx/onnx-tensor.js';
+import { decodeMessage, encodeMessage, UNKNOWN, type MessageType } from '../../src/models/onnx/protobuf.js';
 import { missing, sharedModelsDir } from '../support/shared.js';
 import { runTiny, tinyDetector, tinyInput } from './tiny-model.js';
 

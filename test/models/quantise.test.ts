@@ -1,7 +1,7 @@
 // Quantisation of a small detector with invented weights: compares its results before and after.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/quantise/onnx/onnx-model.js';
-import { readFloats } from '../../src/models/quantise/onnx/onnx-tensor.js';
+import { DATA_TYPE, readOnnx, writeOnnx, type OnnxModel } from '../../src/models/onnx/onnx-model.js';
+import { readFloats } from '../../src/models/onnx/onnx-tensor.js';
 import { prepareModel } from '../../src/models/quantise/prepare.js';
 import { splitIntoBands } from '../../src/models/quantise/bands.js';
 import { equaliseChannels, listEqualisableTensors, computeFactors } from '../../src/models/quantise/equalise.js';

@@ -1,6 +1,6 @@
 // A small detector like YuNet with invented weights, as an exporter of operator set 11 writes it. It has every case that quantisation handles.
 import { createHash } from 'node:crypto';
-import { makeNode, type AttributeValues } from '../../src/models/quantise/onnx/onnx-graph.js';
+import { makeNode, type AttributeValues } from '../../src/models/onnx/onnx-graph.js';
 import {
   ATTRIBUTE_TYPE,
   DATA_TYPE,
@@ -8,8 +8,8 @@ import {
   type OnnxAttribute,
   type OnnxNode,
   type OnnxTensor,
-} from '../../src/models/quantise/onnx/onnx-model.js';
-import { makeConstant, countElements } from '../../src/models/quantise/onnx/onnx-tensor.js';
+} from '../../src/models/onnx/onnx-model.js';
+import { makeConstant, countElements } from '../../src/models/onnx/onnx-tensor.js';
 import { ModelSession, type FloatTensor } from '../../src/models/session.js';
 
 export const TINY_OUTPUTS = ['score', 'place'];

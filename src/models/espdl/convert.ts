@@ -1,11 +1,11 @@
 // Converts an ESP-DL model into a float ONNX model: the weights become floats, and the channels come first. Activations stay in float, which
 // ESP-DL rounds to 8 bits.
 import { AppError } from '../../errors.js';
-import { makeNode, type AttributeValues } from '../quantise/onnx/onnx-graph.js';
-import { DATA_TYPE, writeOnnx, type OnnxGraph, type OnnxValueInfo } from '../quantise/onnx/onnx-model.js';
-import { countElements, makeConstant } from '../quantise/onnx/onnx-tensor.js';
+import { makeNode, type AttributeValues } from '../onnx/onnx-graph.js';
+import { DATA_TYPE, writeOnnx, type OnnxGraph, type OnnxValueInfo } from '../onnx/onnx-model.js';
+import { countElements, makeConstant } from '../onnx/onnx-tensor.js';
 import { orderWeights } from './convolution-weights.js';
-import { replacePrelus } from './replace-prelu.js';
+import { replacePrelus } from '../onnx/replace-prelu.js';
 import {
   ESPDL_TYPE,
   readEspdl,

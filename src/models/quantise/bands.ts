@@ -9,9 +9,9 @@ import {
   readIntegerAttribute,
   requireInput,
   requireOutput,
-} from './onnx/onnx-graph.js';
-import { GraphWriter } from './onnx/graph-writer.js';
-import type { OnnxAttribute, OnnxGraph, OnnxNode } from './onnx/onnx-model.js';
+} from '../onnx/onnx-graph.js';
+import { GraphWriter } from '../onnx/graph-writer.js';
+import type { OnnxAttribute, OnnxGraph, OnnxNode } from '../onnx/onnx-model.js';
 
 export interface Bands {
   /** Name of the tensor that ends the chain of layers. */

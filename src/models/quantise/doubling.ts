@@ -6,10 +6,10 @@ import {
   requireInput,
   type AttributeValues,
   type GraphIndex,
-} from './onnx/onnx-graph.js';
-import type { GraphWriter } from './onnx/graph-writer.js';
-import { DATA_TYPE, type OnnxNode, type OnnxValueInfo } from './onnx/onnx-model.js';
-import { readFloats } from './onnx/onnx-tensor.js';
+} from '../onnx/onnx-graph.js';
+import type { GraphWriter } from '../onnx/graph-writer.js';
+import { DATA_TYPE, type OnnxNode, type OnnxValueInfo } from '../onnx/onnx-model.js';
+import { readFloats } from '../onnx/onnx-tensor.js';
 
 /** Returns true for a Resize that repeats each pixel twice in both directions. */
 export function doublesPixels(node: OnnxNode, index: GraphIndex): boolean {

@@ -1,8 +1,8 @@
 // Equalises channels: channels of very different size that share one 8-bit scale are brought to similar size, where the weights before and
 // after them can take up the factor.
-import { GraphIndex, readIntegerAttribute, requireDimension, requireInput, requireOutput } from './onnx/onnx-graph.js';
-import type { OnnxGraph, OnnxNode } from './onnx/onnx-model.js';
-import { countElements, makeConstant, readFloats } from './onnx/onnx-tensor.js';
+import { GraphIndex, readIntegerAttribute, requireDimension, requireInput, requireOutput } from '../onnx/onnx-graph.js';
+import type { OnnxGraph, OnnxNode } from '../onnx/onnx-model.js';
+import { countElements, makeConstant, readFloats } from '../onnx/onnx-tensor.js';
 
 /** Divisors of the channels' values, by the tensor's name: one for each channel. */
 export type ChannelFactors = Readonly<Record<string, readonly number[]>>;

@@ -1,7 +1,7 @@
 // The layers of a graph that can be quantised, and the 8-bit scale of a range of values.
-import { GraphIndex, requireInput, requireOutput } from './onnx/onnx-graph.js';
-import type { OnnxGraph, OnnxNode } from './onnx/onnx-model.js';
-import { readFloats } from './onnx/onnx-tensor.js';
+import { GraphIndex, requireInput, requireOutput } from '../onnx/onnx-graph.js';
+import type { OnnxGraph, OnnxNode } from '../onnx/onnx-model.js';
+import { readFloats } from '../onnx/onnx-tensor.js';
 
 /** Least and greatest value of a tensor that are represented; values outside are cut off. */
 export type Range = readonly [least: number, greatest: number];

@@ -7,9 +7,9 @@ import {
   readIntegerAttribute,
   requireInput,
   requireOutput,
-} from './onnx/onnx-graph.js';
-import type { OnnxGraph, OnnxNode, OnnxTensor } from './onnx/onnx-model.js';
-import { makeConstant, readFloats, readIntegers } from './onnx/onnx-tensor.js';
+} from '../onnx/onnx-graph.js';
+import type { OnnxGraph, OnnxNode, OnnxTensor } from '../onnx/onnx-model.js';
+import { makeConstant, readFloats, readIntegers } from '../onnx/onnx-tensor.js';
 
 /** One head: a 1 x 1 convolution, a convolution per channel, and the nodes that turn the result into a list of cells with their channels. */
 interface Head {

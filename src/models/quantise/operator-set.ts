@@ -1,8 +1,8 @@
 // Raises an ONNX graph to the operator set that quantisation needs.
 import { AppError } from '../../errors.js';
-import { findAttribute, readIntegerAttribute, requireOutput } from './onnx/onnx-graph.js';
-import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx/onnx-model.js';
-import { makeConstant } from './onnx/onnx-tensor.js';
+import { findAttribute, readIntegerAttribute, requireOutput } from '../onnx/onnx-graph.js';
+import type { OnnxGraph, OnnxModel, OnnxNode } from '../onnx/onnx-model.js';
+import { makeConstant } from '../onnx/onnx-tensor.js';
 
 /** First set in which DequantizeLinear has an axis, for one scale per channel. */
 const OPERATOR_SET = 13;

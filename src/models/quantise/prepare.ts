@@ -1,8 +1,8 @@
 // Prepares a float ONNX graph for quantisation without changing what it computes: constants, folded layers, one operator set.
 import { AppError } from '../../errors.js';
-import { GraphIndex, dropUnused, findAttribute, requireInput, requireOutput } from './onnx/onnx-graph.js';
-import { readOnnx, type OnnxGraph, type OnnxModel, type OnnxNode } from './onnx/onnx-model.js';
-import { countElements, makeConstant, readFloats, readIntegers } from './onnx/onnx-tensor.js';
+import { GraphIndex, dropUnused, findAttribute, requireInput, requireOutput } from '../onnx/onnx-graph.js';
+import { readOnnx, type OnnxGraph, type OnnxModel, type OnnxNode } from '../onnx/onnx-model.js';
+import { countElements, makeConstant, readFloats, readIntegers } from '../onnx/onnx-tensor.js';
 import { mergeHeads } from './merge-heads.js';
 import { raiseOperatorSet } from './operator-set.js';
 

@@ -2,9 +2,9 @@
 // QuantizeLinear and DequantizeLinear that onnxruntime turns into integer kernels.
 import { createHash } from 'node:crypto';
 import { AppError } from '../../errors.js';
-import { GraphIndex, dropUnused, requireOutput, shortenNames } from './onnx/onnx-graph.js';
-import { GraphWriter } from './onnx/graph-writer.js';
-import { writeOnnx, type OnnxGraph, type OnnxModel, type OnnxNode } from './onnx/onnx-model.js';
+import { GraphIndex, dropUnused, requireOutput, shortenNames } from '../onnx/onnx-graph.js';
+import { GraphWriter } from '../onnx/graph-writer.js';
+import { writeOnnx, type OnnxGraph, type OnnxModel, type OnnxNode } from '../onnx/onnx-model.js';
 import { splitIntoBands } from './bands.js';
 import { doublesPixels, writeDoubling } from './doubling.js';
 import { equaliseChannels } from './equalise.js';

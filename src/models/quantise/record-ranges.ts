@@ -5,8 +5,8 @@ import type { Bands } from './bands.js';
 import { computeFactors, equaliseChannels, listEqualisableTensors, type ChannelFactors } from './equalise.js';
 import { Histogram } from './histogram.js';
 import { findQuantisableLayers, type Range } from './layers.js';
-import { requireDimension } from './onnx/onnx-graph.js';
-import { writeOnnx, type OnnxModel } from './onnx/onnx-model.js';
+import { requireDimension } from '../onnx/onnx-graph.js';
+import { writeOnnx, type OnnxModel } from '../onnx/onnx-model.js';
 import { prepareModel } from './prepare.js';
 import type { RecordedRanges } from './ranges.js';
 

@@ -1,8 +1,8 @@
 // Quantised weights and biases of a convolution.
-import { requireDimension, requireInput, requireOutput, type GraphIndex } from './onnx/onnx-graph.js';
-import type { GraphWriter } from './onnx/graph-writer.js';
-import type { OnnxNode } from './onnx/onnx-model.js';
-import { countElements, readFloats } from './onnx/onnx-tensor.js';
+import { requireDimension, requireInput, requireOutput, type GraphIndex } from '../onnx/onnx-graph.js';
+import type { GraphWriter } from '../onnx/graph-writer.js';
+import type { OnnxNode } from '../onnx/onnx-model.js';
+import { countElements, readFloats } from '../onnx/onnx-tensor.js';
 import { clamp } from './layers.js';
 
 /**

@@ -1,5 +1,5 @@
 // Tools for ONNX graphs: attributes, inputs and outputs of nodes, the producer and the consumers of a tensor.
-import { AppError } from '../../../errors.js';
+import { AppError } from '../../errors.js';
 import { ATTRIBUTE_TYPE, type OnnxAttribute, type OnnxGraph, type OnnxNode, type OnnxTensor } from './onnx-model.js';
 
 /** Attributes by name: a whole number or a list of them. */

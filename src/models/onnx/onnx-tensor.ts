@@ -1,5 +1,5 @@
 // Constant tensors of an ONNX model as typed arrays, and typed arrays as constant tensors.
-import { AppError } from '../../../errors.js';
+import { AppError } from '../../errors.js';
 import { DATA_TYPE, type OnnxTensor } from './onnx-model.js';
 
 /**

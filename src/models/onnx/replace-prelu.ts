@@ -1,8 +1,8 @@
 // Writes PRelu with operators that onnxruntime has fast kernels for, in float and in 8 bits.
 import { AppError } from '../../errors.js';
-import { GraphIndex, makeNode, requireInput, requireOutput } from '../quantise/onnx/onnx-graph.js';
-import type { OnnxGraph, OnnxNode } from '../quantise/onnx/onnx-model.js';
-import { countElements, makeConstant, readFloats } from '../quantise/onnx/onnx-tensor.js';
+import { GraphIndex, makeNode, requireInput, requireOutput } from './onnx-graph.js';
+import type { OnnxGraph, OnnxNode } from './onnx-model.js';
+import { countElements, makeConstant, readFloats } from './onnx-tensor.js';
 
 /**
  * Replaces each PRelu, which computes x where x > 0 and slope * x elsewhere, by x + Relu((slope - 1) * x): a convolution per channel, a Relu

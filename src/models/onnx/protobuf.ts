@@ -1,5 +1,5 @@
 // The protobuf wire format, for messages that a small table describes. Fields that the table does not name survive a round trip.
-import { AppError } from '../../../errors.js';
+import { AppError } from '../../errors.js';
 
 /** Type of a field. `int` is a varint that fits a JavaScript number, `int64` one that may not; `bytes` share the memory of the input. */
 export type Kind = 'int' | 'int64' | 'float' | 'string' | 'bytes' | MessageType;
@@ -155,7 +155,7 @@ function writeMessage(type: MessageType, message: Message, chunks: Uint8Array[])
     if (field.packed && values.length > 0) {
       const content: Uint8Array[] = [];
       for (const one of values) writeValue(kind, one, content);
-      writeDelimited(number, Buffer.concat(content), chunks);
+      writeDelimited(number, content, chunks);
     } else {
       for (const one of values) {
         if (isScalar(kind)) {
@@ -180,16 +180,18 @@ function writeValue(kind: Kind, value: unknown, chunks: Uint8Array[]): void {
   }
 }
 
-function encodeContent(kind: Kind, value: unknown): Uint8Array {
-  if (kind === 'string') return Buffer.from(value as string, 'utf8');
-  if (kind === 'bytes') return value as Uint8Array;
+function encodeContent(kind: Kind, value: unknown): Uint8Array[] {
+  if (kind === 'string') return [Buffer.from(value as string, 'utf8')];
+  if (kind === 'bytes') return [value as Uint8Array];
   const chunks: Uint8Array[] = [];
   writeMessage(kind as MessageType, value as Message, chunks);
-  return Buffer.concat(chunks);
+  return chunks;
 }
 
-function writeDelimited(number: number, content: Uint8Array, chunks: Uint8Array[]): void {
-  chunks.push(varint(BigInt((number << 3) | DELIMITED)), varint(BigInt(content.length)), content);
+function writeDelimited(number: number, content: readonly Uint8Array[], chunks: Uint8Array[]): void {
+  const length = content.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  chunks.push(varint(BigInt((number << 3) | DELIMITED)), varint(BigInt(length)));
+  for (const chunk of content) chunks.push(chunk);
 }
 
 function varint(value: bigint): Uint8Array {
