@@ -67,7 +67,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
   });
   const privacy = createPrivacySwitch(base, cameras, storage);
   const { vitals, requests } = createVitals(base, cameras);
-  const memory = createMemoryTrimmer(base);
+  const memory = createMemoryTrimmer(base, vision);
   const doctor = createDoctor(base, () => api);
   const metrics = createServiceMetrics(base, {
     ...{ storage, vision, events, cameras, vitals, requests },

@@ -57,6 +57,10 @@ class VirtualSlot implements JobSlot {
     return false;
   }
 
+  async tidy(): Promise<void> {
+    // There is nothing to free.
+  }
+
   async close(): Promise<void> {
     this.#isReady = false;
   }

@@ -70,8 +70,8 @@ export function createServiceMetrics(
 }
 
 /** Makes the part that returns freed memory to the kernel. */
-export function createMemoryTrimmer({ addon, timers }: ServiceBase): MemoryTrimmer {
-  return new MemoryTrimmer({ addon, readResident: () => process.memoryUsage.rss(), timers });
+export function createMemoryTrimmer({ addon, timers }: ServiceBase, workers: WorkerPool): MemoryTrimmer {
+  return new MemoryTrimmer({ addon, workers, readResident: () => process.memoryUsage.rss(), timers });
 }
 
 /** Makes the vital signs, and the tally of requests whose history they keep. */

@@ -285,6 +285,11 @@ export interface Addon {
    */
   trimMemory(): Promise<void>;
   /**
+   * Has V8 collect the garbage of the calling thread, and give the memory of its heap that is free to the allocator: 10 ms for a heap of 20 MB. V8
+   * itself waits for new objects, and a thread without work makes none. Freed buffers follow some milliseconds later.
+   */
+  collectGarbage(): void;
+  /**
    * Drops the pages of code and constants that the program and its libraries have read. Those still in use come back from the page cache at
    * the next access; those that only the start needed do not.
    * @returns size of the dropped mappings in bytes, more than was resident

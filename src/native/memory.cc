@@ -32,6 +32,9 @@ class Trim : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred;
 };
 
+/// Bytes of a terabyte.
+constexpr int64_t kMoreThanAnyHeap = int64_t{1} << 40;
+
 /// A mapping of the process, as /proc/self/smaps lists it.
 struct Mapping {
   std::uintptr_t begin = 0;
@@ -61,6 +64,13 @@ void limitFreedMemory() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 32 << 20);
 #endif
+}
+
+Napi::Value collectGarbage(const Napi::CallbackInfo& info) {
+  // V8 collects all garbage when it hears of more external memory than a heap may have, and leaves no room for new objects then.
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kMoreThanAnyHeap);
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -kMoreThanAnyHeap);
+  return info.Env().Undefined();
 }
 
 Napi::Value dropProgramPages(const Napi::CallbackInfo& info) {

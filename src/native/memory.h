@@ -8,6 +8,7 @@ namespace lintel {
 /// Sets the limits of the allocator for the whole process. Called once, before other threads run.
 void limitFreedMemory();
 
+Napi::Value collectGarbage(const Napi::CallbackInfo& info);
 Napi::Value dropProgramPages(const Napi::CallbackInfo& info);
 Napi::Value trimMemory(const Napi::CallbackInfo& info);
 

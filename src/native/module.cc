@@ -82,6 +82,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<closeCapture>(exports, "closeCapture");
   exportFunction<splitParts>(exports, "splitParts");
   exportFunction<decodeCameraPicture>(exports, "decodeCameraPicture");
+  exportFunction<collectGarbage>(exports, "collectGarbage");
   exportFunction<dropProgramPages>(exports, "dropProgramPages");
   exportFunction<trimMemory>(exports, "trimMemory");
   exportFunction<sdNotify>(exports, "sdNotify");

@@ -98,6 +98,11 @@ export class Detector {
     return faces;
   }
 
+  /** Frees the memory of the input tensor. It is as large as the largest picture needed: up to 11 MB. */
+  dropBuffer(): void {
+    this.#buffer = new Float32Array(0);
+  }
+
   /** Finds the faces of the frame as it is, and where none of them is sure, those of the frame turned by one quarter turn. */
   async #findInFrame(
     image: NativeImage,

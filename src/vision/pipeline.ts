@@ -182,6 +182,11 @@ export class Pipeline {
     return faces;
   }
 
+  /** Frees the memory that runs of the models use again, and get anew when they need it. Must not be called during a job. */
+  dropBuffers(): void {
+    this.#detector.dropBuffer();
+  }
+
   /** Releases all sessions. Every later run of a model fails. */
   async close(): Promise<void> {
     for (const session of this.#sessions) await session.release();

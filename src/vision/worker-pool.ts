@@ -76,6 +76,7 @@ export class WorkerPool implements Vision, Part {
   #running = false;
   #launch: Promise<unknown> | undefined;
   #completed = 0;
+  #pictures = 0;
   #rejected = 0;
   #overdue = 0;
   #cancelled = 0;
@@ -166,6 +167,16 @@ export class WorkerPool implements Vision, Part {
     return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion });
   }
 
+  /** Has the workers that do nothing free the memory that they do not need between jobs. */
+  async tidy(): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.tidy()));
+  }
+
+  /** Returns the number of pictures of requests that were analysed so far. */
+  countPictures(): number {
+    return this.#pictures;
+  }
+
   stats(): WorkerPoolStats {
     return {
       workers: this.#slots.filter((slot) => slot.isReady).length,
@@ -245,6 +256,7 @@ export class WorkerPool implements Vision, Part {
       const onAbort = (): void => this.#cancel(pending, cancelled?.reason);
       const patience = lane === 'camera' ? undefined : setTimeout(() => this.#giveUp(pending), this.#pictureTimeoutMs);
       const settle = (): void => {
+        if (job.kind === 'image') this.#pictures++;
         this.#charge(pending);
         clearTimeout(patience);
         cancelled?.removeEventListener('abort', onAbort);

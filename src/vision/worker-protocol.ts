@@ -40,18 +40,20 @@ export interface WorkerData extends WorkerSetup {
 }
 
 /**
- * A message to a worker. `cancel` follows when the running job is cancelled in its JobControl, and ends what cannot see that. After `close` the
- * worker finishes its job, releases its sessions and ends.
+ * A message to a worker. `cancel` follows when the running job is cancelled in its JobControl, and ends what cannot see that. After `tidy` a
+ * worker without a job frees the memory that it does not need between jobs. After `close` the worker finishes its job, releases its sessions
+ * and ends.
  */
-export type ToWorker = { type: 'job'; job: Job } | { type: 'cancel' } | { type: 'close' };
+export type ToWorker = { type: 'job'; job: Job } | { type: 'cancel' } | { type: 'tidy' } | { type: 'close' };
 
-/** A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job. */
+/** A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job, and `tidied` for each `tidy`. */
 export type FromWorker =
   | { type: 'ready'; providers: readonly ProviderReport[] }
   | { type: 'failed'; error: WireError }
   | { type: 'other'; loading: OtherLoading }
   | { type: 'result'; result: JobResults[keyof JobResults] }
-  | { type: 'error'; error: WireError };
+  | { type: 'error'; error: WireError }
+  | { type: 'tidied' };
 
 /** An error in a form that crosses between threads: a structured clone would lose the class and the code. */
 export interface WireError {

@@ -58,7 +58,7 @@ const CLOSE_TIMEOUT_MS = 2_500;
 /** The part of a slot that the pool needs. */
 export type JobSlot = Pick<
   WorkerSlot,
-  'isReady' | 'isBusy' | 'isFree' | 'endedJobs' | 'launch' | 'run' | 'cancel' | 'close'
+  'isReady' | 'isBusy' | 'isFree' | 'endedJobs' | 'launch' | 'run' | 'cancel' | 'tidy' | 'close'
 >;
 
 export class WorkerSlot {
@@ -73,6 +73,8 @@ export class WorkerSlot {
   /** Limit of the running job, or of the time in which a cancelled one must end. */
   #jobTimer: NodeJS.Timeout | undefined;
   #endedJobs = 0;
+  /** Resolves the promise of `tidy`; undefined where there is none. */
+  #onTidied: (() => void) | undefined;
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options;
@@ -126,6 +128,9 @@ export class WorkerSlot {
           case 'other':
             onOther(message.loading);
             break;
+          case 'tidied':
+            this.#onTidied?.();
+            break;
           case 'result':
             this.#finish((job) => job.resolve(message.result));
             break;
@@ -166,6 +171,15 @@ export class WorkerSlot {
     this.#post({ type: 'cancel' });
     this.#jobTimer = setTimeout(() => this.#replace(), this.#options.cancelTimeoutMs);
     return true;
+  }
+
+  /** Has a worker without a job free what it does not need between jobs. Resolves when that is done, at once where there is no such worker. */
+  async tidy(): Promise<void> {
+    if (!this.isFree || this.#onTidied) return;
+    const tidied = new Promise<void>((resolve) => (this.#onTidied = resolve));
+    this.#post({ type: 'tidy' });
+    await tidied;
+    this.#onTidied = undefined;
   }
 
   /**
@@ -210,6 +224,7 @@ export class WorkerSlot {
     this.#worker = undefined;
     this.#running?.reject(error);
     this.#running = undefined;
+    this.#onTidied?.();
     this.#endedJobs++;
     if (wasReady) this.#options.onDeath();
   }

@@ -46,6 +46,14 @@ async function begin(): Promise<void> {
         });
       return;
     }
+    if (message.type === 'tidy') {
+      running = running.then(() => {
+        pipeline.dropBuffers();
+        addon.collectGarbage();
+        post({ type: 'tidied' });
+      });
+      return;
+    }
     running = perform(addon, pipeline, message.job).then(
       (result) => post({ type: 'result', result }, listBuffers(result)),
       (error: unknown) => post({ type: 'error', error: toWireError(error) }),

@@ -1,5 +1,6 @@
 // The return of freed memory to the kernel.
 import { expect, test } from 'vitest';
+import { ADDON_PATH } from '../../src/native/addon.js';
 import { runChild } from './child.js';
 
 test('freed memory goes back to the kernel when it is trimmed, although a block behind it is still in use', async () => {
@@ -24,6 +25,42 @@ test('freed memory goes back to the kernel when it is trimmed, although a block 
   const { full, trimmed, answer } = JSON.parse(stdout) as { full: number; trimmed: number; answer: unknown };
   expect(answer).toBeNull();
   expect(full - trimmed).toBeGreaterThan(150e6);
+});
+
+test('garbage is collected on demand, in the thread that asks for it', async () => {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const measure = (collect) => {
+      let garbage = Array.from({ length: 20 }, () => new Float32Array(1_000_000));
+      garbage = undefined;
+      const full = process.memoryUsage().arrayBuffers;
+      collect();
+      return { full, rest: process.memoryUsage().arrayBuffers };
+    };
+    const { collectGarbage } = addon;
+    const main = measure(collectGarbage);
+    const kept = [new Float32Array(1000).fill(3)];
+    collectGarbage();
+    const worker = new Worker(
+      'const { workerData, parentPort } = require("node:worker_threads");' +
+        'const { collectGarbage } = require(workerData);' +
+        'parentPort.postMessage((' + measure + ')(collectGarbage));',
+      { eval: true, workerData: require.resolve(${JSON.stringify(ADDON_PATH)}) },
+    );
+    worker.once('message', (other) => {
+      console.log(JSON.stringify({ main, other, kept: kept[0][999] }));
+      process.exit(0);
+    });`;
+  const { stdout, stderr } = await runChild(script, null);
+  expect(stderr).toBe('');
+  const { main, other, kept } = JSON.parse(stdout) as Record<'main' | 'other', { full: number; rest: number }> & {
+    kept: number;
+  };
+  expect(kept).toBe(3);
+  for (const { full, rest } of [main, other]) {
+    expect(full).toBeGreaterThan(80e6);
+    expect(rest).toBeLessThan(8e6);
+  }
 });
 
 test('the pages of the program can be dropped, and the program goes on', async () => {

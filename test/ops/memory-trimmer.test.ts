@@ -1,22 +1,30 @@
-// The return of freed memory: when the resident memory has grown, and never while the last return still runs.
+// The return of memory that is not needed any more: after the start, after pictures, after growth, and never while the work goes on.
 import { describe, expect, it } from 'vitest';
 import { MemoryTrimmer } from '../../src/ops/memory-trimmer.js';
 
 /** A trimmer with made-up memory, whose timer a test runs by hand. Each return leaves `least` bytes. */
 function makeTrimmer(least: number) {
   let resident = least;
-  let trims = 0;
-  let drops = 0;
+  let pictures = 0;
+  const steps: string[] = [];
   let due: (() => void) | undefined;
   let set: () => void = () => undefined;
   const trimmer = new MemoryTrimmer({
     addon: {
+      collectGarbage: () => steps.push('collect'),
       trimMemory: () => {
-        trims++;
+        steps.push('trim');
         resident = least;
         return Promise.resolve();
       },
-      dropProgramPages: () => drops++,
+      dropProgramPages: () => steps.push('drop'),
+    },
+    workers: {
+      tidy: () => {
+        steps.push('workers');
+        return Promise.resolve();
+      },
+      countPictures: () => pictures,
     },
     readResident: () => resident,
     timers: {
@@ -30,40 +38,63 @@ function makeTrimmer(least: number) {
   return {
     trimmer,
     grow: (bytes: number) => (resident += bytes),
-    /** Runs the timer, and waits for the next one. */
+    analysePictures: (count: number) => (pictures += count),
+    /** Runs the timer, and waits for the next one. @returns what was done */
     pass: async () => {
       const done = new Promise<void>((resolve) => (set = resolve));
       due?.();
       await done;
+      return steps.splice(0).join(' ');
     },
-    trims: () => trims,
-    drops: () => drops,
     isTimerSet: () => due !== undefined,
   };
 }
 
+const TIDY = 'workers collect trim';
+
 describe('the memory trimmer', () => {
-  it('returns freed memory after the start and after growth, each time once more at the next look', async () => {
-    const { trimmer, grow, pass, trims } = makeTrimmer(200e6);
+  it('tidies up after the start, and drops the pages of the start once', async () => {
+    const { trimmer, pass, analysePictures } = makeTrimmer(200e6);
     await trimmer.start();
-    const counts: number[] = [];
-    for (const growth of [0, 0, 0, 15e6, 2e6, 0, 0]) {
-      grow(growth);
-      await pass();
-      counts.push(trims());
-    }
-    expect(counts).toEqual([1, 2, 2, 2, 3, 4, 4]);
+    expect(await pass()).toBe(`${TIDY} drop`);
+    analysePictures(1);
+    expect([await pass(), await pass(), await pass()]).toEqual(['', TIDY, '']);
   });
 
-  it('drops the pages of the start once', async () => {
-    const { trimmer, grow, pass, trims, drops } = makeTrimmer(200e6);
+  it('tidies up when pictures have come to a pause, and not while they come', async () => {
+    const { trimmer, pass, analysePictures } = makeTrimmer(200e6);
     await trimmer.start();
-    expect(drops()).toBe(0);
     await pass();
-    expect(drops()).toBe(1);
-    grow(100e6);
+    const done: string[] = [];
+    for (const pictures of [40, 1, 9, 0, 0]) {
+      analysePictures(pictures);
+      done.push(await pass());
+    }
+    expect(done).toEqual(['', '', '', TIDY, '']);
+  });
+
+  it('returns freed memory after growth, counted from the memory that the same work takes again', async () => {
+    const { trimmer, pass, grow } = makeTrimmer(200e6);
+    await trimmer.start();
     await pass();
-    expect([trims(), drops()]).toEqual([2, 1]);
+    const done: string[] = [];
+    for (const growth of [20e6, 15e6, 2e6, 20e6, 0, 15e6]) {
+      grow(growth);
+      done.push(await pass());
+    }
+    expect(done).toEqual(['', '', 'trim', '', '', '']);
+  });
+
+  it('tidies up every ten minutes, whatever comes', async () => {
+    const { trimmer, pass, analysePictures } = makeTrimmer(200e6);
+    await trimmer.start();
+    await pass();
+    const done: string[] = [];
+    for (let look = 1; look <= 300; look++) {
+      analysePictures(1);
+      if ((await pass()) !== '') done.push(`${(look * 4) / 60} minutes`);
+    }
+    expect(done).toEqual(['10 minutes', '20 minutes']);
   });
 
   it('does nothing before its start and after its stop', async () => {

@@ -113,6 +113,22 @@ describe('the worker pool', () => {
     expect(bytes.equals(before)).toBe(true);
   });
 
+  it('frees memory between jobs, also while one runs in another worker, and works on', async () => {
+    const pool = await startedPool({ workers: 2 });
+    const picture = await blank();
+    const running = pool.analyseImage(picture, DETECT);
+    await Promise.all([pool.tidy(), pool.tidy()]);
+    const answers = await Promise.all([
+      running,
+      pool.analyseImage(picture, DETECT),
+      pool.analyseImage(picture, DETECT),
+    ]);
+    expect(answers).toEqual(answers.map(() => ({ widthPx: 640, heightPx: 480, faces: [] })));
+    expect(pool.countPictures()).toBe(3);
+    await pool.stop();
+    await pool.tidy();
+  });
+
   it('embeds the same in every worker', async () => {
     const pool = await startedPool({ workers: 2, queueLength: 20 });
     const photo = encodePicture(renderPortrait(GUEST_SEED), loadAddon());
