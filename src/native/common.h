@@ -1,5 +1,7 @@
 // The headers that most files include. They are compiled once, since they take longer to read than the files themselves.
-#pragma once
+// A guard, because this header is also compiled by itself, where #pragma once is a warning.
+#ifndef LINTEL_COMMON_H
+#define LINTEL_COMMON_H
 
 #include <napi.h>
 
@@ -14,3 +16,5 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#endif
