@@ -35,6 +35,7 @@ export interface CameraParts {
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes?: () => readonly Box[] | undefined;
   /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere; else undefined, the default. */
+  restingBoxes?: () => readonly Box[] | undefined;
   knownBoxes?: () => readonly Box[] | undefined;
   onFrame: FrameListener;
   /** Called before the first frame after the stream changed: tracks must not go on over it. */
@@ -105,6 +106,7 @@ export class Camera implements Part {
       timers,
       log,
       settledBoxes = () => undefined,
+      restingBoxes = () => undefined,
       knownBoxes = () => undefined,
       onStreamChange = () => undefined,
     } = parts;
@@ -120,6 +122,7 @@ export class Camera implements Part {
     this.#analyser = new FrameAnalyser({
       ...parts,
       settledBoxes,
+      restingBoxes,
       knownBoxes,
       pace: this.pace,
       onStreamChange,

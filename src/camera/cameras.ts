@@ -196,6 +196,7 @@ export class Cameras<Stats extends Counters = Counters> implements Part, CameraC
       vision: vision.forCamera?.(config.id) ?? vision,
       // A watcher needs crop and quality of every face.
       settledBoxes: () => (watchers.size > 0 ? undefined : consumer.settledBoxes()),
+      restingBoxes: () => consumer.restingBoxes(),
       knownBoxes: () => (watchers.size > 0 ? undefined : consumer.knownBoxes()),
       onFrame: async (frame) => {
         const { capturedAtMs, widthPx, heightPx, faces } = frame;

@@ -37,6 +37,8 @@ export interface FrameAnalyserParts {
   vision: Pick<Vision, 'analyseFrame'>;
   /** Returns the boxes of faces that need no crop, mask or liveness; undefined when every face does. */
   settledBoxes: () => readonly Box[] | undefined;
+  /** Returns the boxes of faces that will not be embedded; undefined where no embedding may be begun early. */
+  restingBoxes: () => readonly Box[] | undefined;
   /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere; else undefined. */
   knownBoxes: () => readonly Box[] | undefined;
   /** Pace of the analysed frames. */
@@ -147,11 +149,12 @@ export class FrameAnalyser {
   }
 
   async #analyse(handle: number, lastFrame: number | undefined): Promise<AnalysedFrame | undefined> {
-    const { vision, config, settledBoxes, knownBoxes, gate, tally, clock } = this.#parts;
+    const { vision, config, settledBoxes, restingBoxes, knownBoxes, gate, tally, clock } = this.#parts;
     const { minFacePx } = config;
     const mask = config.mask !== false;
     const liveness = config.liveness !== 'off';
     const settled = settledBoxes();
+    const resting = restingBoxes();
     const search = this.#turns.next(knownBoxes(), clock());
     const options = {
       after: this.#after,
@@ -160,6 +163,7 @@ export class FrameAnalyser {
       minFacePx,
       ...(this.#mostAttributed > MAX_ATTRIBUTED ? { mostAttributed: this.#mostAttributed } : {}),
       ...(settled === undefined ? {} : { settled }),
+      ...(resting === undefined ? {} : { resting }),
       ...(search === undefined ? {} : { search }),
     };
     this.#sinceMs = clock();

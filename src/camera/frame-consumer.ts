@@ -21,6 +21,8 @@ export interface FrameConsumer<Stats extends Counters = Counters> {
   onFrame(frame: AnalysedFrame): Promise<void>;
   /** Returns where the next frame will show faces that need no embedding, mask or liveness. */
   settledBoxes(): readonly Box[];
+  /** Returns where the next frame will show faces that will not be embedded, whether or not they are settled. */
+  restingBoxes(): readonly Box[];
   /** Returns where the next frame will show all faces in sight, where it needs no search elsewhere for now; undefined where it does. */
   knownBoxes(): readonly Box[] | undefined;
   /** Returns where the matched persons are now. */

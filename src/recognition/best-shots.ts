@@ -53,6 +53,12 @@ export class BestShots {
     return best;
   }
 
+  /** Returns whether a shot that is as good as the ones so far would be taken. */
+  isExpecting(nowMs: number, isDecisionNear: boolean): boolean {
+    const { count, lastMs } = this.#taken;
+    return count < this.#limit && (isDecisionNear || lastMs === undefined || nowMs - lastMs >= MAX_WAIT_MS);
+  }
+
   /** Counts a shot that was embedded for another track and turned out to show this one. */
   count({ quality }: Pick<Shot, 'quality'>, nowMs: number): void {
     const { count, bestQuality } = this.#taken;

@@ -42,6 +42,11 @@ export class FacePlaces {
     });
   }
 
+  /** Returns where the next frame will show faces of which no shot will be embedded. @param nextMs time of that frame */
+  resting(nextMs: number): Box[] {
+    return this.#listBoxes(nextMs, (track) => !track.mayTakeShot(nextMs));
+  }
+
   /**
    * Returns where the next frame will show the faces in sight, where all of them are settled and nothing is in doubt. Everybody whose face was
    * seen lately must be in sight.

@@ -174,6 +174,10 @@ export class Recogniser implements FrameConsumer<RecogniserStats> {
     return this.#places.settled(this.#nextMs);
   }
 
+  restingBoxes(): Box[] {
+    return this.#places.resting(this.#nextMs);
+  }
+
   knownBoxes(): Box[] | undefined {
     return this.#places.known(this.#nextMs);
   }

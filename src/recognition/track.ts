@@ -107,6 +107,12 @@ export class Track {
     return atMs - this.checkedAtMs >= RECHECK_MS || (this.dueAtMs !== undefined && atMs >= this.dueAtMs);
   }
 
+  /** Returns whether a shot at a time will be embedded, if it is a good one. */
+  mayTakeShot(atMs: number): boolean {
+    if (this.state !== 'open') return this.isDue(atMs);
+    return atMs >= this.notBeforeMs && this.bestShots.isExpecting(atMs, this.isDecisionNear);
+  }
+
   /**
    * Returns the greatest corrected cosine with the reference shots, -1..1: two people with a mask each must not pass for one when one takes
    * the place of the other.

@@ -14,6 +14,7 @@ import { LivenessScorer, MaskClassifier } from './attributes.js';
 import { decodePicture } from './decode.js';
 import { Detector } from './detect.js';
 import type { DetectedFace } from './detections.js';
+import type { EarlyCrops } from './early-embeddings.js';
 import { Embedder } from './embed.js';
 import { JobControl } from './job-control.js';
 import { localDecoder } from './local-decoder.js';
@@ -149,8 +150,15 @@ export class Pipeline {
     }
   }
 
-  /** Does the work of Vision.analyseFrame. */
-  async analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
+  /**
+   * Does the work of Vision.analyseFrame.
+   * @param onAligned called where faces may be embedded while their mask and liveness are being determined
+   */
+  async analyseFrame(
+    captureHandle: number,
+    options: FrameOptions,
+    onAligned?: (early: EarlyCrops) => void,
+  ): Promise<AnalysedFrame | undefined> {
     const frame = this.#addon.captureFrame(captureHandle, options.after);
     if (!frame) return undefined;
     try {
@@ -163,7 +171,10 @@ export class Pipeline {
         face.quality = measureQuality(face, face.crop, this.#embedder.widthPx);
         return face;
       });
-      for (const face of pickAttributedFaces(faces, frame.frameNumber, options.mostAttributed)) {
+      const attributed = pickAttributedFaces(faces, frame.frameNumber, options.mostAttributed);
+      const early = onAligned && this.#liveness && options.liveness ? listEarlyCrops(faces, attributed, options) : [];
+      if (early.length > 0) onAligned?.({ faces: early, crops: early.map((i) => faces[i]!.crop!) });
+      for (const face of attributed) {
         await this.#addAttributes(frame, face, options);
         if (options.liveness) face.presentation = this.#presentation.measure(frame, face);
       }
@@ -229,6 +240,12 @@ export class Pipeline {
 
 function describeFace(found: DetectedFace): Face {
   return { ...found, pose: estimatePose(found.landmarksPx) };
+}
+
+/** Lists the faces, by index, that may be embedded before their attributes are known. */
+function listEarlyCrops(faces: readonly Face[], attributed: readonly Face[], { resting }: FrameOptions): number[] {
+  if (!resting) return [];
+  return attributed.filter((face) => face.crop && !isSettled(face.boxPx, resting)).map((face) => faces.indexOf(face));
 }
 
 function isSameStream(frame: CapturedFrame, search: FrameSearch): boolean {

@@ -59,6 +59,11 @@ export interface FrameOptions {
    */
   settled?: readonly Box[];
   /**
+   * Boxes of faces that will not be embedded now, in pixels of the frame. The embeddings of the others may be begun while mask and liveness are
+   * still being determined. Default: none is begun.
+   */
+  resting?: readonly Box[];
+  /**
    * Limits the search to places in which faces are expected. Where one of them is missed, or they are too many, the whole picture is searched.
    * Default: the whole picture is searched.
    */

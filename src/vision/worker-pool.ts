@@ -7,6 +7,8 @@ import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, clientError, describeError } from '../errors.js';
 import { describePrecision, type ChosenPrecision } from '../models/set-precision.js';
+import { EarlyEmbeddings } from './early-embeddings.js';
+import { createBusyError, createStoppedError, formatSeconds } from './job-errors.js';
 import { JobLanes, type Lane } from './job-lanes.js';
 import { OtherProblems } from './other-problems.js';
 import type { ProviderReport } from './pipeline.js';
@@ -46,6 +48,8 @@ interface SubmitOptions {
   /** Id of the camera whose lane the job waits in. */
   camera?: string | undefined;
   cancelled?: AbortSignal | undefined;
+  /** See PendingJob. */
+  onAligned?: PendingJob['onAligned'];
 }
 
 /** Lane of each kind of job. A JPEG of a live view is a request, so that viewers do not delay the cameras. */
@@ -70,6 +74,7 @@ export class WorkerPool implements Vision, Part {
   readonly #clock: Clock;
   readonly #free = new FreeWorkers();
   readonly #queue: JobLanes<PendingJob>;
+  readonly #early: EarlyEmbeddings;
   readonly #restartTimers = new Set<NodeJS.Timeout>();
   #providers: readonly ProviderReport[] = [];
   readonly #others: OtherProblems;
@@ -87,6 +92,9 @@ export class WorkerPool implements Vision, Part {
     this.#others = new OtherProblems(options.log);
     const { queueLength: capacity, cameras = 0 } = options;
     this.#clock = options.clock ?? (() => performance.now());
+    this.#early = new EarlyEmbeddings(
+      () => this.#queue.length === 0 && (this.#free.has('camera') || this.#free.has('any')),
+    );
     this.#queue = new JobLanes({ capacity, camerasFirst: cameras > 0, clock: this.#clock });
   }
 
@@ -143,11 +151,9 @@ export class WorkerPool implements Vision, Part {
     return {
       modelVersion: this.modelVersion,
       hasLiveness: this.hasLiveness,
-      analyseFrame: (captureHandle, options) =>
-        this.#submit<'frame'>({ kind: 'frame', captureHandle, options }, { camera }),
+      analyseFrame: (captureHandle, options) => this.#analyseFrame(captureHandle, options, camera),
       encodeFrame: (captureHandle, options) => this.encodeFrame(captureHandle, options),
-      embedCrops: (crops, modelVersion) =>
-        this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion }, { camera }),
+      embedCrops: (crops, modelVersion) => this.#embedCrops(crops, modelVersion, camera),
     };
   }
 
@@ -156,7 +162,7 @@ export class WorkerPool implements Vision, Part {
   }
 
   analyseFrame(captureHandle: number, options: FrameOptions): Promise<AnalysedFrame | undefined> {
-    return this.#submit<'frame'>({ kind: 'frame', captureHandle, options });
+    return this.#analyseFrame(captureHandle, options);
   }
 
   encodeFrame(captureHandle: number, options: EncodeOptions): Promise<EncodedFrame | undefined> {
@@ -164,7 +170,7 @@ export class WorkerPool implements Vision, Part {
   }
 
   embedCrops(crops: readonly Uint8Array[], modelVersion?: string): Promise<EmbeddedFace[]> {
-    return this.#submit<'crops'>({ kind: 'crops', crops: crops.map(compact), modelVersion });
+    return this.#embedCrops(crops, modelVersion);
   }
 
   /** Has the workers that do nothing free the memory that they do not need between jobs. */
@@ -228,9 +234,26 @@ export class WorkerPool implements Vision, Part {
     return this.#others.describe();
   }
 
+  #analyseFrame(captureHandle: number, options: FrameOptions, camera?: string): Promise<AnalysedFrame | undefined> {
+    return this.#early.analyse(
+      (onAligned) => this.#submit<'frame'>({ kind: 'frame', captureHandle, options }, { camera, onAligned }),
+      (crops) => this.#submit<'crops'>({ kind: 'crops', crops, modelVersion: undefined }, { camera }),
+    );
+  }
+
+  #embedCrops(
+    crops: readonly Uint8Array[],
+    modelVersion = this.modelVersion,
+    camera?: string,
+  ): Promise<EmbeddedFace[]> {
+    const embed = (some: readonly Uint8Array[]): Promise<EmbeddedFace[]> =>
+      this.#submit<'crops'>({ kind: 'crops', crops: some.map(compact), modelVersion }, { camera });
+    return modelVersion === this.modelVersion ? this.#early.embed(crops, embed) : embed(crops);
+  }
+
   #submit<K extends keyof JobResults>(
     job: Extract<Job, { kind: K }>,
-    { camera, cancelled }: SubmitOptions = {},
+    { camera, cancelled, onAligned }: SubmitOptions = {},
   ): Promise<JobResults[K]> {
     if (!this.#running) return Promise.reject(createStoppedError());
     if (cancelled?.aborted) return Promise.reject(cancelled.reason as Error);
@@ -243,6 +266,7 @@ export class WorkerPool implements Vision, Part {
       const pending: PendingJob = {
         job,
         camera,
+        ...(onAligned && { onAligned }),
         limitMs: lane === 'camera' ? CAMERA_TIMEOUT_MS : this.#pictureTimeoutMs,
         resolve: (result) => {
           settle();
@@ -374,16 +398,4 @@ export class WorkerPool implements Vision, Part {
 /** Copies the bytes where they are a view of a larger buffer: otherwise the whole buffer would be sent to the worker. */
 function compact(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
-}
-
-function createBusyError(detail: string): AppError {
-  return new AppError('SERVER_BUSY', 'the vision workers are busy', { detail });
-}
-
-function formatSeconds(durationMs: number): string {
-  return `${durationMs / 1_000} seconds`;
-}
-
-function createStoppedError(): AppError {
-  return new AppError('STOPPED', 'the vision workers are stopped', { detail: 'The service is stopping.' });
 }

@@ -5,6 +5,7 @@ import { AppError, describeError, type ErrorCode } from '../errors.js';
 import type { ModelSet } from '../models/manifest.js';
 import type { OtherSet } from '../models/other-sets.js';
 import type { OtherLoading } from './other-embedders.js';
+import type { EarlyCrops } from './early-embeddings.js';
 import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions } from './vision.js';
 
@@ -46,11 +47,15 @@ export interface WorkerData extends WorkerSetup {
  */
 export type ToWorker = { type: 'job'; job: Job } | { type: 'cancel' } | { type: 'tidy' } | { type: 'close' };
 
-/** A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job, and `tidied` for each `tidy`. */
+/**
+ * A message from a worker. `ready` or `failed` comes first, once; then one `result` or `error` for each job, with at most one `aligned` before
+ * it, and `tidied` for each `tidy`.
+ */
 export type FromWorker =
   | { type: 'ready'; providers: readonly ProviderReport[] }
   | { type: 'failed'; error: WireError }
   | { type: 'other'; loading: OtherLoading }
+  | { type: 'aligned'; early: EarlyCrops }
   | { type: 'result'; result: JobResults[keyof JobResults] }
   | { type: 'error'; error: WireError }
   | { type: 'tidied' };

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import '../config/no-telemetry.js';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
+import type { EarlyCrops } from './early-embeddings.js';
 import { JobControl } from './job-control.js';
 import type { OtherLoading } from './other-embedders.js';
 import type { ProviderReport } from './pipeline.js';
@@ -25,6 +26,8 @@ export interface PendingJob {
   startedMs?: number;
   /** The job is cancelled when it has run for this long. */
   limitMs: number;
+  /** Called with the crops of a frame that could be embedded while its analysis goes on. */
+  onAligned?: (early: EarlyCrops) => void;
   resolve(result: JobResults[keyof JobResults]): void;
   reject(error: unknown): void;
 }
@@ -130,6 +133,9 @@ export class WorkerSlot {
             break;
           case 'tidied':
             this.#onTidied?.();
+            break;
+          case 'aligned':
+            this.#running?.onAligned?.(message.early);
             break;
           case 'result':
             this.#finish((job) => job.resolve(message.result));

@@ -76,7 +76,7 @@ async function perform(addon: Addon, pipeline: Pipeline, job: Job): Promise<JobR
     case 'image':
       return pipeline.analyseImage(job.bytes, job.options);
     case 'frame':
-      return pipeline.analyseFrame(job.captureHandle, job.options);
+      return pipeline.analyseFrame(job.captureHandle, job.options, (early) => post({ type: 'aligned', early }));
     case 'jpeg':
       return encodeFrame(addon, job.captureHandle, job.options);
     case 'crops':

@@ -197,6 +197,24 @@ describe('settled boxes', () => {
   });
 });
 
+describe('resting boxes', () => {
+  test('are those of faces whose next shot would not be embedded', async () => {
+    const door = await openDoorTo([anna, 'anna']);
+    const both = (): SceneFace[] => [
+      { person: anna, x: 150 },
+      { person: zoe, x: 450 },
+    ];
+    expect(door.recogniser.restingBoxes()).toEqual([]);
+    await door.play(100, both);
+    expect(door.recogniser.restingBoxes()).toEqual([]);
+    await door.play(800, both);
+    expect(door.recogniser.restingBoxes()).toEqual(both().map((shown) => face(shown).boxPx));
+    // A check of the first who was decided is due.
+    await door.play(4_300, both);
+    expect(door.recogniser.restingBoxes()).toEqual([face(both()[1]!).boxPx]);
+  });
+});
+
 describe('known boxes', () => {
   const two = (): SceneFace[] => [
     { person: anna, x: 150 },

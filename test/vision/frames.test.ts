@@ -8,6 +8,7 @@ import { renderScene } from '../../tools/rendered-people/render-face.js';
 import { boxIou, type Box, type Face } from '../../src/domain/face.js';
 import { loadAddon } from '../../src/native/addon.js';
 import { pickAttributedFaces } from '../../src/vision/attributed-faces.js';
+import type { EarlyCrops } from '../../src/vision/early-embeddings.js';
 import { Pipeline } from '../../src/vision/pipeline.js';
 import type { AnalysedFrame, FrameOptions } from '../../src/vision/vision.js';
 import { modelSetsAtHand } from '../support/model-sets.js';
@@ -36,7 +37,10 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
   });
   afterAll(() => pipeline.close());
 
-  async function analyse(options: Partial<FrameOptions>): Promise<AnalysedFrame> {
+  async function analyse(
+    options: Partial<FrameOptions>,
+    onAligned?: (early: EarlyCrops) => void,
+  ): Promise<AnalysedFrame> {
     const path = join(tempDir(), 'frame.mjpeg');
     writeFileSync(path, jpeg);
     const source = { type: 'file', path, loop: false, realTime: false } as const;
@@ -45,7 +49,7 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
     onTestFinished(() => addon.closeCapture(handle));
     return vi.waitFor(async () => {
       const all = { after: 0, mask: true, liveness: true, minFacePx: 30, ...options };
-      const frame = await pipeline.analyseFrame(handle, all);
+      const frame = await pipeline.analyseFrame(handle, all, onAligned);
       if (!frame) throw new Error('the frame is not there yet');
       return frame;
     }, 10_000);
@@ -76,6 +80,23 @@ describe.each(modelSetsAtHand)('with the set $set, a frame of three people', ({ 
     expect(frame.faces[0]!.landmarksPx).toHaveLength(5);
     expect(frame.faces[0]!.pose).toBeDefined();
     expect(computed(await analyse({ settled: truth }))).toEqual(['-', '-', '-']);
+  });
+
+  it('gives the crops of its fit faces before their liveness, except of those that rest', async () => {
+    const give = async (options: Partial<FrameOptions>): Promise<(readonly number[])[]> => {
+      const given: EarlyCrops[] = [];
+      const { faces } = await analyse(options, (early) => given.push(early));
+      for (const { faces: indices, crops } of given) {
+        expect(crops).toEqual(indices.map((i) => faces[i]!.crop));
+        expect(indices.every((i) => faces[i]!.livenessScore !== undefined)).toBe(true);
+      }
+      return given.map(({ faces: indices }) => indices);
+    };
+    expect(await give({})).toEqual([]);
+    expect(await give({ resting: [] })).toEqual(hasLiveness ? [[0, 1]] : []);
+    expect(await give({ resting: [truth[0]!] })).toEqual(hasLiveness ? [[1]] : []);
+    expect(await give({ resting: [], settled: truth })).toEqual([]);
+    expect(await give({ resting: [], liveness: false })).toEqual([]);
   });
 
   describe('that is searched around expected faces', () => {
