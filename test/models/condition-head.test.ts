@@ -35,6 +35,26 @@ describe('a condition head', () => {
     expect(covered.bias?.at(-1)).toBeGreaterThan(0.3);
   });
 
+  it.each([1, 7, 8, 20])('adds up %i hidden units in the order of their weights, to the bit', (units) => {
+    const numbers = (count: number, seed: number): number[] =>
+      Array.from({ length: count }, (_, i) => Math.sin(seed + i * 1.7) / 3);
+    const dimensions = 11;
+    const hidden = Array.from({ length: units }, (_, unit) => numbers(dimensions, unit));
+    const hiddenBias = numbers(units, 50);
+    const output = Array.from({ length: 1 + BIAS_LENGTH }, (_, i) => numbers(units, 60 + i));
+    const outputBias = numbers(1 + BIAS_LENGTH, 99);
+    const embedding = Float32Array.from(numbers(dimensions, 7));
+    const values = [...outputBias];
+    for (let unit = 0; unit < units; unit++) {
+      let sum = hiddenBias[unit]!;
+      embedding.forEach((value, i) => (sum += Math.fround(hidden[unit]![i]!) * value));
+      if (sum > 0) output.forEach((row, i) => (values[i]! += row[unit]! * sum));
+    }
+    const found = new ConditionHead({ hidden, hiddenBias, output, outputBias }).measure(embedding);
+    expect(found.recognisability).toBe(1 / (1 + Math.exp(-values[0]!)));
+    expect(found.bias!.slice(0, -1)).toEqual(Float32Array.from(values.slice(2), (value) => Math.max(0, value)));
+  });
+
   it('refuses an embedding of other dimensions', () => {
     expect(() => new ConditionHead(weights).measure(new Float32Array(3))).toThrow(/3 dimensions.*expects 2/);
   });
