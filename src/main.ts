@@ -26,19 +26,26 @@ import { requireTrustedFolders } from './keys/trusted-folders.js';
 import { loadManifest, type Manifest } from './models/manifest.js';
 import { HealthRegistry } from './ops/health.js';
 import { Lifecycle } from './platform/lifecycle.js';
+import type { WorkerThreads } from './vision/worker-threads.js';
 
 export type { Service } from './compose/running-service.js';
 
 export interface ServiceInputs extends BaseInputs {
   /** Manifest of the model sets; default: the one of this installation. */
   manifest?: Manifest;
+  /** Threads of the vision workers that have been begun already. */
+  workerThreads?: WorkerThreads;
 }
 
 /**
  * Checks the folders, reads the secrets (a first start creates them) and constructs every part; starts none.
  * @throws AppError STORE_UNAVAILABLE, SECRET_INVALID: others can change a folder; the errors of readSecrets and of the models
  */
-export async function createService({ manifest = loadManifest(), ...inputs }: ServiceInputs): Promise<Service> {
+export async function createService({
+  manifest = loadManifest(),
+  workerThreads,
+  ...inputs
+}: ServiceInputs): Promise<Service> {
   const base = createBase(inputs);
   await requireTrustedFolders(base.config);
   const secrets = await readSecrets(base);
@@ -47,7 +54,7 @@ export async function createService({ manifest = loadManifest(), ...inputs }: Se
 
   const health = new HealthRegistry({ isStarted: () => lifecycle.state === 'running' });
   const storage = createStorage(base, { secrets, models });
-  const vision = createVision(base, models);
+  const vision = createVision(base, models, workerThreads);
   const events = createEvents(base, { secrets, storage, health, cameras: () => cameras });
   const fleet = createFleet(base, {
     storage,

@@ -1,9 +1,11 @@
 // `lintel serve`: runs the service until SIGTERM or Ctrl-C.
 import type { Command } from 'commander';
+import type { Config } from '../config/schema.js';
 import type { Service } from '../main.js';
 import { describeError } from '../errors.js';
 import { createLog, forJournal, writesToJournal } from '../platform/log.js';
 import { LogOutput } from '../platform/log-output.js';
+import type { WorkerThreads } from '../vision/worker-threads.js';
 import { loadCommandConfig, type CliContext } from './context.js';
 import { SilentFailure } from './program.js';
 
@@ -23,6 +25,7 @@ try.`,
       const { config, file: configFile } = await loadCommandConfig(command, context);
       // The database creates its files with modes that this mask limits; the systemd unit sets the same mask.
       process.umask(0o077);
+      const workerThreads = await beginWorkers(config);
       // Imported here, so that the other commands, above all the doctor, work where a native library is missing.
       const { createService } = await import('../main.js');
       const { journalStream } = context.environment;
@@ -35,6 +38,10 @@ try.`,
         environment,
         log,
         droppedLogLines: () => output.dropped,
+        workerThreads,
+      }).catch(async (error: unknown) => {
+        await workerThreads.end();
+        throw error;
       });
       // From here on a signal stops the service, also during the start: then the parts that are started already are stopped.
       const stopped = new Promise<string>((resolve) => {
@@ -58,6 +65,17 @@ try.`,
         setTimeout(() => process.exit(), EXIT_DELAY_MS).unref();
       }
     });
+}
+
+/** Begins the threads of the vision workers, which load while this thread loads the rest of the service. */
+async function beginWorkers({ vision, cameras }: Config): Promise<WorkerThreads> {
+  const [{ WorkerThreads }, { countWorkers }] = await Promise.all([
+    import('../vision/worker-threads.js'),
+    import('../vision/worker-shares.js'),
+  ]);
+  const threads = new WorkerThreads();
+  threads.begin(countWorkers({ ...vision, cameras: cameras.length }));
+  return threads;
 }
 
 /** Returns the text for a person at a terminal. */

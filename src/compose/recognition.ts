@@ -8,6 +8,7 @@ import type { RecogniserStats } from '../recognition/recogniser-stats.js';
 import { Recogniser, type RecogniserParts } from '../recognition/recogniser.js';
 import { createCropEncoder } from '../vision/crop-jpeg.js';
 import { WorkerPool } from '../vision/worker-pool.js';
+import type { WorkerThreads } from '../vision/worker-threads.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
 import type { Secrets } from './secrets.js';
@@ -23,13 +24,18 @@ export interface CamerasInputs {
   copyTrust: CopyTrust;
 }
 
-export function createVision({ config, log }: ServiceBase, models: ServiceModels): WorkerPool {
+export function createVision(
+  { config, log }: ServiceBase,
+  models: ServiceModels,
+  threads: WorkerThreads | undefined,
+): WorkerPool {
   const { set, others, fallback, precisions, modelsDir } = models;
   const { providers } = config.models;
   return new WorkerPool({
     ...{ set, others, fallback, precisions, modelsDir, providers },
     ...config.vision,
     cameras: config.cameras.length,
+    ...(threads && { threads }),
     log,
   });
 }

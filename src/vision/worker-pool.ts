@@ -15,7 +15,8 @@ import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
 import type { WorkerActivity, WorkerPoolStats } from './worker-activity.js';
 import type { Job, JobResults, WorkerSetup } from './worker-protocol.js';
-import { countCameraWorkers, FreeWorkers, type WorkerKind } from './worker-shares.js';
+import { countCameraWorkers, countWorkers, FreeWorkers, type WorkerKind } from './worker-shares.js';
+import { WorkerThreads } from './worker-threads.js';
 import { WorkerSlot, type JobSlot, type PendingJob, type WorkerSlotOptions } from './worker-slot.js';
 
 export interface WorkerPoolOptions extends WorkerSetup {
@@ -34,7 +35,9 @@ export interface WorkerPoolOptions extends WorkerSetup {
   /** Reason why each model runs in its form, for the health report. */
   precisions?: readonly ChosenPrecision[];
   log: Log;
-  /** File of the worker thread. Default: dist/vision/worker.js; tests, which run the sources, name another one. */
+  /** Threads of workers that have begun already. */
+  threads?: WorkerThreads;
+  /** File of the threads where none have begun. Default: dist/vision/worker.js; tests, which run the sources, name another one. */
   workerFile?: URL;
   /** Monotonic, in milliseconds; and what makes the place of a worker. Default: real ones; simulations pass their own. */
   clock?: Clock;
@@ -70,6 +73,7 @@ const RESTART_DELAY_MS = 1_000;
 export class WorkerPool implements Vision, Part {
   readonly name = 'vision';
   readonly #options: WorkerPoolOptions;
+  readonly #threads: WorkerThreads;
   readonly #slots: JobSlot[] = [];
   readonly #clock: Clock;
   readonly #free = new FreeWorkers();
@@ -90,6 +94,7 @@ export class WorkerPool implements Vision, Part {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#others = new OtherProblems(options.log);
+    this.#threads = options.threads ?? new WorkerThreads(options.workerFile);
     const { queueLength: capacity, cameras = 0 } = options;
     this.#clock = options.clock ?? (() => performance.now());
     this.#early = new EarlyEmbeddings(
@@ -113,8 +118,7 @@ export class WorkerPool implements Vision, Part {
 
   /** Number of workers: where there are cameras, one of them at least serves cameras alone, and requests need another one. */
   get #workers(): number {
-    const { workers, cameras = 0 } = this.#options;
-    return cameras > 0 ? Math.max(2, workers) : workers;
+    return countWorkers(this.#options);
   }
 
   /** Lets the workers load their models while other parts start. */
@@ -352,13 +356,13 @@ export class WorkerPool implements Vision, Part {
   }
 
   #createSlot(index: number): JobSlot {
-    const { set, others = [], modelsDir, providers, workerFile, log, cameras = 0 } = this.#options;
+    const { set, others = [], modelsDir, providers, log, cameras = 0 } = this.#options;
     const kind = this.#readKind(index);
     const yields = cameras > 0 && kind === 'any';
     const { cancelTimeoutMs = CANCEL_TIMEOUT_MS, openSlot = (parts) => new WorkerSlot(parts) } = this.#options;
     const slot: JobSlot = openSlot({
       setup: { set, others, modelsDir, providers, ...(yields && { niceness: REQUEST_NICENESS }) },
-      workerFile: workerFile ?? new URL('./worker.js', import.meta.url),
+      threads: this.#threads,
       log,
       cancelTimeoutMs,
       onReady: (reports) => {

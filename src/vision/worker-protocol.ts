@@ -34,7 +34,7 @@ export interface JobResults {
   crops: EmbeddedFace[];
 }
 
-/** `workerData` of a worker thread. */
+/** `workerData` of a worker thread, or its first message where it was started without. */
 export interface WorkerData extends WorkerSetup {
   /** Memory of the worker's JobControl. */
   controlMemory: SharedArrayBuffer;

@@ -20,6 +20,11 @@ export function countCameraWorkers(workers: number, cameras: number): number {
   return Math.max(1, Math.min(Math.max(own, Math.ceil(cameras / CAMERAS_PER_WORKER)), workers - 1));
 }
 
+/** Counts all workers: where there are cameras, one of them at least serves cameras alone, and requests need another one. */
+export function countWorkers({ workers, cameras = 0 }: { workers: number; cameras?: number }): number {
+  return cameras > 0 ? Math.max(2, workers) : workers;
+}
+
 /** Kind of a worker: `camera` serves cameras alone, `any` serves requests and cameras. */
 export type WorkerKind = 'camera' | 'any';
 

@@ -1,6 +1,5 @@
 // One place of the worker pool: a worker thread, the job that it runs, and the handling of its messages.
-import { Worker } from 'node:worker_threads';
-import '../config/no-telemetry.js';
+import type { Worker } from 'node:worker_threads';
 import type { Log } from '../domain/log.js';
 import { AppError, describeError } from '../errors.js';
 import type { EarlyCrops } from './early-embeddings.js';
@@ -13,9 +12,9 @@ import {
   type Job,
   type JobResults,
   type ToWorker,
-  type WorkerData,
   type WorkerSetup,
 } from './worker-protocol.js';
+import type { WorkerThreads } from './worker-threads.js';
 
 /** A job with the promise that its caller waits for. */
 export interface PendingJob {
@@ -34,7 +33,7 @@ export interface PendingJob {
 
 export interface WorkerSlotOptions {
   setup: WorkerSetup;
-  workerFile: URL;
+  threads: WorkerThreads;
   log: Log;
   /** Called when the worker has loaded and run every model. */
   onReady: (providers: readonly ProviderReport[]) => void;
@@ -50,11 +49,6 @@ export interface WorkerSlotOptions {
   onDeath: () => void;
 }
 
-/**
- * Size to which the young generation of a worker's JavaScript heap may grow. A worker makes little garbage there. V8's default lets it
- * grow to 48 MB. With 4 MB it held 8 MB, with 1 MB it holds 2 to 4 MB, and a still takes the same processor time (AMD EPYC, November 2026).
- */
-const YOUNG_GENERATION_MB = 1;
 /** Time in which the worker of a closed slot must end. After it the thread is terminated, as the end of the process would do. */
 const CLOSE_TIMEOUT_MS = 2_500;
 
@@ -108,12 +102,9 @@ export class WorkerSlot {
    * @throws AppError what Pipeline.open throws; ADDON_MISSING; WORKER_FAILED where the thread ends before it is ready
    */
   launch(): Promise<void> {
-    const { setup, workerFile, log, onReady, onOther } = this.#options;
+    const { setup, threads, log, onReady, onOther } = this.#options;
     this.#control = new JobControl();
-    const worker = new Worker(workerFile, {
-      workerData: { ...setup, controlMemory: this.#control.memory } satisfies WorkerData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    const worker = threads.take({ ...setup, controlMemory: this.#control.memory });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {

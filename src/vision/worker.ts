@@ -19,6 +19,8 @@ import {
 
 if (!parentPort) throw new TypeError('the vision worker runs in a worker thread only');
 const port = parentPort;
+/** Messages that came before the worker was ready. */
+const early: ToWorker[] = [];
 
 // Without an await at the top: the bundle that scripts/build-service.mjs makes cannot have one.
 void begin().catch((error: unknown) => {
@@ -27,15 +29,15 @@ void begin().catch((error: unknown) => {
 });
 
 async function begin(): Promise<void> {
-  const { controlMemory, niceness, ...setup } = workerData as WorkerData;
+  const addon = loadAddon();
+  const { controlMemory, niceness, ...setup } = (workerData as WorkerData | undefined) ?? (await receiveData());
   if (niceness !== undefined) lowerPriority(niceness);
   const decoder = new DecoderProcess();
   const control = new JobControl(controlMemory);
-  const addon = loadAddon();
   const onOther = (loading: OtherLoading): void => post({ type: 'other', loading });
   const pipeline = await Pipeline.open({ addon, ...setup, onOther, decoder, control });
   let running: Promise<void> = Promise.resolve();
-  port.on('message', (message: ToWorker) => {
+  const handle = (message: ToWorker): void => {
     if (message.type === 'cancel') return decoder.abandon();
     if (message.type === 'close') {
       void running
@@ -58,8 +60,25 @@ async function begin(): Promise<void> {
       (result) => post({ type: 'result', result }, listBuffers(result)),
       (error: unknown) => post({ type: 'error', error: toWireError(error) }),
     );
-  });
+  };
+  port.on('message', handle);
+  port.off('message', keep);
+  early.forEach(handle);
   post({ type: 'ready', providers: pipeline.providers });
+}
+
+/** Waits for the data of a worker that was started before they were known. A message that follows them is kept until the worker is ready. */
+function receiveData(): Promise<WorkerData> {
+  return new Promise((resolve) => {
+    port.once('message', (data: WorkerData) => {
+      port.on('message', keep);
+      resolve(data);
+    });
+  });
+}
+
+function keep(message: ToWorker): void {
+  early.push(message);
 }
 
 /** Lowers the priority of this thread: on Linux, setpriority with 0 changes the calling thread alone. */
