@@ -39,7 +39,7 @@ export interface FrameAnalyserParts {
   settledBoxes: () => readonly Box[] | undefined;
   /** Returns the boxes of faces that will not be embedded; undefined where no embedding may be begun early. */
   restingBoxes: () => readonly Box[] | undefined;
-  /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere; else undefined. */
+  /** Returns the boxes of all faces in sight, where the next frame needs no search elsewhere, none where nobody is in sight; else undefined. */
   knownBoxes: () => readonly Box[] | undefined;
   /** Pace of the analysed frames. */
   pace: Pick<FramePace, 'intervalMs'>;
@@ -155,7 +155,8 @@ export class FrameAnalyser {
     const liveness = config.liveness !== 'off';
     const settled = settledBoxes();
     const resting = restingBoxes();
-    const search = this.#turns.next(knownBoxes(), clock());
+    const known = knownBoxes();
+    const search = this.#turns.next(known, clock());
     const options = {
       after: this.#after,
       mask,
@@ -164,6 +165,7 @@ export class FrameAnalyser {
       ...(this.#mostAttributed > MAX_ATTRIBUTED ? { mostAttributed: this.#mostAttributed } : {}),
       ...(settled === undefined ? {} : { settled }),
       ...(resting === undefined ? {} : { resting }),
+      ...(this.#turns.mayGlance(known) && { mayGlance: true }),
       ...(search === undefined ? {} : { search }),
     };
     this.#sinceMs = clock();

@@ -23,7 +23,7 @@ export interface FrameConsumer<Stats extends Counters = Counters> {
   settledBoxes(): readonly Box[];
   /** Returns where the next frame will show faces that will not be embedded, whether or not they are settled. */
   restingBoxes(): readonly Box[];
-  /** Returns where the next frame will show all faces in sight, where it needs no search elsewhere for now; undefined where it does. */
+  /** Returns where the next frame will show all faces in sight, where it needs no search elsewhere for now; none where nobody is in sight; else undefined. */
   knownBoxes(): readonly Box[] | undefined;
   /** Returns where the matched persons are now. */
   matchedBoxes(): readonly Box[];

@@ -37,13 +37,20 @@ export class SearchTurns {
    */
   next(known: readonly Box[] | undefined, nowMs: number): FrameSearch | undefined {
     if (!known || known.length === 0 || !this.#last || this.#wholeLeft > 0) return undefined;
-    // A third of a second holds 5 frames at 15 per second, however the times are rounded.
-    const turns = Math.min(MOST_TURNS, Math.floor(FOUND_WITHIN_MS / this.#pace.intervalMs + 0.01));
-    if (this.#sinceWhole + 1 >= turns) return undefined;
+    if (this.#sinceWhole + 1 >= this.#turns) return undefined;
     // A frame that is late, or a clock that was set: nothing is known of the time since.
     const elapsedMs = nowMs - this.#wholeAtMs;
     if (!(elapsedMs >= 0 && elapsedMs < FOUND_WITHIN_MS)) return undefined;
     return { around: known, ...this.#last };
+  }
+
+  /**
+   * Returns whether a glance is enough for the next frame, if it finds somebody: nobody was in sight, and another frame follows in time. That one
+   * is searched as a whole, because there is a face in sight then.
+   * @param known as for `next`
+   */
+  mayGlance(known: readonly Box[] | undefined): boolean {
+    return known?.length === 0 && this.#turns > 1;
   }
 
   /** Takes an analysed frame. */
@@ -56,6 +63,12 @@ export class SearchTurns {
     this.#sinceWhole = 0;
     this.#wholeAtMs = capturedAtMs;
     this.#wholeLeft = searched === 'again' ? WHOLE_AFTER_MISS : Math.max(0, this.#wholeLeft - 1);
+  }
+
+  /** Number of frames in which one must be searched as a whole. */
+  get #turns(): number {
+    // A third of a second holds 5 frames at 15 per second, however the times are rounded.
+    return Math.min(MOST_TURNS, Math.floor(FOUND_WITHIN_MS / this.#pace.intervalMs + 0.01));
   }
 
   /** Forgets the frames so far: the next one is of another capture. */

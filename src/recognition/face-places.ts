@@ -51,14 +51,14 @@ export class FacePlaces {
    * Returns where the next frame will show the faces in sight, where all of them are settled and nothing is in doubt. Everybody whose face was
    * seen lately must be in sight.
    * @param nextMs time of that frame
-   * @returns undefined where the next frame must be searched as a whole
+   * @returns none where nobody is in sight; undefined where the next frame must be searched as a whole
    */
   known(nextMs: number): Box[] | undefined {
     const { paths, tracks } = this.#parts;
     if (this.#isDoubtNext || !paths.areAllSeen) return undefined;
     const isAllSettled = tracks.all().every(({ state, isDoubtful }) => state === 'settled' && !isDoubtful);
     const boxes = this.inSight(nextMs).map(({ box }) => box);
-    return isAllSettled && boxes.length > 0 && boxes.length === paths.size ? boxes : undefined;
+    return isAllSettled && boxes.length === paths.size ? boxes : undefined;
   }
 
   /** Frames that are far apart put every step in doubt, so that each face must be compared again, and needs its crop. */

@@ -7,9 +7,11 @@ import { invertAffine, transformBox, transformLandmarks } from './affine.js';
 import { decodeDetections, keepBest, suppress, type DetectedFace } from './detections.js';
 import { Looks } from './looks.js';
 import {
+  findSmallestSidePx,
   missesLargeFaces,
   placeCloseUp,
   placeFrame,
+  placeGlance,
   placeStill,
   placeStillCoarsely,
   turnPlacement,
@@ -37,6 +39,8 @@ export interface DetectOptions {
   frameNumber?: number;
   /** Most faces that are returned, the largest. */
   maxFaces?: number;
+  /** True: where a glance at a large frame surely finds a large face, smaller ones are not searched. Default: they are. */
+  mayGlance?: boolean | undefined;
   /** Parts of a frame that are searched in place of the whole. */
   squares?: readonly SearchSquare[];
   /** Tells whether the face in a box gets further looks, which correct its landmarks. Default: every face does. */
@@ -71,11 +75,12 @@ export class Detector {
    * @returns the face with the largest box first
    */
   async detect(image: NativeImage, options: DetectOptions): Promise<DetectedFace[]> {
-    const { minFacePx, frameNumber, maxFaces, squares, isWanted = () => true } = options;
+    const { minFacePx, frameNumber, maxFaces, squares, mayGlance = false, isWanted = () => true } = options;
     const find = async (): Promise<DetectedFace[]> => {
       if (squares) return this.#squares.find(image, squares);
       if (frameNumber === undefined) return this.#findInStill(image, minFacePx);
-      return this.#findInFrame(image, minFacePx, frameNumber, isWanted);
+      const glanced = mayGlance ? await this.#glance(image, minFacePx) : undefined;
+      return glanced ?? this.#findInFrame(image, minFacePx, frameNumber, isWanted);
     };
     const found = await find();
     const fit = found
@@ -101,6 +106,18 @@ export class Detector {
   /** Frees the memory of the input tensor. It is as large as the largest picture needed: up to 11 MB. */
   dropBuffer(): void {
     this.#buffer = new Float32Array(0);
+  }
+
+  /** Finds the large faces of a large frame. @returns undefined where the whole search must decide: no face is there, or one is small or not sure */
+  async #glance(image: NativeImage, minFacePx: number): Promise<DetectedFace[] | undefined> {
+    const { multiplePx } = this.#model.input;
+    const placement = placeGlance(image, placeFrame(image, minFacePx, multiplePx), multiplePx);
+    if (!placement) return undefined;
+    const faces = await this.#runPass(image, placement);
+    const leastPx = findSmallestSidePx(placement);
+    const isClear = (face: DetectedFace): boolean =>
+      isSureFace(face) && Math.min(boxWidth(face.boxPx), boxHeight(face.boxPx)) >= leastPx;
+    return faces.length > 0 && faces.every(isClear) ? faces : undefined;
   }
 
   /** Finds the faces of the frame as it is, and where none of them is sure, those of the frame turned by one quarter turn. */

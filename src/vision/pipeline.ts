@@ -207,10 +207,10 @@ export class Pipeline {
   /** Finds the faces of a frame: around the places where they are expected, and in the whole picture where that does not find all of them. */
   async #searchFrame(
     frame: CapturedFrame,
-    { minFacePx, settled, search }: FrameOptions,
+    { minFacePx, settled, search, mayGlance }: FrameOptions,
   ): Promise<Pick<AnalysedFrame, 'searched'> & { found: DetectedFace[] }> {
     const isWanted = (boxPx: Box): boolean => !isSettled(boxPx, settled);
-    const options = { minFacePx, frameNumber: frame.frameNumber, maxFaces: MAX_FACES, isWanted };
+    const options = { minFacePx, frameNumber: frame.frameNumber, maxFaces: MAX_FACES, mayGlance, isWanted };
     const squares = search && isSameStream(frame, search) ? planSearch({ minFacePx, ...search }) : undefined;
     if (!search || !squares) return { found: await this.#detector.detect(frame, options) };
     const found = await this.#detector.detect(frame, { ...options, squares });

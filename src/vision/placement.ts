@@ -12,6 +12,9 @@ const SMALLEST_FACE_TENSOR_PX = 28;
  */
 const COARSE_FACE_TENSOR_PX = 36;
 const MOST_COARSE_SHARE = 0.75;
+/** Longer side of the tensor of a glance, and the share of the pixels of the whole search's tensor up to which it is worth its time. */
+const GLANCE_SIDE_PX = 320;
+const MOST_GLANCE_SHARE = 0.4;
 /** Longer side up to which a still picture is analysed at its own size. */
 const NATIVE_SIDE_PX = 640;
 /**
@@ -47,6 +50,23 @@ type Size = Pick<NativeImage, 'widthPx' | 'heightPx'>;
  */
 export function placeFrame(image: Size, minFacePx: number, multiplePx: number): Placement {
   return placeAt(image, Math.min(findMostScale(image), SMALLEST_FACE_TENSOR_PX / minFacePx), 0, multiplePx);
+}
+
+/**
+ * Places a whole frame for a glance, which finds large faces alone: 320 x 192 for 1280 x 720, 1.0 ms of a core in place of 3.3 for the 608 x 352 of
+ * placeFrame and faces of 60 px (AMD EPYC, November 2026).
+ * @param whole placement of the search that finds the others
+ * @returns undefined where it would save too little
+ */
+export function placeGlance(image: Size, whole: Placement, multiplePx: number): Placement | undefined {
+  const glance = placeAt(image, GLANCE_SIDE_PX / Math.max(image.widthPx, image.heightPx), 0, multiplePx);
+  const countPixels = ({ widthPx, heightPx }: Placement): number => widthPx * heightPx;
+  return countPixels(glance) <= MOST_GLANCE_SHARE * countPixels(whole) ? glance : undefined;
+}
+
+/** Returns the shorter side, in pixels of the picture, from which a search in this placement finds a face as well as a closer one. */
+export function findSmallestSidePx({ scale }: Placement): number {
+  return SMALLEST_FACE_TENSOR_PX / scale;
 }
 
 /** Places a whole still picture: at its own size up to 640 px, and smaller ones enlarged. */

@@ -64,6 +64,11 @@ export interface FrameOptions {
    */
   resting?: readonly Box[];
   /**
+   * True allows a glance at a large frame: where it surely finds a large face, smaller ones are left to the next frame, which must not have this
+   * option. Default: every frame is searched closely.
+   */
+  mayGlance?: boolean;
+  /**
    * Limits the search to places in which faces are expected. Where one of them is missed, or they are too many, the whole picture is searched.
    * Default: the whole picture is searched.
    */

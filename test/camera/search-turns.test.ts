@@ -64,6 +64,16 @@ test.each([
   expect(take(200)).toBeDefined();
 });
 
+test.each([
+  { name: 'nobody is in sight', fps: 10, known: [], mayGlance: true },
+  { name: 'somebody is in sight', fps: 10, known: [box], mayGlance: false },
+  { name: 'a face is not settled', fps: 10, known: undefined, mayGlance: false },
+  { name: 'the next frame is far', fps: 4, known: [], mayGlance: false },
+])('a glance is $mayGlance where $name', ({ fps, known, mayGlance }) => {
+  const { turns } = setUp({ maxFps: fps });
+  expect(turns.mayGlance(known)).toBe(mayGlance);
+});
+
 test('after a miss the next eight frames are searched as a whole', () => {
   const { take } = setUp({ maxFps: 10 });
   take(0);

@@ -77,6 +77,34 @@ describe.each(modelSetsAtHand)('the detector of the set $set', ({ models: { dete
     expect(faces[0]!.boxPx.x1 - faces[0]!.boxPx.x0).toBeGreaterThan(facePx * 0.6);
   });
 
+  describe('in a large frame', () => {
+    const large = { widthPx: 1280, heightPx: 720 };
+    const place = (facesPx: readonly number[]): Picture => renderPeople(facesPx, large);
+    const glance = { ...FRAME, mayGlance: true };
+
+    it('finds a large face by a glance, where a close search has it', async () => {
+      const close = await detect(place([170]), FRAME);
+      expect(passes).toEqual(['608x352']);
+      const faces = await detect(place([170]), glance);
+      expect(passes).toEqual(['320x192']);
+      expect(faces).toHaveLength(1);
+      expect(boxIou(faces[0]!.boxPx, close[0]!.boxPx)).toBeGreaterThan(0.75);
+      expect(landmarkError(close[0]!.landmarksPx, faces[0]!.landmarksPx)).toBeLessThan(5);
+    });
+
+    it('searches closely where a glance finds nobody, or somebody who may be too small for it', async () => {
+      expect(await detect(place([]), glance)).toEqual([]);
+      expect(passes.slice(0, 3)).toEqual(['320x192', '608x352', '192x160']);
+      expect(await detect(place([90]), glance)).toHaveLength(1);
+      expect(passes).toEqual(['320x192', '608x352']);
+    });
+
+    it('does without a glance in a frame that takes no longer itself', async () => {
+      await detect(people, glance);
+      expect(passes).toEqual(['320x224']);
+    });
+  });
+
   it('makes one pass over a still picture whose faces are clear, at a reduced scale', async () => {
     const faces = await detect(people, { minFacePx: 60 });
     expect(faces).toHaveLength(2);
@@ -93,12 +121,12 @@ describe.each(modelSetsAtHand)('the detector of the set $set', ({ models: { dete
 });
 
 /** Renders people of these widths of the face side by side before a background. */
-function renderPeople(sizesPx: readonly number[]): Picture {
+function renderPeople(sizesPx: readonly number[], size = SIZE): Picture {
   const heads = sizesPx.map((facePx, i) => ({
     head: DISTINCT_SEEDS[i]!,
-    centreX: (SIZE.widthPx * (i + 0.5)) / sizesPx.length,
-    centreY: 230,
+    centreX: (size.widthPx * (i + 0.5)) / sizesPx.length,
+    centreY: 0.48 * size.heightPx,
     facePx,
   }));
-  return renderScene({ ...SIZE, heads, background: 5, samples: 1 });
+  return renderScene({ ...size, heads, background: 5, samples: 1 });
 }

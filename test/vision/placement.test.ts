@@ -1,9 +1,11 @@
 // Placement of pictures in the detector's tensor: scale, size and margin of each pass.
 import { describe, expect, it } from 'vitest';
 import {
+  findSmallestSidePx,
   missesLargeFaces,
   placeCloseUp,
   placeFrame,
+  placeGlance,
   placeStill,
   placeStillCoarsely,
   turnPlacement,
@@ -33,6 +35,27 @@ describe('a whole frame is placed so that the smallest wanted face has 28 tensor
     expect([placement.widthPx, placement.heightPx]).toEqual(tensor);
     expect(placement.scale * minFacePx).toBeCloseTo(facePx, 0);
     expect(placement).toMatchObject({ offsetX: 0, offsetY: 0 });
+  });
+});
+
+describe('a glance at a frame', () => {
+  it.each([
+    // frame, minFacePx, tensor, px of the smallest face that it finds
+    [[1280, 720], 60, [320, 192], 112],
+    [[1920, 1080], 80, [320, 192], 168],
+    [[720, 1280], 60, [192, 320], 112],
+  ] as const)('of %j, faces of %i px, has 320 px: %j', (frame, minFacePx, tensor, facePx) => {
+    const glance = placeGlance(size(frame), placeFrame(size(frame), minFacePx, 32), 32)!;
+    expect([glance.widthPx, glance.heightPx]).toEqual(tensor);
+    expect(findSmallestSidePx(glance)).toBeCloseTo(facePx);
+  });
+
+  it.each([
+    [[640, 480], 60],
+    [[1280, 720], 112],
+    [[320, 240], 20],
+  ] as const)('of %j, faces of %i px, would save too little', (frame, minFacePx) => {
+    expect(placeGlance(size(frame), placeFrame(size(frame), minFacePx, 32), 32)).toBeUndefined();
   });
 });
 
