@@ -31,7 +31,7 @@ const FIXED32 = 5;
 /** Reads a message. @throws AppError MODEL_INVALID where the bytes are no message of this type */
 export function decodeMessage(type: MessageType, bytes: Uint8Array): Message {
   try {
-    return new Reader(bytes, { parts: 0 }).message(type);
+    return new Reader(bytes, { parts: 0, tables: new Map() }).message(type);
   } catch (cause) {
     if (cause instanceof AppError || cause instanceof RangeError) {
       throw new AppError('MODEL_INVALID', 'the file is no ONNX model, or it is cut off', { cause });
@@ -42,68 +42,89 @@ export function decodeMessage(type: MessageType, bytes: Uint8Array): Message {
 
 /** Writes a message: fields in the order of their numbers and unknown ones last, as protobuf's own libraries do. */
 export function encodeMessage(type: MessageType, message: Message): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  writeMessage(type, message, chunks);
-  return Buffer.concat(chunks);
+  const writer = new Writer();
+  writer.message(type, message);
+  return writer.bytes();
+}
+
+interface NamedField extends Field {
+  name: string;
+}
+
+/** What all readers of a file have in common. */
+interface Reading {
+  /** Number of parts so far. */
+  parts: number;
+  /** Fields of each type by number. */
+  tables: Map<MessageType, Map<number, NamedField>>;
 }
 
 class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  /** Number of parts so far, counted for all messages of the file together. */
-  readonly #count: { parts: number };
+  readonly #reading: Reading;
   #at = 0;
 
-  constructor(bytes: Uint8Array, count: { parts: number }) {
+  constructor(bytes: Uint8Array, reading: Reading) {
     this.#bytes = bytes;
-    this.#count = count;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#reading = reading;
   }
 
   message(type: MessageType): Message {
-    const names = new Map(Object.entries(type()).map(([name, field]) => [field.number, { name, field }]));
+    const fields = this.#findFields(type);
     const message: Message = {};
-    for (const { name, field } of names.values()) if (field.repeated) message[name] = [];
+    for (const { name, repeated } of fields.values()) if (repeated) message[name] = [];
     while (this.#at < this.#bytes.length) {
       const start = this.#at;
       const key = Number(this.#varint());
-      const known = names.get(key >>> 3);
+      const field = fields.get(key >>> 3);
       const wire = key & 7;
-      if (!known) {
+      if (!field) {
         this.#countPart();
         this.#skip(wire);
         (message[UNKNOWN] ??= []).push(this.#bytes.subarray(start, this.#at));
-      } else if (!known.field.repeated) {
-        message[known.name] = this.#value(known.field.kind, wire);
-      } else if (wire === DELIMITED && isScalar(known.field.kind)) {
-        const packed = new Reader(this.#delimited(), this.#count);
-        const values = message[known.name] as unknown[];
-        while (packed.#at < packed.#bytes.length)
-          values.push(packed.#value(known.field.kind, wireType(known.field.kind)));
+      } else if (!field.repeated) {
+        message[field.name] = this.#value(field.kind, wire);
+      } else if (wire === DELIMITED && isScalar(field.kind)) {
+        const packed = new Reader(this.#delimited(), this.#reading);
+        const values = message[field.name] as unknown[];
+        while (packed.#at < packed.#bytes.length) values.push(packed.#value(field.kind, wireType(field.kind)));
       } else {
-        (message[known.name] as unknown[]).push(this.#value(known.field.kind, wire));
+        (message[field.name] as unknown[]).push(this.#value(field.kind, wire));
       }
     }
     return message;
   }
 
+  #findFields(type: MessageType): Map<number, NamedField> {
+    const { tables } = this.#reading;
+    const known = tables.get(type);
+    if (known) return known;
+    const fields = new Map(Object.entries(type()).map(([name, field]) => [field.number, { name, ...field }]));
+    tables.set(type, fields);
+    return fields;
+  }
+
   #value(kind: Kind, wire: number): unknown {
     if (wire !== wireType(kind)) throw new RangeError(`a field has the wire type ${wire}`);
     if (kind === 'int') {
-      const value = Number(BigInt.asIntN(64, this.#varint()));
-      if (!Number.isSafeInteger(value)) throw new RangeError('an integer is out of range');
-      return value;
+      const value = this.#varint();
+      const number = typeof value === 'number' ? value : Number(BigInt.asIntN(64, value));
+      if (!Number.isSafeInteger(number)) throw new RangeError('an integer is out of range');
+      return number;
     }
-    if (kind === 'int64') return BigInt.asIntN(64, this.#varint());
-    if (kind === 'float') return this.#view.getFloat32(this.#forward(4), true);
+    if (kind === 'int64') return BigInt.asIntN(64, BigInt(this.#varint()));
+    if (kind === 'float') {
+      const { buffer, byteOffset } = this.#bytes;
+      return new DataView(buffer, byteOffset + this.#forward(4), 4).getFloat32(0, true);
+    }
     this.#countPart();
     const content = this.#delimited();
-    if (kind === 'string') return Buffer.from(content).toString('utf8');
-    return kind === 'bytes' ? content : new Reader(content, this.#count).message(kind);
+    if (kind === 'string') return Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8');
+    return kind === 'bytes' ? content : new Reader(content, this.#reading).message(kind);
   }
 
   #countPart(): void {
-    if (++this.#count.parts > MAX_PARTS) throw new RangeError(`it has more than ${MAX_PARTS} parts`);
+    if (++this.#reading.parts > MAX_PARTS) throw new RangeError(`it has more than ${MAX_PARTS} parts`);
   }
 
   #skip(wire: number): void {
@@ -120,13 +141,13 @@ class Reader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  #varint(): bigint {
+  /** Nearly all varints are short, and 28 bits fit a number: bigints are slow. */
+  #varint(): number | bigint {
     let low = 0;
-    // Nearly all varints are short, and 28 bits fit a number: bigints are slow.
     for (let shift = 0; shift < 28; shift += 7) {
       const byte = this.#bytes[this.#forward(1)]!;
       low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt(low);
+      if (byte < 0x80) return low;
     }
     let value = BigInt(low);
     for (let shift = 28n; shift < 70n; shift += 7n) {
@@ -145,64 +166,106 @@ class Reader {
   }
 }
 
-function writeMessage(type: MessageType, message: Message, chunks: Uint8Array[]): void {
-  const fields = Object.entries(type()).sort(([, a], [, b]) => a.number - b.number);
-  for (const [name, field] of fields) {
-    const value = message[name];
-    if (value === undefined) continue;
-    const { number, kind } = field;
-    const values = field.repeated ? (value as unknown[]) : [value];
-    if (field.packed && values.length > 0) {
-      const content: Uint8Array[] = [];
-      for (const one of values) writeValue(kind, one, content);
-      writeDelimited(number, content, chunks);
-    } else {
-      for (const one of values) {
-        if (isScalar(kind)) {
-          chunks.push(varint(BigInt((number << 3) | wireType(kind))));
-          writeValue(kind, one, chunks);
-        } else {
-          writeDelimited(number, encodeContent(kind, one), chunks);
-        }
+/** Writes from the end to the beginning: the length of a message, which stands before it, is known then. */
+class Writer {
+  #bytes = Buffer.alloc(64 * 1024);
+  /** Position of the first byte that is written. */
+  #at = this.#bytes.length;
+  /** Fields of each type, the greatest number first. */
+  readonly #tables = new Map<MessageType, NamedField[]>();
+
+  /** Returns what was written. */
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#bytes.subarray(this.#at));
+  }
+
+  message(type: MessageType, message: Message): void {
+    for (const bytes of message[UNKNOWN]?.toReversed() ?? []) this.#raw(bytes);
+    for (const { name, number, kind, repeated, packed } of this.#findFields(type)) {
+      const value = message[name];
+      if (value === undefined) continue;
+      const values = repeated ? (value as unknown[]) : [value];
+      if (packed && values.length > 0) {
+        const end = this.#bytes.length - this.#at;
+        for (let i = values.length - 1; i >= 0; i--) this.#value(kind, values[i]);
+        this.#head(number, end);
+        continue;
+      }
+      for (let i = values.length - 1; i >= 0; i--) {
+        const end = this.#bytes.length - this.#at;
+        this.#value(kind, values[i]);
+        if (isScalar(kind)) this.#varint((number << 3) | wireType(kind));
+        else this.#head(number, end);
       }
     }
   }
-  chunks.push(...(message[UNKNOWN] ?? []));
-}
 
-function writeValue(kind: Kind, value: unknown, chunks: Uint8Array[]): void {
-  if (kind === 'float') {
-    const four = Buffer.alloc(4);
-    four.writeFloatLE(value as number);
-    chunks.push(four);
-  } else {
-    chunks.push(varint(BigInt(value as number | bigint)));
+  #findFields(type: MessageType): NamedField[] {
+    const known = this.#tables.get(type);
+    if (known) return known;
+    const fields = Object.entries(type()).map(([name, field]) => ({ name, ...field }));
+    fields.sort((a, b) => b.number - a.number);
+    this.#tables.set(type, fields);
+    return fields;
   }
-}
 
-function encodeContent(kind: Kind, value: unknown): Uint8Array[] {
-  if (kind === 'string') return [Buffer.from(value as string, 'utf8')];
-  if (kind === 'bytes') return [value as Uint8Array];
-  const chunks: Uint8Array[] = [];
-  writeMessage(kind as MessageType, value as Message, chunks);
-  return chunks;
-}
-
-function writeDelimited(number: number, content: readonly Uint8Array[], chunks: Uint8Array[]): void {
-  const length = content.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  chunks.push(varint(BigInt((number << 3) | DELIMITED)), varint(BigInt(length)));
-  for (const chunk of content) chunks.push(chunk);
-}
-
-function varint(value: bigint): Uint8Array {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, value);
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
+  /** Writes the key and the length of a field. @param end number of bytes that stand behind it */
+  #head(number: number, end: number): void {
+    this.#varint(this.#bytes.length - this.#at - end);
+    this.#varint((number << 3) | DELIMITED);
   }
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
+
+  #value(kind: Kind, value: unknown): void {
+    if (kind === 'float') this.#float(value as number);
+    else if (kind === 'string') this.#raw(Buffer.from(value as string, 'utf8'));
+    else if (kind === 'bytes') this.#raw(value as Uint8Array);
+    else if (typeof kind === 'function') this.message(kind, value as Message);
+    else this.#varint(value as number | bigint);
+  }
+
+  #float(value: number): void {
+    // In two steps: making room may replace the memory.
+    const at = this.#back(4);
+    this.#bytes.writeFloatLE(value, at);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    const at = this.#back(bytes.byteLength);
+    this.#bytes.set(bytes, at);
+  }
+
+  #varint(value: number | bigint): void {
+    if (value >= 0 && value < 2 ** 31) {
+      this.#shortVarint(Number(value));
+      return;
+    }
+    const bytes: number[] = [];
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    bytes.push(Number(rest));
+    this.#raw(Uint8Array.from(bytes));
+  }
+
+  /** @param value 0 to 2^31 - 1 */
+  #shortVarint(value: number): void {
+    let at = this.#back(Math.max(1, Math.ceil((32 - Math.clz32(value)) / 7)));
+    let rest = value;
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[at++] = (rest & 0x7f) | 0x80;
+    this.#bytes[at] = rest;
+  }
+
+  /** Makes room for bytes before those that are written. @returns their position */
+  #back(length: number): number {
+    if (length > this.#at) {
+      const written = this.#bytes.length - this.#at;
+      const larger = Buffer.alloc(Math.max(2 * this.#bytes.length, written + length));
+      this.#bytes.copy(larger, larger.length - written, this.#at);
+      this.#bytes = larger;
+      this.#at = larger.length - written;
+    }
+    this.#at -= length;
+    return this.#at;
+  }
 }
 
 function isScalar(kind: Kind): boolean {

@@ -16,11 +16,12 @@ import { countElements, makeConstant, readFloats } from './onnx-tensor.js';
  * @throws AppError MODEL_INVALID for any other PRelu
  */
 export function replacePrelus(graph: OnnxGraph): void {
-  for (const node of graph.node.filter(({ opType }) => opType === 'PRelu')) replaceOne(graph, node);
+  const index = new GraphIndex(graph);
+  for (const node of graph.node.filter(({ opType }) => opType === 'PRelu')) replaceOne(graph, node, index);
 }
 
-function replaceOne(graph: OnnxGraph, node: OnnxNode): void {
-  const index = new GraphIndex(graph);
+/** @param index of the graph before the first replacement, which leaves the slopes of the others as they are */
+function replaceOne(graph: OnnxGraph, node: OnnxNode, index: GraphIndex): void {
   const [x, y] = [requireInput(node, 0), requireOutput(node)];
   const slopes = readFloats(index.constant(requireInput(node, 1)));
   if (slopes.some((slope) => slope > 1)) turnSteepChannels(graph, node, slopes);
