@@ -1,7 +1,7 @@
 // The model set that runs: the configured one, or the built-in one where files of the configured set are missing.
 import type { Config } from '../config/schema.js';
 import { getModelSet, listModels, type Manifest, type Model, type ModelSet } from './manifest.js';
-import { checkFile, type ModelPlaces } from './model-files.js';
+import { isThere, type ModelPlaces } from './model-files.js';
 import { listForms } from './precision.js';
 
 /** Name of the set whose files are part of the installation. */
@@ -36,8 +36,8 @@ export async function pickUsableSet(
 
 async function findMissing(set: ModelSet, modelsDir: ModelPlaces): Promise<Model | undefined> {
   for (const model of listModels(set)) {
-    const states = await Promise.all(listForms(model).map((form) => checkFile(modelsDir, form)));
-    if (states.every((state) => state === 'missing')) return model;
+    const found = await Promise.all(listForms(model).map((form) => isThere(modelsDir, form)));
+    if (!found.includes(true)) return model;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 // Model files on the disk: where they are, and whether they are the ones that the manifest names.
 import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.js';
 import { describeByHand } from './downloads.js';
@@ -12,6 +13,19 @@ export type ModelPlaces = string | readonly [string, ...string[]];
 
 /** `wrong` is a file whose sha256 is not the one that the manifest names. */
 export type FileState = 'present' | 'missing' | 'wrong';
+
+/** Tells whether there is a file of this name, without reading it. */
+export async function isThere(places: ModelPlaces, { file }: Model): Promise<boolean> {
+  for (const place of listPlaces(places)) {
+    try {
+      await access(join(place, file));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return false;
+}
 
 export async function checkFile(places: ModelPlaces, model: Model): Promise<FileState> {
   const found = await findFile(places, model);
