@@ -50,6 +50,8 @@ interface View extends Stance {
 
 export interface Correction {
   face: DetectedFace;
+  /** Size of the face in the last look, in pixels: the root of the area of its box. Absent where no look showed it. */
+  sizePx?: number | undefined;
   /** True where the face was looked at in all directions. */
   hasSearched: boolean;
 }
@@ -85,15 +87,17 @@ export class Looks {
     if (first && first.score >= sureScore) {
       const { view, restDegrees } = await this.#follow(image, found, first);
       if (view.score >= sureScore && restDegrees < UNSETTLED_DEGREES) {
-        return { face: { ...face, ...pickResult(face, view) }, hasSearched: false };
+        return { face: { ...face, ...pickResult(face, view) }, sizePx: view.sizePx, hasSearched: false };
       }
     }
     if (!maySearch) {
-      return { face: { ...face, ...(first && pickResult(face, first)), isAlignmentSure: false }, hasSearched: false };
+      const unsure: DetectedFace = { ...face, ...(first && pickResult(face, first)), isAlignmentSure: false };
+      return { face: unsure, sizePx: first?.sizePx, hasSearched: false };
     }
     const { view, isSure } = await this.#search(image, found);
     const corrected: DetectedFace = { ...face, ...(view && pickResult(face, view)) };
-    return { face: isSure ? corrected : { ...corrected, isAlignmentSure: false }, hasSearched: true };
+    if (!isSure) corrected.isAlignmentSure = false;
+    return { face: corrected, sizePx: view?.sizePx, hasSearched: true };
   }
 
   /**
