@@ -71,6 +71,7 @@ export class BrokerSession {
   readonly #options: BrokerSessionOptions;
   #connection: Connection | undefined;
   #drains: readonly (LiveDrain | HistoryDrain)[] = [];
+  #live: LiveDrain | undefined;
   #sideMessages: SideMessages | undefined;
   #births: BirthListener | undefined;
   #status: StatusPublisher | undefined;
@@ -109,6 +110,7 @@ export class BrokerSession {
       this.#births?.stop();
       this.#status?.stop();
       this.#drains = [];
+      this.#live = undefined;
       // Before the end: a trial is not worth more than the connection.
       await Promise.all(this.#trials.map((trial) => trial.end()));
       if (this.#connection) await this.#leave(this.#connection);
@@ -119,6 +121,11 @@ export class BrokerSession {
   /** Tells the session that there may be new events. */
   wake(): void {
     for (const drain of this.#drains) drain.wake();
+  }
+
+  /** Tells the session that an event is being stored. */
+  expect(): void {
+    this.#live?.prove();
   }
 
   /** Publishes a message beside the events; drops it while there is no connection. */
@@ -249,6 +256,7 @@ export class BrokerSession {
   async #publishEvents(connection: Connection, sender: Sender): Promise<void> {
     const { live, history } = this.#createDrains(connection, sender);
     this.#drains = [live, history];
+    this.#live = live;
     const failBoth = (error: unknown): void => {
       live.fail(error);
       history.fail(error);

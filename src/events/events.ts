@@ -200,6 +200,7 @@ export class Events implements Part, EventSink, EventReader, EventFeed, Challeng
 
   /** Like EventLog.emit: resolves when the event is stored. */
   emit(draft: EventDraft, grounds?: GroundsDraft): Promise<RecognitionEvent> {
+    this.#publisher?.expect();
     return this.#log.emit(draft, grounds);
   }
 

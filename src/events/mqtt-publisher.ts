@@ -151,6 +151,11 @@ export class MqttPublisher implements Part {
     if (this.#state === 'waiting' && this.#options.lane.hasWaiting) this.#hurry.abort();
   }
 
+  /** Tells the publisher that an event is being stored. */
+  expect(): void {
+    this.#session?.expect();
+  }
+
   /**
    * Sends everything again that was set aside.
    * @returns the number of events that the broker took; undefined while there is no connection

@@ -272,6 +272,23 @@ describe('the drain of the live lane', () => {
     expect(broker.published).toEqual([1]);
   });
 
+  it('probes a silent broker while an event is being stored, so that the event need not wait for it', async () => {
+    const clocks = new Clocks();
+    const [lane, broker] = [newLane(clocks), new Broker()];
+    broker.heardAtMs = clocks.runningMs;
+    const { drain } = newDrain(lane, broker, clocks);
+    drain.prove();
+    expect(broker.probes).toBe(0);
+    clocks.advance(101);
+    drain.prove();
+    expect(broker.probes).toBe(1);
+    broker.pong(clocks.runningMs);
+    lane.add(clocks.event(1));
+    drain.wake();
+    await eventually(() => broker.published.length === 1);
+    expect(broker.probes).toBe(1);
+  });
+
   it('has few messages without a PUBACK at a time', async () => {
     const clocks = new Clocks();
     const [lane, broker] = [newLane(clocks), new Broker()];
