@@ -1,21 +1,25 @@
 // The decoder process as its worker sees it: started when a picture needs it, ended when a picture takes too long or none comes.
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { AppError, describeError } from '../errors.js';
+import {
+  MARK_BYTES,
+  PIPE_FD,
+  createAnswerReader,
+  writeOrderHead,
+  type AnswerHead,
+  type DecoderTask,
+  type MessageReader,
+} from './decoder-messages.js';
 import type { DecodedPixels, FailOn, PhotoDecoder, PictureDecoder } from './picture-decoder.js';
-
-/** A picture for the decoder process: an uploaded one, or a photo of the operator. */
-export type DecoderOrder = { bytes: Uint8Array; failOn: FailOn } | { bytes: Uint8Array; isPhoto: true };
-
-/** The pixels, or what is wrong with the picture. */
-export type DecoderAnswer = DecodedPixels | { problem: string };
 
 /** A process that has decoded nothing for this long is ended: it holds 20 MB (November 2026). */
 const IDLE_MS = 60_000;
-/** Bytes of pixels above which the process waits for the next picture only MEDIUM_IDLE_MS: it holds 80 MB then (November 2026). */
+/** Bytes of pixels above which the process waits for the next picture only MEDIUM_IDLE_MS: it holds 45 MB then (November 2026). */
 const MEDIUM_BYTES = 3_000_000;
 const MEDIUM_IDLE_MS = 3_000;
-/** After a picture with more bytes of pixels the process is ended at once: it would hold its memory until the next one. */
-const LARGE_BYTES = 50_000_000;
 /**
  * Environment of the process. glibc returns blocks of a megabyte and more when they are freed. Without these limits it keeps what pictures have
  * used: 260 MB after 100 large ones (November 2026).
@@ -26,9 +30,12 @@ const ALLOCATOR = {
   MALLOC_TRIM_THRESHOLD_: '1048576',
   UV_THREADPOOL_SIZE: '1',
 };
+/** Options of Node.js: a small heap, and gc() for the process, which frees large pixels at once. */
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--expose-gc'];
 const DECODER_FILE = new URL('./decoder-main.js', import.meta.url);
 
 interface Decoding {
+  answer: MessageReader<AnswerHead>;
   resolve: (pixels: DecodedPixels) => void;
   reject: (error: Error) => void;
 }
@@ -37,7 +44,10 @@ interface Decoding {
  * Decodes in a process of its own. No thread can be interrupted while it decodes, but a process can be ended: so its picture does not hold up
  * anything else, neither by its time nor by its memory nor by a crash. The process gets no environment: it knows no key of the service.
  *
- * A picture of 640 x 480 takes 1 ms longer than in this process, one of 2048 x 2048 px takes 20 ms longer, and the first one 120 ms longer
+ * Both ways lead over one pipe, with messages of our own: those of Node.js copy the pixels four times, and a process that a picture has taken
+ * over could send one of any length.
+ *
+ * A picture of 640 x 480 takes 1 ms longer than in this process, one of 2048 x 2048 px takes 10 to 20 ms longer, and the first one 120 ms longer
  * (AMD EPYC, November 2026).
  */
 export class DecoderProcess implements PictureDecoder, PhotoDecoder {
@@ -53,23 +63,26 @@ export class DecoderProcess implements PictureDecoder, PhotoDecoder {
 
   /** Decodes one picture at a time. */
   decode(bytes: Uint8Array, failOn: FailOn): Promise<DecodedPixels> {
-    return this.#order({ bytes, failOn });
+    return this.#order(failOn, bytes);
   }
 
   /** Decodes one picture at a time. */
   decodePhoto(bytes: Uint8Array): Promise<DecodedPixels> {
-    return this.#order({ bytes, isPhoto: true });
+    return this.#order('photo', bytes);
   }
 
-  #order(order: DecoderOrder): Promise<DecodedPixels> {
+  #order(task: DecoderTask, bytes: Uint8Array): Promise<DecodedPixels> {
     if (this.#decoding) throw new TypeError('a decoder process decodes one picture at a time');
     clearTimeout(this.#idleTimer);
     const child = (this.#child ??= this.#start());
     return new Promise((resolve, reject) => {
-      this.#decoding = { resolve, reject };
-      child.send(order, (error) => {
-        if (error) this.#lose(child, new AppError('WORKER_FAILED', 'a picture could not be sent to its decoder'));
-      });
+      const mark = randomBytes(MARK_BYTES);
+      this.#decoding = { answer: createAnswerReader(mark), resolve, reject };
+      const pipe = getPipe(child);
+      pipe?.cork();
+      pipe?.write(writeOrderHead({ mark, task, bodyBytes: bytes.length }));
+      pipe?.write(bytes);
+      pipe?.uncork();
     });
   }
 
@@ -80,23 +93,21 @@ export class DecoderProcess implements PictureDecoder, PhotoDecoder {
   }
 
   #start(): ChildProcess {
-    const child = fork(this.#file, [], {
+    const child = spawn(process.execPath, [...NODE_OPTIONS, fileURLToPath(this.#file)], {
       env: ALLOCATOR,
-      execArgv: ['--max-semi-space-size=1'],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     let hasGrown = false;
-    child.on('message', (answer: DecoderAnswer) => {
+    const pipe = getPipe(child);
+    pipe?.on('data', (chunk: Uint8Array) => {
       if (child !== this.#child) return;
-      hasGrown ||= 'rgb' in answer && answer.rgb.length > MEDIUM_BYTES;
+      const pixelBytes = this.#take(child, chunk);
+      if (pixelBytes === undefined) return;
+      hasGrown ||= pixelBytes > MEDIUM_BYTES;
       this.#idleTimer = setTimeout(() => this.abandon(), hasGrown ? MEDIUM_IDLE_MS : IDLE_MS).unref();
-      this.#settle((decoding) => {
-        if ('problem' in answer) decoding.reject(new Error(answer.problem));
-        else decoding.resolve(answer);
-      });
-      if ('rgb' in answer && answer.rgb.length > LARGE_BYTES) this.abandon();
     });
+    // The process has ended, or is of no use without its pipe: why is said at its exit.
+    for (const end of ['end', 'error']) pipe?.on(end, () => child.kill('SIGKILL'));
     child.on('error', (error) => {
       this.#lose(child, new AppError('WORKER_FAILED', `the decoder process failed: ${describeError(error)}`));
     });
@@ -108,8 +119,28 @@ export class DecoderProcess implements PictureDecoder, PhotoDecoder {
     return child;
   }
 
+  /** Takes the next bytes of the answer. @returns number of bytes of pixels in the answer, where it is complete; 0 where it is a problem */
+  #take(child: ChildProcess, chunk: Uint8Array): number | undefined {
+    try {
+      // Bytes that nobody has asked for end the process: otherwise they would stand before the next answer.
+      if (!this.#decoding) throw new Error('the decoder process sent bytes without an order');
+      const message = this.#decoding.answer.push(chunk);
+      if (!message) return undefined;
+      const { widthPx, heightPx } = message.head;
+      this.#settle((decoding) => {
+        if (widthPx === 0) decoding.reject(new Error(message.body.toString()));
+        else decoding.resolve({ rgb: message.body, widthPx, heightPx });
+      });
+      return widthPx === 0 ? 0 : message.body.length;
+    } catch (error) {
+      this.#lose(child, error as Error);
+      return undefined;
+    }
+  }
+
   #lose(child: ChildProcess, error: Error): void {
     child.kill('SIGKILL');
+    getPipe(child)?.destroy();
     if (child !== this.#child) return;
     this.#child = undefined;
     clearTimeout(this.#idleTimer);
@@ -121,4 +152,9 @@ export class DecoderProcess implements PictureDecoder, PhotoDecoder {
     this.#decoding = undefined;
     if (decoding) settle(decoding);
   }
+}
+
+/** @returns undefined where the process could not be started because this one has too many open files */
+function getPipe(child: ChildProcess): Socket | undefined {
+  return child.stdio?.[PIPE_FD] as Socket | undefined;
 }

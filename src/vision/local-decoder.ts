@@ -3,5 +3,5 @@ import type { PictureDecoder } from './picture-decoder.js';
 
 /** Decodes within this process. sharp is loaded at the first picture that needs it. */
 export const localDecoder: PictureDecoder = {
-  decode: async (bytes, failOn) => (await import('./sharp-decoder.js')).decodeBySharp(bytes, failOn),
+  decode: async (bytes, failOn) => (await import('./upload-decoder.js')).decodeUpload(bytes, failOn),
 };

@@ -8,13 +8,16 @@ export interface DecodedPixels {
   heightPx: number;
 }
 
-/** Faults of the data from which decoding fails. */
-export type FailOn = 'none' | 'warning' | 'error';
+/** Longest side of decoded pixels. */
+export const MAX_SIDE_PX = 2048;
+
+/** Faults of the data from which decoding fails. `damage`: damaged data of a JPEG, by Addon.isWholeJpeg, and no other fault. */
+export type FailOn = 'none' | 'damage' | 'warning' | 'error';
 
 export interface PictureDecoder {
   /**
    * Decodes a JPEG or PNG. The EXIF orientation is applied, transparent pixels are laid over grey (#808080), and a picture that is wider or
-   * higher than 2048 px is scaled down with its ratio kept.
+   * higher than MAX_SIDE_PX is scaled down with its ratio kept.
    * @throws Error, whose message says what is wrong with the picture; AppError WORKER_FAILED where decoding could not even begin
    */
   decode(bytes: Uint8Array, failOn: FailOn): Promise<DecodedPixels>;

@@ -1,9 +1,8 @@
 // Decoding of any JPEG or PNG by sharp: upright, at most 2048 px a side, without transparency, in sRGB. The one file that uses sharp.
 import sharp from 'sharp';
-import type { DecodedPixels, FailOn } from './picture-decoder.js';
+import { MAX_SIDE_PX, type DecodedPixels, type FailOn } from './picture-decoder.js';
 
 const MAX_PIXELS = 50_000_000;
-const MAX_SIDE_PX = 2048;
 
 // One picture at a time; libvips keeps nothing between pictures.
 sharp.cache(false);
@@ -19,7 +18,7 @@ sharp.unblock({
  * more. It cannot be interrupted.
  * @throws Error of sharp; its message contains `pixel limit` for a picture of more than 50 megapixels
  */
-export async function decodeBySharp(bytes: Uint8Array, failOn: FailOn): Promise<DecodedPixels> {
+export async function decodeBySharp(bytes: Uint8Array, failOn: Exclude<FailOn, 'damage'>): Promise<DecodedPixels> {
   const { data, info } = await sharp(bytes, { failOn, limitInputPixels: MAX_PIXELS, pages: 1 })
     .autoOrient()
     .resize({ width: MAX_SIDE_PX, height: MAX_SIDE_PX, fit: 'inside', withoutEnlargement: true })
