@@ -9,6 +9,9 @@ import type { PrecisionChoice } from '../../src/models/precision.js';
 
 export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+/** Environment of a service, as scripts/start and the unit set it. */
+export const ALLOCATOR = { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=1' };
+
 /** Compiled file of the vision worker, for tests that run the pool from the sources. */
 export const WORKER_FILE = new URL('../../dist/vision/worker.js', import.meta.url);
 
@@ -84,6 +87,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   ];
   const child = spawn(command[0]!, [...command.slice(1), 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...ALLOCATOR },
   });
   const log: Record<string, unknown>[] = [];
   const url = await ready(child, log);

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { STOP_BUDGET } from '../../src/compose/stop-budget.js';
 import { generateServerFiles } from '../../src/fleet/nats/server-config.js';
 import { makeServerKeys } from '../../src/fleet/nats/server-keys.js';
+import { ALLOCATOR } from '../support/service.js';
 import { tempDir } from '../support/temp-dir.js';
 import { Machine, checkout, projectRoot, run } from './checkout.js';
 
@@ -56,6 +57,12 @@ describe.skipIf(lacks)('systemd-analyze', () => {
 });
 
 describe('the unit', () => {
+  it('sets the allocator as scripts/start and the tests do', () => {
+    const setting = values('Environment').find((value) => value.startsWith('GLIBC_TUNABLES='));
+    expect(setting).toBe(`GLIBC_TUNABLES=${ALLOCATOR.GLIBC_TUNABLES}`);
+    expect(readFileSync(join(projectRoot, 'scripts/start'), 'utf8')).toContain(`export ${setting}\n`);
+  });
+
   it('accepts READY and WATCHDOG from the main process only', () => {
     expect(values('Type')).toEqual(['notify']);
     expect(values('NotifyAccess')).toEqual(['main']);
