@@ -62,6 +62,11 @@ export class ModelSession {
     throw new AppError('PROVIDER_UNAVAILABLE', `no execution provider runs ${name}. Tried: ${tried}`);
   }
 
+  /** Tells whether the model takes several pictures at a time: the first size of its inputs is not fixed. */
+  get takesBatches(): boolean {
+    return this.#session.inputMetadata.every((input) => input.isTensor && typeof input.shape[0] === 'string');
+  }
+
   /**
    * Runs the model. Blocks the calling thread until it is done.
    * @param feeds inputs by name

@@ -1,11 +1,10 @@
 // Face detection: finds faces and their five landmarks by a model with the outputs of YuNet.
 import { boxArea, boxHeight, boxWidth, isSureFace, type Box } from '../domain/face.js';
 import type { DetectorModel } from '../models/manifest.js';
-import type { ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { invertAffine, transformBox, transformLandmarks } from './affine.js';
 import { decodeDetections, keepBest, suppress, type DetectedFace } from './detections.js';
-import { Looks } from './looks.js';
+import { Looks, type DetectorSession } from './looks.js';
 import {
   findSmallestSidePx,
   missesLargeFaces,
@@ -55,14 +54,14 @@ export interface DetectOptions {
 
 export class Detector {
   readonly #addon: Addon;
-  readonly #session: Pick<ModelSession, 'run'>;
+  readonly #session: DetectorSession;
   readonly #model: DetectorModel;
   readonly #looks: Looks;
   readonly #squares: SquarePasses;
   /** Memory of the input tensor: it grows to the largest tensor needed, and is used again. */
   #buffer = new Float32Array(0);
 
-  constructor(parts: { addon: Addon; session: Pick<ModelSession, 'run'>; model: DetectorModel }) {
+  constructor(parts: { addon: Addon; session: DetectorSession; model: DetectorModel }) {
     this.#addon = parts.addon;
     this.#session = parts.session;
     this.#model = parts.model;

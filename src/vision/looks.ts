@@ -4,11 +4,15 @@ import type { DetectorModel } from '../models/manifest.js';
 import type { ModelSession } from '../models/session.js';
 import type { Addon, NativeImage } from '../native/addon.js';
 import { invertAffine, mirrorOutput, swapSides, transformLandmarks, transformPoint, turnAbout } from './affine.js';
+import type { AffineMatrix } from './align.js';
 import { decodeDetections, suppress, type DetectedFace, type Placement } from './detections.js';
 import { estimatePose } from './pose.js';
 
 /** Side of the square tensor of one look. */
 const LOOK_PX = 128;
+const LOOK_LENGTH = 3 * LOOK_PX * LOOK_PX;
+const LOOK_SIZE = { widthPx: LOOK_PX, heightPx: LOOK_PX } as const;
+const LOOK_MIDDLE: Point = { x: (LOOK_PX - 1) / 2, y: (LOOK_PX - 1) / 2 };
 /** Size of the face in a look, as a share of its side; the size is the root of the area of the face's box. */
 const FACE_SHARE = 0.72;
 /** Share of the detector's score threshold that is enough in a look. */
@@ -34,6 +38,9 @@ const MIN_MARGIN = 0.015;
 /** Turn between the last two pairs from which the looks have not agreed. */
 const UNSETTLED_DEGREES = 8;
 
+/** Session of a detector. One that takes batches runs a pair of looks at once, which saves a third of the time; the results are the same. */
+export type DetectorSession = Pick<ModelSession, 'run'> & Partial<Pick<ModelSession, 'takesBatches'>>;
+
 /** Assumptions about a face: the middle of its box, the root of the box's area, and its roll. */
 interface Stance {
   centre: Point;
@@ -58,11 +65,12 @@ export interface Correction {
 
 export class Looks {
   readonly #addon: Pick<Addon, 'warpToTensor'>;
-  readonly #session: Pick<ModelSession, 'run'>;
+  readonly #session: DetectorSession;
   readonly #model: DetectorModel;
-  readonly #tensor = new Float32Array(3 * LOOK_PX * LOOK_PX);
+  /** Tensors of a pair of looks. */
+  readonly #tensor = new Float32Array(2 * LOOK_LENGTH);
 
-  constructor(parts: { addon: Pick<Addon, 'warpToTensor'>; session: Pick<ModelSession, 'run'>; model: DetectorModel }) {
+  constructor(parts: { addon: Pick<Addon, 'warpToTensor'>; session: DetectorSession; model: DetectorModel }) {
     this.#addon = parts.addon;
     this.#session = parts.session;
     this.#model = parts.model;
@@ -130,7 +138,7 @@ export class Looks {
     const views: View[] = [];
     for (let k = 0; k < DIRECTIONS; k++) {
       const rollDegrees = stance.rollDegrees + (k * 360) / DIRECTIONS;
-      const view = await this.#look(image, { ...stance, rollDegrees }, false);
+      const [view] = await this.#look(image, { ...stance, rollDegrees }, [false]);
       if (view) views.push(view);
     }
     const [first, ...others] = views.toSorted((a, b) => b.score - a.score);
@@ -154,8 +162,9 @@ export class Looks {
 
   /** Returns the mean of a look at the face and one at its mirror image: a mirrored picture gets the mirrored result. */
   async #lookTwice(image: NativeImage, stance: Stance): Promise<View | undefined> {
-    const plain = await this.#look(image, stance, false);
-    const mirrored = await this.#look(image, stance, true);
+    const [plain, mirrored] = this.#session.takesBatches
+      ? await this.#look(image, stance, [false, true])
+      : [...(await this.#look(image, stance, [false])), ...(await this.#look(image, stance, [true]))];
     if (!plain || !mirrored) {
       const only = plain ?? mirrored;
       return only && { ...only, score: only.score / 2 };
@@ -170,23 +179,33 @@ export class Looks {
     );
   }
 
-  async #look(
-    image: NativeImage,
-    { centre, sizePx, rollDegrees }: Stance,
-    isMirrored: boolean,
-  ): Promise<View | undefined> {
+  /** Looks at the face, and at its mirror image where `mirrors` says so, in one run. @returns what each look shows */
+  async #look(image: NativeImage, stance: Stance, mirrors: readonly boolean[]): Promise<(View | undefined)[]> {
     const { name, order, mean, std } = this.#model.input;
-    const scale = (LOOK_PX * FACE_SHARE) / sizePx;
-    const middle = { x: (LOOK_PX - 1) / 2, y: (LOOK_PX - 1) / 2 };
-    const plain = turnAbout(centre, -rollDegrees, scale, middle);
-    const matrix = isMirrored ? mirrorOutput(plain, LOOK_PX) : plain;
-    const size = { widthPx: LOOK_PX, heightPx: LOOK_PX };
-    this.#addon.warpToTensor(image, this.#tensor, { ...size, matrix, border: 'constant', order, mean, std });
-    const outputs = await this.#session.run({ [name]: { data: this.#tensor, dims: [1, 3, LOOK_PX, LOOK_PX] } });
-    const placement: Placement = { ...size, scale: 1, offsetX: 0, offsetY: 0 };
+    const scale = (LOOK_PX * FACE_SHARE) / stance.sizePx;
+    const plain = turnAbout(stance.centre, -stance.rollDegrees, scale, LOOK_MIDDLE);
+    const matrices = mirrors.map((isMirrored) => (isMirrored ? mirrorOutput(plain, LOOK_PX) : plain));
+    for (const [i, matrix] of matrices.entries()) {
+      const tensor = this.#tensor.subarray(i * LOOK_LENGTH, (i + 1) * LOOK_LENGTH);
+      this.#addon.warpToTensor(image, tensor, { ...LOOK_SIZE, matrix, border: 'constant', order, mean, std });
+    }
+    const data = this.#tensor.subarray(0, mirrors.length * LOOK_LENGTH);
+    const outputs = await this.#session.run({ [name]: { data, dims: [mirrors.length, 3, LOOK_PX, LOOK_PX] } });
+    return mirrors.map((isMirrored, i) =>
+      this.#readView(pickSample(outputs, i, mirrors.length), { matrix: matrices[i]!, scale, isMirrored }),
+    );
+  }
+
+  /** Reads what one look shows: the best face over its middle. */
+  #readView(
+    outputs: Readonly<Record<string, Float32Array>>,
+    { matrix, scale, isMirrored }: { matrix: AffineMatrix; scale: number; isMirrored: boolean },
+  ): View | undefined {
+    const placement: Placement = { ...LOOK_SIZE, scale: 1, offsetX: 0, offsetY: 0 };
     const model = { ...this.#model, scoreThreshold: this.#model.scoreThreshold * THRESHOLD_SHARE };
+    const { x, y } = LOOK_MIDDLE;
     const seen = suppress(decodeDetections(outputs, placement, model), model.nmsIou)
-      .filter(({ boxPx: { x0, y0, x1, y1 } }) => x0 < middle.x && x1 > middle.x && y0 < middle.y && y1 > middle.y)
+      .filter(({ boxPx: { x0, y0, x1, y1 } }) => x0 < x && x1 > x && y0 < y && y1 > y)
       .toSorted((a, b) => b.detectionScore - a.detectionScore)[0];
     if (!seen) return undefined;
     const toPicture = invertAffine(matrix);
@@ -198,6 +217,20 @@ export class Looks {
       seen.detectionScore,
     );
   }
+}
+
+/** Picks the outputs of one picture of a batch. */
+function pickSample(
+  outputs: Readonly<Record<string, Float32Array>>,
+  index: number,
+  count: number,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, data]) => {
+      const length = data.length / count;
+      return [name, data.subarray(index * length, (index + 1) * length)];
+    }),
+  );
 }
 
 function describeView(landmarksPx: Landmarks, centre: Point, sizePx: number, score: number): View {

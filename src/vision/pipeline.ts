@@ -70,10 +70,11 @@ export class Pipeline {
   private constructor(options: PipelineOptions, sessions: ReadonlyMap<Model, ModelSession>) {
     const { addon, set, others = [], decoder = localDecoder, control = new JobControl() } = options;
     // A cancelled job ends before its next run of a model: nothing can interrupt a run.
-    const session = (model: Model): Pick<ModelSession, 'run'> => {
+    const session = (model: Model): Pick<ModelSession, 'run' | 'takesBatches'> => {
       const found = sessions.get(model);
       if (!found) throw new TypeError(`there is no session for ${model.file}`);
       return {
+        takesBatches: found.takesBatches,
         run: async (feeds) => {
           control.throwIfCancelled();
           return found.run(feeds);

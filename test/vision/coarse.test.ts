@@ -89,6 +89,22 @@ describe.each(modelSetsAtHand)('the detector of the set $set', ({ models: { dete
     }
   });
 
+  it('finds the same by pairs of looks at once', async () => {
+    const single = await detect(people, FRAME);
+    const runs: number[] = [];
+    const pairing = {
+      takesBatches: session.takesBatches,
+      run: (feeds: Readonly<Record<string, FloatTensor>>) => {
+        runs.push(Object.values(feeds)[0]!.dims[0]!);
+        return session.run(feeds);
+      },
+    };
+    const image = addon.wrapRgb(people.rgb, SIZE.widthPx, SIZE.heightPx);
+    expect(await new Detector({ addon, session: pairing, model }).detect(image, FRAME)).toEqual(single);
+    image.release();
+    expect(Math.max(...runs)).toBe(session.takesBatches ? 2 : 1);
+  });
+
   it('searches a frame without a sure face close up and turned', async () => {
     expect(await detect(empty, FRAME)).toEqual([]);
     expect(passes.slice(0, 2)).toEqual(['320x224', '192x160']);
