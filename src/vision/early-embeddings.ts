@@ -14,7 +14,7 @@ export type Embed = (crops: readonly Uint8Array[]) => Promise<EmbeddedFace[]>;
  * Time that a begun embedding gets beyond the analysis of its frame. On a busy machine the idle worker, which may have a lower priority, can be
  * late: then the embedding is computed as if it had not been begun.
  */
-const PATIENCE_MS = 2;
+const PATIENCE_MS = 1;
 
 /** Holds what was begun for as long as the crop of the frame's result lives. */
 export class EarlyEmbeddings {
