@@ -69,6 +69,9 @@ export async function enrol(service: Service, faces: number): Promise<void> {
   }
 }
 
+/** Mean part of a millisecond that the time of capture in an event lacks: it has whole ones, and the rest is cut off. */
+const CUT_OFF_MS = 0.5;
+
 /** An event that a subscriber got. */
 export interface Received {
   type: string;
@@ -89,7 +92,7 @@ export class Listener {
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const space = line.indexOf(' ');
       const event = JSON.parse(line.slice(space + 1)) as { type: string; capturedAt: string };
-      const latencyMs = Number(line.slice(0, space)) * 1_000 - Date.parse(event.capturedAt);
+      const latencyMs = Number(line.slice(0, space)) * 1_000 - (Date.parse(event.capturedAt) + CUT_OFF_MS);
       this.events.push({ type: event.type, latencyMs });
     });
   }
