@@ -16,7 +16,7 @@ const parts = join(out, 'parts');
 
 /** Programs with compiled code: the file, and what it loads at a start. */
 const COMPILED = {
-  'cli/main': ['cli/serve', 'config/load', 'main'],
+  'cli/main': ['cli/serve', 'config/load', 'vision/worker-threads', 'main', 'compose/parts'],
   'vision/worker': ['vision/pipeline'],
 };
 /** What starts when it is needed, and loads no more than it needs then; `main` is there for programs that make a service themselves. */

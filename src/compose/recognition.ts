@@ -1,4 +1,4 @@
-// The vision workers, and the cameras with the privacy switch that closes them.
+// The cameras, with the privacy switch that closes them.
 import { randomInt } from 'node:crypto';
 import { Cameras } from '../camera/cameras.js';
 import type { Events } from '../events/events.js';
@@ -7,8 +7,7 @@ import { PrivacySwitch } from '../privacy/privacy-switch.js';
 import type { RecogniserStats } from '../recognition/recogniser-stats.js';
 import { Recogniser, type RecogniserParts } from '../recognition/recogniser.js';
 import { createCropEncoder } from '../vision/crop-jpeg.js';
-import { WorkerPool } from '../vision/worker-pool.js';
-import type { WorkerThreads } from '../vision/worker-threads.js';
+import type { WorkerPool } from '../vision/worker-pool.js';
 import type { ServiceBase } from './base.js';
 import type { ServiceModels } from './models.js';
 import type { Secrets } from './secrets.js';
@@ -22,22 +21,6 @@ export interface CamerasInputs {
   events: Events;
   /** Tells which groups are copies that are too old to grant anybody. */
   copyTrust: CopyTrust;
-}
-
-export function createVision(
-  { config, log }: ServiceBase,
-  models: ServiceModels,
-  threads: WorkerThreads | undefined,
-): WorkerPool {
-  const { set, others, fallback, precisions, modelsDir } = models;
-  const { providers } = config.models;
-  return new WorkerPool({
-    ...{ set, others, fallback, precisions, modelsDir, providers },
-    ...config.vision,
-    cameras: config.cameras.length,
-    ...(threads && { threads }),
-    log,
-  });
 }
 
 /** The cameras, each with a recogniser that turns its frames into events. */

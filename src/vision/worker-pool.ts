@@ -121,8 +121,9 @@ export class WorkerPool implements Vision, Part {
     return countWorkers(this.#options);
   }
 
-  /** Lets the workers load their models while other parts start. */
+  /** Lets the workers load their models while other parts start. A second call does nothing. */
   prepare(): void {
+    if (this.#launch) return;
     this.#running = true;
     while (this.#slots.length < this.#workers) this.#slots.push(this.#createSlot(this.#slots.length));
     this.#launch = Promise.all(this.#slots.map((slot) => slot.launch()));

@@ -9,6 +9,7 @@ import { STOP_BUDGET } from '../../src/compose/stop-budget.js';
 import { dataPaths } from '../../src/config/paths.js';
 import { silentLog } from '../../src/domain/log.js';
 import { Events } from '../../src/events/events.js';
+import { LevelGallery } from '../../src/gallery/leveldb-gallery.js';
 import { openMasterKey } from '../../src/keys/secrets.js';
 import { openSigningKey } from '../../src/keys/signing-key.js';
 import { SealedStore } from '../../src/store/sealed-store.js';
@@ -160,6 +161,28 @@ async function storeEvents(folder: string, count: number): Promise<void> {
   await store.stop();
 }
 
+/** Stores faces, as a service with these folders does. */
+async function storeFaces(folder: string, count: number): Promise<void> {
+  const dirs = { dataDir: join(folder, 'data'), keysDir: join(folder, 'keys') };
+  const directory = dataPaths(dirs).databaseDir;
+  const master = await openMasterKey({ environment: {}, keysDir: dirs.keysDir, dataDir: directory });
+  const store = new SealedStore({ directory, masterKey: master.key, log: silentLog });
+  const limits = { maxGroups: 1, maxFacesPerGroup: count };
+  const gallery = new LevelGallery({ store, limits, clock: Date.now, log: silentLog });
+  const { signal } = new AbortController();
+  await store.start(signal);
+  await gallery.start(signal);
+  const ref = { owner: 'door', groupId: 'staff' };
+  const { modelVersion, embedder } = bestModels.models;
+  await gallery.createGroup(ref, modelVersion);
+  const embedding = new Float32Array(embedder.output.dimensions).fill(1 / Math.sqrt(embedder.output.dimensions));
+  const bbox = { x0: 0.2, y0: 0.2, x1: 0.8, y1: 0.8 };
+  const faces = Array.from({ length: 1_000 }, () => ({ bbox, detectionScore: 0.9, embedding }));
+  for (let done = 0; done < count; done += faces.length) await gallery.enrol(ref, faces);
+  await gallery.stop();
+  await store.stop();
+}
+
 /** Opens connections that stop in the middle of an upload or of a header. */
 async function startStuckClients(url: string, count: number): Promise<void> {
   const { hostname, port } = new URL(url);
@@ -176,9 +199,11 @@ async function startStuckClients(url: string, count: number): Promise<void> {
 const folders = { dataDir: 'data', keysDir: 'keys', deviceId: 'gate' };
 
 it('stops cleanly at SIGTERM during its start', async () => {
-  const service = serve();
-  // The models take about half a second after the gallery.
-  await service.line('the gallery is loaded');
+  const folder = tempDir();
+  await storeFaces(folder, 20_000);
+  const service = serve(folders, folder);
+  // The store is the first part; the gallery reads the faces after it.
+  await service.line('part started');
   expect((await service.terminate()).code).toBe(0);
   expect(service.log()).not.toContain('"msg":"ready"');
   expect(service.errors()).toBe('');
