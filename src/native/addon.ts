@@ -1,6 +1,7 @@
 // The typed interface of the C++ addon, which holds only what must be native: pictures, captures and systemd's notify socket.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { Point } from '../domain/face.js';
 import { AppError } from '../errors.js';
 
 /**
@@ -200,6 +201,14 @@ export interface StreamPart {
  * The addon's functions. All but closeCapture work on the calling thread. A C++ exception becomes an Error, an argument of the wrong type a
  * TypeError, an argument outside its range a RangeError.
  */
+/** Four straight edges around a face. */
+export interface FoundBorder {
+  /** Share of each side, from corner to corner, that is an edge, 0..1: left, right, top, bottom. */
+  coverage: readonly [number, number, number, number];
+  /** Corners in pixels of the view: upper left, upper right, lower left, lower right. */
+  corners: readonly [Point, Point, Point, Point];
+}
+
 export interface Addon {
   /**
    * Returns the versions of OpenCV and FFmpeg, and the video back-ends that OpenCV was built with (GSTREAMER, V4L2, …). The last two are
@@ -312,6 +321,15 @@ export interface Addon {
     wanted: number,
     minCosine: number,
   ): NearestRows;
+
+  /**
+   * Finds the four lines that are edges over most of their length and enclose a face. It judges one picture: a window or a door behind a person
+   * looks the same, and only movement tells them from a sheet.
+   * @param grey grey levels of 160 x 160 px, with the face's box in the middle, upright, and 3.6 times as far from side to side
+   * @param inside 1 for each of these pixels that is inside the picture
+   * @returns undefined where no four lines enclose the face
+   */
+  findBorder(grey: Uint8Array, inside: Uint8Array): FoundBorder | undefined;
 
   /** Sends one datagram to systemd's notify socket. @param socketPath an absolute path, or '@' and an abstract name */
   sdNotify(socketPath: string, message: string): void;

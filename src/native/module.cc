@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "border-functions.h"
 #include "capture-functions.h"
 #include "heif.h"
 #include "image.h"
@@ -87,6 +88,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportFunction<trimMemory>(exports, "trimMemory");
   exportFunction<sdNotify>(exports, "sdNotify");
   exportFunction<findNearestRowsFunction>(exports, "findNearestRows");
+  exportFunction<findBorderFunction>(exports, "findBorder");
   exportFunction<threadCpuMs>(exports, "threadCpuMs");
   return exports;
 }

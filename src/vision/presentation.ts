@@ -1,7 +1,7 @@
 // Measures, in one frame, what a presentation attack may leave around and on a face: a border, a periodic pattern, missing colour.
 import { boxHeight, boxWidth, type Face, type Point, type PresentationTraces } from '../domain/face.js';
 import type { Addon, NativeImage } from '../native/addon.js';
-import { BORDER_VIEW_FACTOR, BORDER_VIEW_PX, findBorder } from './border.js';
+import { BORDER_VIEW_FACTOR, BORDER_VIEW_PX } from './border.js';
 import { PeriodicityMeter, WINDOW_PX } from './spectrum.js';
 
 /** Side of the picture whose spectrum is measured, at the frame's own resolution; a smaller face gets one window of WINDOW_PX. */
@@ -14,7 +14,7 @@ const SURROUNDINGS = 0.75;
 
 /** Holds the memory of the measurements; one for each pipeline. */
 export class PresentationMeter {
-  readonly #addon: Pick<Addon, 'warp'>;
+  readonly #addon: Pick<Addon, 'warp' | 'findBorder'>;
   readonly #around = new Uint8Array(BORDER_VIEW_PX * BORDER_VIEW_PX * 3);
   readonly #aroundGrey = new Uint8Array(BORDER_VIEW_PX * BORDER_VIEW_PX);
   readonly #inside = new Uint8Array(BORDER_VIEW_PX * BORDER_VIEW_PX);
@@ -22,7 +22,7 @@ export class PresentationMeter {
   readonly #faceGrey = new Uint8Array(PATTERN_VIEW_PX * PATTERN_VIEW_PX);
   readonly #meter = new PeriodicityMeter();
 
-  constructor(addon: Pick<Addon, 'warp'>) {
+  constructor(addon: Pick<Addon, 'warp' | 'findBorder'>) {
     this.#addon = addon;
   }
 
@@ -53,7 +53,7 @@ export class PresentationMeter {
     };
     this.#markInside(image, toPicture);
     convertToGrey(this.#around, this.#aroundGrey);
-    const found = findBorder(this.#aroundGrey, this.#inside);
+    const found = this.#addon.findBorder(this.#aroundGrey, this.#inside);
     const border = found && {
       coverage: found.coverage,
       cornersPx: found.corners.map(toPicture) as [Point, Point, Point, Point],

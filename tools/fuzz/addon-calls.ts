@@ -128,6 +128,11 @@ function makeCall(image: NativeImage, corpus: readonly Buffer[], dice: Dice): [n
     ],
     () => ['decodeCameraPicture', [dice.pick(corpus)]],
     () => ['findNearestRows', makeSearch(dice, number)],
+    () => {
+      const view = (most: number): Uint8Array =>
+        new Uint8Array(dice.pick([length, 160 * 160])).map(() => dice.below(most));
+      return ['findBorder', [view(256), view(2)]];
+    },
     () => ['captureState', [dice.below(10)]],
     () => ['captureFrame', [dice.below(10), dice.below(10)]],
     () => ['liveImageCount', []],
