@@ -295,7 +295,8 @@ export interface Addon {
   trimMemory(): Promise<void>;
   /**
    * Has V8 collect the garbage of the calling thread, and give the memory of its heap that is free to the allocator: 10 ms for a heap of 20 MB. V8
-   * itself waits for new objects, and a thread without work makes none. Freed buffers follow some milliseconds later.
+   * itself waits for new objects, and a thread without work makes none. Freed buffers follow some milliseconds later; what was made while V8 had
+   * begun a collection by itself is left to the next one.
    */
   collectGarbage(): void;
   /**
