@@ -41,10 +41,10 @@ describe('a whole frame is placed so that the smallest wanted face has 28 tensor
 describe('a glance at a frame', () => {
   it.each([
     // frame, minFacePx, tensor, px of the smallest face that it finds
-    [[1280, 720], 60, [320, 192], 112],
-    [[1920, 1080], 80, [320, 192], 168],
-    [[720, 1280], 60, [192, 320], 112],
-  ] as const)('of %j, faces of %i px, has 320 px: %j', (frame, minFacePx, tensor, facePx) => {
+    [[1280, 720], 60, [256, 160], 140],
+    [[1920, 1080], 80, [256, 160], 210],
+    [[720, 1280], 60, [160, 256], 140],
+  ] as const)('of %j, faces of %i px, has 256 px: %j', (frame, minFacePx, tensor, facePx) => {
     const glance = placeGlance(size(frame), placeFrame(size(frame), minFacePx, 32), 32)!;
     expect([glance.widthPx, glance.heightPx]).toEqual(tensor);
     expect(findSmallestSidePx(glance)).toBeCloseTo(facePx);
@@ -53,7 +53,7 @@ describe('a glance at a frame', () => {
   it.each([
     [[640, 480], 60],
     [[1280, 720], 112],
-    [[320, 240], 20],
+    [[320, 240], 60],
   ] as const)('of %j, faces of %i px, would save too little', (frame, minFacePx) => {
     expect(placeGlance(size(frame), placeFrame(size(frame), minFacePx, 32), 32)).toBeUndefined();
   });
