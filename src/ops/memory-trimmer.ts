@@ -36,7 +36,6 @@ export class MemoryTrimmer implements Part {
   #timer: unknown;
   #isRunning = false;
   #trimming: Promise<void> | undefined;
-  #isFirst = true;
   /** Pictures at the last look. */
   #pictures = 0;
   /** True while pictures were analysed since the last tidying. */
@@ -87,9 +86,8 @@ export class MemoryTrimmer implements Part {
     await workers.tidy();
     addon.collectGarbage();
     await addon.trimMemory();
-    // Once: the pages that the service uses come back.
-    if (this.#isFirst) addon.dropProgramPages();
-    this.#isFirst = false;
+    // Those that the service goes on to use come back; those that only the start or the pictures needed do not.
+    addon.dropProgramPages();
     this.#isDue = false;
     this.#looks = 0;
     this.#usualBytes = undefined;
