@@ -2,11 +2,10 @@
 import type { EmbeddedFace } from '../domain/embedding.js';
 import type { AnalysedImage } from '../domain/face.js';
 import type { Health } from '../domain/health.js';
-import type { Log } from '../domain/log.js';
 import type { Part } from '../domain/part.js';
 import type { Clock } from '../domain/time.js';
 import { AppError, clientError, describeError } from '../errors.js';
-import { describePrecision, type ChosenPrecision } from '../models/set-precision.js';
+import { describePrecision } from '../models/set-precision.js';
 import { EarlyEmbeddings } from './early-embeddings.js';
 import { createBusyError, createStoppedError, formatSeconds } from './job-errors.js';
 import { JobLanes, type Lane } from './job-lanes.js';
@@ -14,35 +13,11 @@ import { OtherProblems } from './other-problems.js';
 import type { ProviderReport } from './pipeline.js';
 import type { AnalyseOptions, AnalysedFrame, EncodedFrame, EncodeOptions, FrameOptions, Vision } from './vision.js';
 import type { WorkerActivity, WorkerPoolStats } from './worker-activity.js';
-import type { Job, JobResults, WorkerSetup } from './worker-protocol.js';
+import type { WorkerPoolOptions } from './worker-pool-options.js';
+import type { Job, JobResults } from './worker-protocol.js';
 import { countCameraWorkers, countWorkers, FreeWorkers, type WorkerKind } from './worker-shares.js';
 import { WorkerThreads } from './worker-threads.js';
-import { WorkerSlot, type JobSlot, type PendingJob, type WorkerSlotOptions } from './worker-slot.js';
-
-export interface WorkerPoolOptions extends WorkerSetup {
-  /** Number of worker threads. Where frames of cameras are analysed, there are at least two. */
-  workers: number;
-  /** Number of cameras: the first workers then serve cameras alone (see countCameraWorkers), and the others serve them first. Default: 0. */
-  cameras?: number;
-  /** Longest time that a request's picture may wait, and longest time that a worker may work on it. Default: 10 s. */
-  pictureTimeoutMs?: number;
-  /** Time after which a worker that does not react to the end of its job is replaced. Default: 10 s. */
-  cancelTimeoutMs?: number;
-  /** Most jobs that wait in each lane, of a camera or of the requests. A further job is refused with SERVER_BUSY. */
-  queueLength: number;
-  /** Reason why the set is not the configured one, for the health report. */
-  fallback?: string | undefined;
-  /** Reason why each model runs in its form, for the health report. */
-  precisions?: readonly ChosenPrecision[];
-  log: Log;
-  /** Threads of workers that have begun already. */
-  threads?: WorkerThreads;
-  /** File of the threads where none have begun. Default: dist/vision/worker.js; tests, which run the sources, name another one. */
-  workerFile?: URL;
-  /** Monotonic, in milliseconds; and what makes the place of a worker. Default: real ones; simulations pass their own. */
-  clock?: Clock;
-  openSlot?: (options: WorkerSlotOptions) => JobSlot;
-}
+import { WorkerSlot, type JobSlot, type PendingJob } from './worker-slot.js';
 
 /** The part of the pool that a camera needs, on the lane of that camera. */
 export type CameraVision = Pick<Vision, 'modelVersion' | 'hasLiveness' | 'analyseFrame' | 'encodeFrame' | 'embedCrops'>;

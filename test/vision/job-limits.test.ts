@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/domain/log.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
-import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
+import { WorkerPool } from '../../src/vision/worker-pool.js';
+import type { WorkerPoolOptions } from '../../src/vision/worker-pool-options.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const PICTURE = { embed: 0, mask: false, liveness: false };

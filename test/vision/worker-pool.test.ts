@@ -8,7 +8,8 @@ import { GUEST_SEED, renderPortrait } from '../../tools/rendered-people/demo-cli
 import { silentLog } from '../../src/domain/log.js';
 import { loadManifest, getModelSet } from '../../src/models/manifest.js';
 import { loadAddon } from '../../src/native/addon.js';
-import { WorkerPool, type WorkerPoolOptions } from '../../src/vision/worker-pool.js';
+import { WorkerPool } from '../../src/vision/worker-pool.js';
+import type { WorkerPoolOptions } from '../../src/vision/worker-pool-options.js';
 import { clip } from '../camera/clips.js';
 import { bestModels } from '../support/model-sets.js';
 import { WORKER_FILE } from '../support/service.js';
