@@ -183,6 +183,8 @@ describeConsole('the screen people', () => {
     await page.getByText('guest is moved to the group visitors.').waitFor();
     await expectProof(page, 'person.moved');
     expect(page.url()).toContain('#/people/visitors/guest');
+    // The page has asked for everything about the person before the person is moved back.
+    await page.getByText('There is nobody else to compare with.').waitFor();
     await stage.device('POST', '/groups/visitors/persons/move', { externalImageId: 'guest', group: 'staff' });
     await stage.device('DELETE', '/groups/visitors');
   });
