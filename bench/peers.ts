@@ -118,14 +118,15 @@ async function compareVision(pictures: Pictures, rounds: number, table: Table): 
   }
 }
 
-/** Makes a measurement of the processor time for one picture after the other; the time of the process that does the work counts. */
+/**
+ * Makes a measurement of the processor time for a picture: the mean of all pictures, one after the other. The time of the process that does the
+ * work counts. With one picture in a turn, the caches of the processor held the other process: that made 5.5 ms of Lintel 7 (x64, November 2026).
+ */
 function countTime(task: 'detect' | 'recognise', files: readonly string[]) {
-  return (process: PeerProcess) => {
-    let next = 0;
-    return async (): Promise<number> => {
-      const { cpuMs } = await process.ask({ do: task, file: files[next++ % files.length]! });
-      return cpuMs;
-    };
+  return (process: PeerProcess) => async (): Promise<number> => {
+    let sum = 0;
+    for (const file of files) sum += (await process.ask({ do: task, file })).cpuMs;
+    return sum / files.length;
   };
 }
 
