@@ -1,4 +1,4 @@
-// What a pool of vision workers is made with.
+// Options of the pool of vision workers.
 import type { Log } from '../domain/log.js';
 import type { Clock } from '../domain/time.js';
 import type { ChosenPrecision } from '../models/set-precision.js';

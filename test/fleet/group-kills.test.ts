@@ -39,7 +39,7 @@ async function countWrites(target: 'log' | 'state'): Promise<number> {
 
 describe.each(['log', 'state'] as const)('an authority that is killed at a write to the %s', (target) => {
   it('goes on after a restart, and the door has what the gallery has', async () => {
-    // How many writes there are differs by a few: two faces with new ids may lie in one bucket.
+    // The number of writes differs by a few: two faces with new ids may lie in one bucket.
     for (let writes = 0, isCut = true; isCut; writes++) {
       const fleet = await startFleet();
       const { copy, store, faces } = fleet;

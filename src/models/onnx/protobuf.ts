@@ -51,7 +51,7 @@ interface NamedField extends Field {
   name: string;
 }
 
-/** What all readers of a file have in common. */
+/** Common members of all readers of a file. */
 interface Reading {
   /** Number of parts so far. */
   parts: number;
