@@ -80,8 +80,12 @@ describeConsole('the screen fleet', () => {
     return page;
   }
 
+  /** The row of a door in the table of doors: that of the proof of deletion, which follows, may name it as well. */
   const row = (page: Page, name: string) =>
-    page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+    page
+      .getByRole('row')
+      .filter({ has: page.getByRole('rowheader', { name, exact: true }) })
+      .first();
   const region = (page: Page, name: string | RegExp) => page.getByRole('region', { name });
 
   it('has a waiting door on top, which is approved after its fingerprint was compared', async () => {
@@ -258,7 +262,7 @@ describeConsole('the screen fleet', () => {
     const page = await openScreen(role, look);
     if (role === 'alone') await page.getByText('This device stands alone.').waitFor();
     else await region(page, look.lang === 'ko' ? '정보' : 'About').waitFor();
-    if (role === 'authority') await row(page, 'gate-3').first().waitFor();
+    if (role === 'authority') await row(page, 'gate-3').waitFor();
     await checkPage(page);
     await checkReflow(page);
   });
