@@ -307,7 +307,7 @@ export class GroupPublisher {
 
   /**
    * Goes through all faces: publishes those that are different, and writes those again that the log lacks. Deleted ones go at the end.
-   * Where the log cannot be reached, the differences are kept all the same.
+   * The differences are kept all the same where the log cannot be reached.
    */
   async #goThrough(missing: PackedTable): Promise<{ put: number; deleted: number; again: number }> {
     const count = { put: 0, deleted: 0, again: 0 };

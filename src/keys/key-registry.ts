@@ -29,7 +29,7 @@ export interface RegisteredKey {
   readonly name: string;
   /** 16 hexadecimal digits over the digests of the key: the audit log names the key by them. */
   readonly fingerprint: string;
-  /** What the holder of an admin key may do; absent for an appKey. */
+  /** Role of an admin key: all that its holder may do; absent for an appKey. */
   readonly role?: Role;
   /** ISO 8601, UTC. */
   readonly createdAt: string;

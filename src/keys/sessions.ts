@@ -65,7 +65,7 @@ interface Session {
  */
 export class Sessions {
   readonly #parts: SessionsParts;
-  /** By the digest of the id; the session whose user was active last is the last one. */
+  /** Sessions by the digest of their id; the one whose user was active last is the last one. */
   readonly #sessions = new Map<string, Session>();
   readonly #listeners = new Set<() => void>();
   #timer: unknown;

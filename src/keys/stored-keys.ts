@@ -20,7 +20,7 @@ const storedKeySchema = z.strictObject({
   sha256: digest,
   /** Digest of the secretKey, which v2.0 of the REST API asks for. Admin keys have none, and neither have the oldest appKeys. */
   secretSha256: digest.optional(),
-  /** What an admin key may do; absent for `admin`, so that versions without roles read such a registry. An appKey has none. */
+  /** Role of an admin key; absent for `admin`, so that versions without roles read such a registry. An appKey has none. */
   role: z.enum(ROLES).optional(),
   createdAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),

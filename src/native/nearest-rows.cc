@@ -143,7 +143,7 @@ class Search {
     std::vector<double> cosines(candidates.size());
     const MultiplyExactly multiplyVectors = hasAvx2() ? multiplyExactlyAvx2 : multiplyExactlyPlain;
     multiplyVectors(vectors, probe.vector, probe.dimensions, cosines.data());
-    const double last = std::max(minOf(cosines), floor);
+    const double last = std::max(findLast(cosines), floor);
     NearestRows nearest;
     for (std::size_t i = 0; i < cosines.size(); i++) {
       if (cosines[i] < last) continue;
@@ -181,7 +181,7 @@ class Search {
   }
 
   /// Returns the `wanted`-th greatest cosine; the lowest number where there are fewer.
-  double minOf(const std::vector<double>& cosines) {
+  double findLast(const std::vector<double>& cosines) {
     if (cosines.size() < wanted) return -kInfinity;
     lows = cosines;
     std::nth_element(lows.begin(), lows.begin() + (wanted - 1), lows.end(), std::greater<double>());

@@ -8,7 +8,7 @@ import type { Part } from '../domain/part.js';
 import type { Clock, Timers } from '../domain/time.js';
 import { AppError, describeError } from '../errors.js';
 
-/** What the process needs to know of the service. */
+/** Facts of the service that the process needs. */
 export interface DoctorOrder {
   /** The configuration in force. */
   config: Config;

@@ -113,7 +113,7 @@ export interface FleetSource {
     issuedAt?: string | undefined;
     state: string;
   }[];
-  /** Of the authority. */
+  /** Doors as the authority knows them; a door itself knows none. */
   doors: readonly { state: string; lagVersions?: number | undefined; problems: readonly string[] }[];
   /** Counts since the start: heads that the log has taken, and heads that were refused, by reason. */
   counts?: { publications?: number; refusedHeads?: Readonly<Record<string, number>> } | undefined;

@@ -33,7 +33,7 @@ export interface SpacesOptions {
   log: Log;
 }
 
-/** What a change of a label takes with it. */
+/** Space, records and note that a change of a label takes with it. */
 export interface SpaceReplacement {
   /** Space that is destroyed in the same batch. */
   replaced?: Space;

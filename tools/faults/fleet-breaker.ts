@@ -34,7 +34,7 @@ export class FleetBreaker {
   readonly counts: Partial<Record<Fault, number>> = {};
   readonly #random: () => number;
   readonly #doors = new Map<string, Door>();
-  /** What is broken at present, with its repair. */
+  /** Faults at present, each with its repair. */
   readonly #broken = new Map<string, Promise<void>>();
   #authority: Promise<MemberProcess>;
   #stores = 0;

@@ -7,7 +7,7 @@ const MAX_AT_ONCE = 3;
 const DELETE_FACE = 0.33;
 const DELETE_GROUP = 0.03;
 
-/** What clients know of one group. Each group has one client, so that nothing else changes it. */
+/** Knowledge that clients have of one group. Each group has one client, so that nothing else changes it. */
 interface LedgerGroup {
   groupId: string;
   /** FaceIds of the acknowledged faces, by their numbers. */

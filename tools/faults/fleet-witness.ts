@@ -8,7 +8,7 @@ interface Version {
 }
 
 export class FleetWitness {
-  /** By group and version; the first that was seen. */
+  /** Versions as they were first seen, by group and number. */
   readonly #versions = new Map<string, Version>();
   /** Records by the id of the group, the version and the root, as the authority stated them. */
   readonly #published = new Map<string, number>();

@@ -17,7 +17,7 @@ const KILLS: readonly Fault[] = [
   ...Array<Fault>(2).fill('wipe-server'),
   ...Array<Fault>(2).fill('put-back-server'),
 ];
-/** What happens to lines beside 20 kills. */
+/** Faults of lines beside 20 kills. */
 const LINES: readonly Fault[] = [
   ...Array<Fault>(5).fill('cut-line'),
   ...Array<Fault>(3).fill('slow-line'),

@@ -64,7 +64,7 @@ export function listPermissions(fleet: string, role: FleetRole): SubjectPermissi
 }
 
 /**
- * What the account of the authority exports to the account of the doors. A door could otherwise make the server write its answer to any
+ * Exports of the authority's account to the account of the doors. A door could otherwise make the server write its answer to any
  * subject, with that subject as the reply subject of a request (tried on nats-server 2.9.10, November 2026): across accounts the answer stays in
  * the account of the doors, where nothing is stored.
  * @returns `services` take requests and answer them; `streams` are heard
